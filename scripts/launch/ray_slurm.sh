@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# One SLURM job: a Ray head on its first node, workers on the others, and `vlrl rl` on the first. All ends with the run.
+#
+#   sbatch --nodes=4 --ntasks-per-node=1 scripts/launch/ray_slurm.sh CONFIG engine.name=ray engine.address=auto …
+#
+# GPUs come from sbatch (--gpus-per-node); the run itself takes none of them from Ray unless its config says so.
+#SBATCH --ntasks-per-node=1
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:?is run by sbatch}"
+if [ "$#" = 0 ]; then echo "scripts/launch/ray_slurm.sh: name a config" >&2; exit 2; fi
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head="${nodes[0]}"
+export RAY_PORT="${RAY_PORT:-$((20000 + SLURM_JOB_ID % 10000))}"
+RAY_AUTH_TOKEN="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
+export RAY_AUTH_TOKEN RAY_ADDRESS="$head:$RAY_PORT"
+
+started=()
+finish() { for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait; }
+trap finish EXIT
+
+srun --nodes=1 --ntasks=1 --overlap -w "$head" scripts/launch/ray_head.sh --block &
+started+=("$!")
+sleep 10
+for node in "${nodes[@]:1}"; do
+    VLRL_RAY_WAIT=1 srun --nodes=1 --ntasks=1 --overlap -w "$node" scripts/launch/ray_worker.sh "$RAY_ADDRESS" &
+    started+=("$!")
+done
+srun --nodes=1 --ntasks=1 --overlap -w "$head" .venv/bin/vlrl rl "$@"

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Joins this machine to a Ray cluster. Arguments after the address go to `ray start`; VLRL_RAY_WAIT=1 stays until it ends.
+#
+#   scripts/launch/ray_worker.sh HOST:PORT [--num-gpus=8 …]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+ray="${RAY:-.venv/bin/ray}"
+if [ "$#" = 0 ]; then echo "scripts/launch/ray_worker.sh: name the head, HOST:PORT" >&2; exit 2; fi
+address="$1"; shift
+export RAY_USAGE_STATS_ENABLED=0
+waits=()
+if [ -n "${VLRL_RAY_WAIT:-}" ]; then waits=(--block); fi
+exec "$ray" start --address="$address" --disable-usage-stats ${waits[@]+"${waits[@]}"} "$@"

@@ -1,0 +1,87 @@
+"""What all suites share: tests that need a folder or a program say so, and are skipped with a reason without it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip `real_data` tests where VLRL_DATA names no folder."""
+    folder = os.environ.get("VLRL_DATA", "")
+    if folder and Path(folder).is_dir():
+        return
+    reason = f"VLRL_DATA={folder!r} is no folder" if folder else "VLRL_DATA names no folder of public problem sets"
+    for item in items:
+        if "real_data" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def model_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The smallest model of every architecture, by name (see small_models.py); built once."""
+    from small_models import ARCHITECTURES, build_spread
+
+    return {name: build_spread(name, tmp_path_factory.mktemp(name)) for name in ARCHITECTURES}
+
+
+@pytest.fixture(scope="session")
+def loaded_models(model_folders: dict[str, Path]) -> dict[str, Any]:
+    """The same models loaded: to read, never to train."""
+    from small_models import fresh
+
+    return {name: fresh(folder) for name, folder in model_folders.items()}
+
+
+@pytest.fixture(params=["tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3"])
+def architecture(request: pytest.FixtureRequest) -> str:
+    """Every architecture in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def loaded(loaded_models: dict[str, Any], architecture: str) -> Any:
+    """A loaded model of every architecture in turn: to read, never to train."""
+    return loaded_models[architecture]
+
+
+@pytest.fixture(scope="session")
+def qwen3(loaded_models: dict[str, Any]) -> Any:
+    """A loaded model where one architecture is enough: to read, never to train."""
+    return loaded_models["tiny-qwen3-vl"]
+
+
+@pytest.fixture(scope="session")
+def library() -> Callable[[str], None]:
+    """`library("vllm")` skips the test where that module is missing, or fails where VLRL_REQUIRE_SUITES is set."""
+
+    def look(name: str) -> None:
+        if importlib.util.find_spec(name) is None:
+            message = f"{name} is not installed; scripts/setup test installs it where there is a build of it"
+            if os.environ.get("VLRL_REQUIRE_SUITES"):
+                pytest.fail(message)
+            pytest.skip(message)
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """`program("chromium")` is its path. Missing: the test is skipped, or fails where VLRL_REQUIRE_SUITES is set."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            message = f"the program {name} is missing; scripts/test installs it as root"
+            if os.environ.get("VLRL_REQUIRE_SUITES"):
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return find

@@ -1,0 +1,294 @@
+"""Near-duplicates and contamination: what is the same in other bytes is found, what only shares a template is not."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from curation_cases import ask_picture, ask_text, encoded, picture
+from PIL import Image as Pillow
+from PIL import ImageEnhance
+
+from vlrl.curation.contamination import Contamination
+from vlrl.curation.duplicates import MAX_CHANGED, NearDuplicates
+from vlrl.curation.minhash import MinHashIndex
+from vlrl.curation.picture_detail import Details
+from vlrl.curation.picture_hash import PictureIndex, picture_hash
+from vlrl.curation.stage import Context, stages
+from vlrl.curation.words import jaccard, plain_words, shingles, words_of
+from vlrl.data.problem_files import write_problem_file
+from vlrl.data.recipe import Recipe
+from vlrl.errors import ConfigError
+from vlrl.types import Text
+
+LONG = "A farmer has {} cows and each cow gives ten litres of milk a day, how much milk is there after one week"
+BOILER = "Please read the question below with great care and answer with one number at the end"
+
+
+def outcomes(problems, **settings):
+    return [d.outcome for d in NearDuplicates(**settings).decide(problems, Context(0))]
+
+
+def changed(opened):
+    """The same picture in other bytes."""
+    return {
+        "jpeg": encoded(opened, "JPEG", quality=60),
+        "half": encoded(opened.resize((opened.width // 2, opened.height // 2), Pillow.Resampling.LANCZOS)),
+        "double": encoded(opened.resize((opened.width * 2, opened.height * 2), Pillow.Resampling.BICUBIC)),
+        "brighter": encoded(ImageEnhance.Brightness(opened).enhance(1.03)),
+        "webp": encoded(opened, "WEBP", quality=70),
+    }
+
+
+@pytest.mark.parametrize("how", ["jpeg", "half", "double", "brighter", "webp"])
+def test_a_picture_in_other_bytes_looks_the_same(how):
+    for seed in range(20):
+        index = PictureIndex()
+        for other in range(20):
+            index.add(picture_hash(encoded(picture(other))))
+        assert index.alike(picture_hash(changed(picture(seed))[how])) == [seed]
+
+
+def test_colours_count_and_shape_counts():
+    opened = picture(3)
+    index = PictureIndex()
+    index.add(picture_hash(encoded(opened)))
+    swapped = Pillow.merge("RGB", opened.split()[::-1])
+    assert index.alike(picture_hash(encoded(swapped))) == []
+    assert index.alike(picture_hash(encoded(opened.resize((96, 96))))) == []
+
+
+def test_minhash_finds_what_is_alike():
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(50):
+        words = [str(w) for w in rng.integers(0, 10_000, 60)]
+        other = [*words[:-1], "changed"]
+        assert jaccard(shingles(words, 3), shingles(other, 3)) > 0.8
+        index = MinHashIndex()
+        index.add(shingles(words, 3))
+        found += index.add(shingles(other, 3)) == [0]
+    assert found == 50
+
+
+def test_jaccard_and_shingles_by_hand():
+    one, other = shingles(["a", "b", "c", "d"], 3), shingles(["a", "b", "c", "e"], 3)
+    assert jaccard(one, other) == pytest.approx(1 / 3)
+    assert shingles(["a"], 3) == {("a",)}
+    assert words_of("Three+4.5=?") == ["three", "+", "4.5", "=", "?"]
+    assert plain_words("Three+4.5=?") == ["three", "4.5"]
+
+
+def test_the_first_of_near_duplicates_is_kept():
+    problems = [ask_text(LONG.format(12)), ask_text(LONG.format(12) + "?"), ask_text("What is 3 + 4?")]
+    assert outcomes(problems) == ["kept", "dropped", "kept"]
+
+
+def test_other_numbers_or_another_answer_make_another_problem():
+    problems = [ask_text(LONG.format(12)), ask_text(LONG.format(13)), ask_text(LONG.format(12) + "?", "8")]
+    assert outcomes(problems) == ["kept"] * 3
+    # one word of 21 differs: 16 of 22 shingles are shared
+    assert outcomes(problems, same_numbers=False, same_answer=False, min_similarity=0.7) == [
+        "kept",
+        "dropped",
+        "dropped",
+    ]
+
+
+def test_one_question_about_two_pictures_is_two_problems():
+    images = [encoded(picture(seed)) for seed in range(30)]
+    assert outcomes([ask_picture(image) for image in images]) == ["kept"] * 30
+
+
+def test_a_question_about_a_picture_in_other_bytes_is_a_duplicate():
+    problems = [ask_picture(encoded(picture(1))), *(ask_picture(image) for image in changed(picture(1)).values())]
+    assert outcomes(problems) == ["kept"] + ["dropped"] * 5
+    assert (
+        outcomes([problems[0], replace(problems[1], prompt=(problems[1].prompt[0], Text("Which colour?")))])
+        == ["kept"] * 2
+    )
+
+
+def test_generated_problems_that_differ_are_hardly_ever_taken_for_duplicates():
+    from vlrl.data.mixture import Mixture
+
+    names = ("clock", "bars", "grid_count", "spatial_relation")
+    sources = [{"name": n, "kind": "domain", "domain": {"name": n, "size": 112}} for n in names]
+    problems = Mixture(Recipe.model_validate({"sources": sources}), 0).draw(240)
+    dropped = [d for d in NearDuplicates().decide(problems, Context(0)) if d.outcome == "dropped"]
+    assert len(dropped) <= 12, [d.detail for d in dropped]
+
+
+# --- pages of text: other words look much the same from afar ---------------------------------------------------------
+
+SUMS = {"name": "sums", "kind": "domain", "domain": {"name": "arithmetic", "terms": [3, 4]}, "weight": 1}
+DRAWN = {"name": "drawn", "kind": "rendered", "of": "sums", "weight": 20}
+STYLES = {"cells": {"name": "cells", "cell": 16, "size": 48}, "page": {"name": "page"}, "plain": {"name": "plain"}}
+
+
+def pages(style: str, count: int):
+    """Rendered problems that all have one answer and no typed text, so that nothing but the page tells them apart."""
+    from vlrl.data.mixture import Mixture
+
+    recipe = Recipe.model_validate({"sources": [SUMS, {**DRAWN, "style": STYLES[style]}]})
+    by_text = {p.images[0].says: replace(p, answer="7") for p in Mixture(recipe, 0).draw_from("drawn", count + 20)}
+    return list(by_text.values())[:count]
+
+
+def screenshots(problems):
+    """The same pictures as files would give them: nobody knows what they say."""
+    return [
+        replace(p, prompt=tuple(replace(piece, says=None) for piece in p.images), twin=None, modality="real")
+        for p in problems
+    ]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_pages_of_different_text_are_different_problems_whether_or_not_their_text_is_known(style):
+    drawn = pages(style, 100)
+    assert len({p.images[0].digest for p in drawn}) == 100
+    from_afar = outcomes(screenshots(drawn), max_changed=1.0)
+    assert from_afar.count("dropped") > 5  # the coarse hash alone takes them for one another
+    assert outcomes(screenshots(drawn)) == ["kept"] * 100
+    assert outcomes(drawn) == ["kept"] * 100
+
+
+@pytest.mark.parametrize("how", ["jpeg", "half", "double", "brighter", "webp"])
+def test_a_page_in_other_bytes_is_a_duplicate(how):
+    for page in screenshots(pages("page", 4)):
+        opened = Pillow.open(io.BytesIO(page.images[0].read_bytes())).convert("RGB")
+        assert outcomes([page, replace(page, prompt=(changed(opened)[how],))]) == ["kept", "dropped"]
+
+
+def page_of(text: str, seed: int, style: str = "plain"):
+    from vlrl.rendered_text.convert import rendered_twin
+    from vlrl.rendered_text.styles import styles
+
+    return rendered_twin(ask_text(text), styles.build(style), np.random.default_rng(seed))
+
+
+def test_one_text_in_two_styles_is_one_problem_and_its_typed_twin_another():
+    text = LONG.format(12)
+    problems = [page_of(text, 0), page_of(text + "?", 1, "handwriting"), page_of(LONG.format(13), 0), ask_text(text)]
+    assert outcomes(problems) == ["kept", "dropped", "kept", "kept"]
+
+
+def test_one_letter_of_a_page_makes_a_difference_and_other_bytes_make_none():
+    words = " ".join(f"{LONG.format(n)}." for n in range(12, 17))
+    one, other = (Pillow.open(io.BytesIO(page_of(text, 0).images[0].read_bytes())).convert("RGB") for text in
+                  (words + " x=3", words + " x=8"))  # fmt: skip
+    details = Details()
+    assert details.changed(encoded(one), encoded(other)) > MAX_CHANGED
+    for image in changed(one).values():
+        assert details.changed(encoded(one), image) == 0.0
+
+
+def test_what_a_drawn_picture_says_survives_the_problem_file(tmp_path):
+    from vlrl.data.problem_files import read_problems
+
+    problem = page_of(LONG.format(12), 0)
+    write_problem_file(tmp_path / "set.jsonl", [problem])
+    (read,) = read_problems(tmp_path / "set.jsonl")
+    assert read.id == problem.id
+    assert read.images[0].says == LONG.format(12)
+
+
+# --- contamination ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    held = [
+        ask_text("What is the largest prime number below one hundred?", "97"),
+        ask_text("Short one?", "1"),
+        ask_picture(encoded(picture(5)), "How many?"),
+        ask_text("In a town there live twice as many cats as dogs, and " + LONG.format(3), "3"),
+        *(ask_text(f"{BOILER}: {letter}") for letter in "abcdefghijkl"),
+    ]
+    write_problem_file(tmp_path / "bench.jsonl", held)
+    return {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
+
+
+def judged(benchmark, *problems, **settings):
+    stage = Contamination(benchmarks=[benchmark], **settings)
+    return [d.reason for d in stage.decide(problems, Context(0))]
+
+
+def test_questions_and_pictures_of_a_benchmark_are_left_out(benchmark):
+    assert judged(
+        benchmark,
+        ask_text("what is the LARGEST prime number, below one hundred"),  # a whole short question
+        ask_text("Bob says: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"),  # thirteen words
+        ask_picture(changed(picture(5))["jpeg"], "Which colour is at the top?"),  # its picture in other bytes
+    ) == ["text of problems", "text of problems", "picture of problems"]
+
+
+def test_what_is_no_ones_own_stays(benchmark):
+    assert (
+        judged(
+            benchmark,
+            ask_text("Short one?"),
+            ask_text("What is the largest prime number below one thousand?"),
+            ask_picture(encoded(picture(6)), "How many?"),
+            ask_text("In a town there live twice as many cats as dogs. How many cats?"),
+            ask_text(f"{BOILER}: 3 + 4"),
+        )
+        == [""] * 5
+    )
+
+
+def test_a_benchmarks_question_drawn_as_a_picture_is_left_out(benchmark):
+    assert judged(
+        benchmark,
+        page_of("What is the largest prime number below one hundred?", 0),
+        page_of("Bob says: " + LONG.format(3) + ". Is he right?", 1, "handwriting"),
+        page_of("What is the largest prime number below one thousand?", 0),
+    ) == ["text of problems", "text of problems", ""]
+
+
+def test_a_screenshot_is_not_left_out_for_looking_like_another_text_of_a_benchmark(tmp_path):
+    held, drawn = (screenshots(pages("cells", 120)[part]) for part in (slice(0, 60), slice(60, 120)))
+    write_problem_file(tmp_path / "bench.jsonl", held)
+    given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
+    assert judged(given, *drawn, max_changed=1.0).count("picture of problems") > 5  # from afar
+    assert judged(given, *drawn) == [""] * 60
+    opened = [Pillow.open(io.BytesIO(p.images[0].read_bytes())).convert("RGB") for p in held[:8]]
+    again = [replace(p, prompt=(encoded(o, "JPEG", quality=80),)) for p, o in zip(held, opened, strict=False)]
+    assert judged(given, *again) == ["picture of problems"] * 8
+
+
+def test_a_marked_picture_of_a_benchmark_is_still_its_picture(benchmark):
+    marked = picture(5)
+    marked.paste((250, 250, 250), (2, 2, 6, 5))
+    assert judged(benchmark, ask_picture(encoded(marked), "What?")) == ["picture of problems"]
+    assert outcomes([ask_picture(encoded(picture(5))), ask_picture(encoded(marked))]) == ["kept", "kept"]
+
+
+def test_boilerplate_counts_where_it_is_asked_to(benchmark):
+    assert judged(benchmark, ask_text(f"{BOILER}: 3 + 4"), common_rows=20) == ["text of problems"]
+
+
+def test_the_row_is_named(benchmark):
+    stage = Contamination(benchmarks=[benchmark])
+    decision = stage.decide([ask_text("What is the largest prime number below one hundred?")], Context(0))[0]
+    first = ask_text("What is the largest prime number below one hundred?", "97").id
+    assert decision.measured["row"] == f"problems {first}"
+
+
+def test_a_benchmark_in_its_own_schema(tmp_path):
+    rows = [{"question": LONG.format(9), "answer": "#### 9"}]
+    (tmp_path / "gsm8k.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = {"benchmark": "gsm8k", "path": str(tmp_path / "gsm8k.jsonl")}
+    assert judged(given, ask_text(LONG.format(9)), ask_text("3 + 4")) == ["text of gsm8k", ""]
+
+
+def test_a_benchmark_that_is_not_there_is_found_before_anything_runs(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        stages.build(
+            {"name": "contamination", "benchmarks": [{"benchmark": "gsm8k", "path": str(tmp_path / "no.jsonl")}]}
+        )
+    with pytest.raises(ConfigError, match="did you mean"):
+        stages.build({"name": "contamination", "benchmarks": [{"benchmark": "gsmk", "path": "x.jsonl"}]})

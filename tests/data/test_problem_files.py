@@ -1,0 +1,116 @@
+"""Problems as JSONL with pictures beside: what is written is read again, what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from vlrl.data.draws import demonstrations
+from vlrl.data.prepare import SetCounts, write_problems
+from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
+from vlrl.data.recipe import Recipe
+from vlrl.errors import DataError
+from vlrl.types import Problem, Text
+
+
+def recipe() -> Recipe:
+    sums = {"name": "sums", "kind": "domain", "domain": {"name": "arithmetic", "terms": [3, 4]}, "tags": ["plain"]}
+    digits = {"name": "digits", "kind": "domain", "domain": {"name": "scanned_digits", "size": 48}}
+    drawn = {"name": "drawn", "kind": "rendered", "of": "sums", "style": {"name": "cells", "cell": 16, "size": 48}}
+    places = {"name": "places", "kind": "domain", "domain": {"name": "spatial_relation", "size": 48}}
+    return Recipe.model_validate({"sources": [sums, digits, drawn, places]})
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    written = demonstrations(recipe(), 0, 24)
+    assert write_problem_file(tmp_path / "set.jsonl", written) == 24
+    read = read_demonstrations(tmp_path / "set.jsonl")
+    assert [d.response for d in read] == [d.response for d in written]
+    for before, after in zip(written, read, strict=True):
+        assert after.problem.id == before.problem.id
+        assert after.problem.twin == before.problem.twin
+        assert after.problem.tags == before.problem.tags
+        assert after.problem.modality == before.problem.modality
+        assert after.problem.difficulty == before.problem.difficulty
+
+
+def test_every_picture_is_stored_once_under_its_digest(tmp_path):
+    problems = [d.problem for d in demonstrations(recipe(), 0, 12)]
+    write_problem_file(tmp_path / "set.jsonl", [*problems, *problems])
+    names = {file.stem for file in (tmp_path / "images").iterdir()}
+    assert names == {image.digest for problem in problems for image in problem.images}
+
+
+def test_a_picture_may_be_named_by_digest_alone(tmp_path):
+    problem = next(d.problem for d in demonstrations(recipe(), 0, 12) if d.problem.images)
+    write_problem_file(tmp_path / "set.jsonl", [problem])
+    row = json.loads((tmp_path / "set.jsonl").read_text())
+    row["prompt"] = [{"digest": p["image"][7:-4]} if "image" in p else p for p in row["prompt"]]
+    (tmp_path / "set.jsonl").write_text(json.dumps(row))
+    assert read_problems(tmp_path / "set.jsonl")[0].id == problem.id
+
+
+GOOD = {"prompt": [{"text": "1+1?"}], "answer": "2", "verifier": "number", "modality": "text", "domain": "sums"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answer": None}, None),
+        ({"anser": "2"}, "unknown key 'anser'"),
+        ({"modality": "txt"}, "modality: got 'txt'"),
+        ({"prompt": []}, "prompt: is not a list"),
+        ({"prompt": ["1+1?"]}, "prompt: got '1+1?'"),
+        ({"prompt": [{"image": "images/gone.png"}]}, "gone.png can't be read"),
+        ({"prompt": [{"digest": "00"}]}, "no picture images/00"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_named(tmp_path, change, message):
+    if message is None:
+        bad, message = {key: value for key, value in GOOD.items() if key != "answer"}, "has no 'answer'"
+    else:
+        bad = {**GOOD, **change}
+    (tmp_path / "set.jsonl").write_text(json.dumps(GOOD) + "\n" + json.dumps(bad) + "\n")
+    with pytest.raises(DataError, match=r"set\.jsonl, line 2") as caught:
+        read_problems(tmp_path / "set.jsonl")
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_missing_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_problems(tmp_path / "gone.jsonl")
+
+
+def test_problems_are_no_demonstrations(tmp_path):
+    (tmp_path / "set.jsonl").write_text(json.dumps(GOOD))
+    with pytest.raises(DataError, match="no `response`"):
+        read_demonstrations(tmp_path / "set.jsonl")
+
+
+def test_facts_that_are_no_json_are_refused_and_nothing_is_written(tmp_path):
+    problem = Problem((Text("?"),), "1", "number", "text", "d", facts={"scene": np.zeros(2)})
+    with pytest.raises(DataError, match="plain JSON values"):
+        write_problem_file(tmp_path / "set.jsonl", [problem])
+    assert not list(tmp_path.iterdir())
+
+
+def test_prepared_sets_are_counted_disjoint_and_whole(tmp_path):
+    counts = SetCounts(demonstrations=20, validation_per_modality=6, test_per_modality=5, train_sample=16)
+    written = {item.path.name: item for item in write_problems(recipe(), 0, tmp_path, counts)}
+    assert written["validation.jsonl"].by_modality == {"text": 6, "real": 6, "synthetic": 6, "rendered": 6}
+    assert written["demonstrations.jsonl"].by_source == {"sums": 5, "digits": 5, "drawn": 5, "places": 5}
+    assert written["train_sample.jsonl"].by_source == {"sums": 4, "digits": 4, "drawn": 4, "places": 4}
+    held_out = [p for name in ("validation", "test") for p in read_problems(tmp_path / f"{name}.jsonl")]
+    banned = {p.id for p in held_out}
+    assert len(banned) == 44
+    seen = [d.problem for d in read_demonstrations(tmp_path / "demonstrations.jsonl")]
+    seen += read_problems(tmp_path / "train_sample.jsonl")
+    assert not {p.id for p in seen} & banned
+    assert not {p.twin for p in seen} & banned
+
+
+def test_sets_of_size_zero_are_left_out(tmp_path):
+    counts = SetCounts(demonstrations=0, validation_per_modality=0, test_per_modality=0, train_sample=4)
+    assert [item.path.name for item in write_problems(recipe(), 0, tmp_path, counts)] == ["train_sample.jsonl"]

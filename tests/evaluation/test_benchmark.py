@@ -1,0 +1,268 @@
+"""Benchmarks as objects: read in their own schema, asked through an engine, figures with hash, n and interval."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image as Pillow
+
+from vlrl.config import load_settings
+from vlrl.data.benchmark_rows import mathvista_query, read_benchmark
+from vlrl.data.records import read_records
+from vlrl.errors import ConfigError, DataError
+from vlrl.evaluation.benchmark import Benchmark, BenchmarkSettings, load_benchmark, results_table
+from vlrl.evaluation.protocol import EvaluationProtocol
+from vlrl.evaluation.scores import pass_at_k, wilson_interval
+from vlrl.rollout.engine import Generation
+from vlrl.stages.evaluate import EvaluationSettings, evaluate_benchmarks, names_benchmarks
+from vlrl.types import Image, Problem, Rollout, Segment, Text
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs" / "eval").glob("*.yaml"))
+
+
+def png(seed: int = 0) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+class Encoded:
+    """What the fake encoder gives: enough for `collect`."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.content_hash = problem, problem.id
+
+
+class Script:
+    """An engine that answers from a list by question, with lengths of one token a word."""
+
+    def __init__(self, answers: dict[str, list[str]], ending: str = "stop") -> None:
+        self.answers, self.ending, self.calls = answers, ending, 0
+
+    def generate(self, requests):
+        self.calls += 1
+        found = []
+        for request in requests:
+            texts = next(v for k, v in self.answers.items() if k in request.encoded.problem.question)
+            rollouts = tuple(
+                Rollout((Segment((1,) * n, (0.0,) * n, 0),), text, self.ending)
+                for text in (texts * request.num_rollouts)[: request.num_rollouts]
+                for n in [len(text.split())]
+            )
+            found.append(Generation(rollouts, request.encoded.content_hash))
+        return found
+
+
+def encode(problems):
+    return [Encoded(problem) for problem in problems]
+
+
+def numbers(protocol: EvaluationProtocol, count: int = 4) -> Benchmark:
+    problems = tuple(Problem((Text(f"q{i}?"),), str(i), "number", "text", "d") for i in range(count))
+    groups = tuple({"half": ("low" if i < count / 2 else "high",)} for i in range(count))
+    return Benchmark("numbers", "problems", problems, groups, protocol.for_problems(problems))
+
+
+def test_a_figure_comes_with_n_error_interval_lengths_and_the_protocols_hash():
+    benchmark = numbers(EvaluationProtocol(benchmark="numbers"))
+    script = Script({"q0": ["0"], "q1": ["1"], "q2": ["7 or 8"], "q3": ["3"]})
+    record = benchmark.run(encode, script, batch=3).record()
+    assert script.calls == 2
+    assert (record["value"], record["n"], record["runs"]) == (0.75, 4, 1)
+    assert record["standard_error"] == pytest.approx(0.25)  # deviations ¼ ¼ ¼ −¾: s = ½, SE = ½/√4
+    assert record["interval"] == list(wilson_interval(0.75, 4))
+    assert record["tokens"] == {"mean": 1.5, "p95": pytest.approx(2.7)}
+    assert record["groups"]["half"]["low"] == {"accuracy": 1.0, "correct": 2, "total": 2}
+    assert record["protocol_hash"] == benchmark.protocol.hash
+    assert benchmark.protocol.hash in results_table([record])
+
+
+def test_samples_become_a_value_as_the_protocol_says():
+    script = Script({"q0": ["0", "5", "0.0", "6"], "q1": ["2", "1", "2", "2"], "q2": ["2"], "q3": ["9"]})
+    for aggregation, k, expected in (
+        ("mean", 1, (0.5 + 0.25 + 1 + 0) / 4),
+        ("pass@k", 2, (pass_at_k(4, 2, 2) + pass_at_k(4, 1, 2) + 1 + 0) / 4),
+        ("maj@n", 1, (1 + 0 + 1 + 0) / 4),
+    ):
+        protocol = EvaluationProtocol(benchmark="numbers", samples=4, aggregation=aggregation, k=k, temperature=1.0)
+        record = numbers(protocol).run(encode, script).record()
+        assert record["value"] == pytest.approx(expected)
+        assert record["figure"] == protocol.label
+
+
+def test_several_seeds_give_an_interval_over_runs():
+    protocol = EvaluationProtocol(benchmark="numbers", seeds=(0, 1, 2), temperature=1.0)
+    answers = iter([["0"], ["1"], ["0"]])
+
+    class Luck(Script):
+        def generate(self, requests):
+            self.answers = {"q0": next(answers), "q1": ["1"]}
+            return super().generate(requests)
+
+    record = numbers(protocol, 2).run(encode, Luck({})).record()
+    assert record["runs"] == 3
+    assert record["value"] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert record["interval"][0] < record["value"] < record["interval"][1]
+    assert record["run_standard_error"] == pytest.approx(1 / 6)
+
+
+def test_cut_off_responses_are_wrong_where_the_protocol_says_so():
+    script = Script({f"q{i}": [str(i)] for i in range(4)}, ending="length")
+    for cut_offs, value in (("judged", 1.0), ("wrong", 0.0)):
+        record = numbers(EvaluationProtocol(benchmark="numbers", cut_offs=cut_offs)).run(encode, script).record()
+        assert (record["value"], record["cut_off_rate"]) == (value, 1.0)
+
+
+def test_a_table_that_mixes_protocols_says_so():
+    script = Script({f"q{i}": [str(i)] for i in range(4)})
+    records = [
+        numbers(EvaluationProtocol(benchmark="numbers", max_tokens=n)).run(encode, script).record() for n in (10, 20)
+    ]
+    assert "2 different protocols" in results_table(records)
+    assert "different" not in results_table([records[0], records[0]])
+
+
+def test_the_protocol_may_name_the_grader(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"id": "1", "question": "?", "answer": "#### 3"}) + "\n")
+    named = {"benchmark": "gsm8k", "path": str(path)}
+    assert load_benchmark(BenchmarkSettings(**named)).problems[0].verifier == "number"
+    exact = BenchmarkSettings(**named, protocol=EvaluationProtocol(grader="exact"))
+    assert load_benchmark(exact).problems[0].verifier == "exact"
+    with pytest.raises(ConfigError, match="unknown verifier 'exakt'"):
+        load_benchmark(BenchmarkSettings(**named, protocol=EvaluationProtocol(grader="exakt")))
+
+
+def test_mmmu_pictures_stand_where_question_and_options_name_them(tmp_path):
+    row = {
+        "id": "validation_Art_Theory_1",
+        "question": "Compare <image 2> with <image 1>.",
+        "options": "['<image 3>', 'none']",
+        "answer": "A",
+        "question_type": "multiple-choice",
+        **{f"image_{k}": {"bytes": png(k), "path": None} for k in (1, 2, 3, 4)},
+        **{f"image_{k}": None for k in (5, 6, 7)},
+    }
+    (only,) = read_benchmark("mmmu", [("here", row)], tmp_path)
+    expected = [Image.from_bytes(png(k)).digest for k in (4, 2, 1, 3)]  # the picture that nothing names comes first
+    assert [image.digest for image in only.problem.images] == expected
+    assert only.groups == {
+        "domain": ("Art and Design",),
+        "subject": ("Art_Theory",),
+        "question_type": ("multiple-choice",),
+    }
+    assert only.problem.facts["choices"] == ["<image 3>", "none"]
+    with pytest.raises(DataError, match="<image 9>"):
+        read_benchmark("mmmu", [("here", row | {"question": "<image 9>"})], tmp_path)
+
+
+def test_a_folder_of_subjects_gives_the_rows_of_one_split_in_order(tmp_path):
+    row = {"question": "Which?", "options": "['a', 'b']", "answer": "B", "question_type": "multiple-choice"}
+    for subject in ("Math", "Accounting"):
+        (tmp_path / subject).mkdir()
+        for split in ("dev", "validation"):
+            table = pa.Table.from_pylist([row | {"id": f"{split}_{subject}_{n}"} for n in (1, 2)])
+            pq.write_table(table, tmp_path / subject / f"{split}-00000-of-00001.parquet")
+    records = read_records(str(tmp_path), "path", "validation", True)
+    assert [r["id"] for _, r in records] == [f"validation_{s}_{n}" for s in ("Accounting", "Math") for n in (1, 2)]
+
+
+def test_mmmu_open_answers_may_be_a_list_written_as_text(tmp_path):
+    row = {"id": "x", "question": "?", "options": "[]", "answer": "['24/7', '3.429']", "question_type": "open"}
+    (only,) = read_benchmark("mmmu", [("here", row)])
+    assert (only.problem.answer, only.problem.facts) == ("24/7", {"accepted": ["3.429"]})
+
+
+def test_mathvision_figures_share_one_picture(tmp_path):
+    row = {
+        "id": "7",
+        "question": "<image1> and <image2>?",
+        "options": [],
+        "answer": "5",
+        "decoded_image": {"bytes": png()},
+    }
+    (only,) = read_benchmark("mathvision", [("here", row)], tmp_path)
+    assert [type(piece) for piece in only.problem.prompt] == [Image, Text, Text]
+    assert only.problem.question == "<image> and ?"
+
+
+def test_gsm8k_gold_is_the_number_after_the_mark():
+    (only,) = read_benchmark("gsm8k", [("here", {"question": "?", "answer": "6 * 3 = 18\n#### 1,018"})])
+    assert only.problem.answer == "1018"
+
+
+def test_a_missing_picture_file_is_named(tmp_path):
+    row = {"pid": "1", "question": "?", "answer": "1", "question_type": "free_form", "answer_type": "integer"}
+    with pytest.raises(DataError, match=r"line 3, picture 1: 'images/1.jpg' can't be read"):
+        read_benchmark("mathvista", [("file, line 3", row | {"image": "images/1.jpg"})], tmp_path)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
+def test_a_shipped_evaluation_config_loads_and_is_named_like_its_file(config):
+    assert names_benchmarks(config)
+    settings = load_settings(EvaluationSettings, config)
+    assert settings.name == config.stem
+    assert len({one.protocol.hash for one in settings.benchmarks}) == len(settings.benchmarks)
+
+
+def test_there_is_a_config_for_every_benchmark():
+    named = {b.name or b.benchmark for c in CONFIGS for b in load_settings(EvaluationSettings, c).benchmarks}
+    assert named >= {"mathvista", "mmmu", "mmmu-pro", "mathvision", "gsm8k", "math-500", "aime", "own"}
+
+
+def test_an_unknown_benchmark_is_refused_with_a_suggestion():
+    with pytest.raises(ConfigError, match="did you mean 'mathvista'"):
+        BenchmarkSettings(benchmark="mathvist", path="x")
+
+
+def test_a_small_model_is_asked_from_the_command_line(tmp_path, capsys):
+    rows = []
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+        row = {"pid": str(number), "question": "How many?", "answer": "3", "image": f"{number}.png", "precision": None}
+        rows.append(row | {"question_type": "free_form", "answer_type": "integer", "choices": None, "unit": None})
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shape = "{text_width: 32, text_layers: 2, head_size: 16, key_value_heads: 1, mlp_width: 48, vision_width: 32, "
+    shape += "vision_layers: 2, vision_heads: 2, vocabulary: 300, context: 400}"
+    (tmp_path / "small.yaml").write_text(f"""
+name: small
+run_folder: {tmp_path / "run"}
+model: {{build: tiny-qwen3-vl, shape: {shape}}}
+benchmarks:
+  - {{benchmark: mathvista, path: {tmp_path / "rows.jsonl"}, limit: 2,
+     protocol: {{max_tokens: 4, samples: 2, temperature: 1.0, min_pixels: 256, max_pixels: 4096}}}}
+""")
+    (result,) = evaluate_benchmarks(tmp_path / "small.yaml")
+    assert (result["n"], result["figure"]) == (2, "mean of 2")
+    assert result["protocol_hash"] in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["benchmarks"][0]["value"] == result["value"]
+    lines = (tmp_path / "run" / f"responses_mathvista_{result['protocol_hash']}.jsonl").read_text().splitlines()
+    assert len(lines) == 4
+    again = evaluate_benchmarks(tmp_path / "small.yaml")[0]
+    assert (again["value"], again["tokens"]) == (result["value"], result["tokens"])
+
+
+@pytest.mark.real_data
+def test_mathvista_prompts_equal_the_official_ones():
+    import os
+
+    records = read_records(str(Path(os.environ["VLRL_DATA"]) / "mathvista/testmini.jsonl"), "test")
+    assert all(mathvista_query(row) == row["query"].strip() for _, row in records)
+
+
+@pytest.mark.real_data
+def test_mathvision_rows_come_with_their_pictures():
+    import os
+
+    folder = Path(os.environ["VLRL_DATA"]) / "mathvision"
+    benchmark = load_benchmark(BenchmarkSettings(benchmark="mathvision", path=str(folder / "testmini.jsonl")))
+    assert len(benchmark.problems) == 304
+    assert all(problem.images for problem in benchmark.problems)

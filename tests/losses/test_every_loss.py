@@ -1,0 +1,150 @@
+"""What holds for every registered loss: its gradient, any split into micro-batches, token weights, token credit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import vlrl.losses  # noqa: F401  (files the losses under their names)
+from vlrl.losses.registry import losses
+from vlrl.losses.terms import Denominators, Terms
+
+LENGTHS = (2, 3, 1, 4)
+ADVANTAGES = (1.0, -1.0, 1.0, -1.0)  # also what pairs for DPO look like
+CASES = [
+    {"name": "kimi", "tau": 0.4},
+    {"name": "kimi", "tau": 0.4, "logratio_norm": "length"},
+    {"name": "grpo", "beta": 0.1},
+    {"name": "grpo", "clip_high": 0.28, "aggregate": "token"},
+    {"name": "grpo", "aggregate": "sum", "length": 7},
+    {"name": "gspo"},
+    {"name": "gspo", "clip_low": 0.5, "clip_high": 0.9},
+    {"name": "cispo"},
+    {"name": "cispo", "clip_high": 0.1, "clip_low": 0.1, "aggregate": "sequence"},
+    {"name": "ctpo", "clip_low": 0.2, "clip_high": 0.3, "dual": 0.5},
+    {"name": "ctpo", "clip_low": 9.0, "clip_high": 9.0, "dual": 9.0},
+    {"name": "likelihood"},
+    {"name": "likelihood", "aggregate": "sequence"},
+    {"name": "dpo", "beta": 0.7},
+    {"name": "dpo", "alpha": 0.5},
+    {"name": "sft"},
+]
+OVER = Denominators(responses=float(len(LENGTHS)), tokens=float(sum(LENGTHS)))
+
+
+def label(case) -> str:
+    return "-".join(f"{v}" for v in case.values())
+
+
+def terms(token_advantages: bool = False, seed: int = 3) -> Terms:
+    generator = torch.Generator().manual_seed(seed)
+    count = sum(LENGTHS)
+    logprobs = -torch.rand(count, generator=generator, dtype=torch.float64) * 2 - 0.1
+    drift = (torch.rand(count, generator=generator, dtype=torch.float64) - 0.5) * 0.6
+    response = torch.repeat_interleave(torch.arange(len(LENGTHS)), torch.tensor(LENGTHS))
+    return Terms(
+        logprobs=logprobs.requires_grad_(True),
+        reference_logprobs=(logprobs.detach() + drift),
+        response=response,
+        advantages=torch.tensor(ADVANTAGES, dtype=torch.float64),
+        lengths=torch.tensor(LENGTHS, dtype=torch.float64),
+        weights=torch.ones(count, dtype=torch.float64),
+        token_advantages=torch.rand(count, generator=generator, dtype=torch.float64) if token_advantages else None,
+    )
+
+
+def on_policy(given: Terms) -> Terms:
+    return replace(given, reference_logprobs=given.logprobs.detach())
+
+
+def gradient(loss, given: Terms, over: Denominators = OVER) -> torch.Tensor:
+    (found,) = torch.autograd.grad(loss(given, over), given.logprobs)
+    return found
+
+
+def part(given: Terms, responses: list[int]) -> Terms:
+    """A micro-batch of some of the responses."""
+    chosen = torch.isin(given.response, torch.tensor(responses))
+    renamed = torch.searchsorted(torch.tensor(responses), given.response[chosen])
+    return Terms(
+        given.logprobs[chosen],
+        given.reference_logprobs[chosen],
+        renamed,
+        given.advantages[responses],
+        given.lengths[responses],
+        given.weights[chosen],
+        None if given.token_advantages is None else given.token_advantages[chosen],
+    )
+
+
+def test_every_registered_loss_is_in_the_cases():
+    assert {case["name"] for case in CASES} == set(losses)
+
+
+@pytest.mark.parametrize("split", [[[0, 1], [2, 3]], [[0, 1, 2, 3]], [[2, 3], [0, 1]]])
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_any_split_into_micro_batches_gives_the_gradient_of_one(case, split):
+    loss = losses.build(case)
+    given = terms(token_advantages=True)
+    whole = gradient(loss, given)
+    in_parts = sum(loss(part(given, responses), OVER) for responses in split)
+    (summed,) = torch.autograd.grad(in_parts, given.logprobs)
+    assert torch.allclose(summed, whole, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] != "dpo"], ids=label)
+def test_single_responses_as_micro_batches_give_the_gradient_of_one(case):
+    loss, given = losses.build(case), terms()
+    in_parts = sum(loss(part(given, [j]), OVER) for j in range(len(LENGTHS)))
+    (summed,) = torch.autograd.grad(in_parts, given.logprobs)
+    assert torch.allclose(summed, gradient(loss, given), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] not in ("cispo", "ctpo")], ids=label)
+def test_the_gradient_is_that_of_finite_differences(case):
+    loss, given = losses.build(case), terms()
+    found = gradient(loss, given)
+    for token in range(len(found)):
+        values = []
+        for sign in (1, -1):
+            moved = given.logprobs.detach().clone()
+            moved[token] += sign * 1e-6
+            values.append(float(loss(replace(given, logprobs=moved), OVER)))
+        assert float(found[token]) == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] not in ("dpo", "sft")], ids=label)
+def test_a_token_of_weight_zero_has_no_gradient(case):
+    given = terms()
+    weights = given.weights.clone()
+    weights[3] = 0.0
+    assert float(gradient(losses.build(case), replace(given, weights=weights))[3]) == 0.0
+    assert float(gradient(losses.build({"name": "sft"}), replace(given, weights=weights))[3]) == 0.0
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] not in ("dpo", "sft", "gspo")], ids=label)
+def test_token_credit_that_is_the_same_at_all_tokens_of_a_response_is_its_advantage(case):
+    loss, given = losses.build(case), on_policy(terms())
+    spread = replace(
+        given, advantages=torch.zeros(len(LENGTHS)).double(), token_advantages=given.advantages[given.response]
+    )
+    assert torch.allclose(gradient(loss, spread), gradient(loss, given), atol=1e-12, rtol=0)
+
+
+SUMMED = ["kimi", {"name": "grpo", "aggregate": "sum"}, {"name": "ctpo", "aggregate": "sum"}, "likelihood"]
+
+
+@pytest.mark.parametrize("spec", [*SUMMED, {"name": "cispo", "aggregate": "sum"}])
+def test_on_policy_mirror_descent_ppo_ctpo_cispo_and_likelihood_are_one(spec):
+    given = on_policy(terms())
+    by_hand = -given.advantages[given.response] / OVER.responses
+    assert torch.allclose(gradient(losses.build(spec), given), by_hand, atol=1e-12, rtol=0)
+
+
+def test_on_policy_gspo_is_grpo_with_the_mean_over_a_response():
+    given = on_policy(terms())
+    assert torch.allclose(
+        gradient(losses.build("gspo"), given), gradient(losses.build("grpo"), given), atol=1e-12, rtol=0
+    )

@@ -1,0 +1,102 @@
+"""Small models: the same seed the same weights, and folders that transformers loads as any other."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pydantic import ValidationError
+from small_models import SHAPE, TEXTS, ask, encode, fresh, pixels
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from vlrl.errors import ConfigError
+from vlrl.model.families import family_of
+from vlrl.model.load import ModelSettings, choose_device, load_folder, save_model
+from vlrl.model.packing import Row
+from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+
+
+def weights(folder):
+    return AutoModelForImageTextToText.from_pretrained(folder).state_dict()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path, architecture):
+    build_tiny(architecture, TEXTS, tmp_path / "a", 1, SHAPE)
+    torch.manual_seed(99)  # what was drawn before makes no difference
+    before = torch.get_rng_state()
+    build_tiny(architecture, TEXTS, tmp_path / "b", 1, SHAPE)
+    assert torch.equal(torch.get_rng_state(), before)
+    build_tiny(architecture, TEXTS, tmp_path / "c", 2, SHAPE)
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert any(not torch.equal(a[name], c[name]) for name in a)
+    assert (tmp_path / "a" / "tokenizer.json").read_text() == (tmp_path / "b" / "tokenizer.json").read_text()
+
+
+def test_saved_and_loaded_again_the_logits_are_the_same(tmp_path, architecture, model_folders):
+    loaded = fresh(model_folders[architecture])
+    with torch.no_grad():
+        loaded.model.lm_head.weight.mul_(1.1)
+    save_model(loaded, tmp_path / "saved")
+    again = load_folder(str(tmp_path / "saved"), ModelSettings(path=str(tmp_path / "saved"), device="cpu"))
+    problem = ask(pixels(1), "How many?")
+    found = []
+    for one in (loaded, again):
+        (encoded,) = encode(one, problem)
+        found.append(TorchPolicy(one, PolicySettings()).logprobs([Row(encoded, ((20, 30, 40),))], 1.0))
+    assert found[0] == found[1]
+    config = (tmp_path / "saved" / "config.json").read_text()
+    assert "vlrl" not in config
+    processor = AutoProcessor.from_pretrained(tmp_path / "saved")
+    assert type(processor).__name__ == type(loaded.processor).__name__
+    assert again.placeholder_ids == loaded.placeholder_ids
+    assert again.stop_ids == loaded.stop_ids
+
+
+def test_any_text_survives_the_tokenizer(qwen3):
+    for text in ("3+4=?", "Größe ≤ 5 µm — 日本語 🙂", "<think>a</think>\n\n  b"):
+        assert qwen3.tokenizer.decode(qwen3.tokenizer(text)["input_ids"], clean_up_tokenization_spaces=False) == text
+
+
+def test_origins_devices_and_names_that_do_not_exist_are_refused(tmp_path):
+    with pytest.raises(ValidationError, match="exactly one"):
+        ModelSettings()
+    with pytest.raises(ValidationError, match="did you mean 'tiny-qwen3-vl'"):
+        ModelSettings(build="tiny-qwen3")
+    with pytest.raises(ConfigError, match="no such folder"):
+        load_folder(str(tmp_path / "none"), ModelSettings(path="x"))
+    with pytest.raises(ConfigError, match="is not a device"):
+        choose_device("gpu")
+
+
+def test_heads_that_cannot_share_their_keys_evenly_are_refused():
+    with pytest.raises(ValueError, match="make 2 heads, which can't share 3 key_value_heads"):
+        TinyShape(text_width=32, head_size=16, key_value_heads=3)
+
+
+def test_the_rotary_base_and_the_context_are_those_asked_for_and_are_saved(tmp_path, architecture, model_folders):
+    folder = model_folders[architecture]
+    plain, longer = fresh(folder), fresh(folder, rope_base=1e6, context=512)
+    assert longer.context == 512
+    problem = ask(pixels(1), "How many?")
+    rows = [Row(encode(one, problem)[0], ((20, 30, 40),)) for one in (plain, longer)]
+    found = [TorchPolicy(m, PolicySettings()).logprobs([r], 1.0) for m, r in zip((plain, longer), rows, strict=True)]
+    assert found[0] != found[1]
+    save_model(longer, tmp_path / "saved")
+    again = load_folder(str(tmp_path / "saved"), ModelSettings(path=str(tmp_path / "saved"), device="cpu"))
+    assert again.context == 512
+    assert again.config.get_text_config().rope_parameters["rope_theta"] == 1e6
+    assert TorchPolicy(again, PolicySettings()).logprobs([rows[1]], 1.0) == found[1]
+
+
+@pytest.mark.parametrize("name", ["flex", "flash_attention_2"])
+def test_attention_that_needs_another_device_is_refused(model_folders, name):
+    with pytest.raises(ConfigError, match="needs a CUDA device"):
+        fresh(model_folders["tiny-qwen3-vl"], attention=name)
+
+
+def test_a_family_whose_reading_of_pictures_is_not_known_is_refused():
+    with pytest.raises(ConfigError, match="isn't known here"):
+        family_of(SimpleNamespace(model_type="fuyu"))

@@ -1,0 +1,74 @@
+"""The report in a real browser: it draws, its script runs, what a model wrote does not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from vlrl.report.report import write_report
+
+pytestmark = pytest.mark.slow
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
+
+
+@pytest.fixture(scope="module")
+def browse(program: Callable[[str], str]) -> Callable[..., str]:
+    chromium = program("chromium")
+
+    def run(page: Path, profile: Path, *flags: str) -> str:
+        command = [chromium, *FLAGS, f"--user-data-dir={profile}", *flags, page.resolve().as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    return run
+
+
+def test_the_viewer_shows_pictures_questions_and_verdicts(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
+    dom = browse(write_report(fake_run), tmp_path / "profile", "--dump-dom")
+    assert dom.count('<article class="group">') >= 8  # both steps
+    assert 'class="tiny"' in dom
+    assert "How many dots?" in dom
+    assert "✓ right" in dom
+    assert "✗ wrong" in dom
+    assert "early: step 1<" in dom
+    assert "late: step 60<" in dom
+    assert re.search(r"<title>quickstart · vlrl report</title>", dom)  # hostile responses try to change it
+    assert "&lt;/script&gt;&lt;script&gt;" in dom
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_follows_the_reader_s_colours(dark: bool, fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
+    shot = tmp_path / "shot.png"
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+    browse(write_report(fake_run), tmp_path / "profile", f"--screenshot={shot}", "--window-size=1000,1400", scheme)
+    pixels = np.asarray(PillowImage.open(shot).convert("L"), dtype=np.float64)
+    assert (pixels.mean() < 70) if dark else (pixels.mean() > 200)
+    assert pixels.std() > 10  # something is drawn
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
+    page = write_report(fake_run).read_text(encoding="utf-8")
+    measure = "<script>document.title = 'wide ' + document.documentElement.scrollWidth</script></body>"
+    (tmp_path / "inner.html").write_text(page.replace("</body>", measure), encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    tell = "setTimeout(() => document.title = f.contentDocument.title, 500)"
+    frame.write_text(f'<iframe id="f" src="inner.html" width="400" height="800" onload="{tell}"></iframe>')
+    flags = ("--allow-file-access-from-files", "--virtual-time-budget=4000")
+    dom = browse(frame, tmp_path / "profile", "--dump-dom", *flags)
+    found = re.search(r"<title>wide (\d+)</title>", dom)
+    assert found, dom[:500]
+    assert int(found[1]) <= 400

@@ -1,0 +1,143 @@
+"""An engine for tests of the pool: deterministic, slow where wanted, and deadly where a prompt says so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlrl.config import Settings
+from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.ray_ledger import Answer
+from vlrl.types import Rollout, Segment
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An encoded prompt without a model behind it."""
+
+    problem_id: str
+    num_tokens: int = 10
+
+    @property
+    def content_hash(self) -> str:
+        return f"content of {self.problem_id}"
+
+
+def written(request: Request, version: int = 0) -> Generation:
+    """What a traced engine says to a request: its problem and its seed, spelled in token ids."""
+    tokens = (*request.encoded.problem_id.encode(), request.seed % 251)
+    rollouts = tuple(
+        Rollout((Segment((*tokens, i), (-1.0,) * (len(tokens) + 1), version),), f"{i}", "stop")
+        for i in range(request.num_rollouts)
+    )
+    return Generation(rollouts, request.encoded.content_hash)
+
+
+class TracedEngineSettings(Settings):
+    """Writes a file a start (`started_PID`) and a line a request (`served_PID`) into `folder`.
+
+    deadly  a problem id at which the process ends, and `broken` one at which the engine raises
+    """
+
+    folder: str
+    seconds: float = 0.0
+    deadly: str = ""
+    broken: str = ""
+    dies_at_start: bool = False
+
+    def open(self, loaded: Any = None) -> TracedEngine:
+        return TracedEngine(self)
+
+
+class TracedEngine:
+    def __init__(self, settings: TracedEngineSettings) -> None:
+        self._settings, self._folder = settings, Path(settings.folder)
+        self.version = 0
+        if settings.dies_at_start:
+            os._exit(3)
+        (self._folder / f"started_{os.getpid()}").touch()
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        (self._folder / f"working_{os.getpid()}").touch()
+        for request in requests:
+            time.sleep(self._settings.seconds)
+            if request.encoded.problem_id == self._settings.deadly:
+                os._exit(4)
+            if request.encoded.problem_id == self._settings.broken:
+                raise RuntimeError("the device fell over")
+            self._note(request.encoded.problem_id)
+        return [written(request, self.version) for request in requests]
+
+    def load_weights(self, weights: Any, version: int) -> None:
+        self.version = version
+        self._note(f"weights {version} {len(list(weights))}")
+
+    def sleep(self) -> None:
+        (self._folder / f"asleep_{os.getpid()}").touch()
+
+    def wake(self) -> None:
+        (self._folder / f"asleep_{os.getpid()}").unlink()
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def _note(self, line: str) -> None:
+        with open(self._folder / f"served_{os.getpid()}", "a") as file:
+            file.write(line + "\n")
+
+
+class LightActor:
+    """RolloutActor without a model, so that a process starts in a second: for what is the pool's own business."""
+
+    def open(self, model: Any, engine: TracedEngineSettings, threads: int, files: Any = None) -> bool:
+        self._engine, self._serial = engine.open(), 0
+        return True
+
+    def load_weights(self, manifest: Any, *shards: Any) -> int:
+        self._engine.load_weights((name for shard in shards for name in shard.tensors), manifest.version)
+        self._serial = int(manifest.serial)
+        return self._serial
+
+    def generate(self, serial: int, requests: Sequence[Request]) -> Answer:
+        assert serial == self._serial
+        return Answer(tuple(self._engine.generate(requests)), self._serial, self._engine.version)
+
+    def sleep(self) -> None:
+        self._engine.sleep()
+
+    def wake(self) -> None:
+        self._engine.wake()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def started(folder: Path) -> list[int]:
+    """Process ids of all actors that ever opened their engine."""
+    return [int(file.name.removeprefix("started_")) for file in folder.glob("started_*")]
+
+
+def alive(folder: Path) -> list[int]:
+    """Those that still live."""
+    return [pid for pid in started(folder) if Path(f"/proc/{pid}").is_dir() and not _zombie(pid)]
+
+
+def working(folder: Path) -> list[int]:
+    """Those that live and have begun to answer requests."""
+    return [pid for pid in alive(folder) if (folder / f"working_{pid}").exists()]
+
+
+def served(folder: Path) -> list[str]:
+    """All lines of all actors."""
+    return [line for file in folder.glob("served_*") for line in file.read_text().splitlines()]
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].startswith("Z")
+    except OSError:
+        return True

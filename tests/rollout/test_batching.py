@@ -1,0 +1,92 @@
+"""Slots: every response gets one once, within the limits, prompts of like length together, continued ones first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlrl.rollout.batching import Queue, chunks
+from vlrl.rollout.engine import Request, Sampling
+from vlrl.types import Rollout, Segment
+
+
+@dataclass(frozen=True)
+class Prompt:
+    num_tokens: int
+
+
+def requests(sizes):
+    return [Request(Prompt(length), k, Sampling(), 0) for length, k in sizes]
+
+
+def with_begun(request, *tokens):
+    rollouts = tuple(Rollout((Segment((5,) * n, (-1.0,) * n, 0),), "", "unfinished") for n in tokens)
+    return replace(request, begun=rollouts, num_rollouts=len(rollouts))
+
+
+def served(queue, sizes):
+    """All entries in the order in which they get slots; each row is busy for a while."""
+    busy, held, order = [], {}, []
+    while queue or busy:
+        for entry in queue.take(len(busy), held):
+            busy += [(entry.request, i) for i in entry.indices]
+            held[entry.request] = sizes[entry.request][0]
+            order.append(entry)
+        yield busy, held
+        busy = busy[2:]
+        held = {r: n for r, n in held.items() if r in queue.waiting or any(r == other for other, _ in busy)}
+    return order
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 20)), max_size=20), st.integers(1, 50), st.integers(1, 900)
+)
+def test_every_response_gets_a_slot_once_and_the_limits_hold(sizes, max_rows, prefill):
+    queue = Queue(requests(sizes), max_rows, prefill)
+    found = set()
+    for busy, held in served(queue, sizes):
+        assert len(busy) <= max_rows
+        found |= set(busy)
+        if len(held) > 1:
+            assert len(held) * max(held.values()) <= prefill
+    assert found == {(r, i) for r, (_, k) in enumerate(sizes) for i in range(k)}
+
+
+def test_long_prompts_do_not_pad_short_ones():
+    queue = Queue(requests([(10, 8), (300, 8), (12, 8), (310, 8)]), 16, 10_000)
+    assert [entry.request for entry in queue.take(0, {})] == [3, 1]
+    assert [entry.request for entry in queue.take(0, {})] == [2, 0]
+
+
+def test_a_free_slot_is_taken_by_one_response_of_a_prompt():
+    queue = Queue(requests([(10, 4), (9, 4)]), 3, 10_000)
+    assert [(e.request, e.indices) for e in queue.take(0, {})] == [(0, (0, 1, 2))]
+    assert queue.take(3, {0: 10}) == []
+    assert [(e.request, e.indices) for e in queue.take(1, {0: 10})] == [(0, (3,)), (1, (0,))]
+    assert queue.waiting == {1}
+    assert len(queue) == 3
+
+
+def test_continued_responses_come_first_and_enter_together():
+    fresh, first, second = requests([(50, 4), (10, 1), (10, 1)])
+    queue = Queue([fresh, with_begun(first, 3, 4, 5), with_begun(second, 1, 2)], 4, 10_000)
+    assert [(e.request, e.indices) for e in queue.take(0, {})] == [(1, (0, 1, 2)), (0, (0,))]  # 2 don't fit any more
+    assert [(e.request, e.indices) for e in queue.take(2, {0: 50})] == [(2, (0, 1))]
+
+
+def test_what_has_ended_or_has_no_room_gets_no_slot():
+    (one,) = requests([(10, 1)])
+    begun = with_begun(one, 3, 4)
+    ended = replace(begun, begun=(replace(begun.begun[0], ending="stop"), begun.begun[1]))
+    assert [e.indices for e in Queue([ended], 9, 100).take(0, {})] == [(1,)]
+    assert len(Queue([ended], 9, 100)) == 1
+
+
+@given(st.lists(st.integers(1, 200), max_size=30), st.integers(1, 500))
+def test_chunks_hold_everything_in_order_within_the_limit(lengths, limit):
+    found = chunks(lengths, limit)
+    assert [i for chunk in found for i in chunk] == list(range(len(lengths)))
+    assert all(len(c) == 1 or len(c) * max(lengths[i] for i in c) <= limit for c in found)

@@ -1,0 +1,47 @@
+"""Collecting: a seed for every problem and place, and a refusal of what was not read as it was encoded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_models import BUDGET, ask
+
+from vlrl.errors import EngineError
+from vlrl.model.encode import Encoder
+from vlrl.rollout.collector import collect
+from vlrl.rollout.engine import Sampling
+from vlrl.rollout.scripted_engine import ScriptedEngine
+
+
+def test_groups_come_back_in_order_with_the_prompt_they_were_written_for(qwen3):
+    problems = [ask("3+4=?"), ask("red"), ask("3+4=?")]
+    engine = ScriptedEngine({p.id: (p.question, "x") for p in problems}, qwen3.tokenizer)
+    found = collect(Encoder(qwen3, BUDGET).encode, engine, problems, Sampling(), 3, seed=0)
+    assert [one.group.problem for one in found] == problems
+    assert [[r.text for r in one.group.rollouts] for one in found] == [[p.question, "x", p.question] for p in problems]
+    assert [one.encoded.problem_id for one in found] == [p.id for p in problems]
+
+
+def test_seeds_differ_between_places_even_of_one_problem(qwen3):
+    asked = []
+
+    class Listening(ScriptedEngine):
+        def generate(self, requests):
+            asked.extend(request.seed for request in requests)
+            return super().generate(requests)
+
+    engine = Listening(lambda name: ("7",), qwen3.tokenizer)
+    for seed in (0, 1):
+        collect(Encoder(qwen3, BUDGET).encode, engine, [ask("3+4=?")] * 3, Sampling(), 1, seed)
+    assert len(set(asked)) == 6
+
+
+def test_other_content_than_was_encoded_is_refused(qwen3):
+    class Careless(ScriptedEngine):
+        def generate(self, requests):
+            return [replace(one, content_hash="other") for one in super().generate(requests)]
+
+    engine = Careless(lambda name: ("7",), qwen3.tokenizer)
+    with pytest.raises(EngineError, match="the engine read content other"):
+        collect(Encoder(qwen3, BUDGET).encode, engine, [ask("3+4=?")], Sampling(), 1, seed=0)

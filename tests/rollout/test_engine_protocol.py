@@ -1,0 +1,263 @@
+"""What every rollout engine promises: asked of all engines alike."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels
+
+from vlrl.errors import EngineError
+from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.ray_pool import RayPoolSettings
+from vlrl.rollout.scripted_engine import ScriptedEngine
+from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings
+
+SCRIPT = ("<think>3 and 4</think><answer>7</answer>", "red green", "blue")
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory):
+    loaded = fresh(build_spread("tiny-qwen3-vl", tmp_path_factory.mktemp("protocol"), shape=VLLM_SHAPE))
+    found = {
+        "transformers": TransformersEngine(loaded),
+        "scripted": ScriptedEngine(lambda problem_id: SCRIPT, loaded.tokenizer),
+    }
+    yield loaded, found
+    for engine in found.values():
+        engine.close()
+
+
+SLOW = [
+    pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow]),
+    pytest.param("vllm", marks=[pytest.mark.vllm, pytest.mark.slow]),
+]
+
+
+@pytest.fixture(params=["transformers", "scripted", *SLOW])
+def engine(request, engines, library):
+    loaded, found = engines
+    if request.param == "ray" and "ray" not in found:
+        request.getfixturevalue("ray_cluster")
+        found["ray"] = RayPoolSettings(actors=1).open(loaded)
+    if request.param == "vllm" and "vllm" not in found:
+        library("vllm")
+        found["vllm"] = VllmEngine(loaded, VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03))
+    return found[request.param]
+
+
+@pytest.fixture(scope="module")
+def encoded(engines):
+    return encode(engines[0], ask("3+4=?"), ask(pixels(1), "How many?"), ask("a longer prompt: red and green and blue"))
+
+
+def ask_for(encoded, k=3, seed=0, max_tokens=None, **sampling):
+    return [
+        Request(e, k, Sampling(**{"max_tokens": 10, **sampling}), seed + i, max_tokens) for i, e in enumerate(encoded)
+    ]
+
+
+def test_one_generation_a_request_in_order_with_k_rollouts_and_the_content_hash(engine, encoded):
+    requests = [Request(e, k, Sampling(max_tokens=4), 0) for e, k in zip(encoded, (2, 1, 5), strict=True)]
+    found = engine.generate(requests)
+    assert [len(g.rollouts) for g in found] == [2, 1, 5]
+    assert [g.content_hash for g in found] == [e.content_hash for e in encoded]
+    assert len({g.content_hash for g in found}) == 3
+    assert engine.generate([]) == []
+
+
+def test_every_rollout_keeps_its_budget_and_says_how_it_ended(engine, engines, encoded):
+    end = engines[0].tokenizer.eos_token_id
+    for generation in engine.generate(ask_for(encoded, k=6, max_tokens=(1, 2, 3, 5, 8, 40))):
+        for rollout, budget in zip(generation.rollouts, (1, 2, 3, 5, 8, 40), strict=True):
+            assert 1 <= rollout.num_tokens <= budget
+            assert len(rollout.logprobs) == rollout.num_tokens
+            assert all(p <= 0 for p in rollout.logprobs)
+            if rollout.ending == "length":
+                assert rollout.num_tokens == budget
+                assert rollout.token_ids[-1] != end
+            else:
+                assert rollout.ending == "stop"
+                assert rollout.token_ids[-1] == end
+            assert end not in rollout.token_ids[:-1]
+
+
+def test_the_text_is_the_tokens_without_the_end_token(engine, engines, encoded):
+    tokenizer = engines[0].tokenizer
+    for generation in engine.generate(ask_for(encoded)):
+        for rollout in generation.rollouts:
+            shown = [t for t in rollout.token_ids if t != tokenizer.eos_token_id]
+            assert rollout.text == tokenizer.decode(shown)
+
+
+def test_the_same_request_gives_the_same_tokens(engine, encoded):
+    assert engine.generate(ask_for(encoded)) == engine.generate(ask_for(encoded))
+
+
+def test_segments_carry_the_version_of_the_weights(engine, engines, encoded):
+    weights = [(name, p.detach().clone()) for name, p in engines[0].model.named_parameters()]
+    for version in (4, 7):
+        engine.load_weights(weights, version)
+        found = engine.generate(ask_for(encoded, k=1))
+        assert {s.policy_version for g in found for r in g.rollouts for s in r.segments} == {version}
+        assert {s.author for g in found for r in g.rollouts for s in r.segments} == {"policy"}
+
+
+def test_an_engine_that_slept_writes_again(engine, encoded):
+    before = engine.generate(ask_for(encoded))
+    engine.sleep()
+    engine.wake()
+    assert engine.generate(ask_for(encoded)) == before
+
+
+def test_closing_twice_is_closing_once(model_folders):
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    for engine in (TransformersEngine(loaded), ScriptedEngine({}, loaded.tokenizer)):
+        engine.close()
+        engine.close()
+
+
+@pytest.mark.parametrize(("k", "budgets"), [(0, None), (2, (4,)), (2, (4, 4, 4)), (2, (4, 0))])
+def test_a_request_without_rollouts_or_with_wrong_budgets_is_refused(engine, encoded, k, budgets):
+    with pytest.raises(EngineError, match="request 0"):
+        engine.generate(ask_for(encoded[:1], k=k, max_tokens=budgets))
+
+
+def in_parts(engine, requests, *parts):
+    """The requests written in calls of so many new tokens, the last as long as it takes."""
+    begun = [None] * len(requests)
+    for new in (*parts, None):
+        asked = [replace(r, begun=b, new_tokens=new) for r, b in zip(requests, begun, strict=True)]
+        begun = [generation.rollouts for generation in engine.generate(asked)]
+    return begun
+
+
+def only_greedy(engine):
+    """vLLM's sampler can't be placed in the middle of a response: greedy ones alone don't depend on the cuts."""
+    return isinstance(engine, VllmEngine)
+
+
+@pytest.mark.parametrize("sampling", [{}, {"temperature": 0.0}, {"temperature": 1.3, "top_p": 0.8}])
+def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, encoded, sampling):
+    if only_greedy(engine):
+        sampling = {**sampling, "temperature": 0.0}
+    requests = ask_for(encoded, k=4, seed=5, max_tokens=(2, 9, 24, 40), **sampling)
+    whole = [generation.rollouts for generation in engine.generate(requests)]
+    for parts in ((1,), (3, 5), (4, 4, 4, 4)):
+        for rollouts, expected in zip(in_parts(engine, requests, *parts), whole, strict=True):
+            assert [r.token_ids for r in rollouts] == [r.token_ids for r in expected]
+            assert [(r.text, r.ending) for r in rollouts] == [(r.text, r.ending) for r in expected]
+            for rollout, one in zip(rollouts, expected, strict=True):
+                assert rollout.logprobs == pytest.approx(one.logprobs, abs=2e-5)
+                lengths = [len(s.token_ids) for s in rollout.segments]
+                assert all(written == part for written, part in zip(lengths[:-1], parts, strict=False))
+
+
+def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_stay(engine, engines, encoded):
+    requests = [replace(r, new_tokens=3) for r in ask_for(encoded, k=3, max_tokens=(3, 5, 30))]
+    first = [generation.rollouts for generation in engine.generate(requests)]
+    engine.load_weights(engines[0].model.named_parameters(), 11)
+    again = engine.generate([replace(r, begun=b) for r, b in zip(requests, first, strict=True)])
+    for before, after in zip(first, again, strict=True):
+        assert before[0].ending != "unfinished"
+        for old, new in zip(before, after.rollouts, strict=True):
+            assert new.segments[: len(old.segments)] == old.segments
+            if old.ending == "unfinished":
+                assert old.num_tokens == 3
+                assert new.segments[-1].policy_version == 11
+            else:
+                assert new == old
+            assert new.ending != "unfinished" or new.num_tokens == 6
+
+
+def test_a_stop_string_across_two_calls_ends_the_response(engine, encoded):
+    requests = ask_for(encoded[:1], k=3, max_tokens=(30,) * 3, **({"temperature": 0.0} if only_greedy(engine) else {}))
+    text = engine.generate(requests)[0].rollouts[0].text
+    window = re.search(r"[ -~]{4}", text[1:])
+    assert window is not None
+    requests = [replace(r, sampling=r.sampling.model_copy(update={"stop": (window[0],)})) for r in requests]
+    whole = engine.generate(requests)[0].rollouts
+    (parts,) = in_parts(engine, requests, *(1,) * 29)
+    assert [(r.text, r.ending, r.token_ids) for r in parts] == [(r.text, r.ending, r.token_ids) for r in whole]
+    assert parts[0].text.endswith(window[0])
+
+
+def test_what_can_not_be_continued_is_refused(engine, encoded):
+    (request,) = ask_for(encoded[:1], k=2, max_tokens=(8, 8))
+    begun = engine.generate([replace(request, new_tokens=1)])[0].rollouts
+    assert {r.ending for r in begun} == {"unfinished"}
+    for wrong, message in (
+        ({"begun": begun[:1]}, "1 of 2 rollouts"),
+        ({"begun": begun, "max_tokens": (1, 8)}, "rollout 0: has 1 tokens"),
+        ({"new_tokens": 0}, "at least one token"),
+    ):
+        with pytest.raises(EngineError, match=message):
+            engine.generate([replace(request, **wrong)])
+
+
+def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, encoded):
+    rule = {"tokens": 6, "repeats": 2, "max_period": 8}
+    for sampling in ({"temperature": 0.0}, {})[: 1 if only_greedy(engine) else 2]:
+        free = engine.generate(ask_for(encoded, k=4, max_tokens=(40,) * 4, **sampling))
+        requests = ask_for(encoded, k=4, max_tokens=(40,) * 4, repetition=rule, **sampling)
+        found = [generation.rollouts for generation in engine.generate(requests)]
+        parts = in_parts(engine, requests, 3, 4)
+        for rollouts, again, whole in zip(found, parts, free, strict=True):
+            for rollout, part, one in zip(rollouts, again, whole.rollouts, strict=True):
+                loop = requests[0].sampling.repetition.first_loop(one.token_ids)
+                if loop is None or (loop == one.num_tokens and one.ending == "stop"):
+                    assert rollout == one
+                else:
+                    assert rollout.ending == "repeat"
+                    assert rollout.token_ids == one.token_ids[:loop]
+                assert (part.token_ids, part.ending) == (rollout.token_ids, rollout.ending)
+
+
+def test_a_stop_string_ends_the_response_and_what_follows_it_is_not_in_the_text(engine, engines, encoded):
+    free = engine.generate(ask_for(encoded, k=4, max_tokens=(30,) * 4))
+    tried = 0
+    for place, generation in enumerate(free):
+        for j, rollout in enumerate(generation.rollouts):
+            window = re.search(r"[ -~]{3}", rollout.text[1:])  # wherever the tokens end
+            if window is None or tried == 3:
+                continue
+            stop = window[0]
+            end = rollout.text.find(stop) + len(stop)
+            again = engine.generate(ask_for(encoded, k=4, max_tokens=(30,) * 4, stop=(stop, "never said")))
+            stopped = again[place].rollouts[j]
+            assert stopped.ending == "stop"
+            assert stopped.text == rollout.text[:end]
+            assert rollout.token_ids[: stopped.num_tokens] == stopped.token_ids
+            shorter = engines[0].tokenizer.decode(stopped.token_ids[:-1])
+            assert stop not in shorter
+            tried += 1
+    assert tried >= 1
+
+
+def test_a_script_that_lacks_a_problem_is_an_engine_error(engines, encoded):
+    engine = ScriptedEngine({encoded[0].problem_id: ("7",)}, engines[0].tokenizer)
+    assert engine.generate(ask_for(encoded[:1]))[0].rollouts[2].text == "7"
+    with pytest.raises(EngineError, match="the script has 0"):
+        engine.generate(ask_for(encoded))
+
+
+def test_loading_copies_the_weights_and_refuses_what_does_not_fit(model_folders, encoded):
+    first, second = (fresh(model_folders["tiny-qwen3-vl"]) for _ in range(2))
+    with torch.no_grad():
+        for parameter in second.model.parameters():
+            parameter.mul_(0.5)
+    engine, other = TransformersEngine(first), TransformersEngine(second)
+    assert engine.generate(ask_for(encoded)) != other.generate(ask_for(encoded))
+    engine.load_weights(second.model.named_parameters(), 0)
+    assert engine.generate(ask_for(encoded)) == other.generate(ask_for(encoded))
+    with torch.no_grad():
+        next(iter(second.model.parameters())).zero_()  # a copy: later changes are not seen
+    assert float(next(iter(first.model.parameters())).abs().sum()) > 0
+    with pytest.raises(EngineError, match="no parameter 'model"):
+        engine.load_weights([("model.nothing", torch.zeros(1))], 1)
+    name, parameter = next(iter(first.model.named_parameters()))
+    with pytest.raises(EngineError, match="shape"):
+        engine.load_weights([(name, torch.zeros(*parameter.shape, 1))], 1)

@@ -1,0 +1,183 @@
+"""Clusters: a node that goes away, a cluster of our own that leaves nothing behind, the user's that is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ray_cases import LightActor, Prompt, TracedEngineSettings, alive, written
+from small_models import fresh
+
+from vlrl.errors import ConfigError, EngineError
+from vlrl.rollout import ray_cluster as clusters
+from vlrl.rollout import ray_pool
+from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.ray_cluster import RayCluster, store_bytes
+from vlrl.rollout.ray_pool import RayPoolSettings
+
+REQUESTS = [Request(Prompt(f"p{i}"), 1, Sampling(max_tokens=20), i) for i in range(30)]
+LAUNCH = Path(__file__).parents[2] / "scripts" / "launch"
+
+# Opens a cluster of its own, says what runs in it, and ends in the way that is asked for.
+DRIVER = """
+import os, sys, time
+from vlrl.rollout.ray_cluster import RayCluster
+way, address = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+cluster = RayCluster(address, 100 * 2**20)
+ray = cluster.ray
+pid = ray.get(ray.remote(lambda: os.getpid()).remote())
+print("started", pid, cluster._folder or "-", ray.cluster_resources().get("object_store_memory", 0), flush=True)
+if way == "error":
+    raise RuntimeError("as users' code does")
+if way == "killed":
+    time.sleep(600)
+cluster.close()
+"""
+
+
+def gone(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rsplit(") ", 1)[1].startswith("Z")
+
+
+def processes_of(folder: str) -> list[int]:
+    """Processes that name the folder on their command line: raylet, head, agents."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder in (entry / "cmdline").read_text() and not gone(int(entry.name)):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come true"
+        time.sleep(0.1)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_node_that_goes_away_takes_its_actors_and_nothing_else(ray_cluster, model_folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_pool, "RolloutActor", LightActor)
+    second = ray_cluster.add_node(num_cpus=1, resources={"second": 1}, object_store_memory=80 * 2**20)
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    engine = TracedEngineSettings(folder=str(tmp_path), seconds=0.1)
+    pool = RayPoolSettings(actors=4, engine=engine, cpus_per_actor=0.1).open(loaded)
+    try:
+        wait_for(lambda: len(alive(tmp_path)) == 4 and pool.generate(REQUESTS) is not None)
+        here = set(alive(tmp_path))
+        wait = pool._ray.wait
+        calls = []
+
+        def losing_a_node(*arguments, **more):
+            calls.append(1)
+            if len(calls) == 2:
+                ray_cluster.remove_node(second, allow_graceful=False)
+            return wait(*arguments, **more)
+
+        pool.load_weights(loaded.model.named_parameters(), 1)
+        monkeypatch.setattr(pool._ray, "wait", losing_a_node)
+        assert pool.generate(REQUESTS) == [written(request, 1) for request in REQUESTS]
+        assert here - set(alive(tmp_path)), "no actor was on the second node"
+    finally:
+        pool.close()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["close", "error", "killed"])
+def test_a_cluster_of_our_own_leaves_no_process_and_no_token_behind(ray_cluster, tmp_path, way):
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    home = tmp_path / "home"
+    home.mkdir()
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, way], stdout=subprocess.PIPE, text=True, env={**variables, "HOME": str(home)}
+    )
+    assert driver.stdout is not None
+    _, pid, folder, store = driver.stdout.readline().split()
+    assert abs(float(store) - 100 * 2**20) < 2**20, "the object store is bounded"
+    assert processes_of(folder)
+    if way == "killed":
+        driver.send_signal(signal.SIGKILL)
+    driver.wait(timeout=120)
+    wait_for(lambda: gone(int(pid)) and not processes_of(folder), seconds=60)
+    assert not (home / ".ray").exists()
+    assert way == "killed" or not Path(folder).exists()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_users_cluster_is_joined_and_goes_on(ray_cluster):
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, "close", ray_cluster.address], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[2] == "-"
+    nodes = ray_cluster.list_all_nodes()
+    assert nodes
+    assert all(node.remaining_processes_alive() for node in nodes)
+    held = RayCluster(None, 0)  # a connection that this process has is used and left
+    held.close()
+    assert held.ray.is_initialized()
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch, loaded):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match="the extra ray"):
+        RayPoolSettings().open(loaded)
+
+
+def test_an_address_without_a_cluster_is_an_error_that_says_how_to_start_one(monkeypatch):
+    class Absent:
+        def is_initialized(self):
+            return False
+
+        def init(self, **settings):
+            raise ConnectionError("nobody there")
+
+    monkeypatch.setattr(clusters, "import_ray", Absent)
+    with pytest.raises(EngineError, match=r"no Ray cluster at 'auto': nobody there[\s\S]*ray_head.sh"):
+        RayCluster("auto", 0)
+
+
+def test_shared_memory_holds_old_and_new_weights_at_once():
+    assert store_bytes(10**9, None) == 2_200_000_000 + 256 * 2**20
+    assert store_bytes(10**9, 0.5) == 2**29
+
+
+@pytest.mark.parametrize("script", ["ray_head.sh", "ray_worker.sh", "ray_slurm.sh"])
+def test_launch_scripts_stop_at_the_first_error_and_say_what_they_want(script):
+    file = LAUNCH / script
+    assert "set -euo pipefail" in file.read_text()
+    assert os.access(file, os.X_OK)
+    subprocess.run(["bash", "-n", str(file)], check=True)
+
+
+def test_launch_scripts_start_a_head_and_join_it(tmp_path):
+    ray = tmp_path / "ray"
+    ray.write_text('#!/usr/bin/env bash\necho "ray $*"; echo "token ${RAY_AUTH_TOKEN:-none}"\n')
+    ray.chmod(0o755)
+    variables = {"PATH": os.environ["PATH"], "RAY": str(ray), "RAY_PORT": "7000"}
+    head = subprocess.run([LAUNCH / "ray_head.sh", "--num-gpus=8"], env=variables, capture_output=True, text=True)
+    assert "ray start --head --port=7000 --include-dashboard=false --disable-usage-stats --num-gpus=8" in head.stdout
+    token = head.stdout.split("RAY_AUTH_TOKEN=")[1].split()[0]
+    assert len(token) == 64
+    assert f"token {token}" in head.stdout
+    worker = subprocess.run(
+        [LAUNCH / "ray_worker.sh", "first:7000"],
+        env={**variables, "VLRL_RAY_WAIT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert "ray start --address=first:7000 --disable-usage-stats --block" in worker.stdout
+    none = subprocess.run([LAUNCH / "ray_worker.sh"], env=variables, capture_output=True, text=True)
+    assert none.returncode == 2
+    assert "HOST:PORT" in none.stderr

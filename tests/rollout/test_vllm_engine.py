@@ -1,0 +1,272 @@
+"""The vLLM engine against the transformers engine and the trainer: same tokens, same numbers, also after a refresh.
+
+One engine an architecture lives through all its tests; a test that changes its weights puts them back.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, prompts
+
+from vlrl.errors import ConfigError, EngineError
+from vlrl.model.load import LoadedModel
+from vlrl.model.packing import Row
+from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.rollout.collector import collect
+from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.engines import require_library
+from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings
+from vlrl.stages.run import start_run
+
+SMALL = VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03)
+ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl")
+needs_vllm = [pytest.mark.vllm, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return {name: build_spread(name, tmp_path_factory.mktemp(name), shape=VLLM_SHAPE) for name in ARCHITECTURES}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=needs_vllm) for name in ARCHITECTURES])
+def here(request, folders, library):
+    """The model, its encoded prompts and the engine."""
+    library("vllm")
+    loaded = fresh(folders[request.param])
+    engine = VllmEngine(loaded, SMALL)
+    yield SimpleNamespace(
+        folder=folders[request.param],
+        loaded=loaded,
+        engine=engine,
+        encoded=encode(loaded, *[ask(*pieces) for pieces in prompts()]),
+    )
+    engine.close()
+
+
+def requests(encoded, k, seed=0, **sampling):
+    settings = Sampling(**{"max_tokens": 10, **sampling})
+    return [Request(one, k, settings, seed + i) for i, one in enumerate(encoded)]
+
+
+def furthest(found, expected):
+    """Largest difference of a log-probability; the tokens must be the same."""
+    pairs = [(a, b) for x, y in zip(found, expected, strict=True) for a, b in zip(x.rollouts, y.rollouts, strict=True)]
+    assert [a.token_ids for a, _ in pairs] == [b.token_ids for _, b in pairs]
+    assert [(a.text, a.ending) for a, _ in pairs] == [(b.text, b.ending) for _, b in pairs]
+    return max(abs(p - q) for a, b in pairs for p, q in zip(a.logprobs, b.logprobs, strict=True))
+
+
+def test_greedy_answers_to_text_one_and_several_pictures_equal_the_transformers_engine_before_and_after_a_refresh(here):
+    asked = requests(here.encoded, 1, temperature=0.0)
+    before = here.engine.generate(asked)
+    assert furthest(before, TransformersEngine(here.loaded).generate(asked)) < 1e-4
+    assert [g.content_hash for g in before] == [one.content_hash for one in here.encoded]
+    other = fresh(here.folder)
+    with torch.no_grad():
+        for parameter in other.model.parameters():
+            parameter.mul_(1 + 0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    here.engine.load_weights(other.model.named_parameters(), 5)
+    after = here.engine.generate(asked)
+    assert furthest(after, TransformersEngine(other).generate(asked)) < 1e-4
+    assert {s.policy_version for g in after for r in g.rollouts for s in r.segments} == {5}
+    moved = [a.rollouts[0].token_ids != b.rollouts[0].token_ids for a, b in zip(before, after, strict=True)]
+    assert sum(moved) >= 4  # the weights of text and of pictures alike
+    here.engine.load_weights(here.loaded.model.named_parameters(), 6)
+    assert furthest(here.engine.generate(asked), before) == 0
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.8), (2.5, 1.0)])
+def test_logprobs_of_sampled_tokens_are_the_trainers_before_top_p(here, temperature, top_p):
+    found = here.engine.generate(requests(here.encoded, 4, temperature=temperature, top_p=top_p))
+    rows = [Row(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)]
+    scored = TorchPolicy(here.loaded, PolicySettings()).logprobs(rows, temperature)
+    for generation, of_group in zip(found, scored, strict=True):
+        for rollout, expected in zip(generation.rollouts, of_group, strict=True):
+            assert rollout.logprobs == pytest.approx(expected, abs=1e-4)
+
+
+def test_requests_of_several_temperatures_share_a_call(here):
+    one = here.encoded[1]
+    mixed = [Request(one, 3, Sampling(temperature=t, max_tokens=8), 4) for t in (0.5, 0.0, 1.5, 1.0)]
+    alone = [here.engine.generate([request])[0] for request in mixed]
+    for a, b in zip(here.engine.generate(mixed), alone, strict=True):
+        for x, y in zip(a.rollouts, b.rollouts, strict=True):
+            assert x.token_ids == y.token_ids
+            assert x.logprobs == pytest.approx(y.logprobs, abs=1e-5)
+
+
+def test_k_samples_differ_come_again_and_depend_on_the_seed(here):
+    first, again, other = (here.engine.generate(requests(here.encoded[:2], 6, seed=s)) for s in (0, 0, 9))
+    assert first == again
+    for a, b in zip(first, other, strict=True):
+        tokens = {r.token_ids for r in a.rollouts}
+        assert len(tokens) > 4
+        assert not tokens & {r.token_ids for r in b.rollouts}
+
+
+def test_k_samples_read_their_prompt_once(here):
+    long = encode(here.loaded, ask(pixels(5, 64, 48), "red green blue left right " * 3))
+    blocks = long[0].num_tokens // SMALL.block_tokens
+    assert blocks >= 1
+    before = here.engine.prompt_tokens_reused
+    here.engine.generate(requests(long, 5))
+    assert here.engine.prompt_tokens_reused - before == 4 * blocks * SMALL.block_tokens
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_placeholders_are_never_sampled_even_where_they_are_most_likely(here, temperature):
+    loud = fresh(here.folder)
+    ids = list(here.loaded.placeholder_ids)
+    (text,) = encode(here.loaded, ask("red"))
+    with torch.no_grad():
+        head = loud.model.lm_head.weight  # tied: the embedding too
+        plain = loud.model.model(input_ids=torch.tensor([text.token_ids])).last_hidden_state[0, -1]
+        head[ids] = 10 * plain
+        logits = loud.model(input_ids=torch.tensor([text.token_ids])).logits[0, -1]
+    assert int(logits.argmax()) in ids
+    here.engine.load_weights(loud.model.named_parameters(), 1)
+    try:
+        (found,) = here.engine.generate(requests([text], 20, temperature=temperature))
+    finally:
+        here.engine.load_weights(here.loaded.model.named_parameters(), 2)
+    assert not {t for r in found.rollouts for t in r.token_ids} & set(ids)
+
+
+def test_a_picture_that_changed_after_encoding_is_refused_by_its_content_hash(here):
+    one = here.encoded[1]
+    seen = one.images[0].pixels
+    image = replace(one.images[0], digest="other", pixels=replace(seen, values=seen.values + 0.01))
+    tampered = replace(one, images=(image,))
+    (found,) = here.engine.generate(requests([tampered], 1))
+    assert found.content_hash != one.content_hash
+    with pytest.raises(EngineError, match="the engine read content"):
+        collect(lambda _: [tampered], here.engine, [ask("x")], Sampling(max_tokens=2), 1, 0)
+
+
+def test_a_prompt_whose_placeholders_do_not_fit_its_pictures_is_refused(here):
+    one, text = here.encoded[1], here.encoded[0]
+    with pytest.raises(EngineError, match="placeholder tokens"):
+        here.engine.generate(requests([replace(one, images=one.images * 2)], 1))
+    with pytest.raises(EngineError, match="placeholder tokens"):
+        here.engine.generate(requests([replace(text, images=one.images)], 1))
+
+
+def test_weights_that_do_not_fit_are_refused_and_change_nothing(here):
+    asked = requests(here.encoded[:2], 1, temperature=0.0)
+    before = here.engine.generate(asked)
+    weights = list(here.loaded.model.named_parameters())
+    for given, said in (
+        ([("model.nothing", torch.zeros(1)), *weights], "no parameter 'model.nothing'"),
+        ([(weights[0][0], torch.zeros(2)), *weights[1:]], "shape"),
+        (weights[1:], "1 parameters are missing"),
+    ):
+        with pytest.raises(EngineError, match=said):
+            here.engine.load_weights(given, 99)
+    assert here.engine.generate(asked) == before
+
+
+def test_the_trainer_keeps_its_threads_and_its_random_numbers(folders, here):
+    assert torch.is_grad_enabled()
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch):
+    asked = requests(here.encoded[:2], 2)
+    before = here.engine.generate(asked)
+
+    def fail():
+        raise RuntimeError("the engine broke")
+
+    monkeypatch.setattr(here.engine._engine, "step", fail)
+    assert here.engine.generate(asked) == before
+    assert here.engine.restarted == 1
+    monkeypatch.setattr(here.engine._engine, "step", fail)
+    monkeypatch.setattr(here.engine, "_settings", SMALL.model_copy(update={"restarts": 0}))
+    with pytest.raises(EngineError, match="the engine broke"):
+        here.engine.generate(asked)
+
+
+def test_an_engine_that_restarts_instead_of_sleeping_is_gone_meanwhile_and_writes_the_same_again(here, monkeypatch):
+    asked = requests(here.encoded[:2], 2)
+    before = here.engine.generate(asked)
+    monkeypatch.setattr(here.engine, "_settings", SMALL.model_copy(update={"sleep": "restart"}))
+    here.engine.sleep()
+    assert here.engine._engine is None
+    with pytest.raises(EngineError, match="the engine sleeps"):
+        here.engine.generate(asked)
+    here.engine.wake()
+    assert here.engine.generate(asked) == before
+
+
+@pytest.mark.vllm
+@pytest.mark.slow
+def test_a_whole_run_with_two_phases_on_one_device(tmp_path, library, monkeypatch):
+    library("vllm")
+    domains = ("arithmetic", "clock")
+    recipe = {"sources": [{"name": name, "kind": "domain", "domain": name} for name in domains]}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    config = {
+        "name": "vllm",
+        "run_folder": str(tmp_path / "run"),
+        "data": str(tmp_path / "recipe.yaml"),
+        "stages": ["sft", "rl", "eval"],
+        "model": {"build": "tiny-qwen3-vl", "device": "cpu", "context": 512},
+        "engine": {"name": "vllm", "max_rows": 32, "prefill_tokens": 512, "cache_gib": 0.06},
+        "sft": {"demonstrations": 8, "steps": 1, "batch": 4},
+        "rl": {"steps": 3, "problems_per_step": 4, "rollouts_per_problem": 2, "sampling": {"max_tokens": 8}},
+        "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 8}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    folder = start_run(tmp_path / "config.yaml", [])
+    steps = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in steps if line["phase"] == "rl"]
+    assert len(steps) == 3
+    for line in steps:
+        assert line["hybrid/to_rollout_seconds"] > 0
+        assert line["hybrid/to_training_seconds"] >= 0
+        assert line["hybrid/restarts"] == 0
+    assert (folder / "model" / "config.json").is_file()
+
+
+def test_without_vllm_the_engine_is_refused_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"'vllm' is not installed[\s\S]*scripts/setup vllm"):
+        require_library(VllmEngineSettings())
+
+
+def a_model(name="Qwen3VLForConditionalGeneration", device="cpu", head_dim=32):
+    text = SimpleNamespace(head_dim=head_dim)
+    model = type(name, (), {"config": SimpleNamespace(get_text_config=lambda: text)})()
+    return LoadedModel(model, None, (), (), 64, torch.device(device))
+
+
+@pytest.mark.parametrize(
+    ("loaded", "settings", "said"),
+    [
+        (a_model("SmolVLMForConditionalGeneration"), {}, "does not take the pictures of SmolVLM"),
+        (a_model(), {"sleep": "release"}, "'release' needs CUDA"),
+        (a_model(head_dim=16), {}, "heads of 16"),
+    ],
+)
+def test_a_model_or_a_device_that_does_not_fit_is_refused_before_anything_starts(monkeypatch, loaded, settings, said):
+    monkeypatch.setattr("vlrl.rollout.vllm_engine.require_library", lambda settings: None)
+    with pytest.raises(ConfigError, match=said):
+        VllmEngineSettings(**settings).open(loaded)
+
+
+def test_the_settings_travel_to_another_process():
+    settings = VllmEngineSettings(max_rows=7, sleep="restart")
+    assert pickle.loads(pickle.dumps(settings)) == settings

@@ -1,0 +1,118 @@
+"""The smallest models of all architectures, with weights large enough that what they read changes what they say."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from vlrl.data.recipe import ImageBudget
+from vlrl.model.encode import Encoded, Encoder
+from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.types import Image, Problem, Text
+
+ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3")
+TEXTS = ("How many cards? What is 3+4=?", "<think>3 and 4</think><answer>7</answer>", "red green blue left right") * 5
+SHAPE = TinyShape(
+    text_width=32,
+    text_layers=2,
+    head_size=16,
+    key_value_heads=1,
+    mlp_width=48,
+    vision_width=32,
+    vision_layers=2,
+    vision_heads=2,
+    tile=16,
+    tiles_a_side=2,
+    vocabulary=310,
+    context=160,
+)
+VLLM_SHAPE = SHAPE.model_copy(update={"head_size": 32})  # its CPU attention has no heads of 16
+BUDGET = ImageBudget(min_pixels=256, max_pixels=4096)
+
+
+def build_spread(architecture: str, folder: Path, factor: float = 8.0, shape: TinyShape = SHAPE) -> Path:
+    """A small model in `folder` whose weights of two and more dimensions are `factor` times their initial size."""
+    build_tiny(architecture, TEXTS, folder, seed=0, shape=shape)
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim >= 2:
+                parameter *= factor
+    model.save_pretrained(folder)
+    return folder
+
+
+def fresh(folder: Path, **settings: Any) -> LoadedModel:
+    """A copy of its own, for a test that changes weights."""
+    return load_folder(str(folder), ModelSettings(path=str(folder), device="cpu", **settings))
+
+
+def pixels(seed: int, width: int = 32, height: int = 32) -> Pillow.Image:
+    """Random coloured pixels."""
+    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Pillow.fromarray(values)
+
+
+def as_image(picture: Pillow.Image) -> Image:
+    """A PNG in memory."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return Image.from_bytes(file.getvalue())
+
+
+def ask(*pieces: str | Pillow.Image, answer: str = "7") -> Problem:
+    """A problem whose prompt is these texts and pictures."""
+    prompt = tuple(Text(p) if isinstance(p, str) else as_image(p) for p in pieces)
+    return Problem(prompt=prompt, answer=answer, verifier="number", modality="synthetic", domain="tests")
+
+
+def encode(loaded: LoadedModel, *problems: Problem) -> list[Encoded]:
+    """Encoded prompts under the tests' picture budget."""
+    return Encoder(loaded, BUDGET).encode(problems)
+
+
+def prompts() -> list[tuple[str | Pillow.Image, ...]]:
+    """Prompts with zero to three pictures of unlike sizes, text before, between and after them."""
+    return [
+        ("3+4=?",),
+        (pixels(1), "How many cards?"),
+        ("left", pixels(2, 48, 16), "right", pixels(3, 16, 32), "red?"),
+        (pixels(4), pixels(5, 64, 32), "blue", pixels(1)),
+        ("What is green and red and blue and left?",),
+    ]
+
+
+def plain_logprobs(
+    folder: Path,
+    attention: str,
+    pieces: tuple[str | Pillow.Image, ...],
+    response: tuple[int, ...],
+    forbidden: tuple[int, ...],
+    temperature: float = 1.0,
+) -> list[float]:
+    """Log-probabilities of a response by a plain forward pass of transformers, one sequence, nothing shared."""
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder, attn_implementation=attention).eval()
+    processor: Any = AutoProcessor.from_pretrained(folder)
+    content = [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image"} for p in pieces]
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
+    images = [p for p in pieces if not isinstance(p, str)]
+    inputs = dict(processor(text=[text], images=images or None, return_tensors="pt"))
+    start = inputs["input_ids"].shape[1]
+    more = torch.tensor([response])
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], more], 1)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if "mm_token_type_ids" in inputs:
+        inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(more)], 1)
+    with torch.no_grad():
+        logits = model(**inputs).logits[0, start - 1 : -1] / temperature
+    logits[:, list(forbidden)] = float("-inf")
+    return logits.log_softmax(-1).gather(1, more.T)[:, 0].tolist()

@@ -1,0 +1,174 @@
+"""Ablations: rates chosen per arm, paired outcomes, honest words; real runs in processes of their own, none twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from vlrl.errors import ConfigError, RunError
+from vlrl.stages.ablate import cell_of, curve_of, outcome_of, run_ablation, start_ablation
+from vlrl.stages.ablation_settings import AblationSettings, Outcome, load_ablation
+
+RECIPE = {
+    "image": {"min_pixels": 2304, "max_pixels": 2304},
+    "sources": [{"name": "sums", "kind": "domain", "domain": {"name": "arithmetic", "terms": [3, 4]}, "weight": 1}],
+}
+BASE = {
+    "name": "base",
+    "model": {
+        "build": "tiny-qwen3-vl",
+        "shape": {"text_width": 32, "text_layers": 1, "mlp_width": 48, "head_size": 16, "key_value_heads": 1},
+    },
+    "sft": {"demonstrations": 16, "steps": 2, "batch": 8, "validate_every": 2},
+    "rl": {"steps": 2, "problems_per_step": 4, "rollouts_per_problem": 2, "sampling": {"max_tokens": 6}},
+    "eval": {"problems": 8, "curve_problems": 4, "sampling": {"max_tokens": 6}},
+}
+ARMS = {"plain": {}, "pulled": {"rl.loss.tau": 2.0}}
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump({**BASE, "data": str(tmp_path / "recipe.yaml")}))
+    return tmp_path / "base.yaml"
+
+
+def settings(base, **more) -> AblationSettings:
+    held = {"name": "tau", "base": str(base), "arms": ARMS, "seeds": [1, 2, 3], "folder": str(base.parent / "out")}
+    return AblationSettings.model_validate({**held, **more})
+
+
+def pretend(folder, correct, curve=((1, 10.0, 0.2), (2, 30.0, 0.6))):
+    """A finished run as `vlrl run` leaves it: verdicts of a test; (step, response tokens, accuracy) of its curve."""
+    folder.mkdir(parents=True)
+    (folder / "run_card.json").write_text(json.dumps({"status": "finished"}))
+    rows = [
+        {
+            "modality": "text",
+            "sampled": {"correct": [c], "tokens": [5 + i]},
+            "greedy": {"correct": [True], "tokens": [9]},
+        }
+        for i, c in enumerate(correct)
+    ]
+    (folder / "answers_rl.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = []
+    for step, tokens, accuracy in curve:
+        lines.append({"schema": 1, "phase": "rl", "step": step, "tokens/written": tokens})
+        lines.append({"schema": 1, "phase": "eval", "step": step, "accuracy/mean": accuracy})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_every_arm_gets_the_rate_that_was_best_for_it_on_the_sweeps_seeds(base):
+    plan = settings(base, share="nothing", sweep={"values": [0.1, 0.2], "seeds": [900]})
+    best = {"plain": 0.2, "pulled": 0.1}
+    for arm, good in best.items():
+        for rate in (0.1, 0.2):
+            pretend(cell_of(plan, arm, rate, 900).folder, [rate == good, rate == good, False, True])
+        for seed in plan.seeds:
+            right = [True, arm == "plain", False, arm == "plain"]
+            pretend(cell_of(plan, arm, good, seed).folder, right)
+    found = run_ablation(plan, say=lambda line: None)
+    assert found.rates == best
+    assert found.swept == {"plain": {0.1: 0.25, 0.2: 0.75}, "pulled": {0.1: 0.75, 0.2: 0.25}}
+    gap = found.matrices["accuracy"]["pulled", "plain"]
+    assert gap.mean == pytest.approx(-0.5)  # one of four right against three of four
+    assert gap.seeds == 3
+
+
+def test_what_the_interval_spans_is_called_not_shown_and_one_seed_is_said(base):
+    plan = settings(base, share="nothing")
+    for arm in ARMS:
+        for seed in plan.seeds:
+            pretend(cell_of(plan, arm, None, seed).folder, (np.random.default_rng(seed).random(40) < 0.5).tolist())
+    page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
+    assert "no difference shown" in page
+    assert "3 seeds (1, 2, 3)" in page
+    assert "`rl.loss.tau=2.0`" in page
+    assert (base.parent / "out" / "report_accuracy_mean.svg").is_file()
+    lone = settings(base, share="nothing", seeds=[1])
+    assert "One seed: nothing is shown" in start_ablation(lone, "vlrl ablate tau.yaml").read_text()
+
+
+def test_outcomes_are_read_from_the_test_or_from_the_curve_at_a_share_of_the_tokens(tmp_path):
+    pretend(tmp_path / "run", [True, False, True, True])
+    assert outcome_of(tmp_path / "run", Outcome()).tolist() == [1.0, 0.0, 1.0, 1.0]
+    assert outcome_of(tmp_path / "run", Outcome(decoding="greedy")).mean() == 1.0
+    assert outcome_of(tmp_path / "run", Outcome(of="tokens")).tolist() == [5.0, 6.0, 7.0, 8.0]
+    assert curve_of(tmp_path / "run", "accuracy/mean").tolist() == [[0.25, 0.2], [1.0, 0.6]]
+    assert outcome_of(tmp_path / "run", Outcome(of="accuracy/mean", at=0.5)).tolist() == [0.2]
+    with pytest.raises(RunError, match="no metric 'accuracy/maen'"):
+        outcome_of(tmp_path / "run", Outcome(of="accuracy/maen"))
+    with pytest.raises(RunError, match="no test problem of modality 'real'"):
+        outcome_of(tmp_path / "run", Outcome(modality="real"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"reference": "plian"}, "did you mean 'plain'"),
+        ({"select": "acuracy"}, "did you mean 'accuracy'"),
+        ({"sweep": {"values": [0.1], "seeds": [2]}}, "not reported"),
+        ({"seeds": [1, 1]}, "holds one twice"),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused(base, more, said):
+    with pytest.raises(ConfigError, match=said):
+        settings(base, **more)
+
+
+def test_a_wrong_arm_is_named_before_anything_runs(base):
+    with pytest.raises(ConfigError, match=r"arm 'pulled'.*taau"):
+        settings(base, arms={"plain": {}, "pulled": {"rl.loss.taau": 1}}).check_arms()
+
+
+def test_another_plan_in_the_same_folder_is_refused_and_more_seeds_are_not(base):
+    plan = settings(base, share="nothing", seeds=[1])
+    for arm in ARMS:
+        for seed in (1, 2):
+            pretend(cell_of(plan, arm, None, seed).folder, [True, False])
+    run_ablation(plan, say=lambda line: None)
+    run_ablation(settings(base, share="nothing", seeds=[1, 2]), say=lambda line: None)
+    other = settings(base, share="nothing", arms={**ARMS, "pulled": {"rl.loss.tau": 3.0}})
+    with pytest.raises(RunError, match="holds an ablation with"):
+        run_ablation(other, say=lambda line: None)
+
+
+def test_a_runs_config_with_vary_is_an_ablation_with_three_rates(base):
+    plan = load_ablation(base, ["rl.steps=1"], vary="loss=kimi,grpo", seeds=2)
+    assert plan.arms == {"kimi": {"rl.loss": "kimi"}, "grpo": {"rl.loss": "grpo"}}
+    assert plan.seeds == (1, 2)
+    assert len(plan.sweep.values) == 3
+    assert plan.overrides == {"rl.steps": 1}
+    with pytest.raises(ConfigError, match="--vary"):
+        load_ablation(base, [])
+
+
+@pytest.mark.slow
+def test_real_runs_share_their_warm_up_and_a_second_call_runs_nothing(base):
+    """Two arms of one seed; a cell that breaks off is named with what it said."""
+    plan = settings(base, seeds=[7])
+    said: list[str] = []
+    run_ablation(plan, said.append)
+    assert [line.removeprefix("done: ") for line in said] == ["warm-up, seed 7", *said_of_arms(said)]
+    start = plan.place / "start" / "7" / "model_sft"
+    for arm in ARMS:
+        written = yaml.safe_load((plan.place / arm / "7" / "run.yaml").read_text())
+        assert written["model"]["path"] == str(start)
+        assert written["rl"]["loss"]["tau"] == ARMS[arm].get("rl.loss.tau", 0.1)
+    began = time.monotonic()
+    again: list[str] = []
+    found = run_ablation(plan, again.append)
+    assert again == []
+    assert time.monotonic() - began < 5
+    assert found.matrices["accuracy"]["pulled", "plain"].verdict == "one seed: nothing shown"
+
+
+def said_of_arms(said):
+    found = sorted(line.removeprefix("done: ") for line in said[1:])
+    assert found == ["plain, seed 7", "pulled, seed 7"]
+    return [line.removeprefix("done: ") for line in said[1:]]

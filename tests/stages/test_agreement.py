@@ -1,0 +1,106 @@
+"""The probe finds a policy that ignores pictures, one that reads them unsteadily, and passes one that sees."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from small_models import BUDGET, ask, fresh, pixels
+
+from vlrl.data.images import open_image
+from vlrl.errors import EngineError
+from vlrl.model.encode import Encoder
+from vlrl.model.gap import LogprobGap
+from vlrl.model.packing import Row
+from vlrl.model.policy import Example
+from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.rollout.collector import collect
+from vlrl.rollout.engine import Sampling
+from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.stages.agreement import AgreementSettings, swapped
+
+PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2, 48, 32), "red?"), ask(pixels(3), "blue")]
+
+
+def read(loaded):
+    """(encode, policy, groups with responses of the model itself)."""
+    encode = Encoder(loaded, BUDGET).encode
+    found = collect(encode, TransformersEngine(loaded), PROBLEMS, Sampling(max_tokens=8), 2, seed=0)
+    return encode, TorchPolicy(loaded, PolicySettings()), [one.group for one in found]
+
+
+@pytest.fixture(scope="module")
+def seeing(model_folders):
+    return read(fresh(model_folders["tiny-qwen3-vl"]))
+
+
+@pytest.mark.parametrize("picture", ["blank", "swapped"])
+def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, picture):
+    found = AgreementSettings(picture=picture).probe(*seeing, 1.0)
+    assert found["probe/picture_shift"] > 0.01
+    assert found["probe/same_picture_gap"] == 0.0
+
+
+@pytest.mark.parametrize("picture", ["blank", "swapped"])
+def test_a_policy_that_ignores_its_pictures_stops_the_run(model_folders, picture):
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    with torch.no_grad():
+        for name, parameter in loaded.model.named_parameters():
+            if "merger" in name and ("fc2" in name or "linear_fc2" in name):
+                parameter.zero_()
+    with pytest.raises(EngineError, match=r"does not see its pictures[\s\S]*projector"):
+        AgreementSettings(picture=picture).probe(*read(loaded), 1.0)
+
+
+def test_a_policy_that_reads_one_picture_in_two_ways_stops_the_run(seeing):
+    encode, policy, groups = seeing
+    calls = iter(range(10))
+
+    def unsteady(rows, temperature):
+        shift = 0.01 * next(calls)
+        return [tuple(tuple(v + shift for v in one) for one in row) for row in policy.logprobs(rows, temperature)]
+
+    with pytest.raises(EngineError, match=r"encoded anew change a token's log-probability by 0\.01"):
+        AgreementSettings().probe(encode, SimpleNamespace(logprobs=unsteady), groups, 1.0)
+
+
+def test_without_pictures_there_is_nothing_to_probe(seeing):
+    encode, policy, groups = seeing
+    assert AgreementSettings().probe(encode, policy, groups[:1], 1.0) == {}
+    assert AgreementSettings(picture="swapped").probe(encode, policy, groups[:2], 1.0) == {}
+    assert AgreementSettings().probe(encode, policy, groups[:2], 1.0) != {}
+
+
+def test_swapped_pictures_are_those_of_the_next_problem_that_has_others_in_the_same_size():
+    first, second = ask(pixels(1), "a", pixels(2)), ask(pixels(3, 48, 16), "b")
+    one, two = swapped([first, second])
+    assert [open_image(i).size for i in one.images] == [(32, 32)] * 2
+    assert [open_image(i).size for i in two.images] == [(48, 16)]
+    assert not {i.digest for i in one.images} & {i.digest for i in first.images}
+    assert open_image(two.images[0]).tobytes() == pixels(1).resize((48, 16)).tobytes()
+    assert one.question == first.question
+
+
+def test_a_gap_beyond_its_bound_stops_the_run_but_not_a_stale_one():
+    settings = AgreementSettings(max_gap=0.1)
+    settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/stale": 3.0})
+    with pytest.raises(EngineError, match=r"logprob_gap/rendered: engine and trainer differ by 0\.2"):
+        settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/rendered": 0.2})
+    with pytest.raises(EngineError, match="nan"):
+        settings.check_gap({"logprob_gap/text": float("nan")})
+    AgreementSettings().check_gap({"logprob_gap/text": 99.0})
+
+
+def test_gaps_by_origin_by_hand():
+    text = Example(Row(None, ((1, 2, 3), (4,))), (0.0, 0.0), origins=((("text", 1), ("stale", 2)), (("text", 1),)))
+    photo = Example(Row(None, ((5, 6),)), (0.0,), origins=((("real", 2),),))
+    gap = LogprobGap()
+    gap.add([text, photo], [0.1, 5.0, 7.0, 0.3, 0.5, 0.7])
+    gap.add([photo], [0.0, 0.0])
+    found = gap.metrics()
+    assert found["logprob_gap/text"] == pytest.approx(0.2)
+    assert found["logprob_gap/stale"] == pytest.approx(6.0)
+    assert found["logprob_gap/real"] == pytest.approx(0.3)
+    assert found["logprob_gap/mean"] == pytest.approx((0.1 + 0.3 + 0.5 + 0.7) / 6)
+    assert found["logprob_gap/max"] == 0.7

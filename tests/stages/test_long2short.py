@@ -1,0 +1,148 @@
+"""Long2short: the chain that every way is made of, the start on the front, and all ways for real on tiny models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vlrl.config import build_settings, load_settings
+from vlrl.errors import ConfigError
+from vlrl.stages import long2short
+from vlrl.stages.long2short import Long2ShortSettings, choose_start, links_of, start_long2short
+from vlrl.stages.pipeline import PipelineSettings, check_link
+from vlrl.stages.run import start_run
+
+DOMAIN = '''
+from dataclasses import dataclass
+from vlrl.scenes.domain import domain
+from vlrl.types import Draft, Verdict
+
+@domain("even_length", family="test", modality="text")
+@dataclass(frozen=True)
+class EvenLength:
+    """What an untrained model can get right: a response of an even number of characters."""
+
+    def draw(self, rng, difficulty):
+        return Draft(question=f"{rng.integers(10**9)}?", answer="even", thought="e" * int(rng.integers(2, 8)))
+
+    def verify(self, problem, response):
+        return Verdict.right("even") if len(response) % 2 == 0 else Verdict.wrong("odd")
+'''
+SHAPE = {"text_width": 32, "text_layers": 1, "mlp_width": 48, "head_size": 16, "key_value_heads": 1, "vision_width": 32}
+LOOP = {"steps": 2, "batch": 4, "validate_every": 2}
+
+
+def write(folder, name, held) -> str:
+    (folder / name).write_text(yaml.safe_dump(held))
+    return str(folder / name)
+
+
+@pytest.fixture
+def world(tmp_path) -> dict:
+    """Base config, curation and settings of a long2short whose models are untrained."""
+    (tmp_path / "domain.py").write_text(DOMAIN)
+    sources = [{"name": "even", "kind": "domain", "domain": "even_length", "weight": 1}]
+    recipe = write(tmp_path, "recipe.yaml", {"plugins": ["domain.py"], "sources": sources})
+    base = {
+        "name": "base",
+        "data": recipe,
+        "model": {"build": "tiny-qwen3-vl", "shape": SHAPE},
+        "sft": {**LOOP, "demonstrations": 8},
+        "dpo": LOOP,
+        "rl": {"steps": 1, "problems_per_step": 4, "rollouts_per_problem": 4, "sampling": {"max_tokens": 8}},
+        "eval": {"problems": 12, "curve_problems": 8, "sampling": {"max_tokens": 12}},
+    }
+    curation = {
+        "name": "curation",
+        "data": recipe,
+        "problems": 60,
+        "recipe_held_out": 0.25,
+        "held_out": 12,
+        "model": {"path": "base"},
+        "warmup": {
+            "samples": 8,
+            "pairs": 1.5,
+            "prompt": "{question}",
+            "sampling": {"max_tokens": 12, "temperature": 1.0, "stop": [" "]},
+        },
+    }
+    return {
+        "name": "short",
+        "run_folder": str(tmp_path / "out"),
+        "base": write(tmp_path, "base.yaml", base),
+        "curate": write(tmp_path, "curate.yaml", curation),
+        "long": [str(tmp_path / "long" / "model_sft")],
+        "short": str(tmp_path / "brief" / "model_sft"),
+    }
+
+
+def settings(held, **more) -> Long2ShortSettings:
+    return build_settings(Long2ShortSettings, {**held, **more}, "long2short.yaml")
+
+
+def test_each_way_is_a_few_links_and_every_model_is_tested_on_the_base(world):
+    links = {link.name: link for link in links_of(settings(world), "L")}
+    assert set(links) == {
+        "merged", "sampled", "merged_sampled", "shortest", "dpo", "rl", "merge_rs",
+        *(f"test_{name}" for name in ("long", "short", "merge", "shortest", "dpo", "rl", "merge_rs")),
+    }  # fmt: skip
+    assert links["merged"].set == {"first": "L", "second": world["short"], "weight": 0.5}
+    assert links["shortest"].set["data"] == "{sampled}/demonstrations_recipe.yaml"
+    assert links["dpo"].set["dpo.pairs"] == "{sampled}/preferences.jsonl"
+    assert links["merge_rs"].set["model.path"] == "{merged}"
+    assert links["test_rl"].set["model.path"] == "{rl}/model"
+    PipelineSettings(name="x", pipeline=tuple(links_of(settings(world), "L")))  # refers backwards only
+
+
+def test_only_what_the_chosen_ways_need_is_run(world):
+    assert [link.name for link in links_of(settings(world, ways=["rl"]), "L")] == ["rl", "test_long", "test_rl"]
+    only = links_of(settings(world, ways=["rl"], set={"rl": {"rl.sampling.max_tokens": 4}}), "L")
+    assert only[0].set["rl.sampling.max_tokens"] == 4
+
+
+def test_a_merge_without_a_second_model_is_refused(world):
+    with pytest.raises(ConfigError, match="a merge needs two models"):
+        settings({**world, "short": None})
+    assert settings({**world, "short": None}, ways=["rl", "dpo"])
+
+
+def test_of_several_long_models_the_best_balance_is_the_start(world, monkeypatch):
+    plan = settings(world, long=["a", "b", "c"])
+    table = {"a": ([1, 1, 0, 0], 50), "b": ([1, 1, 1, 0], 60), "c": ([1, 1, 1, 0], 90)}
+    monkeypatch.setattr(long2short, "run_links", lambda chain: None)
+    for i, (right, tokens) in enumerate(table.values()):
+        folder = plan.folder / "starts" / f"look_{i}"
+        folder.mkdir(parents=True)
+        rows = [{"sampled": {"correct": [bool(r)], "tokens": [tokens]}} for r in right]
+        (folder / "answers_model.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert choose_start(plan) == "b"  # as right as c and shorter; a is shorter still, and less often right
+
+
+def test_every_link_of_a_shipped_config_has_settings_that_hold(monkeypatch):
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    shipped = sorted((root / "configs/long2short").glob("*.yaml"))
+    assert shipped
+    for config in shipped:
+        plan = load_settings(Long2ShortSettings, config)
+        for link in links_of(plan, plan.long[0]):
+            check_link(link, link.set)
+
+
+@pytest.mark.slow
+def test_all_ways_run_for_real_from_one_long_model_to_one_picture(world, tmp_path):
+    for name, seed in (("long", 1), ("brief", 1)):
+        more = ["stages=[sft]", f"seed={seed}", f"sft.steps={2 if name == 'long' else 4}"]
+        start_run(world["base"], [*more, f"run_folder={tmp_path / name}"])
+    config = Path(write(tmp_path, "long2short.yaml", world))
+    page = start_long2short(config, [])
+    table = page.read_text()
+    for way in ("long", "short", "merge", "shortest", "dpo", "rl", "merge_rs"):
+        assert f"| {way} |" in table
+    assert (page.parent / "short.svg").read_text().count("<text") > 6
+    stamps = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.safetensors")}
+    assert start_long2short(config, []).read_text() == table
+    assert stamps == {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.safetensors")}

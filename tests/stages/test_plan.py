@@ -1,0 +1,205 @@
+"""What `vlrl plan` says is right: parameters, picture tokens, prompts, work and memory, without weights or network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vlrl.stages.plan as planning
+from vlrl.config import load_settings
+from vlrl.model.cost import CostModel
+from vlrl.model.load import ModelSettings, load_folder
+from vlrl.model.lora import LoraSettings
+from vlrl.model.memory import RolloutLoad, cache_bytes, state_bytes
+from vlrl.model.parts import part_of
+from vlrl.model.sizes import PUBLISHED, count_parameters, find_architecture
+from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.stages.plan import make_plan
+from vlrl.stages.plan_work import rl_work
+from vlrl.stages.settings import RunSettings
+
+TEXTS = ["What is 3+4? <think>3+4=7</think><answer>7</answer>"] * 50
+
+
+@pytest.fixture(scope="module", params=["tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3"])
+def folder(request, tmp_path_factory) -> Path:
+    return build_tiny(request.param, TEXTS, tmp_path_factory.mktemp("tiny"), 0, TinyShape())
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch) -> Path:
+    """A run on pictures of 64×48 and 32×32 pixels in turn, of which the budget changes none."""
+    monkeypatch.setattr(planning, "TOKENIZER_TEXTS", 40)
+    for number, size in enumerate([(48, 64), (32, 32)]):
+        pixels = np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    rows = [{"question": f"How many of {n}?", "answer": "1", "images": [f"{n % 2}.png"]} for n in range(12)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "recipe.yaml").write_text(
+        "image: {min_pixels: 1024, max_pixels: 3072}\n"
+        "sources:\n- {name: own, kind: file, path: rows.jsonl, modality: real, verifier: number, held_out: 0}\n"
+    )
+    (tmp_path / "run.yaml").write_text(
+        f"name: planned\ndata: {tmp_path / 'recipe.yaml'}\nstages: [rl]\nmodel: {{build: tiny-qwen3-vl}}\n"
+        f"run_folder: {tmp_path / 'run'}\n"
+    )
+    return tmp_path / "run.yaml"
+
+
+def test_parameters_are_counted_as_the_loaded_model_has_them(folder):
+    arch = find_architecture(ModelSettings(path=str(folder)), list)
+    loaded = load_folder(str(folder), ModelSettings(path=str(folder), device="cpu"))
+    real = {"vision": 0, "projector": 0, "language": 0}
+    for name, parameter in loaded.model.named_parameters():
+        real[part_of(name)] += parameter.numel()
+    counts = count_parameters(arch.config)
+    assert counts.by_part == real
+    assert all(0 < counts.matrices_by_part[part] <= counts.by_part[part] for part in real)  # a projector may be one
+    assert all(counts.matrices_by_part[part] < counts.by_part[part] for part in ("vision", "language"))
+
+
+def test_a_built_model_is_counted_without_being_built(folder):
+    names = {"qwen3_vl": "tiny-qwen3-vl", "qwen2_5_vl": "tiny-qwen2.5-vl", "idefics3": "tiny-idefics3"}
+    name = names[json.loads((folder / "config.json").read_text())["model_type"]]
+    built = find_architecture(ModelSettings(build=name), lambda: TEXTS)
+    saved = find_architecture(ModelSettings(path=str(folder)), list)
+    assert count_parameters(built.config) == count_parameters(saved.config)
+
+
+@pytest.mark.parametrize(
+    ("name", "total"),  # the published checkpoints' own numbers of weights: bytes of their bfloat16 files over two
+    [
+        ("Qwen/Qwen2.5-VL-3B-Instruct", 3_754_622_976),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", 8_292_166_656),
+        ("Qwen/Qwen3-VL-4B-Instruct", 4_437_815_808),
+    ],
+)
+def test_published_configurations_give_the_published_sizes(name, total):
+    assert count_parameters(PUBLISHED[name].config()).total == total
+
+
+def test_tokens_of_a_picture_are_those_that_the_processor_makes(folder):
+    arch = find_architecture(ModelSettings(path=str(folder)), list)
+    for width, height in [(48, 48), (640, 480), (97, 211), (16, 300)]:
+        made = arch.processor(images=[Image.new("RGB", (width, height))], text=arch.processor.image_token)
+        ids = made["input_ids"][0]
+        assert arch.picture_tokens(width, height) == ids.count(arch.config.image_token_id)
+
+
+def test_a_published_model_counts_28_or_32_pixels_a_token_side():
+    for name, side in [("Qwen/Qwen2.5-VL-3B-Instruct", 28), ("Qwen/Qwen3-VL-4B-Instruct", 32)]:
+        assert find_architecture(ModelSettings(path=name), list).picture_tokens(side * 20, side * 15) == 300
+
+
+def test_the_plan_counts_pictures_and_prompts_and_touches_no_folder(config):
+    plan = make_plan(config)
+    (source,) = plan.sources
+    assert {n for p in source.prompts for n in p.pictures} == {12, 4}  # 64×48 and 32×32 in tokens of 16×16
+    assert all(p.tokens > sum(p.pictures) + 5 for p in source.prompts)
+    assert plan.picture_bounds[0] == 4
+    assert not (config.parent / "run").exists()
+
+
+def test_work_of_a_step_by_hand(config):
+    settings = load_settings(
+        RunSettings,
+        config,
+        ["rl.problems_per_step=10", "rl.rollouts_per_problem=4", "rl.sampling.max_tokens=50", "rl.updates_per_step=3"],
+    )
+    said = " ".join(rl_work(settings, 100))
+    assert "10 problems × 4 rollouts = 40" in said
+    assert "2,000 response tokens" in said
+    assert "3,000 tokens a pass packed, 6,000 as separate rows (2.0×)" in said  # 10·(100 + 4·50); 10·4·(100 + 50)
+    assert "3 a step" in said
+
+
+def test_state_in_bytes_by_hand():
+    arch = find_architecture(ModelSettings(build="tiny-qwen3-vl"), lambda: TEXTS)
+    counts = count_parameters(arch.config)
+    whole = state_bytes(counts, ModelSettings(build="tiny-qwen3-vl"), PolicySettings())
+    assert whole["weights"] == whole["gradients"] == 4 * counts.total
+    assert whole["optimizer state"] == 8 * counts.total
+    muon = state_bytes(counts, ModelSettings(build="tiny-qwen3-vl"), PolicySettings(optimizer={"name": "muon"}))
+    assert muon["optimizer state"] == 8 * counts.total - 4 * sum(counts.matrices_by_part.values())
+    frozen = state_bytes(counts, ModelSettings(build="tiny-qwen3-vl"), PolicySettings(freeze=("vision", "projector")))
+    assert frozen["gradients"] == 4 * counts.by_part["language"]
+    rounded = state_bytes(counts, ModelSettings(build="tiny-qwen3-vl", dtype="bfloat16"), PolicySettings())
+    assert rounded["float32 copies"] == 4 * counts.total
+    assert rounded["gradients"] == 6 * counts.total
+    assert rounded["optimizer state"] == whole["optimizer state"]
+
+
+def test_adapters_are_all_that_trains_in_their_parts(folder):
+    counts = count_parameters(find_architecture(ModelSettings(path=str(folder)), list).config)
+    policy = PolicySettings(freeze=("vision", "projector"), lora=LoraSettings(rank=4))
+    adapted = TorchPolicy(load_folder(str(folder), ModelSettings(path=str(folder), device="cpu")), policy)
+    trained = sum(p.numel() for p in adapted.optimizer.parameters)
+    found = state_bytes(counts, ModelSettings(path=str(folder)), policy)
+    assert found["gradients"] == 4 * trained
+    assert found["optimizer state"] == 8 * trained
+    assert found["weights"] == 4 * (counts.total + trained)
+
+
+def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_leaves(config):
+    plans = {
+        name: make_plan(config, [f"engine={engine}"])
+        for name, engine in {
+            "transformers": "transformers",
+            "stay": "{name: vllm, cache_gib: 0.5}",
+            "restart": "{name: vllm, cache_gib: 0.5, sleep: restart}",
+        }.items()
+    }
+    weights = 4 * plans["stay"].counts.total
+    assert "engine's weights" not in plans["transformers"].memory["rl rollout"]
+    for name in ("stay", "restart"):
+        assert plans[name].memory["rl rollout"]["engine's weights"] == weights
+        assert plans[name].memory["rl rollout"]["keys and values"] == 2**29
+    grown = {name: sum(plan.memory["rl update"].values()) for name, plan in plans.items()}
+    assert grown["restart"] == grown["transformers"]
+    assert grown["stay"] == grown["transformers"] + weights + 2**29
+
+
+def test_keys_and_values_in_bytes_by_hand():
+    cost = CostModel(find_architecture(ModelSettings(build="tiny-qwen3-vl"), lambda: TEXTS).config, {})
+    # keys and values × 3 layers × 3 heads × 32 × 4 bytes; 2 prompts of 100, 8 rows whose 40 tokens need room for 64
+    assert cache_bytes(cost, RolloutLoad(2, 8, 100, 40)) == 2 * 3 * 3 * 32 * 4 * (2 * 100 + 8 * 64)
+
+
+def test_the_activation_formula_is_near_what_autograd_keeps():
+    arch = find_architecture(ModelSettings(build="tiny-qwen3-vl"), lambda: TEXTS)
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_config(arch.config)
+    kept: dict[int, int] = {}
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    tokens = 400
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        hidden = model.model(input_ids=torch.ones(1, tokens, dtype=torch.long), use_cache=False).last_hidden_state
+    assert hidden.requires_grad
+    found = CostModel(arch.config, {}, vision_trains=False).activation_bytes(tokens, 0)
+    assert 0.67 < found / sum(kept.values()) < 1.5
+
+
+def test_checkpointing_and_small_micro_batches_need_less(config):
+    def peak(*overrides: str) -> int:
+        return make_plan(config, overrides).peak_bytes
+
+    assert peak("model.gradient_checkpointing=true") < peak()
+    assert peak("rl.policy.micro_batch_tokens=1024") < peak()
+
+
+def test_a_prompt_and_its_response_beyond_the_context_are_noted(config):
+    notes = planning.warnings_of(make_plan(config, ["model.context=80", "rl.sampling.max_tokens=64"]))
+    assert any("exceed the context of 80" in note for note in notes)

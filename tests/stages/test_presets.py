@@ -1,0 +1,69 @@
+"""Presets stand for plain settings, give way to what a config says, and are written out in the run's settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from vlrl.config import apply_overrides, build_settings, load_settings
+from vlrl.errors import ConfigError
+from vlrl.losses.grpo import GrpoLoss
+from vlrl.losses.kimi import KimiLoss
+from vlrl.stages.presets import PRESETS
+from vlrl.stages.settings import RlSettings, RunSettings
+
+
+def rl(**given) -> RlSettings:
+    return build_settings(RlSettings, given, "rl")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_loads_and_written_out_it_loads_as_the_same(name):
+    settings = rl(preset=name)
+    written = settings.model_dump(mode="json")
+    assert build_settings(RlSettings, written, "rl") == settings
+    assert build_settings(RlSettings, written | {"preset": None}, "rl").loss == settings.loss
+
+
+def test_the_presets_say_the_same_as_the_shipped_configs():
+    for name, config in (("kimi", "configs/quickstart.yaml"), ("grpo", "configs/rl/grpo.yaml")):
+        shipped, preset = load_settings(RunSettings, config).rl, rl(preset=name)
+        assert (preset.loss, preset.credit) == (shipped.loss, shipped.credit)
+    assert rl(preset="kimi").policy.reset_optimizer == "each_iteration"
+
+
+def test_what_a_config_says_goes_over_the_preset():
+    settings = rl(preset="dapo", loss={"clip_high": 0.5}, credit={"advantage": "mean"}, steps=7)
+    assert settings.loss == GrpoLoss(clip_low=0.2, clip_high=0.5, aggregate="token")
+    assert type(settings.credit.advantage).__name__ == "MeanBaseline"
+    assert [type(part).__name__ for part in settings.credit.shape] == ["Overlong"]
+    assert settings.steps == 7
+    assert rl(preset="dapo", loss={"name": "kimi", "tau": 0.3}).loss == KimiLoss(tau=0.3)
+    assert rl(preset="dapo", loss="kimi").loss == KimiLoss()
+
+
+def test_overrides_on_the_command_line_name_a_preset_and_change_it():
+    values = apply_overrides({"loss": {"tau": 0.2}}, ["preset=kimi", "loss.tau=0.4"])
+    assert rl(**values).loss == KimiLoss(tau=0.4)
+
+
+def test_an_unknown_preset_is_refused_with_a_suggestion():
+    with pytest.raises(ConfigError, match="did you mean 'dapo'"):
+        rl(preset="dappo")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"loss": "sft"}, "SftLoss needs .'demonstrations'."),
+        ({"loss": "dpo"}, "DpoLoss needs .'pairs'."),
+        ({"preset": "kimi_log_partition", "loss": {"tau": 0.3}}, "the τ of one objective"),
+        ({"preset": "rloo", "rollouts_per_problem": 1}, "at least 2"),
+    ],
+)
+def test_settings_that_can_not_work_are_refused_before_anything_is_loaded(given, said):
+    with pytest.raises(ConfigError, match=said):
+        rl(**given)
+
+
+def test_one_rollout_a_problem_is_enough_for_reinforce_plus_plus():
+    assert rl(preset="reinforce_plus_plus", rollouts_per_problem=1).rollouts_per_problem == 1

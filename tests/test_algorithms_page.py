@@ -1,0 +1,51 @@
+"""docs/algorithms.md lists every part that there is, with the mark that its class has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vlrl.credit
+import vlrl.losses  # noqa: F401  (files the losses under their names)
+from vlrl.credit.advantages import advantages
+from vlrl.credit.shapes import shapes
+from vlrl.credit.token_parts import adjusts, token_credits, weighers
+from vlrl.losses.registry import losses
+from vlrl.methods import MARKS
+from vlrl.sampling.weights import problem_weights
+from vlrl.stages.presets import PRESETS
+
+PAGE = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
+SECTIONS = {
+    "Losses": [losses],
+    "Reward parts": [shapes],
+    "Advantages": [advantages],
+    "Adjustments": [adjusts, token_credits, weighers],
+    "Which problem comes next": [problem_weights],
+}
+
+
+def rows(title: str) -> dict[str, list[str]]:
+    """Cells of a section's table by the name in the first one."""
+    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    (text,) = [part for part in section if part.startswith(title)]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:3] == "| `"]
+    return {cells[0].strip("`"): cells[1:] for cells in lines}
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_page_lists_every_part_with_its_mark(title):
+    listed = rows(title)
+    parts = {name: registry.get(name) for registry in SECTIONS[title] for name in registry}
+    assert set(listed) == set(parts)
+    for name, part in parts.items():
+        assert part.mark in MARKS
+        assert listed[name][1 if title == "Adjustments" else 0] == part.mark, name
+        assert bool(part.mark) == bool(part.paper), name
+
+
+def test_the_page_names_every_preset():
+    named = re.findall(r"`(\w+)`", PAGE.split("## Presets")[1].split("##")[0])
+    assert set(PRESETS) <= set(named)

@@ -1,0 +1,96 @@
+"""Every benchmark script runs through on small sizes, checks what it claims, and prints its table."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "scripts" / "bench"
+
+
+def run_script(name: str, *arguments: str) -> str:
+    """What the script prints; the test fails with its errors if it does."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, BENCH / name, *arguments], capture_output=True, text=True, timeout=600, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def rows(printed: str) -> list[list[str]]:
+    """Cells of the table's rows, head and rule left out."""
+    lines = [line for line in printed.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+@pytest.mark.slow
+def test_the_rollout_benchmark_checks_both_sides_and_compares_them() -> None:
+    found = rows(run_script("rollout.py", "--smoke"))
+    assert [row[0] for row in found] == ["image problems", "text and image problems, half and half"]
+    for row in found:
+        assert all(re.match(r"\d+\.\d\d×", cell) for cell in row[3:5])
+        assert float(row[7]) < 1e-5, "largest difference of a log-probability"
+        assert row[8].endswith("equal")
+
+
+@pytest.mark.slow
+def test_the_shared_prefix_benchmark_finds_equal_gradients() -> None:
+    found = rows(run_script("shared_prefix.py", "--smoke"))
+    assert len(found) == 2
+    for row in found:
+        assert float(row[-1]) < 1e-5, "relative error of the gradient"
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library) -> None:
+    library("vllm")
+    found = rows(run_script("engines.py", "--smoke"))
+    assert [row[0] for row in found] == ["image problems", "text and image problems, half and half"]
+    for row in found:
+        assert all(re.match(r"\d+\.\d\d×", cell) for cell in row[3:5])
+        assert float(row[5]) < 1e-4, "largest difference of a log-probability"
+        assert row[6].endswith("equal")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="TRL is missing; it comes with the extra bench")
+def test_a_whole_step_against_trl_has_equal_response_lengths_where_they_are_forced() -> None:
+    found = rows(run_script("trl.py", "--smoke", "--only", "image-heavy"))
+    assert [row[0] for row in found] == ["image-heavy, equal work"]
+    assert found[0][-1] == "8.0, 8.0", "response tokens of TRL and of vlrl"
+
+
+@pytest.mark.slow
+def test_the_partial_rollouts_benchmark_writes_every_token_once_and_keeps_its_slots_busy() -> None:
+    (row,) = rows(run_script("partial_rollouts.py", "--smoke"))
+    waiting, partial = map(float, row[5].split(", "))
+    assert partial >= 0.95 > waiting
+    assert row[7].endswith("each once")
+
+
+def test_the_forced_lengths_have_a_mean_of_64_and_a_longest_of_160() -> None:
+    spec = importlib.util.spec_from_file_location("image_heavy", BENCH / "image_heavy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["image_heavy"] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    flat = [length for lengths in module.LENGTHS for length in lengths]
+    assert (len(flat), sum(flat) / len(flat), max(flat)) == (module.PROBLEMS * module.K, 64, 160)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_ray_benchmark_checks_that_the_pool_writes_the_same_tokens_and_compares() -> None:
+    found = rows(run_script("ray_pool.py", "--smoke"))
+    assert len(found) == 1
+    assert re.match(r"\d+\.\d\d×", found[0][3])
+    assert found[0][4].endswith(" MB")

@@ -1,0 +1,232 @@
+"""The command line: its help, and what a mistake costs: one message with place, value and remedy, and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from vlrl.cli import main
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("run", "prepare", "sft", "rl", "eval", "report", "plan")
+
+
+@pytest.fixture
+def vlrl(monkeypatch, capsys):
+    """`vlrl("plan", "x.yaml")` runs the command in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vlrl", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A small run that would work: arithmetic, a built model, its run folder under tmp_path."""
+    write_yaml(tmp_path / "recipe.yaml", {"sources": [{"name": "sums", "kind": "domain", "domain": "arithmetic"}]})
+    settings = {
+        "name": "small",
+        "run_folder": str(tmp_path / "run"),
+        "data": str(tmp_path / "recipe.yaml"),
+        "stages": ["rl"],
+        "model": {"build": "tiny-qwen3-vl"},
+        "rl": {"steps": 1, "problems_per_step": 2, "rollouts_per_problem": 2, "sampling": {"max_tokens": 4}},
+        "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 4}},
+    }
+    return write_yaml(tmp_path / "run.yaml", settings)
+
+
+def write_yaml(path: Path, values: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def own_rows(folder: Path, rows: list[dict[str, Any]], **source: Any) -> None:
+    """Make the recipe one of these rows, held out in no split but named as validation and test too."""
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    named = {"name": "own", "kind": "file", "path": str(file), "modality": "real", "verifier": "number"}
+    write_yaml(folder / "recipe.yaml", {"sources": [{**named, **source}]})
+
+
+def picture(path: Path) -> Path:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def assert_refused(result: tuple[int, str, str], *said: str) -> None:
+    """Exit code 2 and one message on stderr that holds all of `said`."""
+    code, _, error = result
+    assert code == 2, result
+    assert error.count("error: ") == 1, error
+    assert "Traceback" not in error
+    for part in said:
+        assert part in error, f"{part!r} is not in:\n{error}"
+
+
+def test_help_names_every_command(vlrl):
+    code, out, _ = vlrl("--help")
+    assert code == 0
+    for command in COMMANDS:
+        assert command in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(vlrl, command):
+    code, out, _ = vlrl(command, "--help")
+    assert code == 0
+    assert len(out.split()) > 25
+
+
+def test_an_unknown_command_is_refused(vlrl):
+    code, _, error = vlrl("trian", "x.yaml")
+    assert code == 2
+    assert "trian" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("rl.stpes=3", ("rl.stpes", "unknown key", "did you mean 'steps'?")),
+        ("rl.steps=many", ("rl.steps", "valid integer", "'many'")),
+        ("rl.loss.taau=1", ("kimi", "unknown setting 'taau'", "did you mean 'tau'?")),
+        ("rl.rollouts_per_problem=1", ("rl", "rollouts_per_problem is 1", "give at least 2")),
+        ("engine=vlm", ("engine", "unknown engine 'vlm'", "did you mean 'vllm'?")),
+        ("backend=deepspeed", ("backend", "extra 'deepspeed'", "use backend: torch")),
+        ("backend=torhc", ("backend", "unknown backend 'torhc'", "did you mean 'torch'?")),
+        ("model.build=tiny-qwen3", ("model", "unknown small architecture", "did you mean 'tiny-qwen3-vl'?")),
+        ("data=nowhere.yaml", ("nowhere.yaml", "no such file", "check the path")),
+        ("nonsense", ("command line, 'nonsense'", "is not an override", "dotted.key=value")),
+    ],
+)
+def test_a_wrong_setting_is_refused(vlrl, config, command, override, said):
+    overrides = ["rl.loss=kimi", override] if "loss" in override else [override]
+    assert_refused(vlrl(command, config, *overrides), *said)
+    assert not (config.parent / "run").exists()
+
+
+def test_a_wrong_setting_names_its_file(vlrl, config):
+    for override in ("engine=vlm", "rl.steps=many", "rl.stpes=3"):
+        assert str(config) in vlrl("run", config, override)[2]
+
+
+def test_a_config_that_is_not_there_is_refused(vlrl, tmp_path):
+    assert_refused(vlrl("run", tmp_path / "none.yaml"), "none.yaml", "no such file", "configs/")
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "prepare"])
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"sources": []}, ("sources", "the recipe is empty", "add at least one source")),
+        (
+            {"sources": [{"name": "a", "kind": "file", "path": "no.jsonl", "modality": "real", "verifier": "number"}]},
+            ("source 'a', path", "no such file", "no.jsonl", "check the path"),
+        ),
+        (
+            {"sources": [{"name": "a", "kind": "domain", "domain": "arithmetik"}]},
+            ("sources[0] 'a'", "arithmetik", "did you mean 'arithmetic'?"),
+        ),
+    ],
+)
+def test_a_wrong_recipe_is_refused(vlrl, config, command, recipe, said):
+    write_yaml(config.parent / "recipe.yaml", recipe)
+    assert_refused(vlrl(command, config), "recipe.yaml", *said)
+    assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_an_unknown_verifier_is_refused(vlrl, config, command):
+    own_rows(config.parent, [{"question": "1+1?", "answer": "2"}], verifier="numbr")
+    assert_refused(
+        vlrl(command, config), "source 'own', verifier", "unknown verifier 'numbr'", "did you mean 'number'?"
+    )
+    assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_broken_picture_is_refused(vlrl, config, command):
+    whole = picture(config.parent / "whole.png").read_bytes()
+    for i in range(40):  # rows with one picture would all fall into one split
+        (config.parent / f"{i}_broken.png").write_bytes(whole[: len(whole) // 2 + i])
+    rows = [{"question": "How many?", "answer": "2", "images": [f"{i}_broken.png"]} for i in range(40)]
+    own_rows(config.parent, rows, held_out=0.2)
+    assert_refused(
+        vlrl(command, config), "rows.jsonl, line", "broken.png", "not a readable picture", "on_bad_image: skip"
+    )
+    assert not (config.parent / "run").exists()
+
+
+def test_rows_of_which_none_is_held_out_to_validate_on_are_refused_before_a_model_is_made(vlrl, config):
+    own_rows(config.parent, [{"question": f"{i}?", "answer": "2"} for i in range(4)], modality="text", held_out=0)
+    assert_refused(vlrl("run", config), "recipe.yaml, validation", "hold no problem out", "hold more of them out")
+    assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_fewer_pictures_than_placeholders_are_refused(vlrl, config, command):
+    picture(config.parent / "whole.png")
+    rows = [{"question": f"<image> or <image>? {i}", "answer": "2", "images": ["whole.png"]} for i in range(40)]
+    own_rows(config.parent, rows, held_out=0.2)
+    assert_refused(vlrl(command, config), "rows.jsonl, line", "2", "1", "→")
+    assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_prompt_longer_than_the_context_is_refused_before_anything_is_learned(vlrl, config, command):
+    rows = [{"question": "Add up: " + "12+34+" * 40 + f"{i}", "answer": "2"} for i in range(40)]
+    own_rows(config.parent, rows, modality="text", held_out=0.2)
+    said = ("problem", "own", "tokens", "the context holds 64", "model.context")
+    assert_refused(vlrl(command, config, "model.context=64"), *said)
+    assert not (config.parent / "run").exists()
+
+
+def test_a_response_that_does_not_fit_behind_its_prompt_is_refused_before_anything_is_learned(vlrl, config):
+    result = vlrl("run", config, "model.context=64", "rl.sampling.max_tokens=60")
+    assert_refused(result, "responses up to 60", "the context holds 64", "lower")
+    assert not (config.parent / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "rl", "eval"])
+def test_a_run_folder_of_another_run_is_left_as_it_is(vlrl, config, command):
+    from vlrl.config import load_settings
+    from vlrl.stages.settings import RunSettings
+
+    folder = config.parent / "run"
+    folder.mkdir()
+    write_yaml(folder / "run.yaml", load_settings(RunSettings, config, ["seed=5"]).model_dump(mode="json"))
+    before = tree(folder)
+    assert_refused(vlrl(command, config), str(folder), "seed", "5", "0", "run_folder=", "--fresh")
+    assert tree(folder) == before
+
+
+def test_a_report_of_no_run_is_refused(vlrl, tmp_path):
+    assert_refused(vlrl("report", tmp_path), str(tmp_path), "not a run folder", "→")
+    assert tree(tmp_path) == {}
+
+
+def test_a_model_that_nobody_knows_is_refused_by_the_plan(vlrl, config):
+    result = vlrl("plan", config, "model.build=null", "model.path=nobody/nothing")
+    assert_refused(result, "model.path", "'nobody/nothing'", "hf download nobody/nothing")

@@ -1,0 +1,121 @@
+"""Every shipped config and recipe loads, with all its mistakes found, and `vlrl plan` has something to say about it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+import vlrl.stages.plan as planning
+from vlrl.config import load_settings
+from vlrl.data.recipe import load_recipe
+from vlrl.stages.plan import make_plan, show_plan
+from vlrl.stages.settings import RunSettings
+
+ROOT = Path(__file__).parents[1]
+OTHER = ("eval", "curate", "pipelines", "ablations", "long2short")  # folders of configs that are no training runs
+CONFIGS = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "configs").rglob("*.yaml") if f.parent.name not in OTHER)
+RECIPES = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "data_recipes").glob("*.yaml"))
+PROBLEM_SETS = (
+    "blood_cells",
+    "playing_cards",
+    "receipts_sroie",
+    "puzzlevqa",
+    "dynamath",
+    "tabmwp",
+    "gsm8k",
+    "bjj_vqa",
+    "mathvision",
+)
+
+
+@pytest.fixture(scope="module")
+def folder_of_sets(tmp_path_factory) -> Path:
+    """A folder as VLRL_DATA names it: real files of the shape that each set has, a few rows each."""
+    folder = tmp_path_factory.mktemp("sets")
+    for name in PROBLEM_SETS:
+        (folder / name / "images").mkdir(parents=True)
+        rows = []
+        for number in range(12):
+            pixels = np.random.default_rng(number).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / "images" / f"{number}.png")
+            row = {
+                "question": f"What is in picture {number}?",
+                "answer": "2",
+                "choices": ["2", "3"] if name == "puzzlevqa" else None,
+                "answer_type": {"playing_cards": "integer"}.get(name, "float"),
+                "question_type": "free_text",
+                "precision": 2,
+                "unit": "",
+                "seed_question": number,
+            }
+            if name != "gsm8k":
+                row["images"] = [f"images/{number}.png"]
+            rows.append(row)
+        for split in ("train", "test", "testmini"):
+            (folder / name / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def from_the_checkout(monkeypatch, folder_of_sets):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("VLRL_DATA", str(folder_of_sets))
+    monkeypatch.setenv("VLRL_TRAIN", str(folder_of_sets / "blood_cells" / "train.jsonl"))
+    monkeypatch.setattr(planning, "TOKENIZER_TEXTS", 300)  # enough for a tokenizer, in a moment
+
+
+def test_there_is_something_to_test():
+    assert "configs/quickstart.yaml" in CONFIGS
+    assert {"configs/rl/qwen2_5_vl_3b.yaml", "configs/rl/qwen2_5_vl_7b.yaml", "configs/rl/qwen3_vl_4b.yaml"} <= set(
+        CONFIGS
+    )
+    assert "data_recipes/quickstart.yaml" in RECIPES
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_shipped_recipe_loads(recipe):
+    assert load_recipe(recipe).sources
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_shipped_config_loads_with_its_recipe_and_is_named_like_its_file(config):
+    settings = load_settings(RunSettings, config)
+    assert load_recipe(settings.data).sources
+    assert settings.name == Path(config).stem
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_shipped_config_can_be_planned(config):
+    plan = make_plan(Path(config))
+    assert plan.counts.total == sum(plan.counts.by_part.values()) > 0
+    assert {source.name for source in plan.sources} == set(plan.recipe.shares)
+    assert not [warning for warning in planning.warnings_of(plan) if "context" in warning]
+    said = io.StringIO()
+    show_plan(plan, Console(file=said, width=72, highlight=False))
+    lines = said.getvalue().splitlines()
+    tables = [line for line in lines if line.startswith(("│", "┃", "┏", "└"))]
+    assert len(tables) > 20
+    assert max(map(len, tables)) <= 72
+
+
+def test_the_k1_5_settings_are_the_papers():
+    for config in ("rl/k1_5", "rl/qwen2_5_vl_3b", "rl/qwen2_5_vl_7b", "rl/qwen3_vl_4b"):
+        rl = load_settings(RunSettings, f"configs/{config}.yaml").rl
+        assert type(rl.loss).__name__ == "KimiLoss"
+        assert rl.loss.logratio_norm == "none"  # the log ratio of the whole sequence
+        assert type(rl.credit.advantage).__name__ == "MeanBaseline"
+        assert rl.policy.reset_optimizer == "each_iteration"
+        assert rl.updates_per_step > 1
+        (length,) = rl.credit.shape
+        assert type(length).__name__ == "LengthReward"
+        assert length.weight > 0
+        assert 0 < length.start_step < rl.steps
+        assert not rl.skip_uninformative
+        assert rl.rollouts_per_problem == 8

@@ -1,0 +1,118 @@
+"""What the documents say can be done: their code runs, their recipes load, their links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image as PillowImage
+
+from vlrl.config import build_settings
+from vlrl.data.mixture import Mixture
+from vlrl.data.recipe import load_recipe
+from vlrl.losses.registry import losses
+from vlrl.losses.terms import Denominators, Terms
+from vlrl.scenes.domain import domains
+from vlrl.stages.ablation_settings import AblationSettings
+from vlrl.stages.pipeline import PipelineSettings, check_link
+from vlrl.types import Problem, Text
+from vlrl.verify.judge import judge, verifiers
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def registries_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in (domains, verifiers, losses):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_checkout_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(("line", "verifier"), [(0, "number"), (1, "text"), (2, "choice")])
+def test_rows_of_own_data_become_problems_whose_answers_are_right(line: int, verifier: str, tmp_path: Path):
+    row = json.loads(blocks("docs/own_data.md", "json")[0].splitlines()[line])
+    for i, name in enumerate(row["images"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        PillowImage.new("RGB", (40, 40), (40 * i, 90, 200)).save(tmp_path / name)
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    source = f"{{name: mine, kind: file, path: train.jsonl, modality: real, verifier: {verifier}, held_out: 0}}"
+    (tmp_path / "recipe.yaml").write_text(f"sources: [{source}]\n")
+    problem = Mixture(load_recipe(tmp_path / "recipe.yaml"), seed=0).draw(1)[0]
+    assert len(problem.images) == len(row["images"])
+    assert judge(problem, f"<answer>{row['answer']}</answer>").correct
+
+
+def test_the_recipe_of_own_data_mixes_files_with_generated_problems(tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    rows = []
+    for i in range(40):
+        PillowImage.new("RGB", (60, 60), (i, 2 * i, 3 * i)).save(tmp_path / "mine" / f"{i}.png")
+        rows.append(json.dumps({"question": "How many?", "answer": str(i), "images": [f"{i}.png"]}))
+    (tmp_path / "mine" / "train.jsonl").write_text("\n".join(rows) + "\n")
+    (tmp_path / "recipe.yaml").write_text(blocks("docs/own_data.md", "yaml")[0])
+    drawn = Mixture(load_recipe(tmp_path / "recipe.yaml"), seed=1).draw(20)
+    counted = {name: sum(p.source == name for p in drawn) for name in ("cells", "sums", "drawn_sums")}
+    assert counted == {"cells": 12, "sums": 4, "drawn_sums": 4}
+
+
+def test_the_domain_of_own_domain_draws_problems(tmp_path: Path):
+    (tmp_path / "stripes.py").write_text(blocks("docs/own_domain.md", "python")[0])
+    (tmp_path / "recipe.yaml").write_text(blocks("docs/own_domain.md", "yaml")[0])
+    problems = Mixture(load_recipe(tmp_path / "recipe.yaml"), seed=2).draw(20)
+    assert len({p.images[0].digest for p in problems}) == 20
+    assert len({p.answer for p in problems}) >= 3
+    assert all(judge(p, f"<answer>{p.answer}</answer>").correct for p in problems)
+
+
+def test_the_verifier_of_contributing_judges():
+    code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@verifier" in block)
+    imports = (
+        "from vlrl.types import Problem, Verdict\n"
+        "from vlrl.verify.extract import extract\n"
+        "from vlrl.verify.judge import verifier\n"
+    )
+    exec(imports + code, {})
+    problem = Problem((Text("Name an even number."),), "2", "even", "text", "evens")
+    assert judge(problem, "<answer>4</answer>").correct
+    assert not judge(problem, "<answer>3</answer>").correct
+    assert not judge(problem, "").correct
+
+
+def test_the_loss_of_contributing_has_the_gradient_it_states():
+    code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@losses" in block)
+    imports = (
+        "import torch\n"
+        "from vlrl.config import Settings\n"
+        "from vlrl.losses.registry import losses\n"
+        "from vlrl.losses.terms import Denominators, Terms\n"
+    )
+    exec(imports + code, {"__name__": "vlrl_docs"})
+    logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)
+    response, advantages, lengths = torch.tensor([0, 0, 1]), torch.tensor([1.0, -0.5]), torch.tensor([2.0, 1.0])
+    terms = Terms(logprobs, logprobs.detach(), response, advantages, lengths, torch.ones(3))
+    losses.build("reinforce")(terms, Denominators(responses=2.0, tokens=3.0)).backward()
+    assert logprobs.grad is not None
+    assert logprobs.grad.tolist() == [-0.5, -0.5, 0.25]  # −A / 2 for every token of its response
+
+
+def test_the_chain_and_the_ablation_of_the_page_on_experiments_are_settings_that_hold(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    chain, ablation = (yaml.safe_load(block) for block in blocks("docs/experiments.md", "yaml"))
+    for link in build_settings(PipelineSettings, chain, "chain").pipeline:
+        check_link(link, link.set)
+    build_settings(AblationSettings, ablation, "ablation").check_arms()

@@ -1,0 +1,70 @@
+"""Registries: components by name, and messages that help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from vlrl.errors import ConfigError
+from vlrl.registry import Registry, load_plugin
+
+
+def filled() -> Registry:
+    things: Registry = Registry("thing")
+
+    @things.register("ball")
+    @dataclass(frozen=True)
+    class Ball:
+        size: int = 3
+
+    @things.register("plain")
+    def plain():
+        return 1
+
+    return things
+
+
+def test_a_component_is_built_from_its_name_or_its_settings():
+    things = filled()
+    assert things.build("ball").size == 3
+    assert things.build({"name": "ball", "size": 5}).size == 5
+    assert things.build("plain")() == 1
+    ball = things.build("ball")
+    assert things.build(ball) is ball
+    assert list(things) == ["ball", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("bal", "unknown thing 'bal'\n.*did you mean 'ball'"),
+        ("zzz", "known: ball, plain"),
+        ({"name": "ball", "sise": 1}, "unknown setting 'sise'\n.*did you mean 'size'"),
+        ({"name": "ball", "size": "big"}, "thing 'ball', size.*got 'big'"),
+        ({"size": 1}, "write {name: one of ball, plain}"),
+        ({"name": "plain", "size": 1}, "takes no settings"),
+    ],
+)
+def test_a_mistake_names_place_value_and_remedy(spec, message):
+    with pytest.raises(ConfigError, match=f"(?s){message}"):
+        filled().build(spec)
+
+
+def test_a_name_belongs_to_one_component():
+    things = filled()
+    with pytest.raises(ConfigError, match="is already registered"):
+        things.register("ball")(lambda: None)
+
+
+def test_a_plugin_runs_once_and_its_mistakes_name_the_file(tmp_path):
+    with pytest.raises(ConfigError, match="no such file"):
+        load_plugin(tmp_path / "none.py")
+    (tmp_path / "bad.py").write_text("1 / 0\n")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"bad\.py: ZeroDivisionError"):
+            load_plugin(tmp_path / "bad.py")
+    (tmp_path / "good.py").write_text(f"open({str(tmp_path / 'count')!r}, 'a').write('x')\n")
+    for _ in range(2):
+        load_plugin(tmp_path / "good.py")
+    assert (tmp_path / "count").read_text() == "x"

@@ -1,0 +1,249 @@
+"""The `vlrl` command. Every subcommand takes a config (one YAML = one run) and dotted overrides."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlrl.errors import VlrlError
+from vlrl.stages.data_cli import data
+
+app = typer.Typer(
+    name="vlrl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Reinforcement learning for vision-language models, the Kimi k1.5 way.\n\n"
+    "Start with `vlrl run configs/quickstart.yaml`: four modalities, a small real model, two CPU cores, minutes.",
+)
+
+app.add_typer(data, name="data")
+
+Config = Annotated[Path, typer.Argument(help="A run's settings, e.g. configs/quickstart.yaml.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Dotted overrides, e.g. seed=3 rl.loss.tau=0.2 rl.steps=50."),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete what the run folder holds and start anew.")]
+
+
+@app.command()
+def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+    """Run all stages that the config names (by default warm-up, RL, evaluation) and write the report.
+
+    Interrupted, the same command continues from the last checkpoint. A run folder of other settings is refused.
+    A config with `pipeline:` chains others; what is finished is repeated only where what it reads has changed.
+    """
+    from vlrl.stages.pipeline import is_pipeline, run_pipeline
+
+    if is_pipeline(config):
+        print(f"finished: {run_pipeline(config, overrides or [], fresh)}")
+        return
+    _run(config, overrides, None, fresh)
+
+
+@app.command()
+def prepare(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+    """Write the recipe's fixed sets to RUN_FOLDER/data: demonstrations, held-out problems, a sample to train on.
+
+    JSON lines with pictures beside them; prints how many problems of each source and modality there are.
+    """
+    _run(config, overrides, "prepare", fresh)
+
+
+@app.command()
+def sft(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+    """Warm up alone: supervised fine-tuning on the demonstrations. The best validated model lands in model_sft/."""
+    _run(config, overrides, "sft", fresh)
+
+
+@app.command()
+def rl(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+    """Reinforcement learning alone, from the config's model, or from model_sft/ where the run folder has one."""
+    _run(config, overrides, "rl", fresh)
+
+
+@app.command("eval")
+def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+    """Evaluate on held-out problems: sampled and greedy accuracy with n and intervals, printed and in results.json.
+
+    A config with `benchmarks:` (configs/eval/) asks those instead: MathVista, MMMU, MATH-Vision, GSM8K, own files.
+    """
+    from vlrl.stages.evaluate import evaluate_benchmarks, names_benchmarks
+
+    if names_benchmarks(config):
+        evaluate_benchmarks(config, overrides or [])
+        return
+    _run(config, overrides, "eval", fresh)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(help="The folder of a run, or its config.", show_default=False)],
+) -> None:
+    """Write report.html, one file to open without a server, and run_card.md. Works while a run is going on, too."""
+    from vlrl.report.report import write_report
+
+    folder = run_folder
+    if run_folder.suffix in (".yaml", ".yml"):
+        from vlrl.config import load_settings
+        from vlrl.stages.settings import RunSettings
+
+        folder = Path(load_settings(RunSettings, run_folder).folder)
+    print(f"report: {write_report(folder)}")
+
+
+@app.command()
+def plan(config: Config, overrides: Overrides = None) -> None:
+    """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
+    from vlrl.stages.plan import print_plan
+
+    print_plan(config, overrides or [])
+
+
+@app.command()
+def curate(config: Config, overrides: Overrides = None) -> None:
+    """Filter problems in counted stages (form, difficulty, guessing, duplicates, benchmarks) and write curated.jsonl.
+
+    Configs: configs/curate/. Interrupted, the same command continues. With `warmup:` it writes demonstrations, too.
+    """
+    from vlrl.stages.curate import start_curation
+
+    start_curation(config, overrides or [])
+
+
+@app.command()
+def ablate(
+    config: Config,
+    overrides: Overrides = None,
+    vary: Annotated[
+        str | None, typer.Option(metavar="KEY=A,B,…", help="For a run's config: one arm a value, e.g. loss=kimi,grpo.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1 to n; default: the config's, or 5.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the page goes; default: the ablation's folder.")] = None,
+) -> None:
+    """Compare arms at their own best learning rates, on the same seeds and problems, with paired intervals.
+
+    Configs: configs/ablations/. Interrupted, the same command continues; finished runs are not repeated.
+    """
+    from vlrl.stages.ablate import start_ablation
+    from vlrl.stages.ablation_settings import load_ablation
+
+    settings = load_ablation(config, overrides or [], vary, seeds)
+    command = " ".join(["vlrl ablate", str(config), *(overrides or []), *([f"--vary {vary}"] if vary else [])])
+    print(f"report: {start_ablation(settings, command, out)}")
+
+
+@app.command()
+def long2short(
+    config: Config,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Where page and picture go; default: the run folder.")] = None,
+) -> None:
+    """Make a long model short in every way of k1.5, and draw accuracy against tokens.
+
+    Merging, supervision on shortest right responses, DPO, RL with the length reward, merging and supervision.
+    """
+    from vlrl.stages.long2short import start_long2short
+
+    print(f"report: {start_long2short(config, overrides or [], out)}")
+
+
+@app.command()
+def merge(
+    first: Annotated[Path, typer.Argument(help="A model folder in Hugging Face format.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another of the same architecture and tokenizer.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Where the merged model goes.", show_default=False)],
+    weight: Annotated[float, typer.Option(help="Share of the first model's weights, in [0, 1].")] = 0.5,
+) -> None:
+    """Average the weights of two models, e.g. of a long and a short one (k1.5's simplest long2short)."""
+    from vlrl.model.merge import merge_models
+
+    print(f"model: {merge_models(first, second, weight, out)}")
+
+
+@app.command()
+def score(
+    benchmark: Annotated[
+        str,
+        typer.Argument(metavar="BENCH", help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath."),
+    ],
+    problems: Annotated[str, typer.Option(help="The benchmark in its own schema: JSON, JSONL or parquet.")],
+    responses: Annotated[str, typer.Option(help="Rows with the benchmark's id, `response`, optionally `extraction`.")],
+    mode: Annotated[
+        str, typer.Option(help="reward (no answer, no credit) or official (published rules, luck too).")
+    ] = "reward",
+    integer_rule: Annotated[
+        str,
+        typer.Option(help="MathVista's integers: int (made the published outputs) or int-float (in the script today)."),
+    ] = "int",
+    use_extraction: Annotated[
+        bool, typer.Option("--use-extraction", help="Score `extraction`, not `response`.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Rows without a response count as wrong.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write one JSON line a row: id, correct, answer, note.")] = None,
+) -> None:
+    """Score recorded responses to a benchmark, offline, overall and in every official grouping.
+
+    Rows are joined on pid, id or raw_id (and model where both files have it). Both options may name the same file.
+    """
+    from vlrl.stages.score import score_command
+
+    score_command(benchmark, problems, responses, mode, integer_rule, use_extraction, allow_missing, as_json, out)  # type: ignore[arg-type]
+
+
+@app.command()
+def verify(
+    pairs: Annotated[
+        str, typer.Option(help="Lines {id, gold, prediction, options?}; options are the verifier's facts.")
+    ],
+    verifier: Annotated[str, typer.Option(help="Name of a verifier: number, choice, math, text, box …")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line a pair: id, correct, note, fault.")] = False,
+) -> None:
+    """Judge pairs of gold and prediction with one verifier."""
+    from vlrl.stages.score import verify_command
+
+    verify_command(pairs, verifier, as_json)
+
+
+def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bool) -> None:
+    from vlrl.stages.run import start_run
+
+    stages = None if stage is None else (stage,)
+    folder = start_run(config, overrides or [], stages, fresh)  # type: ignore[arg-type]
+    from vlrl.stages.summary import print_summary
+
+    print_summary(folder)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except VlrlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        raise SystemExit(130) from None
+    except typer.Exit as end:
+        raise SystemExit(end.exit_code) from None
+    except Exception as error:
+        show = getattr(error, "show", None)  # typer's own usage errors print themselves
+        if show is None:
+            raise
+        show()
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Settings: frozen pydantic models, one YAML a run, dotted overrides. Unknown keys are errors with a suggestion."""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vlrl.errors import ConfigError, VlrlError, did_you_mean
+
+
+class Settings(BaseModel):
+    """Base of every settings block: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Settings)
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML mapping from a file. `${NAME}` and `${NAME:-default}` are taken from the environment.
+
+    Raises ConfigError for a missing file, malformed YAML (with line), a variable that isn't set, or a non-mapping.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(str(path), "no such file", "check the path; the shipped configs lie under configs/")
+    try:
+        loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}", f"not valid YAML: {getattr(error, 'problem', error)}") from error
+    if loaded is None:
+        loaded = {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(str(path), f"holds {type(loaded).__name__}, not settings", "write `key: value` lines")
+    expanded: dict[str, Any] = _expand(loaded, str(path), "")
+    return expanded
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice and reads 1e-4 as a number (YAML 1.1 wants 1.0e-4)."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=node.value[i][0].start_mark)
+    return dict(loader.construct_pairs(node, deep=True))
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)$"),
+    list("-+0123456789."),
+)
+
+
+def _expand(value: Any, file: str, key: str) -> Any:
+    if isinstance(value, dict):
+        return {k: _expand(v, file, f"{key}.{k}" if key else str(k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, file, f"{key}[{i}]") for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], match[2])
+        if found is None:
+            raise ConfigError(
+                f"{file}, {key}", f"the environment variable {match[1]} is not set", f"export {match[1]}=…"
+            )
+        return found
+
+    return _VARIABLE.sub(fill, value)
+
+
+def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of `settings` with `dotted.key=value` overrides; values are read as YAML. Raises ConfigError."""
+    merged = yaml.safe_load(yaml.safe_dump(settings))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"command line, {override!r}", "is not an override", "write dotted.key=value")
+        try:
+            value = yaml.load(text, Loader=_StrictLoader)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"command line, {override!r}", "the value is not valid YAML") from error
+        *path, last = key.split(".")
+        place = merged
+        for part in path:
+            inner = place.get(part)
+            if isinstance(inner, str):  # `loss: kimi` and `loss.tau=0.2` together mean {name: kimi, tau: 0.2}
+                inner = {"name": inner}
+            elif inner is None:
+                inner = {}
+            elif not isinstance(inner, dict):
+                raise ConfigError(f"command line, {override!r}", f"{part!r} is a value, it has no keys below it")
+            place[part] = inner
+            place = inner
+        place[last] = value
+    return dict(merged)
+
+
+def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
+    """Validated settings. Raises ConfigError with place, value and remedy for the first mistake."""
+    try:
+        return model.model_validate(values)
+    except ConfigError as error:  # a component names its own place; the file goes in front
+        place = error.place if error.place.startswith(file) else f"{file}, {error.place}"
+        raise ConfigError(place, error.problem, error.remedy) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, VlrlError):
+            raise cause from error
+        place = f"{file}, {'.'.join(path)}" if path else file
+        if first["type"] == "extra_forbidden":
+            known = _known_keys(model, path[:-1])
+            raise ConfigError(place, f"unknown key {path[-1]!r}", did_you_mean(path[-1], known)) from error
+        if first["type"] == "missing":
+            raise ConfigError(place, "is missing", f"add `{path[-1]}:` to the file") from error
+        given = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(place, f"{message}{given}", _expected(model, path)) from error
+
+
+def load_settings(model: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:
+    """Settings from a YAML file and dotted overrides. Raises ConfigError."""
+    return build_settings(model, apply_overrides(read_yaml(path), overrides), str(path))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType, list, tuple, dict):
+        return [m for part in get_args(annotation) for m in _models_in(part)]
+    return []
+
+
+def _walk(model: type[BaseModel], path: Sequence[str]) -> list[type[BaseModel]]:
+    models = [model]
+    for part in path:
+        found = [
+            m for held in models if part in held.model_fields for m in _models_in(held.model_fields[part].annotation)
+        ]
+        if found:
+            models = found
+    return models
+
+
+def _known_keys(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    return [name for held in _walk(model, path) for name in held.model_fields]
+
+
+def _expected(model: type[BaseModel], path: Sequence[str]) -> str:
+    if not path:
+        return ""
+    for held in _walk(model, path[:-1]):
+        if path[-1] in held.model_fields:
+            return held.model_fields[path[-1]].description or ""
+    return ""

@@ -1,0 +1,132 @@
+"""A curated set as a recipe: rows that sources of kind `file` read, and the recipe that names them.
+
+One file of rows for each (source, modality, domain) of the set, pictures under the digests of `images/` beside. The
+problems come out of the recipe with the ids they have here; labels that rows can't carry (difficulty, twin, tags of
+single problems) stay in the problem file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
+from vlrl.data.recipe import ImageBudget
+from vlrl.data.rows import PLACEHOLDER
+from vlrl.errors import DataError
+from vlrl.runlog import write_atomically
+from vlrl.types import Demonstration, Problem, Text
+
+FACT = "fact_"
+LEAST_TRAINED = 10  # ours: a source that would keep fewer rows for training holds none out
+_Key = tuple[str, str, str]
+
+
+def write_with_recipe(
+    folder: Path,
+    name: str,
+    items: Sequence[Problem] | Sequence[Demonstration],
+    budget: ImageBudget,
+    held_out: float,
+    plugins: Sequence[str] = (),
+) -> Path:
+    """Write `name`.jsonl (problem file), `name`_rows/*.jsonl and `name`_recipe.yaml; returns the problem file.
+
+    Every source weighs what it has: the recipe keeps the set's own mixture. Raises DataError for a text that holds a
+    picture placeholder, which a row would read as a picture.
+    """
+    target = folder / f"{name}.jsonl"
+    write_problem_file(target, items)
+    shutil.rmtree(folder / f"{name}_rows", ignore_errors=True)  # of an earlier call with other settings
+    (folder / f"{name}_recipe.yaml").unlink(missing_ok=True)
+    if not items:
+        return target
+    read: Sequence[Problem | Demonstration] = (
+        read_demonstrations(target) if isinstance(items[0], Demonstration) else read_problems(target)
+    )  # pictures as files of this folder
+    groups: dict[_Key, list[Problem | Demonstration]] = {}
+    for item in read:
+        problem = item.problem if isinstance(item, Demonstration) else item
+        groups.setdefault((problem.source or problem.domain, problem.modality, problem.domain), []).append(item)
+    (folder / f"{name}_rows").mkdir()
+    sources, taken = [], set[str]()
+    for key, members in groups.items():
+        label = _label(key, list(groups), taken)
+        path = Path(f"{name}_rows") / f"{label}.jsonl"
+        facts = sorted({fact for item in members for fact in _problem(item).facts})
+        lines = [json.dumps(_row(item, facts), ensure_ascii=False) + "\n" for item in members]
+        write_atomically(folder / path, "".join(lines))
+        sources.append(_source(label, key, path, members, facts, held_out))
+    recipe = {"plugins": list(plugins), "image": budget.model_dump(), "sources": sources}
+    text = f"# The {len(items)} entries of {name}.jsonl, each source at the weight it has there.\n"
+    write_atomically(folder / f"{name}_recipe.yaml", text + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+    return target
+
+
+def _problem(item: Problem | Demonstration) -> Problem:
+    return item.problem if isinstance(item, Demonstration) else item
+
+
+def _label(key: _Key, keys: Sequence[_Key], taken: set[str]) -> str:
+    parts = key[:1] if sum(other[0] == key[0] for other in keys) == 1 else key
+    label = plain = re.sub(r"[^\w-]+", "_", "_".join(parts)) or "source"
+    number = 1
+    while label in taken:
+        number += 1
+        label = f"{plain}_{number}"
+    taken.add(label)
+    return label
+
+
+def _row(item: Problem | Demonstration, facts: Sequence[str]) -> dict[str, Any]:
+    problem = _problem(item)
+    text, images = "", []
+    for piece in problem.prompt:
+        if isinstance(piece, Text):
+            held = PLACEHOLDER.search(piece.text)
+            if held:
+                raise DataError(
+                    f"problem {problem.id}",
+                    f"its text holds {held[0]}, which a row would read as a picture",
+                    "use the problem file itself, or take the mark out of the text",
+                )
+            text += piece.text
+        else:
+            images.append(f"../images/{Path(str(piece.path)).name}")
+            text += f"<image {len(images)}>"
+    row: dict[str, Any] = {"question": text, "answer": problem.answer, "verifier": problem.verifier}
+    if images:
+        row["images"] = images
+    row |= {FACT + fact: problem.facts.get(fact) for fact in facts}
+    return row | ({"response": item.response} if isinstance(item, Demonstration) else {})
+
+
+def _source(
+    label: str,
+    key: _Key,
+    path: Path,
+    members: Sequence[Problem | Demonstration],
+    facts: Sequence[str],
+    held_out: float,
+) -> dict[str, Any]:
+    columns: dict[str, Any] = {"verifier": "verifier", "choices": "", "facts": {fact: FACT + fact for fact in facts}}
+    if isinstance(members[0], Demonstration):
+        columns["response"] = "response"
+    common = [tag for tag in _problem(members[0]).tags if all(tag in _problem(item).tags for item in members)]
+    return {
+        "name": label,
+        "kind": "file",
+        "path": str(path),
+        "modality": key[1],
+        "domain": key[2],
+        "columns": columns,
+        "weight": len(members),
+        "held_out": held_out if len(members) * (1 - 2 * held_out) >= LEAST_TRAINED else 0.0,
+        "tags": common,
+    }

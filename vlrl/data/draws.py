@@ -1,0 +1,206 @@
+"""Fixed sets drawn from a recipe: held-out problems, demonstrations, and texts to train a tokenizer on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import islice
+from typing import Literal
+
+from vlrl.data.images import BadImageError
+from vlrl.data.recipe import FileSourceSettings, Recipe, RenderedSourceSettings, SourceSettings
+from vlrl.data.sources import HELD_OUT, Source, Split, build_sources
+from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.types import MODALITIES, Demonstration, Problem, Text
+
+ATTEMPTS = 16  # problems of one difficulty that are tried before the next index is
+PATIENCE = 200  # indices in a row without a usable problem before a source is called exhausted
+
+DemonstrationCount = int | dict[str, int] | Literal["all"]
+
+log = logging.getLogger(__name__)
+
+
+def ids_of(problems: Iterable[Problem]) -> frozenset[str]:
+    """The ids of the problems and of the text problems that they are twins of."""
+    return frozenset(name for problem in problems for name in (problem.id, problem.twin) if name is not None)
+
+
+def exhausted(source: str, split: Split) -> DataError:
+    """The error for a source that has no further problem to give."""
+    return DataError(
+        f"source {source!r}, {split}",
+        "has no further usable problem: what it gave last was held out, given before, or had an unreadable picture",
+        "make the source larger (more difficult problems, more rows) or ask for fewer held-out problems",
+    )
+
+
+def skips_bad_images(recipe: Recipe) -> frozenset[str]:
+    """The names of the sources that leave out unreadable pictures instead of stopping."""
+    by_name: dict[str, SourceSettings] = {source.name: source for source in recipe.sources}
+
+    def skips(source: SourceSettings) -> bool:
+        if isinstance(source, RenderedSourceSettings):
+            return skips(by_name[source.of])
+        return isinstance(source, FileSourceSettings) and source.on_bad_image == "skip"
+
+    return frozenset(name for name, source in by_name.items() if skips(source))
+
+
+def usable_items(
+    source: Source, split: Split, skips_bad: bool, banned: frozenset[str] = frozenset()
+) -> Iterator[tuple[Problem, Demonstration | None]]:
+    """The items of a split in order: no text twice, none that is banned. Ends with a finite source's last item.
+
+    Validation and test of a fresh source never share a problem, and leave half of all problems to training however
+    few there are: the id says where a problem belongs. Rows are in splits already. A stream ends where many rows in a
+    row are none to take: it has begun again. A fresh source raises DataError there.
+    """
+    seen: set[str] = set()
+    size = source.size_of(split)
+    index = without = 0
+    while size is None or index < size:
+        if without >= PATIENCE and size is None:
+            if source.fresh:
+                raise exhausted(source.name, split)
+            return
+        for attempt in range(ATTEMPTS if source.fresh else 1):
+            try:
+                problem, demonstration = source.item(split, index, attempt)
+            except BadImageError:
+                if not skips_bad:
+                    raise
+                break
+            text_id = problem.twin or problem.id
+            if problem.id in banned or text_id in banned or text_id in seen:
+                continue
+            if source.fresh and split in HELD_OUT and int(text_id[-1], 16) % 4 != HELD_OUT.index(split):
+                continue
+            seen.add(text_id)
+            without = -1
+            yield problem, demonstration
+            break
+        index += 1
+        without += 1
+
+
+def whole_shares(count: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
+    """`count` split into whole numbers by the shares (largest remainder; the first named wins a tie)."""
+    total = sum(shares.values(), Fraction(0))
+    exact = {name: count * share / total for name, share in shares.items()}
+    whole = {name: int(value) for name, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: whole[name] - exact[name])
+    for name in by_remainder[: count - sum(whole.values())]:
+        whole[name] += 1
+    return whole
+
+
+def held_out_problems(
+    recipe: Recipe, seed: int, split: Literal["validation", "test"], per_modality: int
+) -> list[Problem]:
+    """Up to `per_modality` different problems of each modality in the recipe, in the order of `MODALITIES`.
+
+    The sources of a modality share them by weight; what a finite source lacks, the others of its modality give, and if
+    all of them lack it, a warning says how many there are. Rendered problems are the twins of the text problems of
+    the same split, from the first on. Raises DataError if an endless source can't give enough different problems.
+    """
+    sources = build_sources(recipe, seed)
+    skips = skips_bad_images(recipe)
+    problems: list[Problem] = []
+    for modality in MODALITIES:
+        held = [source for source in sources if source.modality == modality]
+        if not held:
+            continue
+        found = _by_weight(held, recipe, split, per_modality, skips)
+        if len(found) < per_modality:
+            log.warning(
+                "%s: the sources of modality %s have %d problems, %d were asked for",
+                split,
+                modality,
+                len(found),
+                per_modality,
+            )
+        problems += found
+    return problems
+
+
+def _by_weight(
+    sources: list[Source], recipe: Recipe, split: Literal["validation", "test"], count: int, skips: frozenset[str]
+) -> list[Problem]:
+    items = {source.name: usable_items(source, split, source.name in skips) for source in sources}
+    taken: dict[str, list[Problem]] = {name: [] for name in items}
+    shares = {name: recipe.shares[name] for name in items}
+    wanted = count
+    while wanted and shares:  # a finite source that has run out leaves its part to the others
+        for name, amount in whole_shares(wanted, shares).items():
+            got = [problem for problem, _ in islice(items[name], amount)]
+            taken[name] += got
+            if len(got) < amount:
+                del shares[name]
+        wanted = count - sum(len(found) for found in taken.values())
+    return [problem for source in sources for problem in taken[source.name]]
+
+
+def demonstrations(
+    recipe: Recipe, seed: int, count: DemonstrationCount, held_out: Iterable[Problem] = ()
+) -> list[Demonstration]:
+    """Different demonstrations, none held out: so many by exact weights, counts by source name, or all there are.
+
+    Raises ConfigError for an unknown source, one that has no worked responses, or all of an endless one; DataError for
+    one that has too few.
+    """
+    banned = ids_of(held_out)
+    skips = skips_bad_images(recipe)
+    if isinstance(count, int):
+        amounts = whole_shares(count, recipe.shares)
+    elif count == "all":
+        amounts = dict.fromkeys(recipe.shares, -1)
+    else:
+        for name in count:
+            if name not in recipe.shares:
+                raise ConfigError(
+                    "sft.demonstrations", f"unknown source {name!r}", did_you_mean(name, list(recipe.shares))
+                )
+        amounts = {name: count.get(name, 0) for name in recipe.shares}
+    found: list[Demonstration] = []
+    for source in build_sources(recipe, seed):
+        kept = 0
+        if not amounts[source.name]:
+            continue
+        items = usable_items(source, "demonstrations", source.name in skips, banned)
+        if amounts[source.name] < 0 and source.size is None:
+            raise ConfigError("sft.demonstrations", f"is all, and source {source.name!r} is endless", "say how many")
+        for _, demonstration in islice(items, None if amounts[source.name] < 0 else amounts[source.name]):
+            if demonstration is None:
+                raise ConfigError(
+                    f"source {source.name!r}",
+                    "has no demonstrations",
+                    "name a column `thought` or `response`, or warm up on another recipe",
+                )
+            found.append(demonstration)
+            kept += 1
+        if kept < amounts[source.name]:
+            raise DataError(
+                f"source {source.name!r}, demonstrations",
+                f"has {kept} of the {amounts[source.name]} that its weight asks for",
+                "ask for fewer demonstrations or lower its weight",
+            )
+    return found
+
+
+def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
+    """Texts to train a tokenizer on: the questions as typed, and the worked responses, of `count` problems.
+
+    They are the first of the demonstrations' split, by weight. What a rendered source shows as a picture is not among
+    them, but its text source has the like.
+    """
+    texts: list[str] = []
+    skips = skips_bad_images(recipe)
+    amounts = whole_shares(count, recipe.shares)
+    for source in build_sources(recipe, seed):
+        items = usable_items(source, "demonstrations", source.name in skips)
+        for problem, demonstration in islice(items, amounts[source.name]):
+            typed = "".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
+            texts += [text for text in (typed, demonstration.response if demonstration else "") if text]
+    return texts

@@ -1,0 +1,158 @@
+"""Opening pictures: whatever the file is, the model gets an upright RGB picture within the pixel budget, or an error.
+
+An unreadable picture is never a blank one.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from vlrl.data.recipe import ImageBudget
+from vlrl.errors import DataError
+from vlrl.types import Image
+
+MAX_DECODED_PIXELS = 64_000_000  # about 190 MB as RGB; a larger one is refused before it is decoded
+SLOW_FORMATS = {"JPEG2000": 16_000_000, "AVIF": 32_000_000}  # most pixels where a second would not do for 64 million
+# a progressive JPEG is read once a scan, and a small file may hold thousands of scans
+MAX_SCANNED_PIXELS = 10 * MAX_DECODED_PIXELS
+Pillow.init()  # loads all decoders
+# what is tried: raster formats alone (for EPS, Pillow would start another program); older builds may lack one
+_RASTER = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA")
+FORMATS = tuple(name for name in _RASTER if name in Pillow.OPEN)
+# Pillow's decoders raise these, and no narrower ones, for damaged files of one format or another
+DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+PAPER = (255, 255, 255)  # what shows through transparent pixels
+
+
+class BadImageError(DataError):
+    """A picture can't be read."""
+
+
+def open_image(image: Image, budget: ImageBudget | None = None) -> Pillow.Image:
+    """The picture as upright RGB, resized into the budget where one is given, aspect kept.
+
+    EXIF orientation is applied, palettes and CMYK are converted, transparent pixels show white, 16-bit pictures are
+    scaled by the range of their format, and an animation is its first frame. Raises BadImageError naming the file for
+    a missing, truncated, damaged or oversized one.
+    """
+    place = f"picture {image.path or image.digest}"
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise BadImageError(place, f"can't be read: {error.strerror or error}", "check the path") from error
+    decoded = _decode(data, place)
+    return resize_to_budget(decoded, budget) if budget else decoded
+
+
+def check_image(image: Image) -> None:
+    """Raises BadImageError if `open_image` would."""
+    open_image(image)
+
+
+def _decode(data: bytes, place: str) -> Pillow.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is checked below, with a limit of our own
+            with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:
+                _refuse_too_large(opened, data, place)
+                opened.seek(0)
+                opened.load()
+                upright = ImageOps.exif_transpose(opened)
+                return _to_rgb(upright)
+    except BadImageError:
+        raise
+    except Pillow.DecompressionBombError as error:
+        raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
+    except DECODER_ERRORS as error:
+        raise BadImageError(
+            place, f"is not a readable picture: {error}", "replace the file, or set `on_bad_image: skip` in its source"
+        ) from error
+
+
+def _refuse_too_large(opened: Pillow.Image, data: bytes, place: str) -> None:
+    """Raises BadImageError, before anything is decoded, for what would fill memory or take long."""
+    width, height = opened.size
+    most = SLOW_FORMATS.get(opened.format or "", MAX_DECODED_PIXELS)
+    if width * height > most:
+        raise BadImageError(
+            place,
+            f"has {width}×{height} pixels, at most {most} are decoded",
+            "make it smaller or take it out of the data",
+        )
+    scans = data.count(b"\xff\xda") if opened.format == "JPEG" else 1  # the mark can't stand inside the scans' data
+    if scans * width * height > MAX_SCANNED_PIXELS:
+        raise BadImageError(place, f"has {scans} scans of {width}×{height} pixels", "save it anew or take it out")
+
+
+def _to_rgb(image: Pillow.Image) -> Pillow.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep_grey(image)
+    if "A" in image.getbands() or "transparency" in image.info:
+        coloured = image.convert("RGBA")
+        paper = Pillow.new("RGBA", coloured.size, (*PAPER, 255))
+        return Pillow.alpha_composite(paper, coloured).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep_grey(image: Pillow.Image) -> Pillow.Image:
+    """16-bit and wider grey pictures. Pillow's own conversion clips at 255, which would show them white."""
+    values = np.asarray(image).astype(np.float64)
+    if image.mode == "F":
+        low, high = float(values.min()), float(values.max())
+    elif image.mode.startswith("I;16"):
+        low, high = 0.0, 65535.0
+    else:  # 32 bits, whose range the file doesn't tell: the smallest usual one that holds all values
+        low, high = 0.0, next((top for top in (255.0, 65535.0) if values.max() <= top), float(values.max()))
+    scaled = np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0) * 255
+    return Pillow.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+
+
+def size_in_budget(width: int, height: int, budget: ImageBudget) -> tuple[int, int]:
+    """Width and height with a pixel count inside the budget, aspect kept as far as whole pixels allow.
+
+    A picture that is so narrow that one side would vanish keeps one pixel there; the budget then holds for the most.
+    """
+    pixels = width * height
+    if budget.min_pixels <= pixels <= budget.max_pixels:
+        return width, height
+    if pixels > budget.max_pixels:
+        scale = math.sqrt(budget.max_pixels / pixels)
+        new_width, new_height = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
+        if new_width * new_height > budget.max_pixels:  # one side was held at 1
+            new_width, new_height = min(new_width, budget.max_pixels), min(new_height, budget.max_pixels)
+        return new_width, new_height
+    scale = math.sqrt(budget.min_pixels / pixels)
+    new_width, new_height = math.ceil(width * scale), math.ceil(height * scale)
+    if new_width * new_height > budget.max_pixels:  # a budget so tight that rounding up leaves it
+        new_width, new_height = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
+    return new_width, new_height
+
+
+def resize_to_budget(image: Pillow.Image, budget: ImageBudget) -> Pillow.Image:
+    """The picture with a pixel count inside the budget; the same object if it is inside already."""
+    size = size_in_budget(image.width, image.height, budget)
+    if size == image.size:
+        return image
+    return image.resize(size, Pillow.Resampling.BICUBIC)

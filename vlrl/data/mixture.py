@@ -1,0 +1,217 @@
+"""The mixture: which source every training problem comes from, by exact counts rather than by luck.
+
+Over any number of draws each source has given its share of the problems, up to one problem of rounding: whoever is
+furthest behind its share gives the next one (largest remainder, carried over from draw to draw). Shares may change over
+training; what a source owes from earlier draws stays owed. A capped tag is on no more than its share of all problems:
+what would exceed it is left out and the source gives its next problem instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+
+from vlrl.data.draws import (
+    ATTEMPTS,
+    PATIENCE,
+    demonstrations,
+    exhausted,
+    held_out_problems,
+    ids_of,
+    recipe_texts,
+    skips_bad_images,
+)
+from vlrl.data.images import BadImageError
+from vlrl.data.recipe import Recipe
+from vlrl.data.sources import Source, build_sources
+from vlrl.errors import DataError, RunError
+from vlrl.seeding import stream
+from vlrl.types import Problem
+
+__all__ = ["Mixture", "demonstrations", "held_out_problems", "recipe_texts"]
+
+
+TURNS = 1000  # that a chooser may pass over in a row (for each row of a finite source) before it finds nothing
+
+
+class Chooser(Protocol):
+    """Who chooses among a source's problems, and how much each source gives: vlrl.sampling."""
+
+    def accepts(self, source: Source, index: int, epoch: int) -> bool: ...
+
+    def given(self, source: Source, index: int, problem: Problem) -> None: ...
+
+    def shares(self, shares: Mapping[str, Fraction]) -> dict[str, Fraction]: ...
+
+
+@dataclass
+class _Place:
+    """Where a source stands. `position` counts items of this epoch, `drawn` the problems given, over all epochs."""
+
+    position: int = 0
+    epoch: int = 0
+    drawn: int = 0
+    held_out: int = 0  # draws left out because they are held out
+    bad_images: int = 0  # draws left out because a picture can't be read
+    capped: int = 0  # draws left out because a tag of theirs is at its cap
+    passed_over: int = 0  # turns of problems that a chooser did not take
+
+
+class Mixture:
+    """Draws training problems from a recipe. Draws whose id or twin's id is held out are skipped and counted.
+
+    Raises DataError if a source has nothing left that isn't held out.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int, held_out: Iterable[Problem] = ()) -> None:
+        self.seed = seed
+        self.sources = build_sources(recipe, seed)
+        self._by_name = {source.name: source for source in self.sources}
+        self._skips_bad = skips_bad_images(recipe)
+        self._recipe = recipe
+        self._shares = recipe.shares
+        self._caps = {tag: Fraction(str(cap)) for tag, cap in recipe.caps.items()}
+        self._held_out = ids_of(held_out)
+        # by draw() alone: draw_from() is outside the mixture's shares and caps
+        self._owed = dict.fromkeys(self._shares, Fraction(0))
+        self._total = 0
+        self._tagged = dict.fromkeys(self._caps, 0)
+        self._places = {name: _Place() for name in self._shares}
+        self._orders: dict[str, np.ndarray] = {}
+
+    def draw(self, count: int, progress: Fraction = Fraction(0), chooser: Chooser | None = None) -> list[Problem]:
+        """The next `count` problems, shares exact as they are at `progress` in [0, 1], sources interleaved.
+
+        A chooser takes or passes over problems within their source, and may change the shares.
+        """
+        names = self._allot(count, progress, chooser)
+        amounts = {name: names.count(name) for name in self._shares}
+        self._total += count
+        drawn = [
+            ((number + 0.5) / amounts[name], place, self._count(self._next(name, self._full(), chooser)))
+            for place, name in enumerate(self._shares)
+            for number in range(amounts[name])
+        ]
+        return [problem for _, _, problem in sorted(drawn, key=lambda item: item[:2])]
+
+    def draw_from(self, source: str, count: int) -> list[Problem]:
+        """The next `count` problems of one source; shares and caps of later draws stay as they are."""
+        return [self._next(source) for _ in range(count)]
+
+    def _allot(self, count: int, progress: Fraction, chooser: Chooser | None) -> list[str]:
+        names = []
+        shares = self._recipe.shares_at(progress)
+        for name, share in (chooser.shares(shares) if chooser else shares).items():
+            self._owed[name] += share * count
+        for _ in range(count):
+            name = max(self._owed, key=lambda held: self._owed[held])  # the first in the recipe's order among equals
+            self._owed[name] -= 1
+            names.append(name)
+        return names
+
+    def _full(self) -> frozenset[str]:
+        """Tags that one more problem would bring above their cap."""
+        return frozenset(tag for tag, cap in self._caps.items() if self._tagged[tag] + 1 > cap * self._total)
+
+    def _count(self, problem: Problem) -> Problem:
+        for tag in self._tagged.keys() & set(problem.tags):
+            self._tagged[tag] += 1
+        return problem
+
+    def _next(self, name: str, full: frozenset[str] = frozenset(), chooser: Chooser | None = None) -> Problem:
+        source, place = self._by_name[name], self._places[name]
+        for _ in range(max(PATIENCE, source.size or 0)):
+            index = self._turn(source, place, chooser)
+            for attempt in range(ATTEMPTS if source.fresh else 1):
+                try:
+                    problem, _ = source.item("train", index, attempt)
+                except BadImageError:
+                    if name not in self._skips_bad:
+                        raise
+                    place.bad_images += 1
+                    break
+                if problem.id in self._held_out or problem.twin in self._held_out:
+                    place.held_out += 1
+                elif not full.isdisjoint(problem.tags):
+                    place.capped += 1
+                else:
+                    place.drawn += 1
+                    if chooser:
+                        chooser.given(source, index, problem)
+                    return problem
+        if full and place.capped:
+            raise DataError(
+                f"source {name!r}",
+                f"gave no problem without the tags {sorted(full)}, which are at their caps",
+                "raise the recipe's caps, or lower the weight of this source",
+            )
+        raise exhausted(name, "train")
+
+    def _turn(self, source: Source, place: _Place, chooser: Chooser | None) -> int:
+        """The index whose turn it is, after those that the chooser passes over."""
+        for _ in range(TURNS * max(1, source.size or 1)):
+            index = self._index(source, place)
+            place.position += 1
+            if chooser is None or chooser.accepts(source, index, place.epoch):
+                return index
+            place.passed_over += 1
+        raise DataError(
+            f"source {source.name!r}",
+            f"has no problem that rl.drawing.weights take, in {TURNS * max(1, source.size or 1)} turns",
+            "widen the source's difficulty, or change the weights",
+        )
+
+    def _index(self, source: Source, place: _Place) -> int:
+        if source.size is None:
+            return place.position
+        if place.position >= source.size:
+            place.position, place.epoch = 0, place.epoch + 1
+            self._orders.pop(source.name, None)
+        order = self._orders.get(source.name)
+        if order is None:
+            order = stream(self.seed, "data", source.name, "order", place.epoch).permutation(source.size)
+            self._orders[source.name] = order
+        return int(order[place.position])
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By source: `drawn` problems; `held_out`, `bad_images`, `capped` and `passed_over` ones; finished `epochs`."""
+        places = self._places.items()
+        return {
+            "drawn": {name: place.drawn for name, place in places},
+            "held_out": {name: place.held_out for name, place in places},
+            "bad_images": {name: place.bad_images for name, place in places},
+            "capped": {name: place.capped for name, place in places},
+            "passed_over": {name: place.passed_over for name, place in places},
+            "epochs": {name: place.epoch for name, place in places},
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next draw depends on besides recipe and seed; can be written as JSON."""
+        return {
+            "seed": self.seed,
+            "shares": {name: str(share) for name, share in self._shares.items()},
+            "owed": {name: str(owed) for name, owed in self._owed.items()},
+            "total": self._total,
+            "tagged": dict(self._tagged),
+            "places": {name: asdict(place) for name, place in self._places.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the state was taken. Raises RunError if it belongs to another mixture or seed."""
+        shares = {name: str(share) for name, share in self._shares.items()}
+        if state["seed"] != self.seed or state["shares"] != shares:
+            raise RunError(
+                "checkpoint, data mixture",
+                f"was drawn with seed {state['seed']} from {state['shares']}, this run has {self.seed} and {shares}",
+                "resume with the recipe and seed that the run was started with",
+            )
+        self._owed = {name: Fraction(state["owed"][name]) for name in self._shares}
+        self._total = int(state["total"])
+        self._tagged = {tag: int(state["tagged"].get(tag, 0)) for tag in self._caps}
+        self._places = {name: _Place(**state["places"][name]) for name in self._shares}
+        self._orders = {}

@@ -1,0 +1,189 @@
+"""Problems as files: one JSON object a line, pictures by digest in `images/` beside the file.
+
+    {"id": …, "prompt": [{"image": "images/3f….png"}, {"text": "How many?"}], "answer": "3", "verifier": "number", …}
+
+A picture that was drawn from a text has it as `says`. A line with `response` is a demonstration, one with `chosen` and
+`rejected` a preference. `id` is for the reader's eye: it is computed again from the contents.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, get_args
+
+from vlrl.data.tables import JsonLines
+from vlrl.errors import DataError, did_you_mean
+from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text
+
+SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
+OPTIONAL = ("source", "difficulty", "facts", "tags", "twin")
+Item = Problem | Demonstration | Preference
+SAID = ("response", "chosen", "rejected")
+
+
+def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
+    """Write problems, demonstrations or preferences and their pictures; whole or not at all. Returns the lines' number.
+
+    Raises DataError for facts that JSON can't hold or a picture that is gone.
+    """
+    file = Path(path)
+    lines = []
+    pictures: dict[str, Image] = {}
+    for item in items:
+        problem = item if isinstance(item, Problem) else item.problem
+        names = {image.digest: f"images/{image.digest}{_suffix(image, problem)}" for image in problem.images}
+        pictures |= {names[image.digest]: image for image in problem.images}
+        lines.append(_line(item, problem, names))
+    for name, image in pictures.items():
+        target = file.parent / name
+        if not target.exists():
+            _write_whole(target, image.read_bytes())
+    _write_whole(file, "".join(lines).encode())
+    return len(lines)
+
+
+def read_problems(path: str | Path) -> list[Problem]:
+    """The problems of a file. Raises DataError with file and line."""
+    return [problem for problem, _ in _read(Path(path))]
+
+
+def read_demonstrations(path: str | Path) -> list[Demonstration]:
+    """The demonstrations of a file. Raises DataError with file and line, also for a line without a response."""
+    found = []
+    for number, (problem, said) in enumerate(_read(Path(path)), start=1):
+        if "response" not in said:
+            raise DataError(f"{path}, entry {number}", "has no `response`", "this file holds no demonstrations")
+        found.append(Demonstration(problem, said["response"]))
+    return found
+
+
+def read_preferences(path: str | Path) -> list[Preference]:
+    """The preferences of a file. Raises DataError with file and line, also for a line that lacks a side."""
+    found = []
+    for number, (problem, said) in enumerate(_read(Path(path)), start=1):
+        for side in ("chosen", "rejected"):
+            if side not in said:
+                raise DataError(f"{path}, entry {number}", f"has no `{side}`", "this file holds no preferences")
+        found.append(Preference(problem, said["chosen"], said["rejected"]))
+    return found
+
+
+def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
+    """The problem as a JSON object; `names` gives a path for every picture's digest."""
+    return {
+        "id": problem.id,
+        "prompt": [_written(piece, names) for piece in problem.prompt],
+        "answer": problem.answer,
+        "verifier": problem.verifier,
+        "modality": problem.modality,
+        "domain": problem.domain,
+        "source": problem.source,
+        "difficulty": problem.difficulty,
+        "facts": dict(problem.facts),
+        "tags": list(problem.tags),
+        "twin": problem.twin,
+    }
+
+
+def _written(piece: Text | Image, names: dict[str, str]) -> dict[str, str]:
+    if isinstance(piece, Text):
+        return {"text": piece.text}
+    return {"image": names[piece.digest]} | ({} if piece.says is None else {"says": piece.says})
+
+
+def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
+    row = problem_row(problem, names)
+    if isinstance(item, Demonstration):
+        row["response"] = item.response
+    elif isinstance(item, Preference):
+        row |= {"chosen": item.chosen, "rejected": item.rejected}
+    try:
+        return json.dumps(row, ensure_ascii=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"problem {problem.id} of source {problem.source!r}, facts", str(error), "facts are plain JSON values"
+        ) from error
+
+
+def _suffix(image: Image, problem: Problem) -> str:
+    try:
+        data = image.read_bytes()[:8]
+    except OSError as error:
+        raise DataError(f"problem {problem.id}", f"its picture is gone: {error}", "restore the file") from error
+    return next((suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic)), ".img")
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    """The file is there with all its bytes or not there: written beside, then renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f"{target.name}.{os.getpid()}.part")
+    beside.write_bytes(data)
+    beside.replace(target)
+
+
+def _read(path: Path) -> list[tuple[Problem, dict[str, str]]]:
+    if not path.is_file():
+        raise DataError(str(path), "no such file", "check the path")
+    table = JsonLines(path)
+    return [_problem(table.row(index), table.place(index), path.parent) for index in range(len(table))]
+
+
+def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, dict[str, str]]:
+    for key in ("prompt", "answer", "verifier", "modality", "domain"):
+        if key not in row:
+            raise DataError(place, f"has no {key!r}", did_you_mean(key, row))
+    known = ("id", "prompt", "answer", "verifier", "modality", "domain", *SAID, *OPTIONAL)
+    for key in row:
+        if key not in known:
+            raise DataError(place, f"unknown key {key!r}", did_you_mean(key, known))
+    if row["modality"] not in MODALITIES:
+        raise DataError(
+            f"{place}, modality", f"got {row['modality']!r}", f"one of: {', '.join(map(str, get_args(Modality)))}"
+        )
+    if not isinstance(row["prompt"], list) or not row["prompt"]:
+        raise DataError(f"{place}, prompt", "is not a list of pieces", 'write [{"image": path}, {"text": …}]')
+    problem = Problem(
+        prompt=tuple(_piece(piece, place, folder) for piece in row["prompt"]),
+        answer=str(row["answer"]),
+        verifier=str(row["verifier"]),
+        modality=row["modality"],
+        domain=str(row["domain"]),
+        source=str(row.get("source") or ""),
+        difficulty=row.get("difficulty"),
+        facts=dict(row.get("facts") or {}),
+        tags=tuple(row.get("tags") or ()),
+        twin=row.get("twin"),
+    )
+    return problem, {key: str(row[key]) for key in SAID if row.get(key) is not None}
+
+
+def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
+    says = piece.get("says") if isinstance(piece, dict) else None
+    kind = set(piece) - ({"says"} if isinstance(says, str) else set()) if isinstance(piece, dict) else set()
+    if kind not in ({"image"}, {"digest"}) and not (kind == {"text"} and says is None):
+        raise DataError(
+            f"{place}, prompt",
+            f"got {piece!r}",
+            'a piece is {"text": …}, {"image": path} or {"digest": …}, the last two with "says": text or without',
+        )
+    if "text" in piece:
+        return Text(str(piece["text"]))
+    if "digest" in piece:
+        found = sorted((folder / "images").glob(f"{piece['digest']}.*"))
+        if not found:
+            raise DataError(f"{place}, prompt", f"no picture images/{piece['digest']}.* beside the file", "restore it")
+        path = found[0]
+    else:
+        path = folder / str(piece["image"])
+    try:
+        return dataclasses.replace(Image.from_file(str(path)), says=says)
+    except OSError as error:
+        raise DataError(
+            f"{place}, prompt",
+            f"the picture {path} can't be read: {error.strerror}",
+            "paths start at the file's folder",
+        ) from error

@@ -1,0 +1,124 @@
+"""A source of rows: those of a table, parted into training and held-out rows, or those of a stream."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from vlrl.data.evaluation_sets import refused
+from vlrl.data.images import BadImageError, check_image
+from vlrl.data.recipe import FileSourceSettings
+from vlrl.data.row_stream import RowStream
+from vlrl.data.rows import Row, RowReader
+from vlrl.data.splits import part_rows
+from vlrl.data.tables import Table, open_table
+from vlrl.errors import DataError
+from vlrl.types import Demonstration, Modality, Problem
+
+CHECKED_ROWS = 20_000  # tables up to this length are checked whole before training; longer ones row by row as drawn
+REMEMBERED_PICTURES = 100_000  # digests of pictures that were found good; forgotten all at once beyond
+
+
+class RowSource:
+    """Rows of a file, folder or hub id.
+
+    Which split a row belongs to depends on its picture (or question) alone, never on the seed, so a held-out row is
+    held out in every run. `demonstrations` are training rows. Every picture is decoded once before its row is given;
+    a BadImageError says which can't be. The rows of an evaluation set are test rows, and asking for training rows
+    raises ConfigError. Raises DataError for a row that doesn't fit the columns. `size` is None for a stream.
+    """
+
+    fresh = False
+
+    def __init__(self, settings: FileSourceSettings) -> None:
+        self.name = settings.name
+        self.modality: Modality = settings.modality
+        self._settings = settings
+        self._only_test = settings.is_evaluation_set and not settings.force
+        self._tables: dict[str, Table] = {}
+        if settings.validation_path:
+            self._tables["validation"] = open_table(settings.validation_path, "validation", settings.name)
+        if settings.test_path:
+            self._tables["test"] = open_table(settings.test_path, "test", settings.name)
+        within = tuple(key for key in ("validation", "test") if key not in self._tables)
+        self._stream: RowStream | None = None
+        if settings.streaming:
+            self._stream = RowStream(settings, () if self._only_test else within)
+        else:
+            self._tables["train"] = open_table(settings.path, settings.split, settings.name, settings.subset)
+        self._readers = {key: RowReader(settings, table.folder) for key, table in self._tables.items()}
+        self._rows = self._part(within)
+        self._good_pictures: set[str] = set()
+        self.size: int | None = self._size()
+        if self.size == 0:
+            raise DataError(f"source {self.name!r}", "all rows are held out", "lower `held_out` or add rows")
+        for key, table in self._tables.items():
+            if len(table) <= CHECKED_ROWS:
+                self._check(key, table)
+
+    def size_of(self, split: Any) -> int | None:
+        """Number of rows in a split; None for a stream's."""
+        if self._only_test and split in ("train", "demonstrations"):
+            raise refused(self.name)
+        split = "train" if split == "demonstrations" else split
+        return len(self._rows[split]) if split in self._rows else None
+
+    def item(self, split: Any, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
+        """The problem of the split's row number `index`; a row has no further attempts."""
+        if self._only_test and split in ("train", "demonstrations"):
+            raise refused(self.name)
+        split = "train" if split == "demonstrations" else split
+        if attempt:
+            raise IndexError(f"source {self.name!r}: row {index} of {split} has one problem, not {attempt + 1}")
+        reader, row, place = self._row(split, index)
+        problem, demonstration = reader.problem(row, place)
+        for image in problem.images:
+            if image.digest not in self._good_pictures:
+                try:
+                    check_image(image)
+                except BadImageError as error:
+                    raise BadImageError(f"{place}, {error.place}", error.problem, error.remedy) from error
+                if len(self._good_pictures) >= REMEMBERED_PICTURES:
+                    self._good_pictures.clear()
+                self._good_pictures.add(image.digest)
+        return problem, demonstration
+
+    def difficulty_of(self, split: Any, index: int) -> None:
+        """Rows have no label of difficulty."""
+
+    def _row(self, split: str, index: int) -> tuple[RowReader, Row, str]:
+        if split not in self._rows:
+            assert self._stream is not None
+            row, place = self._stream.row("train" if self._only_test else split, index)
+            return RowReader(self._settings, self._stream.folder), row, place
+        key = split if split in self._tables else "train"
+        table, number = self._tables[key], self._rows[split][index]
+        return self._readers[key], table.row(number), table.place(number)
+
+    def _part(self, within: tuple[str, ...]) -> dict[str, array[int]]:
+        """Row numbers by split; a stream's splits are not among them."""
+        rows = {key: _all(table) for key, table in self._tables.items() if key != "train"}
+        if self._stream is not None:
+            return {**rows, "validation": array("q")} if self._only_test and "validation" in within else rows
+        table = self._tables["train"]
+        if self._only_test:
+            return {"train": array("q"), "validation": array("q"), "test": _all(table), **rows}
+        parted = part_rows(table, self._readers["train"], self._settings.held_out, within)
+        return {"validation": array("q"), "test": array("q"), **parted, **rows}
+
+    def _size(self) -> int | None:
+        if self._stream is not None:
+            return None
+        return len(self._rows["test" if self._only_test else "train"])
+
+    def _check(self, key: str, table: Table) -> None:
+        for index in range(len(table)):
+            try:
+                self._readers[key].check(table.row(index), table.place(index))
+            except BadImageError:
+                if self._settings.on_bad_image == "error":
+                    raise
+
+
+def _all(table: Table) -> array[int]:
+    return array("q", range(len(table)))

@@ -1,0 +1,88 @@
+"""A sample of what a recipe gives, to look at and to count: by weight, rendered problems with their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from vlrl.data.draws import skips_bad_images, whole_shares
+from vlrl.data.images import BadImageError
+from vlrl.data.recipe import FileSourceSettings, Recipe
+from vlrl.data.sources import DomainSource, RenderedSource, Source, Split, build_sources
+from vlrl.seeding import stream
+from vlrl.types import Problem, Text
+
+
+@dataclass(frozen=True)
+class SampleItem:
+    """One problem; its worked response where its source has one; the text problem that it is the twin of."""
+
+    problem: Problem
+    response: str | None = None
+    text: Problem | None = None
+
+    @property
+    def typed(self) -> str:
+        """What the prompt says in characters."""
+        return "".join(piece.text for piece in self.problem.prompt if isinstance(piece, Text))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Items in the recipe's order of sources.
+
+    asked  problems that the weights ask of each source; finite sources may have fewer
+    rows   training rows of finite sources (test rows of an evaluation set), None for endless ones
+    bad    unreadable pictures by source that were left out, where the source says `on_bad_image: skip`
+    """
+
+    items: tuple[SampleItem, ...]
+    asked: dict[str, int]
+    rows: dict[str, int | None]
+    bad: dict[str, int] = field(default_factory=dict)
+
+
+def draw_sample(recipe: Recipe, seed: int, count: int) -> Sample:
+    """About `count` training problems, at least one of each source; rows of a file in the order of a shuffled epoch.
+
+    Evaluation sets, which are never trained on, show their test rows. Raises ConfigError or DataError as sources do.
+    """
+    skips = skips_bad_images(recipe)
+    settings = {source.name: source for source in recipe.sources}
+    asked = {name: max(1, amount) for name, amount in whole_shares(count, recipe.shares).items()}
+    items: list[SampleItem] = []
+    rows: dict[str, int | None] = {}
+    bad: dict[str, int] = {}
+    for source in build_sources(recipe, seed):
+        held = settings[source.name]
+        hidden = isinstance(held, FileSourceSettings) and held.is_evaluation_set and not held.force
+        split: Split = "test" if hidden else "train"
+        rows[source.name] = source.size_of(split)
+        found = _items(source, split, seed, source.name in skips, bad)
+        items += islice(found, asked[source.name])
+    return Sample(tuple(items), asked, rows, bad)
+
+
+def _items(source: Source, split: Split, seed: int, skips: bool, bad: dict[str, int]) -> Iterator[SampleItem]:
+    size = source.size_of(split)
+    if size is None:
+        order: Iterator[int] = iter(range(10**9))
+    else:
+        order = (int(i) for i in stream(seed, "data", source.name, "look").permutation(size))
+    for index in order:
+        try:
+            problem, demonstration = source.item(split, index)
+            text = _text_of(source, split, index) if isinstance(source, RenderedSource) else None
+        except BadImageError:
+            if not skips:
+                raise
+            bad[source.name] = bad.get(source.name, 0) + 1
+            continue
+        yield SampleItem(problem, demonstration.response if demonstration else None, text)
+
+
+def _text_of(source: RenderedSource, split: Split, index: int) -> Problem:
+    if isinstance(source.of, DomainSource):
+        return source.of.item(split, index, drawn_for=source.name)[0]
+    return source.of.item(split, index)[0]

@@ -1,0 +1,243 @@
+"""A benchmark as an object: problems, protocol and scorer; it runs on any rollout engine and gives figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from vlrl.config import Settings
+from vlrl.data.benchmark_rows import READERS, read_benchmark
+from vlrl.data.problem_files import read_problems
+from vlrl.data.recipe import check_verifier
+from vlrl.data.records import read_records
+from vlrl.errors import ConfigError, did_you_mean
+from vlrl.evaluation.official import Answer, score_answers
+from vlrl.evaluation.protocol import EvaluationProtocol, footnote
+from vlrl.evaluation.scores import (
+    Interval,
+    accuracy_interval,
+    cut_off_rate,
+    majority,
+    pass_at_k,
+    standard_error,
+    t_interval,
+    token_percentile,
+)
+from vlrl.evaluation.tally import Groups, tally_groups, tally_seeds
+from vlrl.rollout.collector import Encode, collect
+from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.seeding import derive_seed
+from vlrl.types import Problem, Rollout, Text, Verdict
+from vlrl.verify.judge import prepare
+from vlrl.verify.numerals import parse_numeral
+from vlrl.verify.text import normalise
+
+OWN = "problems"  # problem files of this project, as `vlrl prepare` writes them
+
+
+class BenchmarkSettings(Settings):
+    """Which benchmark, where its rows are, and how it is asked."""
+
+    benchmark: str = Field(description=f"one of {', '.join([*READERS, OWN])}")
+    path: str = Field(description="a JSONL, JSON or parquet file, a folder, or a hub id, in the benchmark's own schema")
+    name: str = Field(default="", description="the name in tables; default: the benchmark's")
+    split: str = Field("test", description="the split where the path has several")
+    subset: str = Field(default="", description="the configuration of a hub data set, e.g. main")
+    pictures: str | None = Field(
+        default=None, description="folder where picture paths start; default: the file's folder"
+    )
+    limit: int | None = Field(default=None, ge=1, description="the first so many rows; a figure over them says so")
+    protocol: EvaluationProtocol = EvaluationProtocol()
+
+    @field_validator("benchmark")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in (*READERS, OWN):
+            raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, [*READERS, OWN]))
+        return name
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Problems with their groupings, asked under one protocol.
+
+    rows    the problems as they are asked: the protocol's prompt is around them
+    groups  one mapping a problem: grouping → values
+    """
+
+    name: str
+    kind: str
+    problems: tuple[Problem, ...]
+    groups: tuple[Mapping[str, tuple[str, ...]], ...]
+    protocol: EvaluationProtocol
+
+    def run(self, encode: Encode, engine: RolloutEngine, batch: int = 64) -> BenchmarkResult:
+        """Ask every problem, once for every seed of the protocol, `batch` problems at a time, and judge."""
+        protocol = self.protocol
+        if protocol.mode == "reward":
+            prepare(self.problems)
+        sampling = Sampling(
+            temperature=protocol.temperature,
+            top_p=protocol.top_p,
+            max_tokens=protocol.max_tokens,
+            stop=protocol.stop,
+        )
+        runs = []
+        for seed in protocol.seeds:
+            branch = derive_seed(seed, "benchmark", self.name)
+            rollouts: list[tuple[Rollout, ...]] = []
+            for start in range(0, len(self.problems), batch):
+                asked = self.problems[start : start + batch]
+                collected = collect(encode, engine, asked, sampling, protocol.samples, derive_seed(branch, start))
+                rollouts += [one.group.rollouts for one in collected]
+            runs.append((tuple(rollouts), self._judge(rollouts)))
+        return BenchmarkResult(self, tuple(r for r, _ in runs), tuple(v for _, v in runs))
+
+    def _judge(self, rollouts: Sequence[tuple[Rollout, ...]]) -> tuple[tuple[Verdict, ...], ...]:
+        """(P, S) verdicts. Sample by sample in row order, as a published script would read S separate files."""
+        columns = []
+        for sample in range(self.protocol.samples):
+            texts = [row[sample].text for row in rollouts]
+            answers = [Answer(text) for text in texts]
+            mode, rule = self.protocol.mode, self.protocol.integer_rule
+            verdicts = score_answers(self.kind, self.problems, answers, mode, rule)
+            if self.protocol.cut_offs == "wrong":
+                endings = [row[sample].ending for row in rollouts]
+                verdicts = [
+                    Verdict.wrong("cut off", verdict.answer) if ending in ("length", "unfinished") else verdict
+                    for verdict, ending in zip(verdicts, endings, strict=True)
+                ]
+            columns.append(verdicts)
+        return tuple(zip(*columns, strict=True))
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """The responses and verdicts of all runs (seeds), and the figures over them.
+
+    rollouts, verdicts   R runs × P problems × S samples
+    """
+
+    benchmark: Benchmark
+    rollouts: tuple[tuple[tuple[Rollout, ...], ...], ...]
+    verdicts: tuple[tuple[tuple[Verdict, ...], ...], ...]
+
+    def values(self) -> list[list[float]]:
+        """(R, P): the value of each problem in each run, by the protocol's aggregation, in [0, 1]."""
+        return [[self._value(samples) for samples in run] for run in self.verdicts]
+
+    def _value(self, samples: Sequence[Verdict]) -> float:
+        protocol = self.benchmark.protocol
+        rights = [verdict.correct for verdict in samples]
+        if protocol.aggregation == "pass@k":
+            return pass_at_k(len(rights), sum(rights), protocol.k)
+        if protocol.aggregation == "maj@n":
+            return majority([_vote(verdict.answer) for verdict in samples], rights)
+        return sum(rights) / len(rights)
+
+    def record(self) -> dict[str, Any]:
+        """As results.json holds it; every figure comes with n, standard error, interval and the protocol's hash."""
+        values = self.values()
+        runs = [sum(run) / len(run) for run in values]
+        mean = sum(runs) / len(runs)
+        per_problem = [sum(column) / len(column) for column in zip(*values, strict=True)]
+        flat = [rollout for run in self.rollouts for row in run for rollout in row]
+        tokens = [rollout.num_tokens for rollout in flat]
+        error = standard_error(per_problem)
+        return {
+            "benchmark": self.benchmark.name,
+            "figure": self.benchmark.protocol.label,
+            "value": mean,
+            "n": len(per_problem),
+            "runs": len(runs),
+            "standard_error": None if math.isnan(error) else error,
+            "run_standard_error": standard_error(runs) if len(runs) > 1 else None,
+            "interval": list(self.interval(values)),
+            "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
+            "cut_off_rate": cut_off_rate([rollout.ending for rollout in flat]),
+            "faults": sum(v.fault is not None for run in self.verdicts for row in run for v in row),
+            "groups": {g: {v: t.record() for v, t in values.items()} for g, values in self.groups().items()},
+            "protocol": self.benchmark.protocol.model_dump(mode="json"),
+            "protocol_hash": self.benchmark.protocol.hash,
+        }
+
+    def interval(self, values: Sequence[Sequence[float]]) -> Interval:
+        """95%: over seeds (t) where there are several runs, else over problems (Wilson, samples of one count once)."""
+        if len(values) > 1:
+            return t_interval([sum(run) / len(run) for run in values])
+        if self.benchmark.protocol.aggregation == "mean":
+            return accuracy_interval([[float(v.correct) for v in samples] for samples in self.verdicts[0]])
+        return accuracy_interval(values[0])
+
+    def groups(self) -> Groups:
+        """Every official grouping over all runs and samples."""
+        rights = [v.correct for run in self.verdicts for row in run for v in row]
+        rows = [g for run in self.verdicts for g, row in zip(self.benchmark.groups, run, strict=True) for _ in row]
+        groups = tally_groups(rights, rows)
+        if self.benchmark.kind == "dynamath":
+            seeds: dict[str, list[bool]] = {}
+            for run in self.verdicts:
+                for problem, row in zip(self.benchmark.problems, run, strict=True):
+                    seeds.setdefault(str(problem.facts["seed_question"]), []).extend(v.correct for v in row)
+            groups = {"seed_question": tally_seeds(seeds), **groups}
+        return groups
+
+
+def _vote(answer: str | None) -> str | None:
+    """What an answer counts as in a majority: its value where it is a number, else its text, case and markup aside."""
+    if answer is None:
+        return None
+    number = parse_numeral(answer)
+    return normalise(answer) if number is None else str(number.value)
+
+
+def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
+    """Rows read, pictures found, the protocol bound to the problems. Raises ConfigError or DataError."""
+    name = settings.name or settings.benchmark
+    groups: list[Mapping[str, tuple[str, ...]]]
+    if settings.benchmark == OWN:
+        problems = read_problems(settings.path)[: settings.limit]
+        groups = [{"modality": (p.modality,), "domain": (p.domain,)} for p in problems]
+    else:
+        records = read_records(settings.path, f"benchmark {name!r}, path", settings.split, True, settings.subset)
+        file = Path(settings.path).expanduser()
+        folder = Path(settings.pictures or (file if file.is_dir() else file.parent)).expanduser()
+        rows = read_benchmark(settings.benchmark, records[: settings.limit], folder)
+        problems, groups = [row.problem for row in rows], [row.groups for row in rows]
+    if settings.protocol.grader:
+        check_verifier(settings.protocol.grader, f"benchmark {name!r}, protocol.grader")
+        problems = [replace(problem, verifier=settings.protocol.grader) for problem in problems]
+    asked = tuple(wrapped(problem, settings.protocol.prompt) for problem in problems)
+    protocol = settings.protocol.model_copy(update={"benchmark": name, "split": settings.split}).for_problems(asked)
+    return Benchmark(name, settings.benchmark, asked, tuple(groups), protocol)
+
+
+def wrapped(problem: Problem, template: str) -> Problem:
+    """The problem with the template's text before and after its prompt."""
+    before, _, after = template.partition("{question}")
+    pieces = ([Text(before)] if before else []) + list(problem.prompt) + ([Text(after)] if after else [])
+    return replace(problem, prompt=tuple(pieces))
+
+
+def results_table(results: Sequence[Mapping[str, Any]]) -> str:
+    """One line a benchmark, its protocol's hash beside the figure; a mix of protocols for one benchmark says so."""
+    lines = []
+    for result in results:
+        low, high = result["interval"]
+        error = "" if result["standard_error"] is None else f" ± {100 * result['standard_error']:.2f}"
+        lines.append(
+            f"{result['benchmark']:<14} {result['figure']:<10} {100 * result['value']:6.2f}{error} "
+            f"[{100 * low:.2f}, {100 * high:.2f}] n={result['n']} runs={result['runs']} "
+            f"tokens {result['tokens']['mean']:.0f}/{result['tokens']['p95']:.0f} "
+            f"cut {100 * result['cut_off_rate']:.1f}% faults {result['faults']} protocol {result['protocol_hash']}"
+        )
+    for name in dict.fromkeys(result["benchmark"] for result in results):
+        note = footnote(result["protocol_hash"] for result in results if result["benchmark"] == name)
+        if note:
+            lines.append(f"{name}: {note}")
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""Held-out problems: sampled and greedy accuracy by modality and domain, with n, interval, lengths and consistency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut_off_rate, token_percentile
+from vlrl.rollout.collector import Encode, collect
+from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.types import MODALITIES, Group, Problem, Verdict
+from vlrl.verify.judge import judge, prepare
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One pass over the problems: S responses each, judged. Problem order is kept."""
+
+    groups: tuple[Group, ...]
+    verdicts: tuple[tuple[Verdict, ...], ...]
+
+    def correct(self, keep: Sequence[int] | None = None) -> list[list[float]]:
+        """(P, S) verdicts as 0 or 1 of the problems at `keep` (all by default). A fault counts as wrong here."""
+        chosen = range(len(self.groups)) if keep is None else keep
+        return [[float(v.correct) for v in self.verdicts[i]] for i in chosen]
+
+    def where(self, **fields: str) -> list[int]:
+        """Indices of the problems whose fields have these values."""
+        return [i for i, g in enumerate(self.groups) if all(getattr(g.problem, k) == v for k, v in fields.items())]
+
+    @property
+    def faults(self) -> int:
+        """Verdicts that are faults of the verifier."""
+        return sum(v.fault is not None for row in self.verdicts for v in row)
+
+
+def answer_all(
+    encode: Encode, engine: RolloutEngine, problems: Sequence[Problem], sampling: Sampling, samples: int, seed: int
+) -> Answers:
+    """Ask every problem `samples` times and judge the responses."""
+    prepare(problems)
+    groups = tuple(one.group for one in collect(encode, engine, problems, sampling, samples, seed))
+    verdicts = tuple(tuple(judge(g.problem, r.text) for r in g.rollouts) for g in groups)
+    return Answers(groups, verdicts)
+
+
+def text_rendered_consistency(answers: Answers) -> float | None:
+    """Agreement in correctness between text problems and their rendered twins (row K34); None without pairs."""
+    place = {group.problem.id: i for i, group in enumerate(answers.groups)}
+    pairs = [(place[g.problem.twin], i) for i, g in enumerate(answers.groups) if g.problem.twin in place]
+    if not pairs:
+        return None
+    return consistency(answers.correct([t for t, _ in pairs]), answers.correct([r for _, r in pairs]))
+
+
+@dataclass(frozen=True)
+class HeldOutResult:
+    """Sampled and greedy answers to the same problems."""
+
+    sampled: Answers
+    greedy: Answers
+    protocols: dict[str, str] = field(default_factory=dict)
+
+    def table(self) -> dict[str, Any]:
+        """As results.json holds it: by modality, `average` over modalities, `domains`, `consistency`, lengths."""
+        groups = self.sampled.groups
+        present = [m for m in MODALITIES if any(g.problem.modality == m for g in groups)]
+        rows: dict[str, Any] = {m: self._row(self.sampled.where(modality=m)) for m in present}
+        average = {key: sum(rows[m][key] for m in present) / len(present) for key in ("sampled", "greedy")}
+        tokens = [r.num_tokens for g in groups for r in g.rollouts]
+        endings = [r.ending for g in groups for r in g.rollouts]
+        return {
+            **rows,
+            "average": average,
+            "domains": {d: self._row(self.sampled.where(domain=d)) for d in sorted({g.problem.domain for g in groups})},
+            "consistency": {
+                "sampled": text_rendered_consistency(self.sampled),
+                "greedy": text_rendered_consistency(self.greedy),
+            },
+            "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
+            "cut_off_rate": cut_off_rate(endings),
+            "faults": self.sampled.faults + self.greedy.faults,
+            "protocols": self.protocols,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One record a problem, in order: what each of its responses scored and how long it was, by decoding."""
+        found = []
+        for i, group in enumerate(self.sampled.groups):
+            row: dict[str, Any] = {"id": group.problem.id, "modality": group.problem.modality}
+            row["domain"] = group.problem.domain
+            for name, answers in (("sampled", self.sampled), ("greedy", self.greedy)):
+                tokens = [rollout.num_tokens for rollout in answers.groups[i].rollouts]
+                row[name] = {"correct": [v.correct for v in answers.verdicts[i]], "tokens": tokens}
+            found.append(row)
+        return found
+
+    def _row(self, keep: Sequence[int]) -> dict[str, Any]:
+        sampled, greedy = self.sampled.correct(keep), [row[0] for row in self.greedy.correct(keep)]
+        return {
+            "sampled": accuracy(sampled),
+            "greedy": accuracy(greedy),
+            "n": len(keep),
+            "sampled_interval": list(accuracy_interval(sampled)),
+            "greedy_interval": list(accuracy_interval(greedy)),
+        }

@@ -1,0 +1,42 @@
+"""How values of tokens become one loss: the means that the papers of the GRPO family differ in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+
+from vlrl.losses.terms import Denominators, Terms
+from vlrl.methods import Method
+
+Aggregate = Literal["sequence", "token", "sum"]
+
+
+class TokenLoss(Method):
+    """A loss of tokens that are averaged in one of three ways; token weights are in every one of them.
+
+    aggregate  `sequence`: mean over a response's tokens, then over responses (GRPO); `token`: mean over all tokens
+               (DAPO); `sum`: a response's tokens are added up and divided by `length`, then mean over responses, so
+               that no response's length changes what its tokens count (Dr.GRPO)
+    length     tokens that a response's sum is divided by where `aggregate` is `sum`; Dr.GRPO takes its response budget
+    """
+
+    aggregate: Aggregate = "sequence"
+    length: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _length_is_read(self) -> TokenLoss:
+        if self.length != 1 and self.aggregate != "sum":
+            raise ValueError(f"length is {self.length}, but only `aggregate: sum` divides by it; leave it out")
+        return self
+
+    def average(self, each: torch.Tensor, terms: Terms, over: Denominators) -> torch.Tensor:
+        """(M,) values of tokens → a scalar to add up over micro-batches."""
+        each = terms.weights * each
+        if self.aggregate == "token":
+            return each.sum() / over.tokens
+        sums = terms.per_response(each)
+        if self.aggregate == "sequence":
+            return (sums / terms.lengths).sum() / over.responses
+        return sums.sum() / (self.length * over.responses)

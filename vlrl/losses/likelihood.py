@@ -1,0 +1,30 @@
+"""The weighted likelihood of responses: REINFORCE with advantages, BOLT and ReST with their weights as advantages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from vlrl.losses.aggregate import Aggregate, TokenLoss
+from vlrl.losses.registry import losses
+from vlrl.losses.terms import Denominators, Terms
+from vlrl.methods import Mark
+
+
+@losses.register("likelihood")
+class LikelihoodLoss(TokenLoss):
+    """−A_j · log π(y_j), no ratio and no clipping (Williams 1992).
+
+    With `credit.advantage: bolt` it is weighted supervised learning on rollouts of the reference (BOLT), with `rest`
+    the likelihood of the best ones (ReST); `kimi` with τ = 0 is the same as this with `aggregate: sum`.
+    """
+
+    paper: ClassVar[str] = "REINFORCE, Williams 1992; BOLT; ReST, 2308.08998"
+    mark: ClassVar[Mark] = "P"
+
+    aggregate: Aggregate = "sum"
+
+    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+        return self.average(-terms.credit * terms.logprobs, terms, over)

@@ -1,0 +1,59 @@
+"""What a loss sees of a micro-batch, and how per-token values become per-response ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Terms:
+    """M response tokens of N responses.
+
+    logprobs            (M,) of the policy being trained, with gradient
+    reference_logprobs  (M,) of the policy at the start of the iteration (row K14), without gradient
+    response            (M,) which of the N responses a token belongs to
+    advantages          (N,) without gradient
+    lengths             (N,) response lengths in tokens
+    weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise
+    token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
+    """
+
+    logprobs: torch.Tensor
+    reference_logprobs: torch.Tensor
+    response: torch.Tensor
+    advantages: torch.Tensor
+    lengths: torch.Tensor
+    weights: torch.Tensor
+    token_advantages: torch.Tensor | None = None
+
+    @property
+    def credit(self) -> torch.Tensor:
+        """(M,) every token's advantage."""
+        spread = self.advantages[self.response]
+        return spread if self.token_advantages is None else spread + self.token_advantages
+
+    def up_to(self, values: torch.Tensor) -> torch.Tensor:
+        """(M,) token values → (M,) sums over a response's tokens up to each one; responses stand one after another."""
+        running = values.double().cumsum(0)
+        first = torch.searchsorted(self.response, self.response)  # (M,) where each token's response begins
+        return (running - running[first] + values.double()[first]).to(values.dtype)
+
+    def per_response(self, values: torch.Tensor) -> torch.Tensor:
+        """(M,) token values → (N,) sums over each response."""
+        return torch.zeros_like(self.advantages, dtype=values.dtype).index_add(0, self.response, values)
+
+
+@dataclass(frozen=True)
+class Denominators:
+    """Counts over *all* micro-batches (and ranks) of one update: the one place where a loss is averaged.
+
+    Every micro-batch divides by the same numbers, so any split gives the single-batch gradient.
+    """
+
+    responses: float
+    tokens: float
+
+
+NOTHING = Denominators(responses=0.0, tokens=0.0)

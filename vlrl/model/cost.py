@@ -1,0 +1,232 @@
+"""One cost model: what a prompt with its pictures and responses costs, in multiply-adds and bytes, before it is run.
+
+    forward = 2·W·(P + ΣR) + 4·d·L·pairs + 2·h·V·ΣR + vision        [FLOP; a multiply-add is two]
+    pairs   = P(P + 1)/2 + Σ (R·P + R(R + 1)/2)                     query-key pairs of the packed row
+    vision  = Σ over pictures: 2·W_v·n + 2·W_p·n/merge + 4·d_v·pairs_v(n)
+
+P prompt and R response tokens, W matrix weights of the decoder's layers (of the tower W_v, the projector W_p), d width
+of all heads, L layers, h hidden size, V vocabulary, n patches. A backward pass counts twice a forward pass; with
+gradient checkpointing the forward pass is made twice. It serves micro-batches, rollout batches, ranks and `vlrl plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vlrl.model.families import family_of
+from vlrl.model.packing import Row
+from vlrl.model.parts import part_of
+
+CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
+LOGIT_COPIES = 3  # logits, log-probabilities, and their gradient or the draw
+
+
+@dataclass(frozen=True)
+class Load:
+    """One packed row (or one request with its expected responses): tokens, and vision patches of each picture."""
+
+    prompt: int
+    responses: tuple[int, ...]
+    pictures: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the packed row."""
+        return self.prompt + sum(self.responses)
+
+
+def load_of(row: Row) -> Load:
+    """The load of a packed row."""
+    images = tuple(image.num_patches for image in row.encoded.images)
+    return Load(row.encoded.num_tokens, tuple(len(one) for one in row.responses), images)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds per FLOP in the tower and in the language model, and seconds a call, of one device."""
+
+    vision: float = 1.0
+    language: float = 1.0
+    call: float = 0.0
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Costs of one architecture; see the formulas above.
+
+    config         the model's configuration
+    matrices       matrix weights by part
+    value_bytes    of one activation
+    vision_trains  whether a picture's features get gradients
+    checkpointed   whether layers are computed again in the backward pass
+    rates          of the device, if it was measured; FLOP otherwise
+    """
+
+    config: Any
+    matrices: Mapping[str, int]
+    value_bytes: int = 4
+    vision_trains: bool = True
+    checkpointed: bool = False
+    rates: Rates = Rates()
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def vision_flops(self, pictures: Sequence[int]) -> float:
+        """The tower and the projector over pictures of so many patches, forward."""
+        family, vision = family_of(self.config), self.config.vision_config
+        _, width = family.tower_shape(vision)
+        linear = 2 * self.matrices["vision"] + 2 * self.matrices["projector"] / family.merge(self.config)
+        return sum(linear * n + 4 * width * family.tower_pairs(vision, n) for n in pictures)
+
+    def language_flops(self, tokens: int, before: int = 0) -> float:
+        """`tokens` new ones in causal order behind `before` others, without the head."""
+        text = self.config.get_text_config()
+        width = int(text.num_attention_heads) * _head_size(text)
+        pairs = tokens * before + tokens * (tokens + 1) / 2
+        return 2 * self.matrices["language"] * tokens + 4 * width * int(text.num_hidden_layers) * pairs
+
+    def head_flops(self, tokens: int) -> float:
+        """Logits of so many tokens."""
+        text = self.config.get_text_config()
+        return 2.0 * int(text.hidden_size) * int(text.vocab_size) * tokens
+
+    def forward(self, load: Load, looks: bool = True) -> float:
+        """One packed row; without the tower where its features are there already."""
+        vision = self.vision_flops(load.pictures) if looks else 0.0
+        return self._seconds(vision, self._language(load))
+
+    def training(self, load: Load) -> float:
+        """Forward and backward of one packed row."""
+        times = 4 if self.checkpointed else 3
+        vision = self.vision_flops(load.pictures) * (times if self.vision_trains else 1)
+        return self._seconds(vision, self._language(load) * times)
+
+    def rollout(self, load: Load) -> float:
+        """One look, one prefill, and every token of the responses decoded (work, not the time of small products)."""
+        return self.forward(load)
+
+    def _language(self, load: Load) -> float:
+        written = sum(self.language_flops(r, load.prompt) for r in load.responses)
+        return self.language_flops(load.prompt) + written + self.head_flops(sum(load.responses))
+
+    def _seconds(self, vision: float, language: float) -> float:
+        return vision * self.rates.vision + language * self.rates.language + self.rates.call
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+
+    def bytes(self, loads: Sequence[Load]) -> float:
+        """Activations and logits of one micro-batch: rows padded to the longest, pictures each once."""
+        tokens = max(load.tokens for load in loads) * len(loads)
+        scored = sum(sum(load.responses) for load in loads)
+        patches = sum(sum(load.pictures) for load in loads)
+        return self.activation_bytes(tokens, patches) + self.logit_bytes(scored)
+
+    def activation_bytes(self, tokens: int, patches: int) -> int:
+        """Values that the backward pass needs. Per token and layer, with attention that keeps no scores:
+
+            6·width + 3·heads·head_size + 3·key_value_heads·head_size + 4·mlp_width
+
+        (two norms with input and output, residuals; queries twice and the attended values; keys twice and values; gate,
+        up, activation, product). With checkpointing: width per token and layer, and one layer whole. The vision tower
+        counts by patches where it trains.
+        """
+        text, vision = self.config.get_text_config(), self.config.vision_config
+        width, size = int(text.hidden_size), _head_size(text)
+        heads = int(text.num_attention_heads) + int(text.num_key_value_heads)
+        each = 6 * width + 3 * size * heads + 4 * int(text.intermediate_size)
+        total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
+        if self.vision_trains:
+            layers, width = family_of(self.config).tower_shape(vision)
+            each = 12 * width + 4 * int(vision.intermediate_size)
+            total += self._over_layers(patches, layers, width, each)
+        return total * self.value_bytes
+
+    def _over_layers(self, tokens: int, layers: int, width: int, each: int) -> int:
+        return tokens * (layers * width + each) if self.checkpointed else tokens * layers * each
+
+    def logit_bytes(self, tokens: int) -> int:
+        """float32 logits in training, which scores response tokens in chunks of at most 2^25 logits."""
+        vocabulary = int(self.config.get_text_config().vocab_size)
+        return LOGIT_COPIES * vocabulary * min(tokens, max(1, CHUNK_LOGITS // vocabulary)) * 4
+
+    def cache_bytes(self, tokens: int) -> int:
+        """Keys and values of so many tokens."""
+        text = self.config.get_text_config()
+        return (
+            2
+            * int(text.num_hidden_layers)
+            * int(text.num_key_value_heads)
+            * _head_size(text)
+            * self.value_bytes
+            * tokens
+        )
+
+
+def _head_size(text: Any) -> int:
+    return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
+
+
+def cost_of(config: Any, model: Any, vision_trains: bool, checkpointed: bool) -> CostModel:
+    """The cost model of a loaded model."""
+    matrices = {"vision": 0, "projector": 0, "language": 0}
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and ".lora_" not in name:
+            matrices[part_of(name)] += parameter.numel()
+    return CostModel(config, matrices, model.dtype.itemsize, vision_trains, checkpointed)
+
+
+def calibrated(cost: CostModel, samples: Iterable[tuple[float, float, float]]) -> CostModel:
+    """The same model in seconds: (vision FLOP, language FLOP, seconds) of timed calls, fitted by rates of zero or more.
+
+    Raises ValueError for fewer than three calls.
+    """
+    from scipy.optimize import nnls
+
+    table = np.array(list(samples), dtype=float)
+    if len(table) < 3:
+        raise ValueError(f"three rates can't be fitted to {len(table)} timed calls")
+    design = np.column_stack([table[:, 0], table[:, 1], np.ones(len(table))])
+    scale = design.max(0, initial=1e-30)
+    found, _ = nnls(design / scale, table[:, 2])
+    vision, language, call = found / scale
+    return replace(cost, rates=Rates(float(vision), float(language), float(call)))
+
+
+def balance(costs: Sequence[float], ranks: int) -> list[list[int]]:
+    """Indices for each rank, dearest first to the rank with the least so far (Graham 1969: within 4/3 of the best).
+
+    The same costs always give the same split; a rank's indices are in order. With fewer examples than ranks, some ranks
+    get none.
+    """
+    found: list[list[int]] = [[] for _ in range(ranks)]
+    totals = [0.0] * ranks
+    for i in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
+        least = min(range(ranks), key=lambda r: (totals[r], r))
+        found[least].append(i)
+        totals[least] += costs[i]
+    return [sorted(some) for some in found]
+
+
+def batches_by_cost(
+    loads: Sequence[Load], limits: Mapping[str, float], sizes: Mapping[str, Sequence[float]]
+) -> list[list[int]]:
+    """Indices by batch, prompts of like length together: in a batch the sum of every size stays within its limit.
+
+    `limits` and `sizes` have the same keys, e.g. rows, prefill tokens, bytes. What exceeds a limit alone makes a batch
+    of its own.
+    """
+    order = sorted(range(len(loads)), key=lambda i: (-loads[i].prompt, i))
+    found: list[list[int]] = []
+    used: dict[str, float] = {}
+    for i in order:
+        if not found or any(used[key] + sizes[key][i] > limits[key] for key in limits):
+            found.append([])
+            used = dict.fromkeys(limits, 0.0)
+        found[-1].append(i)
+        for key in limits:
+            used[key] += sizes[key][i]
+    return found

@@ -1,0 +1,170 @@
+"""Problem → tokens and pixels, once, through the Hugging Face processor. One output feeds engine and trainer.
+
+The content hash covers every token and every pixel value; an engine hands it back with the rollouts and the trainer
+refuses a mismatch, so what was rolled out is what is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from vlrl.data.images import open_image
+from vlrl.data.recipe import ImageBudget
+from vlrl.errors import DataError
+from vlrl.model.families import Pixels, family_of
+from vlrl.model.load import LoadedModel
+from vlrl.types import Problem, Text, content_digest
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """One picture as the vision tower reads it (families.py says how), under a name that stands for its content."""
+
+    digest: str
+    pixels: Pixels
+
+    @property
+    def patches(self) -> torch.Tensor:
+        """Its values, float32."""
+        return self.pixels.values
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """(time or tiles, height, width) in patches."""
+        return self.pixels.grid
+
+    @property
+    def num_patches(self) -> int:
+        """Vision patches, before merging."""
+        time, height, width = self.pixels.grid
+        return time * height * width
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A prompt as the model reads it.
+
+    token_ids    (T,) with every picture expanded to its placeholder tokens
+    token_types  (T,) 0 text, 1 picture
+    images       pictures in reading order
+    """
+
+    problem_id: str
+    token_ids: tuple[int, ...]
+    token_types: tuple[int, ...]
+    images: tuple[EncodedImage, ...]
+    content_hash: str
+
+    @property
+    def num_tokens(self) -> int:
+        """Prompt length in tokens, picture tokens included."""
+        return len(self.token_ids)
+
+    @property
+    def num_patches(self) -> int:
+        """Vision patches over all pictures (before merging)."""
+        return sum(image.num_patches for image in self.images)
+
+
+def _picture(digest: str, pixels: Pixels) -> EncodedImage:
+    """One file under two picture budgets is two pictures: the grid is part of its name."""
+    return EncodedImage(f"{digest}@{'x'.join(map(str, pixels.grid))}", pixels)
+
+
+class Encoder:
+    """Encodes problems with one model's processor and chat template under one picture budget."""
+
+    def __init__(self, loaded: LoadedModel, budget: ImageBudget, system_prompt: str | None = None) -> None:
+        self._processor = loaded.processor
+        self._context = loaded.context
+        self._budget = budget
+        self._system = system_prompt
+        self._loaded = loaded
+        self._family = family_of(loaded.config)
+        self._marks = [*loaded.tokenizer.convert_ids_to_tokens(list(loaded.placeholder_ids)), *self._family.marks]
+
+    def encode(self, problems: Sequence[Problem]) -> list[Encoded]:
+        """Encoded prompts in order; all pictures go through the processor in one call.
+
+        Raises DataError for a picture that can't be read, a prompt that holds placeholder tokens as text, or a prompt
+        longer than the context.
+        """
+        if not problems:
+            return []
+        prompts = [self._render(problem) for problem in problems]
+        pictures = [[open_image(image, self._budget) for image in problem.images] for problem in problems]
+        ids: dict[int, tuple[int, ...]] = {}
+        types: dict[int, tuple[int, ...]] = {}
+        pixels: list[Pixels] = []
+        # in one call all prompts have pictures or none has: processors count placeholders prompt by prompt
+        for seeing in (True, False):
+            places = [i for i, row in enumerate(pictures) if bool(row) == seeing]
+            if not places:
+                continue
+            inputs: dict[str, Any] = {"text": [prompts[i] for i in places], "add_special_tokens": False}
+            if seeing:
+                inputs["images"] = [pictures[i] for i in places]
+            output = self._processor(**inputs)
+            for i, row in zip(places, output["input_ids"], strict=True):
+                ids[i] = tuple(row)
+            given = output.get("mm_token_type_ids")
+            for place, i in enumerate(places):
+                types[i] = tuple(given[place]) if given is not None else self._types(ids[i])
+            if seeing:
+                counts = [len(pictures[i]) for i in places]
+                pixels = self._family.cut(output, [ids[i] for i in places], counts, self._loaded)
+        encoded, used = [], 0
+        for place, problem in enumerate(problems):
+            cut = pixels[used : used + len(problem.images)]
+            used += len(problem.images)
+            images = tuple(_picture(image.digest, one) for image, one in zip(problem.images, cut, strict=True))
+            encoded.append(self._finish(problem, ids[place], types[place], images))
+        return encoded
+
+    def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Token types where the processor doesn't tell them."""
+        picture = self._loaded.config.image_token_id
+        return tuple(int(i == picture) for i in ids)
+
+    def _render(self, problem: Problem) -> str:
+        content = [
+            {"type": "text", "text": p.text} if isinstance(p, Text) else {"type": "image"} for p in problem.prompt
+        ]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": self._system}] if self._system else []
+        messages.append({"role": "user", "content": content})
+        # neighbouring texts are read as one, so a placeholder may also arise between two of them
+        written = "".join(piece.text if isinstance(piece, Text) else "\0" for piece in problem.prompt)
+        for place, text in ((f"problem {problem.id}", written), ("system_prompt", self._system or "")):
+            held = next((mark for mark in self._marks if mark in text), None)
+            if held is not None:
+                raise DataError(
+                    place,
+                    f"its text holds the picture placeholder {held}: {text[:80]!r}",
+                    "pictures are given as pieces of the prompt, not as tokens",
+                )
+        prompt: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return prompt
+
+    def _finish(
+        self, problem: Problem, ids: tuple[int, ...], types: tuple[int, ...], images: tuple[EncodedImage, ...]
+    ) -> Encoded:
+        if len(ids) >= self._context:
+            raise DataError(
+                f"problem {problem.id} ({problem.source or problem.domain})",
+                f"its prompt takes {len(ids)} tokens, the context holds {self._context}",
+                "lower the recipe's image.max_pixels or raise model.context",
+            )
+        pixel_bytes = [image.patches.numpy().tobytes() for image in images]
+        pixel_bytes += [image.pixels.mask.numpy().tobytes() for image in images if image.pixels.mask is not None]
+        return Encoded(
+            problem_id=problem.id,
+            token_ids=ids,
+            token_types=types,
+            images=images,
+            content_hash=content_digest(np.asarray(ids, dtype=np.int64).tobytes(), *pixel_bytes),
+        )

@@ -1,0 +1,224 @@
+"""How families of models read pictures: a new architecture costs its name here, or one more class of these few rules.
+
+Everything else (positions, shared rows, rollout) asks the model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from vlrl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One picture as the vision tower reads it.
+
+    values  float32: patches (n, d), or tiles (m, 3, height, width) in pixels
+    grid    (time or tiles, height, width) in patches; its product is the number of patches
+    mask    (m, height, width) bool, True where a tile has pixels; None where it has them everywhere
+    """
+
+    values: torch.Tensor
+    grid: tuple[int, int, int]
+    mask: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class PictureFeatures:
+    """What the tower says of one picture: `merged` (n, d) or (tiles, n, d); for deepstack models one (n, d) a level."""
+
+    merged: torch.Tensor
+    levels: tuple[torch.Tensor, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Everything that carries gradients."""
+        return self.merged, *self.levels
+
+    def of(self, tensors: Sequence[torch.Tensor]) -> PictureFeatures:
+        """The same features made of other `tensors` (as `tensors` lists them)."""
+        return PictureFeatures(tensors[0], tuple(tensors[1:]))
+
+
+class Family(Protocol):
+    """Rules of one family. `core` is the model without its head, `own` its class's `get_image_features`.
+
+    marks   beginnings of tokens, besides the placeholders, that the processor writes around pictures
+    """
+
+    marks: tuple[str, ...]
+
+    def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
+        """The processor's output for prompts with `counts` (≥ 1) pictures each, cut into pictures in reading order."""
+
+    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
+        """One call of the tower."""
+
+    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
+        """What `get_image_features` returns instead of looking, and the arguments that make the model ask for it."""
+
+    def merge(self, config: Any) -> int:
+        """Patches that become one prompt token."""
+
+    def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
+        """Patches of a picture of this size in pixels."""
+
+    def tower_shape(self, vision: Any) -> tuple[int, int]:
+        """(layers, width) of the vision tower."""
+
+    def tower_pairs(self, vision: Any, patches: int) -> float:
+        """Query-key pairs of one picture over all layers of the tower."""
+
+
+class PatchRows:
+    """Qwen: one row of patches for all pictures, each with its grid (`image_grid_thw`)."""
+
+    marks: tuple[str, ...] = ()
+
+    def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
+        """Consecutive patches, as many as each grid has."""
+        grids = np.asarray(output["image_grid_thw"]).reshape(sum(counts), 3)
+        values = torch.from_numpy(np.ascontiguousarray(output["pixel_values"], dtype=np.float32))
+        split = torch.split(values, grids.prod(1).tolist())
+        return [Pixels(one, (int(t), int(h), int(w))) for one, (t, h, w) in zip(split, grids, strict=True)]
+
+    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
+        """All pictures in one row of patches."""
+        values = torch.cat([one.values for one in pictures]).to(device)
+        grids = torch.tensor([one.grid for one in pictures], device=device)
+        output = own(core, values, image_grid_thw=grids, return_dict=True)
+        merged = output.pooler_output
+        if isinstance(merged, torch.Tensor):
+            each = self.merge(core.config)
+            merged = torch.split(merged, [g[0] * g[1] * g[2] // each for g in (one.grid for one in pictures)])
+        levels = list(getattr(output, "deepstack_features", None) or [])
+        return [PictureFeatures(merged[i], tuple(level[i] for level in levels)) for i in range(len(pictures))]
+
+    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
+        """Features by picture."""
+        output: Any = BaseModelOutputWithPooling(pooler_output=tuple(f.merged for f in features))  # type: ignore[arg-type]
+        output.deepstack_features = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
+        return output, {"pixel_values": features[0].merged, "image_grid_thw": None}
+
+    def merge(self, config: Any) -> int:
+        """The square of spatial_merge_size."""
+        return int(config.vision_config.spatial_merge_size) ** 2
+
+    def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
+        """As the image processor counts them."""
+        count: int = image_processor.get_number_of_image_patches(height, width, {})
+        return count
+
+    def tower_shape(self, vision: Any) -> tuple[int, int]:
+        """By Qwen's names."""
+        return int(vision.depth), int(vision.hidden_size)
+
+    def tower_pairs(self, vision: Any, patches: int) -> float:
+        """All of a picture, or the window in the layers that have one (Qwen2.5-VL)."""
+        layers = int(vision.depth)
+        full = len(vision.fullatt_block_indexes) if hasattr(vision, "fullatt_block_indexes") else layers
+        window = (int(vision.window_size) // int(vision.patch_size)) ** 2 if full < layers else patches
+        return float(patches * (full * patches + (layers - full) * min(patches, window)))
+
+
+class Tiles:
+    """Idefics3 and SmolVLM: square tiles of one size, and the whole picture once more as the last tile.
+
+    Prompts are `<fake…><row_1_col_1>` + a tile's placeholders + …; the last tile of every picture stands behind
+    `<global-img>`. That is how many tiles a picture has is read from the prompt.
+    """
+
+    marks: tuple[str, ...] = ("<image>", "<fake_token_around_image>", "<global-img>", "<row_")
+
+    def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
+        """The tiles of each prompt (padded to the prompt with the most), cut behind every global one."""
+        values = torch.from_numpy(np.asarray(output["pixel_values"], dtype=np.float32))  # (P, most tiles, 3, H, W)
+        masks = torch.from_numpy(np.asarray(output["pixel_attention_mask"])).bool()  # (P, most tiles, H, W)
+        tokenizer, patch = loaded.tokenizer, int(loaded.config.vision_config.patch_size)
+        whole = tuple(tokenizer.encode("<global-img>", add_special_tokens=False))
+        image_token = int(loaded.config.image_token_id)
+        found: list[Pixels] = []
+        for place, (ids, count) in enumerate(zip(prompts, counts, strict=True)):
+            starts = [t for t, i in enumerate(ids) if i == image_token and (t == 0 or ids[t - 1] != image_token)]
+            last = [tuple(ids[max(0, t - len(whole)) : t]) == whole for t in starts]
+            if sum(last) != count:
+                raise ConfigError(
+                    "model.path",
+                    f"{count} pictures became {sum(last)} in the prompt",
+                    "report it with the model's name",
+                )
+            start = 0
+            for stop in (i + 1 for i, is_last in enumerate(last) if is_last):
+                one, mask = values[place, start:stop].clone(), masks[place, start:stop]
+                grid = (stop - start, one.shape[-2] // patch, one.shape[-1] // patch)
+                found.append(Pixels(one, grid, None if bool(mask.all()) else mask.clone()))
+                start = stop
+        return found
+
+    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
+        """All tiles of all pictures in one batch."""
+        values = torch.cat([one.values for one in pictures]).to(device)[None]
+        masks = None
+        if any(one.mask is not None for one in pictures):
+            full = [
+                torch.ones_like(one.values[:, 0], dtype=torch.bool) if one.mask is None else one.mask
+                for one in pictures
+            ]
+            masks = torch.cat(full).to(device)[None]
+        output = own(core, values, pixel_attention_mask=masks, return_dict=True).pooler_output  # (tiles, n, d)
+        if len(output) != values.shape[1]:
+            raise ConfigError(
+                "picture", "a tile holds nothing but zeros, which the model skips", "leave the picture out"
+            )
+        split = torch.split(output, [one.grid[0] for one in pictures])
+        return [PictureFeatures(one) for one in split]
+
+    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
+        """(tiles, n, d) of all pictures; a tile has n placeholders in the prompt."""
+        merged = torch.cat([f.merged for f in features])
+        return BaseModelOutputWithPooling(pooler_output=merged), {"pixel_values": merged}  # type: ignore[arg-type]
+
+    def merge(self, config: Any) -> int:
+        """The square of scale_factor."""
+        return int(config.scale_factor) ** 2
+
+    def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
+        """Tiles as the processor cuts a blank picture of this size (its own count leaves a rounding out)."""
+        blank = np.zeros((height, width, 3), dtype=np.uint8)
+        tiles = image_processor([[blank]], return_tensors="np")["pixel_values"].shape[1]
+        return int(tiles) * (int(config.vision_config.image_size) // int(config.vision_config.patch_size)) ** 2
+
+    def tower_shape(self, vision: Any) -> tuple[int, int]:
+        """By SigLIP's names."""
+        return int(vision.num_hidden_layers), int(vision.hidden_size)
+
+    def tower_pairs(self, vision: Any, patches: int) -> float:
+        """Patches of one tile attend to each other."""
+        return float(int(vision.num_hidden_layers) * patches * (int(vision.image_size) // int(vision.patch_size)) ** 2)
+
+
+FAMILIES: dict[str, Family] = {
+    "qwen2_vl": PatchRows(),
+    "qwen2_5_vl": PatchRows(),
+    "qwen3_vl": PatchRows(),
+    "qwen3_vl_moe": PatchRows(),
+    "idefics3": Tiles(),
+    "smolvlm": Tiles(),
+}
+
+
+def family_of(config: Any) -> Family:
+    """The rules of a model's family, by `model_type`. Raises ConfigError for one that isn't known."""
+    name = config.model_type
+    if name not in FAMILIES:
+        raise ConfigError(
+            "model.path", f"{name!r}: how it reads pictures isn't known here", f"known: {', '.join(FAMILIES)}"
+        )
+    return FAMILIES[name]

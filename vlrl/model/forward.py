@@ -1,0 +1,232 @@
+"""Packed rows through one model: log-probabilities, and one update's gradients micro-batch by micro-batch.
+
+What every policy shares, whatever makes the optimiser step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from vlrl.losses.registry import Loss
+from vlrl.losses.terms import Denominators, Terms
+from vlrl.model.attention import takes_flex
+from vlrl.model.encode import EncodedImage
+from vlrl.model.families import PictureFeatures
+from vlrl.model.gap import LogprobGap
+from vlrl.model.load import LoadedModel
+from vlrl.model.logprobs import TokenLogprobs, response_hidden, response_logprobs, sampling_logprobs
+from vlrl.model.looks import Looks
+from vlrl.model.micro_batches import Bytes, micro_batches, split_responses
+from vlrl.model.packing import Batch, Row, pack
+from vlrl.model.policy import Example
+from vlrl.model.positions import PositionRule
+from vlrl.model.vision import VisionTower
+
+Backward = Callable[[torch.Tensor], Any]
+
+
+@dataclass
+class Sums:
+    """What one update adds up over its micro-batches: the loss, and sums and a maximum over response tokens."""
+
+    loss: float = 0.0
+    tokens: int = 0
+    entropy: float = 0.0
+    kl: float = 0.0
+    gap: LogprobGap = field(default_factory=LogprobGap)
+
+    def metrics(self) -> Mapping[str, float]:
+        """loss/total, entropy/mean and kl/reference in nats a token; logprob_gap/… where it was compared."""
+        return {
+            "loss/total": self.loss,
+            "entropy/mean": self.entropy / self.tokens,
+            "kl/reference": self.kl / self.tokens,
+            **self.gap.metrics(),
+        }
+
+
+class PackedForward:
+    """Forward passes of one policy, micro-batch by micro-batch.
+
+    micro_batch_tokens  padded tokens at once; a group above it is split into rows that each repeat the prompt
+    bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        micro_batch_tokens: int,
+        vision_trains: bool,
+        bytes_of: Bytes | None = None,
+        max_bytes: float | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._budget = micro_batch_tokens
+        self._vision_trains = vision_trains
+        self._bytes_of, self._max_bytes = bytes_of, max_bytes
+        self.tower = VisionTower(loaded.model, loaded.store)
+        self._rule = PositionRule(loaded.model)
+        self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
+        self._pad = loaded.tokenizer.pad_token_id or 0
+
+    @torch.no_grad()
+    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the log-probability of every token. Every picture is looked at once."""
+        pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self._split(row)]
+        parts = [rows[r].take(chosen) for r, chosen in pieces]
+        found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
+        batches = self._batches(parts)
+        looks = Looks(self.tower, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
+        for m, chosen in enumerate(batches):
+            values = iter(self._score([parts[i] for i in chosen], looks.features(m), temperature)[1].logprobs.tolist())
+            for i in chosen:
+                found[i] = tuple(tuple(next(values) for _ in one) for one in parts[i].responses)
+        result: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
+        for (r, _), values_of in zip(pieces, found, strict=True):
+            result[r] += values_of
+        return result
+
+    @property
+    def budget(self) -> int:
+        """Padded tokens of one micro-batch."""
+        return self._budget
+
+    @property
+    def vocabulary(self) -> int:
+        """V: outputs of the model's head."""
+        return int(self._loaded.model.lm_head.weight.shape[0])
+
+    @torch.no_grad()
+    def hidden(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(M, d) states that predict the response tokens of one micro-batch, and those tokens (M,)."""
+        model = self._loaded.model
+        batch = pack(rows, self._rule, self._pad, self._loaded.device, takes_flex(model))
+        features = Looks(self.tower, [_images(rows)], trains=False).features(0)
+        return response_hidden(model, self.tower, batch, features), batch.targets
+
+    @torch.no_grad()
+    def distribution(self, hidden: torch.Tensor, temperature: float) -> torch.Tensor:
+        """(m, d) states → (m, V) log-probabilities of the sampling distribution."""
+        return sampling_logprobs(self._loaded.model.lm_head(hidden), self._forbidden, temperature)
+
+    def accumulate(
+        self,
+        examples: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        over: Denominators,
+        backward: Backward = torch.Tensor.backward,
+    ) -> Sums:
+        """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
+
+        `backward` is called once a micro-batch. Every picture is looked at once.
+        """
+        sums = Sums()
+        together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
+        parts = [example.take(chosen) for example in examples for chosen in self._split(example.row, together)]
+        batches = self._batches([part.row for part in parts])
+        images = [_images(parts[i].row for i in chosen) for chosen in batches]
+        looks = Looks(self.tower, images, self._vision_trains)
+        for m, chosen in enumerate(batches):
+            some = [parts[i] for i in chosen]
+            with checkpointed_layers(self._loaded.model):
+                batch, found = self._score([e.row for e in some], looks.features(m), temperature)
+            terms = terms_of(some, batch.response, found.logprobs)
+            value: Any = loss(terms, over)
+            carried = looks.carried(m)
+            backward(value if carried is None else value + carried)
+            with torch.no_grad():
+                _observe(sums, some, terms, float(value), found.entropy)
+        if self._vision_trains and self._loaded.store is not None:
+            self._loaded.store.clear()  # a step of the optimiser follows
+        return sums
+
+    def _split(self, row: Row, together: int = 1) -> list[range]:
+        return split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], self._budget, together)
+
+    def _batches(self, rows: Sequence[Row]) -> list[list[int]]:
+        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of)
+
+    def _score(
+        self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float
+    ) -> tuple[Batch, TokenLogprobs]:
+        model = self._loaded.model
+        batch = pack(rows, self._rule, self._pad, self._loaded.device, takes_flex(model))
+        return batch, response_logprobs(model, self.tower, batch, features, self._forbidden, temperature)
+
+
+def _images(rows: Iterable[Row]) -> list[EncodedImage]:
+    return [image for row in rows for image in row.encoded.images]
+
+
+def count(examples: Sequence[Example], left_out: Denominators) -> Denominators:
+    """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens."""
+    tokens = left_out.tokens
+    for example in examples:
+        if example.token_weights is None:
+            tokens += example.row.num_response_tokens
+        else:
+            tokens += sum(weight > 0 for response in example.token_weights for weight in response)
+    return Denominators(left_out.responses + sum(len(e.row.responses) for e in examples), tokens)
+
+
+def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> Terms:
+    """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
+    references = _of_all(examples, "reference_logprobs", logprobs)
+    weights = _of_all(examples, "token_weights", logprobs)
+    lengths = [len(one) for e in examples for one in e.row.responses]
+    return Terms(
+        logprobs=logprobs,
+        reference_logprobs=logprobs.detach() if references is None else references,
+        response=response,
+        advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
+        lengths=torch.tensor(lengths, device=logprobs.device, dtype=logprobs.dtype),
+        weights=torch.ones_like(logprobs) if weights is None else weights,
+        token_advantages=_of_all(examples, "token_advantages", logprobs),
+    )
+
+
+def _observe(sums: Sums, examples: Sequence[Example], terms: Terms, loss: float, entropy: torch.Tensor) -> None:
+    sums.loss += loss
+    sums.tokens += len(terms.response)
+    sums.entropy += float(entropy.sum())
+    drift = terms.reference_logprobs - terms.logprobs
+    sums.kl += float((drift.exp() - 1 - drift).sum())
+    sampled = _of_all(examples, "sampler_logprobs", terms.logprobs)
+    if sampled is not None:
+        sums.gap.add(examples, (terms.reference_logprobs - sampled).abs().tolist())
+
+
+def _of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:
+    """(M,) token values that the examples carry under `name`, None where none does. Raises ValueError for some."""
+    held: list[Sequence[Sequence[float]] | None] = [getattr(e, name) for e in examples]
+    if all(one is None for one in held):
+        return None
+    if any(one is None for one in held):
+        raise ValueError(f"update: either every example carries {name} or none does")
+    flat = [v for one in held if one is not None for response in one for v in response]
+    return torch.tensor(flat, device=like.device, dtype=like.dtype)
+
+
+@contextmanager
+def checkpointed_layers(model: Any) -> Iterator[None]:
+    """Within the block, layers with gradient checkpointing switched on use it.
+
+    transformers checkpoints only layers in training mode. Only the layers' own flag is set: their dropout stays off, so
+    that the log-probabilities remain those of the sampler.
+    """
+    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer) and m.gradient_checkpointing]
+    before = [layer.training for layer in layers]
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer, flag in zip(layers, before, strict=True):
+            layer.training = flag

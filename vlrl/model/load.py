@@ -1,0 +1,171 @@
+"""A model and its processor from a folder, a hub id, or built small on the spot; the same objects in each case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from pydantic import Field, model_validator
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+from vlrl.config import Settings
+from vlrl.errors import ConfigError
+from vlrl.model.attention import AttentionName, set_attention
+from vlrl.model.families import family_of
+from vlrl.model.feature_store import FeatureStore
+from vlrl.model.lora import plain_weights
+from vlrl.model.pictures_only import allow_processors_without_torchvision
+from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class ModelSettings(Settings):
+    """Where the policy comes from: `path` (a Hugging Face folder or hub id) or `build` (a small one on the spot)."""
+
+    path: str | None = None
+    build: str | None = None
+    shape: TinyShape = TinyShape()
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: str = "auto"
+    context: int | None = Field(default=None, ge=1, description="prompt and response tokens; default: the model's own")
+    rope_base: float | None = Field(
+        default=None, gt=1.0, description="base of the rotary positions instead of the model's own, for long contexts"
+    )
+    attention: AttentionName = Field(default="auto", description="how long packed rows attend; see set_attention")
+    gradient_checkpointing: bool = False
+    feature_store_mib: int = Field(
+        default=1024, ge=0, description="features of pictures kept between passes while the tower's weights stay; MiB"
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ModelSettings:
+        if (self.path is None) == (self.build is None):
+            raise ValueError("give either `path` (folder or hub id) or `build` (e.g. tiny-qwen3-vl), exactly one")
+        if self.build is not None:
+            check_architecture(self.build)
+        return self
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A transformers model with its processor.
+
+    placeholder_ids   token ids that stand for pictures or videos: never sampled, and masked in every log-probability
+    stop_ids          token ids that end a response
+    context           prompt + response tokens that fit
+    store             features of pictures that every pass of this model may share; None: each looks for itself
+    """
+
+    model: Any
+    processor: Any
+    placeholder_ids: tuple[int, ...]
+    stop_ids: tuple[int, ...]
+    context: int
+    device: torch.device
+    store: FeatureStore | None = None
+
+    @property
+    def config(self) -> Any:
+        """The model's configuration."""
+        return self.model.config
+
+    @property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`: CUDA where there is one, else CPU. Raises ConfigError for a device that isn't there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError("model.device", f"{name!r} is not a device", "auto, cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("model.device", f"{name!r}: this build of torch sees no CUDA device", "use auto or cpu")
+    return device
+
+
+def load_model(
+    settings: ModelSettings, seed: int, texts: Callable[[], Iterable[str]], build_folder: Path
+) -> LoadedModel:
+    """The model that the settings name; a small one is written to `build_folder` first and loaded like any other.
+
+    `texts` gives the texts that a small model's tokenizer is trained on; it is called only then.
+    """
+    if settings.build is not None:
+        build_tiny(settings.build, texts(), build_folder, seed, settings.shape)
+        return load_folder(str(build_folder), settings)
+    assert settings.path is not None
+    return load_folder(settings.path, settings)
+
+
+def load_folder(path: str, settings: ModelSettings) -> LoadedModel:
+    """A model and processor through AutoModelForImageTextToText and AutoProcessor. Raises ConfigError."""
+    looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
+    if looks_local and not Path(path).expanduser().is_dir():
+        raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    allow_processors_without_torchvision()
+    device = choose_device(settings.device)
+    try:
+        processor = AutoProcessor.from_pretrained(path)  # type: ignore[no-untyped-call]
+        config = adapt_config(AutoConfig.from_pretrained(path), settings)
+        model: Any = AutoModelForImageTextToText.from_pretrained(path, config=config, dtype=DTYPES[settings.dtype])
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            "model.path", f"{path} can't be loaded: {error}", "give a vision-language model folder"
+        ) from error
+    set_attention(model, settings.attention, device, DTYPES[settings.dtype])
+    model.to(device).eval()
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    config = model.config.get_text_config()
+    context = settings.context or int(config.max_position_embeddings)
+    store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
+    forbidden = placeholder_ids(model.config, processor.tokenizer)
+    return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store)
+
+
+def adapt_config(config: Any, settings: ModelSettings) -> Any:
+    """The configuration with the settings' context and rotary base: as the model is built, and as it is saved."""
+    text = config.get_text_config()
+    if settings.rope_base is not None:
+        text.rope_parameters = {**text.rope_parameters, "rope_theta": settings.rope_base}
+    if settings.context is not None:
+        text.max_position_embeddings = max(settings.context, int(text.max_position_embeddings))
+    return config
+
+
+def placeholder_ids(config: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Ids of the tokens that stand for pictures and videos, or around them, in this architecture's prompts."""
+    names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
+    found = {getattr(config, name, None) for name in names}
+    vocabulary = tokenizer.get_vocab()
+    found |= {vocabulary.get(mark) for mark in family_of(config).marks}
+    return tuple(sorted(i for i in found if isinstance(i, int) and i >= 0))
+
+
+def stop_ids(model: Any) -> tuple[int, ...]:
+    """Ids that end a response, from the generation config."""
+    ids = model.generation_config.eos_token_id
+    if ids is None:
+        ids = model.config.get_text_config().eos_token_id
+    if ids is None:
+        raise ConfigError("model", "names no end token", "set eos_token_id in its generation_config.json")
+    return tuple(ids) if isinstance(ids, list | tuple) else (int(ids),)
+
+
+def save_model(loaded: LoadedModel, folder: Path) -> None:
+    """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = dict(plain_weights(loaded.model, loaded.model.state_dict().items()))
+    loaded.model.save_pretrained(folder, state_dict=state)
+    loaded.processor.save_pretrained(folder)

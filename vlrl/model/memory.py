@@ -1,0 +1,63 @@
+"""Memory that a run needs, estimated from sizes by stated formulas. Within about a third."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vlrl.model.cost import LOGIT_COPIES, CostModel
+from vlrl.model.load import ModelSettings
+from vlrl.model.sizes import ParameterCounts
+from vlrl.model.torch_policy import PolicySettings
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+CACHE_BLOCK = 32  # a response's own keys and values grow to 32, 64, 128 … tokens
+
+
+@dataclass(frozen=True)
+class RolloutLoad:
+    """A full wave: prompts read once, rows (responses) that decode together, prompt and response tokens at most."""
+
+    prompts: int
+    rows: int
+    prompt_tokens: int
+    response_tokens: int
+
+
+def state_bytes(counts: ParameterCounts, model: ModelSettings, policy: PolicySettings) -> dict[str, int]:
+    """weights, gradients, float32 copies and optimizer state in bytes; the last two in float32.
+
+    AdamW keeps two values for each trained parameter, Muon one for each of its matrices. Weights below float32 have a
+    float32 copy, which stays, and a float32 gradient while it is stepped. Where there are adapters, they alone train in
+    their parts (all linear layers are counted).
+    """
+    size = BYTES[model.dtype]
+    trained = {part: count for part, count in counts.by_part.items() if part not in policy.freeze}
+    matrices = sum(count for part, count in counts.matrices_by_part.items() if part in trained)
+    adapters = 0
+    if policy.lora is not None:
+        adapters = policy.lora.rank * sum(counts.sides_by_part[part] for part in policy.lora.parts)
+        trained = {part: count for part, count in trained.items() if part not in policy.lora.parts}
+        matrices = adapters + sum(counts.matrices_by_part[part] for part in trained)
+        trained["adapters"] = adapters
+    total = sum(trained.values())
+    by_muon = matrices if policy.optimizer.name == "muon" else 0
+    copied = 0 if size == 4 else total
+    return {
+        "weights": (counts.total + adapters) * size,
+        "float32 copies": copied * 4,
+        "gradients": total * size + copied * 4,
+        "optimizer state": (2 * (total - by_muon) + by_muon) * 4,
+    }
+
+
+def cache_bytes(cost: CostModel, load: RolloutLoad) -> int:
+    """Keys and values of one wave: prompts once, responses in buffers that double from 32 tokens on."""
+    room = CACHE_BLOCK
+    while room < load.response_tokens:
+        room *= 2
+    return cost.cache_bytes(load.prompts * load.prompt_tokens + load.rows * room)
+
+
+def logit_bytes(vocabulary: int, tokens: int) -> int:
+    """float32 logits of `tokens` at once: three copies (logits, log-probabilities, gradient or draw)."""
+    return LOGIT_COPIES * vocabulary * tokens * 4

@@ -1,0 +1,90 @@
+"""Rows by micro-batch: like lengths together, within budgets of tokens and memory; rows that share a picture near."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vlrl.model.packing import Row
+
+Bytes = Callable[[Sequence[Row]], float]
+
+
+def micro_batches(
+    rows: Sequence[Row], token_budget: int, byte_budget: float | None = None, bytes_of: Bytes | None = None
+) -> list[list[int]]:
+    """Indices of rows by micro-batch, at most `token_budget` padded tokens and `byte_budget` bytes each.
+
+    Rows are ordered by length, longest first, and rows that show a common picture stand together, so that its features
+    are held for as short as may be. A single row above a budget makes a micro-batch of its own.
+    """
+    groups = _sharing_pictures(rows)
+    longest = {g: max(rows[i].num_tokens for i in range(len(rows)) if groups[i] == g) for g in set(groups)}
+    order = sorted(range(len(rows)), key=lambda i: (-longest[groups[i]], groups[i], -rows[i].num_tokens, i))
+    found: list[list[int]] = []
+    width = 0
+    for i in order:
+        if found:
+            wider = max(width, rows[i].num_tokens)
+            full = wider * (len(found[-1]) + 1) > token_budget
+            if not full and byte_budget is not None and bytes_of is not None:
+                full = bytes_of([*(rows[j] for j in found[-1]), rows[i]]) > byte_budget
+        if not found or full:
+            found.append([])
+            width = 0
+        width = max(width, rows[i].num_tokens)
+        found[-1].append(i)
+    return found
+
+
+def batches_by_length(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+    """The same by lengths alone, as `vlrl plan` counts them."""
+    found: list[list[int]] = []
+    width = 0
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if not found or width * (len(found[-1]) + 1) > token_budget:
+            found.append([])
+            width = lengths[i]
+        found[-1].append(i)
+    return found
+
+
+def _sharing_pictures(rows: Sequence[Row]) -> list[int]:
+    """For each row the number of its group: rows joined by common pictures, directly or through others."""
+    parent = list(range(len(rows)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        for image in row.encoded.images:
+            other = root(first.setdefault(image.digest, i))
+            mine = root(i)
+            parent[max(other, mine)] = min(other, mine)
+    return [root(i) for i in range(len(rows))]
+
+
+def split_responses(prompt_tokens: int, lengths: Sequence[int], token_budget: int, together: int = 1) -> list[range]:
+    """Consecutive responses that fit behind one copy of their prompt; one that doesn't fit alone stands alone.
+
+    `together` responses at a time are never parted (2 for losses on pairs).
+    """
+    found: list[range] = []
+    start, used = 0, prompt_tokens
+    for j in range(0, len(lengths), together):
+        length = sum(lengths[j : j + together])
+        if j > start and used + length > token_budget:
+            found.append(range(start, j))
+            start, used = j, prompt_tokens
+        used += length
+    found.append(range(start, len(lengths)))
+    return found
+
+
+def padding_waste(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
+    """Share of padded tokens that are padding, over all micro-batches."""
+    padded = sum(max(lengths[i] for i in chosen) * len(chosen) for chosen in batches)
+    return 1 - sum(lengths) / padded if padded else 0.0

@@ -1,0 +1,224 @@
+"""How large a model is before it is loaded: parameters by part and tokens per picture, from its configuration alone.
+
+The architecture is built on torch's meta device, so the counts are exact and no weight takes memory.
+No network is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    Qwen2_5_VLConfig,
+    Qwen2VLImageProcessorPil,
+    Qwen3VLConfig,
+)
+
+from vlrl.errors import ConfigError
+from vlrl.model.families import family_of
+from vlrl.model.load import ModelSettings
+from vlrl.model.optimizer import takes_muon
+from vlrl.model.parts import part_of
+from vlrl.model.pictures_only import allow_processors_without_torchvision
+from vlrl.model.tiny import small_parts
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """What a model's published config.json and preprocessor_config.json say, for a plan without the files."""
+
+    config: Callable[[], Any]
+    patch: int
+    min_pixels: int
+    max_pixels: int
+
+
+def _qwen2_5_vl(
+    width: int, mlp: int, layers: int, heads: int, key_value_heads: int, vocabulary: int, tied: bool
+) -> Any:
+    text = {
+        "hidden_size": width,
+        "intermediate_size": mlp,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": key_value_heads,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": 128_000,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        "tie_word_embeddings": tied,
+    }
+    vision = {
+        "depth": 32,
+        "hidden_size": 1280,
+        "intermediate_size": 3420,
+        "num_heads": 16,
+        "out_hidden_size": width,
+        "patch_size": 14,
+        "spatial_patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+        "fullatt_block_indexes": [7, 15, 23, 31],
+    }
+    return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=tied)
+
+
+def _qwen3_vl_4b() -> Any:
+    text = {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151_936,
+        "max_position_embeddings": 262_144,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 5e6,
+            "mrope_section": [24, 20, 20],
+            "mrope_interleaved": True,
+        },
+        "tie_word_embeddings": True,
+    }
+    vision = {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2560,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 2304,
+        "deepstack_visual_indexes": [5, 11, 17],
+    }
+    return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
+
+
+PUBLISHED = {
+    "Qwen/Qwen2.5-VL-3B-Instruct": PublishedModel(
+        lambda: _qwen2_5_vl(2048, 11_008, 36, 16, 2, 151_936, tied=True), 14, 56 * 56, 12_845_056
+    ),
+    "Qwen/Qwen2.5-VL-7B-Instruct": PublishedModel(
+        lambda: _qwen2_5_vl(3584, 18_944, 28, 28, 4, 152_064, tied=False), 14, 56 * 56, 12_845_056
+    ),
+    "Qwen/Qwen3-VL-4B-Instruct": PublishedModel(_qwen3_vl_4b, 16, 65_536, 16_777_216),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A model's configuration, and its processor where the files are here.
+
+    origin           where the configuration comes from, in words
+    image_processor  transformers' own; it says how many patches a picture becomes
+    """
+
+    config: Any
+    image_processor: Any
+    processor: Any | None
+    origin: str
+
+    @property
+    def text(self) -> Any:
+        """The language model's configuration."""
+        return self.config.get_text_config()
+
+    def picture_tokens(self, width: int, height: int) -> int:
+        """Prompt tokens of a picture of this size in pixels."""
+        return self.picture_patches(width, height) // family_of(self.config).merge(self.config)
+
+    def picture_patches(self, width: int, height: int) -> int:
+        """Vision patches of a picture of this size in pixels."""
+        return family_of(self.config).patches(self.config, self.image_processor, width, height)
+
+
+def find_architecture(settings: ModelSettings, texts: Callable[[], Iterable[str]]) -> Architecture:
+    """The architecture that the settings name: a folder, `build:`, a hub id in the local cache, or a published one.
+
+    `texts` train a small model's tokenizer, as in the run. Raises ConfigError where nothing is known about the model.
+    """
+    if settings.build is not None:
+        config, small = small_parts(settings.build, texts(), settings.shape)
+        return Architecture(config, small.image_processor, small, f"built on the spot: {settings.build}")
+    assert settings.path is not None
+    path = str(Path(settings.path).expanduser()) if settings.path.startswith("~") else settings.path
+    here = Path(path).is_dir()
+    if not here and (path.startswith((".", "/")) or path.count("/") > 1):
+        raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
+    try:
+        config = AutoConfig.from_pretrained(path, local_files_only=True)
+        allow_processors_without_torchvision()
+        processor: Any = AutoProcessor.from_pretrained(path, local_files_only=True)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        if here:
+            raise ConfigError(
+                "model.path", f"{path} can't be read: {error}", "give a vision-language model folder"
+            ) from error
+        return _published(path)
+    return Architecture(config, processor.image_processor, processor, f"{'folder' if here else 'local cache'}: {path}")
+
+
+def _published(name: str) -> Architecture:
+    if name not in PUBLISHED:
+        raise ConfigError(
+            "model.path",
+            f"nothing is known about the size of {name!r}: it is no folder and not in the local cache",
+            f"download it (`hf download {name}`) or give its folder; known without files: {', '.join(PUBLISHED)}",
+        )
+    model = PUBLISHED[name]
+    pictures = Qwen2VLImageProcessorPil(
+        patch_size=model.patch,
+        merge_size=2,
+        temporal_patch_size=2,
+        size={"shortest_edge": model.min_pixels, "longest_edge": model.max_pixels},
+    )
+    return Architecture(model.config(), pictures, None, f"the published config.json of {name} (not downloaded here)")
+
+
+@dataclass(frozen=True)
+class ParameterCounts:
+    """Exact numbers of parameters, tied weights once.
+
+    matrices_by_part  those that Muon would take
+    sides_by_part     rows + columns of these matrices: what adapters have for each of their ranks
+    """
+
+    by_part: dict[str, int]
+    matrices_by_part: dict[str, int]
+    sides_by_part: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All parameters."""
+        return sum(self.by_part.values())
+
+
+def count_parameters(config: Any) -> ParameterCounts:
+    """Parameters of the architecture by part (vision, projector, language), counted without making them.
+
+    Raises ConfigError if the configuration is not that of a vision-language model.
+    """
+    try:
+        with torch.device("meta"):
+            model: Any = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise ConfigError(
+            "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads pictures"
+        ) from error
+    by_part = {"vision": 0, "projector": 0, "language": 0}
+    matrices, sides = dict(by_part), dict(by_part)
+    for name, parameter in model.named_parameters():
+        by_part[part_of(name)] += parameter.numel()
+        if takes_muon(name, parameter):
+            matrices[part_of(name)] += parameter.numel()
+            sides[part_of(name)] += sum(parameter.shape)
+    return ParameterCounts(by_part, matrices, sides)

@@ -1,0 +1,120 @@
+"""The policy in one process: packed rows, one global denominator, gradient clipping, one optimiser step an update."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.losses.registry import Loss
+from vlrl.losses.terms import NOTHING, Denominators
+from vlrl.model.cost import cost_of, load_of
+from vlrl.model.forward import PackedForward, count
+from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.lora import LoraSettings, choose_trained, plain_weights
+from vlrl.model.optimizer import Optimizer, OptimizerSettings
+from vlrl.model.packing import Row
+from vlrl.model.parts import Part
+from vlrl.model.policy import Example
+from vlrl.model.token_statistics import Tokens, token_statistics
+
+
+class PolicySettings(Settings):
+    """How a stage trains the policy.
+
+    freeze              parts that keep their weights: vision (tower), projector (merger after it), language
+    lora                adapters instead of full weights; needs the extra `lora`
+    reset_optimizer     `each_iteration` is the paper's (row K20); `never` is plain Adam or Muon
+    micro_batch_tokens  padded tokens that go through the model at once; a larger group is split, its prompt repeated
+    micro_batch_mib     memory that a micro-batch may take by the cost model's estimate; default: tokens alone count
+    """
+
+    optimizer: OptimizerSettings = OptimizerSettings()
+    freeze: tuple[Part, ...] = ()
+    lora: LoraSettings | None = None
+    reset_optimizer: Literal["each_iteration", "never"] = "never"
+    micro_batch_tokens: int = Field(default=16_384, ge=1)
+    micro_batch_mib: int | None = Field(default=None, ge=1)
+
+
+def open_forward(loaded: LoadedModel, settings: PolicySettings, vision_trains: bool) -> PackedForward:
+    """The forward passes that these settings ask for."""
+    if settings.micro_batch_mib is None:
+        return PackedForward(loaded, settings.micro_batch_tokens, vision_trains)
+    cost = cost_of(loaded.config, loaded.model, vision_trains, loaded.model.is_gradient_checkpointing)
+
+    def bytes_of(rows: Sequence[Row]) -> float:
+        return cost.bytes([load_of(row) for row in rows])
+
+    limit = settings.micro_batch_mib * 2**20
+    return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, bytes_of, limit)
+
+
+class TorchPolicy:
+    """Policy on one device."""
+
+    def __init__(self, loaded: LoadedModel, settings: PolicySettings) -> None:
+        self.loaded = loaded
+        self.settings = settings
+        vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
+        self._forward = open_forward(loaded, settings, vision_trains)
+        self.tower = self._forward.tower
+        self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
+
+    def begin_iteration(self) -> None:
+        """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
+        if self.settings.reset_optimizer == "each_iteration":
+            self.optimizer.reset()
+
+    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the current policy's log-probability of every token."""
+        return self._forward.logprobs(rows, temperature)
+
+    def statistics(
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        names: Collection[str],
+        teacher: PackedForward | None = None,
+        previous: PackedForward | None = None,
+    ) -> list[dict[str, Tokens]]:
+        """Per row, by name, per response: a number for every token, under the current policy."""
+        return token_statistics(self._forward, rows, temperature, names, teacher, previous)
+
+    def update(
+        self,
+        examples: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        rate: float,
+        left_out: Denominators = NOTHING,
+    ) -> Mapping[str, float]:
+        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too.
+
+        Returns gradient/norm and what `Sums.metrics` says.
+        """
+        self.optimizer.zero_grad()
+        sums = self._forward.accumulate(examples, loss, temperature, count(examples, left_out))
+        return {"gradient/norm": self.optimizer.step(rate), **sums.metrics()}
+
+    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Parameters by Hugging Face name, adapters added in."""
+        model = self.loaded.model
+        return plain_weights(model, model.named_parameters())
+
+    def save(self, folder: Path) -> None:
+        """The model and its processor in Hugging Face format."""
+        save_model(self.loaded, folder)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and optimiser, for a checkpoint."""
+        return {"model": self.loaded.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.loaded.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])

@@ -1,0 +1,148 @@
+"""Names → components. A stateless component *is* its settings: `{name: kimi, tau: 0.1}` becomes the callable object."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+
+from vlrl.errors import ConfigError, did_you_mean
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The components of one kind (losses, verifiers, domains …) by name.
+
+    A component is a class (a frozen pydantic model or dataclass whose fields are its settings) or a plain function.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Any] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator that files a component under `name`. Raises ConfigError if another one has it."""
+
+        def file(component: T) -> T:
+            held = self._entries.get(name)
+            if held is not None and (held.__module__, held.__qualname__) != (
+                getattr(component, "__module__", None),
+                getattr(component, "__qualname__", None),
+            ):
+                raise ConfigError(
+                    f"{self.kind} {name!r}", f"is already registered by {held.__module__}", "choose another name"
+                )
+            self._entries[name] = component
+            return component
+
+        return file
+
+    def get(self, name: str) -> Any:
+        """The class or function filed under `name`. Raises ConfigError with the closest known name."""
+        if name not in self._entries:
+            raise ConfigError(f"{self.kind}", f"unknown {self.kind} {name!r}", did_you_mean(name, self._entries))
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def build(self, spec: Any, default: str | None = None) -> Any:
+        """A component from `"name"`, `{name: …, setting: …}` or an object that already is one.
+
+        `default` is the name that settings without one belong to.
+
+        Raises ConfigError for an unknown name, an unknown setting (with a suggestion) or a wrong type.
+        """
+        if isinstance(spec, str):
+            spec = {"name": spec}
+        if not isinstance(spec, dict):
+            return spec
+        if "name" not in spec and default is not None:
+            spec = {"name": default, **spec}
+        if "name" not in spec:
+            raise ConfigError(self.kind, f"no name in {spec!r}", f"write {{name: one of {', '.join(self.names())}}}")
+        settings = {k: v for k, v in spec.items() if k != "name"}
+        component = self.get(str(spec["name"]))
+        if not isinstance(component, type):
+            if settings:
+                raise ConfigError(f"{self.kind} {spec['name']!r}", f"takes no settings, got {sorted(settings)}")
+            return component
+        return _construct(f"{self.kind} {spec['name']!r}", component, settings)
+
+
+def _construct(place: str, component: type, settings: dict[str, Any]) -> Any:
+    if issubclass(component, BaseModel):
+        known = [n for n in component.model_fields if n != "name"]
+    elif dataclasses.is_dataclass(component):
+        known = [f.name for f in dataclasses.fields(component) if f.init]
+    else:
+        known = []
+    for key in settings:
+        if key not in known:
+            raise ConfigError(place, f"unknown setting {key!r}", did_you_mean(key, known))
+    try:
+        if issubclass(component, BaseModel):
+            return component.model_validate(settings)
+        if dataclasses.is_dataclass(component):
+            return TypeAdapter(component).validate_python(settings)
+        return component(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{place}, {key}", f"{first['msg']}, got {first['input']!r}") from error
+
+
+def component_field(registry: Registry[Any], default: str | None = None) -> Any:
+    """A pydantic field type that builds a component of `registry` and writes it back as `{name: …, …}`.
+
+    Settings without a name are those of the component `default`, so that `loss.tau=0.2` works where no loss is named.
+    """
+
+    def write(component: Any) -> Any:
+        name = next((n for n in registry if registry.get(n) in (component, type(component))), None)
+        if isinstance(component, BaseModel):
+            return {"name": name, **component.model_dump(mode="json", exclude={"name"})}
+        if dataclasses.is_dataclass(component) and not isinstance(component, type):
+            return {"name": name, **dataclasses.asdict(cast(Any, component))}
+        return {"name": name}
+
+    return Annotated[Any, BeforeValidator(lambda spec: registry.build(spec, default)), PlainSerializer(write)]
+
+
+def load_plugin(path: str | Path) -> None:
+    """Run a user's Python file so that its decorators register what it defines. Twice is once.
+
+    Raises ConfigError if the file is missing or fails while it is loaded.
+    """
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise ConfigError(f"plugins: {path}", "no such file", "give the path of a .py file")
+    module_name = f"vlrl_plugin_{file.stem}_{abs(hash(str(file)))}"
+    if module_name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"plugins: {path}", "is not a Python file", "give the path of a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError:
+        del sys.modules[module_name]
+        raise
+    except Exception as error:  # whatever the user's file raises belongs in the message, not in a traceback
+        del sys.modules[module_name]
+        raise ConfigError(f"plugins: {path}", f"{type(error).__name__}: {error}", "mend the plugin file") from error

@@ -1,0 +1,25 @@
+"""Text as pictures: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles."""
+
+from vlrl.rendered_text import (
+    code_style,
+    data_style,
+    handwriting_style,
+    markdown_style,
+    mixed_style,
+    plain_style,
+    screenshot_style,
+    styles,
+    table_style,
+)
+
+__all__ = [
+    "code_style",
+    "data_style",
+    "handwriting_style",
+    "markdown_style",
+    "mixed_style",
+    "plain_style",
+    "screenshot_style",
+    "styles",
+    "table_style",
+]

@@ -1,0 +1,62 @@
+"""A text problem becomes its rendered twin: the same question as a picture, the same answer (row K34)."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+
+from vlrl.errors import DataError
+from vlrl.rendered_text.distortion import Distortion
+from vlrl.rendered_text.parts import Part, split_text
+from vlrl.rendered_text.styles import Style
+from vlrl.types import Image, Problem, Text
+
+
+def rendered_twin(
+    problem: Problem,
+    style: Style,
+    rng: np.random.Generator,
+    source: str = "",
+    instruction: str = "",
+    distortion: Distortion | None = None,
+    tags: tuple[str, ...] = (),
+    part: Part = "all",
+) -> Problem:
+    """The problem with its text drawn as a picture; answer, verifier, facts, domain and difficulty stay.
+
+    `part` says which part of the text is drawn (`parts.split_text`), the rest is typed where it stands in the text.
+    `twin` is the id of the text problem, `instruction` is typed after all of it. Raises DataError if the problem isn't
+    text alone, the text doesn't fit the style, or it has no such part.
+    """
+    if problem.modality != "text" or problem.images:
+        raise DataError(
+            f"problem {problem.id}", f"has modality {problem.modality!r}", "only problems of text alone are rendered"
+        )
+    prompt: list[Text | Image] = []
+    try:
+        for drawn, text in split_text(problem.question, part):
+            prompt.append(_drawn(text, style, rng, distortion) if drawn else Text(text))
+    except DataError as error:
+        raise DataError(f"source {source!r}, {error.place}", error.problem, error.remedy) from error
+    if instruction:
+        prompt.append(Text(instruction))
+    return dataclasses.replace(
+        problem,
+        prompt=tuple(prompt),
+        modality="rendered",
+        source=source,
+        tags=tags,
+        twin=problem.id,
+    )
+
+
+def _drawn(text: str, style: Style, rng: np.random.Generator, distortion: Distortion | None) -> Image:
+    """The text as an encoded picture that knows what it says."""
+    picture = style.draw(text, rng)
+    if distortion is not None:
+        picture = distortion.apply(picture, rng)
+    encoded = io.BytesIO()
+    picture.save(encoded, format="PNG", compress_level=1)
+    return dataclasses.replace(Image.from_bytes(encoded.getvalue()), says=text)

@@ -1,0 +1,114 @@
+"""What an ablation found, as Markdown with its figures: absolute values, paired differences, win matrix, rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlrl.evaluation.comparison import Difference
+from vlrl.evaluation.scores import Interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AblationReport:
+    """Everything that the page says.
+
+    outcomes  name → arm → S arrays                matrices  name → (row, column) → row − column
+    budget    in words                             swept     what every rate reached on the sweep's seeds
+    """
+
+    title: str
+    command: str
+    expected: str
+    budget: str
+    seeds: Sequence[int]
+    reference: str
+    arms: Mapping[str, str]
+    rates: Mapping[str, float | None]
+    swept: Mapping[str, Mapping[float, float]]
+    sweep_seeds: Sequence[int]
+    outcomes: Mapping[str, Mapping[str, Sequence[Floats]]]
+    matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
+    figures: Mapping[str, str]
+
+
+def ablation_page(found: AblationReport) -> str:
+    """The page. A difference whose interval spans zero is called `no difference shown`."""
+    count = len(found.seeds)
+    lines = [
+        f"# {found.title}",
+        "",
+        f"Made by `{found.command}`. {count} seed{'s' if count != 1 else ''} ({', '.join(map(str, found.seeds))}); "
+        f"{found.budget}. Arms of a seed get the same problems and the same test; differences are paired.",
+        "",
+    ]
+    if found.expected:
+        lines += [f"Expected before it was run: {found.expected}", ""]
+    if count == 1:
+        lines += ["**One seed: nothing is shown.**", ""]
+    lines += ["| arm | differs from the base config by |", "|---|---|"]
+    lines += [f"| {name} | {words} |" for name, words in found.arms.items()]
+    for name, arms in found.outcomes.items():
+        lines += ["", f"## {name}", "", *_values_table(name, arms, found)]
+        if len(arms) > 2:
+            lines += ["", *_matrix_table(list(arms), found.matrices[name])]
+    for caption, path in found.figures.items():
+        lines += ["", f"![{caption}]({path})"]
+    if any(found.swept.values()):
+        lines += ["", *_rates_table(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _values_table(name: str, arms: Mapping[str, Sequence[Floats]], found: AblationReport) -> list[str]:
+    lines = [
+        f"| arm | {name}, mean | by seed | − {found.reference} | 95 % over seeds | 95 % over seeds and problems | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for arm, rows in arms.items():
+        means = [float(row.mean()) for row in rows]
+        each = ", ".join(_figure(mean) for mean in means)
+        cells = ["", "", "", ""]
+        if arm != found.reference:
+            gap = found.matrices[name][arm, found.reference]
+            cells = [_signed(gap.mean), _ends(gap.by_seed), _ends(gap.by_problem), gap.verdict]
+        lines.append(f"| {arm} | {_figure(float(np.mean(means)))} | {each} | {' | '.join(cells)} |")
+    return lines
+
+
+def _matrix_table(arms: list[str], matrix: Mapping[tuple[str, str], Difference]) -> list[str]:
+    lines = [f"| row − column | {' | '.join(arms)} |", "|---" * (len(arms) + 1) + "|"]
+    for row in arms:
+        cells = []
+        for column in arms:
+            gap = matrix.get((row, column))
+            cells.append("" if gap is None else f"{_signed(gap.mean)}{'' if gap.shown else ' (not shown)'}")
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return lines
+
+
+def _rates_table(found: AblationReport) -> list[str]:
+    rates = sorted({rate for held in found.swept.values() for rate in held})
+    seeds = ", ".join(map(str, found.sweep_seeds))
+    lines = [f"Learning rates, swept for every arm on seeds of their own ({seeds}); the best is used:", ""]
+    lines += [f"| arm | {' | '.join(f'{rate:g}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
+    for arm, held in found.swept.items():
+        cells = [f"**{_figure(held[r])}**" if r == found.rates[arm] else _figure(held[r]) for r in rates]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return lines
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if abs(value) < 10 else f"{value:+.1f}"
+
+
+def _ends(interval: Interval | None) -> str:
+    return "one seed" if interval is None else f"{_signed(interval.low)} … {_signed(interval.high)}"

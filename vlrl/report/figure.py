@@ -1,0 +1,76 @@
+"""Figures that stand alone as SVG files, for docs/ and run folders: curves with bands, points with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+COLOURS = ("#2563eb", "#d9480f", "#2b8a3e", "#862e9c", "#0b7285", "#a61e4d", "#5c940d", "#495057")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One point with the ends of its intervals on both axes."""
+
+    x: float
+    y: float
+    x_ends: tuple[float, float]
+    y_ends: tuple[float, float]
+
+
+def curves_figure(
+    arms: Mapping[str, Sequence[Floats]], x_label: str, y_label: str, file: Path, points: int = 60
+) -> Path:
+    """Mean curve of each arm over its seeds, band from lowest to highest seed. Curves are (N, 2), x then y."""
+    figure, axes = _axes(x_label, y_label)
+    for colour, (arm, curves) in zip(COLOURS * 2, arms.items(), strict=False):
+        held = [curve for curve in curves if len(curve)]
+        if not held:
+            continue
+        low, high = max(c[0, 0] for c in held), min(c[-1, 0] for c in held)
+        at = np.linspace(low, high, points)
+        rows = np.stack([np.interp(at, c[:, 0], c[:, 1]) for c in held])  # (S, points)
+        axes.plot(at, rows.mean(0), color=colour, linewidth=1.8, label=f"{arm} (n = {len(held)})")
+        axes.fill_between(at, rows.min(0), rows.max(0), color=colour, alpha=0.13, linewidth=0)
+    axes.legend(frameon=False, fontsize=9)
+    return _write(figure, file)
+
+
+def marks_figure(marks: Mapping[str, Mark], x_label: str, y_label: str, file: Path) -> Path:
+    """Named points with intervals, e.g. accuracy against tokens."""
+    figure, axes = _axes(x_label, y_label)
+    for colour, (name, mark) in zip(COLOURS * 2, marks.items(), strict=False):
+        axes.hlines(mark.y, *mark.x_ends, color=colour, linewidth=1.2)
+        axes.vlines(mark.x, *mark.y_ends, color=colour, linewidth=1.2)
+        axes.plot([mark.x], [mark.y], "o", color=colour, markersize=6)
+        axes.annotate(name, (mark.x, mark.y), xytext=(6, 5), textcoords="offset points", fontsize=9, color=colour)
+    axes.margins(0.12)
+    return _write(figure, file)
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained", facecolor="white")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _write(figure: Figure, file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": file.stem, "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file

@@ -1,0 +1,86 @@
+"""Which responses get a slot next: continued ones first, then prompts of like length together, within two limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vlrl.rollout.engine import Request
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Responses of one request that get slots together."""
+
+    request: int
+    indices: tuple[int, ...]
+
+
+class Queue:
+    """Responses that wait for one of `max_rows` slots, while at most `prefill_tokens` padded prompt tokens are held.
+
+    Continued responses come first: they are older. Prompts are ordered by length, longest first, so that those that are
+    held together pad little. The responses of one prompt may get their slots one by one, but those that are continued
+    enter together, so that their prompt is read once. What is larger than a limit enters when nothing else is there.
+    """
+
+    def __init__(self, requests: Sequence[Request], max_rows: int, prefill_tokens: int) -> None:
+        self._requests = requests
+        self._prefill_tokens = prefill_tokens
+        self._waiting = {
+            r: indices
+            for r in sorted(
+                range(len(requests)), key=lambda r: (requests[r].begun is None, -requests[r].encoded.num_tokens, r)
+            )
+            if (indices := [i for i in range(requests[r].num_rollouts) if requests[r].room(i)])
+        }
+        self.slots = min(max_rows, len(self))
+
+    def __len__(self) -> int:
+        """Responses that wait."""
+        return sum(len(indices) for indices in self._waiting.values())
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Requests with responses that wait."""
+        return frozenset(self._waiting)
+
+    def take(self, busy: int, held: Mapping[int, int]) -> list[Entry]:
+        """Responses for the slots that `busy` rows leave free. `held` has the tokens of each prompt that is held."""
+        prompts = dict(held)
+        free = self.slots - busy
+        taken: list[Entry] = []
+        for r, indices in list(self._waiting.items()):
+            nothing_else = not busy and not taken
+            if free <= 0:
+                break
+            if r not in prompts:
+                width = max([self._requests[r].encoded.num_tokens, *prompts.values()])
+                if width * (len(prompts) + 1) > self._prefill_tokens and not nothing_else:
+                    continue
+            count = min(free, len(indices))
+            if any(self._requests[r].written(i) for i in indices):
+                if count < len(indices) and not nothing_else:
+                    continue  # a smaller one may fit
+                count = len(indices)
+            taken.append(Entry(r, tuple(indices[:count])))
+            prompts[r] = self._requests[r].encoded.num_tokens
+            free -= count
+            del indices[:count]
+            if not indices:
+                del self._waiting[r]
+        return taken
+
+
+def chunks(lengths: Sequence[int], limit: int) -> list[list[int]]:
+    """Indices in runs of at most `limit` padded tokens; one that is longer makes a run of its own."""
+    found: list[list[int]] = []
+    width = 0
+    for i, length in enumerate(lengths):
+        wider = max(width, length)
+        if not found or wider * (len(found[-1]) + 1) > limit:
+            found.append([])
+            wider = length
+        found[-1].append(i)
+        width = wider
+    return found

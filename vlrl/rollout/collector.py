@@ -1,0 +1,51 @@
+"""Problems → groups: encode once, generate, and refuse what the engine did not read as the trainer will."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vlrl.errors import EngineError
+from vlrl.model.encode import Encoded
+from vlrl.rollout.engine import Generation, Request, RolloutEngine, Sampling
+from vlrl.seeding import derive_seed
+from vlrl.types import Group, Problem
+
+Encode = Callable[[Sequence[Problem]], list[Encoded]]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A group with the encoded prompt that it was written for; training uses this very object."""
+
+    group: Group
+    encoded: Encoded
+
+
+def collect(
+    encode: Encode, engine: RolloutEngine, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+) -> list[Collected]:
+    """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its place.
+
+    Raises EngineError if the content hash that the engine read differs from the encoder's.
+    """
+    encoded = encode(problems)
+    requests = [
+        Request(one, k, sampling, derive_seed(seed, problem.id, place))
+        for place, (one, problem) in enumerate(zip(encoded, problems, strict=True))
+    ]
+    collected = []
+    for one, problem, answer in zip(encoded, problems, engine.generate(requests), strict=True):
+        check_content(problem, one, answer)
+        collected.append(Collected(Group(problem, answer.rollouts), one))
+    return collected
+
+
+def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> None:
+    """Raises EngineError unless the engine read the very tokens and pixels that the trainer will read."""
+    if answer.content_hash != encoded.content_hash:
+        raise EngineError(
+            f"problem {problem.id}",
+            f"the engine read content {answer.content_hash}, the encoder made {encoded.content_hash}",
+            "engine and trainer must share one processor output; check versions and picture budget",
+        )

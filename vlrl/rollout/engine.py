@@ -1,0 +1,130 @@
+"""The rollout engine: writes tokens, knows no rewards. Every engine passes one protocol test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.errors import EngineError
+from vlrl.rollout.repetition import Repetition
+from vlrl.types import Ending, Rollout, Segment
+
+
+class Sampling(Settings):
+    """How responses are drawn. Temperature 0 is greedy; log-probabilities are then those at temperature 1."""
+
+    temperature: float = Field(default=1.0, ge=0.0, description="0 (greedy) or above")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="above 0, at most 1")
+    max_tokens: int = Field(default=64, ge=1, description="response tokens at most, the end token included")
+    stop: tuple[str, ...] = ()
+    repetition: Repetition | None = Field(default=None, description="when a loop ends a response; null: never")
+
+
+@dataclass(frozen=True)
+class Request:
+    """k responses of one encoded prompt, from their beginning or from where an earlier call left them.
+
+    encoded       what the encoder made of the problem (opaque to this layer but for the engine that reads it)
+    num_rollouts  k
+    seed          root of this request's randomness: the same request gives the same tokens in any batch
+    max_tokens    token budget of a response over all its segments: one number for all, or one for each of the k. A
+                  response that reaches it ends with `length`
+    begun         None, or the k rollouts as an earlier call returned them. The engine reads prompt and tokens of those
+                  whose ending is `unfinished` and writes on: earlier segments come back as they were, what this call
+                  adds is one more segment of its present version. The others come back untouched
+    new_tokens    tokens that this call may add to a response, or None: up to its budget. A response that has added them
+                  and hasn't ended comes back `unfinished`
+    leave_below   a permission to return early: once no response waits for a slot and fewer than this share of the slots
+                  is busy, what is still being written may come back `unfinished`. 0: never
+
+    Token t of response i depends on (seed, i, t), so that under one policy any cut into calls gives the tokens of one
+    long call. An engine whose sampler can't be placed at token t draws from derive_seed(seed, "rollout", i, t) from
+    there on; its greedy responses still don't depend on the cuts.
+    """
+
+    encoded: Any
+    num_rollouts: int
+    sampling: Sampling
+    seed: int
+    max_tokens: tuple[int, ...] | None = None
+    begun: tuple[Rollout, ...] | None = None
+    new_tokens: int | None = None
+    leave_below: float = 0.0
+
+    def budget(self, index: int) -> int:
+        """Token budget of response `index`."""
+        return self.sampling.max_tokens if self.max_tokens is None else self.max_tokens[index]
+
+    def written(self, index: int) -> tuple[int, ...]:
+        """Tokens of response `index` that earlier calls wrote."""
+        return () if self.begun is None else self.begun[index].token_ids
+
+    def room(self, index: int) -> int:
+        """Tokens that this call may add to response `index`: 0 where it has ended."""
+        if self.begun is not None and self.begun[index].ending != "unfinished":
+            return 0
+        left = self.budget(index) - len(self.written(index))
+        return left if self.new_tokens is None else min(left, self.new_tokens)
+
+
+def check_request(place: int, request: Request) -> None:
+    """Raises EngineError unless request number `place` asks for rollouts that can be written."""
+    k, budgets, begun = request.num_rollouts, request.max_tokens, request.begun
+    if k < 1:
+        raise EngineError(f"request {place}", f"asks for {k} rollouts", "ask for at least one")
+    if budgets is not None and (len(budgets) != k or min(budgets) < 1):
+        raise EngineError(
+            f"request {place}, max_tokens",
+            f"{budgets} for {k} rollouts",
+            "give each rollout a budget of at least one token",
+        )
+    if request.new_tokens is not None and request.new_tokens < 1:
+        raise EngineError(f"request {place}, new_tokens", f"{request.new_tokens}", "allow at least one token")
+    if begun is not None and len(begun) != k:
+        raise EngineError(f"request {place}, begun", f"{len(begun)} of {k} rollouts", "give all of them, ended or not")
+    for i, rollout in enumerate(begun or ()):
+        if rollout.ending == "unfinished" and rollout.num_tokens >= request.budget(i):
+            raise EngineError(
+                f"request {place}, rollout {i}",
+                f"has {rollout.num_tokens} tokens, its budget is {request.budget(i)}",
+                "continue with the max_tokens that it was begun with",
+            )
+
+
+def joined(begun: Rollout | None, segment: Segment, text: str, ending: Ending) -> Rollout:
+    """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole."""
+    earlier = () if begun is None else begun.segments
+    return Rollout((*earlier, segment) if segment.token_ids or not earlier else earlier, text, ending)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What an engine returns for one request: k rollouts, and the hash of the prompt content that it read."""
+
+    rollouts: tuple[Rollout, ...]
+    content_hash: str
+
+
+class RolloutEngine(Protocol):
+    """Writes responses.
+
+    `generate` returns one Generation per request, in request order. `load_weights` replaces the engine's weights by
+    Hugging Face names and sets the version that new segments carry. `sleep` frees memory, `wake` takes it back. `close`
+    ends what the engine started (processes, folders); twice is once, and nothing else works after it.
+    An engine that counts its slots has `slot_utilisation`: the share of them that wrote a token, over the decode steps
+    of the last call.
+    """
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None: ...
+
+    def sleep(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+    def close(self) -> None: ...

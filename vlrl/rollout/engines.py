@@ -1,0 +1,41 @@
+"""Engines by name: `engine: vllm` or `engine: {name: vllm, …}` in a config is the object that opens the engine."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, ClassVar, Protocol
+
+from vlrl.errors import ConfigError
+from vlrl.model.load import LoadedModel
+from vlrl.registry import Registry
+from vlrl.rollout.engine import RolloutEngine
+
+
+class EngineSettings(Protocol):
+    """An engine's settings. `open` raises ConfigError, before anything is started, where a library is missing.
+
+    max_rows        responses that are written at once at most
+    prefill_tokens  prompt tokens of one forward pass at most
+    """
+
+    max_rows: int
+    prefill_tokens: int
+
+    def open(self, loaded: LoadedModel) -> RolloutEngine: ...
+
+
+class NeedsLibrary(Protocol):
+    """What an engine that comes with an extra says besides: the module that must be installed, and how to get it."""
+
+    library: ClassVar[str]
+    remedy: ClassVar[str]
+
+
+engines: Registry[Any] = Registry("engine")
+
+
+def require_library(settings: Any) -> None:
+    """Raises ConfigError where an engine's library is missing. Looks, but imports nothing."""
+    library: str | None = getattr(settings, "library", None)
+    if library is not None and importlib.util.find_spec(library) is None:
+        raise ConfigError("engine", f"{library!r} is not installed", settings.remedy)

@@ -1,0 +1,234 @@
+"""The responses being written now, as tensors: rows join when a slot is free and leave when they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from vlrl.model.attention import SharedPrefix
+from vlrl.rollout.own_tokens_cache import OwnTokensCache
+from vlrl.rollout.prefill import ReadPrompts
+from vlrl.rollout.repetition import LoopWatch, Repetition
+from vlrl.types import Ending
+
+
+@dataclass
+class LiveRow:
+    """One response being written. `room` tokens may be added in this call, `budget` is that of all its segments.
+
+    tokens, logprobs  all tokens so far, and the log-probabilities of those that this call wrote
+    """
+
+    request: int
+    index: int
+    seed: int
+    budget: int
+    room: int
+    temperature: float
+    top_p: float
+    repetition: Repetition | None
+    tokens: list[int]
+    logprobs: list[float] = field(default_factory=list)
+    ending: Ending = "unfinished"
+    cut_text: str | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether this call writes another token."""
+        return self.ending == "unfinished" and len(self.logprobs) < self.room
+
+
+class LiveRows:
+    """N rows that decode together against the prompts that they share.
+
+    rows          in the order of all tensors here
+    hidden        (N, d) the decoder's output that predicts each row's next token
+    position      (N,) of that token
+    step          (N,) its number within the response, from 0
+    start         (N,) first column of the own-tokens cache that is the row's
+    prompt_of     (N,) which held prompt a row belongs to
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.rows: list[LiveRow] = []
+        self.prompts: list[int] = []  # request of each held prompt
+        self.cache = OwnTokensCache(0)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.position, self.step, self.start, self.prompt_of, self.seeds = (
+            torch.empty(0, dtype=torch.long, device=self._device) for _ in range(5)
+        )
+        self.heat, self.top_p = torch.empty(0, device=self._device), torch.empty(0, device=self._device)
+        self.hidden = torch.empty(0)
+        self.watch = LoopWatch()
+
+    @property
+    def watched(self) -> bool:
+        """Whether any row may not loop."""
+        return any(row.repetition is not None for row in self.rows)
+
+    def held(self) -> dict[int, int]:
+        """Tokens of every held prompt by its request."""
+        return dict(zip(self.prompts, self._lengths.tolist(), strict=True)) if self.prompts else {}
+
+    # -- coming -------------------------------------------------------------------------------------------------------
+
+    def hold(self, requests: Sequence[int], read: ReadPrompts) -> None:
+        """Keep prompts that were read, for rows that join now or later."""
+        if not self.prompts:
+            self.prefix = SharedPrefix(
+                read.keys, read.values, torch.empty(0), torch.empty(0, dtype=torch.long), widest=0
+            )
+            self._lengths, self._following, self._prompt_hidden = read.lengths, read.following, read.hidden
+        else:
+            prefix = self.prefix
+            prefix.keys = [_padded(a, b) for a, b in zip(prefix.keys, read.keys, strict=True)]
+            prefix.values = [_padded(a, b) for a, b in zip(prefix.values, read.values, strict=True)]
+            self._lengths = torch.cat([self._lengths, read.lengths])
+            self._following = torch.cat([self._following, read.following])
+            self._prompt_hidden = torch.cat([self._prompt_hidden, read.hidden])
+        self.prompts += requests
+        self._mask_prompts()
+
+    def join(self, rows: Sequence[LiveRow]) -> None:
+        """Add rows that begin behind held prompts."""
+        place = {request: p for p, request in enumerate(self.prompts)}
+        prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
+        if self.rows:
+            nothing = [k.new_empty((len(rows), k.shape[1], 0, k.shape[3])) for k in self.prefix.keys]
+            self.cache.join(nothing, nothing)
+        else:
+            self.cache = OwnTokensCache(len(self.prefix.keys))
+        self._add(rows, prompt_of, self._prompt_hidden[prompt_of], torch.zeros_like(prompt_of))
+
+    def join_begun(self, rows: Sequence[LiveRow], request: int, read: ReadPrompts, p: int) -> None:
+        """Add the rows of a held prompt, number `p` of `read`, that go on behind what was read of them."""
+        count = len(rows)
+        lengths = torch.tensor([len(row.tokens) for row in rows], device=self._device)
+        width = int(lengths.max())
+        keys, values = (
+            [_stacked([own[j][layer] for j in range(count)], width) for layer in range(len(own[0]))]
+            for own in (read.own_keys[p], read.own_values[p])
+        )
+        if not self.rows:
+            self.cache = OwnTokensCache(len(keys))
+        before = self.cache.length if self.rows else 0
+        self.cache.join(keys, values)
+        self.start = self.start + (self.cache.length - before)
+        prompt_of = torch.full((count,), self.prompts.index(request), device=self._device)
+        self._add(rows, prompt_of, torch.stack(read.own_hidden[p]), lengths)
+
+    def _add(
+        self, rows: Sequence[LiveRow], prompt_of: torch.Tensor, hidden: torch.Tensor, written: torch.Tensor
+    ) -> None:
+        """`written` (n,) tokens that each row has already."""
+        start = self.cache.length - written
+        more = {
+            "position": self._following[prompt_of] + written,
+            "step": written,
+            "start": start,
+            "prompt_of": prompt_of,
+            "seeds": torch.tensor([row.seed for row in rows], dtype=torch.long, device=self._device),
+            "heat": torch.tensor([row.temperature for row in rows], device=self._device),
+            "top_p": torch.tensor([row.top_p for row in rows], device=self._device),
+            "hidden": hidden,
+        }
+        for name, values in more.items():
+            setattr(self, name, torch.cat([getattr(self, name), values]) if self.rows else values)
+        self.rows += rows
+        self.watch.join([row.tokens for row in rows], [row.repetition for row in rows])
+        self._table()
+
+    # -- going --------------------------------------------------------------------------------------------------------
+
+    def keep(self, going: Sequence[bool], waits: Collection[int]) -> torch.Tensor:
+        """Drop the rows that don't go on, and prompts without rows unless their request is in `waits`.
+
+        Returns the (n,) old places of the rows that stay.
+        """
+        kept = torch.tensor([i for i, g in enumerate(going) if g], dtype=torch.long, device=self._device)
+        self.rows = [row for row, g in zip(self.rows, going, strict=True) if g]
+        if not self.rows:
+            self._reset()
+            if not waits:
+                self.prompts = []
+                return kept
+        else:
+            oldest = int(self.start[kept].min())
+            self.cache.keep(kept, oldest)
+            for name in ("position", "step", "start", "prompt_of", "seeds", "heat", "top_p"):
+                setattr(self, name, getattr(self, name)[kept])
+            self.start = self.start - oldest
+            self.watch.keep(kept.tolist())
+        self._drop_prompts(waits)
+        if self.rows:
+            self._table()
+        return kept
+
+    def _drop_prompts(self, waits: Collection[int]) -> None:
+        """Cut out prompts that nobody needs once they are a quarter of all."""
+        needed = set(self.prompt_of.tolist()) | {p for p, request in enumerate(self.prompts) if request in waits}
+        if len(needed) > len(self.prompts) * 0.75:
+            return
+        kept = sorted(needed)
+        if not kept:
+            self.prompts = []
+            return
+        alive = torch.tensor(kept, device=self._device)
+        renumbered = torch.full((len(self.prompts),), -1, dtype=torch.long, device=self._device)
+        renumbered[alive] = torch.arange(len(kept), device=self._device)
+        self.prompt_of = renumbered[self.prompt_of]
+        self.prompts = [self.prompts[p] for p in kept]
+        self._lengths, self._following = self._lengths[alive], self._following[alive]
+        self._prompt_hidden = self._prompt_hidden[alive]
+        width = int(self._lengths.max())
+        self.prefix.keys = [keys[:, :, :width].index_select(0, alive) for keys in self.prefix.keys]
+        self.prefix.values = [values[:, :, :width].index_select(0, alive) for values in self.prefix.values]
+        self._mask_prompts()
+
+    # -- what attention needs to know ---------------------------------------------------------------------------------
+
+    def mask_own(self) -> None:
+        """Before a forward pass: hide the columns before each row's first token, where rows began at unlike times."""
+        width = self.cache.length + 1
+        if not bool(self.start.any()):
+            self.prefix.own_mask = None
+            return
+        hidden = torch.arange(width, device=self._device)[None] < self.start[:, None]
+        self.prefix.own_mask = self._infinite(hidden)
+
+    def _infinite(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(A, B) bool → (A, 1, 1, B) additive."""
+        mask = torch.zeros(hidden.shape, dtype=self.prefix.keys[0].dtype, device=self._device)
+        return mask.masked_fill(hidden, float("-inf"))[:, None, None]
+
+    def _mask_prompts(self) -> None:
+        width = self.prefix.keys[0].shape[2]
+        padding = torch.arange(width, device=self._device)[None] >= self._lengths[:, None]
+        self.prefix.mask = self._infinite(padding)
+
+    def _table(self) -> None:
+        """Give every live row its slot in the table of prompts × widest."""
+        counts = torch.bincount(self.prompt_of, minlength=len(self.prompts))
+        first = torch.cumsum(counts, 0) - counts
+        order = torch.argsort(self.prompt_of, stable=True)
+        within = torch.empty_like(order)
+        within[order] = torch.arange(len(order), device=self._device) - first[self.prompt_of[order]]
+        self.prefix.widest = int(counts.max())
+        self.prefix.slot = self.prompt_of * self.prefix.widest + within
+
+
+def _padded(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """(P, G, L, D) and (Q, G, M, D) → (P + Q, G, max(L, M), D), zeros at the right."""
+    width = max(first.shape[2], second.shape[2])
+    both = [torch.nn.functional.pad(one, (0, 0, 0, width - one.shape[2])) for one in (first, second)]
+    return torch.cat(both)
+
+
+def _stacked(rows: Sequence[torch.Tensor], width: int) -> torch.Tensor:
+    """n of (G, T, D) → (n, G, width, D), zeros at the left."""
+    return torch.stack([torch.nn.functional.pad(one, (0, 0, width - one.shape[1], 0)) for one in rows])

@@ -1,0 +1,112 @@
+"""Reading: prompts, and what was written after them, become keys and values. Every prompt and picture is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from vlrl.model.attention import takes_flex
+from vlrl.model.encode import Encoded
+from vlrl.model.families import PictureFeatures
+from vlrl.model.load import LoadedModel
+from vlrl.model.packing import Row, pack
+from vlrl.model.positions import PositionRule
+from vlrl.model.vision import VisionTower
+
+
+@dataclass
+class ReadPrompts:
+    """P prompts that were read, padded to L tokens, with the responses that were begun after them.
+
+    keys, values            per layer (P, G, L, D)
+    lengths, following      (P,) tokens of each prompt, and the position after it
+    hidden                  (P, d) the decoder's output at each prompt's last token
+    own_keys, own_values    by prompt and response, per layer (G, T, D) of the tokens written so far
+    own_hidden              by prompt and response, (d,) at the last of those
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    lengths: torch.Tensor
+    following: torch.Tensor
+    hidden: torch.Tensor
+    own_keys: list[list[list[torch.Tensor]]]
+    own_values: list[list[list[torch.Tensor]]]
+    own_hidden: list[list[torch.Tensor]]
+
+
+class Prefill:
+    """Forward passes of one model over prompts; `tower` counts the pictures that it looked at."""
+
+    def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule) -> None:
+        self._model = loaded.model
+        self._device = loaded.device
+        self._tower = tower
+        self._rule = rule
+        self._pad = loaded.tokenizer.pad_token_id or 0
+
+    def read(
+        self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]], seen: dict[str, PictureFeatures]
+    ) -> ReadPrompts:
+        """Read prompts in one forward pass, either all of them bare or each with one or more begun responses.
+
+        `written` has the tokens of those responses by prompt. Pictures that `seen` lacks are looked at and added to it.
+        """
+        images = [image for prompt in prompts for image in prompt.images]
+        seen.update(self._tower.look(image for image in images if image.digest not in seen))
+        features = [seen[image.digest] for image in images]
+        lengths = [prompt.num_tokens for prompt in prompts]
+        more: dict[str, Any] = {}
+        if any(written):
+            rows = [Row(prompt, tuple(begun)) for prompt, begun in zip(prompts, written, strict=True)]
+            batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
+            ids, positions = batch.token_ids, batch.positions
+            if batch.blocks is not None:
+                # a 4-D mask is passed through as it is; the blocks need none
+                nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=self._device)
+                more = {"attention_mask": nothing, "response_blocks": batch.blocks}
+            elif batch.mask is not None:
+                more = {"attention_mask": batch.mask}
+        else:
+            ids, positions = self._bare(prompts)
+        cache: Any = DynamicCache()
+        with self._tower.given(features) as pictures:
+            hidden = self._model.model(
+                input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **pictures, **more
+            ).last_hidden_state
+        at = torch.tensor(lengths, device=self._device)
+        width = max(lengths)
+        found = ReadPrompts(
+            keys=[layer.keys[:, :, :width].contiguous() for layer in cache.layers],
+            values=[layer.values[:, :, :width].contiguous() for layer in cache.layers],
+            lengths=at,
+            following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
+            hidden=hidden[torch.arange(len(prompts), device=self._device), at - 1],
+            own_keys=[],
+            own_values=[],
+            own_hidden=[],
+        )
+        for p, begun in enumerate(written):
+            stops = [lengths[p]]
+            for tokens in begun:
+                stops.append(stops[-1] + len(tokens))
+            spans = list(pairwise(stops))
+            found.own_keys.append([[layer.keys[p, :, a:b] for layer in cache.layers] for a, b in spans])
+            found.own_values.append([[layer.values[p, :, a:b] for layer in cache.layers] for a, b in spans])
+            found.own_hidden.append([hidden[p, b - 1] for _, b in spans])
+        return found
+
+    def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(P, L) token ids, right-padded, and positions (R, P, L) or (P, L)."""
+        width = max(prompt.num_tokens for prompt in prompts)
+        ids = torch.full((len(prompts), width), self._pad, dtype=torch.long)
+        positions = torch.zeros(self._rule.rows, len(prompts), width, dtype=torch.long)
+        for p, prompt in enumerate(prompts):
+            ids[p, : prompt.num_tokens] = torch.tensor(prompt.token_ids)
+            positions[:, p, : prompt.num_tokens] = self._rule.prompt(prompt)
+        return ids.to(self._device), (positions if self._rule.rows > 1 else positions[0]).to(self._device)

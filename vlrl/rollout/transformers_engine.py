@@ -1,0 +1,275 @@
+"""Rollouts with transformers' own modules, on CPU and CUDA: one look per picture, one read per prompt, k responses.
+
+Every unique picture goes through the vision tower once a call and every prompt through one prefill; its k responses
+decode against that one copy of its keys and values. A finished response leaves the batch at once and a waiting one
+takes its slot; a prompt leaves with its last response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.errors import EngineError
+from vlrl.model.families import PictureFeatures
+from vlrl.model.load import LoadedModel
+from vlrl.model.logprobs import sampling_logprobs
+from vlrl.model.lora import has_adapters
+from vlrl.model.positions import PositionRule
+from vlrl.model.vision import VisionTower
+from vlrl.rollout.batching import Queue, chunks
+from vlrl.rollout.engine import Generation, Request, check_request, joined
+from vlrl.rollout.engines import engines
+from vlrl.rollout.live_rows import LiveRow, LiveRows
+from vlrl.rollout.prefill import Prefill
+from vlrl.rollout.sampling import draw_tokens, row_uniforms
+from vlrl.seeding import derive_seed
+from vlrl.types import Rollout, Segment
+
+
+@engines.register("transformers")
+class TransformersEngineSettings(Settings):
+    """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included)."""
+
+    max_rows: int = Field(default=1024, ge=1)
+    prefill_tokens: int = Field(default=16_384, ge=1)
+    drop_share: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="share of finished rows at which they are cut out and waiting ones take their slots",
+    )
+
+    def open(self, loaded: LoadedModel) -> TransformersEngine:
+        """The engine over the loaded model itself."""
+        return TransformersEngine(loaded, self)
+
+
+class TransformersEngine:
+    """RolloutEngine over a transformers model. Sharing the trainer's model, `load_weights` only counts."""
+
+    def __init__(self, loaded: LoadedModel, settings: TransformersEngineSettings | None = None) -> None:
+        self._loaded = loaded
+        self._model = loaded.model
+        self._settings = settings or TransformersEngineSettings()
+        self._rule = PositionRule(loaded.model)
+        self.tower = VisionTower(loaded.model, loaded.store)
+        self._prefill = Prefill(loaded, self.tower, self._rule)
+        self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
+        self._stop_ids = frozenset(loaded.stop_ids)
+        self.version = 0
+        self.slot_utilisation = 1.0
+        self.tokens_written = 0
+
+    # -- the protocol -------------------------------------------------------------------------------------------------
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Copy tensors in by Hugging Face name; a tensor that already is the model's own costs nothing.
+
+        Raises EngineError for an unknown name, another shape, or a parameter that is missing: old and new weights mixed
+        would be a policy that nobody trained.
+        """
+        if has_adapters(self._model):  # the trainer's own model: its adapters are at work already
+            self.version = version
+            return
+        own = dict(self._model.named_parameters())
+        missing = set(own)
+        with torch.no_grad():
+            for name, tensor in weights:
+                if name not in own:
+                    raise EngineError("load_weights", f"the engine's model has no parameter {name!r}")
+                if own[name].shape != tensor.shape:
+                    raise EngineError(
+                        "load_weights", f"{name}: shape {tuple(tensor.shape)}, here {tuple(own[name].shape)}"
+                    )
+                if own[name].data_ptr() != tensor.data_ptr():
+                    own[name].copy_(tensor)
+                missing.discard(name)
+        if missing:
+            raise EngineError("load_weights", f"{len(missing)} parameters are missing, e.g. {min(missing)!r}")
+        self.version = version
+
+    def sleep(self) -> None:
+        """Give cached device memory back; between calls the engine holds no keys and values."""
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def wake(self) -> None:
+        """Nothing to take back."""
+
+    def close(self) -> None:
+        """The engine started nothing; the model is the caller's."""
+
+    @torch.inference_mode()
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """k responses per request, in request order."""
+        self._check(requests)
+        was_training = self._model.training
+        self._model.eval()
+        try:
+            rows = {(row.request, row.index): row for row in self._decode(requests)}
+        finally:
+            self._model.train(was_training)
+        return [
+            Generation(
+                tuple(self._finish(request, i, rows.get((r, i))) for i in range(request.num_rollouts)),
+                request.encoded.content_hash,
+            )
+            for r, request in enumerate(requests)
+        ]
+
+    def _check(self, requests: Sequence[Request]) -> None:
+        for r, request in enumerate(requests):
+            check_request(r, request)
+            longest = max(request.budget(i) for i in range(request.num_rollouts))
+            needed = request.encoded.num_tokens + longest
+            if needed > self._loaded.context:
+                raise EngineError(
+                    f"request {r}",
+                    f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of "
+                    f"{self._loaded.context}",
+                    "lower max_tokens or the picture budget",
+                )
+
+    # -- slots --------------------------------------------------------------------------------------------------------
+
+    def _decode(self, requests: Sequence[Request]) -> list[LiveRow]:
+        """Every response that has room, written until it ends, its room is used up, or all may be left."""
+        queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
+        leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
+        live = LiveRows(self._loaded.device)
+        seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
+        started: list[LiveRow] = []
+        steps = written = 0
+        while queue or live.rows:
+            if queue and len(live.rows) < queue.slots:
+                started += self._fill(live, queue, requests, seen)
+            logits = self._model.lm_head(live.hidden)
+            logp = self._tempered(logits, live.heat)
+            tokens = draw_tokens(logp, row_uniforms(live.seeds, live.step), live.top_p, live.heat == 0)
+            chosen = logp.gather(1, tokens[:, None])[:, 0]
+            steps += 1
+            written += sum(row.goes_on for row in live.rows)
+            going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
+            busy = sum(going)
+            if not queue and busy < max(leave_below, 1):
+                break
+            if not busy or busy < len(live.rows) * (1 - self._settings.drop_share):
+                tokens = tokens[live.keep(going, queue.waiting)]
+            if live.rows:
+                self._advance(live, tokens)
+        self.slot_utilisation = written / (steps * queue.slots) if steps else 1.0
+        self.tokens_written += written
+        return started
+
+    def _fill(
+        self, live: LiveRows, queue: Queue, requests: Sequence[Request], seen: dict[str, PictureFeatures]
+    ) -> list[LiveRow]:
+        """Responses take the free slots; new prompts are read, in as few passes as the limit allows."""
+        entries = queue.take(len(live.rows), live.held())
+        rows = {
+            entry.request: [self._row(requests[entry.request], entry.request, i) for i in entry.indices]
+            for entry in entries
+        }
+        held = live.held()
+        begun = {r for r, some in rows.items() if any(row.tokens for row in some)}
+        bare = [r for r in rows if r not in begun]
+        for some in (sorted(begun), [r for r in bare if r not in held]):
+            written = {r: [tuple(row.tokens) for row in rows[r]] if r in begun else [] for r in some}
+            lengths = [requests[r].encoded.num_tokens + sum(map(len, written[r])) for r in some]
+            for chunk in chunks(lengths, self._settings.prefill_tokens):
+                now = [some[c] for c in chunk]
+                read = self._prefill.read([requests[r].encoded for r in now], [written[r] for r in now], seen)
+                live.hold(now, read)
+                for p, r in enumerate(now):
+                    if r in begun:
+                        live.join_begun(rows[r], r, read, p)
+        fresh = [row for r in bare for row in rows[r]]
+        if fresh:
+            live.join(fresh)
+        return [row for some in rows.values() for row in some]
+
+    def _row(self, request: Request, r: int, i: int) -> LiveRow:
+        sampling = request.sampling
+        return LiveRow(
+            request=r,
+            index=i,
+            seed=derive_seed(request.seed, "rollout", i),
+            budget=request.budget(i),
+            room=request.room(i),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            repetition=sampling.repetition,
+            tokens=list(request.written(i)),
+        )
+
+    def _advance(self, live: LiveRows, tokens: torch.Tensor) -> None:
+        """Read the tokens that were just written: (N,) → what predicts the next ones."""
+        live.mask_own()
+        hidden: torch.Tensor = self._model.model(
+            input_ids=tokens[:, None],
+            position_ids=live.position.expand(3, -1)[:, :, None] if self._rule.rows > 1 else live.position[:, None],
+            past_key_values=live.cache,
+            use_cache=True,
+            attention_mask=tokens.new_zeros(1, 1, 1, 1, dtype=live.hidden.dtype),  # passed through; the parts need none
+            shared_prefix=live.prefix,
+        ).last_hidden_state
+        live.hidden = hidden[:, 0]
+        live.position, live.step = live.position + 1, live.step + 1
+
+    def _tempered(self, logits: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
+        """(N, V) logits → log-probabilities at each row's temperature; greedy rows at 1."""
+        if bool((heat == 1).all()):
+            return sampling_logprobs(logits, self._forbidden, 1.0)
+        scale = torch.where(heat == 0, torch.ones_like(heat), heat)
+        return sampling_logprobs(logits.float() / scale[:, None], self._forbidden, 1.0)
+
+    def _write(
+        self, live: LiveRows, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
+    ) -> list[bool]:
+        """Append one token to every row that is still being written; which rows go on."""
+        going = []
+        loops = live.watch.push(tokens).tolist() if live.watched else [False] * len(tokens)
+        for row, token, logprob, loops_now in zip(live.rows, tokens, logprobs, loops, strict=True):
+            if not row.goes_on:
+                going.append(False)
+                continue
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            stop = requests[row.request].sampling.stop
+            if token in self._stop_ids or (stop and self._hit_stop_string(row, stop)):
+                row.ending = "stop"
+            elif loops_now:
+                row.ending = "repeat"
+            elif len(row.tokens) >= row.budget:
+                row.ending = "length"
+            going.append(row.goes_on)
+        return going
+
+    def _hit_stop_string(self, row: LiveRow, stop: Sequence[str]) -> bool:
+        """Whether the text now holds a stop string; it is kept in the text, what follows within the token is not."""
+        longest = max(len(s.encode()) for s in stop)  # a token has at least one byte
+        if not any(s in self._text(row.tokens[-longest:]) for s in stop):
+            return False
+        text = self._text(row.tokens)
+        ends = [text.find(s) + len(s) for s in stop if s in text]
+        row.cut_text = text[: min(ends, default=len(text))]
+        return True
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        shown = tokens[:-1] if tokens and tokens[-1] in self._stop_ids else tokens
+        text: str = self._loaded.tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return text
+
+    def _finish(self, request: Request, index: int, row: LiveRow | None) -> Rollout:
+        begun = None if request.begun is None else request.begun[index]
+        if row is None:  # nothing was added: it had ended before
+            assert begun is not None
+            return begun
+        added = len(row.tokens) - len(row.logprobs)
+        segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
+        return joined(begun, segment, self._text(row.tokens) if row.cut_text is None else row.cut_text, row.ending)

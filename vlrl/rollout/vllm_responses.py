@@ -1,0 +1,66 @@
+"""Responses while vLLM writes them: what has been written, and whether it ends by something that vLLM doesn't watch.
+
+vLLM ends a response at an end token or at its number of tokens. Stop strings and loops may begin in an earlier call,
+whose tokens vLLM reads as a prompt; so they are looked for here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from vlrl.rollout.engine import Request, joined
+from vlrl.rollout.repetition import LoopWatch
+from vlrl.rollout.response_text import response_text
+from vlrl.types import Ending, Rollout, Segment
+
+
+class Writing:
+    """Response `index` of a request from the first token that this call adds."""
+
+    def __init__(self, request: Request, index: int, tokenizer: Any, stop_ids: Collection[int]) -> None:
+        self._request, self._index = request, index
+        self._tokenizer, self._stop_ids = tokenizer, stop_ids
+        self._tokens = list(request.written(index))
+        self._logprobs: list[float] = []
+        self._watch: LoopWatch | None = None
+        if request.sampling.repetition is not None:
+            self._watch = LoopWatch()
+            self._watch.join([self._tokens], [request.sampling.repetition])
+        self.ending: Ending = "unfinished"
+
+    @property
+    def watched(self) -> bool:
+        """Whether its tokens must be looked at one by one."""
+        return bool(self._request.sampling.stop) or self._watch is not None
+
+    def take(self, token: int, logprob: float) -> None:
+        """One more token, unless the response has ended already."""
+        if self.ending != "unfinished":
+            return
+        self._tokens.append(token)
+        self._logprobs.append(logprob)
+        loops = self._watch is not None and bool(self._watch.push([token])[0])
+        if token in self._stop_ids or self._holds_stop_string():
+            self.ending = "stop"
+        elif loops:
+            self.ending = "repeat"
+        elif len(self._tokens) >= self._request.budget(self._index):
+            self.ending = "length"
+
+    def rollout(self, version: int) -> Rollout:
+        """Everything that was written, this call's tokens as one more segment."""
+        request = self._request
+        begun = None if request.begun is None else request.begun[self._index]
+        added = len(self._tokens) - len(self._logprobs)
+        segment = Segment(tuple(self._tokens[added:]), tuple(self._logprobs), version)
+        text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
+        return joined(begun, segment, text, self.ending)
+
+    def _holds_stop_string(self) -> bool:
+        stop = self._request.sampling.stop
+        if not stop:
+            return False
+        longest = max(len(s.encode()) for s in stop)  # a token has at least one byte
+        last = response_text(self._tokenizer, self._tokens[-longest:], self._stop_ids)
+        return any(s in last for s in stop)

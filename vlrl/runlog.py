@@ -1,0 +1,257 @@
+"""The run folder: what a run writes while it lives, readable by anything that reads JSON.
+
+    run.yaml          the resolved settings            run_card.json   what ran, where, on what (from the first second)
+    metrics.jsonl     one line a step, `area/what`     rollouts.jsonl  groups with responses, verdicts and credit
+    results.json      final figures                    images/         pictures of rollouts.jsonl, by digest
+    checkpoints/      step_000123/, whole or absent    model/          Hugging Face format        report.html
+
+Every line of the two JSONL files carries `schema`; a reader refuses a number it doesn't know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlrl.errors import RunError
+from vlrl.types import Problem, ScoredGroup, Text
+
+SCHEMA = 1
+_PACKAGES = ("vlrl", "torch", "transformers", "numpy", "pillow", "opencv-python-headless", "datasets")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside, sync, rename: a reader sees the old file or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a run's JSONL file. A torn last line (a killed run) is left out; an unknown schema is refused."""
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith("\n"):
+                return
+            record = json.loads(line)
+            if record.get("schema") != SCHEMA:
+                raise RunError(
+                    f"{path}, line {number}",
+                    f"schema {record.get('schema')!r}, this version reads {SCHEMA}",
+                    "read it with the version that wrote it",
+                )
+            yield record
+
+
+def problem_record(problem: Problem) -> dict[str, Any]:
+    """A problem as it stands in rollouts.jsonl; pictures by digest."""
+    prompt = [{"text": p.text} if isinstance(p, Text) else {"image": p.digest} for p in problem.prompt]
+    return {
+        "id": problem.id,
+        "prompt": prompt,
+        "answer": problem.answer,
+        "verifier": problem.verifier,
+        "modality": problem.modality,
+        "domain": problem.domain,
+        "source": problem.source,
+        "difficulty": problem.difficulty,
+        "tags": list(problem.tags),
+        "twin": problem.twin,
+    }
+
+
+def group_record(group: ScoredGroup) -> dict[str, Any]:
+    """A scored group as it stands in rollouts.jsonl."""
+    rows = []
+    for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True)):
+        rows.append(
+            {
+                "text": rollout.text,
+                "tokens": rollout.num_tokens,
+                "ending": rollout.ending,
+                "score": verdict.score,
+                "correct": verdict.correct,
+                "answer": verdict.answer,
+                "note": verdict.note,
+                "fault": verdict.fault,
+                "reward": group.rewards.total[i],
+                "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
+                "advantage": group.advantages[i],
+                "used": group.used[i],
+            }
+        )
+    return {"problem": problem_record(group.problem), "rollouts": rows}
+
+
+def image_suffix(data: bytes) -> str:
+    """The file suffix that the first bytes of an encoded picture call for."""
+    if data.startswith(b"\x89PNG"):
+        return ".png"
+    if data.startswith(b"\xff\xd8"):
+        return ".jpg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    return ".gif" if data.startswith(b"GIF8") else ".img"
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off a last line that a killed run left unfinished, so that the next line starts on its own."""
+    if not path.is_file():
+        return
+    with open(path, "rb+") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            file.truncate(whole)
+
+
+class RunFolder:
+    """One run on disk. Opening it writes run.yaml and starts the run card; `finish` completes the card."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        command: Sequence[str] = (),
+        also: Callable[[str, int, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        """`also` is told every line of metrics, e.g. an experiment tracker."""
+        self.path = Path(path)
+        self._also = also
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "images").mkdir(exist_ok=True)
+        self._started = time.monotonic()
+        for name in ("metrics.jsonl", "rollouts.jsonl"):
+            cut_torn_line(self.path / name)
+        self._images_kept: set[str] = {f.stem for f in (self.path / "images").iterdir()}
+        write_atomically(self.path / "run.yaml", yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True))
+        earlier = self._read_card()
+        self.card: dict[str, Any] = {
+            "schema": SCHEMA,
+            "status": "running",
+            "command": list(command),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "sessions": [*earlier.get("sessions", [])],
+            "seed": settings.get("seed"),
+            "settings": dict(settings),
+            "machine": describe_machine(),
+            "versions": describe_versions(),
+            "code": describe_code(),
+        }
+        if earlier:
+            self.card = {**{k: v for k, v in earlier.items() if k not in self.card}, **self.card}
+            self.card["started"] = earlier.get("started", self.card["started"])
+        self.card["sessions"].append({"started": datetime.now(UTC).isoformat(timespec="seconds")})
+        self._write_card()
+
+    def _read_card(self) -> dict[str, Any]:
+        file = self.path / "run_card.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    def _write_card(self) -> None:
+        write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
+
+    def note(self, **fields: Any) -> None:
+        """Add fields to the run card now (model, data, tokens …); mappings are merged one level deep."""
+        for key, value in fields.items():
+            held = self.card.get(key)
+            self.card[key] = {**held, **value} if isinstance(held, dict) and isinstance(value, dict) else value
+        self._write_card()
+
+    def metrics(self, phase: str, step: int, values: Mapping[str, float | int | str | None]) -> dict[str, Any]:
+        """Append one line to metrics.jsonl and return it. A non-finite number is written as null."""
+        clean = {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in values.items()}
+        seconds = round(time.monotonic() - self._started, 3)
+        record = {"schema": SCHEMA, "phase": phase, "step": step, "seconds": seconds, **clean}
+        self._append("metrics.jsonl", [record])
+        if self._also is not None:
+            self._also(phase, step, record)
+        return record
+
+    def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup]) -> None:
+        """Append groups to rollouts.jsonl and keep their pictures once each under images/."""
+        for group in groups:
+            self._keep_images(group.problem)
+        self._append(
+            "rollouts.jsonl", [{"schema": SCHEMA, "phase": phase, "step": step, **group_record(g)} for g in groups]
+        )
+
+    def _keep_images(self, problem: Problem) -> None:
+        for image in problem.images:
+            if image.digest not in self._images_kept:
+                data = image.read_bytes()
+                (self.path / "images" / f"{image.digest}{image_suffix(data)}").write_bytes(data)
+                self._images_kept.add(image.digest)
+
+    def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        with open(self.path / name, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in records)
+
+    def truncate_after(self, phase: str, step: int) -> None:
+        """Drop lines of `phase` later than `step` from both JSONL files: a resumed run writes them again."""
+        for name in ("metrics.jsonl", "rollouts.jsonl"):
+            file = self.path / name
+            if file.is_file():
+                kept = [r for r in read_jsonl(file) if r["phase"] != phase or r["step"] <= step]
+                write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
+
+    def results(self, results: Mapping[str, Any]) -> None:
+        """Write results.json whole."""
+        write_atomically(self.path / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+    def finish(self, status: str, **fields: Any) -> None:
+        """Complete the run card: status `finished`, `failed` or `interrupted`."""
+        self.card["status"] = status
+        self.card["sessions"][-1]["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.card["sessions"][-1]["seconds"] = round(time.monotonic() - self._started, 1)
+        self.note(**fields)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Hardware as the run card states it."""
+    memory_gib = None
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory_gib = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cores": cores, "memory_gib": memory_gib, "system": platform.system(), "processor": platform.machine()}
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": sys.version.split()[0]}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_code() -> dict[str, Any]:
+    """The commit of this checkout and whether it has uncommitted changes; empty outside a checkout."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "changed_files": (git("status", "--porcelain") or "").splitlines()} if commit else {}

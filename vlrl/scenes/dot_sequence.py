@@ -1,0 +1,91 @@
+"""Domain `dot_sequence`: how many dots has the next figure?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlrl.scenes.canvas import GREY, INK, NAMED, PAPERS, WHITE, Canvas
+from vlrl.scenes.domain import domain
+from vlrl.scenes.draws import check_at_least, pick
+from vlrl.types import Draft
+
+WORDINGS = (
+    "How many dots has the next figure?",
+    "The figures follow a rule. How many dots belong in the last box?",
+)
+
+
+@domain("dot_sequence", family="patterns")
+@dataclass(frozen=True)
+class DotSequence:
+    """Figures of dots that grow by a rule; the thought counts them and continues: `2 5 8 8+3=11`.
+
+    size  pixels in width; the picture is half as high
+    """
+
+    size: int = 336
+
+    verifier = "number"
+
+    def __post_init__(self) -> None:
+        check_at_least("domain 'dot_sequence', size", self.size, 160)
+
+    def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
+        """One row. Difficulty 0: the same number is added; .5: also taken away; 1: steps that grow, doubling, sums."""
+        if difficulty < 0.35:
+            kind = "add"
+        elif difficulty < 0.7:
+            kind = pick(rng, ("add", "take", "growing"))
+        else:
+            kind = pick(rng, ("growing", "double", "previous"))
+        counts, last_step = self._sequence(rng, kind)
+        *shown, answer = counts
+        canvas = Canvas(self.size, pick(rng, PAPERS), height=50)
+        colour = pick(rng, tuple(NAMED.values()))
+        scattered = bool(rng.integers(2))
+        for i in range(5):
+            left = 2.5 + i * 19.4
+            canvas.box(left, 12, left + 17.4, 38, WHITE, GREY)
+            if i == 4:
+                canvas.text((left + 8.7, 25), "?", 12, INK, bold=True)
+                continue
+            columns = 4 if shown[i] <= 20 else 5
+            rows = 5 if shown[i] <= 20 else 7
+            places = rng.permutation(columns * rows)[: shown[i]].tolist() if scattered else range(shown[i])
+            for place in places:
+                row, column = divmod(place, columns)
+                if not scattered:
+                    row = rows - 1 - row
+                x = left + 0.7 + 16 * (column + 0.5) / columns
+                y = 12.7 + 24.6 * (row + 0.5) / rows
+                canvas.disc((x, y), 1.75 if rows == 5 else 1.3, colour)
+        thought = f"{' '.join(map(str, shown))} {last_step}"
+        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), thought)
+
+    @staticmethod
+    def _sequence(rng: np.random.Generator, kind: str) -> tuple[list[int], str]:
+        """Five numbers, the first four in 1..35, and the step to the last."""
+        start, step = int(rng.integers(1, 8)), int(rng.integers(1, 6))
+        if kind == "add":
+            counts = [start + i * step for i in range(5)]
+            return counts, f"{counts[3]}+{step}={counts[4]}"
+        if kind == "take":
+            step = int(rng.integers(1, 5))
+            counts = [start + (4 - i) * step for i in range(5)]
+            return counts, f"{counts[3]}-{step}={counts[4]}"
+        if kind == "growing":
+            step, more = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+            counts = [start]
+            for i in range(4):
+                counts.append(counts[-1] + step + i * more)
+            return counts, f"{step + 2 * more}+{more}={step + 3 * more} {counts[3]}+{step + 3 * more}={counts[4]}"
+        if kind == "double":
+            start = int(rng.integers(1, 5))
+            counts = [start * 2**i for i in range(5)]
+            return counts, f"{counts[3]}*2={counts[4]}"
+        counts = [int(rng.integers(1, 7)), int(rng.integers(1, 8))]
+        while len(counts) < 5:
+            counts.append(counts[-1] + counts[-2])
+        return counts, f"{counts[2]}+{counts[3]}={counts[4]}"

@@ -1,0 +1,70 @@
+"""Domain `frame_order`: frames of a moving camera, in the wrong order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vlrl.scenes.domain import domain
+from vlrl.scenes.draws import check_at_least, pick
+from vlrl.scenes.panels import page
+from vlrl.scenes.picture_pool import Split, check_pool, crop
+from vlrl.types import Draft
+
+MOVES = {"right": "moves to the right", "left": "moves to the left", "in": "moves closer", "out": "moves away"}
+
+
+@domain("frame_order", family="puzzles", modality="real")
+@dataclass(frozen=True)
+class FrameOrder:
+    """Which frame came first, second, third, fourth? The thought names the order.
+
+    size      pixels, square
+    pictures  photographs, scenes, or a folder
+    split     train and held-out problems share no photograph, or part of one
+    """
+
+    size: int = 288
+    pictures: str = "photographs"
+    split: Split = "train"
+
+    verifier = "list"
+
+    def __post_init__(self) -> None:
+        check_at_least("domain 'frame_order', size", self.size, 128)
+        check_pool("domain 'frame_order'", self.pictures)
+
+    def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
+        """Four frames. Difficulty 0: large steps of the camera; 1: small ones."""
+        move = pick(rng, tuple(MOVES))
+        side = round(self.size * 0.475)
+        share = 0.62 - 0.12 * (1 - difficulty)  # of the picture's height that the closest frame covers
+        step = (0.22 - 0.13 * difficulty) * side * share
+        frames = []
+        if move in ("right", "left"):
+            pixels = crop(rng, self.pictures, self.split, side, pieces=2)
+            extent = round(side * share)
+            top = int(rng.integers(side - extent + 1))
+            start = (side - extent - 3 * step) / 2
+            lefts = [round(start + i * step) for i in range(4)]
+            frames = [pixels[top : top + extent, x : x + extent] for x in (lefts if move == "right" else lefts[::-1])]
+        else:
+            pixels = crop(rng, self.pictures, self.split, side, pieces=2)
+            extents = [round(side * (1 - (0.16 - 0.08 * difficulty) * i)) for i in range(4)]
+            for extent in extents if move == "in" else extents[::-1]:
+                inset = (side - extent) // 2
+                frames.append(pixels[inset : inset + extent, inset : inset + extent])
+        frames = [np.asarray(cv2.resize(f, (side, side), interpolation=cv2.INTER_LINEAR)) for f in frames]
+        order = rng.permutation(4).tolist()  # order[panel] = when it was taken
+        canvas = page(self.size, [frames[i] for i in order], "ABCD")
+        answer = ", ".join("ABCD"[order.index(i)] for i in range(4))
+        question = pick(
+            rng,
+            (
+                "The camera {}. List the frames in the order in which they were taken.",
+                "Four frames of a film: the camera {}. Which came first, second, third and fourth?",
+            ),
+        )
+        return Draft(question.format(MOVES[move]), answer, (canvas.image(),), f"in order {answer}")

@@ -1,0 +1,66 @@
+"""Domain `jigsaw`: the pieces of a picture lie in the wrong places; which piece belongs where?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from vlrl.scenes.canvas import WHITE, Canvas
+from vlrl.scenes.domain import domain
+from vlrl.scenes.draws import check_at_least, pick
+from vlrl.scenes.panels import badge, paste
+from vlrl.scenes.picture_pool import Split, check_pool, crop, differ
+from vlrl.types import Draft
+
+
+@domain("jigsaw", family="puzzles", modality="real")
+@dataclass(frozen=True)
+class Jigsaw:
+    """Piece numbers in the reading order of the whole picture; the thought says which piece goes to each place.
+
+    size      pixels, square
+    pictures  photographs, scenes, or a folder
+    split     train and held-out problems share no photograph, or part of one
+    """
+
+    size: int = 288
+    pictures: str = "photographs"
+    split: Split = "train"
+
+    verifier = "list"
+
+    def __post_init__(self) -> None:
+        check_at_least("domain 'jigsaw', size", self.size, 96)
+        check_pool("domain 'jigsaw'", self.pictures)
+
+    def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
+        """One puzzle. Difficulty 0: 3 strips; .5: 2 × 2 pieces; 1: 3 × 2 pieces."""
+        columns, rows = (3, 1) if difficulty < 0.3 else (2, 2) if difficulty < 0.75 else (3, 2)
+        wide, high = 96 / columns, 96 / rows
+        while True:
+            pixels = crop(rng, self.pictures, self.split, round(self.size * 0.96), pieces=2 if rows == 2 else 3)
+            far, tall = pixels.shape[1] // columns, pixels.shape[0] // rows
+            pieces = [
+                pixels[r * tall : (r + 1) * tall, c * far : (c + 1) * far] for r in range(rows) for c in range(columns)
+            ]
+            if all(differ(a, b) for a, b in combinations(pieces, 2)):
+                break
+        order = rng.permutation(len(pieces)).tolist()  # order[place on the page] = place in the whole picture
+        canvas = Canvas(self.size, WHITE)
+        for at, place in enumerate(order):
+            left, top = 1 + at % columns * (wide + 1), 1 + at // columns * (high + 1)
+            paste(canvas, pieces[place], left, top, wide - 0.5, high - 0.5)
+            badge(canvas, left + 4.5, top + 4.5, str(at + 1))
+        answer = ", ".join(str(order.index(place) + 1) for place in range(len(pieces)))
+        form = f"{rows} rows of {columns}" if rows > 1 else f"one row of {columns}"
+        question = pick(
+            rng,
+            (
+                "The pieces of a picture are mixed up ({}). List the piece numbers in the right reading order.",
+                "Put the picture together ({}): which pieces belong in its places, in reading order?",
+            ),
+        )
+        thought = f"in reading order {answer}"
+        return Draft(question.format(form), answer, (canvas.image(),), thought)

@@ -1,0 +1,94 @@
+"""Domain `odd_transform`: four views of one picture, and one of them was changed in another way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vlrl.scenes.domain import domain
+from vlrl.scenes.draws import check_at_least, pick
+from vlrl.scenes.panels import page
+from vlrl.scenes.picture_pool import Split, check_pool, crop, differ
+from vlrl.types import Draft
+
+WORDINGS = {
+    "mirror": (
+        "Three panels show one picture, turned or not; one shows its mirror image. Which: A, B, C or D?",
+        "Which panel is mirrored, while the others are only turned: A, B, C or D?",
+    ),
+    "turn": (
+        "Which panel shows the picture turned another way than the rest: A, B, C or D?",
+        "One panel is not turned like the others. Which: A, B, C or D?",
+    ),
+    "blur": ("Which panel is less sharp than the others: A, B, C or D?", "One panel is blurred. Which: A, B, C or D?"),
+    "swap": (
+        "In one panel two quarters of the picture changed places. Which: A, B, C or D?",
+        "Which panel has two of its quarters swapped: A, B, C or D?",
+    ),
+}
+
+
+@domain("odd_transform", family="puzzles", modality="real")
+@dataclass(frozen=True)
+class OddTransform:
+    """Find the panel with the odd change; the thought names change and panel.
+
+    size      pixels, square
+    pictures  photographs, scenes, or a folder
+    split     train and held-out problems share no photograph, or part of one
+    """
+
+    size: int = 288
+    pictures: str = "photographs"
+    split: Split = "train"
+
+    verifier = "choice"
+
+    def __post_init__(self) -> None:
+        check_at_least("domain 'odd_transform', size", self.size, 128)
+        check_pool("domain 'odd_transform'", self.pictures)
+
+    def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
+        """One page. Difficulty 0: the odd panel is turned; .5: swapped or blurred; 1: mirrored, all turned."""
+        kind = "turn" if difficulty < 0.3 else pick(rng, ("swap", "blur")) if difficulty < 0.75 else "mirror"
+        side = round(self.size * 0.475)
+        while True:
+            pixels = crop(rng, self.pictures, self.split, side)
+            mirrored = pixels[:, ::-1]
+            half = side // 2
+            quarters = [pixels[y : y + half, x : x + half] for y in (0, side - half) for x in (0, side - half)]
+            swapped = [(a, b) for a in range(4) for b in range(a) if differ(quarters[a], quarters[b], 25)]
+            if (
+                swapped
+                and all(differ(mirrored, np.rot90(pixels, k)) for k in range(4))
+                and differ(pixels, np.rot90(pixels, 2))
+            ):
+                break
+        odd = int(rng.integers(4))
+        panels = [pixels] * 4
+        if kind == "turn":
+            panels[odd] = np.rot90(pixels, int(rng.integers(1, 4)))
+        elif kind == "blur":
+            panels[odd] = np.asarray(cv2.GaussianBlur(pixels, (0, 0), side * (0.024 - 0.01 * difficulty)))
+        elif kind == "swap":
+            changed, (a, b) = pixels.copy(), pick(rng, swapped)
+            for place, which in ((a, b), (b, a)):
+                y, x = place // 2 * (side - half), place % 2 * (side - half)
+                changed[y : y + half, x : x + half] = quarters[which]
+            panels[odd] = changed
+        else:
+            panels[odd] = mirrored
+            panels = [np.rot90(p, int(k)) for p, k in zip(panels, rng.integers(4, size=4), strict=True)]
+        canvas = page(self.size, panels, "ABCD")
+        answer = "ABCD"[odd]
+        word = {"turn": "turned", "blur": "blurred", "swap": "swapped", "mirror": "mirrored"}[kind]
+        return Draft(
+            pick(rng, WORDINGS[kind]),
+            answer,
+            (canvas.image(),),
+            f"{word}: {answer}",
+            facts={"choices": list("ABCD")},
+            chance=0.25,
+        )

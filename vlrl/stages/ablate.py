@@ -1,0 +1,221 @@
+"""`vlrl ablate`: every arm at its own best learning rate, over the same seeds and problems, and what that shows.
+
+Each cell (arm, rate, seed) is one `vlrl run` in a process and a folder of its own, so an interrupted ablation goes on
+where it was: finished cells are not repeated, a broken-off one continues from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlrl.errors import RunError
+from vlrl.evaluation.comparison import Difference, win_matrix
+from vlrl.report.ablation import AblationReport, ablation_page
+from vlrl.report.figure import curves_figure
+from vlrl.runlog import read_jsonl, write_atomically
+from vlrl.seeding import stream
+from vlrl.stages.ablation_settings import AblationSettings, Outcome, as_arguments
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: where it lies and the command line that makes it."""
+
+    label: str
+    folder: Path
+    arguments: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all its stages are done."""
+        card = self.folder / "run_card.json"
+        return card.is_file() and json.loads(card.read_text(encoding="utf-8"))["status"] == "finished"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an ablation found: chosen rates with what the sweep saw, outcomes (S arrays an arm), differences."""
+
+    rates: Mapping[str, float | None]
+    swept: Mapping[str, Mapping[float, float]]
+    outcomes: Mapping[str, Mapping[str, Sequence[Floats]]]
+    matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
+    folders: Mapping[str, Sequence[Path]]
+
+
+def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print) -> Findings:
+    """All cells, then the comparison. Raises RunError with the end of its output for a cell that fails."""
+    settings.place.mkdir(parents=True, exist_ok=True)
+    _refuse_other_plans(settings)
+    swept: dict[str, dict[float, float]] = {}
+    rates: dict[str, float | None] = dict.fromkeys(settings.arms)
+    if settings.sweep:
+        seeds = settings.sweep.seeds
+        places = {
+            (a, r): [cell_of(settings, a, r, s) for s in seeds] for a in settings.arms for r in settings.sweep.values
+        }
+        run_cells([_start(settings, s) for s in seeds], settings.processes, say)
+        run_cells([c for row in places.values() for c in row], settings.processes, say)
+        chosen = settings.outcomes[settings.select]
+        for (arm, rate), row in places.items():
+            swept.setdefault(arm, {})[rate] = float(np.mean([outcome_of(c.folder, chosen).mean() for c in row]))
+        rates = {arm: max(found, key=lambda rate: found[rate]) for arm, found in swept.items()}
+        say(f"learning rates: {', '.join(f'{arm} {rate:g}' for arm, rate in rates.items() if rate is not None)}")
+    cells = {arm: [cell_of(settings, arm, rates[arm], s) for s in settings.seeds] for arm in settings.arms}
+    run_cells([_start(settings, s) for s in settings.seeds], settings.processes, say)
+    run_cells(
+        [c for i in range(len(settings.seeds)) for row in cells.values() for c in [row[i]]], settings.processes, say
+    )
+    outcomes = {
+        name: {arm: [outcome_of(c.folder, outcome) for c in row] for arm, row in cells.items()}
+        for name, outcome in settings.outcomes.items()
+    }
+    matrices = {name: win_matrix(arms, stream(0, "ablation", settings.name, name)) for name, arms in outcomes.items()}
+    return Findings(rates, swept, outcomes, matrices, {arm: [c.folder for c in row] for arm, row in cells.items()})
+
+
+def cell_of(settings: AblationSettings, arm: str, rate: float | None, seed: int) -> Cell:
+    """The run of one arm at one rate and seed."""
+    name = arm if rate is None else f"{arm}@{rate:g}"
+    overrides: dict[str, Any] = {**settings.of_arm(arm, rate), "seed": seed}
+    if settings.share == "sft":
+        start = settings.place / f"start/{seed}/model_sft"
+        overrides |= {"model.path": str(start), "model.build": None, "stages": ["rl", "eval"]}
+    return _cell(settings, f"{name}, seed {seed}", settings.place / name / str(seed), overrides)
+
+
+def _start(settings: AblationSettings, seed: int) -> Cell | None:
+    """The warm-up that the arms of a seed share, where they do."""
+    if settings.share != "sft":
+        return None
+    overrides = {**settings.overrides, "seed": seed, "stages": ["sft"]}
+    return _cell(settings, f"warm-up, seed {seed}", settings.place / f"start/{seed}", overrides)
+
+
+def _cell(settings: AblationSettings, label: str, folder: Path, overrides: Mapping[str, Any]) -> Cell:
+    given = as_arguments({**overrides, "threads": 1, "run_folder": str(folder)})
+    return Cell(label, folder, ("run", settings.base, *given))
+
+
+def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str], None]) -> None:
+    """Those that aren't finished, so many at a time. The first failure stops what hasn't begun."""
+    waiting = [cell for cell in cells if cell is not None and not cell.finished]
+    failed: list[str] = []
+
+    def work(cell: Cell) -> None:
+        if failed:
+            return
+        cell.folder.parent.mkdir(parents=True, exist_ok=True)
+        log = cell.folder.with_name(f"{cell.folder.name}.log")
+        command = [sys.executable, "-m", "vlrl.cli", *cell.arguments]
+        with open(log, "w", encoding="utf-8") as file:
+            done = subprocess.run(
+                command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            )
+        if done.returncode:
+            failed.append(f"{cell.label} ended with code {done.returncode}:\n{log.read_text(encoding='utf-8')[-2000:]}")
+        else:
+            say(f"done: {cell.label}")
+
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(work, waiting))
+    if failed:
+        raise RunError("ablation", failed[0], "mend it and call the same command again; finished runs are kept")
+
+
+def outcome_of(folder: Path, outcome: Outcome) -> Floats:
+    """(P,) one value a test problem, or (1,) for a metric of the curve. Raises RunError for what the run lacks."""
+    if outcome.of in ("correct", "tokens"):
+        rows = [json.loads(line) for line in (folder / "answers_rl.jsonl").read_text(encoding="utf-8").splitlines()]
+        rows = [row for row in rows if outcome.modality in (None, row["modality"])]
+        if not rows:
+            raise RunError(f"{folder}", f"no test problem of modality {outcome.modality!r}", "check outcomes")
+        values = [np.mean(row[outcome.decoding][outcome.of]) for row in rows]
+        return np.asarray(values, dtype=np.float64)
+    curve = curve_of(folder, outcome.of)
+    if not len(curve):
+        raise RunError(
+            f"{folder}", f"its curve has no metric {outcome.of!r}", "see the keys of phase eval in metrics.jsonl"
+        )
+    place = int(np.argmin(np.abs(curve[:, 0] - outcome.at)))
+    return curve[place : place + 1, 1]
+
+
+def curve_of(folder: Path, metric: str) -> Floats:
+    """(N, 2): share of all the response tokens that the run sampled, a metric of phase eval after them."""
+    lines = list(read_jsonl(folder / "metrics.jsonl"))
+    spent: dict[int, float] = {}
+    total = 0.0
+    for line in lines:
+        if line["phase"] == "rl":
+            total += line["tokens/written"]
+            spent[line["step"]] = total
+    points = [
+        (spent[e["step"]] / total, e[metric]) for e in lines if e["phase"] == "eval" and e.get(metric) is not None
+    ]
+    return np.asarray(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _refuse_other_plans(settings: AblationSettings) -> None:
+    """Seeds, rates and arms are fixed before the first run: a folder that holds another plan is refused."""
+    file = settings.place / "ablation.json"
+    now = settings.model_dump(mode="json", exclude={"processes", "folder"})
+    if file.is_file():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        changed = [key for key in now if before.get(key) != now[key] and key != "seeds"]
+        if changed:
+            raise RunError(
+                f"{settings.place}, {changed[0]}",
+                f"holds an ablation with {before.get(changed[0])!r}, now {now[changed[0]]!r}",
+                "give another folder=…, or delete this one",
+            )
+    write_atomically(file, json.dumps(now, indent=1) + "\n")
+
+
+def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
+    """Run it and write report.md and its figures into the ablation's folder, or `<name>.md` into `out`."""
+    found = run_ablation(settings)
+    folder = out or settings.place
+    name = settings.name if out else "report"
+    figures = {}
+    for metric in sorted({"accuracy/mean"} | {o.of for o in settings.outcomes.values() if "/" in o.of}):
+        curves = {arm: [curve_of(run, metric) for run in runs] for arm, runs in found.folders.items()}
+        if any(len(curve) for row in curves.values() for curve in row):
+            file = folder / f"{name}_{metric.replace('/', '_')}.svg"
+            curves_figure(curves, "share of the budget", metric, file)
+            figures[f"{metric} on validation problems, mean and range over seeds"] = file.name
+    budget = f"{settings.budget:,} response tokens an arm" if settings.budget else "equal steps"
+    report = AblationReport(
+        title=settings.name.replace("_", " ").capitalize(),
+        command=command,
+        expected=settings.expected,
+        budget=f"matched budget: {budget}",
+        seeds=settings.seeds,
+        reference=settings.compared_with,
+        arms={
+            arm: ", ".join(f"`{key}={value}`" for key, value in held.items()) or "nothing"
+            for arm, held in settings.arms.items()
+        },
+        rates=found.rates,
+        swept=found.swept,
+        sweep_seeds=settings.sweep.seeds if settings.sweep else (),
+        outcomes=found.outcomes,
+        matrices=found.matrices,
+        figures=figures,
+    )
+    page = folder / f"{name}.md"
+    write_atomically(page, ablation_page(report))
+    return page

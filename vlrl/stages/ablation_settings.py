@@ -1,0 +1,157 @@
+"""One YAML = one ablation: arms that differ in a few settings, at their own best learning rates, over several seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from vlrl.config import Settings, apply_overrides, build_settings, load_settings, read_yaml
+from vlrl.errors import ConfigError, did_you_mean
+from vlrl.stages.settings import RunSettings
+
+RATES = ("rl.policy.optimizer.lr", "rl.policy.optimizer.adamw_lr")
+
+
+class Outcome(Settings):
+    """What is compared.
+
+    of        `correct`, `tokens`: of every test problem, so that differences are paired by problem; or a metric of the
+              validation curve, e.g. `accuracy/mean`
+    decoding  of test problems
+    at        share of the budget after which a metric of the curve is read: 0.5 is half time
+    """
+
+    of: str = "correct"
+    decoding: Literal["sampled", "greedy"] = "sampled"
+    at: float = Field(default=1.0, gt=0.0, le=1.0)
+    modality: str | None = Field(default=None, description="only test problems of this modality")
+
+
+class Sweep(Settings):
+    """Learning rates that every arm tries on seeds of their own; the best by `select` is the arm's rate."""
+
+    keys: tuple[str, ...] = RATES
+    values: tuple[float, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = (900,)
+
+
+class AblationSettings(Settings):
+    """What `vlrl ablate` reads. Everything that decides a figure is fixed here before the first run.
+
+    base          config of one run; an arm is this config with its overrides
+    arms          name → dotted overrides
+    share         `sft`: the arms of a seed go on from one warm-up of the base config (arms differ in RL only);
+                  `nothing`: every arm is a whole run
+    budget        response tokens that each arm's RL samples; `rl.steps` is then only an upper bound
+    select        outcome by which the sweep takes a rate: the highest mean
+    """
+
+    name: str = Field(min_length=1)
+    folder: str | None = None
+    base: str
+    overrides: dict[str, Any] = Field(default_factory=dict, description="of all arms")
+    arms: dict[str, dict[str, Any]] = Field(min_length=2)
+    reference: str | None = Field(default=None, description="the arm that others are compared with; default: the first")
+    share: Literal["sft", "nothing"] = "sft"
+    sweep: Sweep | None = None
+    seeds: tuple[int, ...] = Field(min_length=1)
+    budget: int | None = Field(default=None, ge=1)
+    outcomes: dict[str, Outcome] = Field(default_factory=lambda: {"accuracy": Outcome()}, min_length=1)
+    select: str = "accuracy"
+    processes: int = Field(default=2, ge=1, description="runs side by side, one CPU thread each")
+    expected: str = Field(default="", description="what was expected before it was run; stands in the report")
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> AblationSettings:
+        if self.reference is not None and self.reference not in self.arms:
+            raise ConfigError("reference", f"no arm {self.reference!r}", did_you_mean(self.reference, self.arms))
+        if self.select not in self.outcomes:
+            raise ConfigError("select", f"no outcome {self.select!r}", did_you_mean(self.select, self.outcomes))
+        if self.sweep and (both := set(self.sweep.seeds) & set(self.seeds)):
+            raise ConfigError(
+                "sweep.seeds", f"{sorted(both)} are among `seeds`", "choose rates on seeds that are not reported"
+            )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ConfigError("seeds", f"{list(self.seeds)} holds one twice", "give different seeds")
+        return self
+
+    @property
+    def place(self) -> Path:
+        """The folder of all its runs."""
+        return Path(self.folder or f"runs/ablations/{self.name}")
+
+    @property
+    def compared_with(self) -> str:
+        """The reference arm."""
+        return self.reference or next(iter(self.arms))
+
+    def of_arm(self, arm: str, rate: float | None) -> dict[str, Any]:
+        """Overrides of one arm, with its learning rate where one was chosen."""
+        budget = {} if self.budget is None else {"rl.response_tokens": self.budget}
+        rates = {} if rate is None or self.sweep is None else dict.fromkeys(self.sweep.keys, rate)
+        return {**self.overrides, **budget, **rates, **self.arms[arm]}
+
+    def check_arms(self) -> None:
+        """Every arm is a valid run. Raises ConfigError that names the arm, before anything is run."""
+        for arm in self.arms:
+            rates: Sequence[float | None] = self.sweep.values if self.sweep else (None,)
+            try:
+                load_settings(RunSettings, self.base, as_arguments(self.of_arm(arm, rates[0])))
+            except ConfigError as error:
+                raise ConfigError(f"arm {arm!r}: {error.place}", error.problem, error.remedy) from error
+
+
+def as_arguments(overrides: Mapping[str, Any]) -> list[str]:
+    """Overrides as `vlrl run` takes them; values in YAML's flow style, one line each."""
+    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+
+
+def load_ablation(
+    config: Path, overrides: Sequence[str], vary: str | None = None, seeds: int | None = None
+) -> AblationSettings:
+    """An ablation from its YAML, or from a run's config with `vary` KEY=A,B,…: one arm a value, three rates, n seeds.
+
+    Raises ConfigError.
+    """
+    held = read_yaml(config)
+    if "arms" in held:
+        if vary is not None:
+            raise ConfigError("--vary", f"{config} names its arms itself", "leave --vary out, or give a run's config")
+        more = [] if seeds is None else [f"seeds={list(range(1, seeds + 1))}"]
+        settings = build_settings(AblationSettings, apply_overrides(held, [*overrides, *more]), str(config))
+    else:
+        if vary is None or "=" not in vary:
+            raise ConfigError(
+                "--vary", f"got {vary!r}", "for a run's config say what varies, e.g. --vary loss=kimi,grpo"
+            )
+        key, _, values = vary.partition("=")
+        key = key if key.split(".")[0] in RunSettings.model_fields else f"rl.{key}"
+        run = load_settings(RunSettings, config, overrides)
+        rate = run.rl.policy.optimizer.lr
+        settings = build_settings(
+            AblationSettings,
+            {
+                "name": f"{run.name}_{key.rsplit('.', 1)[-1]}",
+                "base": str(config),
+                "overrides": dict(_split(one) for one in overrides),
+                "arms": {value: {key: _value(value)} for value in values.split(",")},
+                "sweep": {"values": [rate / 3, rate, rate * 3]},
+                "seeds": list(range(1, (seeds or 5) + 1)),
+            },
+            f"{config} --vary {vary}",
+        )
+    settings.check_arms()
+    return settings
+
+
+def _split(override: str) -> tuple[str, Any]:
+    key, _, text = override.partition("=")
+    return key, _value(text)
+
+
+def _value(text: str) -> Any:
+    return apply_overrides({}, [f"value={text}"])["value"]

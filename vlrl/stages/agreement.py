@@ -1,0 +1,128 @@
+"""Engine and trainer must see the same thing: bounds on their log-probabilities, and a probe that the picture is seen.
+
+The gap |log μ − log π| between the engine that wrote a token and the policy at the iteration's start is logged every
+step, by modality and for stale segments; fresh tokens must keep within a bound. Every so many steps a few responses to
+problems with pictures are read again: with the same picture encoded anew their log-probabilities must agree, with a
+blank or another picture they must move. A policy whose log-probabilities don't move never sees its pictures.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.data.images import open_image
+from vlrl.data.perturb import perturbed
+from vlrl.errors import EngineError
+from vlrl.model.encode import Encoded
+from vlrl.model.packing import Row
+from vlrl.model.policy import Policy
+from vlrl.seeding import stream
+from vlrl.types import MODALITIES, Image, Problem, ScoredGroup
+
+Encode = Callable[[Sequence[Problem]], list[Encoded]]
+
+
+class AgreementSettings(Settings):
+    """Bounds in nats a token; crossing one stops the run. `null` turns a check off.
+
+    max_gap       mean |log μ − log π| of the fresh tokens of any modality in a step
+    probe_every   steps between two probes, the first of a run included
+    groups        groups with pictures that a probe reads
+    picture       what stands in for the picture: `blank` (its mean colour) or `swapped` (another problem's)
+    min_shift     mean |change| of a response token's log-probability that the other picture must cause
+    max_same_gap  mean |change| that the same picture, encoded anew, may cause
+    """
+
+    max_gap: float | None = Field(default=None, gt=0.0)
+    probe_every: int | None = Field(default=None, ge=1)
+    groups: int = Field(default=4, ge=1)
+    picture: Literal["blank", "swapped"] = "blank"
+    min_shift: float = Field(default=1e-3, gt=0.0)
+    max_same_gap: float = Field(default=1e-3, gt=0.0)
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step has a probe."""
+        return self.probe_every is not None and step % self.probe_every == 0
+
+    def check_gap(self, metrics: Mapping[str, float]) -> None:
+        """Raises EngineError where the gap of a modality exceeds its bound."""
+        for modality in MODALITIES if self.max_gap is not None else ():
+            gap = metrics.get(f"logprob_gap/{modality}", 0.0)
+            if not gap <= (self.max_gap or 0.0):
+                raise EngineError(
+                    f"logprob_gap/{modality}",
+                    f"engine and trainer differ by {gap:.3g} nats a token, rl.agreement.max_gap is {self.max_gap}",
+                    "compare their weights, precision and picture preprocessing; a larger bound or rl.importance "
+                    "accepts the difference",
+                )
+
+    def probe(
+        self, encode: Encode, policy: Policy, groups: Sequence[ScoredGroup], temperature: float
+    ) -> dict[str, float]:
+        """Metrics `probe/…` of the first groups with pictures; empty where there are too few.
+
+        Raises EngineError where the policy reads the same picture otherwise, or another picture just the same.
+        """
+        chosen = [group for group in groups if group.problem.images][: self.groups]
+        if len({tuple(image.digest for image in g.problem.images) for g in chosen}) < (self.picture == "swapped") + 1:
+            return {}
+        problems = [group.problem for group in chosen]
+        rng = stream(0, "probe")  # blank reads none of it
+        other = [perturbed(p, "blank", rng) for p in problems] if self.picture == "blank" else swapped(problems)
+        responses = [tuple(r.token_ids for r in g.rollouts if r.num_tokens) for g in chosen]
+        readings = [
+            policy.logprobs([Row(one, held) for one, held in zip(encode(asked), responses, strict=True)], temperature)
+            for asked in (problems, problems, other)
+        ]
+        first, again, moved = ([value for row in rows for one in row for value in one] for rows in readings)
+        same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
+        shift = sum(abs(a - b) for a, b in zip(first, moved, strict=True)) / len(first)
+        place = f"sees-the-image probe, problem {problems[0].id} and {len(problems) - 1} more"
+        if not same <= self.max_same_gap:
+            raise EngineError(
+                place,
+                f"the same pictures encoded anew change a token's log-probability by {same:.3g} nats, "
+                f"rl.agreement.max_same_gap is {self.max_same_gap}",
+                "something on the way from picture to policy is not deterministic: look at processor and dropout",
+            )
+        if not shift >= self.min_shift:
+            raise EngineError(
+                place,
+                f"{self.picture} pictures change a token's log-probability by {shift:.3g} nats, "
+                f"rl.agreement.min_shift is {self.min_shift}: the policy does not see its pictures",
+                "check that pixel values reach the vision tower and that its projector has weights; a model that never "
+                "learned to read pictures needs a warm-up first",
+            )
+        return {"probe/picture_shift": shift, "probe/same_picture_gap": same}
+
+
+def swapped(problems: Sequence[Problem]) -> list[Problem]:
+    """Every problem with the pictures of the next one that has others, the first after the last.
+
+    They are brought to the size of the pictures that they stand for: another size would move the positions of all that
+    follows, and with them what a policy says that never looks.
+    """
+    found = []
+    for place, problem in enumerate(problems):
+        own = [image.digest for image in problem.images]
+        following = [*problems[place + 1 :], *problems[:place]]
+        donor = next(p for p in following if [image.digest for image in p.images] != own)
+        pictures = iter(
+            _in_size_of(image, donor.images[i % len(donor.images)]) for i, image in enumerate(problem.images)
+        )
+        found.append(
+            replace(problem, prompt=tuple(next(pictures) if isinstance(p, Image) else p for p in problem.prompt))
+        )
+    return found
+
+
+def _in_size_of(image: Image, other: Image) -> Image:
+    file = io.BytesIO()
+    open_image(other).resize(open_image(image).size).save(file, "PNG")
+    return Image.from_bytes(file.getvalue())

@@ -1,0 +1,127 @@
+"""Where responses are judged and get their credit: verdicts, and whatever else the parts of credit need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vlrl.credit.assign import Credit, Judged
+from vlrl.credit.groups import Moment, PerToken
+from vlrl.data.perturb import perturbed
+from vlrl.errors import ConfigError
+from vlrl.model.forward import PackedForward
+from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.packing import Row
+from vlrl.model.policy import Policy
+from vlrl.model.response_steps import step_numbers
+from vlrl.rollout.collector import Collected, collect
+from vlrl.seeding import derive_seed, stream
+from vlrl.stages.session import Session
+from vlrl.stages.settings import ReferenceModel
+from vlrl.types import ScoredGroup
+from vlrl.verify.judge import judge
+
+
+class CreditDesk:
+    """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher."""
+
+    def __init__(self, session: Session, policy: Policy) -> None:
+        self._session, self._policy = session, policy
+        self._settings = session.settings.rl
+        self._credit = Credit(self._settings.credit)
+        self._needs = self._settings.credit.needs
+        self._teacher = self._open(self._settings.teacher, "teacher")
+        self._previous = self._open(self._settings.previous, "previous")
+
+    def assess(self, found: Sequence[Collected], step: int) -> list[ScoredGroup]:
+        """The groups of one step (or of one round of it) with verdicts and credit, in order."""
+        moment = Moment(step, self._settings.steps, self._settings.sampling.max_tokens, version=step)
+        statistics = self._statistics(found)
+        contrast = self._contrast(found, step)
+        judged = [
+            Judged(
+                one.group,
+                [judge(one.group.problem, rollout.text) for rollout in one.group.rollouts],
+                statistics[i],
+                contrast.get(i),
+            )
+            for i, one in enumerate(found)
+        ]
+        return self._credit.assign(judged, moment)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What stateful parts remember, for a checkpoint."""
+        return self._credit.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self._credit.load_state_dict(state)
+
+    def _statistics(self, found: Sequence[Collected]) -> list[dict[str, PerToken]]:
+        """By group, what the parts need of every token of every response; a response without tokens has none."""
+        held: list[dict[str, PerToken]] = [{} for _ in found]
+        if "steps" in self._needs:
+            tokenizer = self._session.loaded.tokenizer
+            for one, mine in zip(found, held, strict=True):
+                mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.group.rollouts)
+        names = sorted(self._needs - {"steps", "contrast"})
+        if not names:
+            return held
+        places = [[j for j, r in enumerate(one.group.rollouts) if r.num_tokens] for one in found]
+        rows = [
+            Row(one.encoded, tuple(one.group.rollouts[j].token_ids for j in some))
+            for one, some in zip(found, places, strict=True)
+            if some
+        ]
+        temperature = self._settings.sampling.temperature
+        values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._previous))
+        for one, some, mine in zip(found, places, held, strict=True):
+            measured = next(values) if some else {}
+            for name in names:
+                by_place = dict(zip(some, measured.get(name, ()), strict=True))
+                mine[name] = tuple(by_place.get(j, ()) for j in range(len(one.group.rollouts)))
+        return held
+
+    def _contrast(self, found: Sequence[Collected], step: int) -> dict[int, float]:
+        """By place in `found`: the share of right responses to the problem with its pictures perturbed."""
+        settings = self._settings.contrast
+        places = [i for i, one in enumerate(found) if one.group.problem.images]
+        if settings is None or not places:
+            return {}
+        seed = self._session.settings.seed
+        problems = [
+            perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id))
+            for p in (found[i].group.problem for i in places)
+        ]
+        count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
+        asked = collect(
+            self._session.encoder.encode,
+            self._session.engine,
+            problems,
+            self._settings.sampling,
+            count,
+            derive_seed(seed, "contrast", step),
+        )
+        rates = {}
+        for i, one in zip(places, asked, strict=True):
+            verdicts = [judge(one.group.problem, rollout.text) for rollout in one.group.rollouts]
+            usable = [v.correct for v in verdicts if v.fault is None]
+            if usable:
+                rates[i] = sum(usable) / len(usable)
+        return rates
+
+    def _open(self, settings: ReferenceModel | None, name: str) -> PackedForward | None:
+        if settings is None:
+            return None
+        own = self._session.loaded
+        device = self._session.settings.model.device
+        loaded: LoadedModel = load_folder(
+            settings.path, ModelSettings(path=settings.path, dtype=settings.dtype, device=device)
+        )
+        if loaded.tokenizer.get_vocab() != own.tokenizer.get_vocab():
+            raise ConfigError(
+                f"rl.{name}.path",
+                f"{settings.path} has another tokenizer than the policy",
+                "take a model of its family",
+            )
+        return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)

@@ -1,0 +1,132 @@
+"""`vlrl curate CONFIG`: problems in, a set worth training on out, with a funnel. An interrupted run continues."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+import yaml
+
+from vlrl.config import load_settings
+from vlrl.curation.asking import EngineAsk, model_hash
+from vlrl.curation.funnel import Funnel
+from vlrl.curation.journal import Journal
+from vlrl.curation.run import Curated, Shown, curate
+from vlrl.curation.settings import CurateSettings
+from vlrl.curation.stage import stage_name
+from vlrl.curation.words import typed_text
+from vlrl.data.draws import held_out_problems, ids_of, skips_bad_images, usable_items
+from vlrl.data.mixture import Mixture
+from vlrl.data.problem_files import read_problems
+from vlrl.data.recipe import ImageBudget, Recipe, load_recipe
+from vlrl.data.sources import build_sources
+from vlrl.errors import ConfigError, RunError
+from vlrl.model.encode import Encoder
+from vlrl.model.load import load_model
+from vlrl.runlog import RunFolder
+from vlrl.stages.progress import Progress
+from vlrl.stages.session import describe_model
+from vlrl.types import Problem
+
+
+def start_curation(config: Path, overrides: Sequence[str] = ()) -> Curated:
+    """Curate as a config says and print the funnel.
+
+    Raises ConfigError or DataError before a model is loaded, RunError if the folder holds another kind of run.
+    """
+    settings = load_settings(CurateSettings, config, overrides)
+    _refuse_other_runs(Path(settings.folder))
+    problems, budget, plugins = read_input(settings)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    run = RunFolder(settings.folder, settings.as_written(), sys.argv)
+    status = "failed"
+    try:
+        with ExitStack() as held:
+            progress = held.enter_context(Progress({stage_name(stage): len(problems) for stage in settings.stages}))
+            ask = load_asking(settings, problems, budget, run, progress) if settings.needs_model else None
+            if ask is not None:
+                held.callback(ask.close)
+            shown = Shown(progress.start, lambda name, done: progress.step(name, done, {}), progress.say)
+            curated = curate(problems, settings, run, ask, budget, shown, plugins)
+        run.note(data={"from": settings.data, "problems": len(problems)})
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        run.finish(status)
+    print(funnel_table(curated.funnel))
+    print(f"{run.path / 'curated.jsonl'}: {len(curated.funnel.kept)} problems; report: {run.path / 'curation.html'}")
+    return curated
+
+
+def _refuse_other_runs(folder: Path) -> None:
+    earlier = folder / "run.yaml"
+    if earlier.is_file() and "stages" in (held := yaml.safe_load(earlier.read_text())) and "examples" not in held:
+        raise RunError(str(folder), "holds a training run", "give another run_folder=…")
+
+
+def load_asking(
+    settings: CurateSettings, problems: Sequence[Problem], budget: ImageBudget, run: RunFolder, progress: Progress
+) -> EngineAsk:
+    """The model, its engine and the journal of the run folder."""
+    assert settings.model is not None, "the settings refuse a stage that asks without a model"
+    loaded = load_model(
+        settings.model, settings.seed, lambda: [typed_text(p) for p in problems], run.path / "built_model"
+    )
+    encoder = Encoder(loaded, budget, settings.system_prompt)
+    name = model_hash(loaded)
+    run.note(model={**describe_model(loaded), "hash": name})
+    return EngineAsk(
+        encoder.encode,
+        settings.engine.open(loaded),
+        Journal(run.path / "answers.jsonl"),
+        name,
+        settings.seed,
+        {"system": settings.system_prompt or "", "image": budget.model_dump(), "context": loaded.context},
+        settings.batch,
+        settings.max_fault_rate,
+        lambda stage, done, _, figures: progress.step(stage, done, figures),
+    )
+
+
+def read_input(settings: CurateSettings) -> tuple[list[Problem], ImageBudget, tuple[str, ...]]:
+    """The problems, the picture budget, and the plugins of the recipe. Raises ConfigError or DataError."""
+    if Path(settings.data).suffix == ".jsonl":
+        return read_problems(settings.data)[: settings.problems], settings.image or ImageBudget(), ()
+    recipe = load_recipe(settings.data)
+    return drawn(recipe, settings), settings.image or recipe.image, recipe.plugins
+
+
+def drawn(recipe: Recipe, settings: CurateSettings) -> list[Problem]:
+    """Training problems of a recipe, none of them held out: so many by weight, or every one of finite sources once."""
+    banned = [
+        problem
+        for split in ("validation", "test")
+        for problem in (
+            held_out_problems(recipe, settings.seed, split, settings.held_out) if settings.held_out else []  # type: ignore[arg-type]
+        )
+    ]
+    if settings.problems is not None:
+        return Mixture(recipe, settings.seed, banned).draw(settings.problems)
+    sources, skips, ids = build_sources(recipe, settings.seed), skips_bad_images(recipe), ids_of(banned)
+    for source in sources:
+        if source.size is None:
+            raise ConfigError(
+                "problems", f"is missing, and source {source.name!r} is endless", "say how many are to be drawn"
+            )
+    return [problem for source in sources for problem, _ in usable_items(source, "train", source.name in skips, ids)]
+
+
+def funnel_table(funnel: Funnel) -> str:
+    """One line a stage: in, out, reasons; faults by name."""
+    lines = []
+    for stage in funnel.stages:
+        reasons = [f"{count} {reason}" for reason, count in stage.dropped.items()]
+        reasons += [f"{count} FAULT {reason}" for reason, count in stage.faults.items()]
+        lines.append(f"{stage.name:<18} {stage.entered:>7} → {stage.out:<7} {', '.join(reasons)}".rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,290 @@
+"""`vlrl plan`: what a run would do, before it does it: sizes, tokens per picture, work per step, memory.
+
+No weights are loaded and no network is touched; settings and recipe are checked as in the run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from vlrl.config import load_settings
+from vlrl.data.images import open_image
+from vlrl.data.mixture import Mixture, recipe_texts
+from vlrl.data.recipe import Recipe, load_recipe, modality_of
+from vlrl.model.encode import Encoder
+from vlrl.model.families import family_of
+from vlrl.model.load import LoadedModel, choose_device, placeholder_ids
+from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
+from vlrl.runlog import describe_machine
+from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, estimate_memory, rl_work, step_work, update_work
+from vlrl.stages.session import TOKENIZER_TEXTS
+from vlrl.stages.settings import RunSettings
+from vlrl.types import Problem, Text
+
+SAMPLE = 6  # problems of each source that are looked at
+CHARS_PER_TOKEN = 3.5  # of English text where the tokenizer isn't here
+TEMPLATE_TOKENS = 12  # of the chat template around a question, where the tokenizer isn't here
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that `vlrl plan` prints. Memory is in bytes by part; `device_bytes` is what the device has."""
+
+    settings: RunSettings
+    recipe: Recipe
+    architecture: Architecture
+    counts: ParameterCounts
+    sources: tuple[SourcePlan, ...]
+    context: int
+    work: StepWork
+    memory: dict[str, dict[str, int]]
+    device: str
+    device_bytes: int
+
+    @property
+    def prompt_tokens(self) -> tuple[float, int]:
+        """Mean (by the recipe's weights) and longest prompt of the sample."""
+        mean = sum(s.share * sum(p.tokens for p in s.prompts) / len(s.prompts) for s in self.sources)
+        return mean, max(p.tokens for s in self.sources for p in s.prompts)
+
+    @property
+    def picture_bounds(self) -> tuple[int, int]:
+        """Tokens of a square picture at the least and the most pixels that the recipe's budget allows."""
+        low, high = (math.isqrt(n) for n in (self.recipe.image.min_pixels, self.recipe.image.max_pixels))
+        return self.architecture.picture_tokens(low, low), self.architecture.picture_tokens(high, high)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The largest of the phases."""
+        return max(sum(parts.values()) for parts in self.memory.values())
+
+
+def print_plan(config: Path, overrides: list[str]) -> None:
+    """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would."""
+    show_plan(make_plan(config, overrides), Console(highlight=False))
+
+
+def make_plan(config: Path, overrides: Sequence[str] = ()) -> Plan:
+    """The plan of a run. Raises ConfigError or DataError with place, value and remedy."""
+    settings = load_settings(RunSettings, config, overrides)
+    recipe = load_recipe(settings.data)
+    device = choose_device(settings.model.device)
+    mixture = Mixture(recipe, settings.seed)
+    drawn = {name: mixture.draw_from(name, SAMPLE) for name in recipe.shares}
+    arch = find_architecture(settings.model, lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS))
+    context = settings.model.context or int(arch.text.max_position_embeddings)
+    sources = tuple(
+        SourcePlan(source.name, modality_of(source), float(recipe.shares[source.name]), prompts)
+        for source in recipe.sources
+        for prompts in [measure_prompts(drawn[source.name], arch, recipe, settings, context)]
+    )
+    counts = count_parameters(arch.config)
+    return Plan(
+        settings=settings,
+        recipe=recipe,
+        architecture=arch,
+        counts=counts,
+        sources=sources,
+        context=context,
+        work=step_work(settings, arch, counts, sources),
+        memory=estimate_memory(settings, arch, counts, sources),
+        device=str(device),
+        device_bytes=memory_of(device),
+    )
+
+
+def measure_prompts(
+    problems: Sequence[Problem], arch: Architecture, recipe: Recipe, settings: RunSettings, context: int
+) -> tuple[Prompt, ...]:
+    """Prompt lengths: exact where the processor is here; otherwise exact for pictures and estimated for text.
+
+    Raises DataError for a picture that can't be read or a prompt longer than the context.
+    """
+    merge = family_of(arch.config).merge(arch.config)
+    if arch.processor is not None:
+        known = LoadedModel(
+            SimpleNamespace(config=arch.config),
+            arch.processor,
+            placeholder_ids(arch.config, arch.processor.tokenizer),
+            (),
+            context,
+            torch.device("cpu"),
+        )
+        encoded = Encoder(known, recipe.image, settings.system_prompt).encode(problems)
+        return tuple(Prompt(e.num_tokens, tuple(i.num_patches // merge for i in e.images)) for e in encoded)
+    found = []
+    for problem in problems:
+        sizes = [open_image(image, recipe.image).size for image in problem.images]
+        pictures = tuple(arch.picture_tokens(*size) for size in sizes)
+        chars = sum(len(p.text) for p in problem.prompt if isinstance(p, Text)) + len(settings.system_prompt or "")
+        text = TEMPLATE_TOKENS + math.ceil(chars / CHARS_PER_TOKEN) + 2 * len(pictures)
+        found.append(Prompt(text + sum(pictures), pictures))
+    return tuple(found)
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of memory of a CUDA device, or of this machine (a container's limit where there is one)."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    found = int((describe_machine()["memory_gib"] or 0) * GIB)
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return min(found, int(text)) if text.isdigit() else found
+
+
+# -- printing ----------------------------------------------------------------------------------------------------------
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print the tables; lines are folded to the console's width."""
+    settings = plan.settings
+    console.print(f"[bold]{settings.name}[/bold]: {settings.data}, run folder {settings.folder}, seed {settings.seed}")
+    _show(console, f"model: {plan.architecture.origin}", _model_table(plan))
+    _show(console, "prompts, in tokens", _source_table(plan))
+    budget = plan.recipe.image
+    pixels = _span([budget.min_pixels, budget.max_pixels])
+    console.print(
+        f"pictures of {pixels} pixels: {_span(plan.picture_bounds)} tokens each if square; "
+        f"the table counts {SAMPLE} drawn problems of each source"
+        + ("" if plan.architecture.processor else f", text estimated at {CHARS_PER_TOKEN} characters a token")
+    )
+    _show(console, "work", _work_table(plan))
+    how = "with" if settings.model.gradient_checkpointing else "without"
+    _show(console, f"memory in GiB, {how} gradient checkpointing", _memory_table(plan))
+    fits = plan.peak_bytes <= plan.device_bytes
+    verdict = "fits" if fits else "does not fit: lower what is largest above, or use another device"
+    console.print(
+        f"peak about {_gib(plan.peak_bytes)} GiB, {plan.device} has {_gib(plan.device_bytes)} GiB: {verdict}. "
+        "Longest prompts and responses are assumed; fragmentation and the libraries' own memory are not counted."
+    )
+    for warning in warnings_of(plan):
+        console.print(f"[yellow]note:[/yellow] {warning}")
+
+
+def warnings_of(plan: Plan) -> list[str]:
+    """What the run would stumble over, or do in vain."""
+    rl = plan.settings.rl
+    longest = plan.prompt_tokens[1]
+    found = []
+    if "rl" in plan.settings.stages and longest + rl.sampling.max_tokens > plan.context:
+        found.append(
+            f"prompts of {longest:,} and responses of {rl.sampling.max_tokens:,} tokens exceed the context of "
+            f"{plan.context:,}: lower rl.sampling.max_tokens or the recipe's image.max_pixels"
+        )
+    updates = rl.updates_per_step * rl.epochs_per_step
+    tau: float = getattr(rl.loss, "tau", 0.0)
+    if "rl" in plan.settings.stages and updates == 1 and tau:
+        found.append("one update per step: the policy is its own reference, so tau has no effect (K22)")
+    return found
+
+
+def _show(console: Console, title: str, table: Table) -> None:
+    """The title above its table, so that a narrow table doesn't fold it."""
+    console.print(f"\n[bold]{title}[/bold]", soft_wrap=True)
+    console.print(table)
+
+
+def _model_table(plan: Plan) -> Table:
+    table = Table()
+    for name in ("part", "parameters", "trained in"):
+        table.add_column(name, justify="right" if name == "parameters" else "left")
+    stages = {"sft": plan.settings.sft.policy, "rl": plan.settings.rl.policy}
+    running = {name: policy for name, policy in stages.items() if name in plan.settings.stages}
+    for part, count in plan.counts.by_part.items():
+        table.add_row(part, f"{count:,}", ", ".join(n for n, p in running.items() if part not in p.freeze) or "–")
+    table.add_row(
+        "all", f"{plan.counts.total:,}", f"{plan.settings.model.dtype}, context {plan.context:,}", style="bold"
+    )
+    return table
+
+
+def _source_table(plan: Plan) -> Table:
+    table = Table()
+    table.add_column("source", overflow="fold")
+    table.add_column("modality")
+    for name in ("share", "a picture", "prompt"):
+        table.add_column(name, justify="right")
+    for source in plan.sources:
+        pictures = [n for p in source.prompts for n in p.pictures]
+        table.add_row(
+            source.name,
+            source.modality,
+            f"{source.share:.1%}",
+            _span(pictures),
+            _span([p.tokens for p in source.prompts]),
+        )
+    return table
+
+
+def _work_table(plan: Plan) -> Table:
+    settings, (mean, _) = plan.settings, plan.prompt_tokens
+    table = Table()
+    table.add_column("stage")
+    table.add_column("what", overflow="fold")
+    sft, rl, held = settings.sft, settings.rl, settings.eval
+    for stage in settings.stages:
+        if stage == "sft":
+            wanted = sft.demonstrations
+            said = "all demonstrations"
+            if wanted != "all":
+                count = wanted if isinstance(wanted, int) else sum(wanted.values())
+                said = f"{count:,} demonstrations ({sft.steps * sft.batch / max(1, count):.0f} passes)"
+            table.add_row("sft", f"{sft.steps:,} steps of {sft.batch:,} from {said}")
+        elif stage == "rl":
+            for line in [*rl_work(settings, mean), *update_work(plan.work), *benchmark_work(settings)]:
+                table.add_row("rl", line)
+        elif stage == "eval":
+            table.add_row(
+                "eval",
+                f"{held.problems:,} problems a modality, {held.samples} sampled and 1 greedy response each; "
+                f"{held.curve_problems:,} a modality every {rl.validate_every} steps",
+            )
+        else:
+            table.add_row(stage, "fixed sets written to the run folder")
+    return table
+
+
+def benchmark_work(settings: RunSettings) -> list[str]:
+    """One line for each benchmark of the training curve; reads its rows and pictures, as the run would."""
+    asked = load_curve_benchmarks(settings.eval.benchmarks)
+    return [
+        f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
+        f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
+        for one in asked
+    ]
+
+
+def _memory_table(plan: Plan) -> Table:
+    table = Table()
+    table.add_column("part")
+    for phase in plan.memory:
+        table.add_column(phase, justify="right")
+    parts: Mapping[str, None] = dict.fromkeys(part for held in plan.memory.values() for part in held)
+    for part in parts:
+        table.add_row(part, *(_gib(held[part]) if part in held else "–" for held in plan.memory.values()))
+    table.add_row("together", *(_gib(sum(held.values())) for held in plan.memory.values()), style="bold")
+    return table
+
+
+def _span(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "–"
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _gib(count: int) -> str:
+    value = count / GIB
+    if not count:
+        return "0"
+    return f"{value:.3f}" if value < 1 else f"{value:.1f}"

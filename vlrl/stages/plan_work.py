@@ -1,0 +1,193 @@
+"""What a run costs by the cost model, for `vlrl plan`: work of one step, micro-batches, ranks, memory by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vlrl.model.cost import CostModel, Load, balance
+from vlrl.model.families import family_of
+from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
+from vlrl.model.micro_batches import batches_by_length, padding_waste, split_responses
+from vlrl.model.sizes import Architecture, ParameterCounts
+from vlrl.model.torch_policy import PolicySettings
+from vlrl.stages.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Lengths of one problem's prompt in tokens: all of it, and its pictures."""
+
+    tokens: int
+    pictures: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A source of the recipe and the prompts of a few of its problems."""
+
+    name: str
+    modality: str
+    share: float
+    prompts: tuple[Prompt, ...]
+
+
+def estimate_memory(
+    settings: RunSettings, arch: Architecture, counts: ParameterCounts, sources: Sequence[SourcePlan]
+) -> dict[str, dict[str, int]]:
+    """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample."""
+    model, vocabulary = settings.model, int(arch.text.vocab_size)
+    prompt = max(p.tokens for s in sources for p in s.prompts)
+    merge = family_of(arch.config).merge(arch.config)
+    pictures = max((p.pictures for s in sources for p in s.prompts), key=sum)
+    patches = tuple(tokens * merge for tokens in pictures)
+    memory: dict[str, dict[str, int]] = {}
+
+    def training(policy: PolicySettings, rows: int, responses: int, length: int) -> dict[str, int]:
+        cost = cost_model(settings, arch, counts, policy)
+        held = split_responses(prompt, [length] * responses, policy.micro_batch_tokens)[0]
+        load = Load(prompt, (length,) * len(held), patches)
+        at_once = min(rows, max(1, policy.micro_batch_tokens // load.tokens))
+        if policy.micro_batch_mib is not None:
+            at_once = max(1, min(at_once, int(policy.micro_batch_mib * 2**20 / cost.bytes([load]))))
+        return {
+            **state_bytes(counts, model, policy),
+            "activations": cost.activation_bytes(at_once * load.tokens, at_once * sum(patches)),
+            "logits": cost.logit_bytes(at_once * len(held) * length),
+        }
+
+    if "sft" in settings.stages:
+        length = settings.eval.sampling.max_tokens  # how long demonstrations are isn't known before they are drawn
+        memory["sft update"] = training(settings.sft.policy, settings.sft.batch, 1, length)
+    if "rl" in settings.stages:
+        rl, engine = settings.rl, settings.engine
+        k = rl.rollouts_per_problem
+        prompts = min(rl.problems_per_step, max(1, engine.max_rows // k), max(1, engine.prefill_tokens // prompt))
+        wave = RolloutLoad(prompts, prompts * k, prompt, rl.sampling.max_tokens)
+        held = state_bytes(counts, model, rl.policy)
+        memory["rl rollout"] = {
+            "weights": held["weights"],
+            "float32 copies": held["float32 copies"],
+            "optimizer state": 0 if rl.policy.reset_optimizer == "each_iteration" else held["optimizer state"],
+            "keys and values": cache_bytes(cost_model(settings, arch, counts, rl.policy), wave),
+            "logits": logit_bytes(vocabulary, wave.rows),
+        }
+        memory["rl update"] = training(rl.policy, rl.problems_per_step, k, rl.sampling.max_tokens)
+        if getattr(engine, "own_weights", False):
+            _add_engine(memory, engine, counts.total * BYTES[model.dtype])
+    if not memory:
+        memory["model"] = {"weights": counts.total * BYTES[model.dtype]}
+    return memory
+
+
+def _add_engine(memory: dict[str, dict[str, int]], engine: Any, weights: int) -> None:
+    """An engine beside the trainer: its weights in rollout, and in the update where it stays."""
+    beside = {"engine's weights": weights}
+    if engine.cache_gib is not None:  # all of it is taken at the engine's start
+        memory["rl rollout"]["keys and values"] = int(engine.cache_gib * 2**30)
+    memory["rl rollout"] |= beside
+    if engine.sleep == "stay":
+        memory["rl update"] |= beside | {"keys and values": memory["rl rollout"]["keys and values"]}
+
+
+def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
+    """What rows of this model cost under this policy."""
+    frozen = {"vision", "projector"} <= set(policy.freeze)
+    checkpointed = settings.model.gradient_checkpointing
+    return CostModel(arch.config, counts.matrices_by_part, BYTES[settings.model.dtype], not frozen, checkpointed)
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """One RL update by the cost model, responses at their longest.
+
+    flops          forward and backward of every row, the pictures once each
+    vision_share   of it in the tower
+    separate       the same as separate rows that each look at the picture
+    micro_batches  forward passes that the update is split into
+    padding        share of padding in them
+    unbalance      over 2 and 8 ranks: how much the dearest rank is above the mean
+    """
+
+    flops: float
+    vision_share: float
+    separate: float
+    micro_batches: int
+    padding: float
+    unbalance: tuple[float, float]
+
+
+def step_work(
+    settings: RunSettings, arch: Architecture, counts: ParameterCounts, sources: Sequence[SourcePlan]
+) -> StepWork:
+    """What one update over `problems_per_step` groups costs; sources take part by their shares."""
+    rl = settings.rl
+    cost = cost_model(settings, arch, counts, rl.policy)
+    merge = family_of(arch.config).merge(arch.config)
+    k, length, budget = rl.rollouts_per_problem, rl.sampling.max_tokens, rl.policy.micro_batch_tokens
+    groups = []
+    for i in range(rl.problems_per_step):
+        source = _source_at(sources, (i + 0.5) / rl.problems_per_step)
+        prompt = source.prompts[i % len(source.prompts)]
+        groups.append(Load(prompt.tokens, (length,) * k, tuple(n * merge for n in prompt.pictures)))
+    rows = [
+        replace(g, responses=g.responses[: len(piece)])
+        for g in groups
+        for piece in split_responses(g.prompt, g.responses, budget)
+    ]
+    lengths = [row.tokens for row in rows]
+    batches = batches_by_length(lengths, budget)
+    flops = sum(cost.training(g) for g in groups)
+    separate = sum(cost.training(replace(g, responses=(length,))) * k for g in groups)
+    vision = sum(cost.training(Load(0, (), g.pictures)) for g in groups)
+    unbalance = []
+    for ranks in (2, 8):
+        each = [
+            sum(cost.training(groups[i]) for i in some) for some in balance([cost.training(g) for g in groups], ranks)
+        ]
+        unbalance.append(max(each) / (sum(each) / ranks) - 1)
+    return StepWork(
+        flops, vision / flops, separate, len(batches), padding_waste(lengths, batches), (unbalance[0], unbalance[1])
+    )
+
+
+def _source_at(sources: Sequence[SourcePlan], place: float) -> SourcePlan:
+    passed = 0.0
+    for source in sources:
+        passed += source.share
+        if place <= passed:
+            return source
+    return sources[-1]
+
+
+def rl_work(settings: RunSettings, prompt_tokens: float) -> list[str]:
+    """Lines on one RL step: rollouts, tokens at most, training tokens packed and separate, updates."""
+    rl = settings.rl
+    k, problems = rl.rollouts_per_problem, rl.problems_per_step
+    rounds = rl.over_sampling.max_rounds if rl.over_sampling else 1
+    trained = min(problems * rounds, rl.over_sampling.informative) if rl.over_sampling else problems
+    longest = problems * k * rl.sampling.max_tokens
+    packed = trained * (prompt_tokens + k * rl.sampling.max_tokens)
+    separate = trained * k * (prompt_tokens + rl.sampling.max_tokens)
+    more = f", up to {rounds} times until {trained} groups are informative" if rl.over_sampling else ""
+    updates, optimizer = rl.updates_per_step * rl.epochs_per_step, rl.policy.optimizer
+    return [
+        f"{rl.steps:,} steps: {problems:,} problems × {k} rollouts = {problems * k:,}{more}",
+        f"rollout: {longest:,} response tokens at most a {'round' if more else 'step'}, {problems:,} prompts read once",
+        f"training: {packed:,.0f} tokens a pass packed, {separate:,.0f} as separate rows ({separate / packed:.1f}×), "
+        "responses at their longest",
+        f"updates: {updates} a step (passes × minibatches: {rl.epochs_per_step} × {rl.updates_per_step}), "
+        f"{optimizer.name} at {optimizer.lr:g}, reset {rl.policy.reset_optimizer.replace('_', ' ')}",
+    ]
+
+
+def update_work(work: StepWork) -> list[str]:
+    """Lines on what one update computes, by the cost model."""
+    two, eight = work.unbalance
+    return [
+        f"an update: {work.flops / 1e12:,.3g} TFLOP, {work.vision_share:.0%} of it in the vision tower; "
+        f"separate rows with a look each would take {work.separate / work.flops:.1f}× as much",
+        f"micro-batches: {work.micro_batches:,}, {work.padding:.1%} of their tokens are padding; "
+        f"over 2 and 8 ranks the dearest has {two:.1%} and {eight:.1%} more than the mean",
+    ]

@@ -1,0 +1,219 @@
+"""Reinforcement learning: the loop of Kimi k1.5 (§2.3), one page.
+
+draw → collect (encode, roll out) → judge → credit → update → log, validate, save. Each verb is a function of a lower
+layer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from vlrl.errors import VerifierFaultError
+from vlrl.losses.terms import NOTHING, Denominators
+from vlrl.methods import source_of
+from vlrl.model.policy import Example, Policy
+from vlrl.rollout.buffer import RolloutBuffer
+from vlrl.rollout.collector import collect
+from vlrl.seeding import derive_seed, stream
+from vlrl.stages.budget import Budget
+from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from vlrl.stages.credit_desk import CreditDesk
+from vlrl.stages.examples import Pair, skipped, to_examples
+from vlrl.stages.measure import group_metrics, prompt_metrics
+from vlrl.stages.session import Session
+from vlrl.stages.settings import RlSettings
+from vlrl.stages.sft import validate
+from vlrl.types import ScoredGroup
+from vlrl.verify.judge import prepare
+
+
+def run_rl(session: Session) -> Policy:
+    """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
+    settings, run = session.settings.rl, session.run
+    policy = session.policy(settings.policy)
+    desk, buffer, budget = (
+        CreditDesk(session, policy),
+        RolloutBuffer(),
+        Budget(settings.steps, settings.response_tokens),
+    )
+    run.note(algorithm=[*settings.credit.sources(), source_of(settings.loss)])
+    parts = _parts(session, policy, desk, buffer, budget)
+    first = _resume(session, parts)
+    session.progress.start("rl", settings.steps)
+    session.hybrid.figures()  # what went before belongs to no step
+    for step in range(first, settings.steps):
+        clock = Clock()
+        policy.begin_iteration()
+        session.refresh(policy, version=step)
+        clock.lap("switch")
+        groups, pairs, metrics = gather(session, desk, buffer, settings, step, budget.progress(step), clock)
+        session.rest()
+        clock.lap("switch")
+        place = budget.schedule_step(step, settings.policy.optimizer.warmup_steps)
+        budget.spend(metrics["tokens/written"])
+        last = budget.ends_after(step)
+        drawn = [scored for _, scored in pairs]
+        if settings.agreement.is_due(step):
+            metrics |= settings.agreement.probe(session.encoder.encode, policy, drawn, settings.sampling.temperature)
+            clock.lap("probe")
+        examples = to_examples(groups, policy, settings, step)
+        metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs])
+        rate = settings.policy.optimizer.rate_at(place, settings.steps)
+        metrics |= learn(
+            policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
+        )
+        settings.agreement.check_gap(metrics)
+        clock.lap("update")
+        metrics |= session.hybrid.figures()
+        if scores := scores_after(step + 1, session, policy, last):
+            run.metrics("eval", step + 1, scores)
+            session.drawing.validated(scores)
+            clock.lap("validate")
+            session.hybrid.figures()  # a validation's own switch belongs to no step
+        metrics |= session.drawing.metrics() | clock.metrics(metrics["tokens/written"])
+        session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
+        if step % settings.log_every == 0 or last:
+            run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
+        if last:
+            break
+        if (step + 1) % settings.checkpoint_every == 0:
+            save_checkpoint(run.path / "checkpoints", step + 1, parts)
+    run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
+    return policy
+
+
+def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dict[str, float]:
+    """Validation and benchmarks that are due after so many steps; the last step has both."""
+    settings, pace = session.settings.rl, session.settings.eval.benchmarks_every
+    validates = step % settings.validate_every == 0 or last
+    benchmarks = pace is not None and (step % pace == 0 or last)
+    if validates or benchmarks:
+        session.refresh(policy, version=step)
+    return (validate(session) if validates else {}) | (session.benchmarks.metrics() if benchmarks else {})
+
+
+def gather(
+    session: Session,
+    desk: CreditDesk,
+    buffer: RolloutBuffer,
+    settings: RlSettings,
+    step: int,
+    progress: Fraction,
+    clock: Clock,
+) -> tuple[list[Pair], list[Pair], dict[str, float]]:
+    """The step's groups: those to train on, and all that were rolled out; with metrics of the rollout.
+
+    With over-sampling, whole mixture-exact rounds are drawn until enough groups carry an advantage. With partial
+    rollouts the groups are those that have ended by now, whenever they were drawn.
+    """
+    more, k, sampling = settings.over_sampling, settings.rollouts_per_problem, settings.sampling_at(step)
+    encode, engine = session.encoder.encode, session.engine
+    drawn: list[Pair] = []
+    metrics: dict[str, float] = {}
+    for round_number in range(more.max_rounds if more else 1):
+        problems = session.mixture.draw(settings.problems_per_step, progress, session.drawing.at(step))
+        prepare(problems)
+        clock.lap("draw")
+        seed = derive_seed(session.settings.seed, "rl", step, round_number)
+        if settings.partial is None:
+            found = collect(encode, engine, problems, sampling, k, seed)
+        else:
+            found, metrics = buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
+        clock.lap("rollout")
+        scored = desk.assess(found, step)
+        drawn += zip(found, scored, strict=True)
+        session.drawing.observe(scored)
+        clock.lap("judge")
+        if more is None or sum(one.informative for _, one in drawn) >= more.informative:
+            break
+    stop_on_faults([scored for _, scored in drawn], settings.max_fault_rate)
+    kept = [pair for pair in drawn if pair[1].informative] if more or settings.skip_uninformative else drawn
+    written = sum(one.num_tokens for _, scored in drawn for one in scored.rollouts)
+    return (kept[: more.informative] if more else kept), drawn, {"tokens/written": float(written), **metrics}
+
+
+def learn(
+    policy: Policy,
+    examples: Sequence[Example],
+    settings: RlSettings,
+    step: int,
+    rate: float,
+    seed: int,
+    left_out: Denominators = NOTHING,
+) -> dict[str, float]:
+    """All updates of one step; metrics are means over updates. A step without anything to learn from makes none."""
+    sums: Counter[str] = Counter()
+    made = 0
+    for epoch in range(settings.epochs_per_step):
+        order = stream(seed, "rl", "minibatches", step, epoch).permutation(len(examples))
+        for part in range(settings.updates_per_step):
+            chosen = [examples[i] for i in order[part :: settings.updates_per_step]]
+            if chosen:
+                sums.update(policy.update(chosen, settings.loss, settings.sampling.temperature, rate, left_out))
+                made += 1
+    return {"updates": float(made), "groups/trained": float(len(examples)), **{k: v / made for k, v in sums.items()}}
+
+
+def stop_on_faults(groups: Sequence[ScoredGroup], limit: float) -> None:
+    """Raise VerifierFaultError when the share of faulted verdicts exceeds the limit: it teaches noise."""
+    faults = [v.fault for g in groups for v in g.verdicts if v.fault is not None]
+    total = sum(len(g.verdicts) for g in groups)
+    if faults and len(faults) > limit * total:
+        raise VerifierFaultError(
+            "judge",
+            f"{len(faults)} of {total} verdicts are faults, e.g. {faults[0]}",
+            "mend the verifier, or raise rl.max_fault_rate",
+        )
+
+
+class Clock:
+    """Seconds of one step by phase."""
+
+    def __init__(self) -> None:
+        self._last = self._start = time.monotonic()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def lap(self, phase: str) -> None:
+        """Book the time since the last lap under `phase`."""
+        now = time.monotonic()
+        self._seconds[phase] += now - self._last
+        self._last = now
+
+    def metrics(self, response_tokens: float) -> dict[str, float]:
+        """time/<phase>_seconds, time/step_seconds, tokens/rollout_per_second."""
+        found = {f"time/{phase}_seconds": seconds for phase, seconds in self._seconds.items()}
+        found["time/step_seconds"] = self._last - self._start
+        found["tokens/rollout_per_second"] = response_tokens / max(self._seconds["rollout"], 1e-9)
+        return found
+
+
+def _parts(session: Session, policy: Policy, desk: CreditDesk, buffer: RolloutBuffer, budget: Budget) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    shared = {"mixture": session.mixture, "drawing": session.drawing}
+    return {"policy": policy, "credit": desk, "buffer": buffer, "budget": budget, **shared}
+
+
+def _resume(session: Session, parts: dict[str, Any]) -> int:
+    held: Path | None = latest_checkpoint(session.run.path / "checkpoints")
+    step = 0 if held is None else load_checkpoint(held, parts)
+    session.run.truncate_after("rl", step)
+    session.run.truncate_after("eval", step)
+    if held is not None:
+        session.progress.say(f"resumed from {held}")
+    return step
+
+
+def _shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:
+    """Groups for rollouts.jsonl: modalities in turn, informative ones first."""
+    by_modality: dict[str, list[ScoredGroup]] = {}
+    for group in sorted(groups, key=lambda g: not g.informative):
+        by_modality.setdefault(group.problem.modality, []).append(group)
+    shown: list[ScoredGroup] = []
+    while len(shown) < count and any(by_modality.values()):
+        shown += [held.pop(0) for held in by_modality.values() if held]
+    return shown[:count]

@@ -1,0 +1,220 @@
+"""`vlrl run`: the stages of one run in order, from settings to report. An interrupted run continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlrl.config import load_settings
+from vlrl.data.recipe import load_recipe
+from vlrl.errors import RunError, VlrlError
+from vlrl.report.report import write_report
+from vlrl.report.tracker import open_tracker
+from vlrl.runlog import RunFolder, write_atomically
+from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.dpo import run_dpo
+from vlrl.stages.prepare import run_prepare
+from vlrl.stages.progress import Progress
+from vlrl.stages.rl import run_rl
+from vlrl.stages.session import Session
+from vlrl.stages.settings import RunSettings, Stage
+from vlrl.stages.sft import run_sft
+
+
+def start_run(
+    config: Path, overrides: Sequence[str], stages: Sequence[Stage] | None = None, fresh: bool = False
+) -> Path:
+    """Run a config's stages and write the report; returns the run folder.
+
+    Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
+    """
+    settings = load_settings(RunSettings, config, overrides)
+    if stages:
+        settings = settings.model_copy(update={"stages": tuple(stages)})
+    folder = Path(settings.folder)
+    recipe = load_recipe(settings.data)  # a mistake in the recipe is found before the run folder is touched
+    if {"sft", "dpo", "rl"} & set(settings.stages):
+        recipe.refuse_evaluation_sets()
+    if "rl" in settings.stages:
+        load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
+    earlier = _set_aside(folder) if fresh else None
+    done = State(folder, settings)
+    if all(done.has(stage) for stage in settings.stages):
+        print(f"{folder} holds a finished run of these settings; --fresh starts it anew")
+        return folder
+    is_new = not folder.exists()
+    resolved = settings.model_dump(mode="json")
+    try:
+        tracker = open_tracker(settings.tracker, folder, resolved)
+    except VlrlError:
+        _put_back(earlier, folder)
+        raise
+    run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
+    status = "failed"
+    try:
+        with Progress(_totals(settings)) as progress:
+            _run_stages(settings, run, progress, done)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except VlrlError:
+        if is_new and not (folder / "metrics.jsonl").is_file() and not done.finished:
+            status = "removed"  # found before anything was learned: nothing half-written stays
+        raise
+    finally:
+        if status == "removed":
+            shutil.rmtree(folder)
+            _put_back(earlier, folder)
+        else:
+            run.finish(status)
+            if earlier is not None:
+                shutil.rmtree(earlier)
+        tracker.finish(failed=status != "finished")
+    write_report(folder)
+    return folder
+
+
+def _set_aside(folder: Path) -> Path | None:
+    """With --fresh the old run goes once the new one has begun to learn; until then it waits under another name."""
+    if not folder.exists():
+        return None
+    aside = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.replace(folder, aside)
+    return aside
+
+
+def _put_back(earlier: Path | None, folder: Path) -> None:
+    if earlier is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(earlier, folder)
+
+
+def _run_stages(settings: RunSettings, run: RunFolder, progress: Progress, done: State) -> None:
+    started = time.monotonic()
+    if "prepare" in settings.stages and not done.has("prepare"):
+        run_prepare(settings, run, progress)
+        done.finish("prepare", {})
+    if set(settings.stages) <= {"prepare"}:
+        return
+    session = Session(settings, run, progress, done.model_folder())
+    with closing(session):
+        _train_and_evaluate(session, done, started)
+
+
+def _train_and_evaluate(session: Session, done: State, started: float) -> None:
+    settings, run = session.settings, session.run
+    session.seconds.update(done.seconds)
+    session.seconds["setup"] = session.seconds.get("setup", 0.0) + time.monotonic() - started
+    wants_eval = "eval" in settings.stages
+    if "sft" in settings.stages and not done.has("sft"):
+        with session.timed("sft"):
+            policy = run_sft(session)
+        policy.save(run.path / "model_sft")
+        if wants_eval:
+            record_evaluation(session, done, "sft")
+        done.finish("sft", session.seconds)
+    elif wants_eval and "rl" in settings.stages and "sft" not in settings.stages and "start" not in done.results:
+        record_evaluation(session, done, "start")
+    if "dpo" in settings.stages and not done.has("dpo"):
+        with session.timed("dpo"):
+            policy = run_dpo(session)
+        policy.save(run.path / "model_dpo")
+        if wants_eval:
+            record_evaluation(session, done, "dpo")
+        done.finish("dpo", session.seconds)
+    if "rl" in settings.stages and not done.has("rl"):
+        with session.timed("rl"):
+            policy = run_rl(session)
+        policy.save(run.path / "model")
+        if wants_eval:
+            record_evaluation(session, done, "rl")
+        done.finish("rl", session.seconds)
+    if wants_eval and not done.results:
+        record_evaluation(session, done, "model")
+    if wants_eval:
+        done.finish("eval", session.seconds)
+    run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in session.seconds.items()}})
+
+
+def record_evaluation(session: Session, done: State, name: str) -> None:
+    """Evaluate on the held-out test and keep the table under `name`."""
+    session.progress.start(f"eval {name}", 1)
+    with session.timed("eval"):
+        result = session.evaluate()
+    table = done.results[name] = result.table()
+    lines = "".join(json.dumps(row) + "\n" for row in result.rows())
+    write_atomically(session.run.path / f"answers_{name}.jsonl", lines)
+    session.progress.step(f"eval {name}", 1, {"accuracy/mean": table["average"]["sampled"]})
+
+
+def _totals(settings: RunSettings) -> dict[str, int]:
+    totals = {"sft": settings.sft.steps, "dpo": settings.dpo.steps, "rl": settings.rl.steps}
+    return {stage: totals[stage] for stage in settings.stages if stage in totals}
+
+
+class State:
+    """Which stages of a run are finished (state.json), so that a second call continues and refuses other settings."""
+
+    def __init__(self, folder: Path, settings: RunSettings) -> None:
+        self.folder = folder
+        self._file = folder / "state.json"
+        self.finished: list[str] = []
+        self.results: dict[str, Any] = {}
+        self.seconds: dict[str, float] = {}
+        if self._file.is_file():
+            held = json.loads(self._file.read_text())
+            self.finished, self.results, self.seconds = held["finished"], held["results"], held["seconds"]
+        earlier = folder / "run.yaml"
+        if earlier.is_file():
+            self._refuse_other_settings(yaml.safe_load(earlier.read_text()), settings.model_dump(mode="json"))
+
+    def _refuse_other_settings(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        different = [k for k in _flatten(now) | _flatten(before) if _flatten(now).get(k) != _flatten(before).get(k)]
+        matters = [
+            k for k in different if k.split(".")[0] not in ("stages", "threads", "tracker", "run_folder", "name")
+        ]
+        if matters:
+            first = matters[0]
+            raise RunError(
+                f"{self.folder}, {first}",
+                f"the folder holds a run with {_flatten(before).get(first)!r}, now {_flatten(now).get(first)!r}",
+                "give another run_folder=…, or --fresh to start anew (the old run is deleted)",
+            )
+
+    def has(self, stage: str) -> bool:
+        """Whether a stage is finished."""
+        return stage in self.finished
+
+    def model_folder(self) -> Path | None:
+        """The model to go on from: the result of the last finished stage, None before any."""
+        for stage, name in (("rl", "model"), ("dpo", "model_dpo"), ("sft", "model_sft")):
+            if self.has(stage):
+                return self.folder / name
+        return None
+
+    def finish(self, stage: str, seconds: dict[str, float]) -> None:
+        """Mark a stage as finished, on disk."""
+        self.finished.append(stage)
+        held = {"finished": self.finished, "results": self.results, "seconds": seconds}
+        write_atomically(self._file, json.dumps(held))
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,191 @@
+"""What the stages of one run share: recipe, model, encoder, engine, held-out problems, run folder and display."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
+from vlrl.data.recipe import load_recipe
+from vlrl.errors import DataError
+from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all
+from vlrl.evaluation.protocol import EvaluationProtocol
+from vlrl.model.encode import Encoder
+from vlrl.model.load import LoadedModel, load_folder, load_model
+from vlrl.model.parts import part_of
+from vlrl.model.policy import Policy
+from vlrl.model.torch_policy import PolicySettings
+from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.rollout.engines import require_library
+from vlrl.rollout.hybrid import Hybrid
+from vlrl.runlog import RunFolder
+from vlrl.sampling.drawing import Drawing
+from vlrl.seeding import derive_seed
+from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
+from vlrl.stages.progress import Progress
+from vlrl.stages.settings import RunSettings
+from vlrl.types import Problem
+
+TOKENIZER_TEXTS = 4000
+ENCODED_BYTES = 2**30
+
+
+class Session:
+    """Everything is checked and loaded here, data before model, so that a mistake costs nothing."""
+
+    def __init__(
+        self, settings: RunSettings, run: RunFolder, progress: Progress, model_folder: Path | None = None
+    ) -> None:
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        require_library(settings.engine)
+        self.settings, self.run, self.progress = settings, run, progress
+        self.seconds: dict[str, float] = {}
+        self.recipe = load_recipe(settings.data)
+        held_out_seed = settings.seed if settings.eval.seed is None else settings.eval.seed
+        self.validation = held_out_problems(self.recipe, held_out_seed, "validation", settings.eval.curve_problems)
+        self.test = held_out_problems(self.recipe, held_out_seed, settings.eval.split, settings.eval.problems)
+        self.held_out = [*self.validation, *self.test]
+        if not self.validation and {"sft", "dpo", "rl"} & set(settings.stages):
+            raise DataError(
+                f"{settings.data}, validation", "the sources hold no problem out", "add rows, or hold more of them out"
+            )
+        self.mixture = Mixture(self.recipe, settings.seed, self.held_out)
+        self.drawing = Drawing(settings.rl.drawing, self.mixture)
+        benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
+        self.loaded: LoadedModel = (
+            load_folder(str(model_folder), settings.model)
+            if model_folder
+            else load_model(settings.model, settings.seed, self._texts, run.path / "built_model")
+        )
+        self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
+        self._encoded: dict[str, Any] = {}
+        self._check_lengths()
+        self.engine: RolloutEngine = settings.engine.open(self.loaded)
+        self.hybrid = Hybrid(self.engine, self.loaded.device)
+        self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.engine)
+        if benchmarks:
+            run.note(benchmarks=self.benchmarks.described())
+        run.note(model=describe_model(self.loaded), data={"recipe": settings.data, "held_out": len(self.held_out)})
+        if forced := list(self.recipe.forced_evaluation_sets):
+            run.note(forced_evaluation_sets=forced)
+
+    def _texts(self) -> list[str]:
+        return recipe_texts(self.recipe, self.settings.seed, TOKENIZER_TEXTS)
+
+    def _check_lengths(self) -> None:
+        """Prompts of the validation problems and the longest responses fit into the context. Raises DataError."""
+        settings = self.settings
+        longest = settings.eval.sampling.max_tokens
+        if "rl" in settings.stages:
+            longest = max(longest, settings.rl.sampling.max_tokens)
+        room = self._held_at_once()
+        for start in range(0, len(self.validation), room):
+            self._check_some(self.validation[start : start + room], longest)
+
+    def _check_some(self, problems: Sequence[Problem], longest: int) -> None:
+        for problem, encoded in zip(problems, self._encode_held_out(problems), strict=True):
+            if encoded.num_tokens + longest > self.loaded.context:
+                raise DataError(
+                    f"problem {problem.id} ({problem.source or problem.domain})",
+                    f"its prompt takes {encoded.num_tokens} tokens and responses up to {longest}, "
+                    f"the context holds {self.loaded.context}",
+                    "lower the recipe's image.max_pixels or sampling.max_tokens, or raise model.context",
+                )
+
+    def _encode_held_out(self, problems: Sequence[Problem]) -> list[Any]:
+        """Held-out problems are encoded once for all evaluations of a run, where all of them fit in memory."""
+        if len(self.held_out) > self._held_at_once():
+            return self.encoder.encode(problems)
+        missing = [p for p in problems if p.id not in self._encoded]
+        self._encoded.update({p.id: e for p, e in zip(missing, self.encoder.encode(missing), strict=True)})
+        return [self._encoded[p.id] for p in problems]
+
+    def _held_at_once(self) -> int:
+        """How many encoded problems fill ENCODED_BYTES with float32 patches, every pixel twice (time steps)."""
+        return max(16, ENCODED_BYTES // (self.recipe.image.max_pixels * 3 * 2 * 4))
+
+    def policy(self, settings: PolicySettings) -> Policy:
+        """The policy over the session's model, as one stage trains it."""
+        policy: Policy = self.settings.backend.open(self.loaded, settings)
+        return policy
+
+    def refresh(self, policy: Policy, version: int) -> None:
+        """The engine reads with the policy's weights as they are now; before a rollout and before an evaluation."""
+        self.hybrid.to_rollout(policy.weights(), version)
+
+    def rest(self) -> None:
+        """The engine sleeps from here on; before the policy trains."""
+        self.hybrid.to_training()
+
+    def close(self) -> None:
+        """End what the engine started."""
+        self.engine.close()
+
+    def answers(self, problems: Sequence[Problem], sampling: Sampling, samples: int) -> Answers:
+        """Responses to held-out problems; the seed is the same at every evaluation of a run (paired figures)."""
+        seed = derive_seed(self.settings.seed, "evaluation")
+        room = self._held_at_once()
+        parts = [
+            answer_all(self._encode_held_out, self.engine, problems[i : i + room], sampling, samples, seed)
+            for i in range(0, len(problems), room)
+        ]
+        return Answers(tuple(g for p in parts for g in p.groups), tuple(v for p in parts for v in p.verdicts))
+
+    def evaluate(self) -> HeldOutResult:
+        """The held-out test: sampled and greedy."""
+        settings = self.settings.eval
+        greedy = settings.sampling.model_copy(update={"temperature": 0.0})
+        return HeldOutResult(
+            self.answers(self.test, settings.sampling, settings.samples),
+            self.answers(self.test, greedy, 1),
+            {
+                "sampled": self._protocol(settings.sampling, settings.samples).hash,
+                "greedy": self._protocol(greedy, 1).hash,
+            },
+        )
+
+    def _protocol(self, sampling: Sampling, samples: int) -> EvaluationProtocol:
+        return EvaluationProtocol(
+            benchmark=f"held-out problems of {Path(self.settings.data).stem}",
+            split=self.settings.eval.split,
+            system=self.settings.system_prompt or "",
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=sampling.stop,
+            samples=samples,
+            seeds=(self.settings.seed,),
+            min_pixels=self.recipe.image.min_pixels,
+            max_pixels=self.recipe.image.max_pixels,
+        ).for_problems(self.test)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the block's wall time to `seconds[phase]`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - started
+
+
+def describe_model(loaded: LoadedModel) -> dict[str, Any]:
+    """The model as the run card states it."""
+    sizes: dict[str, int] = {"vision": 0, "projector": 0, "language": 0}
+    for name, parameter in loaded.model.named_parameters():
+        sizes[part_of(name)] += parameter.numel()
+    return {
+        "architecture": type(loaded.model).__name__,
+        "parameters": sum(sizes.values()),
+        "parameters_by_part": sizes,
+        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+        "device": str(loaded.device),
+        "context": loaded.context,
+        "vocabulary": len(loaded.tokenizer),
+    }

@@ -1,0 +1,258 @@
+"""One YAML = one run: everything that a run's settings can say, with its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+import vlrl.credit
+import vlrl.losses  # files the losses under their names
+import vlrl.rollout.ray_pool  # files the engines under their names
+import vlrl.rollout.vllm_engine  # noqa: F401
+from vlrl.config import Settings
+from vlrl.credit.assign import CreditSettings
+from vlrl.credit.token_weights import ImportanceWeights
+from vlrl.data.draws import DemonstrationCount
+from vlrl.errors import ConfigError
+from vlrl.losses.dpo import DpoLoss
+from vlrl.losses.kimi import KimiLoss
+from vlrl.losses.registry import losses
+from vlrl.methods import needs_of
+from vlrl.model.backends import TorchBackend, backends
+from vlrl.model.load import ModelSettings
+from vlrl.model.torch_policy import PolicySettings
+from vlrl.registry import component_field
+from vlrl.rollout.buffer import PartialRollouts
+from vlrl.rollout.engine import Sampling
+from vlrl.rollout.engines import engines
+from vlrl.rollout.transformers_engine import TransformersEngineSettings
+from vlrl.sampling.drawing import DrawingSettings
+from vlrl.stages.agreement import AgreementSettings
+from vlrl.stages.presets import expand
+
+Stage = Literal["prepare", "sft", "dpo", "rl", "eval"]
+LATER: dict[str, tuple[str, ...]] = {"engine": (), "backend": ("deepspeed",)}  # each is also the name of its extra
+ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
+HERE = {"engine": "transformers", "backend": "torch"}
+
+
+class FixedSetSettings(Settings):
+    """Training on a fixed set in epochs, with validation and the best checkpoint kept."""
+
+    steps: int = Field(default=300, ge=1)
+    batch: int = Field(default=64, ge=1)
+    policy: PolicySettings = PolicySettings()
+    validate_every: int = Field(default=50, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
+
+
+class SftSettings(FixedSetSettings):
+    """Supervised warm-up on a small fixed demonstration set."""
+
+    demonstrations: DemonstrationCount = Field(
+        default=480, description="how many by the recipe's weights, how many of each source, or `all` that files hold"
+    )
+
+
+class DpoSettings(FixedSetSettings):
+    """Preference learning on pairs of a problem file (lines with `chosen` and `rejected`), e.g. what curation wrote."""
+
+    pairs: str | None = Field(default=None, description="the file; needed where `dpo` is among the stages")
+    loss: DpoLoss = DpoLoss()
+
+
+class OverSampling(Settings):
+    """Draw until `informative` groups have an advantage that isn't zero, in at most `max_rounds` rounds."""
+
+    informative: int = Field(ge=1)
+    max_rounds: int = Field(default=4, ge=1)
+
+
+class ReferenceModel(Settings):
+    """Another model of the same tokenizer that responses are compared with; it is never trained."""
+
+    path: str = Field(min_length=1, description="a Hugging Face folder")
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+class ContrastSettings(Settings):
+    """Problems with pictures are asked once more with their pictures perturbed; those responses are never trained on.
+
+    perturbation  blank (one colour), blurred, or tiles (parts in random places)
+    rollouts      responses to a perturbed problem; default: half as many as to the true one
+    """
+
+    perturbation: Literal["blank", "blurred", "tiles"] = "tiles"
+    rollouts: int | None = Field(default=None, ge=1)
+
+
+class RlSettings(Settings):
+    """Reinforcement learning by online mirror descent (k1.5 §2.3) or another loss."""
+
+    preset: str | None = Field(default=None, description="an algorithm of stages/presets.py; the rest goes over it")
+    steps: int = Field(default=100, ge=1)
+    response_tokens: int | None = Field(
+        default=None, ge=1, description="the stage ends once so many were sampled; `steps` is then an upper bound"
+    )
+    problems_per_step: int = Field(default=32, ge=1)
+    rollouts_per_problem: int = Field(default=8, ge=1)
+    sampling: Sampling = Sampling()
+    drawing: DrawingSettings = DrawingSettings()
+    credit: CreditSettings = CreditSettings()
+    teacher: ReferenceModel | None = Field(default=None, description="for token credit that distils")
+    previous: ReferenceModel | None = Field(default=None, description="the model of an earlier task, for `retention`")
+    contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
+    loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
+    updates_per_step: int = Field(default=1, ge=1, description="minibatches that one step's groups are split into")
+    epochs_per_step: int = Field(default=1, ge=1, description="passes over one step's groups")
+    max_tokens_from_step: dict[int, int] = Field(
+        default_factory=dict,
+        description="response tokens at most from a step on, e.g. {0: 4096, 100: 32768}, in place of "
+        "sampling.max_tokens (row K42: lengths grow in stages)",
+    )
+    skip_uninformative: bool = Field(default=False, description="leave groups out whose advantages are all zero")
+    over_sampling: OverSampling | None = None
+    partial: PartialRollouts | None = Field(
+        default=None, description="cut rollouts over iterations; null: every response is written to its end"
+    )
+    importance: ImportanceWeights | None = Field(
+        default=None, description="weigh tokens by trainer over sampler probability; null: all count once"
+    )
+    agreement: AgreementSettings = AgreementSettings()
+    policy: PolicySettings = PolicySettings(reset_optimizer="each_iteration")
+    max_fault_rate: float = Field(
+        default=0.05, ge=0.0, le=1.0, description="share of faulted verdicts that stops the run"
+    )
+    validate_every: int = Field(default=25, ge=1)
+    checkpoint_every: int = Field(default=50, ge=1)
+    log_groups: int = Field(default=8, ge=0, description="groups written to rollouts.jsonl at every logged step")
+    log_every: int = Field(default=10, ge=1, description="steps between groups written to rollouts.jsonl")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, given: Any) -> Any:
+        return expand(given) if isinstance(given, Mapping) else given
+
+    @model_validator(mode="after")
+    def _a_group_has_a_baseline(self) -> RlSettings:
+        least = self.credit.advantage.least
+        if self.rollouts_per_problem < least:
+            name = type(self.credit.advantage).__name__
+            raise ValueError(
+                f"rollouts_per_problem is {self.rollouts_per_problem}, but the baseline of {name} is taken over a "
+                f"problem's rollouts: with one the advantage is always zero; give at least {least}"
+            )
+        baseline, loss = getattr(self.credit.advantage, "tau", None), getattr(self.loss, "tau", None)
+        if baseline is not None and loss is not None and baseline != loss:
+            raise ValueError(
+                f"credit.advantage.tau is {baseline} and loss.tau is {loss}: both are the τ of one objective "
+                "(k1.5 eq. 2); give the same number"
+            )
+        for part in (*self.credit.parts, self.loss):
+            if missing := needs_of([part]) - self._given():
+                raise ValueError(
+                    f"{type(part).__name__} needs {sorted(missing)}, which RL as it is set up has not; "
+                    "teacher, previous and contrast are settings of rl"
+                )
+        for name in ("teacher", "previous", "contrast"):
+            if getattr(self, name) is not None and name not in self.credit.needs:
+                raise ValueError(f"{name} is given, but no part of credit reads it; leave it out or name the part")
+        if self.credit.token_credit and not getattr(self.loss, "reads_token_credit", True):
+            raise ValueError(f"{type(self.loss).__name__} reads no token credit; take another loss")
+        longest = self.sampling.max_tokens
+        if any(step < 0 or not 1 <= tokens <= longest for step, tokens in self.max_tokens_from_step.items()):
+            raise ValueError(
+                f"max_tokens_from_step: {self.max_tokens_from_step} has a step below 0 or a length outside 1 … "
+                f"{longest}; the last stage is sampling.max_tokens itself"
+            )
+        if self.partial and self.over_sampling:
+            raise ValueError(
+                "partial and over_sampling are both given: the groups of an iteration with partial rollouts are those "
+                "that have ended, none is drawn for more; leave one of them out"
+            )
+        if self.sampling.temperature == 0:
+            raise ValueError("sampling.temperature is 0: k greedy responses are equal and teach nothing; give e.g. 1.0")
+        return self
+
+    def _given(self) -> frozenset[str]:
+        """What parts may need and these settings give."""
+        asked = {
+            "teacher": self.teacher,
+            "kl_teacher": self.teacher,
+            "previous": self.previous,
+            "contrast": self.contrast,
+        }
+        return ALWAYS | {need for need, setting in asked.items() if setting is not None}
+
+    def sampling_at(self, step: int) -> Sampling:
+        """The sampling of 0-based `step`: `sampling` with the length of the latest stage that has begun."""
+        begun = [start for start in self.max_tokens_from_step if start <= step]
+        if not begun:
+            return self.sampling
+        return self.sampling.model_copy(update={"max_tokens": self.max_tokens_from_step[max(begun)]})
+
+
+class EvalSettings(Settings):
+    """Held-out evaluation: `problems` a modality at the end (`test`), `curve_problems` on the way (`validation`)."""
+
+    problems: int = Field(default=400, ge=1)
+    curve_problems: int = Field(default=100, ge=1)
+    samples: int = Field(default=1, ge=1)
+    sampling: Sampling = Sampling()
+    split: Literal["test", "validation"] = "test"
+    seed: int | None = Field(default=None, description="seed of the held-out draw; default: the run's seed")
+    benchmarks: tuple[str, ...] | None = Field(
+        default=None, description="configs that `vlrl eval` takes; their benchmarks are asked on the training curve too"
+    )
+    benchmarks_every: int | None = Field(default=None, ge=1, description="RL steps between two such askings")
+
+    @model_validator(mode="after")
+    def _benchmarks_have_a_pace(self) -> EvalSettings:
+        if bool(self.benchmarks) != (self.benchmarks_every is not None):
+            raise ValueError("benchmarks and benchmarks_every belong together: give both or neither")
+        return self
+
+
+class RunSettings(Settings):
+    """A whole run. `data` names a recipe file; `stages` are run in order."""
+
+    name: str = Field(min_length=1)
+    run_folder: str | None = None
+    seed: int = 0
+    data: str
+    stages: tuple[Stage, ...] = ("sft", "rl", "eval")
+    model: ModelSettings
+    system_prompt: str | None = None
+    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    backend: component_field(backends, default="torch") = Field(default_factory=TorchBackend)  # type: ignore[valid-type]
+    sft: SftSettings = SftSettings()
+    dpo: DpoSettings = DpoSettings()
+    rl: RlSettings = RlSettings()
+    eval: EvalSettings = EvalSettings()
+    tracker: Literal["none", "wandb"] = "none"
+    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+
+    @field_validator("engine", "backend", mode="before")
+    @classmethod
+    def _is_here(cls, given: Any, info: Any) -> Any:
+        name = given.get("name") if isinstance(given, dict) else given
+        if name not in LATER[info.field_name]:
+            return given
+        raise ConfigError(
+            info.field_name,
+            f"{name!r} is not part of this version; it comes with the extra {name!r}",
+            f"use {info.field_name}: {HERE[info.field_name]}",
+        )
+
+    @model_validator(mode="after")
+    def _pairs_are_named(self) -> RunSettings:
+        if "dpo" in self.stages and self.dpo.pairs is None:
+            raise ConfigError("dpo.pairs", "is missing, and `dpo` is among the stages", "name a file of preferences")
+        return self
+
+    @property
+    def folder(self) -> str:
+        """The run folder: `run_folder`, or runs/<name>."""
+        return self.run_folder or f"runs/{self.name}"

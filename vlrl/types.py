@@ -1,0 +1,300 @@
+"""The nouns of the house: frozen dataclasses that flow in one direction.
+
+A later stage makes a *new type*; it never fills in a blank of an earlier one:
+
+    Problem → Group (problem + rollouts) → ScoredGroup (+ verdicts, rewards, advantages)
+
+Four words are kept apart: **score** (what a verifier says, in [0, 1]) → **reward** (score + shaping)
+→ **advantage** (reward − baseline) → **loss**. Lengths are in tokens unless the name says otherwise.
+This file imports neither torch nor Pillow, so that reading run files needs neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+Modality = Literal["text", "real", "synthetic", "rendered"]
+MODALITIES: tuple[Modality, ...] = ("text", "real", "synthetic", "rendered")
+Ending = Literal["stop", "length", "repeat", "unfinished"]
+Author = Literal["policy", "observation", "forced"]
+
+
+def content_digest(*parts: bytes | str) -> str:
+    """A 32-character hexadecimal digest of the parts; where one part ends and the next begins matters."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of a prompt that is read as text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A *reference* to a picture in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
+
+    `digest` identifies the encoded bytes; two references with one digest are one picture and are looked at once.
+    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_image`. `says` is the text that a
+    picture was drawn from, where it was: for comparing problems, never for a prompt.
+    """
+
+    digest: str
+    path: str | None = None
+    data: bytes | None = field(default=None, repr=False, compare=False)
+    says: str | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.data is None):
+            raise ValueError(f"Image {self.digest}: give either path or data, not both and not neither")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Image:
+        """A reference to an encoded picture held in memory."""
+        return cls(digest=content_digest(data), data=data)
+
+    @classmethod
+    def from_file(cls, path: str) -> Image:
+        """A reference to a picture file. The file is read once for its digest. Raises OSError if it can't be read."""
+        with open(path, "rb") as file:
+            return cls(digest=content_digest(file.read()), path=path)
+
+    def read_bytes(self) -> bytes:
+        """The encoded bytes. Raises OSError if the file is gone."""
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question with a checkable answer.
+
+    prompt      pieces in reading order, e.g. (Image(…), Text("How many cards?"))
+    answer      the gold answer, as text
+    verifier    name of the verifier that judges a response, e.g. "number"
+    modality    where the question's content comes from
+    domain      e.g. "clock", "arithmetic", "gsm8k"
+    source      name of the recipe's source that made it
+    difficulty  a label in [0, 1] where there is one
+    facts       what the verifier and the reports need besides: choices, tolerance, unit, precision, scene …
+    twin        id of the text problem that a rendered one was made from
+    """
+
+    prompt: tuple[Text | Image, ...]
+    answer: str
+    verifier: str
+    modality: Modality
+    domain: str
+    source: str = ""
+    difficulty: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    twin: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """Content digest of what is asked and what is right: prompt, answer, verifier, facts."""
+        pieces = [f"T:{p.text}" if isinstance(p, Text) else f"I:{p.digest}" for p in self.prompt]
+        facts = json.dumps(dict(self.facts), sort_keys=True, default=str)
+        return content_digest(*pieces, self.answer, self.verifier, facts)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The pictures of the prompt in reading order."""
+        return tuple(p for p in self.prompt if isinstance(p, Image))
+
+    @property
+    def question(self) -> str:
+        """The prompt as one text; every picture appears as `<image>`."""
+        return "".join(p.text if isinstance(p, Text) else "<image>" for p in self.prompt)
+
+
+@dataclass(frozen=True)
+class RatedProblem:
+    """A problem with the pass rate that a model reached on it (rows K4, K7)."""
+
+    problem: Problem
+    pass_rate: float
+    num_samples: int
+    model_hash: str
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What supervised fine-tuning learns from: a problem and one whole response."""
+
+    problem: Problem
+    response: str
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What preference learning learns from."""
+
+    problem: Problem
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Tokens written without a break by one author under one policy version.
+
+    token_ids, logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
+                          placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1)
+    policy_version        number of weight updates of the engine when this was written
+    author                only `policy` tokens are ever trained
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    policy_version: int
+    author: Author = "policy"
+
+    def __post_init__(self) -> None:
+        if len(self.token_ids) != len(self.logprobs):
+            raise ValueError(f"Segment: {len(self.token_ids)} tokens but {len(self.logprobs)} log-probabilities")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One response. `ending`: stop (end token or stop string), length (token budget), repeat (loop), unfinished."""
+
+    segments: tuple[Segment, ...]
+    text: str
+    ending: Ending
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """All tokens in order, the end token included where there is one."""
+        return tuple(t for s in self.segments for t in s.token_ids)
+
+    @property
+    def logprobs(self) -> tuple[float, ...]:
+        """The engine's log-probability of each token (`sampler_logprobs`)."""
+        return tuple(p for s in self.segments for p in s.logprobs)
+
+    @property
+    def num_tokens(self) -> int:
+        """Response length in tokens."""
+        return sum(len(s.token_ids) for s in self.segments)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The k responses of one problem."""
+
+    problem: Problem
+    rollouts: tuple[Rollout, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier says of one response.
+
+    score    in [0, 1]; graded verifiers use the whole range
+    correct  kept apart from the score, so that graded rewards work everywhere
+    answer   what was taken as the answer, where something was
+    note     why, in a few words
+    fault    set when the *verifier* broke. That is never the same as zero: the response leaves the baseline
+             and takes no part in the update.
+    """
+
+    score: float
+    correct: bool
+    answer: str | None = None
+    note: str = ""
+    fault: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"Verdict: score {self.score!r} is outside [0, 1]")
+
+    @classmethod
+    def right(cls, answer: str | None = None, note: str = "") -> Verdict:
+        """Full score."""
+        return cls(1.0, True, answer, note)
+
+    @classmethod
+    def wrong(cls, note: str, answer: str | None = None) -> Verdict:
+        """No score, with the reason."""
+        return cls(0.0, False, answer, note)
+
+    @classmethod
+    def broken(cls, fault: str) -> Verdict:
+        """The verifier itself failed."""
+        return cls(0.0, False, None, "", fault)
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """Named reward parts of one group, each (k,), and their weighted total (k,)."""
+
+    parts: Mapping[str, tuple[float, ...]]
+    total: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """A group with its credit. `advantages` is (k,); a faulted or excluded rollout has advantage 0 and `used` False.
+
+    token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
+    token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
+    """
+
+    problem: Problem
+    rollouts: tuple[Rollout, ...]
+    verdicts: tuple[Verdict, ...]
+    rewards: Rewards
+    advantages: tuple[float, ...]
+    used: tuple[bool, ...]
+    token_advantages: tuple[tuple[float, ...], ...] | None = None
+    token_weights: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of correct responses among those that could be judged; 0 if none could."""
+        judged = [v.correct for v in self.verdicts if v.fault is None]
+        return sum(judged) / len(judged) if judged else 0.0
+
+    @property
+    def informative(self) -> bool:
+        """Whether any advantage, of a rollout or of a token, differs from zero."""
+        return any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a generated domain draws: a problem before it has a source, a digest and a place in a recipe.
+
+    images   Pillow images in reading order (empty for text domains); they come before the question unless `layout`
+             places them: a tuple of texts and image indices in reading order
+    thought  a short chain of thought that leads to the answer, for warm-up demonstrations (row K9); may be empty
+    facts    what the verifier needs: choices, tolerance, …
+    chance   probability that a blind guess is right, where the domain knows it (choices); else None
+    tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
+    """
+
+    question: str
+    answer: str
+    images: tuple[Any, ...] = ()
+    thought: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    layout: tuple[str | int, ...] = ()
+    chance: float | None = None
+    tags: tuple[str, ...] = ()

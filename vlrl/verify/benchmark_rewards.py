@@ -1,0 +1,137 @@
+"""The verifiers `mathvista`, `mmmu`, `mathvision`, `tabmwp`, `dynamath`: benchmark answers as a reward, without luck.
+
+Each reads what the response declares or concludes (`vlrl.verify.conclusions`) and gives nothing to silence, hedges, two
+answers, a letter beyond the options or the nearest option. The published rules lie in files of the benchmarks' names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from vlrl.types import Problem, Verdict
+from vlrl.verify.choice import choice, gold_index
+from vlrl.verify.conclusions import concluded_number, concluded_option
+from vlrl.verify.extract import extract
+from vlrl.verify.judge import verifier
+from vlrl.verify.mathematics import load_workers, math
+from vlrl.verify.number import golds, within
+from vlrl.verify.numerals import parse_numeral, unit_name
+from vlrl.verify.text import normalise, text
+from vlrl.verify.time_of_day import time
+
+_MEASURES = frozenset(
+    ["m", "cm", "mm", "km", "in", "ft", "yd", "mi", "g", "kg", "mg", "oz", "lb", "l", "ml", "s", "min", "h", "$", "€"]
+)  # one excludes the others
+_LIST = re.compile(r"\[[^\[\]]{1,400}\]")
+
+
+@verifier("mathvista")
+def mathvista(problem: Problem, response: str) -> Verdict:
+    """MathVista: a choice by letter or text, an integer, a float to the problem's precision, or a list.
+
+    `%`, currency and the question's unit may stand beside a number; another measure (m for cm) may not.
+    Facts: question_type, answer_type, choices, precision, unit as in MathVista.
+    """
+    if problem.facts.get("question_type") == "multi_choice":
+        return judge_option(problem, response)
+    if problem.facts.get("answer_type") == "list":
+        return _judge_list(problem, response)
+    return judge_number(problem, response, problem.facts.get("precision"))
+
+
+@verifier("mmmu")
+def mmmu(problem: Problem, response: str) -> Verdict:
+    """MMMU and MMMU-Pro: an option by letter or text; an open answer as number or normalised text.
+
+    Numbers of open answers are rounded to two decimals, as published. A gold that is only a part of an answer is wrong.
+    Facts: choices (none: open question), accepted (further golds).
+    """
+    if problem.facts.get("choices"):
+        return judge_option(problem, response)
+    if all(parse_numeral(gold) is not None for gold in _all_golds(problem)):
+        return judge_number(problem, response, precision=2)
+    return text(problem, response)
+
+
+@verifier("mathvision", prepare=load_workers)
+def mathvision(problem: Problem, response: str) -> Verdict:
+    """MATH-Vision: an option by letter, text or value; otherwise mathematical equality (`math`).
+
+    Facts: choices (empty: free form).
+    """
+    return judge_option(problem, response) if problem.facts.get("choices") else math(problem, response)
+
+
+@verifier("tabmwp")
+def tabmwp(problem: Problem, response: str) -> Verdict:
+    """TabMWP: an option by letter or text; a number to three decimals (as published); a time; another text.
+
+    Facts: choices, unit.
+    """
+    if problem.facts.get("choices"):
+        return judge_option(problem, response)
+    if parse_numeral(problem.answer) is not None:
+        return judge_number(problem, response, precision=3)
+    if problem.answer.rstrip(".").upper().endswith((".M", "AM", "PM")):
+        return time(problem, response)
+    return text(problem, response)
+
+
+@verifier("dynamath", prepare=load_workers)
+def dynamath(problem: Problem, response: str) -> Verdict:
+    """DynaMath: a letter (the options stand in the question), a number to three decimals (ours), or a text.
+
+    Facts: answer_type (multiple choice, float, text).
+    """
+    kind = problem.facts.get("answer_type")
+    if kind == "multiple choice":
+        return choice(problem, response)
+    if parse_numeral(problem.answer) is not None:
+        return judge_number(problem, response, precision=3)
+    return math(problem, response) if kind == "float" else text(problem, response)
+
+
+def judge_option(problem: Problem, response: str) -> Verdict:
+    """Whether the response declares or concludes the gold option."""
+    options = [str(option) for option in problem.facts["choices"]]
+    conclusion = concluded_option(response, options, problem.question)
+    if conclusion.value is None:
+        return Verdict.wrong(conclusion.note)
+    index = int(conclusion.value)
+    gold = gold_index(problem, options)
+    right = index == gold or normalise(options[index]) == normalise(options[gold])
+    return Verdict.right(options[index]) if right else Verdict.wrong("another option", options[index])
+
+
+def judge_number(problem: Problem, response: str, precision: int | None) -> Verdict:
+    """Whether the response declares or concludes the gold number, both rounded to `precision` decimals if given."""
+    conclusion = concluded_number(response, problem.question)
+    if conclusion.value is None:
+        return Verdict.wrong(conclusion.note)
+    found = parse_numeral(conclusion.value)
+    if found is None:
+        return Verdict.wrong("not a number", conclusion.value)
+    answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else conclusion.value
+    unit, asked = unit_name(found.unit), unit_name(str(problem.facts.get("unit") or ""))
+    if unit != asked and {unit, asked} <= _MEASURES:
+        return Verdict.wrong("wrong unit", answer)
+    right = any(within(found.value, gold.value, {"precision": precision}) for gold in golds(problem))
+    return Verdict.right(answer) if right else Verdict.wrong("wrong number", answer)
+
+
+def _judge_list(problem: Problem, response: str) -> Verdict:
+    """A list of numbers in square brackets, equal element by element."""
+    said = extract(response).answer or ""
+    found = _LIST.findall(said)
+    if len(found) != 1:
+        return Verdict.wrong("not one list", said or None)
+    try:
+        given, gold = json.loads(found[0]), json.loads(problem.answer)
+    except ValueError:
+        return Verdict.wrong("not a list of numbers", found[0])
+    return Verdict.right(found[0]) if given == gold else Verdict.wrong("another list", found[0])
+
+
+def _all_golds(problem: Problem) -> list[str]:
+    return [problem.answer, *map(str, problem.facts.get("accepted", ()))]

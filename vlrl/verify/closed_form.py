@@ -1,0 +1,35 @@
+r"""Whether two formulas are equal, without computer algebra: numbers with roots and π, polynomials, fractions of them.
+
+Said to be *equal* only where they have the same exact form (`normal_form`) and, as a second opinion, the same value at
+some point. Said to be *different* only where their values at some point are far apart (`sampling`), more than any
+rounding of a decimal explains. Everything else (not read, ambiguous, too near to tell, no known identity) is left open.
+"""
+
+from __future__ import annotations
+
+from vlrl.verify.formula import Formula, read_formula
+from vlrl.verify.normal_form import same_form
+from vlrl.verify.sampling import apart
+
+APART = 1e-4  # relative and absolute: far more than the 6 decimals to which a decimal and an exact value are compared
+
+
+def same_closed_form(one: str, other: str, decimals: int = 6) -> bool | None:
+    """True: equal. False: different, also after rounding to so many decimals. None: not read, or too near to tell."""
+    first = read_formula(one)
+    second = read_formula(other) if first is not None else None
+    if first is None or second is None:
+        return None
+    return same_formula(first, second, decimals)
+
+
+def same_formula(one: Formula, other: Formula, decimals: int = 6) -> bool | None:
+    """As `same_closed_form`, of formulas that have been read."""
+    if one.word and other.word:
+        return None  # words may be prose, and prose is no product of letters
+    differ = apart(one.tree, other.tree, max(APART, 2 * 10.0**-decimals))
+    if differ:
+        return None if one.vague or other.vague else False
+    if differ is False and not one.word and not other.word and same_form(one.tree, other.tree):
+        return True
+    return None

@@ -1,0 +1,190 @@
+"""Verifiers made of verifiers: `all_of`, `weighted`, `cascade`, `graded`.
+
+In Python they are functions that return a verifier: `cascade("format", all_of("number", my_check))`. By name, the facts
+of a problem carry the parts:
+
+    verifier: cascade
+    facts: {parts: [{verifier: text, answer: "yes"}, {verifier: box, answer: "[1, 2, 3, 4]", facts: {threshold: 0.7}}]}
+
+Each part may have its own answer and facts; what it leaves out is the problem's. A fault of a part is a fault of the
+whole, unless a part that could be judged already decides it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from vlrl.errors import DataError
+from vlrl.types import Problem, Verdict
+from vlrl.verify.judge import Verifier, judge, verifier, verifiers
+
+Part = Verifier | str
+
+
+def all_of(*parts: Part) -> Verifier:
+    """Correct when every part is correct; the score is the smallest. Stops at the first part that scores zero."""
+
+    def check(problem: Problem, response: str) -> Verdict:
+        return _all(_run(part, problem, response) for part in parts)
+
+    return check
+
+
+def weighted(parts: Mapping[str, float] | Sequence[tuple[Part, float]]) -> Verifier:
+    """The weighted mean of the parts' scores; correct when every part with a weight above 0 is correct."""
+    pairs = list(parts.items()) if isinstance(parts, Mapping) else list(parts)
+    weights = [float(weight) for _, weight in pairs]
+
+    def check(problem: Problem, response: str) -> Verdict:
+        return _mean([_run(part, problem, response) for part, _ in pairs], weights)
+
+    return check
+
+
+def cascade(*stages: Part) -> Verifier:
+    """Every stage but the last is a gate: where one is not correct the score is 0 and no later stage is run."""
+
+    def check(problem: Problem, response: str) -> Verdict:
+        verdict = Verdict.broken("cascade: no stages")
+        for number, stage in enumerate(stages):
+            verdict = _run(stage, problem, response)
+            if number < len(stages) - 1 and (verdict.fault is not None or not verdict.correct):
+                return _gate(verdict, number)
+        return verdict
+
+    return check
+
+
+def graded(part: Part, correct_at: float = 1.0, floor: float = 0.0, steps: Sequence[float] = ()) -> Verifier:
+    """Another reading of a part's score.
+
+    correct_at   correct from this score on
+    floor        a score below this is 0
+    steps        thresholds in (0, 1]: the score becomes the share of them that it reaches
+    """
+
+    def check(problem: Problem, response: str) -> Verdict:
+        return _regrade(_run(part, problem, response), correct_at, floor, steps)
+
+    return check
+
+
+@verifier("all_of")
+def all_of_parts(problem: Problem, response: str) -> Verdict:
+    """As `all_of`, over facts.parts."""
+    return _all(judge(part, response) for part in parts_of(problem))
+
+
+@verifier("weighted")
+def weighted_parts(problem: Problem, response: str) -> Verdict:
+    """As `weighted`, over facts.parts; each part may have a `weight` (default 1)."""
+    weights = [float(part.get("weight", 1.0)) for part in _specs(problem)]
+    return _mean([judge(part, response) for part in parts_of(problem)], weights)
+
+
+@verifier("cascade")
+def cascade_parts(problem: Problem, response: str) -> Verdict:
+    """As `cascade`, over facts.parts in their order."""
+    parts = parts_of(problem)
+    verdict = Verdict.broken("cascade: no stages")
+    for number, part in enumerate(parts):
+        verdict = judge(part, response)
+        if number < len(parts) - 1 and (verdict.fault is not None or not verdict.correct):
+            return _gate(verdict, number)
+    return verdict
+
+
+@verifier("graded")
+def graded_part(problem: Problem, response: str) -> Verdict:
+    """As `graded`, over the one part in facts.parts; facts: correct_at, floor, steps."""
+    parts = parts_of(problem)
+    if len(parts) != 1:
+        raise DataError(f"problem {problem.id}, facts.parts", f"graded takes one part, got {len(parts)}")
+    facts = problem.facts
+    return _regrade(
+        judge(parts[0], response),
+        float(facts.get("correct_at", 1.0)),
+        float(facts.get("floor", 0.0)),
+        [float(step) for step in facts.get("steps", ())],
+    )
+
+
+def parts_of(problem: Problem) -> list[Problem]:
+    """The problem once for each of facts.parts, with the part's own verifier, answer and facts. Raises DataError."""
+    shared = {k: v for k, v in problem.facts.items() if k not in ("parts", "correct_at", "floor", "steps")}
+    return [
+        dataclasses.replace(
+            problem,
+            verifier=str(spec["verifier"]),
+            answer=str(spec.get("answer", problem.answer)),
+            facts={**shared, **spec.get("facts", {})},
+        )
+        for spec in _specs(problem)
+    ]
+
+
+def _specs(problem: Problem) -> list[Mapping[str, Any]]:
+    specs = [{"verifier": s} if isinstance(s, str) else s for s in problem.facts.get("parts", ())]
+    if not specs or not all(isinstance(s, Mapping) and "verifier" in s for s in specs):
+        raise DataError(
+            f"problem {problem.id}, facts.parts",
+            f"{problem.verifier!r} needs parts, each with a verifier, got {problem.facts.get('parts')!r}",
+            "write [{verifier: number}, …]",
+        )
+    return specs
+
+
+def _run(part: Part, problem: Problem, response: str) -> Verdict:
+    if isinstance(part, str):
+        verifiers.get(part)  # an unknown name is the user's mistake, not a fault
+        return judge(dataclasses.replace(problem, verifier=part), response)
+    try:
+        return part(problem, response)
+    except Exception as error:  # as in `judge`: whatever a part raises is its fault, not a zero
+        return Verdict.broken(f"{type(error).__name__}: {error}")
+
+
+def _all(verdicts: Iterable[Verdict]) -> Verdict:
+    judged: list[Verdict] = []
+    broken: Verdict | None = None
+    for verdict in verdicts:
+        if verdict.fault is not None:
+            broken = broken or verdict
+        elif verdict.score == 0.0:
+            return verdict  # whatever the other parts say, or would say if they were not broken
+        else:
+            judged.append(verdict)
+    if broken is not None or not judged:
+        return broken or Verdict.broken("all_of: no parts")
+    lowest = min(judged, key=lambda v: v.score)
+    return Verdict(lowest.score, all(v.correct for v in judged), lowest.answer, lowest.note)
+
+
+def _mean(verdicts: list[Verdict], weights: list[float]) -> Verdict:
+    broken = next((v for v in verdicts if v.fault is not None), None)
+    if broken is not None:
+        return broken
+    if not weights or min(weights) < 0 or sum(weights) <= 0:
+        raise ValueError(f"weights {weights} must be ≥ 0 and not all 0")
+    total = sum(v.score * w for v, w in zip(verdicts, weights, strict=True)) / sum(weights)
+    correct = all(v.correct for v, w in zip(verdicts, weights, strict=True) if w > 0)
+    note = "; ".join(v.note for v in verdicts if v.note)
+    return Verdict(min(1.0, total), correct, verdicts[-1].answer, note)
+
+
+def _gate(verdict: Verdict, number: int) -> Verdict:
+    if verdict.fault is not None:
+        return verdict
+    return Verdict.wrong(f"stage {number + 1}: {verdict.note or 'not passed'}", verdict.answer)
+
+
+def _regrade(verdict: Verdict, correct_at: float, floor: float, steps: Sequence[float]) -> Verdict:
+    if verdict.fault is not None:
+        return verdict
+    score = verdict.score
+    correct = score >= correct_at
+    if steps:
+        score = sum(score >= step for step in steps) / len(steps)
+    return Verdict(score if verdict.score >= floor else 0.0, correct, verdict.answer, verdict.note)

@@ -1,0 +1,23 @@
+"""The verifier `exact`: the gold, character by character."""
+
+from __future__ import annotations
+
+from vlrl.types import Problem, Verdict
+from vlrl.verify.extract import extract
+from vlrl.verify.judge import verifier
+
+
+@verifier("exact")
+def exact(problem: Problem, response: str) -> Verdict:
+    """The declared answer is the gold, character by character; only white space around it is dropped.
+
+    Rejects another case, another spelling, other spaces inside, no answer, two answers.
+    Facts: accepted, further golds.
+    """
+    extraction = extract(response)
+    if extraction.answer is None:
+        return Verdict.wrong(extraction.note)
+    answer = extraction.answer
+    if any(answer == gold.strip() for gold in (problem.answer, *problem.facts.get("accepted", ()))):
+        return Verdict.right(answer)
+    return Verdict.wrong("not the exact answer", answer)

@@ -1,0 +1,72 @@
+"""Answers in JSON: the `answer` of an object, strict to the letter of the format."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MAX_JSON_CHARS = 64_000  # ours: longer JSON is text that hides a guess
+MAX_ANSWERS = 51  # one more than a response may have
+
+_FENCED = re.compile(r"```json\s[^`]{1,16000}```")
+_FENCE = re.compile(r"```(?:json|JSON)?\s")
+_WHOLE = 16_000
+
+
+def json_text(text: str) -> str | None:
+    """A response that is JSON as a whole, without its code fence; None for every other text. Not parsed."""
+    if (text[0] in "[{" and text[-1] in "]}" and len(text) <= _WHOLE) or _FENCED.fullmatch(text):
+        return text.removeprefix("```json").strip("`").strip()
+    return None
+
+
+class _TwiceError(ValueError):
+    """A JSON object that names a key twice; its arguments are the two values."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(json.dumps(found[key]), json.dumps(value))
+        found[key] = value
+    return found
+
+
+def _not_a_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _blocks(text: str, fences: list[re.Match[str]]) -> list[str]:
+    """What stands in code fences, each from an opening to the next three backticks."""
+    blocks, position = [], 0
+    for fence in fences:
+        if fence.start() >= position:
+            end = text.find("```", fence.end())
+            position = end + 3 if end >= 0 else len(text)
+            blocks.append(text[fence.end() : end if end >= 0 else None])
+    return blocks
+
+
+def json_answers(text: str) -> list[str] | None:
+    """The `answer` of a JSON object, as text; None where the text holds no such object."""
+    fences = list(_FENCE.finditer(text))
+    if len(fences) > 1 and (blocks := [json_answers(block) for block in _blocks(text, fences)]):
+        return [answer for answers in blocks[:MAX_ANSWERS] for answer in answers or ()] or None
+    if fences:
+        text = _blocks(text, fences)[0]
+    text = text.strip()
+    if not text.startswith("{") or not text.endswith("}") or len(text) > MAX_JSON_CHARS:
+        return None
+    try:
+        loaded = json.loads(text, object_pairs_hook=_pairs, parse_constant=_not_a_number)
+    except _TwiceError as error:
+        return list(error.args)
+    except (ValueError, RecursionError):
+        return None
+    found = []
+    for key, value in loaded.items():
+        if key.casefold().replace(" ", "_") in ("answer", "final_answer"):
+            found.append(value if isinstance(value, str) else json.dumps(value))
+    return found or None

@@ -1,0 +1,45 @@
+"""Judging: a verifier by name, a verdict for every response. A broken verifier is a fault, never a zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from vlrl.registry import Registry
+from vlrl.types import Problem, Verdict
+
+Verifier: TypeAlias = Callable[[Problem, str], Verdict]
+
+verifiers: Registry[Verifier] = Registry("verifier")
+
+
+_preparations: dict[str, Callable[[], None]] = {}
+
+
+def verifier(name: str, prepare: Callable[[], None] | None = None) -> Callable[[Verifier], Verifier]:
+    """Decorator: a plain function `(problem, response) -> Verdict` becomes the verifier `name`.
+
+    `prepare` begins whatever it needs before its first verdict (worker processes) and returns at once.
+    """
+    if prepare is not None:
+        _preparations[name] = prepare
+    return verifiers.register(name)
+
+
+def prepare(problems: Iterable[Problem]) -> None:
+    """Lets the verifiers of these problems begin what they need, so that no verdict waits for it; returns at once."""
+    for name in {problem.verifier for problem in problems} & _preparations.keys():
+        _preparations[name]()
+
+
+def judge(problem: Problem, response: str) -> Verdict:
+    """The verdict of the problem's own verifier. Raises ConfigError for an unknown verifier.
+
+    Whatever the verifier raises becomes `Verdict.fault`: the response then leaves the group's baseline.
+    """
+    check = verifiers.get(problem.verifier)
+    try:
+        verdict: Verdict = check(problem, response)
+    except Exception as error:  # a verifier may be a user's function: whatever it raises is its fault, not a zero
+        return Verdict.broken(f"{problem.verifier}: {type(error).__name__}: {error}")
+    return verdict

@@ -1,0 +1,212 @@
+r"""Mathematical text as a reader sees it: where it is in a response, and when two texts are plainly one.
+
+Nothing here parses or evaluates a formula; that is the worker's task (`math_worker`). These are rules on text, linear
+in its length: cut out `$…$`, `\(…\)`, `\[…\]`; join boxes that belong to one answer; drop units in `\text{…}`; bring
+spacing and synonyms (`\dfrac`, `\left`, `\,`) to one form.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vlrl.verify.doubt import doubts
+from vlrl.verify.extract import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
+from vlrl.verify.prose import number_text
+
+MAX_CHARS = 1000  # ours: longer formulas are not answers
+MAX_DEPTH = 40
+MAX_PARTS = 30
+
+_SEGMENT = re.compile(
+    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<!\\)\$(?!\s*$)((?:\\\$|[^$])+?)(?<!\\)\$|\\\((.+?)\\\)", re.DOTALL
+)
+_AND = r"(?:\s|,|;|\.?\\quad|\\qquad|\\text\{\s{0,3}(?:and|or)\s{0,3}\}|\band\b|\bor\b|\\\(|\\\)|\\\[|\\\]|\$|\\[ ,;])"
+_ONLY_AND = re.compile(_AND + "{0,20}")
+_UNIT_TAIL = re.compile(
+    r"(?:\\[ ,;]|\s|~)*\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname)\s?\{([^{}]{1,40})\}"
+    r"((?:\s?\^\s?(?:\{\s?-?[0-9]\s?\}|[0-9]))?)\s*$"
+)
+_SYNONYMS = (
+    ("\\left", ""), ("\\right", ""), ("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\cfrac", "\\frac"), ("\\!", ""),
+    ("\\,", " "), ("\\;", " "), ("\\ ", " "), ("\\:", " "), ("\\quad", " "), ("\\displaystyle", ""), ("\u2212", "-"),
+    ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\neq", "\\ne"), ("\\cdot", "\\times"), ("\\$", ""), ("$", ""),
+    ("\\lbrace", "\\{"), ("\\rbrace", "\\}"), ("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"), ("\\%", "%"),
+)  # fmt: skip
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
+_LETTERS_SPACE = re.compile(r"\s+")
+_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s?\{([^{}]*)\}")
+_NOT_EQUAL = re.compile(r"!=|≠|\\neq?(?![A-Za-z])")  # a relation here, no denial
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
+_ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
+_PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
+_LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_WORD_APART = re.compile(r"(?:^|\s)[A-Za-z]{3,}(?:\s|$)")
+_MATH_WORDS = frozenset(
+    (
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "log",
+        "exp",
+        "sqrt",
+        "max",
+        "min",
+        "mod",
+        "gcd",
+        "lcm",
+        "and",
+        "inf",
+        "pct",
+    )
+)
+_MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
+_DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
+_BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def declared_mathematics(response: str) -> Extraction:
+    """As `extract`, with two rules more: several boxes in one list are one answer, and prose is cut to its formula.
+
+    `candidates` of the result are the parts of the answer: `\\boxed{1} and \\boxed{2}` gives ("1", "2").
+    """
+    found = extract(response)
+    if found.answer is None:
+        if found.how == "box" and found.note == "more than one answer":
+            parts = one_list_of_boxes(visible_text(response)[-MAX_TEXT_CHARS:])
+            if set(parts) == set(found.candidates):  # and no later "the answer is …" says something else
+                return Extraction(", ".join(parts), "box", candidates=tuple(parts))
+        return found
+    if found.how == "json" and found.answer.startswith("{") and '"' in found.answer:
+        return Extraction(None, found.how, "a JSON object without an answer")
+    if found.declared:
+        return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
+    if doubts(_NOT_EQUAL.sub("=", found.answer)):
+        return Extraction(None, found.how, "hedged or negated", found.candidates)
+    segments = formulas(found.answer)
+    if segments and not _MORE_WORDS.search(found.answer[_last_end(found.answer) :]):
+        return Extraction(found.answer, found.how, candidates=tuple(segments))
+    bare = _LABEL.sub("", found.answer)
+    words = [w for w in _WORD.findall(_ENVIRONMENT.sub("", _TEXT.sub("", bare))) if w.lower() not in _MATH_WORDS]
+    if segments or len(words) > 1 or (words and any(c.isdigit() for c in bare)):
+        number = number_text(found.answer)
+        if number is not None:
+            text = f"{number[0]}\\text{{ {number[1]}}}" if number[1] else number[0]
+            return Extraction(text, found.how, candidates=(text,))
+        if segments:
+            return Extraction(found.answer, found.how, candidates=tuple(segments))
+    if len(words) > 1 or (words and _WORD_APART.search(bare) and any(c.isdigit() for c in bare)):
+        return Extraction(None, found.how, "no formula")
+    return Extraction(found.answer, found.how, candidates=(bare,))
+
+
+def _last_end(text: str) -> int:
+    return max((match.end() for match in _SEGMENT.finditer(text)), default=0)
+
+
+def gold_parts(gold: str) -> list[str]:
+    """The parts of a gold answer, which may be wrapped in a box, in dollar signs or in a sentence."""
+    if "$" not in gold and "\\" not in gold:
+        return [gold.strip()]
+    boxes = boxed(gold)
+    if boxes:
+        distinct = list(dict.fromkeys(box.strip() for box in boxes))
+        return distinct if len(distinct) == 1 or one_list_of_boxes(gold) else distinct[-1:]
+    return formulas(gold) or formula_parts(gold)
+
+
+def one_list_of_boxes(text: str) -> list[str]:
+    """The boxes of a text that has nothing but commas, "and" or "or" between them; [] if anything else stands there."""
+    boxes = boxed(text)
+    position = text.find(boxes[0]) + len(boxes[0]) if boxes else 0
+    for box in boxes[1:]:
+        start = re.compile(r"\\f?box(?:ed)?\s{0,3}\{").search(text, position)
+        if start is None or not _ONLY_AND.fullmatch(text[position : start.start()].lstrip().removeprefix("}")):
+            return []
+        position = start.end() + len(box)
+    return [box.strip() for box in boxes] if len(boxes) <= MAX_PARTS else []
+
+
+def formulas(text: str) -> list[str]:
+    """The last formulas of a text that stand in one list: `$1$, $2$ and $3$` gives three; [] if there is no formula."""
+    found = list(_SEGMENT.finditer(text))
+    run: list[str] = []
+    after: int | None = None
+    for match in reversed(found):
+        if after is not None and not _ONLY_AND.fullmatch(text[match.end() : after]):
+            break
+        tail = text[match.end() : match.end() + 12].split()
+        percent = "\\%" if tail and tail[0].strip(".,") in ("%", "percent", "pct", "\\%") else ""
+        run.insert(0, next(g for g in match.groups() if g is not None).strip() + percent)
+        after = match.start()
+        if len(run) > MAX_PARTS:
+            return []
+    return run
+
+
+def formula_parts(text: str) -> list[str]:
+    """A declared answer as its parts: what stands in `$…$` where the whole is a list of these, else the text itself."""
+    text = text.strip()
+    if "$" not in text and "\\(" not in text and "\\[" not in text:
+        return [text]
+    parts = formulas(text)
+    if parts and _ONLY_AND.fullmatch(_SEGMENT.sub(" ", text).strip(" .%")):
+        return parts
+    return [text.strip("$").strip()] if text.count("$") <= 2 else [text.replace("$", " ").strip()]
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    r"""(formula, unit) where a `\text{…}` ends the formula; the unit is "" where there is none."""
+    match = _UNIT_TAIL.search(text)
+    if match is None or not text[: match.start()].strip() or not any(c.isalpha() for c in match[1]):
+        return text, ""
+    if re.search(r"\b(?:and|or)\b", match[1]) or text[: match.start()].rstrip().endswith(
+        (",", "=", "+", "-", "^", "_")
+    ):
+        return text, ""
+    return text[: match.start()].strip(), match[1].strip() + re.sub(r"[^0-9-]", "", match[2])
+
+
+def spelled(text: str) -> str:
+    r"""`√3` as `\sqrt{3}`, "pi" as `\pi`, and doubled backslashes once, where they can't be the rows of a matrix."""
+    if "√" in text:
+        text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text)
+    if "pi" in text:
+        text = _PI.sub(r"\\pi ", text)
+    return undouble(text)
+
+
+def undouble(text: str) -> str:
+    r"""`\\\\frac` as `\\frac`, where doubled backslashes can't be the rows of a matrix."""
+    return text if "begin" in text or "\\\\" not in text else _DOUBLED.sub(r"\\", text)
+
+
+def plain_form(text: str) -> str:
+    """One spelling for what is plainly the same formula; equal forms are equal formulas."""
+    text = undouble(text)
+    for old, new in _SYNONYMS:
+        if old[0] in text:
+            text = text.replace(old, new)
+    if "\\" in text:
+        text = _TEXT.sub(r"\1", text)
+    text = _LOOSE_SPACE.sub("", text.strip())
+    return _LETTERS_SPACE.sub(" ", text).rstrip(".,;")
+
+
+def too_complex(text: str) -> str | None:
+    """Why a formula is refused before it is parsed: its length, its nesting, a control character; None if it is not."""
+    if len(text) > MAX_CHARS:
+        return f"the formula has {len(text)} characters"
+    if _BAD.search(text):
+        return "a control character"
+    depth = deepest = 0
+    for char in text:
+        if char in "{([":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "})]":
+            depth -= 1
+    return f"nested {deepest} deep" if deepest > MAX_DEPTH else None

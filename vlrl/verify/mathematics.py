@@ -1,0 +1,269 @@
+r"""The verifier `math`: whether two mathematical answers are equal, whatever they look like.
+
+Plain cases are settled here by rules on text and by exact fractions; the rest goes to math-verify in a worker process
+with hard limits (`worker_pool`, `math_worker`). No text is evaluated in either place: the fast path knows one grammar
+of numerals (`numerals`), the worker an ANTLR grammar of LaTeX with sympy's own text evaluation shut off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from vlrl.types import Problem, Verdict
+from vlrl.verify.judge import verifier
+from vlrl.verify.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
+from vlrl.verify.numerals import NUMBER_WORDS, Numeral, parse_numeral, unit_name
+from vlrl.verify.same_structure import Terms, same_answer
+from vlrl.verify.text import normalise
+from vlrl.verify.worker_pool import TooHeavy, WorkerPool
+
+DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an exact value are compared
+
+_ATTACHED_LETTERS = re.compile(r"[0-9.}]\s*[A-Za-z]{1,2}$")
+_DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]{1,2}")
+_OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
+_NUMBER_IN_SET = re.compile(r"[0-9}]\s{0,3}(?:\\in(?![A-Za-z])|∈)")
+_OPTION = re.compile(r"^\(([A-Z])\)$")
+_OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_CONSTANTS = frozenset(("e", "i", "pi", "inf", "infinity", "j"))
+_PROSE = re.compile(r"[A-Za-z ,.'()]+")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+def load_workers() -> None:
+    """Begins to load the workers' libraries and returns at once."""
+    pool().start()
+
+
+@verifier("math", prepare=load_workers)
+def math(problem: Problem, response: str) -> Verdict:
+    r"""A mathematical answer: number, expression, equation, inequality, set, interval, tuple, list or matrix.
+
+    Accepts every form that is equal to the gold: `\frac{1}{2}` and 0.5, `2n+1` and `a_n = 2n+1`, `x \le 5` and
+    `5 \ge x`, `\{1,2\}` and `2, 1`, `\boxed{1}` and `\boxed{2}` for a gold of two values. A decimal equals an exact
+    value where both round to the same 6 decimals. Rejects another value, another unit, a different number of values,
+    two answers, prose that hedges or negates, no answer; also answers over 1,000 characters, over 40 levels of nesting,
+    or that need more than the time or memory of one answer.
+
+    Facts:
+    precision                decimals to round to (a whole number), an absolute tolerance (a fraction below 1), or a
+                             list of absolute tolerances, one for each value of a gold list
+    tolerance, relative_tolerance   as in `number`, for answers that are plain numbers
+    strict                   true (default): variables must have the gold's names
+    allow_set_relation_comp  a relation may stand for a set: `-2 \le x \le 7` for `[-2, 7]`
+    unit, accepted           as in `number`
+
+    A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
+    """
+    extraction = declared_mathematics(response)
+    if extraction.answer is None:
+        return Verdict.wrong(extraction.note)
+    answer = list(extraction.candidates)
+    note = "another value"
+    for text in (problem.answer, *problem.facts.get("accepted", ())):
+        gold = gold_parts(str(text))
+        equal, note = equivalent(gold, answer, problem.facts)
+        if equal:
+            return Verdict.right(extraction.answer, note)
+    return Verdict.wrong(note, extraction.answer)
+
+
+def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> tuple[bool, str]:
+    """(whether the answer equals the gold, how that was decided); both are the parts of one answer.
+
+    Raises WorkerFault if the worker process failed.
+    """
+    decided = plainly(gold, answer, facts)
+    if decided is not None:
+        return decided, "" if decided else "another value"
+    reason = next((r for part in answer if (r := too_complex(part))), None)
+    if reason is not None:
+        return False, reason
+    if any(_OTHER_BASE.search(part) for part in answer) and not any(_OTHER_BASE.search(part) for part in gold):
+        return False, "another base, or a prime"
+    if any(_NUMBER_IN_SET.search(part) for part in answer) and not any(_NUMBER_IN_SET.search(part) for part in gold):
+        return False, "a relation"
+    if len(gold) == len(answer) == 1 and {_opening(gold[0]), _opening(answer[0])} == {"set", "tuple"}:
+        return False, "a set is no tuple and no interval"
+    cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
+    units = [{unit_name(unit) for _, unit in side if unit} for side in cut]
+    if units[0] and units[1] and units[0] != units[1]:
+        return False, "wrong unit"
+    texts = [[text for text, _ in side] for side in cut]
+    strict, relations = bool(facts.get("strict", True)), bool(facts.get("allow_set_relation_comp", False))
+    rounding = _decimals(facts.get("precision"))
+    same = same_answer(texts[0], texts[1], Terms(rounding, relations)) if strict else None
+    if same is not None:
+        return same, "" if same else "another value"
+    job = {"gold": texts[0], "answer": texts[1], "strict": strict, "rounding": rounding, "relations": relations}
+    try:
+        reply = pool().ask(job)
+    except TooHeavy as limit:
+        return False, str(limit)
+    if "error" in reply:
+        return False, f"could not be compared ({reply['error']})"
+    return bool(reply["equal"]), "" if reply["equal"] else "another value"
+
+
+def _opening(text: str) -> str:
+    r""" "set" for `\{1, 2\}`, "tuple" for `(1, 2)` and for intervals, "" for everything else."""
+    text = text.replace("\\left", "").strip(" $")
+    if "," not in text or "(" in text[2:] or "[" in text[2:]:
+        return ""  # also a list of points
+    return "set" if text.startswith("\\{") else "tuple" if text.startswith(("(", "[")) else ""
+
+
+def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> bool | None:
+    """The verdict on plain cases: equal text, numbers, lists of numbers, letters. None where it takes mathematics."""
+    if gold == answer and any(gold):
+        return True
+    numbers = _numbers(gold), _numbers(answer)
+    if numbers[0] and numbers[1]:
+        if len(numbers[0]) != len(numbers[1]):
+            return False
+        return _same_numbers(numbers[0], numbers[1], facts)
+    forms = [plain_form(part) for part in gold], [plain_form(part) for part in answer]
+    if forms[0] == forms[1] and any(forms[0]):
+        return True
+    if not any(forms[1]):
+        return False
+    if len(gold) == len(answer) == 1:
+        one, other = (_OPTION.sub(r"\1", form) for form in (forms[0][0], forms[1][0]))
+        if len(one) == 1 and one.isupper():  # an option's letter: no formula without that letter is equal to it
+            if one == other:
+                return True
+            if not re.search(rf"(?<![A-Za-z\\]){one}(?![A-Za-z])", other) or _OPTIONS.fullmatch(other):
+                return False  # the second: several letters
+        if normalise(one) == normalise(other) and len(one) > 1 and _LETTERS.fullmatch(one):
+            return True
+        comma = next((t for t in (one, other) if _DECIMAL_COMMA.fullmatch(t)), None)
+        if comma is not None and comma.replace(",", ".") in (one, other):
+            return True
+        kinds = [
+            "number" if n else "letters" if _LETTERS.fullmatch(f) and f not in _CONSTANTS else ""
+            for n, f in ((numbers[0], one), (numbers[1], other))
+        ]
+        if {*kinds} == {"number", "letters"} or (numbers[0] and _is_prose(other)):
+            return False
+        if kinds == ["letters", "letters"] and (len(one) == 1 or len(other) == 1):
+            return False if len(one) != len(other) or facts.get("strict", True) else None
+    return None
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text is words without a number among them: "No solution"."""
+    words = _WORD.findall(text)
+    if len(words) < 2 or not _PROSE.fullmatch(text):
+        return False
+    return not any(word.casefold() in NUMBER_WORDS or word.casefold() in _CONSTANTS for word in words)
+
+
+def _numbers(parts: list[str]) -> list[Numeral]:
+    """The parts as plain numbers: one part may list several; [] where anything else is among them."""
+    found = []
+    for part in parts:
+        whole = _numeral(part)
+        pieces = [whole] if whole is not None else [_numeral(p) for p in re.split(r",\s+|;\s*", part)]
+        if len(pieces) > 100 or any(p is None for p in pieces):
+            return []
+        found += [p for p in pieces if p is not None]
+    return found
+
+
+def _numeral(text: str) -> Numeral | None:
+    """A number; letters right behind it are a unit only where the text sets them apart."""
+    numeral = parse_numeral(text)
+    if numeral is not None and numeral.unit and _ATTACHED_LETTERS.search(text.rstrip(". ")):
+        return None
+    return numeral
+
+
+def _same_numbers(gold: list[Numeral], answer: list[Numeral], facts: Mapping[str, Any]) -> bool:
+    precision = facts.get("precision")
+    if isinstance(precision, (list, tuple)):
+        return _matched(gold, answer, [Fraction(str(p)) for p in precision])
+    if isinstance(precision, float) and 0 < precision < 1:
+        return _matched(gold, answer, [Fraction(str(precision))] * len(gold))
+    if len(gold) == 1:
+        return _same_number(gold[0], answer[0], facts)
+    remaining = list(answer)
+    for value in gold:
+        match = next((a for a in remaining if _same_number(value, a, facts)), None)
+        if match is None:
+            return False
+        remaining.remove(match)
+    return True
+
+
+def _same_number(gold: Numeral, answer: Numeral, facts: Mapping[str, Any]) -> bool:
+    unit = str(facts.get("unit") or "") or gold.unit
+    if answer.unit and unit and unit_name(answer.unit) != unit_name(unit):
+        return False
+    if gold.percent != answer.percent and (gold.unit or answer.unit):
+        return False
+    if close(answer.value, gold.value, facts):
+        return True
+    if gold.percent != answer.percent:  # 28% and 0.28; 28% and 28 are equal above
+        return close(
+            answer.value / 100 if answer.percent else answer.value,
+            gold.value / 100 if gold.percent else gold.value,
+            facts,
+        )
+    return False
+
+
+def close(value: Fraction, gold: Fraction, facts: Mapping[str, Any]) -> bool:
+    """Equal exactly, to the facts' tolerance or precision, or as a decimal of six digits or more that was rounded."""
+    if value == gold:
+        return True
+    tolerance, relative, precision = facts.get("tolerance"), facts.get("relative_tolerance"), facts.get("precision")
+    apart = abs(value - gold)
+    if tolerance is not None and apart <= Fraction(str(tolerance)):
+        return True
+    if relative is not None and apart <= Fraction(str(relative)) * abs(gold):
+        return True
+    if precision is not None and not isinstance(precision, (list, tuple)):
+        decimals = _decimals(precision)
+        return bool(round(value, decimals) == round(gold, decimals))
+    if _terminates(value) == _terminates(gold) or gold == 0:
+        return False  # two decimals are compared as they stand; a fraction may have been written as a rounded decimal
+    return bool(apart <= abs(gold) / 10**DEFAULT_ROUNDING)
+
+
+def _terminates(value: Fraction) -> bool:
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
+
+
+def _matched(gold: list[Numeral], answer: list[Numeral], tolerances: list[Fraction]) -> bool:
+    """Whether every gold value has an answer of its own within its tolerance, in any order."""
+    if len(tolerances) != len(gold):
+        return False
+    remaining = list(answer)
+    for value, tolerance in zip(gold, tolerances, strict=True):
+        match = next((a for a in remaining if abs(a.value - value.value) <= tolerance), None)
+        if match is None:
+            return False
+        remaining.remove(match)
+    return True
+
+
+def _decimals(precision: Any) -> int:
+    if isinstance(precision, (int, float)) and 0 <= precision <= 15 and precision == int(precision):
+        return int(precision)
+    return DEFAULT_ROUNDING
+
+
+@cache
+def pool() -> WorkerPool:
+    """The worker processes of this process; they start with `prepare` or the first answer that needs them."""
+    return WorkerPool(Path(__file__).with_name("math_worker.py"))

@@ -1,0 +1,103 @@
+"""The verifier `list`: several values, in order or not."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from vlrl.errors import DataError
+from vlrl.types import Problem, Verdict
+from vlrl.verify.extract import extract
+from vlrl.verify.judge import verifier
+from vlrl.verify.number import within
+from vlrl.verify.numerals import parse_numeral, unit_name
+from vlrl.verify.text import normalise
+
+MAX_ITEMS = 500
+
+_BRACKETS = ("[]", "()", "{}")
+_SPACED = re.compile(r",\s+(?:and\s+)?|\s*;\s*|\s*\n\s*|\s+and\s+")
+_TIGHT = re.compile(r"\s*,\s*(?:and\s+)?|\s*;\s*|\s*\n\s*|\s+and\s+")
+
+
+@verifier("list")
+def sequence(problem: Problem, response: str) -> Verdict:
+    """Several values: numbers are compared as in `number`, everything else as in `text`.
+
+    Accepts JSON (`[2014, 2016]`), commas, semicolons, lines, "and", with or without brackets. The gold is written the
+    same way. Rejects a list that is longer or shorter, a value twice that the gold has once, "or", no answer, two
+    answers.
+
+    Facts:
+    ordered  true (default): the order counts; false: any order, each value as often as in the gold
+    graded   true: the score is the F1 of the values (in order: of those at their right place); `correct` asks for all
+    tolerance, relative_tolerance, precision   as in `number`, for each value
+    accepted further golds
+
+    Raises DataError if the gold is empty (the verdict is then a fault).
+    """
+    extraction = extract(response)
+    if extraction.answer is None:
+        return Verdict.wrong(extraction.note)
+    found = items(extraction.answer)
+    if found is None:
+        return Verdict.wrong("not a list", extraction.answer)
+    best = Verdict.wrong("another list", extraction.answer)
+    for text in (problem.answer, *problem.facts.get("accepted", ())):
+        gold = items(str(text))
+        if not gold:
+            raise DataError(f"problem {problem.id}", f"the gold {text!r} is not a list", "write it as [1, 2]")
+        hits = matches(gold, found, problem)
+        if hits == len(gold) == len(found):
+            return Verdict.right(extraction.answer)
+        f1 = 2 * hits / (len(gold) + len(found))
+        if problem.facts.get("graded") and f1 > best.score:
+            best = Verdict(f1, False, extraction.answer, f"{hits} of {len(gold)} values")
+    return best
+
+
+def items(text: str) -> list[str] | None:
+    """The values of a list as texts; None if it holds an empty value, a nested list or more than 500 values."""
+    text = text.strip().strip("$").strip()
+    values: Any = None
+    if text.startswith("["):
+        try:
+            values = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, list) and not all(isinstance(v, (str, bool)) for v in values):
+            return None
+    if not isinstance(values, list):
+        text = text.removesuffix(".").replace("\\{", "{").replace("\\}", "}")
+        if len(text) >= 2 and text[0] + text[-1] in _BRACKETS:
+            text = text[1:-1]
+        pattern = _SPACED if re.search(r",\s|;|\n", text) else _TIGHT
+        values = pattern.split(text)
+    cleaned = [str(v).strip().strip("'\"") for v in values]
+    if len(cleaned) > MAX_ITEMS or not all(cleaned):
+        return None
+    return cleaned
+
+
+def matches(gold: list[str], found: list[str], problem: Problem) -> int:
+    """How many gold values the answer has: at the same place, or, where the order is free, each matched once."""
+    if problem.facts.get("ordered", True):
+        return sum(same_value(g, f, problem) for g, f in zip(gold, found, strict=False))
+    remaining, hits = list(found), 0
+    for value in gold:
+        match = next((i for i, other in enumerate(remaining) if same_value(value, other, problem)), None)
+        if match is not None:
+            del remaining[match]
+            hits += 1
+    return hits
+
+
+def same_value(gold: str, found: str, problem: Problem) -> bool:
+    """Whether two values of a list are one: as numbers where the gold is a number, else as normalised text."""
+    a, b = parse_numeral(gold), parse_numeral(found)
+    if a is None:
+        return normalise(gold) == normalise(found)
+    if b is None or a.percent != b.percent or (a.unit and b.unit and unit_name(a.unit) != unit_name(b.unit)):
+        return False
+    return within(b.value, a.value, problem.facts)

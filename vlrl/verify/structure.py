@@ -1,0 +1,222 @@
+r"""The outer form of an answer: list, tuple, interval, set, union, matrix, chain of relations, ratio, or one formula.
+
+`read_structure` cuts a text at the separators that stand outside all brackets, loosest first: `,` `;` "and" "or", then
+`=` `<` `\le` … `\in`, then `\cup`, then `:`, then the outermost bracket. The leaves are formulas (`formula`). What may
+be cut in two ways (commas and semicolons, `1,200`) and brackets that don't match are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from vlrl.verify.formula import Formula, read_formula
+
+MAX_CHARS = 600
+MAX_ITEMS = 30
+MAX_DEPTH = 6
+
+_AND = re.compile(r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*")
+_DROPPED = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\$")
+_QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
+_THOUSANDS = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
+_RELATIONS = {
+    "=": "=", "<": "<", ">": ">", "\\le": "≤", "\\leq": "≤", "\\leqslant": "≤", "<=": "≤", "\\lt": "<", "≤": "≤",
+    "\\ge": "≥", "\\geq": "≥", "\\geqslant": "≥", ">=": "≥", "\\gt": ">", "≥": "≥", "\\ne": "≠", "\\neq": "≠",
+    "!=": "≠", "\\in": "∈", "∈": "∈", "\\approx": "≈", "≈": "≈",
+}  # fmt: skip
+_MARK = re.compile(
+    r"\\begin\{(?P<begin>[a-z]{1,12})\}|\\end\{(?P<end>[a-z]{1,12})\}|(?P<open>\\\{|[({\[])|(?P<close>\\\}|[)}\]])"
+    r"|(?P<relation>\\(?:leqslant|geqslant|leq|geq|le|ge|lt|gt|neq|ne|in|approx)(?![a-zA-Z])|<=|>=|!=|[=<>≤≥∈≈])"
+    r"|(?P<cup>\\cup(?![a-z])|∪)|(?P<colon>:)|(?P<comma>,)|(?P<semicolon>;)|(?P<other>\\[A-Za-z]+|\\\\|.)",
+    re.DOTALL,
+)
+_PAIRS = {"(": ")]", "[": "])", "{": "}", "\\{": ("\\}",)}
+_INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|\\infin|∞)")
+_MATRICES = frozenset(("pmatrix", "bmatrix", "matrix", "array"))
+_MATRIX = re.compile(r"\\begin\{(?P<kind>[a-z]+)\}(?P<columns>\{[lcr| ]*\})?(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL)
+
+
+class UnreadStructureError(ValueError):
+    """The text has no form that is read here, or has two."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One formula; `infinite` is +1 or -1 for ±∞, and then there is no formula."""
+
+    text: str
+    formula: Formula | None
+    infinite: int = 0
+
+
+@dataclass(frozen=True)
+class Items:
+    """Values without an order: "list" `1, 2` or "set" `\\{1, 2\\}`."""
+
+    kind: str
+    items: tuple[Structure, ...]
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Values in order between brackets: a tuple, or an interval where there are two."""
+
+    opening: str
+    closing: str
+    items: tuple[Structure, ...]
+
+
+@dataclass(frozen=True)
+class Union:
+    """Several intervals as one set."""
+
+    parts: tuple[Structure, ...]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`a : b : c`."""
+
+    parts: tuple[Structure, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`a = b < c`: one member more than relations."""
+
+    members: tuple[Structure, ...]
+    relations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of entries, all of one length."""
+
+    rows: tuple[tuple[Structure, ...], ...]
+
+
+Structure = Leaf | Items | Bracket | Union | Ratio | Chain | Matrix
+
+
+def read_structure(parts: list[str]) -> Structure | None:
+    """The form of an answer given in parts; None where it is not read."""
+    if sum(map(len, parts)) > MAX_CHARS or not parts:
+        return None
+    try:
+        found = [_read_part(part) for part in parts]
+    except UnreadStructureError:
+        return None
+    if len(found) == 1:
+        return found[0]
+    items = [i for f in found for i in (f.items if isinstance(f, Items) and f.kind == "list" else (f,))]
+    return Items("list", tuple(items)) if len(items) <= MAX_ITEMS else None
+
+
+def _read_part(text: str) -> Structure:
+    text = _QUAD.sub(" ", _DROPPED.sub(" ", text)).strip().rstrip(".").strip().replace("−", "-")
+    if "and" not in text and "or" not in text:
+        return _read(text, 0)
+    found = _read(_AND.sub(",", text).strip(", "), 0)
+    bounds = isinstance(found, Items) and any(isinstance(i, Chain) and {*i.relations} != {"="} for i in found.items)
+    if bounds and _AND.search(text):
+        raise UnreadStructureError  # "x < 1 and x > 0" is not "x < 1 or x > 0"
+    return found
+
+
+def _read(text: str, depth: int) -> Structure:
+    text = text.strip()
+    if depth > MAX_DEPTH or not text:
+        raise UnreadStructureError
+    cuts = _cuts(text)
+    if "comma" in cuts or "semicolon" in cuts:
+        if "comma" in cuts and ("semicolon" in cuts or _THOUSANDS.search(text)):
+            raise UnreadStructureError
+        return Items("list", _several(text, cuts.get("comma") or cuts["semicolon"], depth))
+    if "relation" in cuts:
+        relations = tuple(_RELATIONS[text[start:end]] for start, end in cuts["relation"])
+        return Chain(_several(text, cuts["relation"], depth), relations)
+    if "cup" in cuts:
+        return Union(_several(text, cuts["cup"], depth))
+    if "colon" in cuts:
+        return Ratio(_several(text, cuts["colon"], depth))
+    if (infinity := _INFINITY.fullmatch(text)) is not None:
+        return Leaf(text, None, -1 if infinity[1] == "-" else 1)
+    return _bracketed(text, depth) or Leaf(text, read_formula(text))
+
+
+def _several(text: str, cuts: list[tuple[int, int]], depth: int) -> tuple[Structure, ...]:
+    if len(cuts) >= MAX_ITEMS:
+        raise UnreadStructureError
+    starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)]
+    return tuple(_read(text[start:end], depth + 1) for start, end in zip(starts, ends, strict=True))
+
+
+def _cuts(text: str) -> dict[str, list[tuple[int, int]]]:
+    """Where separators stand outside all brackets, by kind. Raises UnreadStructureError if brackets don't match."""
+    cuts: dict[str, list[tuple[int, int]]] = {}
+    stack: list[str] = []
+    for match in _MARK.finditer(text):
+        kind, token = str(match.lastgroup), match[0]
+        if kind in ("open", "begin"):
+            stack.append(token if kind == "open" else match["begin"])
+        elif kind in ("close", "end"):
+            opening = stack.pop() if stack else ""
+            if (token not in _PAIRS.get(opening, ())) if kind == "close" else opening != match["end"]:
+                raise UnreadStructureError
+        elif not stack and kind != "other":
+            cuts.setdefault(kind, []).append(match.span())
+    if stack:
+        raise UnreadStructureError
+    return cuts
+
+
+def _bracketed(text: str, depth: int) -> Structure | None:
+    """The form of a text that is one bracket, or one matrix, from end to end; None if it is neither."""
+    if text.startswith("\\begin"):
+        return _matrix(text, depth)
+    opening = "\\{" if text.startswith("\\{") else text[0]
+    if opening not in _PAIRS or _first_closing(text) != len(text):
+        return None
+    closing = "\\}" if text.endswith("\\}") else text[-1]
+    inside = text[len(opening) : -len(closing)].strip()
+    if opening == "\\{":
+        found = _read(inside, depth + 1)
+        if isinstance(found, Chain) or "\\mid" in inside:
+            raise UnreadStructureError  # {x | x < 1}
+        return Items("set", found.items if isinstance(found, Items) else (found,))
+    cuts = _cuts(inside)
+    if "semicolon" in cuts:
+        raise UnreadStructureError
+    if "comma" in cuts:
+        if _THOUSANDS.search(inside):
+            raise UnreadStructureError
+        items = _several(inside, cuts["comma"], depth)
+        return Items("list", items) if opening == "{" else Bracket(opening, closing, items)
+    if opening == "[" or closing == "]":
+        if not inside:
+            raise UnreadStructureError
+        found = _read(inside, depth + 1)
+        return found if isinstance(found, Matrix) else Bracket(opening, closing, (found,))
+    return _read(inside, depth + 1) if inside else None
+
+
+def _first_closing(text: str) -> int:
+    """Where the bracket that opens the text closes."""
+    level = 0
+    for match in _MARK.finditer(text):
+        level += {"open": 1, "begin": 1, "close": -1, "end": -1}.get(str(match.lastgroup), 0)
+        if level == 0:
+            return match.end()
+    return -1
+
+
+def _matrix(text: str, depth: int) -> Structure:
+    match = _MATRIX.fullmatch(text)
+    if match is None or match["kind"] not in _MATRICES or "\\begin" in match["body"]:
+        raise UnreadStructureError
+    rows = [row for row in re.split(r"\\\\", match["body"]) if row.strip()]
+    cells = tuple(tuple(_read(cell, depth + 1) for cell in row.split("&")) for row in rows)
+    if not cells or len({len(row) for row in cells}) != 1 or sum(map(len, cells)) > 100:
+        raise UnreadStructureError
+    return Matrix(cells)

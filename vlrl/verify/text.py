@@ -1,0 +1,83 @@
+"""The verifier `text`: words, compared in one normal form, with partial credit where it is asked for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from vlrl.types import Problem, Verdict
+from vlrl.verify.extract import extract
+from vlrl.verify.judge import verifier
+
+_SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
+_SPACES = re.compile(r"\s+")
+_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox)\s?\{([^{}\\]*)\}")
+_WRAPPERS = (("**", "**"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)"))
+
+
+@verifier("text")
+def text(problem: Problem, response: str) -> Verdict:
+    r"""The declared answer is the gold, case, runs of spaces, quotation marks, `**`, `\text{}` and a final stop aside.
+
+    Rejects everything else: the gold as a part of a longer answer, "red or blue", no answer, two answers.
+
+    Facts:
+    accepted  further golds
+    anls      a threshold in (0, 1], usually 0.5: the score is 1 − (edit distance / longer length) where that reaches
+              the threshold, else 0 (average normalised Levenshtein similarity); `correct` still asks for equality
+    """
+    extraction = extract(response)
+    if extraction.answer is None:
+        return Verdict.wrong(extraction.note)
+    answer = normalise(extraction.answer)
+    golds = [normalise(str(gold)) for gold in (problem.answer, *problem.facts.get("accepted", ()))]
+    if answer and answer in golds:
+        return Verdict.right(extraction.answer)
+    threshold = problem.facts.get("anls")
+    if threshold is not None and answer:
+        score = max(similarity(answer, gold) for gold in golds)
+        if score >= float(threshold):
+            return Verdict(score, False, extraction.answer, "similar text")
+    return Verdict.wrong("another text", extraction.answer)
+
+
+def normalise(text: str) -> str:
+    """Case folded, one kind of space, quote and dash, without markup around the whole and without a final stop."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_SIGNS)
+    text = text.strip()
+    if "\\" in text:
+        text = _LATEX_TEXT.sub(r"\1", text)
+    for _ in range(3):
+        before = text
+        text = text.strip().removesuffix(".").strip()
+        for opening, closing in _WRAPPERS:
+            size = len(opening)
+            if text.startswith(opening) and text.endswith(closing) and len(text) > 2 * size:
+                inner = text[size : len(text) - len(closing)]
+                text = inner if opening not in inner else text
+        if text == before:
+            break
+    return _SPACES.sub(" ", text).strip().casefold()
+
+
+def similarity(a: str, b: str) -> float:
+    """1 − Levenshtein distance / longer length, in [0, 1]; texts over 2,000 characters compare as 1 or 0."""
+    if a == b:
+        return 1.0
+    longest = max(len(a), len(b))
+    if longest > 2000:
+        return 0.0
+    return 1.0 - levenshtein(a, b) / longest
+
+
+def levenshtein(a: str, b: str) -> int:
+    """Smallest number of insertions, deletions and substitutions that turn `a` into `b`."""
+    if len(a) < len(b):
+        a, b = b, a
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]

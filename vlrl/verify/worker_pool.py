@@ -1,0 +1,147 @@
+"""Worker processes with hard limits on each answer (wall clock, memory), killed and replaced.
+
+Workers are forked from a `nursery`, a process that has loaded the libraries and holds nothing of the trainer: a trainer
+has torch and threads and is never forked, and a new worker costs milliseconds. Loading the nursery takes a second or
+more; `WorkerPool.start` begins it ahead of time. The first answer waits for it, outside its own clock; of every answer
+the clock runs from the call to the verdict, whatever happens to its worker or to the nursery.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vlrl.verify.worker import Nursery, TooHeavy, Worker, WorkerFault
+
+__all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
+
+WALL_SECONDS = 1.8  # an answer may take 2 s in all; the rest is for the end of its worker and the trainer's side
+PROCESSOR_SECONDS = 1.0  # what an answer may compute: mathematics needs half of it at most
+MEMORY_BYTES = 512 * 2**20  # with the 70 MB that the libraries take
+LOAD_SECONDS = 60.0  # for the nursery to load on a busy machine, before the first answer
+JOBS_PER_WORKER = 4000  # ours: parser caches grow with every new text, so a worker retires
+
+
+class WorkerPool:
+    """Up to `size` workers of one program at a time; safe to use from several threads and after a fork.
+
+    Starts with `start` or with the first answer.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        size: int | None = None,
+        wall_seconds: float = WALL_SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+        jobs_per_worker: int = JOBS_PER_WORKER,
+    ) -> None:
+        self.program, self.wall_seconds, self.memory_bytes = program, wall_seconds, memory_bytes
+        self.size = size or min(4, os.cpu_count() or 1)
+        self.jobs_per_worker = jobs_per_worker
+        self.started = 0  # workers ever forked, for reports and tests
+        self.jobs = 0  # answers ever asked
+        self.processor_seconds = 0.0  # of all workers
+        self.load_seconds = LOAD_SECONDS
+        self._fill()
+        atexit.register(self.close)
+
+    def _fill(self) -> None:
+        self._owner = os.getpid()
+        self._nursery: Nursery | None = None
+        self._loaded = False  # whether a nursery was ever ready
+        self._idle: list[Worker] = []
+        self._busy = 0
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        """Begins to load the libraries, unless they are; returns at once."""
+        self._own()
+        with self._changed:
+            self._living_nursery()
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply of a worker to this job. Raises TooHeavy or WorkerFault."""
+        self._own()
+        if not self._loaded:
+            self.start()
+            self._wait_until_loaded(time.monotonic() + self.load_seconds)
+        deadline = time.monotonic() + self.wall_seconds
+        with self._worker(deadline) as worker:
+            before = worker.seconds
+            try:
+                return worker.ask(job, deadline)
+            finally:
+                with self._changed:
+                    self.jobs += 1
+                    self.processor_seconds += max(0.0, worker.seconds - before)
+
+    def close(self) -> None:
+        """Ends all idle workers and the nursery; the pool can be used again afterwards."""
+        if os.getpid() != self._owner:
+            return
+        with self._changed:
+            while self._idle:
+                self._idle.pop().end()
+            if self._nursery is not None:
+                self._nursery.close()
+            self._nursery, self._loaded = None, False
+
+    def _own(self) -> None:
+        if os.getpid() != self._owner:
+            self._fill()  # a forked child must not share its parent's sockets
+
+    def _living_nursery(self) -> Nursery:
+        """The nursery; another one where it has died. Called with the lock held."""
+        if self._nursery is None or not self._nursery.alive:
+            if self._nursery is not None:
+                self._nursery.close()
+            self._nursery = Nursery(self.program, self.memory_bytes, PROCESSOR_SECONDS)
+        return self._nursery
+
+    def _wait_until_loaded(self, deadline: float) -> None:
+        with self._changed:
+            nursery = self._living_nursery()
+        nursery.wait_until_ready(deadline)
+        self._loaded = True
+
+    @contextlib.contextmanager
+    def _worker(self, deadline: float) -> Iterator[Worker]:
+        with self._changed:
+            while self._busy >= self.size:
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    raise WorkerFault("no worker was free: others took all of processor time")
+            self._busy += 1
+        worker: Worker | None = None
+        try:
+            worker = self._take() or self._fork(deadline)
+            yield worker
+        finally:
+            with self._changed:
+                self._busy -= 1
+                if worker is not None and not worker.ended:
+                    self._idle.append(worker)
+                self._changed.notify()
+
+    def _take(self) -> Worker | None:
+        """An idle worker that lives and isn't due to retire; None where there is none."""
+        with self._changed:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive and worker.jobs < self.jobs_per_worker:
+                    return worker
+                worker.end()
+        return None
+
+    def _fork(self, deadline: float) -> Worker:
+        self._wait_until_loaded(deadline)
+        with self._changed:
+            nursery = self._living_nursery()
+            self.started += 1
+        return nursery.fork(deadline)
