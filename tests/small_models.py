@@ -11,7 +11,7 @@ import torch
 from PIL import Image as Pillow
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.model.encode import Encoded, Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.tiny import TinyShape, build_tiny

@@ -27,7 +27,7 @@ from alternate import alternate, machine
 from image_heavy import K, image_problem
 from transformers import AutoModelForImageTextToText, GenerationConfig, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil
 
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.losses.sft import SftLoss
 from vlrl.model.attention import SHARED_PREFIX_ATTENTION, WITH_FLEX, set_attention
 from vlrl.model.cost import cost_of, load_of

@@ -15,7 +15,7 @@ import transformers
 from PIL import Image as PillowImage
 from transformers import AutoModelForImageTextToText
 
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.tiny import TinyShape, build_tiny

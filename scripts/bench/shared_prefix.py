@@ -32,7 +32,7 @@ from alternate import Seconds, alternate, cpu_ratio, machine, ratio
 from image_heavy import SHAPE, K, Setting, build, image_problem, side_pixels
 from work import Work, language, vision
 
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.model.encode import Encoded, Encoder
 from vlrl.model.logprobs import response_logprobs
 from vlrl.model.packing import Row, pack

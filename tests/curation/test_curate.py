@@ -14,9 +14,10 @@ from curation_cases import ask_picture, ask_text, asking, encoded, picture
 from vlrl.config import build_settings, load_settings
 from vlrl.curation.run import curate
 from vlrl.curation.settings import CurateSettings
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_demonstrations, read_problems
-from vlrl.data.recipe import ImageBudget, load_recipe
+from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError
 from vlrl.runlog import RunFolder
 from vlrl.types import Problem

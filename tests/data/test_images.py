@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.images import MAX_DECODED_PIXELS, BadImageError, open_image, size_in_budget
-from vlrl.data.recipe import ImageBudget
 from vlrl.types import Image
 
 

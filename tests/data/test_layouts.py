@@ -13,9 +13,9 @@ from PIL import Image as Pillow
 
 from vlrl.data.benchmark_rows import READERS
 from vlrl.data.layouts import BENCHMARK_LAYOUTS
-from vlrl.data.recipe import FileSourceSettings
 from vlrl.data.row_source import RowSource
 from vlrl.data.rows import RowReader
+from vlrl.data.source_settings import FileSourceSettings
 from vlrl.errors import ConfigError, DataError
 from vlrl.types import Image, Text
 from vlrl.verify.judge import judge

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image as Pillow
 
 from vlrl.data.mixture import Mixture, demonstrations, held_out_problems
-from vlrl.data.recipe import FileSourceSettings, Recipe
+from vlrl.data.recipe import Recipe
 from vlrl.data.row_source import RowSource
 from vlrl.data.rows import RowReader
+from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import part_rows, split_of
 from vlrl.data.tables import open_table
 from vlrl.errors import ConfigError, DataError

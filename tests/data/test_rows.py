@@ -10,8 +10,9 @@ import pytest
 from PIL import Image as Pillow
 
 from vlrl.data.mixture import Mixture
-from vlrl.data.recipe import Columns, FileSourceSettings, Recipe, VerifierByColumn
+from vlrl.data.recipe import Recipe
 from vlrl.data.rows import RowReader
+from vlrl.data.source_settings import Columns, FileSourceSettings, VerifierByColumn
 from vlrl.errors import DataError, VlrlError
 from vlrl.types import Image, Problem, Text
 

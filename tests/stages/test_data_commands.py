@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vlrl.cli import app
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.stats import picture_tokens
 from vlrl.errors import ConfigError
 from vlrl.scenes.domain import domains

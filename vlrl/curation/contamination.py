@@ -19,8 +19,8 @@ from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.words import Shingle, plain_words, shingles, whole_text, wordless_pictures
 from vlrl.data.benchmark_rows import READERS, read_benchmark
 from vlrl.data.problem_files import read_problems
-from vlrl.data.recipe import is_local
 from vlrl.data.records import read_records
+from vlrl.data.source_settings import is_local
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.types import Image, Problem
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
-from vlrl.data.recipe import ImageBudget
 from vlrl.data.rows import PLACEHOLDER
 from vlrl.errors import DataError
 from vlrl.runlog import write_atomically

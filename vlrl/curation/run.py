@@ -16,8 +16,8 @@ from vlrl.curation.report import write_curation_report
 from vlrl.curation.settings import CurateSettings
 from vlrl.curation.stage import Context
 from vlrl.curation.warmup import STAGE, WarmupSet, sample_demonstrations
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.problem_files import write_problem_file
-from vlrl.data.recipe import ImageBudget
 from vlrl.runlog import RunFolder, write_atomically
 from vlrl.types import Problem
 

@@ -13,7 +13,7 @@ from vlrl.config import Settings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.stage import stages as registered
 from vlrl.curation.warmup import STAGE, WarmupSettings
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
 from vlrl.registry import component_field

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Literal
 
 from vlrl.data.images import BadImageError
-from vlrl.data.recipe import FileSourceSettings, Recipe, RenderedSourceSettings, SourceSettings
+from vlrl.data.recipe import Recipe
+from vlrl.data.source_settings import FileSourceSettings, RenderedSourceSettings, SourceSettings
 from vlrl.data.sources import HELD_OUT, Source, Split, build_sources
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import MODALITIES, Demonstration, Problem, Text

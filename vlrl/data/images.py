@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.errors import DataError
 from vlrl.types import Image
 

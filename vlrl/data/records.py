@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vlrl.data.recipe import is_local
+from vlrl.data.source_settings import is_local
 from vlrl.data.tables import HubTable, JsonLines, Table, open_table
 from vlrl.errors import ConfigError, DataError
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from vlrl.data.evaluation_sets import refused
 from vlrl.data.images import BadImageError, check_image
-from vlrl.data.recipe import FileSourceSettings
 from vlrl.data.row_stream import RowStream
 from vlrl.data.rows import Row, RowReader
+from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import part_rows
 from vlrl.data.tables import Table, open_table
 from vlrl.errors import DataError

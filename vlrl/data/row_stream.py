@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from vlrl.data.recipe import FileSourceSettings
 from vlrl.data.rows import RowReader
+from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import split_of
 from vlrl.data.tables import open_stream, undecoded, with_labels
 from vlrl.errors import DataError

@@ -16,7 +16,7 @@ from vlrl.data.benchmark_rows import read_benchmark, row_pictures
 from vlrl.data.images import BadImageError
 from vlrl.data.layouts import BENCHMARK_LAYOUTS, canonical_row
 from vlrl.data.placeholders import LETTERS, PLACEHOLDER, picture_order
-from vlrl.data.recipe import FileSourceSettings, VerifierByColumn, check_verifier
+from vlrl.data.source_settings import FileSourceSettings, VerifierByColumn, check_verifier
 from vlrl.errors import DataError, did_you_mean
 from vlrl.scenes.domain import worked_response
 from vlrl.types import Demonstration, Image, Problem, Text

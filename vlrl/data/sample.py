@@ -8,7 +8,8 @@ from itertools import islice
 
 from vlrl.data.draws import skips_bad_images, whole_shares
 from vlrl.data.images import BadImageError
-from vlrl.data.recipe import FileSourceSettings, Recipe
+from vlrl.data.recipe import Recipe
+from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.sources import DomainSource, RenderedSource, Source, Split, build_sources
 from vlrl.seeding import stream
 from vlrl.types import Problem, Text

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from vlrl.data.recipe import (
+from vlrl.data.recipe import Recipe
+from vlrl.data.source_settings import (
     DomainSourceSettings,
     FileSourceSettings,
-    Recipe,
     RenderedSourceSettings,
     SourceSettings,
     modality_of,

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.images import open_image, size_in_budget
-from vlrl.data.recipe import ImageBudget, Recipe
+from vlrl.data.recipe import Recipe
 from vlrl.data.sample import Sample, SampleItem
 from vlrl.types import MODALITIES, Image, Problem
 

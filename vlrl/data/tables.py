@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from vlrl.data.recipe import is_local
+from vlrl.data.source_settings import is_local
 from vlrl.errors import ConfigError, DataError, did_you_mean
 
 

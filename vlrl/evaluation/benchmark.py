@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from vlrl.config import Settings
 from vlrl.data.benchmark_rows import READERS, read_benchmark
 from vlrl.data.problem_files import read_problems
-from vlrl.data.recipe import check_verifier
 from vlrl.data.records import read_records
+from vlrl.data.source_settings import check_verifier
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.evaluation.official import Answer, score_answers
 from vlrl.evaluation.protocol import EvaluationProtocol, footnote

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.images import open_image
-from vlrl.data.recipe import ImageBudget
 from vlrl.errors import DataError
 from vlrl.model.families import Pixels, family_of
 from vlrl.model.load import LoadedModel

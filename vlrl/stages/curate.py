@@ -19,9 +19,10 @@ from vlrl.curation.settings import CurateSettings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.words import typed_text
 from vlrl.data.draws import held_out_problems, ids_of, skips_bad_images, usable_items
+from vlrl.data.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_problems
-from vlrl.data.recipe import ImageBudget, Recipe, load_recipe
+from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, RunError
 from vlrl.model.encode import Encoder

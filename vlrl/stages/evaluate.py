@@ -17,7 +17,7 @@ import vlrl.rollout.ray_pool  # files the engines under their names
 import vlrl.rollout.vllm_engine
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
 from vlrl.config import Settings, load_settings, read_yaml
-from vlrl.data.recipe import ImageBudget
+from vlrl.data.image_budget import ImageBudget
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_model

@@ -18,7 +18,8 @@ from rich.table import Table
 from vlrl.config import load_settings
 from vlrl.data.images import open_image
 from vlrl.data.mixture import Mixture, recipe_texts
-from vlrl.data.recipe import Recipe, load_recipe, modality_of
+from vlrl.data.recipe import Recipe, load_recipe
+from vlrl.data.source_settings import modality_of
 from vlrl.model.encode import Encoder
 from vlrl.model.families import family_of
 from vlrl.model.load import LoadedModel, choose_device, placeholder_ids
