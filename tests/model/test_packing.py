@@ -76,7 +76,7 @@ def test_the_block_mask_by_hand():
             [0, 0, 0, 0, 0, 1],
         ]
     ).bool()
-    mask = block_mask(part)[0, 0]
+    mask = block_mask(part, torch.zeros_like(part))[0, 0]
     assert torch.equal(mask[:5], expected[:5])
     assert bool(mask[5, 5])  # no softmax is empty; what padding reads is never used
     assert not mask[:5, 5].any()

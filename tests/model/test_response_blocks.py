@@ -13,7 +13,7 @@ from vlrl.model.joined_attention import attend_behind
 from vlrl.model.logprobs import response_logprobs
 from vlrl.model.packing import Row, block_mask, pack
 from vlrl.model.positions import PositionRule
-from vlrl.model.response_blocks import attend_in_blocks, attend_with_masks, response_blocks
+from vlrl.model.response_blocks import Place, attend_in_blocks, attend_with_masks, response_blocks
 from vlrl.model.vision import VisionTower
 
 RESPONSES = ((20, 31, 42, 53), (64,), (75, 86, 97, 20, 31, 42, 11))
@@ -70,7 +70,7 @@ def test_joined_attention_is_the_softmax_over_both_parts_with_its_gradients(leng
 def test_masked_blocks_equal_those_without_a_mask(qwen3, monkeypatch):
     """Short rows and other devices have masks."""
     monkeypatch.setattr(blocks_module, "ROWS_FROM", 1)
-    blocks = response_blocks([(0, 2, 3), (0, 3, 5), (1, 1, 3)], [2, 1], 5, torch.device("cpu"))
+    blocks = response_blocks([Place(0, 2, (1, 2)), Place(5, 1, (2,))], torch.device("cpu"))
     draw = torch.Generator().manual_seed(1)
     query, key, value = (torch.randn(2, heads, 5, 8, generator=draw) for heads in (4, 2, 2))
     attention = qwen3.model.get_decoder().layers[0].self_attn
@@ -81,23 +81,24 @@ def test_masked_blocks_equal_those_without_a_mask(qwen3, monkeypatch):
 
 
 def test_flex_blocks_show_the_same_pairs_as_the_dense_mask():
-    """FlexAttention runs forward on the CPU; 4 heads read 2, one row is padded."""
-    part = torch.tensor([[0] * 70 + [1] * 40 + [2] * 50 + [-1] * 10, [0] * 20 + [1] * 75 + [2] * 75], dtype=torch.int32)
+    """FlexAttention runs forward on the CPU; 4 heads read 2, one line is padded, the other holds two rows."""
+    part = torch.tensor([[0] * 70 + [1] * 40 + [2] * 50 + [-1] * 10, [0] * 20 + [1] * 75 + [0] * 35 + [1] * 40])
+    owner = torch.tensor([[0] * 170, [0] * 95 + [1] * 75])
     draw = torch.Generator().manual_seed(1)
     query, key, value = (torch.randn(2, heads, 170, 16, generator=draw) for heads in (4, 2, 2))
-    found = attend_flex(query, key, value, flex_blocks(part), 0.3)
+    found = attend_flex(query, key, value, flex_blocks(part, owner), 0.3)
     expected = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=block_mask(part), scale=0.3, enable_gqa=True
+        query, key, value, attn_mask=block_mask(part, owner), scale=0.3, enable_gqa=True
     )
     torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-5, atol=1e-5)
 
 
 def test_blocks_by_hand():
     # row 0: prompt of 2, responses of 1 and 2; row 1: prompt of 1, one response of 2; width 5
-    blocks = response_blocks([(0, 2, 3), (0, 3, 5), (1, 1, 3)], [2, 1], 5, torch.device("cpu"))
-    assert blocks.take.tolist() == [[2, 2], [3, 4], [6, 7]]
-    assert blocks.give.tolist() == [0, 2, 3, 4, 5]
-    assert blocks.put.tolist() == [2, 3, 4, 6, 7]
+    blocks = response_blocks([Place(0, 2, (1, 2)), Place(5, 1, (2,))], torch.device("cpu"))
+    assert blocks.responses.take.tolist() == [[2, 2], [3, 4], [6, 7]]
+    assert blocks.responses.give.tolist() == [0, 2, 3, 4, 5]
+    assert blocks.responses.put.tolist() == [2, 3, 4, 6, 7]
     assert blocks.mask[1, 0].int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
     assert blocks.mask[2, 0].int().tolist() == [[1, 0, 1, 0], [1, 0, 1, 1]], "the second column is padding of row 1"
 

@@ -118,9 +118,10 @@ class CostModel:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def bytes(self, loads: Sequence[Load]) -> float:
-        """Activations and logits of one micro-batch: rows padded to the longest, pictures each once."""
-        tokens = max(load.tokens for load in loads) * len(loads)
+    def bytes(self, loads: Sequence[Load], in_one_line: bool = False) -> float:
+        """Activations and logits of one micro-batch: rows padded to the longest or in one line, pictures each once."""
+        lengths = [load.tokens for load in loads]
+        tokens = sum(lengths) if in_one_line else max(lengths) * len(lengths)
         scored = sum(sum(load.responses) for load in loads)
         patches = sum(sum(load.pictures) for load in loads)
         return self.activation_bytes(tokens, patches) + self.logit_bytes(scored)

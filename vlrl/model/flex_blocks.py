@@ -17,13 +17,15 @@ class FlexBlocks:
     mask: BlockMask
 
 
-def flex_blocks(part: torch.Tensor) -> FlexBlocks:
-    """(B, T) parts (0 prompt, j response j, −1 padding) → causal, and a key is the prompt's or of the own response."""
+def flex_blocks(part: torch.Tensor, owner: torch.Tensor) -> FlexBlocks:
+    """(B, T) parts (0 prompt, j response j, −1 padding) and rows → causal; a key is of the query's own row, and there of
+    the prompt or of the same response."""
     rows, width = part.shape
 
     def sees(b: torch.Tensor, h: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         of_key = part[b, key]
-        return (query == key) | ((query >= key) & ((of_key == 0) | ((of_key > 0) & (of_key == part[b, query]))))
+        near = (query >= key) & (owner[b, key] == owner[b, query])
+        return (query == key) | (near & ((of_key == 0) | ((of_key > 0) & (of_key == part[b, query]))))
 
     return FlexBlocks(create_block_mask(sees, rows, None, width, width, device=str(part.device)))
 

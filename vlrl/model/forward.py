@@ -56,6 +56,7 @@ class PackedForward:
 
     micro_batch_tokens  padded tokens at once; a group above it is split into rows that each repeat the prompt
     bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
+    in_one_line         the rows of a micro-batch stand one behind another, without padding
     """
 
     def __init__(
@@ -65,11 +66,13 @@ class PackedForward:
         vision_trains: bool,
         bytes_of: Bytes | None = None,
         max_bytes: float | None = None,
+        in_one_line: bool = False,
     ) -> None:
         self._loaded = loaded
         self._budget = micro_batch_tokens
         self._vision_trains = vision_trains
         self._bytes_of, self._max_bytes = bytes_of, max_bytes
+        self._in_one_line = in_one_line
         self.tower = VisionTower(loaded.model, loaded.store)
         self._rule = PositionRule(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
@@ -81,7 +84,7 @@ class PackedForward:
         pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self._split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
         found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
-        batches = self._batches(parts)
+        batches = self.batches(parts)
         looks = Looks(self.tower, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
         for m, chosen in enumerate(batches):
             values = iter(self._score([parts[i] for i in chosen], looks.features(m), temperature)[1].logprobs.tolist())
@@ -97,6 +100,10 @@ class PackedForward:
         """Padded tokens of one micro-batch."""
         return self._budget
 
+    def batches(self, rows: Sequence[Row]) -> list[list[int]]:
+        """Indices of rows by micro-batch."""
+        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._in_one_line)
+
     @property
     def vocabulary(self) -> int:
         """V: outputs of the model's head."""
@@ -106,7 +113,7 @@ class PackedForward:
     def hidden(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
         """(M, d) states that predict the response tokens of one micro-batch, and those tokens (M,)."""
         model = self._loaded.model
-        batch = pack(rows, self._rule, self._pad, self._loaded.device, takes_flex(model))
+        batch = self._packed(rows)
         features = Looks(self.tower, [_images(rows)], trains=False).features(0)
         return response_hidden(model, self.tower, batch, features), batch.targets
 
@@ -130,7 +137,7 @@ class PackedForward:
         sums = Sums()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
         parts = [example.take(chosen) for example in examples for chosen in self._split(example.row, together)]
-        batches = self._batches([part.row for part in parts])
+        batches = self.batches([part.row for part in parts])
         images = [_images(parts[i].row for i in chosen) for chosen in batches]
         looks = Looks(self.tower, images, self._vision_trains)
         for m, chosen in enumerate(batches):
@@ -150,15 +157,17 @@ class PackedForward:
     def _split(self, row: Row, together: int = 1) -> list[range]:
         return split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], self._budget, together)
 
-    def _batches(self, rows: Sequence[Row]) -> list[list[int]]:
-        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of)
+    def _packed(self, rows: Sequence[Row]) -> Batch:
+        flex = takes_flex(self._loaded.model)
+        return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._in_one_line)
 
     def _score(
         self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float
     ) -> tuple[Batch, TokenLogprobs]:
-        model = self._loaded.model
-        batch = pack(rows, self._rule, self._pad, self._loaded.device, takes_flex(model))
-        return batch, response_logprobs(model, self.tower, batch, features, self._forbidden, temperature)
+        batch = self._packed(rows)
+        return batch, response_logprobs(
+            self._loaded.model, self.tower, batch, features, self._forbidden, temperature
+        )
 
 
 def _images(rows: Iterable[Row]) -> list[EncodedImage]:

@@ -10,40 +10,49 @@ Bytes = Callable[[Sequence[Row]], float]
 
 
 def micro_batches(
-    rows: Sequence[Row], token_budget: int, byte_budget: float | None = None, bytes_of: Bytes | None = None
+    rows: Sequence[Row],
+    token_budget: int,
+    byte_budget: float | None = None,
+    bytes_of: Bytes | None = None,
+    in_one_line: bool = False,
 ) -> list[list[int]]:
-    """Indices of rows by micro-batch, at most `token_budget` padded tokens and `byte_budget` bytes each.
+    """Indices of rows by micro-batch, at most `token_budget` tokens, padding counted, and `byte_budget` bytes each.
 
     Rows are ordered by length, longest first, and rows that show a common picture stand together, so that its features
-    are held for as short as may be. A single row above a budget makes a micro-batch of its own.
+    are held for as short as may be. A single row above a budget makes a micro-batch of its own. Rows `in_one_line` have
+    no padding.
     """
     groups = _sharing_pictures(rows)
     longest = {g: max(rows[i].num_tokens for i in range(len(rows)) if groups[i] == g) for g in set(groups)}
     order = sorted(range(len(rows)), key=lambda i: (-longest[groups[i]], groups[i], -rows[i].num_tokens, i))
     found: list[list[int]] = []
-    width = 0
+    width = used = 0
     for i in order:
         if found:
             wider = max(width, rows[i].num_tokens)
-            full = wider * (len(found[-1]) + 1) > token_budget
+            held = used + rows[i].num_tokens if in_one_line else wider * (len(found[-1]) + 1)
+            full = held > token_budget
             if not full and byte_budget is not None and bytes_of is not None:
                 full = bytes_of([*(rows[j] for j in found[-1]), rows[i]]) > byte_budget
         if not found or full:
             found.append([])
-            width = 0
+            width = used = 0
         width = max(width, rows[i].num_tokens)
+        used += rows[i].num_tokens
         found[-1].append(i)
     return found
 
 
-def batches_by_length(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+def batches_by_length(lengths: Sequence[int], token_budget: int, in_one_line: bool = False) -> list[list[int]]:
     """The same by lengths alone, as `vlrl plan` counts them."""
     found: list[list[int]] = []
-    width = 0
+    width = used = 0
     for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if not found or width * (len(found[-1]) + 1) > token_budget:
+        held = used + lengths[i] if in_one_line else width * (len(found[-1]) + 1) if found else 0
+        if not found or held > token_budget:
             found.append([])
-            width = lengths[i]
+            width, used = lengths[i], 0
+        used += lengths[i]
         found[-1].append(i)
     return found
 

@@ -1,7 +1,8 @@
 """Read the prompt once: one row `[prompt | response 1 | … | response k]` whose mask and positions keep responses apart.
 
 Each response sees the prompt and itself only, and continues the prompt's positions, so its log-probabilities and
-gradients are those of k separate rows at a fraction of the work.
+gradients are those of k separate rows at a fraction of the work. In the same way whole rows may stand one behind
+another in one line instead of padded below each other: none sees another, and positions begin anew with each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from vlrl.model.encode import Encoded, EncodedImage
 from vlrl.model.flex_blocks import FlexBlocks, flex_blocks
 from vlrl.model.positions import PositionRule
-from vlrl.model.response_blocks import BLOCKS_FROM, ResponseBlocks, response_blocks
+from vlrl.model.response_blocks import BLOCKS_FROM, Place, ResponseBlocks, response_blocks
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """The tensors of one forward pass over B packed rows of T tokens.
+    """The tensors of one forward pass over B lines of T tokens: a packed row each, or all rows in one line.
 
     token_ids   (B, T) right-padded
     positions   (R, B, T) or (B, T) where R = 1
@@ -66,48 +67,60 @@ class Batch:
     num_responses: int
 
 
-def pack(rows: Sequence[Row], rule: PositionRule, pad_id: int, device: torch.device, flex: bool = False) -> Batch:
+def pack(
+    rows: Sequence[Row],
+    rule: PositionRule,
+    pad_id: int,
+    device: torch.device,
+    flex: bool = False,
+    in_one_line: bool = False,
+) -> Batch:
     """One batch of packed rows. A row with one response needs no block mask: causal order alone keeps it right.
 
     From BLOCKS_FROM tokens on there is no dense mask; with `flex` the blocks are those of FlexAttention.
+    With `in_one_line` there is no padding: the rows stand one behind another in a single line.
     """
-    width = max(row.num_tokens for row in rows)
-    ids = torch.full((len(rows), width), pad_id, dtype=torch.long)
-    positions = torch.zeros(rule.rows, len(rows), width, dtype=torch.long)
-    part = torch.full((len(rows), width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
+    lines, width = (1, sum(r.num_tokens for r in rows)) if in_one_line else (len(rows), max(r.num_tokens for r in rows))
+    ids = torch.full((lines, width), pad_id, dtype=torch.long)
+    positions = torch.zeros(rule.rows, lines, width, dtype=torch.long)
+    part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
+    owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
     at, targets, response = [], [], []
-    spans = []
-    counted = 0
-    for b, row in enumerate(rows):
-        prompt_length = row.encoded.num_tokens
+    places = []
+    counted = begin = 0
+    for number, row in enumerate(rows):
+        b = 0 if in_one_line else number
         prompt_positions = rule.prompt(row.encoded)
         following = rule.after(prompt_positions)
         flat = [token for one in row.responses for token in one]
-        ids[b, : row.num_tokens] = torch.tensor([*row.encoded.token_ids, *flat])
-        positions[:, b, :prompt_length] = prompt_positions
-        part[b, :prompt_length] = 0
-        start = prompt_length
+        ids[b, begin : begin + row.num_tokens] = torch.tensor([*row.encoded.token_ids, *flat])
+        start = begin + row.encoded.num_tokens
+        positions[:, b, begin:start] = prompt_positions
+        part[b, begin:start] = 0
+        owner[b, begin : begin + row.num_tokens] = number
+        base = b * width
+        before = base + start - 1
         for j, one in enumerate(row.responses, 1):
             stop = start + len(one)
             positions[:, b, start:stop] = torch.arange(following, following + len(one))
             part[b, start:stop] = j
-            spans.append((b, start, stop))
-            base = b * width
-            at.append(torch.tensor([base + prompt_length - 1]))
+            at.append(torch.tensor([before]))
             at.append(torch.arange(base + start, base + stop - 1))
             response.append(torch.full((len(one),), counted, dtype=torch.long))
             counted += 1
             start = stop
         targets.append(torch.tensor(flat, dtype=torch.long))
+        places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(one) for one in row.responses)))
+        begin = start if in_one_line else 0
     mask: torch.Tensor | None = None
     blocks: ResponseBlocks | FlexBlocks | None = None
-    if any(len(row.responses) > 1 for row in rows):
+    if any(len(row.responses) > 1 for row in rows) or (in_one_line and len(rows) > 1):
         if width < BLOCKS_FROM:
-            mask = block_mask(part.to(device))
+            mask = block_mask(part.to(device), owner.to(device))
         elif flex:
-            blocks = flex_blocks(part.to(device))
+            blocks = flex_blocks(part.to(device), owner.to(device))
         else:
-            blocks = response_blocks(spans, [row.encoded.num_tokens for row in rows], width, device)
+            blocks = response_blocks(places, device, in_one_line)
     return Batch(
         token_ids=ids.to(device),
         positions=(positions if rule.rows > 1 else positions[0]).to(device),
@@ -121,14 +134,15 @@ def pack(rows: Sequence[Row], rule: PositionRule, pad_id: int, device: torch.dev
     )
 
 
-def block_mask(part: torch.Tensor) -> torch.Tensor:
-    """(B, T) parts → (B, 1, T, T) bool: causal, and a key is the prompt's or of the query's own response.
+def block_mask(part: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    """(B, T) parts and rows → (B, 1, T, T) bool: causal, and a key is of the query's own row: of its prompt, or of the
+    same response.
 
     Padding sees itself only, so that no softmax is empty.
     """
     width = part.shape[1]
     query, key = part[:, :, None], part[:, None, :]
     causal = torch.ones(width, width, dtype=torch.bool, device=part.device).tril()
-    allowed = causal & (key >= 0) & ((key == 0) | (key == query))
+    allowed = causal & (key >= 0) & ((key == 0) | (key == query)) & (owner[:, None, :] == owner[:, :, None])
     allowed |= torch.eye(width, dtype=torch.bool, device=part.device)
     return allowed[:, None]

@@ -9,6 +9,7 @@ product and to its own response in causal order, and the two are joined by their
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,66 +19,108 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from vlrl.model.joined_attention import attend_behind
 
-BLOCKS_FROM = 384  # tokens of a packed row; measured: at 160 a dense mask is as fast, at 576 the blocks take a third
+BLOCKS_FROM = 384  # tokens of a line; measured: at 160 a dense mask is as fast, at 576 the blocks take a third
 
 
-ROWS_FROM = 768  # tokens from which the CPU goes row by row; measured: at 576 masks are as fast, at 1117 slower
+ROWS_FROM = 768  # tokens of a row from which the CPU goes row by row; measured: at 576 masks are as fast, at 1117 slower
 
 
 @dataclass(frozen=True)
-class ResponseBlocks:
-    """Where the N responses of B packed rows of T tokens stand, and what each may see.
+class Place:
+    """Where a packed row stands: its first token in the flattened (B·T) ones, and the lengths of its parts in tokens."""
 
-    prompt_width  P: tokens of the longest prompt
-    row           (N,) the row of each response
-    take          (N, L) index into (B·T) of its tokens; padded with its first token
-    prompts       tokens of each row's prompt
-    counts        responses of each row
-    lengths       (N,) tokens of each response
-    give          (M,) index into (N·L) of the tokens that are not padding
-    put           (M,) their index into (B·T)
+    first: int
+    prompt: int
+    responses: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Length of the row."""
+        return self.prompt + sum(self.responses)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """N runs of tokens, brought under each other and padded to the longest, L.
+
+    take     (N, L) index into (B·T) of their tokens; padded with each run's first token
+    lengths  (N,)
+    give     (M,) index into (N·L) of the tokens that are not padding
+    put      (M,) their index into (B·T)
     """
 
-    prompt_width: int
-    row: torch.Tensor
     take: torch.Tensor
-    prompts: tuple[int, ...]
-    counts: tuple[int, ...]
     lengths: torch.Tensor
     give: torch.Tensor
     put: torch.Tensor
 
+
+@dataclass(frozen=True)
+class ResponseBlocks:
+    """Where the parts of packed rows stand, and what each may see.
+
+    places     every row
+    responses  the N responses that look back at a prompt
+    row        (N,) the row of each
+    prompts    (R,) tokens of each row's prompt
+    reading    what is read in plain causal order, where all rows stand in one line: prompts, and whole rows of one
+               response; None where each row has a line of its own, that begins with its prompt
+    """
+
+    places: tuple[Place, ...]
+    responses: Spans | None
+    row: torch.Tensor
+    prompts: torch.Tensor
+    reading: Spans | None
+
+    @property
+    def prompt_width(self) -> int:
+        """P: tokens of the longest thing that is read in plain causal order."""
+        return max(place.prompt for place in self.places) if self.reading is None else self.reading.take.shape[1]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(place.tokens for place in self.places)
+
     @cached_property
     def mask(self) -> torch.Tensor:
         """(N, 1, L, P + L) bool: prompt and own tokens that a query may see."""
-        longest, device = self.take.shape[1], self.take.device
+        assert self.responses is not None, "there is nothing that looks back at a prompt"
+        longest, device = self.responses.take.shape[1], self.row.device
         own = torch.ones(longest, longest, dtype=torch.bool, device=device).tril().expand(len(self.row), -1, -1)
-        of_row = torch.tensor(self.prompts, device=device)[self.row]
-        prompt = torch.arange(self.prompt_width, device=device)[None] < of_row[:, None]  # (N, P)
+        prompt = torch.arange(self.prompt_width, device=device)[None] < self.prompts[self.row][:, None]  # (N, P)
         return torch.cat([prompt[:, None].expand(-1, longest, -1), own], 2)[:, None]
 
 
-def response_blocks(
-    spans: list[tuple[int, int, int]], prompt_lengths: list[int], width: int, device: torch.device
-) -> ResponseBlocks:
-    """Blocks of the responses at `spans`: (row, first token, token after the last) in a batch of `width` tokens."""
-    row = torch.tensor([b for b, _, _ in spans])
-    first = torch.tensor([b * width + start for b, start, _ in spans])
-    length = torch.tensor([stop - start for _, start, stop in spans])
-    longest = int(length.max())
-    within = torch.arange(longest)
+def response_blocks(places: Sequence[Place], device: torch.device, in_one_line: bool = False) -> ResponseBlocks:
+    """Blocks of these rows, each in a line of its own or all in one."""
+    looking: list[tuple[int, int]] = []  # first token and length
+    reading: list[tuple[int, int]] = []
+    row = []
+    for number, place in enumerate(places):
+        alone = in_one_line and len(place.responses) == 1
+        reading.append((place.first, place.tokens if alone else place.prompt))
+        start = place.first + place.prompt
+        for length in () if alone else place.responses:
+            looking.append((start, length))
+            row.append(number)
+            start += length
+    return ResponseBlocks(
+        places=tuple(places),
+        responses=_spans(looking, device) if looking else None,
+        row=torch.tensor(row, dtype=torch.long, device=device),
+        prompts=torch.tensor([place.prompt for place in places], device=device),
+        reading=_spans(reading, device) if in_one_line else None,
+    )
+
+
+def _spans(runs: Sequence[tuple[int, int]], device: torch.device) -> Spans:
+    first, length = (torch.tensor(column) for column in zip(*runs, strict=True))
+    within = torch.arange(int(length.max()))
     real = within[None] < length[:, None]  # (N, L)
     take = first[:, None] + torch.where(real, within[None], 0)
-    return ResponseBlocks(
-        prompt_width=max(prompt_lengths),
-        row=row.to(device),
-        take=take.to(device),
-        prompts=tuple(prompt_lengths),
-        counts=tuple(int(n) for n in torch.bincount(row, minlength=len(prompt_lengths))),
-        lengths=length.to(device),
-        give=real.flatten().nonzero()[:, 0].to(device),
-        put=take[real].to(device),
-    )
+    return Spans(take.to(device), length.to(device), real.flatten().nonzero()[:, 0].to(device), take[real].to(device))
 
 
 def attend_in_blocks(
@@ -90,7 +133,7 @@ def attend_in_blocks(
     scaling: float | None,
 ) -> torch.Tensor:
     """query (B, H, T, D), key/value (B, G, T, D) → (B, T, H, D). What stands in the padding is of no use to anyone."""
-    if query.device.type == "cpu" and dropout == 0.0 and query.shape[2] >= ROWS_FROM:
+    if query.device.type == "cpu" and dropout == 0.0 and blocks.longest >= ROWS_FROM:
         return _row_by_row(query, key, value, blocks, scaling if scaling is not None else query.shape[-1] ** -0.5)
     return attend_with_masks(module, query, key, value, blocks, dropout, scaling)
 
@@ -106,22 +149,31 @@ def attend_with_masks(
 ) -> torch.Tensor:
     """The same on any device, with a mask a response and the prompt copied for each."""
     rows, heads, width, size = query.shape
-    stop = blocks.prompt_width
-    prompt_key, prompt_value = key[:, :, :stop], value[:, :, :stop]
+    reading = blocks.reading
+    if reading is None:
+        stop = blocks.prompt_width
+        prompt_query, prompt_key, prompt_value = (states[:, :, :stop] for states in (query, key, value))
+    else:
+        prompt_query, prompt_key, prompt_value = (_taken(states, reading) for states in (query, key, value))
     prompt, _ = sdpa_attention_forward(
-        module, query[:, :, :stop], prompt_key, prompt_value, None, dropout=dropout, scaling=scaling, is_causal=True
-    )  # (B, P, H, D)
-    responses, _ = sdpa_attention_forward(
-        module,
-        _taken(query, blocks),
-        torch.cat([prompt_key[blocks.row], _taken(key, blocks)], 2),
-        torch.cat([prompt_value[blocks.row], _taken(value, blocks)], 2),
-        blocks.mask,
-        dropout=dropout,
-        scaling=scaling,
-    )  # (N, L, H, D)
-    whole = torch.cat([prompt, prompt.new_zeros(rows, width - stop, heads, size)], 1).view(rows * width, heads, size)
-    whole = whole.index_copy(0, blocks.put, responses.reshape(-1, heads, size)[blocks.give])
+        module, prompt_query, prompt_key, prompt_value, None, dropout=dropout, scaling=scaling, is_causal=True
+    )  # (R, P, H, D)
+    if reading is None:
+        whole = torch.cat([prompt, prompt.new_zeros(rows, width - stop, heads, size)], 1)
+        whole = whole.view(rows * width, heads, size)
+    else:
+        whole = _put(prompt.new_zeros(rows * width, heads, size), prompt, reading)
+    if blocks.responses is not None:
+        responses, _ = sdpa_attention_forward(
+            module,
+            _taken(query, blocks.responses),
+            torch.cat([prompt_key[blocks.row], _taken(key, blocks.responses)], 2),
+            torch.cat([prompt_value[blocks.row], _taken(value, blocks.responses)], 2),
+            blocks.mask,
+            dropout=dropout,
+            scaling=scaling,
+        )  # (N, L, H, D)
+        whole = _put(whole, responses, blocks.responses)
     return whole.view(rows, width, heads, size)
 
 
@@ -129,31 +181,41 @@ def _row_by_row(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, blocks: ResponseBlocks, scaling: float
 ) -> torch.Tensor:
     """The same without masks and without copies of the prompt."""
-    rows, _, width, _ = query.shape
-    done, first = [], 0
-    for b, (prompt, count) in enumerate(zip(blocks.prompts, blocks.counts, strict=True)):
-        lengths = blocks.lengths[first : first + count].tolist()
-        first += count
-        stop = prompt + sum(lengths)
-        q, k, v = query[b, None, :, :stop], key[b, None, :, :stop], value[b, None, :, :stop]
-        grouped = q.shape[1] != k.shape[1]
-        read = torch.nn.functional.scaled_dot_product_attention(
-            q[:, :, :prompt],
-            k[:, :, :prompt],
-            v[:, :, :prompt],
-            is_causal=True,
-            scale=scaling,
-            enable_gqa=grouped,
+    rows, heads, width, size = query.shape
+    lines: list[list[torch.Tensor]] = [[] for _ in range(rows)]
+    filled = [0] * rows
+    for place in blocks.places:
+        b, first = divmod(place.first, width)
+        q, k, v = (states[b, None, :, first : first + place.tokens] for states in (query, key, value))
+        read = place.tokens if blocks.reading is not None and len(place.responses) == 1 else place.prompt
+        lines[b].append(
+            torch.nn.functional.scaled_dot_product_attention(
+                q[:, :, :read],
+                k[:, :, :read],
+                v[:, :, :read],
+                is_causal=True,
+                scale=scaling,
+                enable_gqa=q.shape[1] != k.shape[1],
+            )
         )
-        parts = [read, attend_behind(q, k, v, prompt, lengths, scaling)]
-        if stop < width:
-            parts.append(q.new_zeros(1, q.shape[1], width - stop, q.shape[3]))
-        done.append(torch.cat(parts, 2))
+        if read < place.tokens:
+            lines[b].append(attend_behind(q, k, v, read, place.responses, scaling))
+        filled[b] += place.tokens
+    for parts, tokens in zip(lines, filled, strict=True):
+        if tokens < width:
+            parts.append(query.new_zeros(1, heads, width - tokens, size))
+    done = [torch.cat(parts, 2) for parts in lines]
     return torch.cat(done).transpose(1, 2) if rows > 1 else done[0].transpose(1, 2)
 
 
-def _taken(states: torch.Tensor, blocks: ResponseBlocks) -> torch.Tensor:
-    """(B, H, T, D) → (N, H, L, D) of the responses."""
+def _taken(states: torch.Tensor, spans: Spans) -> torch.Tensor:
+    """(B, H, T, D) → (N, H, L, D) of the spans."""
     rows, heads, width, size = states.shape
     flat = states.transpose(1, 2).reshape(rows * width, heads, size)
-    return flat[blocks.take].transpose(1, 2)
+    return flat[spans.take].transpose(1, 2)
+
+
+def _put(whole: torch.Tensor, found: torch.Tensor, spans: Spans) -> torch.Tensor:
+    """(B·T, H, D) with (N, L, H, D) of the spans in their places."""
+    heads, size = whole.shape[1:]
+    return whole.index_copy(0, spans.put, found.reshape(-1, heads, size)[spans.give])

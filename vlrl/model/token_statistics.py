@@ -15,7 +15,7 @@ import torch
 
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.forward import PackedForward
-from vlrl.model.micro_batches import micro_batches, split_responses
+from vlrl.model.micro_batches import split_responses
 from vlrl.model.packing import Row
 
 OF_POLICY = frozenset({"logprobs", "entropy", "square"})
@@ -40,7 +40,7 @@ def token_statistics(
     ]
     parts = [part for _, part in pieces]
     measured: list[dict[str, Tokens]] = [{} for _ in parts]
-    for chosen in micro_batches(parts, policy.budget):
+    for chosen in policy.batches(parts):
         some = [parts[i] for i in chosen]
         found = _of_batch(policy, some, temperature, frozenset(names), teacher)
         if previous is not None and "previous" in names:

@@ -31,6 +31,8 @@ class PolicySettings(Settings):
     reset_optimizer     `each_iteration` is the paper's (row K20); `never` is plain Adam or Muon
     micro_batch_tokens  padded tokens that go through the model at once; a larger group is split, its prompt repeated
     micro_batch_mib     memory that a micro-batch may take by the cost model's estimate; default: tokens alone count
+    pack_rows           the rows of a micro-batch stand one behind another in one line instead of padded below each
+                        other; none sees another, and the numbers stay the same
     """
 
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -39,19 +41,20 @@ class PolicySettings(Settings):
     reset_optimizer: Literal["each_iteration", "never"] = "never"
     micro_batch_tokens: int = Field(default=16_384, ge=1)
     micro_batch_mib: int | None = Field(default=None, ge=1)
+    pack_rows: bool = False
 
 
 def open_forward(loaded: LoadedModel, settings: PolicySettings, vision_trains: bool) -> PackedForward:
     """The forward passes that these settings ask for."""
     if settings.micro_batch_mib is None:
-        return PackedForward(loaded, settings.micro_batch_tokens, vision_trains)
+        return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, in_one_line=settings.pack_rows)
     cost = cost_of(loaded.config, loaded.model, vision_trains, loaded.model.is_gradient_checkpointing)
 
     def bytes_of(rows: Sequence[Row]) -> float:
-        return cost.bytes([load_of(row) for row in rows])
+        return cost.bytes([load_of(row) for row in rows], settings.pack_rows)
 
     limit = settings.micro_batch_mib * 2**20
-    return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, bytes_of, limit)
+    return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, bytes_of, limit, settings.pack_rows)
 
 
 class TorchPolicy:

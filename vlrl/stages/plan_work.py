@@ -137,7 +137,8 @@ def step_work(
         for piece in split_responses(g.prompt, g.responses, budget)
     ]
     lengths = [row.tokens for row in rows]
-    batches = batches_by_length(lengths, budget)
+    batches = batches_by_length(lengths, budget, rl.policy.pack_rows)
+    padding = 0.0 if rl.policy.pack_rows else padding_waste(lengths, batches)
     flops = sum(cost.training(g) for g in groups)
     separate = sum(cost.training(replace(g, responses=(length,))) * k for g in groups)
     vision = sum(cost.training(Load(0, (), g.pictures)) for g in groups)
@@ -147,9 +148,7 @@ def step_work(
             sum(cost.training(groups[i]) for i in some) for some in balance([cost.training(g) for g in groups], ranks)
         ]
         unbalance.append(max(each) / (sum(each) / ranks) - 1)
-    return StepWork(
-        flops, vision / flops, separate, len(batches), padding_waste(lengths, batches), (unbalance[0], unbalance[1])
-    )
+    return StepWork(flops, vision / flops, separate, len(batches), padding, (unbalance[0], unbalance[1]))
 
 
 def _source_at(sources: Sequence[SourcePlan], place: float) -> SourcePlan:
