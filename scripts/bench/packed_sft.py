@@ -62,10 +62,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--batch", type=int, default=None, help="demonstrations a step; default: the quickstart's")
+    parser.add_argument("--threads", type=int, default=None, help="default: the quickstart's")
     given = parser.parse_args()
     repeats, batches = (2, 1) if given.smoke else (7, 4)
     settings = load_settings(RunSettings, CONFIG)
-    torch.set_num_threads(settings.threads or torch.get_num_threads())
+    torch.set_num_threads(given.threads or settings.threads or torch.get_num_threads())
     recipe = load_recipe(settings.data)
     with tempfile.TemporaryDirectory() as folder:
         loaded = load_model(settings.model, 0, lambda: recipe_texts(recipe, 0, 4000), Path(folder) / "model")
@@ -97,7 +98,9 @@ def main() -> None:
         lengths = [[e.row.num_tokens for e in some] for some in chosen]
         waste = 1 - sum(map(sum, lengths)) / sum(max(some) * len(some) for some in lengths)
         compared = f"{ratio(seconds['padded'], seconds['line'])} | {cpu_ratio(seconds['padded'], seconds['line'])}"
-        print(f"| {name} | {waste:.1%} | {seconds['padded']} | {seconds['line']} | {compared} | {error:.1e} |", flush=True)
+        print(
+            f"| {name} | {waste:.1%} | {seconds['padded']} | {seconds['line']} | {compared} | {error:.1e} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class FlexBlocks:
 
 
 def flex_blocks(part: torch.Tensor, owner: torch.Tensor) -> FlexBlocks:
-    """(B, T) parts (0 prompt, j response j, −1 padding) and rows → causal; a key is of the query's own row, and there of
-    the prompt or of the same response."""
+    """(B, T) parts (0 prompt, j response j, −1 padding) and rows → causal; a key is of the query's own row,
+    and there of the prompt or of the same response."""
     rows, width = part.shape
 
     def sees(b: torch.Tensor, h: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:

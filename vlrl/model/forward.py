@@ -165,9 +165,7 @@ class PackedForward:
         self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float
     ) -> tuple[Batch, TokenLogprobs]:
         batch = self._packed(rows)
-        return batch, response_logprobs(
-            self._loaded.model, self.tower, batch, features, self._forbidden, temperature
-        )
+        return batch, response_logprobs(self._loaded.model, self.tower, batch, features, self._forbidden, temperature)
 
 
 def _images(rows: Iterable[Row]) -> list[EncodedImage]:

@@ -22,12 +22,14 @@ from vlrl.model.joined_attention import attend_behind
 BLOCKS_FROM = 384  # tokens of a line; measured: at 160 a dense mask is as fast, at 576 the blocks take a third
 
 
-ROWS_FROM = 768  # tokens of a row from which the CPU goes row by row; measured: at 576 masks are as fast, at 1117 slower
+ROWS_FROM = (
+    768  # tokens of a row from which the CPU goes row by row; measured: at 576 masks are as fast, at 1117 slower
+)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a packed row stands: its first token in the flattened (B·T) ones, and the lengths of its parts in tokens."""
+    """Where a packed row stands: its first token among the (B·T), and the lengths of its parts in tokens."""
 
     first: int
     prompt: int

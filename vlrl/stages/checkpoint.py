@@ -50,6 +50,11 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
+def step_of(folder: Path) -> int:
+    """How many steps a checkpoint comes after."""
+    return int(folder.name.removeprefix("step_"))
+
+
 def load_checkpoint(folder: Path, parts: Mapping[str, Any]) -> int:
     """Put every part's state back; returns the step. Raises RunError if the checkpoint is of another make."""
     card = json.loads((folder / "checkpoint.json").read_text())

@@ -9,7 +9,7 @@ from vlrl.errors import DataError
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
 from vlrl.stages.session import Session
-from vlrl.stages.sft import response_tokens, train_on
+from vlrl.stages.sft import Stretch, response_tokens, train_on
 from vlrl.types import Demonstration, Preference
 
 
@@ -26,8 +26,7 @@ def run_dpo(session: Session) -> Policy:
         raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
     policy = session.policy(settings.policy)
     examples = pair_examples(session, policy, pairs)
-    train_on(session, policy, examples, settings.loss, settings, "dpo")
-    return policy
+    return train_on(session, [Stretch(settings, examples)], settings.loss, "dpo", first=policy)
 
 
 def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:

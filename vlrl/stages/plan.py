@@ -26,6 +26,7 @@ from vlrl.model.load import LoadedModel, choose_device, placeholder_ids
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.runlog import describe_machine
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.fixed_set_settings import SftStretch
 from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, estimate_memory, rl_work, step_work, update_work
 from vlrl.stages.session import TOKENIZER_TEXTS
 from vlrl.stages.settings import RunSettings
@@ -199,8 +200,10 @@ def _model_table(plan: Plan) -> Table:
     table = Table()
     for name in ("part", "parameters", "trained in"):
         table.add_column(name, justify="right" if name == "parameters" else "left")
-    stages = {"sft": plan.settings.sft.policy, "rl": plan.settings.rl.policy}
-    running = {name: policy for name, policy in stages.items() if name in plan.settings.stages}
+    sft = plan.settings.sft.in_order
+    stages = {f"sft {i}" if len(sft) > 1 else "sft": one.policy for i, one in enumerate(sft, 1)}
+    stages["rl"] = plan.settings.rl.policy
+    running = {name: policy for name, policy in stages.items() if name.split()[0] in plan.settings.stages}
     for part, count in plan.counts.by_part.items():
         table.add_row(part, f"{count:,}", ", ".join(n for n, p in running.items() if part not in p.freeze) or "–")
     table.add_row(
@@ -227,6 +230,17 @@ def _source_table(plan: Plan) -> Table:
     return table
 
 
+def _sft_work(one: SftStretch) -> str:
+    wanted, optimizer = one.demonstrations, one.policy.optimizer
+    said = "all demonstrations"
+    if wanted != "all":
+        count = wanted if isinstance(wanted, int) else sum(wanted.values())
+        said = f"{count:,} demonstrations ({one.steps * one.batch / max(1, count):.0f} passes)"
+    if one.max_tokens is not None:
+        said += f" of at most {one.max_tokens:,} tokens"
+    return f"{one.steps:,} steps of {one.batch:,} from {said}, {optimizer.name} at {optimizer.lr:g}"
+
+
 def _work_table(plan: Plan) -> Table:
     settings, (mean, _) = plan.settings, plan.prompt_tokens
     table = Table()
@@ -235,12 +249,8 @@ def _work_table(plan: Plan) -> Table:
     sft, rl, held = settings.sft, settings.rl, settings.eval
     for stage in settings.stages:
         if stage == "sft":
-            wanted = sft.demonstrations
-            said = "all demonstrations"
-            if wanted != "all":
-                count = wanted if isinstance(wanted, int) else sum(wanted.values())
-                said = f"{count:,} demonstrations ({sft.steps * sft.batch / max(1, count):.0f} passes)"
-            table.add_row("sft", f"{sft.steps:,} steps of {sft.batch:,} from {said}")
+            for one in sft.in_order:
+                table.add_row("sft", _sft_work(one))
         elif stage == "rl":
             for line in [*rl_work(settings, mean), *update_work(plan.work), *benchmark_work(settings)]:
                 table.add_row("rl", line)

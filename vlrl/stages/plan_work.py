@@ -59,7 +59,9 @@ def estimate_memory(
 
     if "sft" in settings.stages:
         length = settings.eval.sampling.max_tokens  # how long demonstrations are isn't known before they are drawn
-        memory["sft update"] = training(settings.sft.policy, settings.sft.batch, 1, length)
+        for number, one in enumerate(settings.sft.in_order, 1):
+            name = f"sft update {number}" if settings.sft.stretches else "sft update"
+            memory[name] = training(one.policy, one.batch, 1, length)
     if "rl" in settings.stages:
         rl, engine = settings.rl, settings.engine
         k = rl.rollouts_per_problem

@@ -159,7 +159,7 @@ def record_evaluation(session: Session, done: State, name: str) -> None:
 
 
 def _totals(settings: RunSettings) -> dict[str, int]:
-    totals = {"sft": settings.sft.steps, "dpo": settings.dpo.steps, "rl": settings.rl.steps}
+    totals = {"sft": settings.sft.total_steps, "dpo": settings.dpo.steps, "rl": settings.rl.steps}
     return {stage: totals[stage] for stage in settings.stages if stage in totals}
 
 

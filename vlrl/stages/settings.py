@@ -14,9 +14,7 @@ import vlrl.rollout.vllm_engine  # noqa: F401
 from vlrl.config import Settings
 from vlrl.credit.assign import CreditSettings
 from vlrl.credit.token_weights import ImportanceWeights
-from vlrl.data.draws import DemonstrationCount
 from vlrl.errors import ConfigError
-from vlrl.losses.dpo import DpoLoss
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.registry import losses
 from vlrl.methods import needs_of
@@ -30,37 +28,13 @@ from vlrl.rollout.engines import engines
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.sampling.drawing import DrawingSettings
 from vlrl.stages.agreement import AgreementSettings
+from vlrl.stages.fixed_set_settings import DpoSettings, SftSettings
 from vlrl.stages.presets import expand
 
 Stage = Literal["prepare", "sft", "dpo", "rl", "eval"]
 LATER: dict[str, tuple[str, ...]] = {"engine": (), "backend": ("deepspeed",)}  # each is also the name of its extra
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
 HERE = {"engine": "transformers", "backend": "torch"}
-
-
-class FixedSetSettings(Settings):
-    """Training on a fixed set in epochs, with validation and the best checkpoint kept."""
-
-    steps: int = Field(default=300, ge=1)
-    batch: int = Field(default=64, ge=1)
-    policy: PolicySettings = PolicySettings()
-    validate_every: int = Field(default=50, ge=1)
-    checkpoint_every: int = Field(default=500, ge=1)
-
-
-class SftSettings(FixedSetSettings):
-    """Supervised warm-up on a small fixed demonstration set."""
-
-    demonstrations: DemonstrationCount = Field(
-        default=480, description="how many by the recipe's weights, how many of each source, or `all` that files hold"
-    )
-
-
-class DpoSettings(FixedSetSettings):
-    """Preference learning on pairs of a problem file (lines with `chosen` and `rejected`), e.g. what curation wrote."""
-
-    pairs: str | None = Field(default=None, description="the file; needed where `dpo` is among the stages")
-    loss: DpoLoss = DpoLoss()
 
 
 class OverSampling(Settings):

@@ -1,9 +1,12 @@
-"""Long-CoT warm-up (rows K9–K11): supervised fine-tuning on a small fixed demonstration set, best checkpoint kept."""
+"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights are kept (K9–K11, K44)."""
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -18,9 +21,9 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
 from vlrl.seeding import stream
-from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint, step_of
+from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
 from vlrl.stages.session import Session
-from vlrl.stages.settings import FixedSetSettings
 from vlrl.types import Demonstration
 
 
@@ -44,6 +47,14 @@ def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence
     ]
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Steps on one fixed set, by these settings."""
+
+    settings: FixedSetSettings
+    examples: Sequence[Example]
+
+
 def run_sft(
     session: Session,
     steps: int | None = None,
@@ -53,62 +64,104 @@ def run_sft(
 ) -> Policy:
     """Train on the recipe's demonstrations; leaves the best validated weights in the model.
 
-    `seconds` on `clock` end the stage instead of a step count (for matched comparisons).
+    `steps` make one stretch of that length, whatever `stretches` say; `seconds` on `clock` end the stage instead of a
+    step count. Both are for matched comparisons.
     """
     settings = session.settings.sft
+    chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps}),)
+    stretches = [sft_stretch(session, one, f"sft.stretches.{i}") for i, one in enumerate(chosen)]
+    if settings.stretches:
+        session.run.note(sft_stretches=[described(one) for one in stretches])
+    return train_on(session, stretches, SftLoss(), stage, seconds, clock)
+
+
+def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
+    """One stretch with its demonstrations. Raises DataError where all of them are too long."""
     demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out)
     examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
-    policy = session.policy(settings.policy)
-    train_on(session, policy, examples, SftLoss(), settings, stage, steps, seconds, clock)
-    return policy
+    most = settings.max_tokens
+    short = examples if most is None else [one for one in examples if one.row.num_tokens <= most]
+    if len(short) < len(examples):
+        session.progress.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
+    if not short:
+        shortest = min(one.row.num_tokens for one in examples)
+        raise DataError(
+            f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
+        )
+    return Stretch(settings, short)
+
+
+def described(stretch: Stretch) -> dict[str, int | float]:
+    """One stretch as the run card states it: steps, demonstrations that it learns from, their tokens, peak rate."""
+    rows = [one.row for one in stretch.examples]
+    return {
+        "steps": stretch.settings.steps,
+        "demonstrations": len(rows),
+        "tokens": sum(row.num_tokens for row in rows),
+        "response_tokens": sum(row.num_response_tokens for row in rows),
+        "lr": stretch.settings.policy.optimizer.lr,
+    }
 
 
 def train_on(
     session: Session,
-    policy: Policy,
-    examples: Sequence[Example],
+    stretches: Sequence[Stretch],
     loss: Loss,
-    settings: FixedSetSettings,
     stage: str,
-    steps: int | None = None,
     seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Epochs over a fixed set, from the latest checkpoint; leaves the best validated weights in the model."""
-    total = steps or settings.steps
-    order = _batches(len(examples), settings.batch, session.settings.seed, stage)
+    first: Policy | None = None,
+) -> Policy:
+    """Epochs over fixed sets, from the latest checkpoint; leaves the best validated weights in the model.
+
+    Every stretch has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
+    `first` is that of the first stretch where it is open already.
+    """
+    ends = list(accumulate(one.settings.steps for one in stretches))
     best = BestWeights(session.loaded.model)
-    checkpoints, first = session.run.path / f"checkpoints_{stage}", 0
+    checkpoints, start = session.run.path / f"checkpoints_{stage}", 0
     held = latest_checkpoint(checkpoints)
+    # a checkpoint at a joint is that of the stretch before it
+    number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
+    policy = first if first is not None and number == 0 else session.policy(stretches[number].settings.policy)
     if held is not None:
-        first = load_checkpoint(held, {"policy": policy, "best": best})
+        start = load_checkpoint(held, {"policy": policy, "best": best})
         session.progress.say(f"resumed from {held}")
-    session.run.truncate_after(stage, first)
-    for _ in range(first):
+    session.run.truncate_after(stage, start)
+    order = _order_of(stretches, number, session.settings.seed, stage)
+    for _ in range(start - (ends[number - 1] if number else 0)):
         next(order)
-    session.progress.start(stage, total)
+    session.progress.start(stage, ends[-1])
     began = clock()
-    for step in range(first, total):
+    for step in range(start, ends[-1]):
         started = time.monotonic()
-        chosen = [examples[i] for i in next(order)]
+        if step == ends[number]:
+            number += 1
+            policy = session.policy(stretches[number].settings.policy)
+            order = _order_of(stretches, number, session.settings.seed, stage)
+        settings = stretches[number].settings
+        chosen = [stretches[number].examples[i] for i in next(order)]
         session.rest()
-        metrics = dict(policy.update(chosen, loss, 1.0, settings.policy.optimizer.rate_at(step, total)))
+        rate = settings.policy.optimizer.rate_at(step - ends[number] + settings.steps, settings.steps)
+        metrics = dict(policy.update(chosen, loss, 1.0, rate))
         out_of_time = seconds is not None and clock() - began > seconds
-        if (step + 1) % settings.validate_every == 0 or step + 1 == total or out_of_time:
+        if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
             session.refresh(policy, version=step + 1)
             scores = validate(session)
             metrics |= scores | session.hybrid.figures()
             best.offer(scores["accuracy/mean"], step + 1)
         took = time.monotonic() - started
         metrics |= {"time/step_seconds": took, "tokens/response": sum(e.row.num_response_tokens for e in chosen)}
+        metrics["optimizer/lr"] = rate * settings.policy.optimizer.lr
         session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
         if out_of_time:
             break
-        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < total:
+        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < ends[-1]:
             save_checkpoint(checkpoints, step + 1, {"policy": policy, "best": best})
     best.restore()
     session.refresh(policy, version=best.step)
     session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
+    return policy
 
 
 class BestWeights:
@@ -149,6 +202,11 @@ def validate(session: Session) -> dict[str, float]:
     found["accuracy/mean"] = sum(found.values()) / len(found)
     agreement = text_rendered_consistency(answers)
     return found if agreement is None else {**found, "consistency/text_rendered": agreement}
+
+
+def _order_of(stretches: Sequence[Stretch], number: int, seed: int, stage: str) -> Any:
+    one = stretches[number]
+    return _batches(len(one.examples), one.settings.batch, seed, f"{stage}.{number}" if number else stage)
 
 
 def _batches(count: int, size: int, seed: int, stage: str) -> Any:

@@ -1,0 +1,129 @@
+"""Stretches of SFT: settings laid over one another, rates at the joints, frozen parts, lengths, resumption."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+import yaml
+from test_resume import SHAPE, Killed, lines
+
+from vlrl.config import load_settings
+from vlrl.errors import ConfigError, DataError
+from vlrl.model.parts import part_of
+from vlrl.runlog import RunFolder, read_jsonl
+from vlrl.stages.fixed_set_settings import SftSettings
+from vlrl.stages.run import start_run
+from vlrl.stages.settings import RunSettings
+
+CONFIG = "configs/sft/warmup.yaml"
+ADAM = "{name: adamw, lr: 2.0e-4, warmup_steps: 1, schedule: linear, final_share: 0.1}"
+STRETCHES = (
+    "[{steps: 3}, {steps: 4, demonstrations: {sums: 6, bars: 4}, "
+    "policy: {freeze: [vision, language], optimizer: {lr: 1.0e-4}}}]"
+)
+SMALL = [
+    "stages=[sft]",
+    "sft.demonstrations=24",
+    "sft.batch=8",
+    "sft.validate_every=10",
+    "sft.checkpoint_every=1",
+    "eval.problems=4",
+    "eval.curve_problems=4",
+    f"model.shape={SHAPE}",
+    f"sft.policy={{optimizer: {ADAM}, pack_rows: true}}",
+    f"sft.stretches={STRETCHES}",
+]
+
+
+def start(folder, *more: str):
+    return start_run(CONFIG, [*SMALL, f"run_folder={folder}", *more])
+
+
+def test_what_a_stretch_does_not_say_is_as_said_above_it():
+    given = {
+        "batch": 4,
+        "demonstrations": {"a": 1, "b": 2},
+        "policy": {"freeze": ["vision"], "optimizer": {"lr": 2e-5, "warmup_steps": 3}},
+        "stretches": [{"steps": 5}, {"demonstrations": {"c": 3}, "policy": {"freeze": [], "optimizer": {"lr": 1e-5}}}],
+    }
+    settings = SftSettings.model_validate(given)
+    first, second = settings.in_order
+    assert (first.batch, first.steps, second.batch, second.steps) == (4, 5, 4, 300)
+    assert (first.demonstrations, second.demonstrations) == ({"a": 1, "b": 2}, {"c": 3})
+    assert (first.policy.freeze, second.policy.freeze) == (("vision",), ())
+    optimizers = [one.policy.optimizer for one in (first, second)]
+    assert [(o.lr, o.warmup_steps) for o in optimizers] == [(2e-5, 3), (1e-5, 3)]
+    assert settings.total_steps == 305
+    assert SftSettings.model_validate(settings.model_dump()) == settings, "as run.yaml holds it"
+    assert SftSettings().in_order == (SftSettings(),)
+
+
+def test_an_unknown_key_of_a_stretch_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="unknown key 'step'"):
+        load_settings(RunSettings, CONFIG, ["sft.stretches=[{step: 3}]"])
+
+
+def test_adapters_of_one_stretch_alone_are_refused():
+    with pytest.raises(ConfigError, match=r"unlike policy\.lora"):
+        load_settings(RunSettings, CONFIG, ["sft.stretches=[{steps: 3}, {policy: {lora: {rank: 2}}}]"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of two stretches; the second trains the projector alone."""
+    folder = tmp_path_factory.mktemp("stretches") / "run"
+    start(folder)
+    return folder
+
+
+def test_the_rate_falls_rises_again_to_the_second_peak_and_falls(whole):
+    """Of 3 steps: ½, 1, 1 − 0.9/2; of 4, at half the peak: ½, 1, 1 − 0.9/3, 1 − 0.9·2/3."""
+    found = [line["optimizer/lr"] for line in read_jsonl(whole / "metrics.jsonl") if line["phase"] == "sft"]
+    assert found == pytest.approx([1e-4, 2e-4, 1.1e-4, 5e-5, 1e-4, 7e-5, 4e-5])
+
+
+def test_each_stretch_learns_from_its_own_data(whole):
+    card = json.loads((whole / "run_card.json").read_text())
+    first, second = card["sft_stretches"]
+    assert (first["demonstrations"], second["demonstrations"]) == (24, 10)
+    assert (first["steps"], second["steps"], first["lr"], second["lr"]) == (3, 4, 2e-4, 1e-4)
+    assert first["tokens"] > first["response_tokens"] > 0
+
+
+def test_parts_that_a_stretch_freezes_stay_and_the_others_learn(whole, tmp_path):
+    """Checkpoints after steps 5 and 6 are both of the second stretch."""
+    states = [torch.load(whole / "checkpoints_sft" / f"step_{step:06d}" / "policy.pt")["model"] for step in (5, 6)]
+    moved = {part_of(name) for name, before in states[0].items() if not torch.equal(before, states[1][name])}
+    assert moved == {"projector"}
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_a_run_that_is_killed_in_or_between_stretches_goes_on_as_if_it_had_not(whole, tmp_path, monkeypatch, step):
+    """Killed before the checkpoint of the next step: the latest is that of the joint, or one after it."""
+    metrics = RunFolder.metrics
+
+    def until(self, phase, number, values):
+        record = metrics(self, phase, number, values)
+        if number == step + 1:
+            raise Killed
+        return record
+
+    monkeypatch.setattr(RunFolder, "metrics", until)
+    with pytest.raises(Killed):
+        start(tmp_path / "killed")
+    monkeypatch.undo()
+    start(tmp_path / "killed")
+    assert lines(tmp_path / "killed") == lines(whole)
+
+
+def test_long_demonstrations_are_left_out_and_counted(tmp_path, capsys):
+    start(tmp_path / "run", "sft.stretches=[{steps: 1, max_tokens: 36}, {steps: 1}]")
+    card = json.loads((tmp_path / "run" / "run_card.json").read_text())
+    first, second = card["sft_stretches"]
+    assert 0 < first["demonstrations"] < second["demonstrations"] == 24
+    assert "demonstrations are too long" in capsys.readouterr().out
+    with pytest.raises(DataError, match="the shortest demonstration takes"):
+        start(tmp_path / "none", "sft.stretches=[{steps: 1, max_tokens: 3}]")
+    assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["sft"]["stretches"][1]["steps"] == 1
