@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights are kept (K9–K11, K44)."""
+"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights stay (K9–K11, K44)."""
 
 from __future__ import annotations
 
