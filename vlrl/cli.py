@@ -98,11 +98,17 @@ def report(
 
 
 @app.command()
-def plan(config: Config, overrides: Overrides = None) -> None:
+def plan(
+    config: Config,
+    overrides: Overrides = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also time a few passes of a random model of this shape on the device.")
+    ] = False,
+) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
     from vlrl.stages.plan import print_plan
 
-    print_plan(config, overrides or [])
+    print_plan(config, overrides or [], measure)
 
 
 @app.command()

@@ -61,6 +61,12 @@ def check_equal(ours: list[Generation], theirs: list[Generation]) -> tuple[float
     return worst, count
 
 
+def iteration(engine: RolloutEngine, weights: list, asked: list[Request]) -> None:
+    """New weights, then responses, as in training: no prompt or picture is remembered from the turn before."""
+    engine.load_weights(weights, 1)
+    engine.generate(asked)
+
+
 def engines_of(setting: Setting, rows: int) -> dict[str, RolloutEngine]:
     """Both engines over the same model, from which no end token can be sampled."""
     settings = VllmEngineSettings(max_rows=rows, prefill_tokens=8192, cache_gib=1.0)
@@ -100,7 +106,7 @@ def main() -> None:
             greedy = requests(encoded, lengths, temperature=0.0)
             gap, compared = check_equal(engines["vllm"].generate(greedy), engines["transformers"].generate(greedy))
             asked = requests(encoded, lengths)
-            sides = {key: lambda e=engine, a=asked: e.generate(a) for key, engine in engines.items()}
+            sides = {key: lambda e=engine, a=asked: iteration(e, weights, a) for key, engine in engines.items()}
             taken = alternate(sides, repeats)
             print(
                 f"| {name} | {taken['transformers']} | {taken['vllm']} | {ratio(taken['vllm'], taken['transformers'])} "

@@ -77,7 +77,7 @@ def build(device: torch.device) -> LoadedModel:
 
 def rollout(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int) -> None:
     """Both sides write k responses of `length` tokens to every problem."""
-    engine = TransformersEngine(loaded)
+    engine = TransformersEngine(replace(loaded, store=None))  # repeated calls look at their pictures again
     requests = [Request(one, K, Sampling(max_tokens=length), n) for n, one in enumerate(encoded)]
     config = GenerationConfig(
         do_sample=True,

@@ -53,7 +53,8 @@ LENGTHS = (
 class Setting:
     """What both sides of a comparison start from.
 
-    loaded  the model as vlrl loads it; responses end at their budget only, because end tokens can't be sampled
+    loaded  the model as vlrl loads it, but for two things: responses end at their budget only, because end tokens can't
+            be sampled, and no features are kept between calls, so that repeated calls look at their pictures again
     plain   the same weights as transformers loads them
     folder  where both came from
     """
@@ -76,9 +77,8 @@ def build(folder: Path, smoke: bool = False, shape: TinyShape = SHAPE) -> Settin
     side = side_pixels(smoke)
     encoder = Encoder(loaded, ImageBudget(min_pixels=side * side, max_pixels=side * side))
     suppressed = tuple(sorted({*loaded.placeholder_ids, *loaded.stop_ids}))
-    return Setting(
-        replace(loaded, placeholder_ids=suppressed, stop_ids=()), plain.to(loaded.device), folder, encoder, suppressed
-    )
+    forced = replace(loaded, placeholder_ids=suppressed, stop_ids=(), store=None)
+    return Setting(forced, plain.to(loaded.device), folder, encoder, suppressed)
 
 
 def _spread_logits(model: torch.nn.Module) -> None:

@@ -8,7 +8,7 @@ import torch
 from small_models import ask, encode, pixels
 from torch.utils.flop_counter import FlopCounterMode
 
-from vlrl.model.cost import CostModel, Load, Rates, balance, batches_by_cost, calibrated, cost_of, load_of
+from vlrl.model.cost import CostModel, Load, Rates, balance, calibrated, cost_of, load_of
 from vlrl.model.logprobs import response_logprobs
 from vlrl.model.micro_batches import micro_batches, padding_waste, split_responses
 from vlrl.model.packing import Row, pack
@@ -72,13 +72,6 @@ def test_ranks_are_balanced_and_the_split_is_always_the_same():
     each = [sum(costs[i] for i in some) for some in found]
     assert max(each) <= 4 / 3 * max(sum(costs) / 8, max(costs))
     assert found == balance(costs, 8)
-
-
-def test_batches_keep_to_every_limit():
-    loads = [Load(prompt, (4,)) for prompt in (10, 50, 20, 40)]
-    sizes = {"rows": [1] * 4, "tokens": [load.prompt for load in loads]}
-    assert batches_by_cost(loads, {"rows": 3, "tokens": 90}, sizes) == [[1, 3], [2, 0]]
-    assert batches_by_cost(loads, {"rows": 1, "tokens": 1}, sizes) == [[1], [3], [2], [0]]
 
 
 def test_a_group_over_the_budget_is_split_into_pieces_behind_copies_of_the_prompt():

@@ -21,6 +21,7 @@ class Prompt:
 
     problem_id: str
     num_tokens: int = 10
+    images: tuple[()] = ()
 
     @property
     def content_hash(self) -> str:

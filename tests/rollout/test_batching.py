@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.rollout.batching import Queue, chunks
+from vlrl.model.cost import CALL_TOKENS, CostModel
+from vlrl.rollout.batching import Queue, passes
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.types import Rollout, Segment
+
+TEXT = SimpleNamespace(num_attention_heads=0, num_hidden_layers=0, head_dim=1)
+COST = CostModel(SimpleNamespace(get_text_config=lambda: TEXT), {"language": 100})  # no attention: tokens alone count
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,18 @@ def test_what_has_ended_or_has_no_room_gets_no_slot():
     assert len(Queue([ended], 9, 100)) == 1
 
 
-@given(st.lists(st.integers(1, 200), max_size=30), st.integers(1, 500))
-def test_chunks_hold_everything_in_order_within_the_limit(lengths, limit):
-    found = chunks(lengths, limit)
-    assert [i for chunk in found for i in chunk] == list(range(len(lengths)))
-    assert all(len(c) == 1 or len(c) * max(lengths[i] for i in c) <= limit for c in found)
+@given(st.lists(st.integers(1, 900), max_size=30), st.integers(1, 2000))
+def test_passes_hold_everything_longest_first_within_the_limit(lengths, limit):
+    found = passes(lengths, limit, COST)
+    assert sorted(i for some in found for i in some) == list(range(len(lengths)))
+    assert [lengths[i] for some in found for i in some] == sorted(lengths, reverse=True)
+    assert all(len(p) == 1 or len(p) * max(lengths[i] for i in p) <= limit for p in found)
+
+
+def test_a_pass_pays_for_at_most_as_much_padding_as_another_pass_costs():
+    assert COST.call_flops() == COST.language_flops(CALL_TOKENS)
+    assert CALL_TOKENS == 128
+    # work in proportion to tokens: 40 + 80 tokens of padding are less than 128, 20 + 40 + 80 are more
+    assert passes([200, 120, 160], 10_000, COST) == [[0, 2, 1]]
+    assert passes([200, 120, 160, 180], 10_000, COST) == [[0, 3, 2], [1]]
+    assert passes([600, 30, 600, 30], 10_000, COST) == [[0, 2], [1, 3]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -30,26 +29,6 @@ TEXTS = ["What is 3+4? <think>3+4=7</think><answer>7</answer>"] * 50
 @pytest.fixture(scope="module", params=["tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3"])
 def folder(request, tmp_path_factory) -> Path:
     return build_tiny(request.param, TEXTS, tmp_path_factory.mktemp("tiny"), 0, TinyShape())
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch) -> Path:
-    """A run on pictures of 64×48 and 32×32 pixels in turn, of which the budget changes none."""
-    monkeypatch.setattr(planning, "TOKENIZER_TEXTS", 40)
-    for number, size in enumerate([(48, 64), (32, 32)]):
-        pixels = np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    rows = [{"question": f"How many of {n}?", "answer": "1", "images": [f"{n % 2}.png"]} for n in range(12)]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "recipe.yaml").write_text(
-        "image: {min_pixels: 1024, max_pixels: 3072}\n"
-        "sources:\n- {name: own, kind: file, path: rows.jsonl, modality: real, verifier: number, held_out: 0}\n"
-    )
-    (tmp_path / "run.yaml").write_text(
-        f"name: planned\ndata: {tmp_path / 'recipe.yaml'}\nstages: [rl]\nmodel: {{build: tiny-qwen3-vl}}\n"
-        f"run_folder: {tmp_path / 'run'}\n"
-    )
-    return tmp_path / "run.yaml"
 
 
 def test_parameters_are_counted_as_the_loaded_model_has_them(folder):
@@ -97,19 +76,19 @@ def test_a_published_model_counts_28_or_32_pixels_a_token_side():
         assert find_architecture(ModelSettings(path=name), list).picture_tokens(side * 20, side * 15) == 300
 
 
-def test_the_plan_counts_pictures_and_prompts_and_touches_no_folder(config):
-    plan = make_plan(config)
+def test_the_plan_counts_pictures_and_prompts_and_touches_no_folder(pictures_config):
+    plan = make_plan(pictures_config)
     (source,) = plan.sources
     assert {n for p in source.prompts for n in p.pictures} == {12, 4}  # 64×48 and 32×32 in tokens of 16×16
     assert all(p.tokens > sum(p.pictures) + 5 for p in source.prompts)
     assert plan.picture_bounds[0] == 4
-    assert not (config.parent / "run").exists()
+    assert not (pictures_config.parent / "run").exists()
 
 
-def test_work_of_a_step_by_hand(config):
+def test_work_of_a_step_by_hand(pictures_config):
     settings = load_settings(
         RunSettings,
-        config,
+        pictures_config,
         ["rl.problems_per_step=10", "rl.rollouts_per_problem=4", "rl.sampling.max_tokens=50", "rl.updates_per_step=3"],
     )
     said = " ".join(rl_work(settings, 100))
@@ -146,9 +125,9 @@ def test_adapters_are_all_that_trains_in_their_parts(folder):
     assert found["weights"] == 4 * (counts.total + trained)
 
 
-def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_leaves(config):
+def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_leaves(pictures_config):
     plans = {
-        name: make_plan(config, [f"engine={engine}"])
+        name: make_plan(pictures_config, [f"engine={engine}"])
         for name, engine in {
             "transformers": "transformers",
             "stay": "{name: vllm, cache_gib: 0.5}",
@@ -192,14 +171,14 @@ def test_the_activation_formula_is_near_what_autograd_keeps():
     assert 0.67 < found / sum(kept.values()) < 1.5
 
 
-def test_checkpointing_and_small_micro_batches_need_less(config):
+def test_checkpointing_and_small_micro_batches_need_less(pictures_config):
     def peak(*overrides: str) -> int:
-        return make_plan(config, overrides).peak_bytes
+        return make_plan(pictures_config, overrides).peak_bytes
 
     assert peak("model.gradient_checkpointing=true") < peak()
     assert peak("rl.policy.micro_batch_tokens=1024") < peak()
 
 
-def test_a_prompt_and_its_response_beyond_the_context_are_noted(config):
-    notes = planning.warnings_of(make_plan(config, ["model.context=80", "rl.sampling.max_tokens=64"]))
+def test_a_prompt_and_its_response_beyond_the_context_are_noted(pictures_config):
+    notes = planning.warnings_of(make_plan(pictures_config, ["model.context=80", "rl.sampling.max_tokens=64"]))
     assert any("exceed the context of 80" in note for note in notes)

@@ -11,6 +11,7 @@ Without either argument (prefill, short rows) it is transformers' own SDPA.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ class SharedPrefix:
 
     keys, values  per layer (P, G, L, D): prompts padded to one length; G key-value heads of size D
     mask          (P, 1, 1, L) additive: 0 where a prompt has a token, −inf in the padding
+    runs          neighbouring prompts that are read in one product: the first, the one after the last, their longest
     slot          (N,) row r is slot `slot[r]` of a (P × widest) table: its prompt, its place among the prompt's rows
     widest        most live rows of any prompt
     own_mask      (N, 1, 1, S) additive: −inf in columns before a row's first own token; None where all begin at once
@@ -42,6 +44,7 @@ class SharedPrefix:
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
     mask: torch.Tensor
+    runs: Sequence[tuple[int, int, int]]
     slot: torch.Tensor
     widest: int
     own_mask: torch.Tensor | None = None
@@ -80,17 +83,16 @@ def shared_prefix_attention(
     own = torch.matmul(scaled, key.transpose(2, 3))
     if shared_prefix.own_mask is not None:
         own = own + shared_prefix.own_mask
-    # shared prompt, all rows of a prompt in one product: (P, G, widest·Q, L)
+    # shared prompts, all rows of a prompt in one product: (P, G, widest·Q, L)
     table = scaled.new_zeros(prompts * widest, groups, per_group, size)
     table[shared_prefix.slot] = scaled
     table = table.view(prompts, widest, groups, per_group, size).transpose(1, 2).reshape(prompts, groups, -1, size)
-    prompt = torch.matmul(table, shared_prefix.keys[module.layer_idx].transpose(2, 3)) + shared_prefix.mask
-
-    top = prompt.amax(-1, keepdim=True)
-    weight = torch.exp(prompt - top)
-    total = weight.sum(-1, keepdim=True)  # (P, G, widest·Q, 1)
-    read = torch.matmul(weight, shared_prefix.values[module.layer_idx])  # (P, G, widest·Q, D)
-    joined = torch.cat([read, total, top], -1).view(prompts, groups, widest, per_group, size + 2)
+    keys, values = shared_prefix.keys[module.layer_idx], shared_prefix.values[module.layer_idx]
+    parts = [
+        _read(table[a:b], keys[a:b, :, :width], values[a:b, :, :width], shared_prefix.mask[a:b, ..., :width])
+        for a, b, width in shared_prefix.runs
+    ]
+    joined = (torch.cat(parts) if len(parts) > 1 else parts[0]).view(prompts, groups, widest, per_group, size + 2)
     joined = joined.transpose(1, 2).reshape(prompts * widest, groups, per_group, size + 2)[shared_prefix.slot]
     read, total, top = joined[..., :size], joined[..., size : size + 1], joined[..., size + 1 :]
 
@@ -100,6 +102,14 @@ def shared_prefix_attention(
     out_sum = torch.matmul(own_weight, value) + read * shrink
     out_total = own_weight.sum(-1, keepdim=True) + total * shrink
     return (out_sum / out_total).view(rows, 1, heads, size), None
+
+
+def _read(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """query (p, G, T, D), key/value (p, G, L, D) → (p, G, T, D + 2): Σ e^(s − m)·value, Σ e^(s − m), and m = max s."""
+    scores = torch.matmul(query, key.transpose(2, 3)) + mask
+    top = scores.amax(-1, keepdim=True)
+    weight = torch.exp(scores - top)
+    return torch.cat([torch.matmul(weight, value), weight.sum(-1, keepdim=True), top], -1)
 
 
 def register_attention() -> None:

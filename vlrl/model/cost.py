@@ -22,6 +22,7 @@ from vlrl.model.packing import Row
 from vlrl.model.parts import part_of
 
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
+CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of so many tokens
 LOGIT_COPIES = 3  # logits, log-probabilities, and their gradient or the draw
 
 
@@ -88,6 +89,10 @@ class CostModel:
         width = int(text.num_attention_heads) * _head_size(text)
         pairs = tokens * before + tokens * (tokens + 1) / 2
         return 2 * self.matrices["language"] * tokens + 4 * width * int(text.num_hidden_layers) * pairs
+
+    def call_flops(self) -> float:
+        """What one more forward pass costs by itself, as work of CALL_TOKENS tokens. No measured time enters it."""
+        return self.language_flops(CALL_TOKENS)
 
     def head_flops(self, tokens: int) -> float:
         """Logits of so many tokens."""
@@ -210,24 +215,3 @@ def balance(costs: Sequence[float], ranks: int) -> list[list[int]]:
         found[least].append(i)
         totals[least] += costs[i]
     return [sorted(some) for some in found]
-
-
-def batches_by_cost(
-    loads: Sequence[Load], limits: Mapping[str, float], sizes: Mapping[str, Sequence[float]]
-) -> list[list[int]]:
-    """Indices by batch, prompts of like length together: in a batch the sum of every size stays within its limit.
-
-    `limits` and `sizes` have the same keys, e.g. rows, prefill tokens, bytes. What exceeds a limit alone makes a batch
-    of its own.
-    """
-    order = sorted(range(len(loads)), key=lambda i: (-loads[i].prompt, i))
-    found: list[list[int]] = []
-    used: dict[str, float] = {}
-    for i in order:
-        if not found or any(used[key] + sizes[key][i] > limits[key] for key in limits):
-            found.append([])
-            used = dict.fromkeys(limits, 0.0)
-        found[-1].append(i)
-        for key in limits:
-            used[key] += sizes[key][i]
-    return found

@@ -134,6 +134,17 @@ def load_folder(path: str, settings: ModelSettings) -> LoadedModel:
     return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store)
 
 
+def random_model(config: Any, processor: Any, settings: ModelSettings) -> LoadedModel:
+    """A model of this shape on its device, with random weights and no features kept: for what takes time alone."""
+    device, dtype = choose_device(settings.device), DTYPES[settings.dtype]
+    config = adapt_config(config, settings)
+    with device:
+        model: Any = AutoModelForImageTextToText.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+    set_attention(model.eval(), settings.attention, device, dtype)
+    context = settings.context or int(config.get_text_config().max_position_embeddings)
+    return LoadedModel(model, processor, placeholder_ids(config, processor.tokenizer), (), context, device)
+
+
 def adapt_config(config: Any, settings: ModelSettings) -> Any:
     """The configuration with the settings' context and rotary base: as the model is built, and as it is saved."""
     text = config.get_text_config()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vlrl.model.cost import CostModel
 from vlrl.rollout.engine import Request
 
 
@@ -72,15 +73,18 @@ class Queue:
         return taken
 
 
-def chunks(lengths: Sequence[int], limit: int) -> list[list[int]]:
-    """Indices in runs of at most `limit` padded tokens; one that is longer makes a run of its own."""
+def passes(lengths: Sequence[int], limit: int, cost: CostModel) -> list[list[int]]:
+    """Indices by forward pass, longest first, with at most `limit` padded tokens each.
+
+    A pass takes shorter ones in until their padding costs more than one more pass would. One that is longer than the
+    limit makes a pass of its own.
+    """
     found: list[list[int]] = []
-    width = 0
-    for i, length in enumerate(lengths):
-        wider = max(width, length)
-        if not found or wider * (len(found[-1]) + 1) > limit:
+    width, padding = 0, 0.0
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        padding += cost.language_flops(width) - cost.language_flops(lengths[i])
+        if not found or width * (len(found[-1]) + 1) > limit or padding > cost.call_flops():
             found.append([])
-            wider = length
+            width, padding = lengths[i], 0.0
         found[-1].append(i)
-        width = wider
     return found

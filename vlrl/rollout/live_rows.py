@@ -13,6 +13,8 @@ from vlrl.rollout.prefill import ReadPrompts
 from vlrl.rollout.repetition import LoopWatch, Repetition
 from vlrl.types import Ending
 
+RUN_PADDING = 512  # tokens of keys; reading them takes about as long as one more product with its softmax
+
 
 @dataclass
 class LiveRow:
@@ -81,7 +83,7 @@ class LiveRows:
         """Keep prompts that were read, for rows that join now or later."""
         if not self.prompts:
             self.prefix = SharedPrefix(
-                read.keys, read.values, torch.empty(0), torch.empty(0, dtype=torch.long), widest=0
+                read.keys, read.values, torch.empty(0), (), torch.empty(0, dtype=torch.long), widest=0
             )
             self._lengths, self._following, self._prompt_hidden = read.lengths, read.following, read.hidden
         else:
@@ -210,6 +212,7 @@ class LiveRows:
         width = self.prefix.keys[0].shape[2]
         padding = torch.arange(width, device=self._device)[None] >= self._lengths[:, None]
         self.prefix.mask = self._infinite(padding)
+        self.prefix.runs = runs_of(self._lengths.tolist())
 
     def _table(self) -> None:
         """Give every live row its slot in the table of prompts × widest."""
@@ -220,6 +223,20 @@ class LiveRows:
         within[order] = torch.arange(len(order), device=self._device) - first[self.prompt_of[order]]
         self.prefix.widest = int(counts.max())
         self.prefix.slot = self.prompt_of * self.prefix.widest + within
+
+
+def runs_of(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Neighbouring prompts by run (first, one after the last, longest), at most RUN_PADDING padded tokens in each."""
+    found: list[tuple[int, int, int]] = []
+    for p, length in enumerate(lengths):
+        if found:
+            first, stop, width = found[-1]
+            wider = max(width, length)
+            if wider * (stop + 1 - first) - sum(lengths[first : stop + 1]) <= RUN_PADDING:
+                found[-1] = (first, p + 1, wider)
+                continue
+        found.append((p, p + 1, length))
+    return found
 
 
 def _padded(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

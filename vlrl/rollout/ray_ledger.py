@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlrl.errors import EngineError
+from vlrl.model.cost import Load
 from vlrl.rollout.engine import Generation, Request
 
 Piece = tuple[int, ...]
@@ -25,18 +26,25 @@ class Answer:
     version: int
 
 
-def cost(request: Request) -> int:
-    """Tokens that a request may take: its prompt once, what its k responses hold already and what they may add."""
-    responses = range(request.num_rollouts)
-    return int(request.encoded.num_tokens) + sum(len(request.written(i)) + request.room(i) for i in responses)
+def load_of_request(request: Request) -> Load:
+    """What a request may take: its prompt and pictures once, what its k responses hold already and may add.
+
+    Responses that have ended are not read again; where all have, nothing is.
+    """
+    unended = [i for i in range(request.num_rollouts) if request.room(i)]
+    if not unended:
+        return Load(0, ())
+    pictures = tuple(image.num_patches for image in request.encoded.images)
+    tokens = tuple(len(request.written(i)) + request.room(i) for i in unended)
+    return Load(int(request.encoded.num_tokens), tokens, pictures)
 
 
-def pieces(costs: Sequence[int], count: int) -> list[Piece]:
+def pieces(costs: Sequence[float], count: int) -> list[Piece]:
     """At most `count` pieces of like cost, the costliest first.
 
     Longest processing time first (Graham 1969): each request in turn, costliest first, joins the lightest piece.
     """
-    heap: list[tuple[int, int, list[int]]] = [(0, p, []) for p in range(min(count, len(costs)))]
+    heap: list[tuple[float, int, list[int]]] = [(0.0, p, []) for p in range(min(count, len(costs)))]
     for number in sorted(range(len(costs)), key=lambda r: (-costs[r], r)):
         load, place, held = heapq.heappop(heap)
         held.append(number)

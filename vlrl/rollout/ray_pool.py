@@ -10,19 +10,20 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError, EngineError, VlrlError
+from vlrl.model.cost import cost_of
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.registry import component_field
 from vlrl.rollout.engine import Generation, Request, check_request
 from vlrl.rollout.engines import engines
 from vlrl.rollout.ray_actor import RolloutActor
 from vlrl.rollout.ray_cluster import REMEDY, RayCluster, store_bytes
-from vlrl.rollout.ray_ledger import Ledger, cost, pieces
+from vlrl.rollout.ray_ledger import Ledger, load_of_request, pieces
 from vlrl.rollout.ray_members import Member, Members
 from vlrl.rollout.ray_weights import Manifest, Shard, compare, ship
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
@@ -87,15 +88,15 @@ class RayPool:
 
     def __init__(self, loaded: LoadedModel, settings: RayPoolSettings) -> None:
         self._settings, self._context = settings, loaded.context
+        self._cost = cost_of(loaded.config, loaded.model, False, False)
         parameters = dict(loaded.model.named_parameters())
         self._shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         self._manifest, self._shards = Manifest(0, 0, ()), list[Any]()
-        size = sum(p.nbytes for p in parameters.values())
-        self._cluster = RayCluster(settings.address, store_bytes(size, settings.object_store_gib))
+        store = store_bytes(sum(p.nbytes for p in parameters.values()), settings.object_store_gib)
+        self._cluster = RayCluster(settings.address, store)
         self._ray = self._cluster.ray
         self._folder = tempfile.TemporaryDirectory(prefix="vlrl-pool-")
-        self._files: Any = None
-        self._closed = False
+        self._files, self._closed = cast(Any, None), False
         self.counts: Counter[str] = Counter()  # started, lost, redone, delivered
         self._members = Members(settings.actors, settings.resize_file)
         try:
@@ -127,7 +128,8 @@ class RayPool:
         self._check(requests)
         if not requests:
             return []
-        shared = pieces([cost(r) for r in requests], self._members.wanted() * self._settings.pieces_per_actor)
+        costs = [self._cost.rollout(load_of_request(r)) for r in requests]
+        shared = pieces(costs, self._members.wanted() * self._settings.pieces_per_actor)
         ledger = Ledger([r.encoded.problem_id for r in requests], shared, self._settings.tries)
         try:
             self._pump(lambda: ledger.done, ledger, requests)

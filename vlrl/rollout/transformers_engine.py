@@ -15,13 +15,15 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.errors import EngineError
+from vlrl.model.cost import cost_of
 from vlrl.model.families import PictureFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.logprobs import sampling_logprobs
 from vlrl.model.lora import has_adapters
+from vlrl.model.packed_products import packed_products
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
-from vlrl.rollout.batching import Queue, chunks
+from vlrl.rollout.batching import Queue, passes
 from vlrl.rollout.engine import Generation, Request, check_request, joined
 from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
@@ -57,6 +59,7 @@ class TransformersEngine:
         self._model = loaded.model
         self._settings = settings or TransformersEngineSettings()
         self._rule = PositionRule(loaded.model)
+        self._cost = cost_of(loaded.config, loaded.model, vision_trains=False, checkpointed=False)
         self.tower = VisionTower(loaded.model, loaded.store)
         self._prefill = Prefill(loaded, self.tower, self._rule)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
@@ -111,7 +114,8 @@ class TransformersEngine:
         was_training = self._model.training
         self._model.eval()
         try:
-            rows = {(row.request, row.index): row for row in self._decode(requests)}
+            with packed_products(self._model):
+                rows = {(row.request, row.index): row for row in self._decode(requests)}
         finally:
             self._model.train(was_training)
         return [
@@ -181,7 +185,7 @@ class TransformersEngine:
         for some in (sorted(begun), [r for r in bare if r not in held]):
             written = {r: [tuple(row.tokens) for row in rows[r]] if r in begun else [] for r in some}
             lengths = [requests[r].encoded.num_tokens + sum(map(len, written[r])) for r in some]
-            for chunk in chunks(lengths, self._settings.prefill_tokens):
+            for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
                 now = [some[c] for c in chunk]
                 read = self._prefill.read([requests[r].encoded for r in now], [written[r] for r in now], seen)
                 live.hold(now, read)

@@ -1,6 +1,7 @@
 """`vlrl plan`: what a run would do, before it does it: sizes, tokens per picture, work per step, memory.
 
-No weights are loaded and no network is touched; settings and recipe are checked as in the run.
+No weights are loaded and no network is touched; settings and recipe are checked as in the run. With `--measure` a model
+of this shape with random weights is made, and a few passes are timed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, fi
 from vlrl.runlog import describe_machine
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
 from vlrl.stages.fixed_set_settings import SftStretch
+from vlrl.stages.plan_pace import Pace, measure_pace, pace_line
 from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, estimate_memory, rl_work, step_work, update_work
 from vlrl.stages.session import TOKENIZER_TEXTS
 from vlrl.stages.settings import RunSettings
@@ -52,6 +54,7 @@ class Plan:
     memory: dict[str, dict[str, int]]
     device: str
     device_bytes: int
+    pace: Pace | None = None
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -71,13 +74,13 @@ class Plan:
         return max(sum(parts.values()) for parts in self.memory.values())
 
 
-def print_plan(config: Path, overrides: list[str]) -> None:
+def print_plan(config: Path, overrides: list[str], measure: bool = False) -> None:
     """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would."""
-    show_plan(make_plan(config, overrides), Console(highlight=False))
+    show_plan(make_plan(config, overrides, measure), Console(highlight=False))
 
 
-def make_plan(config: Path, overrides: Sequence[str] = ()) -> Plan:
-    """The plan of a run. Raises ConfigError or DataError with place, value and remedy."""
+def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False) -> Plan:
+    """The plan of a run, with `measure` also its pace. Raises ConfigError or DataError with place, value and remedy."""
     settings = load_settings(RunSettings, config, overrides)
     recipe = load_recipe(settings.data)
     device = choose_device(settings.model.device)
@@ -102,6 +105,9 @@ def make_plan(config: Path, overrides: Sequence[str] = ()) -> Plan:
         memory=estimate_memory(settings, arch, counts, sources),
         device=str(device),
         device_bytes=memory_of(device),
+        pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)
+        if measure
+        else None,
     )
 
 
@@ -169,6 +175,8 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"peak about {_gib(plan.peak_bytes)} GiB, {plan.device} has {_gib(plan.device_bytes)} GiB: {verdict}. "
         "Longest prompts and responses are assumed; fragmentation and the libraries' own memory are not counted."
     )
+    if plan.pace is not None:
+        console.print(pace_line(plan.pace, plan.device))
     for warning in warnings_of(plan):
         console.print(f"[yellow]note:[/yellow] {warning}")
 

@@ -126,13 +126,8 @@ def step_work(
     """What one update over `problems_per_step` groups costs; sources take part by their shares."""
     rl = settings.rl
     cost = cost_model(settings, arch, counts, rl.policy)
-    merge = family_of(arch.config).merge(arch.config)
     k, length, budget = rl.rollouts_per_problem, rl.sampling.max_tokens, rl.policy.micro_batch_tokens
-    groups = []
-    for i in range(rl.problems_per_step):
-        source = _source_at(sources, (i + 0.5) / rl.problems_per_step)
-        prompt = source.prompts[i % len(source.prompts)]
-        groups.append(Load(prompt.tokens, (length,) * k, tuple(n * merge for n in prompt.pictures)))
+    groups = step_groups(settings, arch, sources)
     rows = [
         replace(g, responses=g.responses[: len(piece)])
         for g in groups
@@ -151,6 +146,18 @@ def step_work(
         ]
         unbalance.append(max(each) / (sum(each) / ranks) - 1)
     return StepWork(flops, vision / flops, separate, len(batches), padding, (unbalance[0], unbalance[1]))
+
+
+def step_groups(settings: RunSettings, arch: Architecture, sources: Sequence[SourcePlan]) -> list[Load]:
+    """The groups of one step, responses at their longest."""
+    rl, merge = settings.rl, family_of(arch.config).merge(arch.config)
+    groups = []
+    for i in range(rl.problems_per_step):
+        source = _source_at(sources, (i + 0.5) / rl.problems_per_step)
+        prompt = source.prompts[i % len(source.prompts)]
+        responses = (rl.sampling.max_tokens,) * rl.rollouts_per_problem
+        groups.append(Load(prompt.tokens, responses, tuple(n * merge for n in prompt.pictures)))
+    return groups
 
 
 def _source_at(sources: Sequence[SourcePlan], place: float) -> SourcePlan:
