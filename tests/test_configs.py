@@ -105,6 +105,25 @@ def test_a_shipped_config_can_be_planned(config):
     assert max(map(len, tables)) <= 72
 
 
+@pytest.mark.parametrize("config", [config for config in CONFIGS if config.startswith("configs/rl/")])
+def test_a_shipped_rl_config_checks_that_engine_and_trainer_agree(config):
+    settings = load_settings(RunSettings, config)
+    bound = settings.rl.agreement.max_gap
+    assert bound is not None
+    assert bound <= (0.01 if settings.model.dtype == "float32" else 0.05)
+    if "sft" in settings.stages or settings.model.path:  # a model that can read pictures
+        assert settings.rl.agreement.probe_every == 50
+
+
+def test_one_real_model_is_set_up_for_vllm_that_sleeps_while_the_policy_trains():
+    engine = load_settings(RunSettings, "configs/rl/qwen3_vl_4b.yaml").engine
+    assert type(engine).__name__ == "VllmEngineSettings"
+    assert engine.sleep == "release"
+    plan = make_plan(Path("configs/rl/qwen3_vl_4b.yaml"))
+    assert "engine's weights" in plan.memory["rl rollout"]
+    assert "engine's weights" not in plan.memory["rl update"]
+
+
 def test_the_k1_5_settings_are_the_papers():
     for config in ("rl/k1_5", "rl/qwen2_5_vl_3b", "rl/qwen2_5_vl_7b", "rl/qwen3_vl_4b"):
         rl = load_settings(RunSettings, f"configs/{config}.yaml").rl

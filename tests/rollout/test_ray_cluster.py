@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -188,3 +190,52 @@ def test_launch_scripts_start_a_head_and_join_it(tmp_path):
     none = subprocess.run([LAUNCH / "ray_worker.sh"], env=variables, capture_output=True, text=True)
     assert none.returncode == 2
     assert "HOST:PORT" in none.stderr
+
+
+# Joins the cluster whose address is given, waits for two nodes, and runs a task on each.
+JOINED = """
+import sys, time
+from vlrl.rollout.ray_cluster import RayCluster
+cluster = RayCluster(sys.argv[1], 0)
+ray = cluster.ray
+while sum(node["Alive"] for node in ray.nodes()) < 2:
+    time.sleep(0.2)
+where = ray.remote(num_cpus=0)(lambda: ray.get_runtime_context().get_node_id())
+nodes = ray.get([where.options(resources={name: 1}).remote() for name in ("first", "second")])
+print("nodes", len(set(nodes)))
+cluster.close()
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_launch_scripts_start_a_cluster_that_a_pool_can_join():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="vlrl-ray-") as folder:  # a short path: it holds sockets
+        variables = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+        variables |= {"HOME": folder, "RAY": str(Path(sys.executable).parent / "ray"), "RAY_PORT": port}
+        variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4, "VLRL_RAY_WAIT": "1"}
+        small = ["--num-cpus=1", f"--object-store-memory={80 * 2**20}", "--node-ip-address=127.0.0.1"]
+        address = f"127.0.0.1:{port}"
+        commands = [
+            [LAUNCH / "ray_head.sh", *small, '--resources={"first": 1}', f"--temp-dir={folder}/ray", "--block"],
+            [LAUNCH / "ray_worker.sh", address, *small, '--resources={"second": 1}'],
+        ]
+        started: list[subprocess.Popen[str]] = []
+        try:
+            for command in commands:
+                log = open(f"{folder}/{len(started)}.txt", "w")  # noqa: SIM115
+                started.append(subprocess.Popen(command, env=variables, stdout=log, stderr=log, text=True))
+                wait_for(lambda log=log: "Ray runtime started" in Path(log.name).read_text())
+            joined = subprocess.run(
+                [sys.executable, "-c", JOINED, address], env=variables, capture_output=True, text=True, timeout=300
+            )
+            assert "nodes 2" in joined.stdout, joined.stderr
+        finally:
+            for process in reversed(started):
+                process.terminate()
+            for process in started:
+                process.wait(timeout=120)
+            wait_for(lambda: not processes_of(folder))
