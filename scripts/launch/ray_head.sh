@@ -13,5 +13,5 @@ if [ -z "${RAY_AUTH_TOKEN:-}${RAY_AUTH_TOKEN_PATH:-}${RAY_AUTH_MODE:-}" ]; then
     export RAY_AUTH_TOKEN
     echo "export RAY_AUTH_TOKEN=$RAY_AUTH_TOKEN   # on every other machine and for the run"
 fi
-"$ray" start --head --port="${RAY_PORT:-6379}" --include-dashboard=false --disable-usage-stats "$@"
-echo "others: scripts/launch/ray_worker.sh $(hostname):${RAY_PORT:-6379}"
+echo "others, once it runs: scripts/launch/ray_worker.sh $(hostname):${RAY_PORT:-6379}"
+exec "$ray" start --head --port="${RAY_PORT:-6379}" --include-dashboard=false --disable-usage-stats "$@"  # gets our signals
