@@ -144,6 +144,17 @@ def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_l
     assert grown["stay"] == grown["transformers"] + weights + 2**29
 
 
+def test_packed_weights_are_a_copy_of_the_decoders_matrices_on_the_cpu(pictures_config):
+    def packed(*overrides):
+        plan = make_plan(pictures_config, ["model.device=cpu", *overrides])
+        return plan.memory["rl rollout"]["packed weights"], 4 * plan.counts.matrices_by_part["language"]
+
+    held, matrices = packed()
+    assert held == matrices
+    assert packed("model.dtype=bfloat16")[0] == 0
+    assert packed("engine={name: vllm, cache_gib: 0.5}")[0] == 0
+
+
 def test_keys_and_values_in_bytes_by_hand():
     cost = CostModel(find_architecture(ModelSettings(build="tiny-qwen3-vl"), lambda: TEXTS).config, {})
     # keys and values × 3 layers × 3 heads × 32 × 4 bytes; 2 prompts of 100, 8 rows whose 40 tokens need room for 64

@@ -8,10 +8,12 @@ from typing import Any
 
 from vlrl.model.cost import CostModel, Load, balance
 from vlrl.model.families import family_of
+from vlrl.model.load import choose_device
 from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
 from vlrl.model.micro_batches import batches_by_length, padding_waste, split_responses
 from vlrl.model.sizes import Architecture, ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
+from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.stages.settings import RunSettings
 
 
@@ -74,6 +76,7 @@ def estimate_memory(
             "optimizer state": 0 if rl.policy.reset_optimizer == "each_iteration" else held["optimizer state"],
             "keys and values": cache_bytes(cost_model(settings, arch, counts, rl.policy), wave),
             "logits": logit_bytes(vocabulary, wave.rows),
+            "packed weights": packed_bytes(settings, counts),
         }
         memory["rl update"] = training(rl.policy, rl.problems_per_step, k, rl.sampling.max_tokens)
         if getattr(engine, "own_weights", False):
@@ -81,6 +84,14 @@ def estimate_memory(
     if not memory:
         memory["model"] = {"weights": counts.total * BYTES[model.dtype]}
     return memory
+
+
+def packed_bytes(settings: RunSettings, counts: ParameterCounts) -> int:
+    """Copies that the transformers engine's decoder multiplies by on the CPU, at most: small layers have none."""
+    model = settings.model
+    on_cpu = choose_device(model.device).type == "cpu" and model.dtype == "float32"
+    ours = isinstance(settings.engine, TransformersEngineSettings)
+    return 4 * counts.matrices_by_part["language"] if on_cpu and ours else 0
 
 
 def _add_engine(memory: dict[str, dict[str, int]], engine: Any, weights: int) -> None:
