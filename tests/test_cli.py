@@ -114,7 +114,7 @@ def test_an_unknown_command_is_refused(vlrl):
         ("rl.loss.taau=1", ("kimi", "unknown setting 'taau'", "did you mean 'tau'?")),
         ("rl.rollouts_per_problem=1", ("rl", "rollouts_per_problem is 1", "give at least 2")),
         ("engine=vlm", ("engine", "unknown engine 'vlm'", "did you mean 'vllm'?")),
-        ("backend=deepspeed", ("backend", "extra 'deepspeed'", "use backend: torch")),
+        ("backend={name: deepspeed, sequence_parallel: 2}", ("backend.sequence_parallel", "Ulysses", "leave it out")),
         ("backend=torhc", ("backend", "unknown backend 'torhc'", "did you mean 'torch'?")),
         ("model.build=tiny-qwen3", ("model", "unknown small architecture", "did you mean 'tiny-qwen3-vl'?")),
         ("data=nowhere.yaml", ("nowhere.yaml", "no such file", "check the path")),

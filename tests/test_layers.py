@@ -11,7 +11,7 @@ LAYERS = [
     {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
     {"model", "rollout"},
     {"curation", "sampling", "evaluation"},
-    {"stages", "report", "cli"},
+    {"stages", "report", "cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIDEWAYS = {

@@ -104,7 +104,10 @@ def test_an_environment_for_tests_serves_a_run_but_not_the_other_way_round(insta
     assert run(installed, "scripts/setup").returncode == 0
     assert run(installed, "scripts/setup", "test").returncode == 0
     assert run(installed, "scripts/setup").returncode == 0
-    assert [call.split()[5] for call in pip_calls(installed) if " -e " in call] == [".", ".[dev,wandb,bench,ray]"]
+    assert [call.split()[5] for call in pip_calls(installed) if " -e " in call] == [
+        ".",
+        ".[dev,wandb,bench,ray,deepspeed]",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no build of vLLM for this system")

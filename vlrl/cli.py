@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vlrl.errors import VlrlError
+from vlrl import dist
+from vlrl.errors import ConfigError, VlrlError
 from vlrl.stages.data_cli import data
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app = typer.Typer(
     help="Reinforcement learning for vision-language models, the Kimi k1.5 way.\n\n"
     "Start with `vlrl run configs/quickstart.yaml`: four modalities, a small real model, two CPU cores, minutes.",
 )
+
+OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
 app.add_typer(data, name="data")
 
@@ -41,6 +44,7 @@ def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> No
     from vlrl.stages.pipeline import is_pipeline, run_pipeline
 
     if is_pipeline(config):
+        _alone("a pipeline")
         print(f"finished: {run_pipeline(config, overrides or [], fresh)}")
         return
     _run(config, overrides, None, fresh)
@@ -76,6 +80,7 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
     from vlrl.stages.evaluate import evaluate_benchmarks, names_benchmarks
 
     if names_benchmarks(config):
+        _alone("an evaluation of benchmarks")
         evaluate_benchmarks(config, overrides or [])
         return
     _run(config, overrides, "eval", fresh)
@@ -104,11 +109,12 @@ def plan(
     measure: Annotated[
         bool, typer.Option("--measure", help="Also time a few passes of a random model of this shape on the device.")
     ] = False,
+    ranks: Annotated[int, typer.Option(min=1, help="Processes that a launcher would start; memory is of one.")] = 1,
 ) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
     from vlrl.stages.plan import print_plan
 
-    print_plan(config, overrides or [], measure)
+    print_plan(config, overrides or [], measure, ranks)
 
 
 @app.command()
@@ -226,7 +232,25 @@ def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bo
     folder = start_run(config, overrides or [], stages, fresh)  # type: ignore[arg-type]
     from vlrl.stages.summary import print_summary
 
-    print_summary(folder)
+    if dist.is_first():
+        print_summary(folder)
+    dist.end()
+
+
+@app.callback()
+def _every_command(context: typer.Context) -> None:
+    """Settings-only commands and those that start runs of their own are one process."""
+    if context.invoked_subcommand not in OVER_RANKS:
+        _alone(f"vlrl {context.invoked_subcommand}")
+
+
+def _alone(what: str) -> None:
+    if dist.launched():
+        raise ConfigError(
+            what,
+            f"was started as one of {dist.world()} processes",
+            f"start it without a launcher; one may start vlrl {', '.join(OVER_RANKS)}",
+        )
 
 
 def main() -> None:
@@ -234,7 +258,8 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except VlrlError as error:
-        print(f"error: {error}", file=sys.stderr)
+        of_rank = "" if dist.is_first() else f"rank {dist.rank()}: "
+        print(f"{of_rank}error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except typer.Abort:
         raise SystemExit(130) from None

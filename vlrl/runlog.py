@@ -222,6 +222,31 @@ class RunFolder:
         self.note(**fields)
 
 
+class FollowedRun(RunFolder):
+    """The run folder as the ranks after the first have it: the same calls, and nothing is written."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._also = None
+        self._started = time.monotonic()
+        self.card = {"sessions": [{}]}
+
+    def _write_card(self) -> None:
+        pass
+
+    def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        pass
+
+    def _keep_images(self, problem: Problem) -> None:
+        pass
+
+    def truncate_after(self, phase: str, step: int) -> None:
+        """Left to the first rank."""
+
+    def results(self, results: Mapping[str, Any]) -> None:
+        """Left to the first rank."""
+
+
 def describe_machine() -> dict[str, Any]:
     """Hardware as the run card states it."""
     memory_gib = None

@@ -12,6 +12,7 @@ from PIL import Image
 import vlrl.stages.plan as planning
 from vlrl.config import load_settings
 from vlrl.model.cost import CostModel
+from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.load import ModelSettings, load_folder
 from vlrl.model.lora import LoraSettings
 from vlrl.model.memory import RolloutLoad, cache_bytes, state_bytes
@@ -112,6 +113,22 @@ def test_state_in_bytes_by_hand():
     assert rounded["float32 copies"] == 4 * counts.total
     assert rounded["gradients"] == 6 * counts.total
     assert rounded["optimizer state"] == whole["optimizer state"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "weights", "gradients"),
+    [(1, 2, 2 + 4 / 8), (2, 2, 2 / 8 + 4 / 8), (3, 2 + 2 / 8, 2 / 8 + 4 / 8)],
+)
+def test_what_one_of_eight_ranks_holds_by_hand(stage, weights, gradients):
+    model = ModelSettings(build="tiny-qwen3-vl", dtype="bfloat16")
+    counts = count_parameters(find_architecture(model, lambda: TEXTS).config)
+    held = state_bytes(counts, model, PolicySettings(), ZeroSettings(stage=stage), ranks=8)
+    found = {part: size / counts.total for part, size in held.items()}
+    expected = {"weights": weights, "float32 copies": 0.5, "gradients": gradients, "optimizer state": 1.0}
+    assert found == pytest.approx(expected, abs=1e-3)
+    in_ram = ZeroSettings(stage=stage, offload_optimizer=True)
+    offloaded = state_bytes(counts, model, PolicySettings(), in_ram, ranks=8)
+    assert offloaded["float32 copies"] == offloaded["optimizer state"] == 0
 
 
 def test_adapters_are_all_that_trains_in_their_parts(folder):

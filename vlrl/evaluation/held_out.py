@@ -10,7 +10,7 @@ from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut
 from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.types import MODALITIES, Group, Problem, Verdict
-from vlrl.verify.judge import judge, prepare
+from vlrl.verify.judge import judge_all, prepare
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def answer_all(
     """Ask every problem `samples` times and judge the responses."""
     prepare(problems)
     groups = tuple(one.group for one in collect(encode, engine, problems, sampling, samples, seed))
-    verdicts = tuple(tuple(judge(g.problem, r.text) for r in g.rollouts) for g in groups)
-    return Answers(groups, verdicts)
+    verdicts = judge_all([(g.problem, [r.text for r in g.rollouts]) for g in groups])
+    return Answers(groups, tuple(verdicts))
 
 
 def text_rendered_consistency(answers: Answers) -> float | None:

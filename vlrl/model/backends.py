@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from vlrl.config import Settings
-from vlrl.model.load import LoadedModel
+from vlrl.errors import ConfigError
+from vlrl.model.deepspeed_library import ZeroSettings
+from vlrl.model.deepspeed_policy import DeepSpeedPolicy
+from vlrl.model.load import LoadedModel, ModelSettings
 from vlrl.model.policy import Policy
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.registry import Registry
 
 
 class BackendSettings(Protocol):
-    """A backend's settings. `open` raises ConfigError, before anything is started, where a library is missing."""
+    """A backend's settings.
+
+    `check` raises ConfigError, before a model is loaded, for what the backend can't do exactly.
+    """
+
+    def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None: ...
 
     def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy: ...
 
@@ -22,8 +30,45 @@ backends: Registry[Any] = Registry("backend")
 
 @backends.register("torch")
 class TorchBackend(Settings):
-    """One process, one device."""
+    """All weights on one device; with several ranks on the device of each, and every update's rows shared out."""
+
+    def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
+        """It can do everything."""
 
     def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy:
         """The policy over the loaded model itself."""
         return TorchPolicy(loaded, settings)
+
+
+@backends.register("deepspeed")
+class DeepSpeedBackend(ZeroSettings):
+    """DeepSpeed's ZeRO over the ranks that a launcher started."""
+
+    library: ClassVar[str] = "deepspeed"
+    remedy: ClassVar[str] = "pip install 'vlrl[deepspeed]', or use backend: torch"
+
+    def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
+        """Raises ConfigError for optimisers and precisions that ZeRO's shards can't step as one process does."""
+        if self.sequence_parallel > 1:
+            raise ConfigError(
+                "backend.sequence_parallel",
+                f"{self.sequence_parallel}: DeepSpeed's Ulysses puts the causal mask in place of every other, so that "
+                "a response of a packed row would read those before it, and refuses the attention of the vision tower",
+                "leave it out; gradient checkpointing, stage 3 and smaller micro_batch_tokens make room for long rows",
+            )
+        if policy.optimizer.name != "adamw":
+            raise ConfigError(
+                f"{stage}.policy.optimizer.name",
+                f"{policy.optimizer.name!r} orthogonalises whole matrices, and ZeRO gives a rank pieces of them",
+                "adamw, or backend: torch, which keeps whole weights on every rank",
+            )
+        if model.dtype == "float16":
+            raise ConfigError(
+                "model.dtype",
+                "'float16' would need DeepSpeed's loss scale, which skips updates that one process makes",
+                "bfloat16 or float32",
+            )
+
+    def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy:
+        """The policy over the loaded model, or in stage 3 over a copy of it that is sharded."""
+        return DeepSpeedPolicy(loaded, settings, self)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from vlrl.model.encode import EncodedImage
 from vlrl.model.families import PictureFeatures
 from vlrl.model.gap import LogprobGap
 from vlrl.model.load import LoadedModel
-from vlrl.model.logprobs import TokenLogprobs, response_hidden, response_logprobs, sampling_logprobs
+from vlrl.model.lockstep import Lockstep, Step
+from vlrl.model.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
 from vlrl.model.looks import Looks
 from vlrl.model.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.packing import Batch, Row, pack
@@ -28,7 +30,13 @@ from vlrl.model.policy import Example
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 
-Backward = Callable[[torch.Tensor], Any]
+MicroBatch = Callable[[], torch.Tensor]  # runs one forward pass and returns its share of the loss
+Learn = Callable[[MicroBatch, bool], None]
+
+
+def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
+    """Plain autograd: gradients add up in the parameters."""
+    micro_batch().backward()  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -50,6 +58,14 @@ class Sums:
             **self.gap.metrics(),
         }
 
+    def add(self, other: Sums) -> None:
+        """Take in what another rank added up."""
+        self.loss += other.loss
+        self.tokens += other.tokens
+        self.entropy += other.entropy
+        self.kl += other.kl
+        self.gap.merge(other.gap)
+
 
 class PackedForward:
     """Forward passes of one policy, micro-batch by micro-batch.
@@ -57,6 +73,8 @@ class PackedForward:
     micro_batch_tokens  padded tokens at once; a group above it is split into rows that each repeat the prompt
     bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
     in_one_line         the rows of a micro-batch stand one behind another, without padding
+    lockstep            makes updates take the same steps on every rank; None: each rank takes its own
+    eyes                the tower that looks at pictures where it isn't the model's own
     """
 
     def __init__(
@@ -67,6 +85,8 @@ class PackedForward:
         bytes_of: Bytes | None = None,
         max_bytes: float | None = None,
         in_one_line: bool = False,
+        lockstep: Lockstep | None = None,
+        eyes: VisionTower | None = None,
     ) -> None:
         self._loaded = loaded
         self._budget = micro_batch_tokens
@@ -74,6 +94,7 @@ class PackedForward:
         self._bytes_of, self._max_bytes = bytes_of, max_bytes
         self._in_one_line = in_one_line
         self.tower = VisionTower(loaded.model, loaded.store)
+        self._lockstep, self._eyes = lockstep, eyes or self.tower
         self._rule = PositionRule(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._pad = loaded.tokenizer.pad_token_id or 0
@@ -85,7 +106,7 @@ class PackedForward:
         parts = [rows[r].take(chosen) for r, chosen in pieces]
         found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
         batches = self.batches(parts)
-        looks = Looks(self.tower, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
+        looks = Looks(self._eyes, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
         for m, chosen in enumerate(batches):
             values = iter(self._score([parts[i] for i in chosen], looks.features(m), temperature)[1].logprobs.tolist())
             for i in chosen:
@@ -107,7 +128,7 @@ class PackedForward:
     @property
     def vocabulary(self) -> int:
         """V: outputs of the model's head."""
-        return int(self._loaded.model.lm_head.weight.shape[0])
+        return int(self._loaded.model.lm_head.out_features)
 
     @torch.no_grad()
     def hidden(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -128,31 +149,72 @@ class PackedForward:
         loss: Loss,
         temperature: float,
         over: Denominators,
-        backward: Backward = torch.Tensor.backward,
+        learn: Learn = forward_backward,
     ) -> Sums:
         """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
 
-        `backward` is called once a micro-batch. Every picture is looked at once.
+        `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
+        Every picture is looked at once; in lockstep, once a micro-batch.
         """
         sums = Sums()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
         parts = [example.take(chosen) for example in examples for chosen in self._split(example.row, together)]
         batches = self.batches([part.row for part in parts])
         images = [_images(parts[i].row for i in chosen) for chosen in batches]
-        looks = Looks(self.tower, images, self._vision_trains)
-        for m, chosen in enumerate(batches):
-            some = [parts[i] for i in chosen]
-            with checkpointed_layers(self._loaded.model):
-                batch, found = self._score([e.row for e in some], looks.features(m), temperature)
-            terms = terms_of(some, batch.response, found.logprobs)
-            value: Any = loss(terms, over)
-            carried = looks.carried(m)
-            backward(value if carried is None else value + carried)
-            with torch.no_grad():
-                _observe(sums, some, terms, float(value), found.entropy)
+        steps = [
+            Step(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
+            for seen, tokens in zip(images, self._response_tokens(parts, batches), strict=True)
+        ]
+        if self._lockstep is not None:
+            steps = self._lockstep.agree(steps)
+        looks = Looks(self._eyes, images, self._vision_trains, hold=self._lockstep is None)
+        for m, step in enumerate(steps):
+            run = partial(self._padding, step)
+            if m < len(batches):
+                some = [parts[i] for i in batches[m]]
+                run = partial(self._micro_batch, some, loss, temperature, over, step, looks, m, sums)
+            learn(run, m + 1 == len(steps))
         if self._vision_trains and self._loaded.store is not None:
             self._loaded.store.clear()  # a step of the optimiser follows
         return sums
+
+    def _micro_batch(
+        self,
+        some: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        over: Denominators,
+        step: Step,
+        looks: Looks,
+        m: int,
+        sums: Sums,
+    ) -> torch.Tensor:
+        """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
+        rows = [example.row for example in some]
+        beside = []
+        if step.looks and self._lockstep is not None and not _images(rows):
+            beside.append(self._lockstep.idle_look(self._eyes))
+        with checkpointed_layers(self._loaded.model):
+            batch, found = self._score(rows, looks.features(m), temperature, step.chunks)
+        terms = terms_of(some, batch.response, found.logprobs)
+        value: Any = loss(terms, over)
+        if (carried := looks.carried(m)) is not None:
+            beside.append(carried)
+        with torch.no_grad():
+            _observe(sums, some, terms, float(value), found.entropy)
+        return sum(beside, start=value)
+
+    def _padding(self, step: Step) -> torch.Tensor:
+        """A micro-batch of weight zero, where other ranks have more of them than this one."""
+        assert self._lockstep is not None
+        beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
+        with checkpointed_layers(self._loaded.model):
+            _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
+        return sum(beside, start=found.logprobs.sum() * 0.0)
+
+    @staticmethod
+    def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
+        return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
 
     def _split(self, row: Row, together: int = 1) -> list[range]:
         return split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], self._budget, together)
@@ -162,10 +224,10 @@ class PackedForward:
         return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._in_one_line)
 
     def _score(
-        self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float
+        self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float, chunks: int | None = None
     ) -> tuple[Batch, TokenLogprobs]:
-        batch = self._packed(rows)
-        return batch, response_logprobs(self._loaded.model, self.tower, batch, features, self._forbidden, temperature)
+        model, batch = self._loaded.model, self._packed(rows)
+        return batch, response_logprobs(model, self.tower, batch, features, self._forbidden, temperature, chunks)
 
 
 def _images(rows: Iterable[Row]) -> list[EncodedImage]:

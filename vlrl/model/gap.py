@@ -27,6 +27,14 @@ class LogprobGap:
             held[1] = max(held[1], *some)
             held[2] += count
 
+    def merge(self, other: LogprobGap) -> None:
+        """Take in the sums of other examples of the same update."""
+        for name, (total, largest, count) in other.by_origin.items():
+            held = self.by_origin.setdefault(name, [0.0, 0.0, 0.0])
+            held[0] += total
+            held[1] = max(held[1], largest)
+            held[2] += count
+
     def metrics(self) -> Mapping[str, float]:
         """logprob_gap/mean and /max over fresh tokens, in nats; /<origin> is the mean of one origin."""
         fresh = [held for name, held in self.by_origin.items() if name != STALE]

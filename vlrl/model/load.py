@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import transformers
 from pydantic import Field, model_validator
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+from vlrl import dist
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
 from vlrl.model.attention import AttentionName, set_attention
@@ -81,9 +83,14 @@ class LoadedModel:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto`: CUDA where there is one, else CPU. Raises ConfigError for a device that isn't there."""
+    """`auto`: CUDA where there is one, else CPU; of several ranks each takes the CUDA device of its own number.
+
+    Raises ConfigError for a device that isn't there.
+    """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and dist.launched() and torch.cuda.is_available():
+        name = f"cuda:{dist.local_rank()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -93,6 +100,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def say_accelerator() -> None:
+    """Without CUDA, say so to DeepSpeed: where it is installed, transformers imports it, and it would warn."""
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
 def load_model(
     settings: ModelSettings, seed: int, texts: Callable[[], Iterable[str]], build_folder: Path
 ) -> LoadedModel:
@@ -100,6 +113,7 @@ def load_model(
 
     `texts` gives the texts that a small model's tokenizer is trained on; it is called only then.
     """
+    say_accelerator()
     if settings.build is not None:
         build_tiny(settings.build, texts(), build_folder, seed, settings.shape)
         return load_folder(str(build_folder), settings)
@@ -114,6 +128,7 @@ def load_folder(path: str, settings: ModelSettings) -> LoadedModel:
         raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     allow_processors_without_torchvision()
+    say_accelerator()
     device = choose_device(settings.device)
     try:
         processor = AutoProcessor.from_pretrained(path)  # type: ignore[no-untyped-call]

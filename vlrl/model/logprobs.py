@@ -28,22 +28,34 @@ def response_logprobs(
     features: dict[str, PictureFeatures],
     forbidden: torch.Tensor,
     temperature: float = 1.0,
+    chunks: int | None = None,
 ) -> TokenLogprobs:
     """Log-probability of every response token of a packed batch.
 
     forbidden    (F,) ids that can't be sampled (picture placeholders): masked here exactly as in the engine
     temperature  of the sampling distribution; > 0
+    chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
     """
     picked = response_hidden(model, tower, batch, features)
-    size = max(1, CHUNK_LOGITS // model.lm_head.weight.shape[0])
-    parts = []
-    for start in range(0, len(picked), size):
+    vocabulary = int(model.lm_head.out_features)
+    size, parts = _chunk_size(vocabulary), []
+    chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
+    for start in range(0, chunks * size, size):
         some, targets = picked[start : start + size], batch.targets[start : start + size]
-        if len(picked) > size and torch.is_grad_enabled():
+        if chunks > 1 and torch.is_grad_enabled():
             parts.append(checkpoint(_score, model.lm_head, some, targets, forbidden, temperature, use_reentrant=False))
         else:
             parts.append(_score(model.lm_head, some, targets, forbidden, temperature))
     return TokenLogprobs(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
+
+
+def chunks_of(vocabulary: int, tokens: int) -> int:
+    """How many calls of the head so many response tokens (at least one) take."""
+    return -(-tokens // _chunk_size(vocabulary))
+
+
+def _chunk_size(vocabulary: int) -> int:
+    return max(1, CHUNK_LOGITS // vocabulary)
 
 
 def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict[str, PictureFeatures]) -> torch.Tensor:

@@ -27,10 +27,16 @@ class _Look:
 
 
 class Looks:
-    """Features for the micro-batches of one pass; `images` lists the pictures of each micro-batch."""
+    """Features for the micro-batches of one pass; `images` lists the pictures of each micro-batch.
 
-    def __init__(self, tower: VisionTower, images: Sequence[Sequence[EncodedImage]], trains: bool) -> None:
+    Without `hold` a tower that trains looks anew in every micro-batch, so that each has a graph of its own.
+    """
+
+    def __init__(
+        self, tower: VisionTower, images: Sequence[Sequence[EncodedImage]], trains: bool, hold: bool = True
+    ) -> None:
         self._tower, self._images, self._trains = tower, images, trains
+        self._hold = hold or not trains
         self._last = {image.digest: m for m, some in enumerate(images) for image in some}
         self._held: dict[str, _Look] = {}
 
@@ -42,7 +48,7 @@ class Looks:
         if new:
             with torch.set_grad_enabled(self._trains):
                 seen = self._tower.look(new)
-            final = max(self._last[digest] for digest in seen)
+            final = max(self._last[digest] for digest in seen) if self._hold else m
             leaves = {d: _leaves(f) for d, f in seen.items()} if self._trains and final > m else {}
             look = _Look(seen, leaves, final)
             self._held.update(dict.fromkeys(seen, look))

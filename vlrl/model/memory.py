@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vlrl.model.cost import LOGIT_COPIES, CostModel
+from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.load import ModelSettings
 from vlrl.model.sizes import ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
@@ -23,12 +24,19 @@ class RolloutLoad:
     response_tokens: int
 
 
-def state_bytes(counts: ParameterCounts, model: ModelSettings, policy: PolicySettings) -> dict[str, int]:
+def state_bytes(
+    counts: ParameterCounts,
+    model: ModelSettings,
+    policy: PolicySettings,
+    zero: ZeroSettings | None = None,
+    ranks: int = 1,
+) -> dict[str, int]:
     """weights, gradients, float32 copies and optimizer state in bytes; the last two in float32.
 
     AdamW keeps two values for each trained parameter, Muon one for each of its matrices. Weights below float32 have a
     float32 copy, which stays, and a float32 gradient while it is stepped. Where there are adapters, they alone train in
-    their parts (all linear layers are counted).
+    their parts (all linear layers are counted). Under ZeRO: what one of `ranks` holds on its device; every trained
+    weight has a float32 copy then, and stage 3 keeps the whole weights beside their shards, for rollouts.
     """
     size = BYTES[model.dtype]
     trained = {part: count for part, count in counts.by_part.items() if part not in policy.freeze}
@@ -41,6 +49,14 @@ def state_bytes(counts: ParameterCounts, model: ModelSettings, policy: PolicySet
         trained["adapters"] = adapters
     total = sum(trained.values())
     by_muon = matrices if policy.optimizer.name == "muon" else 0
+    if zero is not None:
+        share, in_ram = -(-total // ranks), zero.offload_optimizer
+        return {
+            "weights": (counts.total + adapters) * size + (share * size if zero.stage == 3 else 0),
+            "float32 copies": 0 if in_ram else share * 4,
+            "gradients": (total if zero.stage == 1 else share) * size + (0 if in_ram else share * 4),
+            "optimizer state": 0 if in_ram else 2 * share * 4,
+        }
     copied = 0 if size == 4 else total
     return {
         "weights": (counts.total + adapters) * size,

@@ -57,6 +57,8 @@ class Policy(Protocol):
 
     `left_out` counts responses and tokens that have no gradient and were skipped: they stay in the averages.
     `statistics` are those of vlrl.model.token_statistics, under the present weights.
+    With several ranks all call the same methods with the same arguments and get the same answers. `close` gives back
+    what a backend holds beside the model; after it the model is the user's again.
     """
 
     def begin_iteration(self) -> None: ...
@@ -88,3 +90,5 @@ class Policy(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...

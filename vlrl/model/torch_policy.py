@@ -1,4 +1,7 @@
-"""The policy in one process: packed rows, one global denominator, gradient clipping, one optimiser step an update."""
+"""The policy whole on one device: packed rows, one global denominator, gradient clipping, one optimiser step an update.
+
+With several ranks each holds all weights and takes its share of every update's rows; the gradients are added up.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,22 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 
+from vlrl import dist
 from vlrl.config import Settings
 from vlrl.losses.registry import Loss
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.forward import PackedForward, count
 from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.lockstep import Lockstep
 from vlrl.model.lora import LoraSettings, choose_trained, plain_weights
 from vlrl.model.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.packing import Row
 from vlrl.model.parts import Part
 from vlrl.model.policy import Example
+from vlrl.model.shares import Shares, add_gradients, total
 from vlrl.model.token_statistics import Tokens, token_statistics
+from vlrl.model.vision import VisionTower
 
 
 class PolicySettings(Settings):
@@ -44,21 +51,35 @@ class PolicySettings(Settings):
     pack_rows: bool = False
 
 
-def open_forward(loaded: LoadedModel, settings: PolicySettings, vision_trains: bool) -> PackedForward:
+def open_forward(
+    loaded: LoadedModel,
+    settings: PolicySettings,
+    vision_trains: bool,
+    lockstep: Lockstep | None = None,
+    eyes: VisionTower | None = None,
+) -> PackedForward:
     """The forward passes that these settings ask for."""
     if settings.micro_batch_mib is None:
-        return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, in_one_line=settings.pack_rows)
+        return PackedForward(
+            loaded,
+            settings.micro_batch_tokens,
+            vision_trains,
+            in_one_line=settings.pack_rows,
+            lockstep=lockstep,
+            eyes=eyes,
+        )
     cost = cost_of(loaded.config, loaded.model, vision_trains, loaded.model.is_gradient_checkpointing)
 
     def bytes_of(rows: Sequence[Row]) -> float:
         return cost.bytes([load_of(row) for row in rows], settings.pack_rows)
 
     limit = settings.micro_batch_mib * 2**20
-    return PackedForward(loaded, settings.micro_batch_tokens, vision_trains, bytes_of, limit, settings.pack_rows)
+    budget, packed = settings.micro_batch_tokens, settings.pack_rows
+    return PackedForward(loaded, budget, vision_trains, bytes_of, limit, packed, lockstep, eyes)
 
 
 class TorchPolicy:
-    """Policy on one device."""
+    """Policy on one device, or the same on the device of every rank."""
 
     def __init__(self, loaded: LoadedModel, settings: PolicySettings) -> None:
         self.loaded = loaded
@@ -66,6 +87,7 @@ class TorchPolicy:
         vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
         self._forward = open_forward(loaded, settings, vision_trains)
         self.tower = self._forward.tower
+        self.shares = Shares(loaded, vision_trains)
         self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
 
     def begin_iteration(self) -> None:
@@ -75,7 +97,7 @@ class TorchPolicy:
 
     def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
         """Per row, per response: the current policy's log-probability of every token."""
-        return self._forward.logprobs(rows, temperature)
+        return self.shares.read(rows, lambda some: self._forward.logprobs(some, temperature))
 
     def statistics(
         self,
@@ -86,7 +108,9 @@ class TorchPolicy:
         previous: PackedForward | None = None,
     ) -> list[dict[str, Tokens]]:
         """Per row, by name, per response: a number for every token, under the current policy."""
-        return token_statistics(self._forward, rows, temperature, names, teacher, previous)
+        return self.shares.read(
+            rows, lambda some: token_statistics(self._forward, some, temperature, names, teacher, previous)
+        )
 
     def update(
         self,
@@ -101,7 +125,10 @@ class TorchPolicy:
         Returns gradient/norm and what `Sums.metrics` says.
         """
         self.optimizer.zero_grad()
-        sums = self._forward.accumulate(examples, loss, temperature, count(examples, left_out))
+        over = count(examples, left_out)
+        mine = self.shares.mine(examples, lambda example: example.row)
+        sums = total(self._forward.accumulate(mine, loss, temperature, over))
+        add_gradients(p for p in self.loaded.model.parameters() if p.requires_grad)
         return {"gradient/norm": self.optimizer.step(rate), **sums.metrics()}
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
@@ -111,7 +138,9 @@ class TorchPolicy:
 
     def save(self, folder: Path) -> None:
         """The model and its processor in Hugging Face format."""
-        save_model(self.loaded, folder)
+        if dist.is_first():
+            save_model(self.loaded, folder)
+        dist.barrier()
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and optimiser, for a checkpoint."""
@@ -121,3 +150,6 @@ class TorchPolicy:
         """Inverse of `state_dict`."""
         self.loaded.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+    def close(self) -> None:
+        """Nothing is held beside the model."""

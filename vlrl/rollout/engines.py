@@ -34,8 +34,8 @@ class NeedsLibrary(Protocol):
 engines: Registry[Any] = Registry("engine")
 
 
-def require_library(settings: Any) -> None:
-    """Raises ConfigError where an engine's library is missing. Looks, but imports nothing."""
+def require_library(settings: Any, place: str = "engine") -> None:
+    """Raises ConfigError where an engine's or a backend's library is missing. Looks, but imports nothing."""
     library: str | None = getattr(settings, "library", None)
     if library is not None and importlib.util.find_spec(library) is None:
-        raise ConfigError("engine", f"{library!r} is not installed", settings.remedy)
+        raise ConfigError(place, f"{library!r} is not installed", settings.remedy)

@@ -34,13 +34,12 @@ class RayPoolSettings(Settings):
     """`actors` engines in processes of their own. `engine` says which, with its settings."""
 
     library: ClassVar[str] = "ray"
+    serves_all_ranks: ClassVar[bool] = True
     remedy: ClassVar[str] = REMEDY
 
     actors: int = Field(default=2, ge=1)
     engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
-    address: str | None = Field(
-        default=None, description="auto or host:port of a running cluster; default: one of our own on this machine"
-    )
+    address: str | None = Field(default=None, description="auto or host:port of a cluster; default: our own, here")
     cpus_per_actor: float = Field(default=1.0, gt=0.0, description="CPUs and torch threads of an actor")
     gpus_per_actor: float = Field(default=0.0, ge=0.0, description="0: the actors' models lie on the CPU")
     resources_per_actor: dict[str, float] = Field(default={}, description="custom Ray resources, e.g. {rollout: 1}")

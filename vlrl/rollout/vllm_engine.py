@@ -57,6 +57,7 @@ class VllmEngineSettings(Settings):
     sleep: Literal["stay", "release", "restart"] = "stay"
     restarts: int = Field(default=1, ge=0, description="how often a call whose engine failed is redone on a new engine")
     library: ClassVar[str] = "vllm"
+    needs_own_process_group: ClassVar[bool] = True
     remedy: ClassVar[str] = "scripts/setup vllm (CPU), pip install 'vlrl[vllm]' (CUDA), or engine: transformers"
     own_weights: ClassVar[bool] = True
 

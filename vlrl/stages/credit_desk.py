@@ -18,8 +18,8 @@ from vlrl.rollout.collector import Collected, collect
 from vlrl.seeding import derive_seed, stream
 from vlrl.stages.session import Session
 from vlrl.stages.settings import ReferenceModel
-from vlrl.types import ScoredGroup
-from vlrl.verify.judge import judge
+from vlrl.types import Problem, ScoredGroup
+from vlrl.verify.judge import judge_all
 
 
 class CreditDesk:
@@ -38,15 +38,8 @@ class CreditDesk:
         moment = Moment(step, self._settings.steps, self._settings.sampling.max_tokens, version=step)
         statistics = self._statistics(found)
         contrast = self._contrast(found, step)
-        judged = [
-            Judged(
-                one.group,
-                [judge(one.group.problem, rollout.text) for rollout in one.group.rollouts],
-                statistics[i],
-                contrast.get(i),
-            )
-            for i, one in enumerate(found)
-        ]
+        verdicts = judge_all(_written(found))
+        judged = [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
         return self._credit.assign(judged, moment)
 
     def state_dict(self) -> dict[str, Any]:
@@ -103,8 +96,7 @@ class CreditDesk:
             derive_seed(seed, "contrast", step),
         )
         rates = {}
-        for i, one in zip(places, asked, strict=True):
-            verdicts = [judge(one.group.problem, rollout.text) for rollout in one.group.rollouts]
+        for i, verdicts in zip(places, judge_all(_written(asked)), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]
             if usable:
                 rates[i] = sum(usable) / len(usable)
@@ -125,3 +117,7 @@ class CreditDesk:
                 "take a model of its family",
             )
         return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)
+
+
+def _written(found: Sequence[Collected]) -> list[tuple[Problem, list[str]]]:
+    return [(one.group.problem, [rollout.text for rollout in one.group.rollouts]) for one in found]

@@ -55,6 +55,7 @@ class Plan:
     device: str
     device_bytes: int
     pace: Pace | None = None
+    ranks: int = 1
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -74,13 +75,16 @@ class Plan:
         return max(sum(parts.values()) for parts in self.memory.values())
 
 
-def print_plan(config: Path, overrides: list[str], measure: bool = False) -> None:
+def print_plan(config: Path, overrides: list[str], measure: bool = False, ranks: int = 1) -> None:
     """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would."""
-    show_plan(make_plan(config, overrides, measure), Console(highlight=False))
+    show_plan(make_plan(config, overrides, measure, ranks), Console(highlight=False))
 
 
-def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False) -> Plan:
-    """The plan of a run, with `measure` also its pace. Raises ConfigError or DataError with place, value and remedy."""
+def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False, ranks: int = 1) -> Plan:
+    """The plan of a run over so many ranks, with `measure` also its pace.
+
+    Raises ConfigError or DataError with place, value and remedy.
+    """
     settings = load_settings(RunSettings, config, overrides)
     recipe = load_recipe(settings.data)
     device = choose_device(settings.model.device)
@@ -102,12 +106,13 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         sources=sources,
         context=context,
         work=step_work(settings, arch, counts, sources),
-        memory=estimate_memory(settings, arch, counts, sources),
+        memory=estimate_memory(settings, arch, counts, sources, ranks),
         device=str(device),
         device_bytes=memory_of(device),
         pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)
         if measure
         else None,
+        ranks=ranks,
     )
 
 
@@ -168,7 +173,8 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
     _show(console, "work", _work_table(plan))
     how = "with" if settings.model.gradient_checkpointing else "without"
-    _show(console, f"memory in GiB, {how} gradient checkpointing", _memory_table(plan))
+    whose = f" of each of {plan.ranks} ranks" if plan.ranks > 1 else ""
+    _show(console, f"memory in GiB{whose}, {how} gradient checkpointing", _memory_table(plan))
     fits = plan.peak_bytes <= plan.device_bytes
     verdict = "fits" if fits else "does not fit: lower what is largest above, or use another device"
     console.print(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vlrl.model.cost import CostModel, Load, balance
+from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.families import family_of
 from vlrl.model.load import choose_device
 from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
@@ -36,9 +37,17 @@ class SourcePlan:
 
 
 def estimate_memory(
-    settings: RunSettings, arch: Architecture, counts: ParameterCounts, sources: Sequence[SourcePlan]
+    settings: RunSettings,
+    arch: Architecture,
+    counts: ParameterCounts,
+    sources: Sequence[SourcePlan],
+    ranks: int = 1,
 ) -> dict[str, dict[str, int]]:
-    """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample."""
+    """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample.
+
+    Of several ranks: those of one, which takes its share of the rows.
+    """
+    zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
     model, vocabulary = settings.model, int(arch.text.vocab_size)
     prompt = max(p.tokens for s in sources for p in s.prompts)
     merge = family_of(arch.config).merge(arch.config)
@@ -50,11 +59,11 @@ def estimate_memory(
         cost = cost_model(settings, arch, counts, policy)
         held = split_responses(prompt, [length] * responses, policy.micro_batch_tokens)[0]
         load = Load(prompt, (length,) * len(held), patches)
-        at_once = min(rows, max(1, policy.micro_batch_tokens // load.tokens))
+        at_once = min(-(-rows // ranks), max(1, policy.micro_batch_tokens // load.tokens))
         if policy.micro_batch_mib is not None:
             at_once = max(1, min(at_once, int(policy.micro_batch_mib * 2**20 / cost.bytes([load]))))
         return {
-            **state_bytes(counts, model, policy),
+            **state_bytes(counts, model, policy, zero, ranks),
             "activations": cost.activation_bytes(at_once * load.tokens, at_once * sum(patches)),
             "logits": cost.logit_bytes(at_once * len(held) * length),
         }
@@ -67,13 +76,17 @@ def estimate_memory(
     if "rl" in settings.stages:
         rl, engine = settings.rl, settings.engine
         k = rl.rollouts_per_problem
-        prompts = min(rl.problems_per_step, max(1, engine.max_rows // k), max(1, engine.prefill_tokens // prompt))
+        prompts = min(
+            -(-rl.problems_per_step // ranks), max(1, engine.max_rows // k), max(1, engine.prefill_tokens // prompt)
+        )
         wave = RolloutLoad(prompts, prompts * k, prompt, rl.sampling.max_tokens)
-        held = state_bytes(counts, model, rl.policy)
+        held = state_bytes(counts, model, rl.policy, zero, ranks)
         memory["rl rollout"] = {
             "weights": held["weights"],
             "float32 copies": held["float32 copies"],
-            "optimizer state": 0 if rl.policy.reset_optimizer == "each_iteration" else held["optimizer state"],
+            "optimizer state": 0
+            if rl.policy.reset_optimizer == "each_iteration" and not zero
+            else held["optimizer state"],
             "keys and values": cache_bytes(cost_model(settings, arch, counts, rl.policy), wave),
             "logits": logit_bytes(vocabulary, wave.rows),
             "packed weights": packed_bytes(settings, counts),

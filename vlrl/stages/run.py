@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
 
+from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import RunError, VlrlError
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
-from vlrl.runlog import RunFolder, write_atomically
+from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
 from vlrl.stages.dpo import run_dpo
 from vlrl.stages.prepare import run_prepare
@@ -37,6 +39,7 @@ def start_run(
 
     Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
     """
+    dist.start()
     settings = load_settings(RunSettings, config, overrides)
     if stages:
         settings = settings.model_copy(update={"stages": tuple(stages)})
@@ -46,12 +49,18 @@ def start_run(
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
-    earlier = _set_aside(folder) if fresh else None
+    earlier = _set_aside(folder) if fresh and dist.is_first() else None
+    dist.barrier()
     done = State(folder, settings)
     if all(done.has(stage) for stage in settings.stages):
-        print(f"{folder} holds a finished run of these settings; --fresh starts it anew")
+        if dist.is_first():
+            print(f"{folder} holds a finished run of these settings; --fresh starts it anew")
         return folder
     is_new = not folder.exists()
+    dist.barrier()
+    if not dist.is_first():
+        _follow(settings, done)
+        return folder
     resolved = settings.model_dump(mode="json")
     try:
         tracker = open_tracker(settings.tracker, folder, resolved)
@@ -84,6 +93,12 @@ def start_run(
     return folder
 
 
+def _follow(settings: RunSettings, done: State) -> None:
+    """The same run on the ranks after the first, which write nothing and say nothing."""
+    with Progress(_totals(settings), Console(quiet=True)) as progress:
+        _run_stages(settings, FollowedRun(settings.folder), progress, done)
+
+
 def _set_aside(folder: Path) -> Path | None:
     """With --fresh the old run goes once the new one has begun to learn; until then it waits under another name."""
     if not folder.exists():
@@ -103,7 +118,9 @@ def _put_back(earlier: Path | None, folder: Path) -> None:
 def _run_stages(settings: RunSettings, run: RunFolder, progress: Progress, done: State) -> None:
     started = time.monotonic()
     if "prepare" in settings.stages and not done.has("prepare"):
-        run_prepare(settings, run, progress)
+        if dist.is_first():
+            run_prepare(settings, run, progress)
+        dist.barrier()
         done.finish("prepare", {})
     if set(settings.stages) <= {"prepare"}:
         return
@@ -153,8 +170,9 @@ def record_evaluation(session: Session, done: State, name: str) -> None:
     with session.timed("eval"):
         result = session.evaluate()
     table = done.results[name] = result.table()
-    lines = "".join(json.dumps(row) + "\n" for row in result.rows())
-    write_atomically(session.run.path / f"answers_{name}.jsonl", lines)
+    if dist.is_first():
+        lines = "".join(json.dumps(row) + "\n" for row in result.rows())
+        write_atomically(session.run.path / f"answers_{name}.jsonl", lines)
     session.progress.step(f"eval {name}", 1, {"accuracy/mean": table["average"]["sampled"]})
 
 
@@ -207,7 +225,8 @@ class State:
         """Mark a stage as finished, on disk."""
         self.finished.append(stage)
         held = {"finished": self.finished, "results": self.results, "seconds": seconds}
-        write_atomically(self._file, json.dumps(held))
+        if dist.is_first():
+            write_atomically(self._file, json.dumps(held))
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from vlrl import dist
 from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import DataError
@@ -23,6 +24,7 @@ from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.rollout.engines import require_library
 from vlrl.rollout.hybrid import Hybrid
+from vlrl.rollout.shared_engine import check_engine, open_engine
 from vlrl.runlog import RunFolder
 from vlrl.sampling.drawing import Drawing
 from vlrl.seeding import derive_seed
@@ -43,7 +45,8 @@ class Session:
     ) -> None:
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        require_library(settings.engine)
+        check_engine(settings.engine)
+        require_library(settings.backend, "backend")
         self.settings, self.run, self.progress = settings, run, progress
         self.seconds: dict[str, float] = {}
         self.recipe = load_recipe(settings.data)
@@ -58,22 +61,38 @@ class Session:
         self.mixture = Mixture(self.recipe, settings.seed, self.held_out)
         self.drawing = Drawing(settings.rl.drawing, self.mixture)
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
-        self.loaded: LoadedModel = (
-            load_folder(str(model_folder), settings.model)
-            if model_folder
-            else load_model(settings.model, settings.seed, self._texts, run.path / "built_model")
-        )
+        self.loaded = self._load(model_folder)
         self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
         self._encoded: dict[str, Any] = {}
         self._check_lengths()
-        self.engine: RolloutEngine = settings.engine.open(self.loaded)
+        self.engine: RolloutEngine = open_engine(settings.engine, self.loaded)
+        self._policy: Policy | None = None
         self.hybrid = Hybrid(self.engine, self.loaded.device)
         self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.engine)
         if benchmarks:
             run.note(benchmarks=self.benchmarks.described())
-        run.note(model=describe_model(self.loaded), data={"recipe": settings.data, "held_out": len(self.held_out)})
+        run.note(
+            ranks=dist.world(),
+            model=describe_model(self.loaded),
+            data={"recipe": settings.data, "held_out": len(self.held_out)},
+        )
         if forced := list(self.recipe.forced_evaluation_sets):
             run.note(forced_evaluation_sets=forced)
+
+    def _load(self, model_folder: Path | None) -> LoadedModel:
+        """The model; a small one is built by the first rank, while the others wait."""
+        settings, built = self.settings, self.run.path / "built_model"
+        if model_folder is None and settings.model.build is not None and not dist.is_first():
+            dist.barrier()
+            return load_folder(str(built), settings.model)
+        found = (
+            load_folder(str(model_folder), settings.model)
+            if model_folder
+            else load_model(settings.model, settings.seed, self._texts, built)
+        )
+        if model_folder is None and settings.model.build is not None:
+            dist.barrier()
+        return found
 
     def _texts(self) -> list[str]:
         return recipe_texts(self.recipe, self.settings.seed, TOKENIZER_TEXTS)
@@ -111,8 +130,11 @@ class Session:
         return max(16, ENCODED_BYTES // (self.recipe.image.max_pixels * 3 * 2 * 4))
 
     def policy(self, settings: PolicySettings) -> Policy:
-        """The policy over the session's model, as one stage trains it."""
+        """The policy over the session's model, as one stage trains it; an earlier stage's gives the model back."""
+        if self._policy is not None:
+            self._policy.close()
         policy: Policy = self.settings.backend.open(self.loaded, settings)
+        self._policy = policy
         return policy
 
     def refresh(self, policy: Policy, version: int) -> None:

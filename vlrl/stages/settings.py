@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 import vlrl.credit
 import vlrl.losses  # files the losses under their names
@@ -32,9 +32,7 @@ from vlrl.stages.fixed_set_settings import DpoSettings, SftSettings
 from vlrl.stages.presets import expand
 
 Stage = Literal["prepare", "sft", "dpo", "rl", "eval"]
-LATER: dict[str, tuple[str, ...]] = {"engine": (), "backend": ("deepspeed",)}  # each is also the name of its extra
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
-HERE = {"engine": "transformers", "backend": "torch"}
 
 
 class OverSampling(Settings):
@@ -208,17 +206,13 @@ class RunSettings(Settings):
     tracker: Literal["none", "wandb"] = "none"
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
 
-    @field_validator("engine", "backend", mode="before")
-    @classmethod
-    def _is_here(cls, given: Any, info: Any) -> Any:
-        name = given.get("name") if isinstance(given, dict) else given
-        if name not in LATER[info.field_name]:
-            return given
-        raise ConfigError(
-            info.field_name,
-            f"{name!r} is not part of this version; it comes with the extra {name!r}",
-            f"use {info.field_name}: {HERE[info.field_name]}",
-        )
+    @model_validator(mode="after")
+    def _the_backend_can(self) -> RunSettings:
+        trained = {"sft": [one.policy for one in self.sft.in_order], "dpo": [self.dpo.policy], "rl": [self.rl.policy]}
+        for stage in [one for one in self.stages if one in trained]:
+            for policy in trained[stage]:
+                self.backend.check(stage, self.model, policy)
+        return self
 
     @model_validator(mode="after")
     def _pairs_are_named(self) -> RunSettings:

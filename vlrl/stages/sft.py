@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from vlrl import dist
 from vlrl.data.mixture import demonstrations
 from vlrl.errors import DataError
 from vlrl.evaluation.held_out import text_rendered_consistency
@@ -144,7 +145,7 @@ def train_on(
         session.rest()
         rate = settings.policy.optimizer.rate_at(step - ends[number] + settings.steps, settings.steps)
         metrics = dict(policy.update(chosen, loss, 1.0, rate))
-        out_of_time = seconds is not None and clock() - began > seconds
+        out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
         if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
             session.refresh(policy, version=step + 1)
             scores = validate(session)

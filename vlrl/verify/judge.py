@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
+from vlrl import dist
 from vlrl.registry import Registry
 from vlrl.types import Problem, Verdict
 
@@ -43,3 +44,9 @@ def judge(problem: Problem, response: str) -> Verdict:
     except Exception as error:  # a verifier may be a user's function: whatever it raises is its fault, not a zero
         return Verdict.broken(f"{problem.verifier}: {type(error).__name__}: {error}")
     return verdict
+
+
+def judge_all(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
+    """Verdicts of every problem's responses, in order. With several ranks each judges some, and all get the same."""
+    shares = [range(r, len(asked), dist.world()) for r in range(dist.world())]
+    return dist.spread(asked, shares, lambda some: [tuple(judge(p, text) for text in texts) for p, texts in some])

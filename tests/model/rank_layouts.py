@@ -1,0 +1,180 @@
+"""What two ranks run for the tests of backends: updates over drawn layouts, and what comes of them, in a file a stage.
+
+torchrun --nproc-per-node 2 rank_layouts.py MODEL_FOLDER OUT COUNT STAGE…      stage 0: whole weights on every rank
+"""
+
+from __future__ import annotations
+
+import copy
+import faulthandler
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from small_models import ask, encode, fresh, pixels
+
+from vlrl import dist
+from vlrl.losses.kimi import KimiLoss
+from vlrl.model import logprobs
+from vlrl.model.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.optimizer import OptimizerSettings
+from vlrl.model.packing import Row
+from vlrl.model.policy import Example
+from vlrl.model.torch_policy import PolicySettings
+
+PATIENCE_SECONDS = 240  # for one layout: a rank that waits longer hangs
+SETTINGS = PolicySettings(optimizer=OptimizerSettings(lr=1e-3, max_norm=0.0), micro_batch_tokens=90)
+LOSS = KimiLoss(tau=0.3)
+RESPONSES = ((30, 40, 50), (60,))
+PROBLEMS = {
+    "text": [ask("3+4=?"), ask("What is green and red and blue and left?")],
+    "image": [ask(pixels(1), "How many?"), ask("left", pixels(2, 48, 16), "right", pixels(3, 16, 32), "red?")],
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A backend, settings of policy and model, how many layouts, and whether each goes on from the one before."""
+
+    backend: Any
+    count: int = 200
+    policy: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    chained: bool = False
+    chunk_logits: int = CHUNK_LOGITS
+
+
+def zero(stage: int, **more: Any) -> DeepSpeedBackend:
+    """Every weight is sharded, however small."""
+    return DeepSpeedBackend(stage=stage, whole_below=0, **more)
+
+
+VARIANTS = {
+    "data_parallel": Variant(TorchBackend()),
+    "zero_1": Variant(zero(1)),
+    "zero_2": Variant(zero(2)),
+    "zero_3": Variant(zero(3)),
+    "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
+    "offload_3": Variant(zero(3, offload_optimizer=True), 12, chained=True),
+    "moments_1": Variant(zero(1), 12, chained=True),
+    "moments_3": Variant(zero(3), 12, chained=True),
+    "clipped_2": Variant(zero(2), 6, {"optimizer": OptimizerSettings(lr=1e-3, max_norm=0.5)}),
+    "frozen_tower_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}),
+    "checkpointed_3": Variant(zero(3), 6, model={"gradient_checkpointing": True}),
+    "head_in_pieces_3": Variant(zero(3), 6, chunk_logits=4 * 310),
+    "one_line_2": Variant(zero(2), 6, {"pack_rows": True}),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Kinds of rows by rank; a rank may have none, but not all of them."""
+
+    ranks: tuple[tuple[str, ...], ...]
+    seed: int
+
+    @property
+    def shares(self) -> list[list[int]]:
+        """Places of each rank's rows, all rows counted rank by rank."""
+        found, start = [], 0
+        for kinds in self.ranks:
+            found.append(list(range(start, start + len(kinds))))
+            start += len(kinds)
+        return found
+
+
+def layouts(count: int, ranks: int = 2) -> list[Layout]:
+    """Drawn ones: text alone, pictures alone, both or nothing on a rank, of unlike lengths and micro-batch counts."""
+    rng = np.random.default_rng(7)
+    found: list[Layout] = []
+    while len(found) < count:
+        drawn = []
+        for _ in range(ranks):
+            kinds = [("text",), ("image",), ("text", "image"), ()][rng.integers(4)]
+            drawn.append(tuple(str(rng.choice(kinds)) for _ in range(rng.integers(1, 3))) if kinds else ())
+        if any(drawn):
+            found.append(Layout(tuple(drawn), len(found)))
+    return found
+
+
+def examples(encoded, layout: Layout) -> list[Example]:
+    """Rows of a layout, in the order of its ranks, with random responses, references and advantages."""
+    rng = np.random.default_rng(layout.seed)
+    found = []
+    for kind in (kind for kinds in layout.ranks for kind in kinds):
+        one = encoded[kind][rng.integers(len(encoded[kind]))]
+        count = int(rng.integers(1, 3))
+        responses = tuple(tuple(rng.integers(20, 200, rng.integers(1, 12)).tolist()) for _ in range(count))
+        reference = tuple(tuple((-4 + 0.2 * rng.standard_normal(len(r))).tolist()) for r in responses)
+        found.append(Example(Row(one, responses), tuple(rng.standard_normal(count).tolist()), reference))
+    return found
+
+
+def encoded_problems(loaded):
+    """Every problem's prompt, by kind."""
+    return {kind: encode(loaded, *problems) for kind, problems in PROBLEMS.items()}
+
+
+def rows_to_read(encoded) -> list[Row]:
+    """Every prompt with two responses."""
+    return [Row(one, RESPONSES) for kind in sorted(encoded) for one in encoded[kind]]
+
+
+def flat(policy, tower: bool) -> torch.Tensor:
+    """All weights in a row: those of tower and projector, or the others."""
+    return torch.cat([tensor.flatten() for name, tensor in policy.weights() if ("visual" in name) == tower])
+
+
+def run(policy, encoded, drawn, variant: Variant, before_each=lambda layout: None):
+    """(metrics, movements) of every layout: from the same weights, or one after the other."""
+    before = [flat(policy, tower) for tower in (True, False)]
+    at_start = copy.deepcopy(policy.state_dict())  # as a checkpoint on disk is a copy
+    found = []
+    for layout in drawn:
+        before_each(layout)
+        if not variant.chained:
+            policy.load_state_dict(copy.deepcopy(at_start))
+        metrics = policy.update(examples(encoded, layout), LOSS, 1.0, 1.0)
+        found.append((dict(metrics), [flat(policy, i == 0) - weights for i, weights in enumerate(before)]))
+    return found
+
+
+def open_variant(variant: Variant, folder: Path, backend) -> Any:
+    """The policy that a variant asks for, over a model of its own."""
+    logprobs.CHUNK_LOGITS = variant.chunk_logits
+    loaded = fresh(folder, **variant.model)
+    return backend.open(loaded, SETTINGS.model_copy(update=variant.policy))
+
+
+def main(folder: str, out: str, names: list[str]) -> None:
+    """Every layout of every variant; rank 0 writes losses, norms and movements."""
+    torch.set_num_threads(1)
+    dist.start()
+    for name in names:
+        variant = VARIANTS[name]
+        policy = open_variant(variant, Path(folder), variant.backend)
+        encoded = encoded_problems(policy.loaded)
+
+        def before_each(layout, policy=policy, name=name):
+            faulthandler.cancel_dump_traceback_later()
+            (Path(out) / f"at_{dist.rank()}").write_text(f"rank {dist.rank()}, {name}: {layout}")
+            faulthandler.dump_traceback_later(PATIENCE_SECONDS, exit=True)
+            policy.shares.of = lambda rows: layout.shares
+
+        found = run(policy, encoded, layouts(variant.count), variant, before_each)
+        del policy.shares.of
+        policy.save(Path(out) / f"model_{name}")
+        read = policy.logprobs(rows_to_read(encoded), 1.0)
+        policy.close()
+        if dist.is_first():
+            torch.save((found, read), Path(out) / f"{name}.pt")
+    faulthandler.cancel_dump_traceback_later()
+    dist.end()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,0 +1,110 @@
+"""Two ranks learn what one process learns: data parallel and ZeRO 1–3, whatever pictures and rows each rank has."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+from rank_layouts import VARIANTS, encoded_problems, layouts, open_variant, rows_to_read, run
+from small_models import fresh
+
+from vlrl.errors import ConfigError, RunError
+from vlrl.model import logprobs
+from vlrl.model.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.load import ModelSettings
+from vlrl.model.optimizer import OptimizerSettings
+from vlrl.model.torch_policy import PolicySettings
+
+
+@functools.cache
+def alone(name: str, folder: Path):
+    """(metrics, movements) of every layout of a variant in this one process, each update one single batch."""
+    variant = VARIANTS[name]
+    policy = open_variant(variant, folder, TorchBackend())
+    policy._forward._budget = 1_000_000
+    return run(policy, encoded_problems(policy.loaded), layouts(variant.count), variant)
+
+
+@pytest.fixture(params=VARIANTS)
+def both(request, over_two_ranks, model_folders):
+    """Name, layouts, and what two ranks and one process made of them."""
+    name, folder = request.param, model_folders["tiny-qwen3-vl"]
+    reference = name if name not in ("zero_1", "zero_2", "zero_3") else "data_parallel"
+    expected = alone(reference, folder)
+    logprobs.CHUNK_LOGITS = CHUNK_LOGITS
+    found, _ = torch.load(over_two_ranks / f"{name}.pt")
+    return name, layouts(VARIANTS[name].count), found, expected
+
+
+def test_the_layouts_are_of_every_kind():
+    drawn = layouts(200)
+    kinds = {tuple("".join(sorted(set(kinds))) for kinds in layout.ranks) for layout in drawn}
+    assert {a for a, _ in kinds} == {"", "text", "image", "imagetext"}
+    assert len(kinds) == 15
+    assert {abs(len(a) - len(b)) for a, b in (layout.ranks for layout in drawn)} == {0, 1, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_every_layout_gives_the_loss_and_the_gradient_norm_of_one_process(both):
+    name, drawn, found, alone = both
+    assert len(found) == len(alone) == len(drawn) == VARIANTS[name].count
+    for layout, (metrics, _), (expected, _) in zip(drawn, found, alone, strict=True):
+        assert metrics.keys() == expected.keys(), layout
+        assert metrics["loss/total"] == pytest.approx(expected["loss/total"], abs=1e-4, rel=1e-5), layout
+        assert metrics["gradient/norm"] == pytest.approx(expected["gradient/norm"], rel=1e-4), layout
+        assert metrics["entropy/mean"] == pytest.approx(expected["entropy/mean"], abs=1e-4), layout
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_every_layout_moves_the_weights_as_one_process_does(both):
+    """AdamW's first step is a sign where a gradient is rounding alone, so movements are compared as a whole."""
+    name, drawn, found, alone = both
+    for layout, (_, movement), (_, expected) in zip(drawn, found, alone, strict=True):
+        assert float((torch.cat(movement) - torch.cat(expected)).norm() / torch.cat(expected).norm()) < 1e-2, layout
+        if not VARIANTS[name].chained and not VARIANTS[name].policy.get("freeze"):
+            sees = any("image" in kinds for kinds in layout.ranks)
+            assert bool(movement[0].any()) == sees, layout
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_saved_model_reads_as_the_policy_did(over_two_ranks, name):
+    _, read = torch.load(over_two_ranks / f"{name}.pt")
+    loaded = fresh(over_two_ranks / f"model_{name}")
+    again = TorchBackend().open(loaded, PolicySettings()).logprobs(rows_to_read(encoded_problems(loaded)), 1.0)
+    for mine, theirs in zip(again, read, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            assert one == pytest.approx(other, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "policy", "backend", "said"),
+    [
+        ({}, {"optimizer": OptimizerSettings(name="muon")}, {}, "rl.policy.optimizer.name.*'muon'"),
+        ({"dtype": "float16"}, {}, {}, "model.dtype.*'float16'"),
+        ({}, {}, {"sequence_parallel": 2}, "sequence_parallel.*causal.*vision tower"),
+    ],
+)
+def test_what_shards_cannot_do_exactly_is_refused(model, policy, backend, said):
+    settings = ModelSettings(build="tiny-qwen3-vl", **model)
+    with pytest.raises(ConfigError, match=said):
+        DeepSpeedBackend(**backend).check("rl", settings, PolicySettings(**policy))
+    TorchBackend().check("rl", settings, PolicySettings(**policy))
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_one_rank_alone_refuses_another_ranks_checkpoint(library, model_folders):
+    library("deepspeed")
+    policy = DeepSpeedBackend(stage=1).open(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings())
+    state = policy.state_dict()
+    with pytest.raises(RunError, match="2 ranks in stage 1, here are 1"):
+        policy.load_state_dict({**state, "ranks": 2})
+    policy.load_state_dict(state)
+    policy.close()

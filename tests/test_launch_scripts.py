@@ -1,0 +1,65 @@
+"""Scripts that start a run over several machines: what they would start, read from stand-ins for torchrun and SLURM."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LAUNCH = Path(__file__).parents[1] / "scripts" / "launch"
+
+
+def stand_in(folder: Path, name: str, script: str) -> Path:
+    file = folder / name
+    file.write_text(f"#!/usr/bin/env bash\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize("script", ["torchrun.sh", "train_slurm.sh"])
+def test_launch_scripts_stop_at_the_first_error(script):
+    file = LAUNCH / script
+    assert "set -euo pipefail" in file.read_text()
+    assert os.access(file, os.X_OK)
+    subprocess.run(["bash", "-n", str(file)], check=True)
+
+
+@pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (4, 4)])
+def test_each_machine_starts_a_process_a_gpu(tmp_path, gpus, processes):
+    torchrun = stand_in(tmp_path, "torchrun", 'echo "$*"')
+    stand_in(tmp_path, "nvidia-smi", f"for i in $(seq {gpus}); do echo GPU $i; done")
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TORCHRUN": str(torchrun)}
+    arguments = [LAUNCH / "torchrun.sh", "first:29500", "2", "1", "c.yaml", "rl.steps=3"]
+    done = subprocess.run(arguments, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [
+        *["--nnodes=2", "--node-rank=1", f"--nproc-per-node={processes}", "--master-addr=first", "--master-port=29500"],
+        *["-m", "vlrl", "rl", "c.yaml", "rl.steps=3"],
+    ]
+
+
+def test_without_a_config_it_says_what_it_wants():
+    done = subprocess.run([LAUNCH / "torchrun.sh", "first:29500", "2", "1"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "FIRST:PORT MACHINES NUMBER CONFIG" in done.stderr
+
+
+def test_a_slurm_job_starts_one_torchrun_a_node_with_the_same_first(tmp_path):
+    shutil.copytree(LAUNCH, tmp_path / "scripts" / "launch")
+    stand_in(tmp_path, "scontrol", "echo node-a; echo node-b")
+    stand_in(tmp_path, "srun", 'shift 2; for n in 0 1; do SLURM_NNODES=2 SLURM_NODEID=$n "$@"; done')
+    torchrun = stand_in(tmp_path, "torchrun", 'echo "$*"')
+    variables = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "TORCHRUN": str(torchrun),
+        "PROCESSES": "8",
+        "SLURM_SUBMIT_DIR": str(tmp_path),
+        "SLURM_JOB_NODELIST": "node-[a-b]",
+        "SLURM_JOB_ID": "31234",
+    }
+    script = [LAUNCH / "train_slurm.sh", "c.yaml", "backend.name=deepspeed"]
+    done = subprocess.run(script, env=variables, capture_output=True, text=True, check=True)
+    end = "--nproc-per-node=8 --master-addr=node-a --master-port=21234 -m vlrl rl c.yaml backend.name=deepspeed"
+    assert done.stdout.splitlines() == [f"--nnodes=2 --node-rank={n} {end}" for n in (0, 1)]

@@ -1,0 +1,233 @@
+"""The policy under DeepSpeed's ZeRO: optimiser states (1), gradients (2) or weights too (3) sharded over the ranks.
+
+Updates run in lockstep (lockstep.py), so that ranks with pictures, with text only and with nothing at all take the same
+steps. What is read without gradients (log-probabilities, statistics, rollouts, export) is read from whole weights: the
+model itself in stages 1 and 2; in stage 3 a copy that is brought up to date where the weights have changed since.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlrl import dist
+from vlrl.errors import RunError
+from vlrl.losses.registry import Loss
+from vlrl.losses.terms import NOTHING, Denominators
+from vlrl.model.deepspeed_library import SkippingAdamW, ZeroSettings, config_of, import_deepspeed
+from vlrl.model.forward import MicroBatch, PackedForward, count
+from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.lockstep import Lockstep
+from vlrl.model.lora import choose_trained, plain_weights
+from vlrl.model.packing import Row
+from vlrl.model.policy import Example
+from vlrl.model.shares import BUCKET, Shares, total
+from vlrl.model.token_statistics import Tokens, token_statistics
+from vlrl.model.torch_policy import PolicySettings, open_forward
+
+
+class _Whole(torch.nn.Module):
+    """What DeepSpeed takes for the model: its forward pass runs whatever a micro-batch needs of it."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, micro_batch: Callable[[], torch.Tensor]) -> torch.Tensor:
+        return micro_batch()
+
+
+class DeepSpeedPolicy:
+    """Policy over all ranks. A checkpoint of it has a file a rank and goes on with as many ranks and the same stage."""
+
+    state_by_rank = True
+
+    def __init__(self, loaded: LoadedModel, settings: PolicySettings, zero: ZeroSettings) -> None:
+        self.loaded, self.settings, self._zero = loaded, settings, zero
+        vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
+        self._reading = open_forward(loaded, settings, vision_trains)
+        self.tower = self._reading.tower
+        self.shares = Shares(loaded, vision_trains)
+        self._trained = copy.deepcopy(loaded.model) if zero.stage == 3 else loaded.model
+        self._learning: PackedForward = open_forward(
+            loaded if zero.stage < 3 else replace(loaded, model=self._trained, store=None),
+            settings,
+            vision_trains,
+            Lockstep(loaded, vision_trains),
+            None if vision_trains else self.tower,
+        )
+        self._vision_trains = vision_trains
+        self._adamw = SkippingAdamW(self._trained.named_parameters(), settings.optimizer)
+        self._engine = self._start()
+        self._current = True
+
+    def _start(self) -> Any:
+        deepspeed = import_deepspeed()
+        dist.start(alone=True)
+        optimizer = self.settings.optimizer
+        config = config_of(self._zero, optimizer.max_norm, self.loaded.model.dtype)
+        engine, *_ = deepspeed.initialize(model=_Whole(self._trained), optimizer=self._adamw, config=config)
+        self._trained.eval()  # DeepSpeed puts it into training mode; sampler and trainer go without dropout
+        return engine
+
+    def begin_iteration(self) -> None:
+        """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
+        if self.settings.reset_optimizer == "each_iteration":
+            self._adamw.forget()
+
+    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the current policy's log-probability of every token."""
+        self._bring_up_to_date()
+        return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
+
+    def statistics(
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        names: Collection[str],
+        teacher: PackedForward | None = None,
+        previous: PackedForward | None = None,
+    ) -> list[dict[str, Tokens]]:
+        """Per row, by name, per response: a number for every token, under the current policy."""
+        self._bring_up_to_date()
+        return self.shares.read(
+            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, previous)
+        )
+
+    def update(
+        self,
+        examples: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        rate: float,
+        left_out: Denominators = NOTHING,
+    ) -> Mapping[str, float]:
+        """One optimiser step at share `rate` of the peak learning rate, as TorchPolicy makes it.
+
+        Raises RunError for a gradient that is not finite, before any weight is touched.
+        """
+        over = count(examples, left_out)
+        mine = self.shares.mine(examples, lambda example: example.row)
+        sees = self._vision_trains and any(example.row.encoded.images for example in examples)
+        self._adamw.prepare(rate, sees)
+        sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
+        self._engine.step()
+        norm = float(self._engine.get_global_grad_norm())
+        if self._engine.optimizer.overflow or not math.isfinite(norm):
+            raise RunError(
+                "update", f"the gradient norm is {norm}", "lower the learning rate; the weights are untouched"
+            )
+        self._current = self._zero.stage < 3
+        if self.loaded.store is not None and self._vision_trains:
+            self.loaded.store.clear()  # the optimiser writes behind the tower's version counters
+        return {"gradient/norm": norm, **sums.metrics()}
+
+    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
+        """DeepSpeed averages gradients over ranks; ours are added: a loss is divided by what all ranks have."""
+        engine = self._engine
+        engine.set_gradient_accumulation_boundary(last)
+        engine.backward(engine(lambda: micro_batch() * dist.world()), scale_wrt_gas=False)
+
+    def _bring_up_to_date(self) -> None:
+        """Stage 3: the whole weights from their shards, some at a time. All ranks come here together."""
+        if self._current:
+            return
+        gathered = import_deepspeed().zero.GatheredParameters
+        pairs = [
+            (whole, shard)
+            for whole, shard in zip(self.loaded.model.parameters(), self._trained.parameters(), strict=True)
+            if shard.requires_grad
+        ]
+        while pairs:
+            some, size = [pairs.pop(0)], 0
+            while pairs and size + pairs[0][0].numel() <= BUCKET:
+                size += pairs[0][0].numel()
+                some.append(pairs.pop(0))
+            with torch.no_grad(), gathered([shard for _, shard in some]):
+                for whole, shard in some:
+                    whole.copy_(shard)
+        if self.loaded.store is not None and self._vision_trains:
+            self.loaded.store.clear()
+        self._current = True
+
+    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Parameters by Hugging Face name, adapters added in."""
+        self._bring_up_to_date()
+        model = self.loaded.model
+        return plain_weights(model, model.named_parameters())
+
+    def save(self, folder: Path) -> None:
+        """The model and its processor in Hugging Face format, by the first rank."""
+        self._bring_up_to_date()
+        if dist.is_first():
+            save_model(self.loaded, folder)
+        dist.barrier()
+
+    def state_dict(self) -> dict[str, Any]:
+        """This rank's shards of float32 weights and moments."""
+        shards = self._shards()
+        return {
+            "ranks": dist.world(),
+            "stage": self._zero.stage,
+            "weights": [shard.detach().cpu() for shard in shards],
+            "moments": [
+                {key: torch.as_tensor(value).cpu() for key, value in self._adamw.state.get(shard, {}).items()}
+                for shard in shards
+            ],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`. Raises RunError for other ranks or another stage."""
+        made, here = (state["ranks"], state["stage"]), (dist.world(), self._zero.stage)
+        if made != here:
+            raise RunError(
+                "checkpoint",
+                f"was written by {made[0]} ranks in stage {made[1]}, here are {here[0]} in stage {here[1]}",
+                "go on with as many ranks and the same stage, or start a fresh run from the saved model",
+            )
+        shards = self._shards()
+        with torch.no_grad():
+            for shard, weights, moments in zip(shards, state["weights"], state["moments"], strict=True):
+                shard.copy_(weights)
+                self._adamw.state[shard] = {
+                    key: value if key == "step" else value.to(shard.device) for key, value in moments.items()
+                }
+                if not moments:
+                    self._adamw.state.pop(shard)
+        self._write_through()
+        if self.loaded.store is not None:
+            self.loaded.store.clear()
+
+    def _shards(self) -> list[torch.Tensor]:
+        """This rank's float32 pieces, one for each group of parameters."""
+        optimizer = self._engine.optimizer
+        shards: list[torch.Tensor] = (
+            optimizer.fp32_partitioned_groups_flat
+            if self._zero.stage == 3
+            else optimizer.single_partition_of_fp32_groups
+        )
+        return shards
+
+    def _write_through(self) -> None:
+        """The model's weights from the float32 pieces."""
+        optimizer = self._engine.optimizer
+        if self._zero.stage < 3:
+            optimizer.update_lp_params()
+            return
+        for i, shard in enumerate(self._shards()):
+            optimizer.fp16_partitioned_groups_flat[i].data.copy_(shard.data)
+            optimizer._unflatten_partitioned_parameters(i)
+        if optimizer.persistent_parameters:
+            optimizer.persistent_parameters[0].all_gather(optimizer.persistent_parameters)
+        self._current = False
+
+    def close(self) -> None:
+        """Take DeepSpeed's hooks out of the model; in stage 3 its copy goes."""
+        self._bring_up_to_date()
+        self._engine.destroy()

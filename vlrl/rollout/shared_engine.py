@@ -1,0 +1,111 @@
+"""Rollouts over several ranks: each rank's engine answers its share of the requests, and all ranks get all answers.
+
+A request carries its seed, so that whoever answers it draws with the same randomness. An engine with processes of its
+own (the Ray pool) is opened by the first rank alone and serves all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vlrl import dist
+from vlrl.errors import ConfigError
+from vlrl.model.cost import Load, balance, cost_of
+from vlrl.model.load import LoadedModel
+from vlrl.rollout.engine import Generation, Request, RolloutEngine
+from vlrl.rollout.engines import EngineSettings, require_library
+
+
+def check_engine(settings: EngineSettings) -> None:
+    """Raises ConfigError where an engine's library is missing, or where it can't work beside other ranks."""
+    require_library(settings)
+    if dist.world() > 1 and getattr(settings, "needs_own_process_group", False):
+        raise ConfigError(
+            "engine",
+            f"{type(settings).__name__}: the engine makes a process group of its own, and this process is one of "
+            f"{dist.world()} that a launcher started",
+            "take engine: {name: ray, engine: {name: vllm}}, whose actors are processes of their own, or transformers",
+        )
+
+
+def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
+    """The engine of this process, or its part in that of all ranks."""
+    if dist.world() == 1:
+        return settings.open(loaded)
+    if getattr(settings, "serves_all_ranks", False):
+        return FirstRanksEngine(settings.open(loaded) if dist.is_first() else None)
+    return SharedEngine(settings.open(loaded), loaded)
+
+
+class SharedEngine:
+    """RolloutEngine whose requests are shared out by cost, responses at their longest."""
+
+    def __init__(self, own: RolloutEngine, loaded: LoadedModel) -> None:
+        self._own = own
+        self._cost = cost_of(loaded.config, loaded.model, vision_trains=False, checkpointed=False)
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """One Generation per request, in order, on every rank."""
+        return dist.spread(
+            requests, balance([self._cost.rollout(_load(one)) for one in requests], dist.world()), self._own.generate
+        )
+
+    @property
+    def slot_utilisation(self) -> float | None:
+        """Mean over ranks of the share of slots that wrote a token; None where the engine doesn't count them."""
+        found = [one for one in dist.gather(getattr(self._own, "slot_utilisation", None)) if one is not None]
+        return sum(found) / len(found) if found else None
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Into this rank's engine."""
+        self._own.load_weights(weights, version)
+
+    def sleep(self) -> None:
+        """This rank's engine."""
+        self._own.sleep()
+
+    def wake(self) -> None:
+        """This rank's engine."""
+        self._own.wake()
+
+    def close(self) -> None:
+        """This rank's engine."""
+        self._own.close()
+
+
+class FirstRanksEngine:
+    """RolloutEngine that only the first rank has; the others wait for its answers."""
+
+    def __init__(self, own: RolloutEngine | None) -> None:
+        self._own = own
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """One Generation per request, in order, on every rank."""
+        own = self._own
+        return dist.from_first(lambda: own.generate(requests) if own is not None else [])
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Into the first rank's engine."""
+        if self._own is not None:
+            self._own.load_weights(weights, version)
+
+    def sleep(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.sleep()
+
+    def wake(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.wake()
+
+    def close(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.close()
+
+
+def _load(request: Request) -> Load:
+    images = tuple(image.num_patches for image in request.encoded.images)
+    return Load(request.encoded.num_tokens, tuple(request.room(j) for j in range(request.num_rollouts)), images)
