@@ -21,6 +21,7 @@ from vlrl.losses.kimi import KimiLoss
 from vlrl.model import logprobs
 from vlrl.model.backends import DeepSpeedBackend, TorchBackend
 from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.lora import LoraSettings
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example
@@ -66,6 +67,7 @@ VARIANTS = {
     "frozen_tower_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}),
     "checkpointed_3": Variant(zero(3), 6, model={"gradient_checkpointing": True}),
     "head_in_pieces_3": Variant(zero(3), 6, chunk_logits=4 * 310),
+    "adapters_3": Variant(zero(3), 6, {"lora": LoraSettings(rank=2), "freeze": ("vision",)}),
     "one_line_2": Variant(zero(2), 6, {"pack_rows": True}),
 }
 

@@ -192,9 +192,9 @@ class PackedForward:
         """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
         rows = [example.row for example in some]
         beside = []
-        if step.looks and self._lockstep is not None and not _images(rows):
-            beside.append(self._lockstep.idle_look(self._eyes))
         with checkpointed_layers(self._loaded.model):
+            if step.looks and self._lockstep is not None and not _images(rows):
+                beside.append(self._lockstep.idle_look(self._eyes))
             batch, found = self._score(rows, looks.features(m), temperature, step.chunks)
         terms = terms_of(some, batch.response, found.logprobs)
         value: Any = loss(terms, over)
@@ -207,8 +207,8 @@ class PackedForward:
     def _padding(self, step: Step) -> torch.Tensor:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
-        beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
         with checkpointed_layers(self._loaded.model):
+            beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
             _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
         return sum(beside, start=found.logprobs.sum() * 0.0)
 
