@@ -68,6 +68,9 @@ VARIANTS = {
     "checkpointed_3": Variant(zero(3), 6, model={"gradient_checkpointing": True}),
     "head_in_pieces_3": Variant(zero(3), 6, chunk_logits=4 * 310),
     "adapters_3": Variant(zero(3), 6, {"lora": LoraSettings(rank=2), "freeze": ("vision",)}),
+    "frozen_language_3": Variant(zero(3), 8, {"freeze": ("language",)}),
+    "frozen_language_2": Variant(zero(2), 8, {"freeze": ("language", "vision")}),
+    "frozen_language_data_parallel": Variant(TorchBackend(), 8, {"freeze": ("language",)}),
     "one_line_2": Variant(zero(2), 6, {"pack_rows": True}),
 }
 

@@ -55,7 +55,7 @@ def test_every_layout_gives_the_loss_and_the_gradient_norm_of_one_process(both):
     for layout, (metrics, _), (expected, _) in zip(drawn, found, alone, strict=True):
         assert metrics.keys() == expected.keys(), layout
         assert metrics["loss/total"] == pytest.approx(expected["loss/total"], abs=1e-4, rel=1e-5), layout
-        assert metrics["gradient/norm"] == pytest.approx(expected["gradient/norm"], rel=1e-4), layout
+        assert metrics["gradient/norm"] == pytest.approx(expected["gradient/norm"], rel=1e-4, abs=1e-6), layout
         assert metrics["entropy/mean"] == pytest.approx(expected["entropy/mean"], abs=1e-4), layout
 
 
@@ -65,8 +65,9 @@ def test_every_layout_moves_the_weights_as_one_process_does(both):
     """AdamW's first step is a sign where a gradient is rounding alone, so movements are compared as a whole."""
     name, drawn, found, alone = both
     for layout, (_, movement), (_, expected) in zip(drawn, found, alone, strict=True):
-        assert float((torch.cat(movement) - torch.cat(expected)).norm() / torch.cat(expected).norm()) < 1e-2, layout
-        if not VARIANTS[name].chained and not VARIANTS[name].policy.get("freeze"):
+        error = float((torch.cat(movement) - torch.cat(expected)).norm())
+        assert error <= 1e-2 * float(torch.cat(expected).norm()), layout
+        if not VARIANTS[name].chained and "freeze" not in VARIANTS[name].policy:
             sees = any("image" in kinds for kinds in layout.ranks)
             assert bool(movement[0].any()) == sees, layout
 

@@ -6,7 +6,7 @@ What every policy shares, whatever makes the optimiser step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,8 +35,10 @@ Learn = Callable[[MicroBatch, bool], None]
 
 
 def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
-    """Plain autograd: gradients add up in the parameters."""
-    micro_batch().backward()  # type: ignore[no-untyped-call]
+    """Plain autograd: gradients add up in the parameters. Text teaches nothing where the language part is frozen."""
+    loss = micro_batch()
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -192,7 +194,7 @@ class PackedForward:
         """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
         rows = [example.row for example in some]
         beside = []
-        with checkpointed_layers(self._loaded.model):
+        with self._training_graph():
             if step.looks and self._lockstep is not None and not _images(rows):
                 beside.append(self._lockstep.idle_look(self._eyes))
             batch, found = self._score(rows, looks.features(m), temperature, step.chunks)
@@ -207,10 +209,17 @@ class PackedForward:
     def _padding(self, step: Step) -> torch.Tensor:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
-        with checkpointed_layers(self._loaded.model):
+        with self._training_graph():
             beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
             _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
         return sum(beside, start=found.logprobs.sum() * 0.0)
+
+    @contextmanager
+    def _training_graph(self) -> Iterator[None]:
+        model = self._loaded.model
+        same = nullcontext() if self._lockstep is None else self._lockstep.one_graph(model)
+        with checkpointed_layers(model), same:
+            yield
 
     @staticmethod
     def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:

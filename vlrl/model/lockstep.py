@@ -10,8 +10,10 @@ nothing; a rank without rows reads a row of one token. Both stay in the graph wi
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image as Pillow
@@ -65,6 +67,25 @@ class Lockstep:
     def agree(self, mine: list[Step]) -> list[Step]:
         """The steps of one update that all ranks take."""
         return agreed(dist.gather(mine), self._tower_trains)
+
+    @contextmanager
+    def one_graph(self, model: Any) -> Iterator[None]:
+        """Within the block, what the embedding gives has gradients though it be frozen, with and without pictures.
+
+        Otherwise the backward pass of a text row would end at the first layer that learns, and that of a row whose
+        picture features learn would go on to the embedding.
+        """
+
+        def anchored(module: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
+            if output.requires_grad or not torch.is_grad_enabled():
+                return output
+            return output + torch.zeros((), dtype=output.dtype, device=output.device, requires_grad=True)
+
+        held = model.get_input_embeddings().register_forward_hook(anchored)
+        try:
+            yield
+        finally:
+            held.remove()
 
     def idle_look(self, tower: VisionTower) -> torch.Tensor:
         """A look with gradients whose sum counts nothing; to be added to the loss."""
