@@ -12,6 +12,7 @@ import vlrl.losses  # noqa: F401  (files the losses under their names)
 from vlrl.credit.advantages import advantages
 from vlrl.credit.shapes import shapes
 from vlrl.credit.token_parts import adjusts, token_credits, weighers
+from vlrl.losses.added import additions
 from vlrl.losses.registry import losses
 from vlrl.methods import MARKS
 from vlrl.sampling.weights import problem_weights
@@ -22,7 +23,7 @@ SECTIONS = {
     "Losses": [losses],
     "Reward parts": [shapes],
     "Advantages": [advantages],
-    "Adjustments": [adjusts, token_credits, weighers],
+    "Adjustments": [adjusts, token_credits, weighers, additions],
     "Which problem comes next": [problem_weights],
 }
 
@@ -49,3 +50,13 @@ def test_the_page_lists_every_part_with_its_mark(title):
 def test_the_page_names_every_preset():
     named = re.findall(r"`(\w+)`", PAGE.split("## Presets")[1].split("##")[0])
     assert set(PRESETS) <= set(named)
+
+
+def test_what_is_left_out_is_named_once_with_a_reason_and_is_not_there():
+    table = PAGE.split("## Left out for now")[1]
+    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")][1:]
+    names = [name.strip() for name, _ in lines]
+    assert len(names) == len(set(names)) == 21
+    assert all(len(reason.strip()) > 15 for _, reason in lines)
+    there = {name for registries in SECTIONS.values() for registry in registries for name in registry}
+    assert not there & {name.lower() for name in names}

@@ -255,6 +255,8 @@ class ScoredGroup:
 
     token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
     token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
+    logprobs          per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them
+    guides            per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked
     """
 
     problem: Problem
@@ -265,6 +267,8 @@ class ScoredGroup:
     used: tuple[bool, ...]
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     token_weights: tuple[tuple[float, ...], ...] | None = None
+    logprobs: tuple[tuple[float, ...], ...] | None = None
+    guides: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def pass_rate(self) -> float:
@@ -274,8 +278,9 @@ class ScoredGroup:
 
     @property
     def informative(self) -> bool:
-        """Whether any advantage, of a rollout or of a token, differs from zero."""
-        return any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
+        """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a guide."""
+        given = self.guides is not None and any(self.used)
+        return given or any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
 
 
 @dataclass(frozen=True)

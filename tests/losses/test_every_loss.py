@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -148,3 +149,36 @@ def test_on_policy_gspo_is_grpo_with_the_mean_over_a_response():
     assert torch.allclose(
         gradient(losses.build("gspo"), given), gradient(losses.build("grpo"), given), atol=1e-12, rtol=0
     )
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] == "cispo"], ids=label)
+def test_the_gradient_of_cispo_is_the_one_written_by_hand(case):
+    """−clip(ρ)·A at every token, over all tokens or over the response's and the responses."""
+    loss, given = losses.get("cispo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
+    ratio = (given.logprobs - given.reference_logprobs).detach().exp()
+    clipped = torch.clamp(ratio, 1 - loss.clip_low, 1 + loss.clip_high)
+    share = 1 / OVER.tokens if loss.aggregate == "token" else 1 / (given.lengths[given.response] * OVER.responses)
+    expected = -clipped * (given.advantages[given.response] + given.token_advantages) * share
+    assert torch.allclose(gradient(loss, given), expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["name"] == "ctpo"], ids=label)
+def test_the_gradient_of_ctpo_is_the_one_written_by_hand(case):
+    """−ρ_t·A where the token is within its corridor on the side that its advantage pushes to, else 0."""
+    loss, given = losses.get("ctpo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
+    step = (given.logprobs - given.reference_logprobs).detach()
+    expected, kept = [], 0
+    for j, length in enumerate(LENGTHS):
+        total = 0.0
+        for t in range(1, length + 1):
+            total += float(step[len(expected)])
+            credit = float(given.advantages[j] + given.token_advantages[len(expected)])
+            root = t**0.5
+            if credit >= 0:
+                pulls = total <= loss.clip_high * root
+            else:
+                pulls = -loss.clip_low * root <= total <= loss.dual * root
+            kept += pulls
+            expected.append(-(math.exp(total) * credit if pulls else 0.0) / OVER.tokens)
+    assert torch.allclose(gradient(loss, given), torch.tensor(expected, dtype=torch.float64), atol=1e-12, rtol=0)
+    assert kept == len(expected) or case["clip_high"] < 9

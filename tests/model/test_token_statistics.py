@@ -53,6 +53,7 @@ def test_statistics_are_those_of_the_whole_distributions(models, monkeypatch, bu
             "teacher": theirs.gather(1, at)[:, 0],
             "kl_teacher": (p * (ours - theirs)).sum(-1),
             "previous": theirs.gather(1, at)[:, 0],
+            "teacher_token": theirs.argmax(-1),
         }
         assert [len(one) for one in held["entropy"]] == [3, 1]
         for name in NAMES:

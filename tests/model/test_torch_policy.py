@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,30 @@ def test_any_split_into_micro_batches_gives_the_single_batch_gradient(model_fold
     assert one == 1
     assert min(splits) > 1
     assert len(splits) == 2
+
+
+@pytest.mark.parametrize("budget", [1, 10_000])
+def test_guides_are_scored_with_gradient_beside_the_response(model_folders, budget):
+    """Guides that are the response itself have its log-probabilities; others have those of a row with them in place."""
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=budget))
+    given = [replace(e, guides=e.row.responses) for e in examples(loaded, off_policy=False)]
+    seen = []
+
+    def loss(terms, over):
+        seen.append((terms.logprobs.detach(), terms.guide_logprobs.detach()))
+        assert terms.guide_logprobs.requires_grad
+        return KimiLoss()(terms, over)
+
+    policy.update(given, loss, 0.8, 0.0)
+    assert all(torch.equal(own, guide) for own, guide in seen)
+    row = given[1].row.take([2])
+    other = replace(given[1].take([2]), guides=(tuple(30 + t for t in range(len(row.responses[0]))),))
+    first = Row(row.encoded, ((30,),))
+    (expected,) = policy.logprobs([first], 0.8)
+    seen.clear()
+    policy.update([other], loss, 0.8, 0.0)
+    assert float(seen[0][1][0]) == pytest.approx(expected[0][0], abs=1e-5)
 
 
 def test_an_update_makes_one_optimiser_step_however_it_is_split(model_folders):

@@ -57,8 +57,8 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
         ({"credit": {"token_credit": ["vopd"]}}, "needs .'kl_teacher', 'teacher'."),
         ({"credit": {"shape": [{"name": "contrast"}]}}, "needs .'contrast'."),
         ({"credit": {"shape": [{"name": "retention"}]}}, "needs .'previous'."),
-        ({"teacher": {"path": "somewhere"}}, "no part of credit reads it"),
-        ({"contrast": {}}, "no part of credit reads it"),
+        ({"teacher": {"path": "somewhere"}}, "no part reads it"),
+        ({"contrast": {}}, "no part reads it"),
         ({"loss": "gspo", "credit": {"token_credit": ["opd"]}, "teacher": {"path": "x"}}, "reads no token credit"),
     ],
 )

@@ -1,11 +1,11 @@
-"""Groups as update examples: weights by segment, by importance and by credit multiply."""
+"""Groups as update examples: references where they are needed, weights as credit gave them."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
-import pytest
 from small_models import ask
 
 from vlrl.rollout.collector import Collected
@@ -32,26 +32,27 @@ def logprobs(rows, temperature):
     return [tuple(tuple(p + math.log(2) for p in r.logprobs) for r in ROLLOUTS) for _ in rows]
 
 
-def weights(token_weights=None, **settings):
-    found = to_examples([pair(token_weights)], SimpleNamespace(logprobs=logprobs), RlSettings(**settings), step=4)
-    return found[0].token_weights
-
-
 def test_without_settings_every_token_counts_once_and_nothing_is_computed():
-    assert weights() is None
     (one,) = to_examples([pair()], SimpleNamespace(), RlSettings(), step=4)
+    assert one.token_weights is None
     assert one.reference_logprobs is None
     assert one.origins == ((("stale", 2), ("synthetic", 1)), (("stale", 2),), (("synthetic", 1),))
 
 
-def test_weights_multiply():
-    partial = {"budget": 2, "segment_loss": "current_only"}
-    assert weights(partial=partial) == ((0, 0, 1), (0, 0), (1,))
-    assert weights(partial={"budget": 2}) == ((1, 1, 1), (1, 1), (1,))
-    found = weights(partial=partial, importance={"upper": 3.0})
-    assert found == (pytest.approx((0, 0, 2)), (0, 0), (pytest.approx(2),))
-    found = weights(((0.5, 1, 3), (1, 1), (0,)), partial={"budget": 2}, importance={"upper": 1.5})
-    assert found == (pytest.approx((0.75, 1.5, 4.5)), pytest.approx((1.5, 1.5)), (0,))
+def test_weights_are_those_of_credit():
+    given = ((0.5, 1.0, 3.0), (1.0, 1.0), (0.0,))
+    (one,) = to_examples([pair(given)], SimpleNamespace(), RlSettings(), step=4)
+    assert one.token_weights == given
+
+
+def test_several_updates_have_references_and_those_that_credit_asked_for_are_not_computed_again():
+    several = RlSettings(epochs_per_step=2)
+    (one,) = to_examples([pair()], SimpleNamespace(logprobs=logprobs), several, step=4)
+    assert one.reference_logprobs == logprobs([None], 1.0)[0]
+    collected, scored = pair()
+    asked = replace(scored, logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
+    (again,) = to_examples([(collected, asked)], SimpleNamespace(), several, step=4)
+    assert again.reference_logprobs == asked.logprobs
 
 
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():

@@ -22,8 +22,8 @@ SMALL = [
     "rl.skip_uninformative=false",
     "rl.over_sampling=null",
     "rl.sampling={max_tokens: 20, repetition: {tokens: 8}}",
-    "rl.partial={budget: 6, segment_loss: current_only}",
-    "rl.importance={rule: masked}",
+    "rl.partial={budget: 6}",
+    "rl.credit.weigh=[{name: segments, keep: current_only}, {name: importance, rule: masked}]",
     "rl.agreement={max_gap: 0.01}",
 ]
 SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
@@ -76,5 +76,5 @@ def test_a_killed_run_with_partial_rollouts_writes_in_the_end_what_an_uninterrup
 def test_partial_rollouts_and_over_sampling_are_refused_together(tmp_path):
     with pytest.raises(ConfigError, match="partial and over_sampling are both given"):
         start(tmp_path, "rl.over_sampling.informative=2")
-    with pytest.raises(ConfigError, match="segment_loss"):
-        start(tmp_path, "rl.partial.segment_loss=newest")
+    with pytest.raises(ConfigError, match="keep"):
+        start(tmp_path, "rl.credit.weigh=[{name: segments, keep: newest}]")

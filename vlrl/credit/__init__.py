@@ -12,4 +12,5 @@ from vlrl.credit import (  # noqa: F401
     repeat_penalty,
     reward_mix,
     step_weights,
+    token_weights,
 )

@@ -16,6 +16,7 @@ from vlrl.credit.advantages import MeanBaseline, State, advantages
 from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment, PerToken, RewardedGroup
 from vlrl.credit.shapes import shapes
 from vlrl.credit.token_parts import add, adjusts, multiply, token_credits, weighers
+from vlrl.credit.token_weights import own_tokens
 from vlrl.methods import needs_of, source_of
 from vlrl.registry import component_field
 from vlrl.types import Group, Rewards, ScoredGroup, Verdict
@@ -134,6 +135,9 @@ class Credit:
         for number, part in enumerate(settings.weigh):
             factors = part.over(credited, moment, self._state(f"weigh.{number}"))
             weights = [multiply(one, more) for one, more in zip(weights, factors, strict=True)]
+        for i, one in enumerate(credited):
+            if (own := own_tokens(one.group.rollouts)) is not None:
+                weights[i] = multiply(weights[i], own)
         return [_spread(*held) for held in zip(judged, rewarded, credited, weights, strict=True)]
 
     def _reward(self, group: JudgedGroup, moment: Moment) -> RewardedGroup:
@@ -162,7 +166,7 @@ class Credit:
 
 def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup, weights: PerToken | None) -> ScoredGroup:
     """Values of the usable responses at their places among all; 0 elsewhere."""
-    used = judged.used
+    used, guides = judged.used, judged.statistics.get("teacher_token")
     rewards = rewarded.rewards
     lengths = [rollout.num_tokens for rollout in judged.group.rollouts]
 
@@ -181,6 +185,8 @@ def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup, we
         used,
         all_tokens(credited.token_advantages),
         all_tokens(weights),
+        judged.statistics.get("logprobs"),
+        None if guides is None else tuple(tuple(int(one) for one in response) for response in guides),
     )
 
 

@@ -13,6 +13,14 @@ from vlrl.credit.token_parts import token_credits
 from vlrl.methods import Mark, Method
 
 
+def teacher_credit(teacher: PerToken, student: PerToken, weight: float) -> PerToken:
+    """Per response (T_j,) log π_T and log π_S → weight·(log π_T − log π_S)."""
+    return tuple(
+        tuple(weight * (theirs - ours) for theirs, ours in zip(one, other, strict=True))
+        for one, other in zip(teacher, student, strict=True)
+    )
+
+
 @token_credits.register("opd")
 class Distillation(Method):
     """weight·(log π_T − log π_S) at every token: minus the gradient of KL(π_S‖π_T), one sample a token (OPD).
@@ -32,11 +40,7 @@ class Distillation(Method):
         return [self._one(one) for one in groups]
 
     def _one(self, one: CreditedGroup) -> PerToken:
-        held = one.group.statistics
-        return tuple(
-            tuple(self.weight * (theirs - ours) for theirs, ours in zip(teacher, student, strict=True))
-            for teacher, student in zip(held["teacher"], held["logprobs"], strict=True)
-        )
+        return teacher_credit(one.group.statistics["teacher"], one.group.statistics["logprobs"], self.weight)
 
 
 @token_credits.register("vopd")

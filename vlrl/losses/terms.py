@@ -18,6 +18,7 @@ class Terms:
     lengths             (N,) response lengths in tokens
     weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
+    guide_logprobs      (M,) with gradient, or None: of another token at each place, one that a teacher would write
     """
 
     logprobs: torch.Tensor
@@ -27,6 +28,7 @@ class Terms:
     lengths: torch.Tensor
     weights: torch.Tensor
     token_advantages: torch.Tensor | None = None
+    guide_logprobs: torch.Tensor | None = None
 
     @property
     def credit(self) -> torch.Tensor:

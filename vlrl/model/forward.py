@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -197,8 +197,8 @@ class PackedForward:
         with self._training_graph():
             if step.looks and self._lockstep is not None and not _images(rows):
                 beside.append(self._lockstep.idle_look(self._eyes))
-            batch, found = self._score(rows, looks.features(m), temperature, step.chunks)
-        terms = terms_of(some, batch.response, found.logprobs)
+            batch, found = self._score(rows, looks.features(m), temperature, step.chunks, self._guides(some))
+        terms = replace(terms_of(some, batch.response, found.logprobs), guide_logprobs=found.guides)
         value: Any = loss(terms, over)
         if (carried := looks.carried(m)) is not None:
             beside.append(carried)
@@ -225,6 +225,9 @@ class PackedForward:
     def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
         return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
 
+    def _guides(self, examples: Sequence[Example]) -> torch.Tensor | None:
+        return _of_all(examples, "guides", torch.empty(0, dtype=torch.long, device=self._loaded.device))
+
     def _split(self, row: Row, together: int = 1) -> list[range]:
         return split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], self._budget, together)
 
@@ -233,10 +236,15 @@ class PackedForward:
         return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._in_one_line)
 
     def _score(
-        self, rows: Sequence[Row], features: dict[str, PictureFeatures], temperature: float, chunks: int | None = None
+        self,
+        rows: Sequence[Row],
+        features: dict[str, PictureFeatures],
+        temperature: float,
+        chunks: int | None = None,
+        guides: torch.Tensor | None = None,
     ) -> tuple[Batch, TokenLogprobs]:
-        model, batch = self._loaded.model, self._packed(rows)
-        return batch, response_logprobs(model, self.tower, batch, features, self._forbidden, temperature, chunks)
+        model, batch, forbidden = self._loaded.model, self._packed(rows), self._forbidden
+        return batch, response_logprobs(model, self.tower, batch, features, forbidden, temperature, chunks, guides)
 
 
 def _images(rows: Iterable[Row]) -> list[EncodedImage]:

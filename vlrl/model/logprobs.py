@@ -15,10 +15,11 @@ from vlrl.model.vision import VisionTower
 
 
 class TokenLogprobs(NamedTuple):
-    """logprobs (M,) natural log; entropy (M,) in nats, without gradient."""
+    """logprobs (M,) natural log; entropy (M,) in nats, without gradient; guides (M,) log-probabilities, where asked."""
 
     logprobs: torch.Tensor
     entropy: torch.Tensor
+    guides: torch.Tensor | None = None
 
 
 def response_logprobs(
@@ -29,24 +30,28 @@ def response_logprobs(
     forbidden: torch.Tensor,
     temperature: float = 1.0,
     chunks: int | None = None,
+    guides: torch.Tensor | None = None,
 ) -> TokenLogprobs:
     """Log-probability of every response token of a packed batch.
 
     forbidden    (F,) ids that can't be sampled (picture placeholders): masked here exactly as in the engine
     temperature  of the sampling distribution; > 0
     chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
+    guides       (M,) ids of tokens to score besides, one at every place of a response token
     """
     picked = response_hidden(model, tower, batch, features)
+    wanted = batch.targets[:, None] if guides is None else torch.stack([batch.targets, guides], 1)  # (M, 1 or 2)
     vocabulary = int(model.lm_head.out_features)
     size, parts = _chunk_size(vocabulary), []
     chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
     for start in range(0, chunks * size, size):
-        some, targets = picked[start : start + size], batch.targets[start : start + size]
+        some, targets = picked[start : start + size], wanted[start : start + size]
         if chunks > 1 and torch.is_grad_enabled():
             parts.append(checkpoint(_score, model.lm_head, some, targets, forbidden, temperature, use_reentrant=False))
         else:
             parts.append(_score(model.lm_head, some, targets, forbidden, temperature))
-    return TokenLogprobs(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
+    found = torch.cat([p[0] for p in parts])
+    return TokenLogprobs(found[:, 0], torch.cat([p[1] for p in parts]), None if guides is None else found[:, 1])
 
 
 def chunks_of(vocabulary: int, tokens: int) -> int:
@@ -85,7 +90,7 @@ def _score(
     logp = sampling_logprobs(head(hidden), forbidden, temperature)
     with torch.no_grad():
         entropy = -(logp.exp() * logp.clamp_min(-1e9)).sum(-1)
-    return logp.gather(1, targets[:, None])[:, 0], entropy
+    return logp.gather(1, targets), entropy
 
 
 def sampling_logprobs(logits: torch.Tensor, forbidden: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -27,6 +27,7 @@ class Example:
     sampler_logprobs    per response (T_j,) by the engine, only compared; None where nothing was sampled (SFT)
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
     token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
+    guides              per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
     origins             per response runs of (where its tokens come from, how many), for the gap between engine and
                         trainer; tokens of `stale` are an earlier policy's. None: all come from one place
     """
@@ -38,6 +39,7 @@ class Example:
     token_weights: tuple[tuple[float, ...], ...] | None = None
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     origins: tuple[tuple[tuple[str, int], ...], ...] | None = None
+    guides: tuple[tuple[int, ...], ...] | None = None
 
     def take(self, chosen: Sequence[int]) -> Example:
         """The same problem with these of its responses only."""

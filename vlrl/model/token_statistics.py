@@ -3,6 +3,7 @@
     logprobs    log π(y_t)                    entropy     H of π at t, in nats
     square      Σ_v π(v)²·(log π(v) + H)      teacher     log π_T(y_t)
     kl_teacher  KL(π‖π_T) at t, in nats       previous    log π_previous(y_t)
+    teacher_token  argmax π_T at t, an id
 
 All under the sampling distribution: temperature applied, placeholders masked.
 """
@@ -19,7 +20,7 @@ from vlrl.model.micro_batches import split_responses
 from vlrl.model.packing import Row
 
 OF_POLICY = frozenset({"logprobs", "entropy", "square"})
-OF_TEACHER = frozenset({"teacher", "kl_teacher"})
+OF_TEACHER = frozenset({"teacher", "kl_teacher", "teacher_token"})
 Tokens = tuple[tuple[float, ...], ...]  # per response (T_j,)
 
 
@@ -78,6 +79,7 @@ def _of_batch(
         if theirs is not None and teacher is not None:
             log_t = teacher.distribution(theirs[start : start + size], temperature).clamp_min(-1e9)
             found["teacher"] = log_t.gather(1, picked)[:, 0]
+            found["teacher_token"] = log_t.argmax(-1)
             if "kl_teacher" in names:
                 found["kl_teacher"] = (p * (log_p - log_t)).sum(-1)
         for name, values in found.items():

@@ -92,7 +92,8 @@ def interval_of(figure: Mapping[str, Any], kind: str) -> tuple[float, float]:
 
 def stage_label(stage: str) -> str:
     """A stage of results.json in words."""
-    return {"start": "at the start", "sft": "after SFT", "dpo": "after DPO", "rl": "after RL"}.get(stage, stage)
+    names = {"sft": "after SFT", "distil": "after distillation", "dpo": "after DPO", "rl": "after RL"}
+    return {"start": "at the start", **names}.get(stage, stage)
 
 
 def before_after_chart(run: RunRecord) -> Chart | None:
@@ -159,6 +160,7 @@ def training_charts(run: RunRecord) -> list[Chart]:
             "validation",
             (0, 1),
         ),
+        _metric_chart(run, "distil", "Distillation", {"gap": "teacher/gap"}, "teacher's less own log-probability"),
         _metric_chart(run, "dpo", "DPO loss", {"loss": "loss/total"}),
         _metric_chart(run, "rl", "RL loss", {"loss": "loss/total"}),
         _metric_chart(run, "rl", "Gradient norm", {"norm": "gradient/norm"}, "before clipping", from_zero=True),
@@ -248,7 +250,8 @@ def _metric_chart(
             lines += smoothed(label, steps, values, colour)
     if not lines:
         return None
-    x_label = {"sft": "SFT step", "dpo": "DPO step", "rl": "RL step", "eval": "RL step"}[phase]
+    of_phase = {"sft": "SFT step", "distil": "distillation step", "dpo": "DPO step", "rl": "RL step", "eval": "RL step"}
+    x_label = of_phase[phase]
     name = f"{phase}-{title}".lower().replace(" ", "-")
     return Chart(title, note, line_chart(name, lines, (), y_range, x_label, from_zero))
 

@@ -18,7 +18,7 @@ from vlrl.types import MODALITIES
 
 Floats = NDArray[np.float64]
 
-PHASES = ("sft", "dpo", "rl")  # that train, in the order a run goes through them
+PHASES = ("sft", "distil", "dpo", "rl")  # that train, in the order a run goes through them
 
 
 @dataclass(frozen=True)

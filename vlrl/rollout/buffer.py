@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.credit.token_weights import SegmentLoss
 from vlrl.model.encode import Encoded
 from vlrl.rollout.collector import Collected, Encode, check_content
 from vlrl.rollout.engine import Request, RolloutEngine, Sampling
@@ -26,14 +25,12 @@ from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
 class PartialRollouts(Settings):
     """How rollouts are cut over iterations.
 
-    budget        new tokens that a response may get in one iteration
-    segment_loss  which segments are trained: `current_only`, `all`, or {max_staleness: m} iterations
-    leave_below   once no response waits for a slot and fewer than this share of the engine's slots is busy, the rest is
-                  left to the next iteration; 0 lets every response use its budget
+    budget       new tokens that a response may get in one iteration
+    leave_below  once no response waits for a slot and fewer than this share of the engine's slots is busy, the rest is
+                 left to the next iteration; 0 lets every response use its budget
     """
 
     budget: int = Field(ge=1)
-    segment_loss: SegmentLoss = "all"
     leave_below: float = Field(default=0.8, ge=0.0, le=1.0)
 
 

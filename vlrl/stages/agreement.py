@@ -58,8 +58,8 @@ class AgreementSettings(Settings):
                 raise EngineError(
                     f"logprob_gap/{modality}",
                     f"engine and trainer differ by {gap:.3g} nats a token, rl.agreement.max_gap is {self.max_gap}",
-                    "compare their weights, precision and picture preprocessing; a larger bound or rl.importance "
-                    "accepts the difference",
+                    "compare their weights, precision and picture preprocessing; a larger bound accepts "
+                    "the difference, `credit: {weigh: [importance]}` weighs for it",
                 )
 
     def probe(

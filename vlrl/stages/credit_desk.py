@@ -8,16 +8,14 @@ from typing import Any
 from vlrl.credit.assign import Credit, Judged
 from vlrl.credit.groups import Moment, PerToken
 from vlrl.data.perturb import perturbed
-from vlrl.errors import ConfigError
 from vlrl.model.forward import PackedForward
-from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.packing import Row
 from vlrl.model.policy import Policy
 from vlrl.model.response_steps import step_numbers
 from vlrl.rollout.collector import Collected, collect
 from vlrl.seeding import derive_seed, stream
+from vlrl.stages.reference_model import ReferenceModel
 from vlrl.stages.session import Session
-from vlrl.stages.settings import ReferenceModel
 from vlrl.types import Problem, ScoredGroup
 from vlrl.verify.judge import judge_all
 
@@ -29,7 +27,7 @@ class CreditDesk:
         self._session, self._policy = session, policy
         self._settings = session.settings.rl
         self._credit = Credit(self._settings.credit)
-        self._needs = self._settings.credit.needs
+        self._needs = self._settings.needs
         self._teacher = self._open(self._settings.teacher, "teacher")
         self._previous = self._open(self._settings.previous, "previous")
 
@@ -105,17 +103,7 @@ class CreditDesk:
     def _open(self, settings: ReferenceModel | None, name: str) -> PackedForward | None:
         if settings is None:
             return None
-        own = self._session.loaded
-        device = self._session.settings.model.device
-        loaded: LoadedModel = load_folder(
-            settings.path, ModelSettings(path=settings.path, dtype=settings.dtype, device=device)
-        )
-        if loaded.tokenizer.get_vocab() != own.tokenizer.get_vocab():
-            raise ConfigError(
-                f"rl.{name}.path",
-                f"{settings.path} has another tokenizer than the policy",
-                "take a model of its family",
-            )
+        loaded = settings.load(self._session.loaded, f"rl.{name}")
         return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)
 
 

@@ -1,10 +1,10 @@
-"""Groups → what an update learns from: which responses, against which reference, and what every token counts."""
+"""Groups → what an update learns from: which responses, against which reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlrl.credit.token_weights import segment_weights, staleness
+from vlrl.credit.token_weights import staleness
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
@@ -19,8 +19,8 @@ PerToken = tuple[tuple[float, ...], ...]
 def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
     """Groups as update examples. Unused rollouts (faults) are left out of the row.
 
-    Reference log-probabilities (row K14) are computed only where the step makes more than one update or weighs tokens
-    by them: for a first update the policy *is* the reference.
+    Reference log-probabilities (row K14) are needed only where the step makes more than one update: for a first update
+    the policy *is* the reference. They are computed where no part of credit has asked for them already.
     """
     rows, kept = [], []
     for one, scored in groups:
@@ -28,17 +28,21 @@ def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, st
         if places:
             rows.append(Row(one.encoded, tuple(scored.rollouts[i].token_ids for i in places)))
             kept.append((scored, places))
-    needed = settings.updates_per_step * settings.epochs_per_step > 1 or settings.importance is not None
-    references = policy.logprobs(rows, settings.sampling.temperature) if needed and rows else [None] * len(rows)
+    references: list[PerToken | None] = [None] * len(rows)
+    if settings.updates_per_step * settings.epochs_per_step > 1:
+        references = [_at(scored.logprobs, places) for scored, places in kept]
+        if rows and None in references:
+            references = list(policy.logprobs(rows, settings.sampling.temperature))
     return [
         Example(
             row,
             tuple(scored.advantages[i] for i in places),
             reference,
             tuple(scored.rollouts[i].logprobs for i in places),
-            _weights(scored, places, reference, settings, step),
+            _at(scored.token_weights, places),
             _at(scored.token_advantages, places),
             tuple(origins(scored.problem.modality, scored.rollouts[i], step) for i in places),
+            None if scored.guides is None else tuple(scored.guides[i] for i in places),
         )
         for row, (scored, places), reference in zip(rows, kept, references, strict=True)
     ]
@@ -46,28 +50,6 @@ def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, st
 
 def _at(values: PerToken | None, places: Sequence[int]) -> PerToken | None:
     return None if values is None else tuple(values[i] for i in places)
-
-
-def _weights(
-    scored: ScoredGroup, places: Sequence[int], reference: PerToken | None, settings: RlSettings, step: int
-) -> PerToken | None:
-    """Weights by credit, by segment and by importance, multiplied; None where every token counts once."""
-    given = _at(scored.token_weights, places)
-    if settings.partial is None and settings.importance is None:
-        return given
-    rule = "all" if settings.partial is None else settings.partial.segment_loss
-    found = []
-    for j, i in enumerate(places):
-        rollout = scored.rollouts[i]
-        weights = segment_weights(rollout.segments, step, rule)
-        if settings.importance is not None and reference is not None:
-            own = [s.author == "policy" for s in rollout.segments for _ in s.token_ids]
-            ratios = settings.importance.of(reference[j], rollout.logprobs, own)
-            weights = tuple(w * r for w, r in zip(weights, ratios, strict=True))
-        if given is not None:
-            weights = tuple(w * g for w, g in zip(weights, given[j], strict=True))
-        found.append(weights)
-    return tuple(found)
 
 
 def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int], ...]:

@@ -1,16 +1,22 @@
-"""What stages that train on a fixed set say: SFT with its stretches, DPO."""
+"""What stages that train on a fixed set say: SFT with its stretches, distillation from records, DPO."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.data.draws import DemonstrationCount
 from vlrl.losses.dpo import DpoLoss
+from vlrl.losses.grpo import GrpoLoss
+from vlrl.losses.registry import losses
+from vlrl.methods import needs_of
 from vlrl.model.torch_policy import PolicySettings
+from vlrl.registry import component_field
+from vlrl.rollout.engine import Sampling
+from vlrl.stages.reference_model import ReferenceModel
 
 
 class FixedSetSettings(Settings):
@@ -77,6 +83,55 @@ class DpoSettings(FixedSetSettings):
 
     pairs: str | None = Field(default=None, description="the file; needed where `dpo` is among the stages")
     loss: DpoLoss = DpoLoss()
+
+
+class RecordSettings(Settings):
+    """Responses of the model as it is, with a teacher's log-probabilities: what `distil` learns from (Lightning OPD).
+
+    problems, rollouts   how many problems of the recipe's mixture, and responses to each
+    batch                problems at a time
+    micro_batch_tokens   padded tokens that go through model and teacher at once
+    """
+
+    teacher: ReferenceModel
+    problems: int = Field(default=1024, ge=1)
+    rollouts: int = Field(default=1, ge=1)
+    batch: int = Field(default=64, ge=1)
+    sampling: Sampling = Sampling()
+    micro_batch_tokens: int = Field(default=16_384, ge=1)
+
+    @model_validator(mode="after")
+    def _responses_are_drawn(self) -> RecordSettings:
+        if self.sampling.temperature == 0:
+            raise ValueError("sampling.temperature is 0: distillation wants responses drawn by chance; give e.g. 1.0")
+        return self
+
+
+class DistilSettings(FixedSetSettings):
+    """On-policy distillation from records of a teacher, without the teacher and without an engine (Lightning OPD).
+
+    Every token of a recorded response has the advantage weight·(log π_T − log π_S): log π_T as recorded, log π_S of the
+    policy before the update. The responses stay those of the model that recorded them. One pass is meant; over many
+    passes the recorded tokens lose likelihood while the policy comes no nearer to the teacher.
+
+    value      KL(writer‖teacher) of every place, as recorded, is added (vOPD's baseline, here that of the writer): much
+               less noise, the same mean. Without it, as published, small sets teach next to nothing
+    reference  whose log-probabilities the loss's ratio starts from: the policy before each update (ratios are 1), or
+               the writer of the responses, which a clipped loss then keeps the policy near
+    """
+
+    records: str | None = Field(default=None, description="folder that `record` wrote; default: the run's own")
+    teacher: str | None = Field(default=None, description="digest that the records' teacher must have; default: any")
+    weight: float = Field(default=1.0, ge=0.0)
+    value: bool = True
+    reference: Literal["policy", "writer"] = "policy"
+    loss: component_field(losses, default="grpo") = Field(default_factory=lambda: GrpoLoss(aggregate="token"))  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _loss_reads_token_credit(self) -> DistilSettings:
+        if not getattr(self.loss, "reads_token_credit", True) or needs_of([self.loss]):
+            raise ValueError(f"{type(self.loss).__name__} reads no token credit; take grpo, cispo, ctpo or likelihood")
+        return self
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any], within: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -265,6 +265,11 @@ def _work_table(plan: Plan) -> Table:
         if stage == "sft":
             for one in sft.in_order:
                 table.add_row("sft", _sft_work(one))
+        elif stage == "record" and settings.record is not None:
+            said = f"{settings.record.problems:,} problems × {settings.record.rollouts} responses, read by the teacher"
+            table.add_row("record", f"{said} {settings.record.teacher.path}")
+        elif stage == "distil":
+            table.add_row("distil", f"{settings.distil.steps:,} steps of {settings.distil.batch:,} recorded responses")
         elif stage == "rl":
             for line in [*rl_work(settings, mean), *update_work(plan.work), *benchmark_work(settings)]:
                 table.add_row("rl", line)

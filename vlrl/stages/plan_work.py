@@ -73,6 +73,9 @@ def estimate_memory(
         for number, one in enumerate(settings.sft.in_order, 1):
             name = f"sft update {number}" if settings.sft.stretches else "sft update"
             memory[name] = training(one.policy, one.batch, 1, length)
+    if "distil" in settings.stages:
+        length = (settings.record or settings.eval).sampling.max_tokens
+        memory["distil update"] = training(settings.distil.policy, settings.distil.batch, 1, length)
     if "rl" in settings.stages:
         rl, engine = settings.rl, settings.engine
         k = rl.rollouts_per_problem

@@ -41,7 +41,7 @@ def run_rl(session: Session) -> Policy:
         RolloutBuffer(),
         Budget(settings.steps, settings.response_tokens),
     )
-    run.note(algorithm=[*settings.credit.sources(), source_of(settings.loss)])
+    run.note(algorithm=[*settings.credit.sources(), *(source_of(one) for one in (settings.loss, *settings.added))])
     parts = _parts(session, policy, desk, buffer, budget)
     first = _resume(session, parts)
     session.progress.start("rl", settings.steps)
@@ -154,7 +154,7 @@ def learn(
         for part in range(settings.updates_per_step):
             chosen = [examples[i] for i in order[part :: settings.updates_per_step]]
             if chosen:
-                sums.update(policy.update(chosen, settings.loss, settings.sampling.temperature, rate, left_out))
+                sums.update(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, rate, left_out))
                 made += 1
     return {"updates": float(made), "groups/trained": float(len(examples)), **{k: v / made for k, v in sums.items()}}
 

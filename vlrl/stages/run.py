@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,29 @@ from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import RunError, VlrlError
+from vlrl.model.policy import Policy
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
 from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.distil import run_distil
 from vlrl.stages.dpo import run_dpo
 from vlrl.stages.prepare import run_prepare
 from vlrl.stages.progress import Progress
+from vlrl.stages.record import run_record
 from vlrl.stages.rl import run_rl
 from vlrl.stages.session import Session
-from vlrl.stages.settings import RunSettings, Stage
+from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
+
+STAGES: dict[Stage, Callable[[Session], Policy | None]] = {
+    "sft": run_sft,
+    "record": run_record,
+    "distil": run_distil,
+    "dpo": run_dpo,
+    "rl": run_rl,
+}
+FOLDERS: dict[Stage, str] = {"sft": "model_sft", "distil": "model_distil", "dpo": "model_dpo", "rl": "model"}
 
 
 def start_run(
@@ -45,7 +57,7 @@ def start_run(
         settings = settings.model_copy(update={"stages": tuple(stages)})
     folder = Path(settings.folder)
     recipe = load_recipe(settings.data)  # a mistake in the recipe is found before the run folder is touched
-    if {"sft", "dpo", "rl"} & set(settings.stages):
+    if {*LEARNING, "record"} & set(settings.stages):
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
@@ -134,29 +146,19 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
     session.seconds.update(done.seconds)
     session.seconds["setup"] = session.seconds.get("setup", 0.0) + time.monotonic() - started
     wants_eval = "eval" in settings.stages
-    if "sft" in settings.stages and not done.has("sft"):
-        with session.timed("sft"):
-            policy = run_sft(session)
-        policy.save(run.path / "model_sft")
-        if wants_eval:
-            record_evaluation(session, done, "sft")
-        done.finish("sft", session.seconds)
-    elif wants_eval and "rl" in settings.stages and "sft" not in settings.stages and "start" not in done.results:
+    compares = "sft" not in settings.stages and bool({"rl", "distil"} & set(settings.stages))
+    if wants_eval and compares and "start" not in done.results:
         record_evaluation(session, done, "start")
-    if "dpo" in settings.stages and not done.has("dpo"):
-        with session.timed("dpo"):
-            policy = run_dpo(session)
-        policy.save(run.path / "model_dpo")
-        if wants_eval:
-            record_evaluation(session, done, "dpo")
-        done.finish("dpo", session.seconds)
-    if "rl" in settings.stages and not done.has("rl"):
-        with session.timed("rl"):
-            policy = run_rl(session)
-        policy.save(run.path / "model")
-        if wants_eval:
-            record_evaluation(session, done, "rl")
-        done.finish("rl", session.seconds)
+    for stage in STAGES:
+        if stage not in settings.stages or done.has(stage):
+            continue
+        with session.timed(stage):
+            policy = STAGES[stage](session)
+        if policy is not None:
+            policy.save(run.path / FOLDERS[stage])
+            if wants_eval:
+                record_evaluation(session, done, stage)
+        done.finish(stage, session.seconds)
     if wants_eval and not done.results:
         record_evaluation(session, done, "model")
     if wants_eval:
@@ -177,8 +179,11 @@ def record_evaluation(session: Session, done: State, name: str) -> None:
 
 
 def _totals(settings: RunSettings) -> dict[str, int]:
-    totals = {"sft": settings.sft.total_steps, "dpo": settings.dpo.steps, "rl": settings.rl.steps}
-    return {stage: totals[stage] for stage in settings.stages if stage in totals}
+    steps: dict[str, int] = {"sft": settings.sft.total_steps, "distil": settings.distil.steps}
+    steps |= {"dpo": settings.dpo.steps, "rl": settings.rl.steps}
+    if settings.record is not None:
+        steps["record"] = settings.record.problems
+    return {stage: steps[stage] for stage in settings.stages if stage in steps}
 
 
 class State:
@@ -216,9 +221,9 @@ class State:
 
     def model_folder(self) -> Path | None:
         """The model to go on from: the result of the last finished stage, None before any."""
-        for stage, name in (("rl", "model"), ("dpo", "model_dpo"), ("sft", "model_sft")):
+        for stage in reversed(LEARNING):
             if self.has(stage):
-                return self.folder / name
+                return self.folder / FOLDERS[stage]
         return None
 
     def finish(self, stage: str, seconds: dict[str, float]) -> None:

@@ -30,7 +30,7 @@ from vlrl.sampling.drawing import Drawing
 from vlrl.seeding import derive_seed
 from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
 from vlrl.stages.progress import Progress
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.settings import LEARNING, RunSettings
 from vlrl.types import Problem
 
 TOKENIZER_TEXTS = 4000
@@ -54,7 +54,7 @@ class Session:
         self.validation = held_out_problems(self.recipe, held_out_seed, "validation", settings.eval.curve_problems)
         self.test = held_out_problems(self.recipe, held_out_seed, settings.eval.split, settings.eval.problems)
         self.held_out = [*self.validation, *self.test]
-        if not self.validation and {"sft", "dpo", "rl"} & set(settings.stages):
+        if not self.validation and set(LEARNING) & set(settings.stages):
             raise DataError(
                 f"{settings.data}, validation", "the sources hold no problem out", "add rows, or hold more of them out"
             )
@@ -103,6 +103,8 @@ class Session:
         longest = settings.eval.sampling.max_tokens
         if "rl" in settings.stages:
             longest = max(longest, settings.rl.sampling.max_tokens)
+        if "record" in settings.stages and settings.record is not None:
+            longest = max(longest, settings.record.sampling.max_tokens)
         room = self._held_at_once()
         for start in range(0, len(self.validation), room):
             self._check_some(self.validation[start : start + room], longest)

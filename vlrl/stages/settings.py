@@ -13,10 +13,10 @@ import vlrl.rollout.ray_pool  # files the engines under their names
 import vlrl.rollout.vllm_engine  # noqa: F401
 from vlrl.config import Settings
 from vlrl.credit.assign import CreditSettings
-from vlrl.credit.token_weights import ImportanceWeights
 from vlrl.errors import ConfigError
+from vlrl.losses.added import WithAdded, additions
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.registry import losses
+from vlrl.losses.registry import Loss, losses
 from vlrl.methods import needs_of
 from vlrl.model.backends import TorchBackend, backends
 from vlrl.model.load import ModelSettings
@@ -28,11 +28,18 @@ from vlrl.rollout.engines import engines
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.sampling.drawing import DrawingSettings
 from vlrl.stages.agreement import AgreementSettings
-from vlrl.stages.fixed_set_settings import DpoSettings, SftSettings
+from vlrl.stages.fixed_set_settings import DistilSettings, DpoSettings, RecordSettings, SftSettings
 from vlrl.stages.presets import expand
+from vlrl.stages.reference_model import ReferenceModel
 
-Stage = Literal["prepare", "sft", "dpo", "rl", "eval"]
+Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]
+LEARNING: tuple[Stage, ...] = ("sft", "distil", "dpo", "rl")  # in the order in which a run goes through them
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
+MET_BY = {  # settings, and the needs that they meet
+    "teacher": {"teacher", "kl_teacher", "teacher_token"},
+    "previous": {"previous"},
+    "contrast": {"contrast"},
+}
 
 
 class OverSampling(Settings):
@@ -40,13 +47,6 @@ class OverSampling(Settings):
 
     informative: int = Field(ge=1)
     max_rounds: int = Field(default=4, ge=1)
-
-
-class ReferenceModel(Settings):
-    """Another model of the same tokenizer that responses are compared with; it is never trained."""
-
-    path: str = Field(min_length=1, description="a Hugging Face folder")
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
 
 class ContrastSettings(Settings):
@@ -77,6 +77,9 @@ class RlSettings(Settings):
     previous: ReferenceModel | None = Field(default=None, description="the model of an earlier task, for `retention`")
     contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
+    added: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
+        default=(), description="terms that are added to the loss"
+    )
     updates_per_step: int = Field(default=1, ge=1, description="minibatches that one step's groups are split into")
     epochs_per_step: int = Field(default=1, ge=1, description="passes over one step's groups")
     max_tokens_from_step: dict[int, int] = Field(
@@ -88,9 +91,6 @@ class RlSettings(Settings):
     over_sampling: OverSampling | None = None
     partial: PartialRollouts | None = Field(
         default=None, description="cut rollouts over iterations; null: every response is written to its end"
-    )
-    importance: ImportanceWeights | None = Field(
-        default=None, description="weigh tokens by trainer over sampler probability; null: all count once"
     )
     agreement: AgreementSettings = AgreementSettings()
     policy: PolicySettings = PolicySettings(reset_optimizer="each_iteration")
@@ -122,15 +122,15 @@ class RlSettings(Settings):
                 f"credit.advantage.tau is {baseline} and loss.tau is {loss}: both are the τ of one objective "
                 "(k1.5 eq. 2); give the same number"
             )
-        for part in (*self.credit.parts, self.loss):
+        for part in (*self.credit.parts, self.loss, *self.added):
             if missing := needs_of([part]) - self._given():
                 raise ValueError(
                     f"{type(part).__name__} needs {sorted(missing)}, which RL as it is set up has not; "
                     "teacher, previous and contrast are settings of rl"
                 )
         for name in ("teacher", "previous", "contrast"):
-            if getattr(self, name) is not None and name not in self.credit.needs:
-                raise ValueError(f"{name} is given, but no part of credit reads it; leave it out or name the part")
+            if getattr(self, name) is not None and not MET_BY[name] & self.needs:
+                raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
         if self.credit.token_credit and not getattr(self.loss, "reads_token_credit", True):
             raise ValueError(f"{type(self.loss).__name__} reads no token credit; take another loss")
         longest = self.sampling.max_tokens
@@ -150,13 +150,18 @@ class RlSettings(Settings):
 
     def _given(self) -> frozenset[str]:
         """What parts may need and these settings give."""
-        asked = {
-            "teacher": self.teacher,
-            "kl_teacher": self.teacher,
-            "previous": self.previous,
-            "contrast": self.contrast,
-        }
-        return ALWAYS | {need for need, setting in asked.items() if setting is not None}
+        return ALWAYS.union(*(needs for name, needs in MET_BY.items() if getattr(self, name) is not None))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the parts of credit and added losses need besides rollouts and verdicts."""
+        return self.credit.needs | needs_of(self.added)
+
+    @property
+    def whole_loss(self) -> Loss:
+        """The loss with what is added to it."""
+        loss: Loss = WithAdded(self.loss, self.added) if self.added else self.loss
+        return loss
 
     def sampling_at(self, step: int) -> Sampling:
         """The sampling of 0-based `step`: `sampling` with the length of the latest stage that has begun."""
@@ -200,6 +205,8 @@ class RunSettings(Settings):
     engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
     backend: component_field(backends, default="torch") = Field(default_factory=TorchBackend)  # type: ignore[valid-type]
     sft: SftSettings = SftSettings()
+    record: RecordSettings | None = Field(default=None, description="needed where `record` is among the stages")
+    distil: DistilSettings = DistilSettings()
     dpo: DpoSettings = DpoSettings()
     rl: RlSettings = RlSettings()
     eval: EvalSettings = EvalSettings()
@@ -209,15 +216,22 @@ class RunSettings(Settings):
     @model_validator(mode="after")
     def _the_backend_can(self) -> RunSettings:
         trained = {"sft": [one.policy for one in self.sft.in_order], "dpo": [self.dpo.policy], "rl": [self.rl.policy]}
+        trained["distil"] = [self.distil.policy]
         for stage in [one for one in self.stages if one in trained]:
             for policy in trained[stage]:
                 self.backend.check(stage, self.model, policy)
         return self
 
     @model_validator(mode="after")
-    def _pairs_are_named(self) -> RunSettings:
+    def _sets_are_named(self) -> RunSettings:
         if "dpo" in self.stages and self.dpo.pairs is None:
             raise ConfigError("dpo.pairs", "is missing, and `dpo` is among the stages", "name a file of preferences")
+        if "record" in self.stages and self.record is None:
+            raise ConfigError("record", "is missing, and `record` is among the stages", "say `record: {teacher: …}`")
+        if "distil" in self.stages and "record" not in self.stages and self.distil.records is None:
+            raise ConfigError(
+                "distil.records", "is missing, and nothing records before `distil`", "name a folder of records"
+            )
         return self
 
     @property

@@ -48,12 +48,21 @@ def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence
     ]
 
 
+Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str, float]]]
+
+
 @dataclass(frozen=True)
 class Stretch:
-    """Steps on one fixed set, by these settings."""
+    """Steps on one fixed set, by these settings.
+
+    temperature  of the distribution whose log-probabilities the loss sees
+    ready        what a batch becomes under the policy before its update, and metrics of it; None: it is ready
+    """
 
     settings: FixedSetSettings
     examples: Sequence[Example]
+    temperature: float = 1.0
+    ready: Ready | None = None
 
 
 def run_sft(
@@ -140,11 +149,12 @@ def train_on(
             number += 1
             policy = session.policy(stretches[number].settings.policy)
             order = _order_of(stretches, number, session.settings.seed, stage)
-        settings = stretches[number].settings
-        chosen = [stretches[number].examples[i] for i in next(order)]
+        here, settings = stretches[number], stretches[number].settings
+        chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
         session.rest()
+        chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
         rate = settings.policy.optimizer.rate_at(step - ends[number] + settings.steps, settings.steps)
-        metrics = dict(policy.update(chosen, loss, 1.0, rate))
+        metrics = {**policy.update(chosen, loss, here.temperature, rate), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
         if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
             session.refresh(policy, version=step + 1)

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from vlrl.types import MODALITIES
 
-NAMES = {"sft": "after warm-up", "dpo": "after DPO", "rl": "after RL", "start": "before RL", "model": "model"}
+NAMES = {"sft": "after warm-up", "distil": "after distillation", "dpo": "after DPO", "rl": "after RL"}
+NAMES |= {"start": "at the start", "model": "model"}
 
 
 def print_summary(folder: Path) -> None:
@@ -29,7 +30,7 @@ def print_summary(folder: Path) -> None:
     seconds = results.get("wall_seconds", {})
     if seconds:
         console.print("wall seconds: " + ", ".join(f"{phase} {value:.0f}" for phase, value in seconds.items()))
-    for name in ("model", "model_sft", "data", "report.html"):
+    for name in ("model", "model_distil", "model_sft", "data", "report.html"):
         if (folder / name).exists():
             console.print(f"{name.removesuffix('.html')}: {folder / name}", soft_wrap=True)
 
