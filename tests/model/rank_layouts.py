@@ -55,7 +55,7 @@ def zero(stage: int, **more: Any) -> DeepSpeedBackend:
 
 
 VARIANTS = {
-    "data_parallel": Variant(TorchBackend()),
+    "data_parallel": Variant(TorchBackend(), 40),
     "zero_1": Variant(zero(1)),
     "zero_2": Variant(zero(2)),
     "zero_3": Variant(zero(3)),
