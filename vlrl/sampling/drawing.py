@@ -39,15 +39,15 @@ class DrawingSettings(Settings):
     bins: int = Field(default=10, ge=1, description="bins of difficulty that a generated domain's success is kept in")
     memory: float = Field(default=0.8, ge=0.0, lt=1.0, description="what of a success rate stays when a new one comes")
     budgets: dict[Modality, float] | None = Field(
-        default=None, description="shares of the modalities; the sources of each keep their proportions"
+        default=None, description="shares of the modalities, 0: only tested; the sources of each keep their proportions"
     )
     modality_gap: ModalityGap | None = None
 
     @field_validator("budgets")
     @classmethod
     def _are_shares(cls, budgets: dict[Modality, float] | None) -> dict[Modality, float] | None:
-        if budgets is not None and (min(budgets.values(), default=0) <= 0 or abs(sum(budgets.values()) - 1) > 1e-9):
-            raise ValueError(f"budgets are above 0 and add up to 1, these to {sum(budgets.values())}")
+        if budgets is not None and (min(budgets.values(), default=0) < 0 or abs(sum(budgets.values()) - 1) > 1e-9):
+            raise ValueError(f"budgets are 0 or above and add up to 1, these to {sum(budgets.values())}")
         return budgets
 
 

@@ -204,13 +204,15 @@ class BestWeights:
 
 
 def validate(session: Session) -> dict[str, float]:
-    """Sampled accuracy on the validation problems by modality and on average; agreement of rendered twins (K34)."""
+    """Of the validation problems, sampled: accuracy by modality and on average, mean length, agreement of twins (K34)."""
     answers = session.answers(session.validation, session.settings.eval.sampling, 1)
     found: dict[str, float] = {}
     for modality in sorted({p.modality for p in session.validation}):
         rows = answers.correct(answers.where(modality=modality))
         found[f"accuracy/{modality}"] = sum(row[0] for row in rows) / len(rows)
     found["accuracy/mean"] = sum(found.values()) / len(found)
+    lengths = [rollout.num_tokens for group in answers.groups for rollout in group.rollouts]
+    found["length/mean"] = sum(lengths) / len(lengths)
     agreement = text_rendered_consistency(answers)
     return found if agreement is None else {**found, "consistency/text_rendered": agreement}
 
