@@ -209,3 +209,12 @@ def test_a_source_without_any_problem_that_is_taken_says_so():
 def test_every_weight_is_tested_here():
     assert set(problem_weights) == {"uniform", "warmup_then_hard", "easy_to_hard", "prioritised"}
     assert stream(0, "drawing", "a", 0, 0).random() != stream(0, "drawing", "a", 1, 0).random()
+
+
+def test_a_modality_with_a_budget_of_zero_is_never_drawn():
+    mixture = Mixture(recipe(endless("a"), rendered("b", "a", 4)), 0)
+    chooser = Drawing(DrawingSettings(budgets={"text": 0, "rendered": 1}), mixture)
+    for _ in range(3):
+        assert Counter(p.source for p in mixture.draw(7, chooser=chooser)) == {"b": 7}
+    with pytest.raises(ValueError, match="0 or above"):
+        DrawingSettings(budgets={"text": -0.5, "rendered": 1.5})
