@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -140,6 +141,11 @@ def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
 def load_settings(model: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:
     """Settings from a YAML file and dotted overrides. Raises ConfigError."""
     return build_settings(model, apply_overrides(read_yaml(path), overrides), str(path))
+
+
+def as_arguments(overrides: Mapping[str, Any]) -> list[str]:
+    """Dotted overrides as the command line takes them; values in YAML's flow style, one line each."""
+    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

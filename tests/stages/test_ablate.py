@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from vlrl.errors import ConfigError, RunError
-from vlrl.stages.ablate import cell_of, curve_of, outcome_of, run_ablation, start_ablation
+from vlrl.stages.ablate import Cell, cell_of, curve_of, outcome_of, run_ablation, start_ablation
 from vlrl.stages.ablation_settings import AblationSettings, Outcome, load_ablation
 
 RECIPE = {
@@ -96,15 +96,16 @@ def test_what_the_interval_spans_is_called_not_shown_and_one_seed_is_said(base):
 
 def test_outcomes_are_read_from_the_test_or_from_the_curve_at_a_share_of_the_tokens(tmp_path):
     pretend(tmp_path / "run", [True, False, True, True])
-    assert outcome_of(tmp_path / "run", Outcome()).tolist() == [1.0, 0.0, 1.0, 1.0]
-    assert outcome_of(tmp_path / "run", Outcome(decoding="greedy")).mean() == 1.0
-    assert outcome_of(tmp_path / "run", Outcome(of="tokens")).tolist() == [5.0, 6.0, 7.0, 8.0]
+    run = Cell("run", tmp_path / "run", ())
+    assert outcome_of(run, Outcome()).tolist() == [1.0, 0.0, 1.0, 1.0]
+    assert outcome_of(run, Outcome(decoding="greedy")).mean() == 1.0
+    assert outcome_of(run, Outcome(of="tokens")).tolist() == [5.0, 6.0, 7.0, 8.0]
     assert curve_of(tmp_path / "run", "accuracy/mean").tolist() == [[0.25, 0.2], [1.0, 0.6]]
-    assert outcome_of(tmp_path / "run", Outcome(of="accuracy/mean", at=0.5)).tolist() == [0.2]
+    assert outcome_of(run, Outcome(of="accuracy/mean", at=0.5)).tolist() == [0.2]
     with pytest.raises(RunError, match="no metric 'accuracy/maen'"):
-        outcome_of(tmp_path / "run", Outcome(of="accuracy/maen"))
+        outcome_of(run, Outcome(of="accuracy/maen"))
     with pytest.raises(RunError, match="no test problem of modality 'real'"):
-        outcome_of(tmp_path / "run", Outcome(modality="real"))
+        outcome_of(run, Outcome(modality="real"))
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,30 @@ def said_of_arms(said):
     found = sorted(line.removeprefix("done: ") for line in said[1:])
     assert found == ["plain, seed 7", "pulled, seed 7"]
     return [line.removeprefix("done: ") for line in said[1:]]
+
+
+def test_links_before_the_arms_are_made_for_each_seed_and_arms_refer_to_them(base):
+    """`{name}` is a link's folder of that seed, `{start}` the warm-up's; the test asks the arm's own model."""
+    link = {"name": "kept", "does": "curate", "config": "c.yaml", "set": {"model.path": "{start}/model_sft"}}
+    arms = {"plain": {}, "kept": {"data": "{kept}/curated_recipe.yaml"}}
+    plan = settings(base, before=[link], arms=arms, test="whole.yaml")
+    chain = plan.chain_of(2)
+    assert chain.folder == plan.place / "before" / "2"
+    assert chain.pipeline[0].set == {"seed": 2, "model.path": f"{plan.place}/start/2/model_sft"}
+    cell = cell_of(plan, "kept", None, 2)
+    assert f'data="{plan.place}/before/2/kept/curated_recipe.yaml"' in cell.arguments
+    assert cell.test.folder == plan.place / "kept" / "2_test"
+    for one in ('data="whole.yaml"', 'stages=["eval"]', f'model.path="{cell.folder}/model"'):
+        assert one in cell.test.arguments
+    assert cell_of(settings(base), "plain", None, 2).test is None
+    with pytest.raises(ConfigError, match="is no earlier link"):
+        settings(base, before=[{**link, "set": {"model.path": "{strat}/model"}}])
+
+
+def test_outcomes_come_from_the_shared_test_where_there_is_one(base):
+    plan = settings(base, test="whole.yaml", share="nothing")
+    cell = cell_of(plan, "plain", None, 1)
+    pretend(cell.folder, [True, True])
+    pretend(cell.test.folder, [False, True])
+    (cell.test.folder / "answers_rl.jsonl").rename(cell.test.folder / "answers_model.jsonl")
+    assert outcome_of(cell, Outcome()).tolist() == [0.0, 1.0]

@@ -19,24 +19,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlrl.config import as_arguments
 from vlrl.errors import RunError
 from vlrl.evaluation.comparison import Difference, win_matrix
 from vlrl.report.ablation import AblationReport, ablation_page
 from vlrl.report.figure import curves_figure
 from vlrl.runlog import read_jsonl, write_atomically
 from vlrl.seeding import stream
-from vlrl.stages.ablation_settings import AblationSettings, Outcome, as_arguments
+from vlrl.stages.ablation_settings import AblationSettings, Outcome
+from vlrl.stages.pipeline import filled, run_links
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: where it lies and the command line that makes it."""
+    """One run: where it lies, the command line that makes it, and the test of its model where that is another run."""
 
     label: str
     folder: Path
     arguments: tuple[str, ...]
+    test: Cell | None = None
 
     @property
     def finished(self) -> bool:
@@ -67,24 +70,30 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         places = {
             (a, r): [cell_of(settings, a, r, s) for s in seeds] for a in settings.arms for r in settings.sweep.values
         }
-        run_cells([_start(settings, s) for s in seeds], settings.processes, say)
-        run_cells([c for row in places.values() for c in row], settings.processes, say)
+        _run(settings, seeds, [c for row in places.values() for c in row], say)
         chosen = settings.outcomes[settings.select]
         for (arm, rate), row in places.items():
-            swept.setdefault(arm, {})[rate] = float(np.mean([outcome_of(c.folder, chosen).mean() for c in row]))
+            swept.setdefault(arm, {})[rate] = float(np.mean([outcome_of(c, chosen).mean() for c in row]))
         rates = {arm: max(found, key=lambda rate: found[rate]) for arm, found in swept.items()}
         say(f"learning rates: {', '.join(f'{arm} {rate:g}' for arm, rate in rates.items() if rate is not None)}")
     cells = {arm: [cell_of(settings, arm, rates[arm], s) for s in settings.seeds] for arm in settings.arms}
-    run_cells([_start(settings, s) for s in settings.seeds], settings.processes, say)
-    run_cells(
-        [c for i in range(len(settings.seeds)) for row in cells.values() for c in [row[i]]], settings.processes, say
-    )
+    _run(settings, settings.seeds, [row[i] for i in range(len(settings.seeds)) for row in cells.values()], say)
     outcomes = {
-        name: {arm: [outcome_of(c.folder, outcome) for c in row] for arm, row in cells.items()}
+        name: {arm: [outcome_of(c, outcome) for c in row] for arm, row in cells.items()}
         for name, outcome in settings.outcomes.items()
     }
     matrices = {name: win_matrix(arms, stream(0, "ablation", settings.name, name)) for name, arms in outcomes.items()}
     return Findings(rates, swept, outcomes, matrices, {arm: [c.folder for c in row] for arm, row in cells.items()})
+
+
+def _run(settings: AblationSettings, seeds: Sequence[int], cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+    """What the seeds share, then the cells, then their tests."""
+    run_cells([_start(settings, seed) for seed in seeds], settings.processes, say)
+    for seed in seeds:
+        if (chain := settings.chain_of(seed)) is not None and any(not cell.finished for cell in cells):
+            run_links(chain, say=say)
+    run_cells(cells, settings.processes, say)
+    run_cells([cell.test for cell in cells], settings.processes, say)
 
 
 def cell_of(settings: AblationSettings, arm: str, rate: float | None, seed: int) -> Cell:
@@ -92,9 +101,15 @@ def cell_of(settings: AblationSettings, arm: str, rate: float | None, seed: int)
     name = arm if rate is None else f"{arm}@{rate:g}"
     overrides: dict[str, Any] = {**settings.of_arm(arm, rate), "seed": seed}
     if settings.share == "sft":
-        start = settings.place / f"start/{seed}/model_sft"
+        start = settings.start_of(seed) / "model_sft"
         overrides |= {"model.path": str(start), "model.build": None, "stages": ["rl", "eval"]}
-    return _cell(settings, f"{name}, seed {seed}", settings.place / name / str(seed), overrides)
+    folder = settings.place / name / str(seed)
+    test = None
+    if settings.test is not None:
+        asked = {**settings.overrides, "seed": seed, "data": settings.test, "stages": ["eval"]}
+        asked |= {"model.path": str(folder / "model"), "model.build": None}
+        test = _cell(settings, f"test of {name}, seed {seed}", settings.place / name / f"{seed}_test", asked)
+    return _cell(settings, f"{name}, seed {seed}", folder, filled(overrides, settings.places_of(seed)), test)
 
 
 def _start(settings: AblationSettings, seed: int) -> Cell | None:
@@ -102,12 +117,14 @@ def _start(settings: AblationSettings, seed: int) -> Cell | None:
     if settings.share != "sft":
         return None
     overrides = {**settings.overrides, "seed": seed, "stages": ["sft"]}
-    return _cell(settings, f"warm-up, seed {seed}", settings.place / f"start/{seed}", overrides)
+    return _cell(settings, f"warm-up, seed {seed}", settings.start_of(seed), overrides)
 
 
-def _cell(settings: AblationSettings, label: str, folder: Path, overrides: Mapping[str, Any]) -> Cell:
+def _cell(
+    settings: AblationSettings, label: str, folder: Path, overrides: Mapping[str, Any], test: Cell | None = None
+) -> Cell:
     given = as_arguments({**overrides, "threads": 1, "run_folder": str(folder)})
-    return Cell(label, folder, ("run", settings.base, *given))
+    return Cell(label, folder, ("run", settings.base, *given), test)
 
 
 def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str], None]) -> None:
@@ -136,10 +153,12 @@ def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str],
         raise RunError("ablation", failed[0], "mend it and call the same command again; finished runs are kept")
 
 
-def outcome_of(folder: Path, outcome: Outcome) -> Floats:
+def outcome_of(cell: Cell, outcome: Outcome) -> Floats:
     """(P,) one value a test problem, or (1,) for a metric of the curve. Raises RunError for what the run lacks."""
+    folder = cell.folder
     if outcome.of in ("correct", "tokens"):
-        rows = [json.loads(line) for line in (folder / "answers_rl.jsonl").read_text(encoding="utf-8").splitlines()]
+        answers = folder / "answers_rl.jsonl" if cell.test is None else cell.test.folder / "answers_model.jsonl"
+        rows = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
         rows = [row for row in rows if outcome.modality in (None, row["modality"])]
         if not rows:
             raise RunError(f"{folder}", f"no test problem of modality {outcome.modality!r}", "check outcomes")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, apply_overrides, build_settings, load_settings, read_yaml
+from vlrl.config import Settings, apply_overrides, as_arguments, build_settings, load_settings, read_yaml
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.stages.pipeline import Link, PipelineSettings, filled
 from vlrl.stages.settings import RunSettings
 
 RATES = ("rl.policy.optimizer.lr", "rl.policy.optimizer.adamw_lr")
@@ -46,6 +46,9 @@ class AblationSettings(Settings):
     arms          name → dotted overrides
     share         `sft`: the arms of a seed go on from one warm-up of the base config (arms differ in RL only);
                   `nothing`: every arm is a whole run
+    before        links of a chain that are made once a seed, after the warm-up: in their settings and the arms',
+                  `{name}` is the folder of a link and `{start}` the warm-up's
+    test          recipe whose held-out problems every arm's model is tested on, where arms have recipes of their own
     budget        response tokens that each arm's RL samples; `rl.steps` is then only an upper bound
     select        outcome by which the sweep takes a rate: the highest mean
     """
@@ -57,6 +60,8 @@ class AblationSettings(Settings):
     arms: dict[str, dict[str, Any]] = Field(min_length=2)
     reference: str | None = Field(default=None, description="the arm that others are compared with; default: the first")
     share: Literal["sft", "nothing"] = "sft"
+    before: tuple[Link, ...] = ()
+    test: str | None = None
     sweep: Sweep | None = None
     seeds: tuple[int, ...] = Field(min_length=1)
     budget: int | None = Field(default=None, ge=1)
@@ -75,6 +80,7 @@ class AblationSettings(Settings):
             raise ConfigError(
                 "sweep.seeds", f"{sorted(both)} are among `seeds`", "choose rates on seeds that are not reported"
             )
+        self.chain_of(self.seeds[0])  # whose links refer backwards only
         if len(set(self.seeds)) != len(self.seeds):
             raise ConfigError("seeds", f"{list(self.seeds)} holds one twice", "give different seeds")
         return self
@@ -83,6 +89,26 @@ class AblationSettings(Settings):
     def place(self) -> Path:
         """The folder of all its runs."""
         return Path(self.folder or f"runs/ablations/{self.name}")
+
+    def start_of(self, seed: int) -> Path:
+        """The folder of a seed's warm-up."""
+        return self.place / f"start/{seed}"
+
+    def chain_of(self, seed: int) -> PipelineSettings | None:
+        """What is made once for a seed before its arms; None where nothing is."""
+        if not self.before:
+            return None
+        start = {"start": str(self.start_of(seed))}
+        links = tuple(
+            link.model_copy(update={"set": filled({"seed": seed, **link.set}, start)}) for link in self.before
+        )
+        return PipelineSettings(name=self.name, run_folder=str(self.place / f"before/{seed}"), pipeline=links)
+
+    def places_of(self, seed: int) -> dict[str, str]:
+        """What `{name}` stands for in an arm's settings."""
+        chain = self.chain_of(seed)
+        made = {} if chain is None else {link.name: str(chain.folder / link.name) for link in chain.pipeline}
+        return {**made, "start": str(self.start_of(seed))}
 
     @property
     def compared_with(self) -> str:
@@ -103,11 +129,6 @@ class AblationSettings(Settings):
                 load_settings(RunSettings, self.base, as_arguments(self.of_arm(arm, rates[0])))
             except ConfigError as error:
                 raise ConfigError(f"arm {arm!r}: {error.place}", error.problem, error.remedy) from error
-
-
-def as_arguments(overrides: Mapping[str, Any]) -> list[str]:
-    """Overrides as `vlrl run` takes them; values in YAML's flow style, one line each."""
-    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
 
 
 def load_ablation(

@@ -20,12 +20,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, apply_overrides, load_settings, read_yaml
+from vlrl.config import Settings, apply_overrides, as_arguments, load_settings, read_yaml
 from vlrl.curation.settings import CurateSettings
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.model.merge import merge_models
 from vlrl.runlog import write_atomically
-from vlrl.stages.ablation_settings import as_arguments
 from vlrl.stages.settings import RunSettings
 from vlrl.types import content_digest
 
@@ -95,12 +94,12 @@ def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[st
         shutil.rmtree(settings.folder, ignore_errors=True)
     places = {link.name: str(settings.folder / link.name) for link in settings.pipeline}
     for link in settings.pipeline:
-        check_link(link, _filled(link.set, places))
+        check_link(link, filled(link.set, places))
     ledger = settings.folder / "pipeline.json"
     done: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
     digests: dict[str, str] = {}
     for link in settings.pipeline:
-        given = _filled(link.set, places)
+        given = filled(link.set, places)
         digests[link.name] = reads = input_digest(link, given, digests)
         if done.get(link.name) == reads:
             say(f"{link.name}: finished earlier, nothing that it reads has changed")
@@ -170,12 +169,13 @@ def _files_of(recipe: Path) -> list[Path]:
     return sorted({file for file in named if file.is_file()})
 
 
-def _filled(value: Any, places: Mapping[str, str]) -> Any:
+def filled(value: Any, places: Mapping[str, str]) -> Any:
+    """Settings with every `{name}` that has a place replaced by it; others stay."""
     if isinstance(value, str):
-        return _REFERENCE.sub(lambda match: places[match[1]], value)
+        return _REFERENCE.sub(lambda match: places.get(match[1], match[0]), value)
     if isinstance(value, dict):
-        return {key: _filled(held, places) for key, held in value.items()}
-    return [_filled(held, places) for held in value] if isinstance(value, list) else value
+        return {key: filled(held, places) for key, held in value.items()}
+    return [filled(held, places) for held in value] if isinstance(value, list) else value
 
 
 def _write(ledger: Path, done: Mapping[str, str]) -> None:

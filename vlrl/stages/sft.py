@@ -204,7 +204,7 @@ class BestWeights:
 
 
 def validate(session: Session) -> dict[str, float]:
-    """Of the validation problems, sampled: accuracy by modality and on average, mean length, agreement of twins (K34)."""
+    """Validation problems, sampled: accuracy by modality and on average, mean length, agreement of twins (K34)."""
     answers = session.answers(session.validation, session.settings.eval.sampling, 1)
     found: dict[str, float] = {}
     for modality in sorted({p.modality for p in session.validation}):
