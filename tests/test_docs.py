@@ -110,9 +110,10 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
     assert logprobs.grad.tolist() == [-0.5, -0.5, 0.25]  # −A / 2 for every token of its response
 
 
-def test_the_chain_and_the_ablation_of_the_page_on_experiments_are_settings_that_hold(monkeypatch: pytest.MonkeyPatch):
+def test_the_chain_and_the_ablations_of_the_page_on_experiments_are_settings_that_hold(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
-    chain, ablation = (yaml.safe_load(block) for block in blocks("docs/experiments.md", "yaml"))
+    chain, *ablations = (yaml.safe_load(block) for block in blocks("docs/experiments.md", "yaml"))
     for link in build_settings(PipelineSettings, chain, "chain").pipeline:
         check_link(link, link.set)
-    build_settings(AblationSettings, ablation, "ablation").check_arms()
+    for ablation in ablations:
+        build_settings(AblationSettings, ablation, "ablation").check_arms()

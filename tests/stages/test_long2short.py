@@ -84,7 +84,7 @@ def settings(held, **more) -> Long2ShortSettings:
 
 
 def test_each_way_is_a_few_links_and_every_model_is_tested_on_the_base(world):
-    links = {link.name: link for link in links_of(settings(world), "L")}
+    links = {link.name: link for link in links_of(settings(world), "L", 0)}
     assert set(links) == {
         "merged", "sampled", "merged_sampled", "shortest", "dpo", "rl", "merge_rs",
         *(f"test_{name}" for name in ("long", "short", "merge", "shortest", "dpo", "rl", "merge_rs")),
@@ -94,12 +94,12 @@ def test_each_way_is_a_few_links_and_every_model_is_tested_on_the_base(world):
     assert links["dpo"].set["dpo.pairs"] == "{sampled}/preferences.jsonl"
     assert links["merge_rs"].set["model.path"] == "{merged}"
     assert links["test_rl"].set["model.path"] == "{rl}/model"
-    PipelineSettings(name="x", pipeline=tuple(links_of(settings(world), "L")))  # refers backwards only
+    PipelineSettings(name="x", pipeline=tuple(links_of(settings(world), "L", 0)))  # refers backwards only
 
 
 def test_only_what_the_chosen_ways_need_is_run(world):
-    assert [link.name for link in links_of(settings(world, ways=["rl"]), "L")] == ["rl", "test_long", "test_rl"]
-    only = links_of(settings(world, ways=["rl"], set={"rl": {"rl.sampling.max_tokens": 4}}), "L")
+    assert [link.name for link in links_of(settings(world, ways=["rl"]), "L", 0)] == ["rl", "test_long", "test_rl"]
+    only = links_of(settings(world, ways=["rl"], set={"rl": {"rl.sampling.max_tokens": 4}}), "L", 0)
     assert only[0].set["rl.sampling.max_tokens"] == 4
 
 
@@ -109,16 +109,47 @@ def test_a_merge_without_a_second_model_is_refused(world):
     assert settings({**world, "short": None}, ways=["rl", "dpo"])
 
 
+def test_models_can_be_made_by_links_of_the_same_chain_once_a_seed(world):
+    made = {"name": "longer", "config": world["base"], "set": {"stages": ["sft"]}}
+    more = {"overrides": {"data": "other.yaml"}, "before": [made], "long": ["{longer}/model_sft"], "seeds": [3, 4]}
+    plan = settings(world, **more)
+    links = links_of(plan, choose_start(plan, 4), 4)
+    assert (links[0].name, links[0].set) == ("longer", {"seed": 4, "stages": ["sft"]})
+    by_name = {link.name: link for link in links}
+    assert by_name["rl"].set["model.path"] == "{longer}/model_sft"
+    assert {by_name[name].set["data"] for name in ("rl", "dpo", "test_long")} == {"other.yaml"}
+    assert "data" not in by_name["sampled"].set  # the curation's config says what it asks
+    assert plan.place(3) != plan.place(4)
+    with pytest.raises(ConfigError, match="`before` makes one"):
+        settings(world, **{**more, "long": ["a", "b"]})
+
+
+def test_the_page_is_over_all_seeds_and_pairs_each_with_its_own_long_model(world):
+    plan = settings({**world, "short": None}, ways=["rl"], seeds=[1, 2])
+    for seed, right in ((1, {"long": [1, 1], "rl": [1, 0]}), (2, {"long": [0, 0], "rl": [0, 1]})):
+        for name, values in right.items():
+            folder = plan.place(seed) / f"test_{name}"
+            folder.mkdir(parents=True)
+            rows = [{"sampled": {"correct": [bool(v)], "tokens": [8 if name == "rl" else 10 * seed]}} for v in values]
+            (folder / "answers_model.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = long2short.write_page(plan, ["L", "L"], "vlrl long2short x.yaml", plan.folder).read_text()
+    assert "2 seeds (1, 2), 2 problems each" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| rl |")]
+    assert row.startswith("| rl | 0.500 (")
+    assert "| +0.000 (" in row
+    assert row.endswith("| 8.0 | 0.60 |")  # 8 of 10 and 8 of 20
+
+
 def test_of_several_long_models_the_best_balance_is_the_start(world, monkeypatch):
     plan = settings(world, long=["a", "b", "c"])
     table = {"a": ([1, 1, 0, 0], 50), "b": ([1, 1, 1, 0], 60), "c": ([1, 1, 1, 0], 90)}
     monkeypatch.setattr(long2short, "run_links", lambda chain: None)
     for i, (right, tokens) in enumerate(table.values()):
-        folder = plan.folder / "starts" / f"look_{i}"
+        folder = plan.place(0) / "starts" / f"look_{i}"
         folder.mkdir(parents=True)
         rows = [{"sampled": {"correct": [bool(r)], "tokens": [tokens]}} for r in right]
         (folder / "answers_model.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert choose_start(plan) == "b"  # as right as c and shorter; a is shorter still, and less often right
+    assert choose_start(plan, 0) == "b"  # as right as c and shorter; a is shorter still, and less often right
 
 
 def test_every_link_of_a_shipped_config_has_settings_that_hold(monkeypatch):
@@ -128,7 +159,7 @@ def test_every_link_of_a_shipped_config_has_settings_that_hold(monkeypatch):
     assert shipped
     for config in shipped:
         plan = load_settings(Long2ShortSettings, config)
-        for link in links_of(plan, plan.long[0]):
+        for link in links_of(plan, plan.long[0], plan.seeds[0]):
             check_link(link, link.set)
 
 
