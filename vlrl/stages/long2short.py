@@ -197,7 +197,7 @@ def write_page(settings: Long2ShortSettings, starts: Sequence[str], command: str
         right = compare(correct, [np.zeros_like(c) for c in correct], rng, 2000)
         length = compare(tokens, [np.zeros_like(t) for t in tokens], rng, 2000)
         gap = compare(correct, [c for c, _ in held["long"]], rng, 2000)
-        marks[name] = Mark(length.mean, right.mean, tuple(length.by_problem), tuple(right.by_problem))
+        marks[name] = Mark(length.mean, right.mean, length.by_problem, right.by_problem)
         share = np.mean([t.mean() / base.mean() for t, (_, base) in zip(tokens, held["long"], strict=True)])
         against = "" if name == "long" else f"{gap.mean:+.3f} ({gap.by_problem.low:+.3f} … {gap.by_problem.high:+.3f})"
         lines.append(
