@@ -87,6 +87,7 @@ def test_what_the_interval_spans_is_called_not_shown_and_one_seed_is_said(base):
             pretend(cell_of(plan, arm, None, seed).folder, (np.random.default_rng(seed).random(40) < 0.5).tolist())
     page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
     assert "no difference shown" in page
+    assert "before RL" not in page  # arms that share no warm-up
     assert "3 seeds (1, 2, 3)" in page
     assert "`rl.loss.tau=2.0`" in page
     assert (base.parent / "out" / "report_accuracy_mean.svg").is_file()
@@ -191,6 +192,21 @@ def test_links_before_the_arms_are_made_for_each_seed_and_arms_refer_to_them(bas
     assert cell_of(settings(base), "plain", None, 2).test is None
     with pytest.raises(ConfigError, match="is no earlier link"):
         settings(base, before=[{**link, "set": {"model.path": "{strat}/model"}}])
+
+
+def test_the_warm_up_that_arms_share_stands_in_the_table(base):
+    plan = settings(base, seeds=[1, 2], folder=str(base.parent / "shared"))
+    for seed in plan.seeds:
+        folder = plan.start_of(seed)
+        folder.mkdir(parents=True)
+        (folder / "run_card.json").write_text(json.dumps({"status": "finished"}))
+        for arm in ARMS:
+            cell = cell_of(plan, arm, None, seed)
+            pretend(cell.folder, [True, True])
+            answers = (cell.folder / "answers_rl.jsonl").read_text().replace("true", "false", 1)
+            (cell.folder / "answers_start.jsonl").write_text(answers)
+    page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
+    assert "| before RL | 0.500 | 0.500, 0.500 | | | | |" in page
 
 
 def test_outcomes_come_from_the_shared_test_where_there_is_one(base):

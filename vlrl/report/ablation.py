@@ -19,6 +19,8 @@ class AblationReport:
     """Everything that the page says.
 
     outcomes  name → arm → S arrays                matrices  name → (row, column) → row − column
+    measured  the day of the last run
+    before    name → S arrays of the warm-up that arms share, where they do
     budget    in words                             swept     what every rate reached on the sweep's seeds
     """
 
@@ -26,6 +28,7 @@ class AblationReport:
     command: str
     expected: str
     budget: str
+    measured: str
     seeds: Sequence[int]
     reference: str
     arms: Mapping[str, str]
@@ -33,6 +36,7 @@ class AblationReport:
     swept: Mapping[str, Mapping[float, float]]
     sweep_seeds: Sequence[int]
     outcomes: Mapping[str, Mapping[str, Sequence[Floats]]]
+    before: Mapping[str, Sequence[Floats]]
     matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
     figures: Mapping[str, str]
 
@@ -43,8 +47,9 @@ def ablation_page(found: AblationReport) -> str:
     lines = [
         f"# {found.title}",
         "",
-        f"Made by `{found.command}`. {count} seed{'s' if count != 1 else ''} ({', '.join(map(str, found.seeds))}); "
-        f"{found.budget}. Arms of a seed get the same problems and the same test; differences are paired.",
+        f"Made by `{found.command}`, measured {found.measured}. {count} seed{'s' if count != 1 else ''} "
+        f"({', '.join(map(str, found.seeds))}); {found.budget}. "
+        "Arms of a seed get the same problems and the same test; differences are paired.",
         "",
     ]
     if found.expected:
@@ -69,6 +74,9 @@ def _values_table(name: str, arms: Mapping[str, Sequence[Floats]], found: Ablati
         f"| arm | {name}, mean | by seed | − {found.reference} | 95 % over seeds | 95 % over seeds and problems | |",
         "|---|---|---|---|---|---|---|",
     ]
+    if name in found.before:
+        means = [float(row.mean()) for row in found.before[name]]
+        lines.append(f"| before RL | {_figure(float(np.mean(means)))} | {', '.join(map(_figure, means))} | | | | |")
     for arm, rows in arms.items():
         means = [float(row.mean()) for row in rows]
         each = ", ".join(_figure(mean) for mean in means)

@@ -50,13 +50,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Findings:
-    """What an ablation found: chosen rates with what the sweep saw, outcomes (S arrays an arm), differences."""
+    """What an ablation found: chosen rates with what the sweep saw, outcomes (S arrays an arm), differences.
+
+    before  outcomes of the test by the warm-up that arms share, S arrays
+    """
 
     rates: Mapping[str, float | None]
     swept: Mapping[str, Mapping[float, float]]
     outcomes: Mapping[str, Mapping[str, Sequence[Floats]]]
     matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
     folders: Mapping[str, Sequence[Path]]
+    before: Mapping[str, Sequence[Floats]]
 
 
 def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print) -> Findings:
@@ -83,7 +87,13 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         for name, outcome in settings.outcomes.items()
     }
     matrices = {name: win_matrix(arms, stream(0, "ablation", settings.name, name)) for name, arms in outcomes.items()}
-    return Findings(rates, swept, outcomes, matrices, {arm: [c.folder for c in row] for arm, row in cells.items()})
+    before = {}
+    if settings.share == "sft" and settings.test is None:
+        first = [row.folder / "answers_start.jsonl" for row in cells[settings.compared_with]]
+        of_test = {name: one for name, one in settings.outcomes.items() if one.of in ("correct", "tokens")}
+        before = {name: [_of_answers(file, one) for file in first] for name, one in of_test.items()}
+    folders = {arm: [c.folder for c in row] for arm, row in cells.items()}
+    return Findings(rates, swept, outcomes, matrices, folders, before)
 
 
 def _run(settings: AblationSettings, seeds: Sequence[int], cells: Sequence[Cell], say: Callable[[str], None]) -> None:
@@ -158,12 +168,7 @@ def outcome_of(cell: Cell, outcome: Outcome) -> Floats:
     folder = cell.folder
     if outcome.of in ("correct", "tokens"):
         answers = folder / "answers_rl.jsonl" if cell.test is None else cell.test.folder / "answers_model.jsonl"
-        rows = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
-        rows = [row for row in rows if outcome.modality in (None, row["modality"])]
-        if not rows:
-            raise RunError(f"{folder}", f"no test problem of modality {outcome.modality!r}", "check outcomes")
-        values = [np.mean(row[outcome.decoding][outcome.of]) for row in rows]
-        return np.asarray(values, dtype=np.float64)
+        return _of_answers(answers, outcome)
     curve = curve_of(folder, outcome.of)
     if not len(curve):
         raise RunError(
@@ -171,6 +176,14 @@ def outcome_of(cell: Cell, outcome: Outcome) -> Floats:
         )
     place = int(np.argmin(np.abs(curve[:, 0] - outcome.at)))
     return curve[place : place + 1, 1]
+
+
+def _of_answers(file: Path, outcome: Outcome) -> Floats:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if outcome.modality in (None, row["modality"])]
+    if not rows:
+        raise RunError(f"{file}", f"no test problem of modality {outcome.modality!r}", "check outcomes")
+    return np.asarray([np.mean(row[outcome.decoding][outcome.of]) for row in rows], dtype=np.float64)
 
 
 def curve_of(folder: Path, metric: str) -> Floats:
@@ -191,17 +204,27 @@ def curve_of(folder: Path, metric: str) -> Floats:
 def _refuse_other_plans(settings: AblationSettings) -> None:
     """Seeds, rates and arms are fixed before the first run: a folder that holds another plan is refused."""
     file = settings.place / "ablation.json"
-    now = settings.model_dump(mode="json", exclude={"processes", "folder"})
+    now = _plan(settings)
     if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        changed = [key for key in now if before.get(key) != now[key] and key != "seeds"]
+        held = json.loads(file.read_text(encoding="utf-8"))
+        before = _plan(AblationSettings.model_validate(held))  # with the defaults of what it does not name
+        changed = [key for key in now if before[key] != now[key] and key != "seeds"]
         if changed:
             raise RunError(
                 f"{settings.place}, {changed[0]}",
-                f"holds an ablation with {before.get(changed[0])!r}, now {now[changed[0]]!r}",
+                f"holds an ablation with {before[changed[0]]!r}, now {now[changed[0]]!r}",
                 "give another folder=…, or delete this one",
             )
     write_atomically(file, json.dumps(now, indent=1) + "\n")
+
+
+def _started(run: Path) -> str:
+    """The day of a run."""
+    return str(json.loads((run / "run_card.json").read_text(encoding="utf-8")).get("started", ""))[:10]
+
+
+def _plan(settings: AblationSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude={"processes", "folder"})
 
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
@@ -222,6 +245,7 @@ def start_ablation(settings: AblationSettings, command: str, out: Path | None = 
         command=command,
         expected=settings.expected,
         budget=f"matched budget: {budget}",
+        measured=max(_started(run) for runs in found.folders.values() for run in runs),
         seeds=settings.seeds,
         reference=settings.compared_with,
         arms={
@@ -232,6 +256,7 @@ def start_ablation(settings: AblationSettings, command: str, out: Path | None = 
         swept=found.swept,
         sweep_seeds=settings.sweep.seeds if settings.sweep else (),
         outcomes=found.outcomes,
+        before=found.before,
         matrices=found.matrices,
         figures=figures,
     )
