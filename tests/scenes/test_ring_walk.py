@@ -40,6 +40,7 @@ def test_styles_show_the_same_steps_in_more_or_fewer_tokens():
         "values": "545",
         "moves": "+5-4~5",
         "words": "+to5,-to4,~to5",
+        "loose": "+ to 5, - to 4, ~ to 5",
         "checked": "+5-4~5;+5-4~5",
     }
 

@@ -39,6 +39,11 @@ def in_words(steps: Sequence[Step]) -> str:
     return ",".join(f"{move}to{after}" for _, move, after in steps)
 
 
+def in_loose_words(steps: Sequence[Step]) -> str:
+    """`+ to 5, - to 4, ~ to 5`: three times as many, most of them spaces."""
+    return ", ".join(f"{move} to {after}" for _, move, after in steps)
+
+
 def checked(steps: Sequence[Step]) -> str:
     """`+5-4~5;+5-4~5`: worked out, then gone through once more."""
     return f"{with_moves(steps)};{with_moves(steps)}"
@@ -54,6 +59,7 @@ STYLES: dict[str, Callable[[Sequence[Step]], str]] = {
     "values": values_only,
     "moves": with_moves,
     "words": in_words,
+    "loose": in_loose_words,
     "checked": checked,
 }
 
@@ -65,7 +71,7 @@ class RingWalk:
 
     moves   number of moves at difficulty 0 and 1
     kinds   which moves occur: + one on, - one back, ^ to the opposite, ~ mirrored (9 − x), * three times the number
-    styles  how demonstrations are worked out, one drawn for each: none, values, moves, words, checked
+    styles  how demonstrations are worked out, one drawn for each: none, values, moves, words, loose, checked
     """
 
     moves: tuple[int, int] = (2, 7)
