@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,7 @@ class DeepSpeedPolicy:
     def _start(self) -> Any:
         deepspeed = import_deepspeed()
         dist.start(alone=True)
+        os.environ.setdefault("LOCAL_RANK", str(dist.local_rank()))  # it insists on it, also without a launcher
         optimizer = self.settings.optimizer
         config = config_of(self._zero, optimizer.max_norm, self.loaded.model.dtype)
         engine, *_ = deepspeed.initialize(model=_Whole(self._trained), optimizer=self._adamw, config=config)

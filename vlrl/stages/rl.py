@@ -83,6 +83,7 @@ def run_rl(session: Session) -> Policy:
             break
         if (step + 1) % settings.checkpoint_every == 0:
             save_checkpoint(run.path / "checkpoints", step + 1, parts)
+            session.forget_features()
     run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
     return policy
 

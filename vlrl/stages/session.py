@@ -143,6 +143,13 @@ class Session:
         """The engine reads with the policy's weights as they are now; before a rollout and before an evaluation."""
         self.hybrid.to_rollout(policy.weights(), version)
 
+    def forget_features(self) -> None:
+        """Look at pictures anew, as a run does that goes on from a checkpoint: the last bits of a picture's features
+        depend on the others in its pass.
+        """
+        if self.loaded.store is not None:
+            self.loaded.store.clear()
+
     def rest(self) -> None:
         """The engine sleeps from here on; before the policy trains."""
         self.hybrid.to_training()

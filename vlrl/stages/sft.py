@@ -169,6 +169,7 @@ def train_on(
             break
         if (step + 1) % settings.checkpoint_every == 0 and step + 1 < ends[-1]:
             save_checkpoint(checkpoints, step + 1, {"policy": policy, "best": best})
+            session.forget_features()
     best.restore()
     session.refresh(policy, version=best.step)
     session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
