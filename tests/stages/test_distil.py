@@ -11,6 +11,7 @@ import torch
 from small_models import BUDGET, ask, encode, fresh, pixels
 from test_credit_needs import SHAPE
 
+from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.credit.distillation import Distillation, DistillationWithValue
 from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment
@@ -49,6 +50,12 @@ def test_records_come_back_as_they_were_written(qwen3, tmp_path):
     assert head == HEAD
     assert [replace(one, problem=PROBLEMS[i]) for i, one in enumerate(found)] == given
     assert [one.problem.id for one in found] == [p.id for p in PROBLEMS]
+
+
+def test_only_the_first_rank_writes_records(qwen3, tmp_path, monkeypatch):
+    monkeypatch.setattr(dist, "is_first", lambda: False)
+    write_records(tmp_path, HEAD, records(qwen3))
+    assert not list(tmp_path.iterdir())
 
 
 def test_records_that_are_not_whole_are_refused(qwen3, tmp_path):

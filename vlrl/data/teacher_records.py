@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vlrl import dist
 from vlrl.data.problem_files import read_problems, write_problem_file
 from vlrl.errors import DataError
 from vlrl.types import Problem
@@ -56,7 +57,16 @@ class RecordsHead:
 
 
 def write_records(folder: Path, head: RecordsHead, records: Sequence[TeacherRecord]) -> None:
-    """A folder of records. Raises DataError as write_problem_file does."""
+    """A folder of records, by the first rank; the others wait until it stands.
+
+    Raises DataError as write_problem_file does.
+    """
+    if dist.is_first():
+        _write(folder, head, records)
+    dist.barrier()
+
+
+def _write(folder: Path, head: RecordsHead, records: Sequence[TeacherRecord]) -> None:
     (folder / "teacher.json").unlink(missing_ok=True)
     write_problem_file(folder / "problems.jsonl", [one.problem for one in records])
     with open(folder / "teacher.jsonl", "w") as file:
