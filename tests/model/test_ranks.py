@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import pytest
@@ -101,9 +102,11 @@ def test_what_shards_cannot_do_exactly_is_refused(model, policy, backend, said):
 
 @pytest.mark.slow
 @pytest.mark.deepspeed
-def test_one_rank_alone_refuses_another_ranks_checkpoint(library, model_folders):
+def test_one_rank_alone_refuses_another_ranks_checkpoint(library, model_folders, monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
     library("deepspeed")
     policy = DeepSpeedBackend(stage=1).open(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings())
+    assert "LOCAL_RANK" not in os.environ, "processes started from here would think that a launcher started them"
     state = policy.state_dict()
     with pytest.raises(RunError, match="2 ranks in stage 1, here are 1"):
         policy.load_state_dict({**state, "ranks": 2})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 
+from vlrl import dist
 from vlrl.config import Settings
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.parts import part_of
@@ -41,6 +44,18 @@ def import_deepspeed() -> Any:
     # its reduction through shared memory is compiled on first use and assumes that all ranks share a machine
     importlib.import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
+
+
+@contextmanager
+def local_rank_in_environment() -> Iterator[None]:
+    """DeepSpeed insists on LOCAL_RANK, also without a launcher; left behind, it would tell child processes of one."""
+    missing = "LOCAL_RANK" not in os.environ
+    os.environ.setdefault("LOCAL_RANK", str(dist.local_rank()))
+    try:
+        yield
+    finally:
+        if missing:
+            os.environ.pop("LOCAL_RANK", None)
 
 
 def config_of(zero: ZeroSettings, max_norm: float, dtype: torch.dtype) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,13 @@ from vlrl import dist
 from vlrl.errors import RunError
 from vlrl.losses.registry import Loss
 from vlrl.losses.terms import NOTHING, Denominators
-from vlrl.model.deepspeed_library import SkippingAdamW, ZeroSettings, config_of, import_deepspeed
+from vlrl.model.deepspeed_library import (
+    SkippingAdamW,
+    ZeroSettings,
+    config_of,
+    import_deepspeed,
+    local_rank_in_environment,
+)
 from vlrl.model.forward import MicroBatch, PackedForward, count
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.lockstep import Lockstep
@@ -71,10 +76,10 @@ class DeepSpeedPolicy:
     def _start(self) -> Any:
         deepspeed = import_deepspeed()
         dist.start(alone=True)
-        os.environ.setdefault("LOCAL_RANK", str(dist.local_rank()))  # it insists on it, also without a launcher
         optimizer = self.settings.optimizer
         config = config_of(self._zero, optimizer.max_norm, self.loaded.model.dtype)
-        engine, *_ = deepspeed.initialize(model=_Whole(self._trained), optimizer=self._adamw, config=config)
+        with local_rank_in_environment():
+            engine, *_ = deepspeed.initialize(model=_Whole(self._trained), optimizer=self._adamw, config=config)
         self._trained.eval()  # DeepSpeed puts it into training mode; sampler and trainer go without dropout
         return engine
 
