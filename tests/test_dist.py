@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from vlrl import dist
@@ -59,3 +63,38 @@ def test_verdicts_of_all_ranks_are_in_order(second_of_two):
     first, own, last = judge_all([(one, [f"<answer>{n}</answer>", "none"]) for n, one in enumerate(problems)])
     assert (first, last) == ("verdicts of 0", "verdicts of 2")
     assert [verdict.correct for verdict in own] == [True, False]
+
+
+LATE = """
+import atexit, os
+from torch import distributed
+from vlrl import dist
+
+class Held:
+    def __del__(self):
+        os.write(1, b"finalised ")
+
+dist.start()
+kept = distributed.distributed_c10d._get_default_group()  # as a library does
+held = Held()
+atexit.register(lambda: print("handlers ran", end=" "))
+dist.gather(dist.rank())
+dist.leave()
+"""
+
+
+def test_a_rank_leaves_with_its_exit_handlers_run_and_without_finalisation(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    root = os.path.dirname(os.path.dirname(__file__))
+    variables = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [*launcher, str(tmp_path / "late.py")], env=variables, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ["handlers", "ran"] * 2
+
+
+def test_one_process_does_not_leave(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    dist.leave()

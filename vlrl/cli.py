@@ -234,7 +234,7 @@ def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bo
 
     if dist.is_first():
         print_summary(folder)
-    dist.end()
+    dist.leave()
 
 
 @app.callback()

@@ -7,7 +7,9 @@ the work, and only the first writes the run folder.
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -72,6 +74,22 @@ def end() -> None:
 
         if distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def leave() -> None:
+    """The end of this process where it is one of several: exit code 0, after the exit handlers, without finalisation.
+
+    Libraries keep references to the group, so that gloo's threads outlive `end`. One of them may still hold a tensor of
+    Python's, and letting go of it while the interpreter is finalised aborts the process ("terminate called without an
+    active exception").
+    """
+    if not launched():
+        return
+    end()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def barrier() -> None:

@@ -178,7 +178,7 @@ def main(folder: str, out: str, names: list[str]) -> None:
         if dist.is_first():
             torch.save((found, read), Path(out) / f"{name}.pt")
     faulthandler.cancel_dump_traceback_later()
-    dist.end()
+    dist.leave()
 
 
 if __name__ == "__main__":
