@@ -143,7 +143,7 @@ def run(policy, encoded, drawn, variant: Variant, before_each=lambda layout: Non
         before_each(layout)
         if not variant.chained:
             policy.load_state_dict(copy.deepcopy(at_start))
-        metrics = policy.update(examples(encoded, layout), LOSS, 1.0, 1.0)
+        metrics = policy.update(examples(encoded, layout), LOSS, 1.0, 1.0).metrics()
         found.append((dict(metrics), [flat(policy, i == 0) - weights for i, weights in enumerate(before)]))
     return found
 

@@ -121,7 +121,7 @@ def test_a_policy_with_packed_rows_learns_the_same(model_folders, architecture):
 
         policy.optimizer.step = step
         rows = rows_of(loaded, ONE_EACH)
-        metrics = policy.update([Example(row, (1.0,)) for row in rows], SftLoss(), 1.0, 1.0)
+        metrics = policy.update([Example(row, (1.0,)) for row in rows], SftLoss(), 1.0, 1.0).metrics()
         found.append((metrics["loss/total"], torch.cat([g.flatten() for g in held.values()])))
     (loss, expected), (packed_loss, gradient) = found
     assert packed_loss == pytest.approx(loss, rel=1e-6)

@@ -130,7 +130,7 @@ def test_the_log_ratio_of_a_first_update_is_exactly_zero(model_folders):
         seen.append(terms.logprobs - terms.reference_logprobs)
         return KimiLoss()(terms, over)
 
-    metrics = TorchPolicy(loaded, PolicySettings()).update(examples(loaded, off_policy=False), loss, 1.2, 1.0)
+    metrics = TorchPolicy(loaded, PolicySettings()).update(examples(loaded, off_policy=False), loss, 1.2, 1.0).metrics()
     assert all(bool((ratio == 0).all()) for ratio in seen)
     assert metrics["kl/reference"] == 0.0
 
@@ -141,7 +141,7 @@ def test_references_computed_beforehand_give_a_log_ratio_of_zero_up_to_rounding(
     given = examples(loaded, off_policy=False)
     references = policy.logprobs([e.row for e in given], 0.7)
     given = [Example(e.row, e.advantages, r) for e, r in zip(given, references, strict=True)]
-    assert policy.update(given, KimiLoss(), 0.7, 1.0)["kl/reference"] < 1e-9
+    assert policy.update(given, KimiLoss(), 0.7, 1.0).metrics()["kl/reference"] < 1e-9
 
 
 def test_metrics_are_means_over_tokens_and_the_sampler_gap_is_measured(model_folders):
@@ -150,7 +150,7 @@ def test_metrics_are_means_over_tokens_and_the_sampler_gap_is_measured(model_fol
     (given, *_) = examples(loaded, off_policy=False)
     (own,) = policy.logprobs([given.row], 1.0)
     off = (own[0], (own[1][0] + 0.25, *own[1][1:]), own[2])
-    metrics = policy.update([Example(given.row, given.advantages, None, off)], SftLoss(), 1.0, 1.0)
+    metrics = policy.update([Example(given.row, given.advantages, None, off)], SftLoss(), 1.0, 1.0).metrics()
     flat = [v for one in own for v in one]
     assert metrics["loss/total"] == pytest.approx(-sum(flat) / len(flat), abs=1e-5)
     assert metrics["logprob_gap/max"] == pytest.approx(0.25, abs=1e-5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from vlrl.model.policy import Example
 from vlrl.model.shares import BUCKET, Shares, total
 from vlrl.model.token_statistics import Tokens, token_statistics
 from vlrl.model.torch_policy import PolicySettings, open_forward
+from vlrl.model.update_sums import UpdateSums
 
 
 class _Whole(torch.nn.Module):
@@ -114,7 +115,7 @@ class DeepSpeedPolicy:
         temperature: float,
         rate: float,
         left_out: Denominators = NOTHING,
-    ) -> Mapping[str, float]:
+    ) -> UpdateSums:
         """One optimiser step at share `rate` of the peak learning rate, as TorchPolicy makes it.
 
         Raises RunError for a gradient that is not finite, before any weight is touched.
@@ -133,7 +134,7 @@ class DeepSpeedPolicy:
         self._current = self._zero.stage < 3
         if self.loaded.store is not None and self._vision_trains:
             self.loaded.store.clear()  # the optimiser writes behind the tower's version counters
-        return {"gradient/norm": norm, **sums.metrics()}
+        return sums.stepped(norm)
 
     def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
         """DeepSpeed averages gradients over ranks; ours are added: a loss is divided by what all ranks have."""

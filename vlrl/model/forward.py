@@ -5,9 +5,9 @@ What every policy shares, whatever makes the optimiser step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,6 @@ from vlrl.losses.terms import Denominators, Terms
 from vlrl.model.attention import takes_flex
 from vlrl.model.encode import EncodedImage
 from vlrl.model.families import PictureFeatures
-from vlrl.model.gap import LogprobGap
 from vlrl.model.load import LoadedModel
 from vlrl.model.lockstep import Lockstep, Step
 from vlrl.model.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
@@ -28,6 +27,7 @@ from vlrl.model.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.packing import Batch, Row, pack
 from vlrl.model.policy import Example
 from vlrl.model.positions import PositionRule
+from vlrl.model.update_sums import UpdateSums
 from vlrl.model.vision import VisionTower
 
 MicroBatch = Callable[[], torch.Tensor]  # runs one forward pass and returns its share of the loss
@@ -39,34 +39,6 @@ def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
     loss = micro_batch()
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
-
-
-@dataclass
-class Sums:
-    """What one update adds up over its micro-batches: the loss, and sums and a maximum over response tokens."""
-
-    loss: float = 0.0
-    tokens: int = 0
-    entropy: float = 0.0
-    kl: float = 0.0
-    gap: LogprobGap = field(default_factory=LogprobGap)
-
-    def metrics(self) -> Mapping[str, float]:
-        """loss/total, entropy/mean and kl/reference in nats a token; logprob_gap/… where it was compared."""
-        return {
-            "loss/total": self.loss,
-            "entropy/mean": self.entropy / self.tokens,
-            "kl/reference": self.kl / self.tokens,
-            **self.gap.metrics(),
-        }
-
-    def add(self, other: Sums) -> None:
-        """Take in what another rank added up."""
-        self.loss += other.loss
-        self.tokens += other.tokens
-        self.entropy += other.entropy
-        self.kl += other.kl
-        self.gap.merge(other.gap)
 
 
 class PackedForward:
@@ -152,13 +124,13 @@ class PackedForward:
         temperature: float,
         over: Denominators,
         learn: Learn = forward_backward,
-    ) -> Sums:
+    ) -> UpdateSums:
         """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
 
         `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
         Every picture is looked at once; in lockstep, once a micro-batch.
         """
-        sums = Sums()
+        sums = UpdateSums()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
         parts = [example.take(chosen) for example in examples for chosen in self._split(example.row, together)]
         batches = self.batches([part.row for part in parts])
@@ -189,7 +161,7 @@ class PackedForward:
         step: Step,
         looks: Looks,
         m: int,
-        sums: Sums,
+        sums: UpdateSums,
     ) -> torch.Tensor:
         """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
         rows = [example.row for example in some]
@@ -278,7 +250,7 @@ def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torc
     )
 
 
-def _observe(sums: Sums, examples: Sequence[Example], terms: Terms, loss: float, entropy: torch.Tensor) -> None:
+def _observe(sums: UpdateSums, examples: Sequence[Example], terms: Terms, loss: float, entropy: torch.Tensor) -> None:
     sums.loss += loss
     sums.tokens += len(terms.response)
     sums.entropy += float(entropy.sum())

@@ -12,7 +12,7 @@ STALE = "stale"  # an earlier policy wrote these: their gap is what was learned 
 
 @dataclass
 class LogprobGap:
-    """Sums over the tokens of an update: by origin, (sum, largest, tokens); "" where an example names no origin."""
+    """Sums over response tokens: by origin, (sum, largest, tokens); "" where an example names no origin."""
 
     by_origin: dict[str, list[float]] = field(default_factory=dict)
 
@@ -28,7 +28,7 @@ class LogprobGap:
             held[2] += count
 
     def merge(self, other: LogprobGap) -> None:
-        """Take in the sums of other examples of the same update."""
+        """Take in the sums of other examples."""
         for name, (total, largest, count) in other.by_origin.items():
             held = self.by_origin.setdefault(name, [0.0, 0.0, 0.0])
             held[0] += total
@@ -36,9 +36,14 @@ class LogprobGap:
             held[2] += count
 
     def metrics(self) -> Mapping[str, float]:
-        """logprob_gap/mean and /max over fresh tokens, in nats; /<origin> is the mean of one origin."""
+        """logprob_gap/mean and /max over fresh tokens, in nats; /<origin> is the mean of one origin.
+
+        /compared_tokens counts the fresh tokens, in every update that compared them; nothing where none was sampled.
+        """
         fresh = [held for name, held in self.by_origin.items() if name != STALE]
         found = {f"logprob_gap/{name}": held[0] / held[2] for name, held in self.by_origin.items() if name}
+        if self.by_origin:
+            found["logprob_gap/compared_tokens"] = sum(held[2] for held in fresh)
         if fresh:
             found["logprob_gap/mean"] = sum(held[0] for held in fresh) / sum(held[2] for held in fresh)
             found["logprob_gap/max"] = max(held[1] for held in fresh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ from vlrl.model.packing import Row
 
 if TYPE_CHECKING:
     from vlrl.model.forward import PackedForward
+    from vlrl.model.update_sums import UpdateSums
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Example:
 
 
 class Policy(Protocol):
-    """`update` makes exactly one optimiser step from its examples, however they are split into micro-batches.
+    """`update` makes exactly one optimiser step from its examples, however they are split into micro-batches, and says
+    what it added up.
 
     `left_out` counts responses and tokens that have no gradient and were skipped: they stay in the averages.
     `statistics` are those of vlrl.model.token_statistics, under the present weights.
@@ -83,7 +85,7 @@ class Policy(Protocol):
         temperature: float,
         rate: float,
         left_out: Denominators = NOTHING,
-    ) -> Mapping[str, float]: ...
+    ) -> UpdateSums: ...
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]: ...
 

@@ -9,9 +9,9 @@ import torch
 
 from vlrl import dist
 from vlrl.model.cost import CostModel, balance, cost_of, load_of
-from vlrl.model.forward import Sums
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
+from vlrl.model.update_sums import UpdateSums
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -44,7 +44,7 @@ class Shares:
         return dist.spread(rows, self.of(rows), work)
 
 
-def total(mine: Sums) -> Sums:
+def total(mine: UpdateSums) -> UpdateSums:
     """The sums of all ranks together."""
     first, *others = dist.gather(mine)
     for other in others:

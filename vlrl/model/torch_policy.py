@@ -5,7 +5,7 @@ With several ranks each holds all weights and takes its share of every update's 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from vlrl.model.parts import Part
 from vlrl.model.policy import Example
 from vlrl.model.shares import Shares, add_gradients, total
 from vlrl.model.token_statistics import Tokens, token_statistics
+from vlrl.model.update_sums import UpdateSums
 from vlrl.model.vision import VisionTower
 
 
@@ -119,17 +120,14 @@ class TorchPolicy:
         temperature: float,
         rate: float,
         left_out: Denominators = NOTHING,
-    ) -> Mapping[str, float]:
-        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too.
-
-        Returns gradient/norm and what `Sums.metrics` says.
-        """
+    ) -> UpdateSums:
+        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too."""
         self.optimizer.zero_grad()
         over = count(examples, left_out)
         mine = self.shares.mine(examples, lambda example: example.row)
         sums = total(self._forward.accumulate(mine, loss, temperature, over))
         add_gradients(p for p in self.loaded.model.parameters() if p.requires_grad)
-        return {"gradient/norm": self.optimizer.step(rate), **sums.metrics()}
+        return sums.stepped(self.optimizer.step(rate))
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Parameters by Hugging Face name, adapters added in."""

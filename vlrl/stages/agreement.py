@@ -51,10 +51,13 @@ class AgreementSettings(Settings):
         return self.probe_every is not None and step % self.probe_every == 0
 
     def check_gap(self, metrics: Mapping[str, float]) -> None:
-        """Raises EngineError where the gap of a modality exceeds its bound."""
+        """Raises EngineError where the gap of a modality exceeds its bound.
+
+        A modality without a gap was not compared in this step; `logprob_gap/compared_tokens` says what was.
+        """
         for modality in MODALITIES if self.max_gap is not None else ():
-            gap = metrics.get(f"logprob_gap/{modality}", 0.0)
-            if not gap <= (self.max_gap or 0.0):
+            gap = metrics.get(f"logprob_gap/{modality}")
+            if gap is not None and not gap <= (self.max_gap or 0.0):
                 raise EngineError(
                     f"logprob_gap/{modality}",
                     f"engine and trainer differ by {gap:.3g} nats a token, rl.agreement.max_gap is {self.max_gap}",

@@ -7,7 +7,7 @@ layer.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from vlrl.errors import VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.methods import source_of
 from vlrl.model.policy import Example, Policy
+from vlrl.model.update_sums import UpdateSums
 from vlrl.rollout.buffer import RolloutBuffer
 from vlrl.rollout.collector import collect
 from vlrl.seeding import derive_seed, stream
@@ -147,17 +148,20 @@ def learn(
     seed: int,
     left_out: Denominators = NOTHING,
 ) -> dict[str, float]:
-    """All updates of one step; metrics are means over updates. A step without anything to learn from makes none."""
-    sums: Counter[str] = Counter()
-    made = 0
+    """All updates of one step. A step without anything to learn from makes none, and compares no token."""
+    sums = UpdateSums()
     for epoch in range(settings.epochs_per_step):
         order = stream(seed, "rl", "minibatches", step, epoch).permutation(len(examples))
         for part in range(settings.updates_per_step):
             chosen = [examples[i] for i in order[part :: settings.updates_per_step]]
             if chosen:
-                sums.update(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, rate, left_out))
-                made += 1
-    return {"updates": float(made), "groups/trained": float(len(examples)), **{k: v / made for k, v in sums.items()}}
+                sums.add(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, rate, left_out))
+    return {
+        "updates": float(sums.updates),
+        "groups/trained": float(len(examples)),
+        "logprob_gap/compared_tokens": 0.0,
+        **sums.metrics(),
+    }
 
 
 def stop_on_faults(groups: Sequence[ScoredGroup], limit: float) -> None:

@@ -154,7 +154,7 @@ def train_on(
         session.rest()
         chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
         rate = settings.policy.optimizer.rate_at(step - ends[number] + settings.steps, settings.steps)
-        metrics = {**policy.update(chosen, loss, here.temperature, rate), **more}
+        metrics = {**policy.update(chosen, loss, here.temperature, rate).metrics(), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
         if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
             session.refresh(policy, version=step + 1)
