@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
-from small_models import BUDGET, ask, fresh, pixels
+from small_models import BUDGET, as_image, ask, fresh, pixels
 
 from vlrl.data.images import open_image
 from vlrl.errors import EngineError
@@ -19,15 +19,21 @@ from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
 from vlrl.stages.agreement import AgreementSettings, swapped
+from vlrl.types import Image
 
 PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2, 48, 32), "red?"), ask(pixels(3), "blue")]
 
 
 def read(loaded):
-    """(encode, policy, groups with responses of the model itself)."""
+    """(encode, policy, pairs with responses of the model itself)."""
     encode = Encoder(loaded, BUDGET).encode
     found = collect(encode, TransformersEngine(loaded), PROBLEMS, Sampling(max_tokens=8), 2, seed=0)
-    return encode, TorchPolicy(loaded, PolicySettings()), [one.group for one in found]
+    return encode, TorchPolicy(loaded, PolicySettings()), [(one, one.group) for one in found]
+
+
+def probe(settings, encode, policy, pairs):
+    """With the features of pictures forgotten in between, as a run does."""
+    return settings.probe(encode, policy, pairs, 1.0, policy.loaded.store.clear)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def seeing(model_folders):
 
 @pytest.mark.parametrize("picture", ["blank", "swapped"])
 def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, picture):
-    found = AgreementSettings(picture=picture).probe(*seeing, 1.0)
+    found = probe(AgreementSettings(picture=picture), *seeing)
     assert found["probe/picture_shift"] > 0.01
     assert found["probe/same_picture_gap"] == 0.0
 
@@ -50,26 +56,42 @@ def test_a_policy_that_ignores_its_pictures_stops_the_run(model_folders, picture
             if "merger" in name and ("fc2" in name or "linear_fc2" in name):
                 parameter.zero_()
     with pytest.raises(EngineError, match=r"does not see its pictures[\s\S]*projector"):
-        AgreementSettings(picture=picture).probe(*read(loaded), 1.0)
+        probe(AgreementSettings(picture=picture), *read(loaded))
 
 
 def test_a_policy_that_reads_one_picture_in_two_ways_stops_the_run(seeing):
-    encode, policy, groups = seeing
-    calls = iter(range(10))
+    """Features that are held under a picture's name but aren't its own: only a look at the picture itself shows it."""
+    encode, policy, pairs = seeing
+    store = policy.loaded.store
+    names = [image.digest for one, _ in pairs for image in one.encoded.images]
+    policy.logprobs([Row(one.encoded, ((30,),)) for one, _ in pairs], 1.0)
+    wrong = {name: held.of([one + 0.5 for one in held.tensors]) for name in names if (held := store.get(name))}
+    store.clear()
+    for name, held in wrong.items():
+        store.put(name, held)
+    with pytest.raises(EngineError, match=r"looked at anew change a token's log-probability by 0\.\d+ nats"):
+        probe(AgreementSettings(), encode, policy, pairs)
+    store.clear()
 
-    def unsteady(rows, temperature):
-        shift = 0.01 * next(calls)
-        return [tuple(tuple(v + shift for v in one) for one in row) for row in policy.logprobs(rows, temperature)]
 
-    with pytest.raises(EngineError, match=r"encoded anew change a token's log-probability by 0\.01"):
-        AgreementSettings().probe(encode, SimpleNamespace(logprobs=unsteady), groups, 1.0)
+def test_an_encoder_that_gives_other_pixels_under_one_digest_stops_the_run(seeing):
+    encode, policy, pairs = seeing
+
+    def drifted(problems):
+        return encode([replace(p, prompt=tuple(map(repainted, p.prompt))) for p in problems])
+
+    def repainted(piece):
+        return replace(piece, data=as_image(pixels(9)).data) if isinstance(piece, Image) else piece
+
+    with pytest.raises(EngineError, match=r"problem \w+: encoded again its content is \w+, it was"):
+        probe(AgreementSettings(), drifted, policy, pairs)
 
 
 def test_without_pictures_there_is_nothing_to_probe(seeing):
-    encode, policy, groups = seeing
-    assert AgreementSettings().probe(encode, policy, groups[:1], 1.0) == {}
-    assert AgreementSettings(picture="swapped").probe(encode, policy, groups[:2], 1.0) == {}
-    assert AgreementSettings().probe(encode, policy, groups[:2], 1.0) != {}
+    encode, policy, pairs = seeing
+    assert probe(AgreementSettings(), encode, policy, pairs[:1]) == {}
+    assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) == {}
+    assert probe(AgreementSettings(), encode, policy, pairs[:2]) != {}
 
 
 def test_swapped_pictures_are_those_of_the_next_problem_that_has_others_in_the_same_size():

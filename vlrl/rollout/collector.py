@@ -49,3 +49,13 @@ def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> Non
             f"the engine read content {answer.content_hash}, the encoder made {encoded.content_hash}",
             "engine and trainer must share one processor output; check versions and picture budget",
         )
+
+
+def check_same_content(place: str, before: Encoded, anew: Encoded) -> None:
+    """Raises EngineError unless a problem that was encoded again has the very tokens and pixels that it had."""
+    if anew.content_hash != before.content_hash:
+        raise EngineError(
+            place,
+            f"encoded again its content is {anew.content_hash}, it was {before.content_hash}: other tokens or pixels",
+            "look for a picture file that has changed, or for a processor that is not deterministic",
+        )

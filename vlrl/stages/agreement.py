@@ -2,8 +2,9 @@
 
 The gap |log μ − log π| between the engine that wrote a token and the policy at the iteration's start is logged every
 step, by modality and for stale segments; fresh tokens must keep within a bound. Every so many steps a few responses to
-problems with pictures are read again: with the same picture encoded anew their log-probabilities must agree, with a
-blank or another picture they must move. A policy whose log-probabilities don't move never sees its pictures.
+problems with pictures are read again: the same picture, encoded and looked at anew, must be the same tokens and pixels
+and give the same log-probabilities; with a blank or another picture they must move. A policy whose log-probabilities
+don't move never sees its pictures.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from vlrl.errors import EngineError
 from vlrl.model.encode import Encoded
 from vlrl.model.packing import Row
 from vlrl.model.policy import Policy
+from vlrl.rollout.collector import Collected, check_same_content
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Image, Problem, ScoredGroup
 
@@ -36,7 +38,8 @@ class AgreementSettings(Settings):
     groups        groups with pictures that a probe reads
     picture       what stands in for the picture: `blank` (its mean colour) or `swapped` (another problem's)
     min_shift     mean |change| of a response token's log-probability that the other picture must cause
-    max_same_gap  mean |change| that the same picture, encoded anew, may cause
+    max_same_gap  mean |change| that the same picture, encoded and looked at anew, may cause. In 16 bits the other
+                  pictures of a tower's pass round it otherwise: 0.05
     """
 
     max_gap: float | None = Field(default=None, gt=0.0)
@@ -66,31 +69,45 @@ class AgreementSettings(Settings):
                 )
 
     def probe(
-        self, encode: Encode, policy: Policy, groups: Sequence[ScoredGroup], temperature: float
+        self,
+        encode: Encode,
+        policy: Policy,
+        pairs: Sequence[tuple[Collected, ScoredGroup]],
+        temperature: float,
+        forget: Callable[[], None],
     ) -> dict[str, float]:
         """Metrics `probe/…` of the first groups with pictures; empty where there are too few.
 
-        Raises EngineError where the policy reads the same picture otherwise, or another picture just the same.
+        The first reading is of the prompts that were rolled out, with features of pictures that are held. `forget`
+        drops those, so that the second looks at pictures that were encoded anew. Raises EngineError where the policy
+        reads the same picture otherwise, or another picture just the same.
         """
-        chosen = [group for group in groups if group.problem.images][: self.groups]
-        if len({tuple(image.digest for image in g.problem.images) for g in chosen}) < (self.picture == "swapped") + 1:
+        chosen = [(one, group) for one, group in pairs if group.problem.images][: self.groups]
+        distinct = {tuple(image.digest for image in group.problem.images) for _, group in chosen}
+        if len(distinct) < (self.picture == "swapped") + 1:
             return {}
-        problems = [group.problem for group in chosen]
+        problems = [group.problem for _, group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
         other = [perturbed(p, "blank", rng) for p in problems] if self.picture == "blank" else swapped(problems)
-        responses = [tuple(r.token_ids for r in g.rollouts if r.num_tokens) for g in chosen]
-        readings = [
-            policy.logprobs([Row(one, held) for one, held in zip(encode(asked), responses, strict=True)], temperature)
-            for asked in (problems, problems, other)
-        ]
-        first, again, moved = ([value for row in rows for one in row for value in one] for rows in readings)
+        responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for _, group in chosen]
+
+        def read(prompts: Sequence[Encoded]) -> list[float]:
+            rows = [Row(one, held) for one, held in zip(prompts, responses, strict=True)]
+            return [value for row in policy.logprobs(rows, temperature) for one in row for value in one]
+
+        used, anew = [one.encoded for one, _ in chosen], encode(problems)
+        for problem, one, two in zip(problems, used, anew, strict=True):
+            check_same_content(f"sees-the-image probe, problem {problem.id}", one, two)
+        first = read(used)
+        forget()
+        again, moved = read(anew), read(encode(other))
         same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
-        shift = sum(abs(a - b) for a, b in zip(first, moved, strict=True)) / len(first)
+        shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / len(first)
         place = f"sees-the-image probe, problem {problems[0].id} and {len(problems) - 1} more"
         if not same <= self.max_same_gap:
             raise EngineError(
                 place,
-                f"the same pictures encoded anew change a token's log-probability by {same:.3g} nats, "
+                f"the same pictures encoded and looked at anew change a token's log-probability by {same:.3g} nats, "
                 f"rl.agreement.max_same_gap is {self.max_same_gap}",
                 "something on the way from picture to policy is not deterministic: look at processor and dropout",
             )

@@ -60,7 +60,9 @@ def run_rl(session: Session) -> Policy:
         last = budget.ends_after(step)
         drawn = [scored for _, scored in pairs]
         if settings.agreement.is_due(step):
-            metrics |= settings.agreement.probe(session.encoder.encode, policy, drawn, settings.sampling.temperature)
+            metrics |= settings.agreement.probe(
+                session.encoder.encode, policy, pairs, settings.sampling.temperature, session.forget_features
+            )
             clock.lap("probe")
         examples = to_examples(groups, policy, settings, step)
         metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs])
