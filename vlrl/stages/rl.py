@@ -76,8 +76,10 @@ def run_rl(session: Session) -> Policy:
         if scores := scores_after(step + 1, session, policy, last):
             run.metrics("eval", step + 1, scores)
             session.drawing.validated(scores)
+            if not last:  # the evaluation of the stage goes on with these weights
+                session.rest()
             clock.lap("validate")
-            session.hybrid.figures()  # a validation's own switch belongs to no step
+            session.hybrid.figures()  # a validation's own switches belong to no step
         metrics |= session.drawing.metrics() | clock.metrics(metrics["tokens/written"])
         session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
         if step % settings.log_every == 0 or last:
@@ -92,7 +94,7 @@ def run_rl(session: Session) -> Policy:
 
 
 def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dict[str, float]:
-    """Validation and benchmarks that are due after so many steps; the last step has both."""
+    """Validation and benchmarks that are due after so many steps; the last step has both. The engine is left awake."""
     settings, pace = session.settings.rl, session.settings.eval.benchmarks_every
     validates = step % settings.validate_every == 0 or last
     benchmarks = pace is not None and (step % pace == 0 or last)

@@ -142,6 +142,7 @@ def train_on(
     for _ in range(start - (ends[number - 1] if number else 0)):
         next(order)
     session.progress.start(stage, ends[-1])
+    session.hybrid.figures()  # what went before belongs to no step
     began = clock()
     for step in range(start, ends[-1]):
         started = time.monotonic()

@@ -1,0 +1,94 @@
+"""A run stops where its policy is blind or its engine is not the trainer's; an honest one says what it checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vlrl.errors import EngineError
+from vlrl.model.parts import part_of
+from vlrl.rollout.hybrid import STATM
+from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.runlog import read_jsonl
+from vlrl.stages import session
+from vlrl.stages.run import start_run
+
+SMALL = [
+    "stages=[rl]",
+    "eval={problems: 2, curve_problems: 2, sampling: {max_tokens: 4}}",
+    "model.shape={text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}",
+    "rl.steps=2",
+    "rl.problems_per_step=8",
+    "rl.rollouts_per_problem=2",
+    "rl.validate_every=50",
+    "rl.checkpoint_every=50",
+    "rl.skip_uninformative=false",
+    "rl.over_sampling=null",
+    "rl.sampling={max_tokens: 6}",
+    "rl.agreement={max_gap: 0.01, probe_every: 2, min_shift: 1e-9}",
+]
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "TOKENIZER_TEXTS", 60)
+    return lambda: start_run("configs/quickstart.yaml", [*SMALL, f"run_folder={tmp_path / 'run'}"])
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """The lines of both steps of a run that nobody tampered with, and that validates after each."""
+    folder = tmp_path_factory.mktemp("honest") / "run"
+    start_run("configs/quickstart.yaml", [*SMALL, "rl.validate_every=1", f"run_folder={folder}"])
+    return [line for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl"]
+
+
+def test_a_run_says_what_it_compared_and_by_how_much_pictures_move_it(honest):
+    first, second = honest
+    assert first["probe/picture_shift"] > 1e-9
+    assert "probe/picture_shift" not in second
+    for line in (first, second):
+        assert line["logprob_gap/compared_tokens"] == line["tokens/written"] > 0
+        assert line["logprob_gap/mean"] < 1e-4
+
+
+@pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
+def test_the_step_after_a_validation_has_its_own_switch(honest):
+    for line in honest:
+        assert line["hybrid/to_rollout_seconds"] >= 0
+        assert line["hybrid/memory_training_gib"] > 0  # noted only where the engine slept before the step
+
+
+def test_a_run_whose_tower_was_zeroed_after_loading_stops(start, monkeypatch):
+    load = session.load_model
+
+    def blind(*args):
+        loaded = load(*args)
+        with torch.no_grad():
+            for name, parameter in loaded.model.named_parameters():
+                if part_of(name) != "language":
+                    parameter.zero_()
+        return loaded
+
+    monkeypatch.setattr(session, "load_model", blind)
+    with pytest.raises(EngineError, match="the policy does not see its pictures"):
+        start()
+
+
+def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops(start, monkeypatch):
+    generate = TransformersEngine.generate
+
+    def louder(self, requests):
+        return [
+            replace(one, rollouts=tuple(replace(r, segments=tuple(map(raised, r.segments))) for r in one.rollouts))
+            for one in generate(self, requests)
+        ]
+
+    def raised(segment):
+        return replace(segment, logprobs=tuple(value + 0.1 for value in segment.logprobs))
+
+    monkeypatch.setattr(TransformersEngine, "generate", louder)
+    with pytest.raises(EngineError, match=r"logprob_gap/\w+: engine and trainer differ by 0\.1 nats a token"):
+        start()
