@@ -9,14 +9,14 @@ is in the metrics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.model.encode import Encoded
-from vlrl.rollout.collector import Collected, Encode, check_content
+from vlrl.rollout.collector import Collected, Encode, check_content, check_same_content
 from vlrl.rollout.engine import Request, RolloutEngine, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
@@ -38,10 +38,11 @@ class PartialRollouts(Settings):
 class Begun:
     """A group that is being written.
 
-    encoded   the prompt as it was read; None after a resume, until it is encoded again
-    seed      of its request, from its first iteration to its last
-    drawn     the iteration in which it was drawn
-    rollouts  its k responses so far; empty before the first call
+    encoded       the prompt as it was read; None after a resume, until it is encoded again
+    seed          of its request, from its first iteration to its last
+    drawn         the iteration in which it was drawn
+    rollouts      its k responses so far; empty before the first call
+    content_hash  of the prompt that they were begun with; None before the first call
     """
 
     problem: Problem
@@ -49,6 +50,7 @@ class Begun:
     seed: int
     drawn: int
     rollouts: tuple[Rollout, ...] = ()
+    content_hash: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -76,7 +78,8 @@ class RolloutBuffer:
         """One iteration: leftovers and k rollouts of each new problem go on by `budget` tokens.
 
         Returns the groups that have ended, oldest first, and the metrics `rollout/…`. The seed of each new request
-        comes from `seed`, the problem and its place.
+        comes from `seed`, the problem and its place. Raises EngineError for a begun group whose prompt, encoded again
+        after a resume, is no longer what its responses were begun with.
         """
         left = self.waiting
         fresh = [Begun(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
@@ -97,13 +100,10 @@ class RolloutBuffer:
         for one, answer in zip(served, engine.generate(requests), strict=True):
             assert one.encoded is not None
             check_content(one.problem, one.encoded, answer)
-            after.append(replace(one, rollouts=answer.rollouts))
+            after.append(replace(one, rollouts=answer.rollouts, content_hash=answer.content_hash))
         self.waiting = [one for one in after if not one.ended]
         ended = [one for one in after if one.ended]
         metrics = self._metrics(served, after, ended, step)
-        utilisation = getattr(engine, "slot_utilisation", None)
-        if utilisation is not None:
-            metrics["rollout/slot_utilisation"] = utilisation
         found = [Collected(Group(one.problem, one.rollouts), one.encoded) for one in ended if one.encoded is not None]
         return found, metrics
 
@@ -111,6 +111,9 @@ class RolloutBuffer:
     def _encoded(groups: Sequence[Begun], encode: Encode) -> list[Begun]:
         missing = [i for i, one in enumerate(groups) if one.encoded is None]
         found = dict(zip(missing, encode([groups[i].problem for i in missing]), strict=True))
+        for i, anew in found.items():
+            if (begun_with := groups[i].content_hash) is not None:
+                check_same_content(f"problem {groups[i].problem.id}, begun before the resume", begun_with, anew)
         return [replace(one, encoded=found[i]) if i in found else one for i, one in enumerate(groups)]
 
     def _metrics(
@@ -156,24 +159,26 @@ class RolloutBuffer:
 
 def _plain(one: Begun) -> dict[str, Any]:
     problem = one.problem
-    fields = {name: getattr(problem, name) for name in Problem.__dataclass_fields__ if name != "prompt"}
+    rest = {field.name: getattr(problem, field.name) for field in fields(problem) if field.name != "prompt"}
     prompt = [
-        {"text": p.text} if isinstance(p, Text) else {"digest": p.digest, "path": p.path, "data": p.data}
+        {"text": p.text} if isinstance(p, Text) else {field.name: getattr(p, field.name) for field in fields(p)}
         for p in problem.prompt
     ]
     return {
-        "problem": {**fields, "facts": dict(problem.facts), "prompt": prompt},
+        "problem": {**rest, "facts": dict(problem.facts), "prompt": prompt},
         "seed": one.seed,
         "drawn": one.drawn,
         "rollouts": [asdict(rollout) for rollout in one.rollouts],
+        "content_hash": one.content_hash,
     }
 
 
 def _begun(held: Mapping[str, Any]) -> Begun:
-    fields = dict(held["problem"])
-    prompt = tuple(Text(p["text"]) if "text" in p else Image(**p) for p in fields.pop("prompt"))
+    rest = dict(held["problem"])
+    prompt = tuple(Text(p["text"]) if "text" in p else Image(**p) for p in rest.pop("prompt"))
     rollouts = tuple(
         Rollout(tuple(Segment(**segment) for segment in one["segments"]), one["text"], one["ending"])
         for one in held["rollouts"]
     )
-    return Begun(Problem(prompt=prompt, **fields), None, held["seed"], held["drawn"], rollouts)
+    problem = Problem(prompt=prompt, **rest)
+    return Begun(problem, None, held["seed"], held["drawn"], rollouts, held["content_hash"])

@@ -51,11 +51,12 @@ def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> Non
         )
 
 
-def check_same_content(place: str, before: Encoded, anew: Encoded) -> None:
-    """Raises EngineError unless a problem that was encoded again has the very tokens and pixels that it had."""
-    if anew.content_hash != before.content_hash:
+def check_same_content(place: str, before: str, anew: Encoded) -> None:
+    """Raises EngineError unless a prompt that was encoded again has the content hash that it had `before`."""
+    if anew.content_hash != before:
         raise EngineError(
             place,
-            f"encoded again its content is {anew.content_hash}, it was {before.content_hash}: other tokens or pixels",
-            "look for a picture file that has changed, or for a processor that is not deterministic",
+            f"encoded again its content is {anew.content_hash}, it was {before}: other tokens or pixels",
+            "look for a picture file, a picture budget or a processor that has changed; where the change is wanted, "
+            "start a fresh run",
         )

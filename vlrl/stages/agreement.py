@@ -97,7 +97,7 @@ class AgreementSettings(Settings):
 
         used, anew = [one.encoded for one, _ in chosen], encode(problems)
         for problem, one, two in zip(problems, used, anew, strict=True):
-            check_same_content(f"sees-the-image probe, problem {problem.id}", one, two)
+            check_same_content(f"sees-the-image probe, problem {problem.id}", one.content_hash, two)
         first = read(used)
         forget()
         again, moved = read(anew), read(encode(other))
