@@ -38,6 +38,10 @@ class EngineError(VlrlError):
     """An engine or backend is missing, refuses a request, or disagrees with the trainer."""
 
 
+class EngineFailedError(EngineError):
+    """An engine broke and can't go on; the request itself is in order, and another engine may answer it."""
+
+
 class RunError(VlrlError):
     """A run folder or a checkpoint is not what the command needs."""
 

@@ -24,7 +24,7 @@ Ending = Literal["stop", "length", "repeat", "unfinished"]
 Author = Literal["policy", "observation", "forced"]
 
 
-def content_digest(*parts: bytes | str) -> str:
+def content_digest(*parts: bytes | memoryview | str) -> str:
     """A 32-character hexadecimal digest of the parts; where one part ends and the next begins matters."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:

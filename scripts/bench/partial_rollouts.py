@@ -29,6 +29,7 @@ from image_heavy import build, image_problem, side_pixels, text_problem
 
 from vlrl.model.encode import Encoded
 from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.slots import SLOT_UTILISATION
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 from vlrl.types import Rollout
 
@@ -71,7 +72,7 @@ def waiting(engine: TransformersEngine, case: Case) -> Told:
         generations = engine.generate(case.requests(step))
         found += [r.token_ids for g in generations for r in g.rollouts]
         longest = max(n for one in case.lengths[step] for n in one)
-        shares.append((engine.slot_utilisation, longest))
+        shares.append((engine.figures()[SLOT_UTILISATION], longest))
     return Told(found, sum(u * n for u, n in shares) / sum(n for _, n in shares))
 
 
@@ -88,7 +89,8 @@ def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: fl
         generations = engine.generate(asked)
         if fresh:
             written = engine.tokens_written - before
-            shares.append((engine.slot_utilisation, written / engine.slot_utilisation))
+            used = engine.figures()[SLOT_UTILISATION]
+            shares.append((used, written / used))
         left = []
         for request, generation in zip(asked, generations, strict=True):
             if any(r.ending == "unfinished" for r in generation.rollouts):

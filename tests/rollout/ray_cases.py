@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.config import Settings
+from vlrl.errors import EngineFailedError
 from vlrl.rollout.engine import Generation, Request
 from vlrl.rollout.ray_ledger import Answer
 from vlrl.types import Rollout, Segment
@@ -41,7 +42,8 @@ def written(request: Request, version: int = 0) -> Generation:
 class TracedEngineSettings(Settings):
     """Writes a file a start (`started_PID`) and a line a request (`served_PID`) into `folder`.
 
-    deadly  a problem id at which the process ends, and `broken` one at which the engine raises
+    deadly         a problem id at which the process ends, and `broken` one at which the engine raises
+    fails_once_at  what the first engine of all says it can't go on at: `generate` or `sleep`
     """
 
     folder: str
@@ -49,6 +51,8 @@ class TracedEngineSettings(Settings):
     deadly: str = ""
     broken: str = ""
     dies_at_start: bool = False
+    dies_asleep: bool = False
+    fails_once_at: str = ""
 
     def open(self, loaded: Any = None) -> TracedEngine:
         return TracedEngine(self)
@@ -64,6 +68,7 @@ class TracedEngine:
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
         (self._folder / f"working_{os.getpid()}").touch()
+        self._fail_once("generate")
         for request in requests:
             time.sleep(self._settings.seconds)
             if request.encoded.problem_id == self._settings.deadly:
@@ -71,6 +76,8 @@ class TracedEngine:
             if request.encoded.problem_id == self._settings.broken:
                 raise RuntimeError("the device fell over")
             self._note(request.encoded.problem_id)
+            if request.leave_below:
+                self._note(f"may leave {request.encoded.problem_id}")
         return [written(request, self.version) for request in requests]
 
     def load_weights(self, weights: Any, version: int) -> None:
@@ -78,6 +85,9 @@ class TracedEngine:
         self._note(f"weights {version} {len(list(weights))}")
 
     def sleep(self) -> None:
+        if self._settings.dies_asleep:
+            os._exit(5)
+        self._fail_once("sleep")
         (self._folder / f"asleep_{os.getpid()}").touch()
 
     def wake(self) -> None:
@@ -85,6 +95,15 @@ class TracedEngine:
 
     def close(self) -> None:
         """Nothing to end."""
+
+    def figures(self) -> dict[str, float]:
+        return {"rollout/slot_utilisation": 0.5}
+
+    def _fail_once(self, doing: str) -> None:
+        failed = self._folder / f"failed_at_{doing}"
+        if doing == self._settings.fails_once_at and not failed.exists():
+            failed.touch()
+            raise EngineFailedError("traced engine", f"can't go on at {doing}")
 
     def _note(self, line: str) -> None:
         with open(self._folder / f"served_{os.getpid()}", "a") as file:
@@ -105,7 +124,9 @@ class LightActor:
 
     def generate(self, serial: int, requests: Sequence[Request]) -> Answer:
         assert serial == self._serial
-        return Answer(tuple(self._engine.generate(requests)), self._serial, self._engine.version)
+        return Answer(
+            tuple(self._engine.generate(requests)), self._serial, self._engine.version, self._engine.figures()
+        )
 
     def sleep(self) -> None:
         self._engine.sleep()

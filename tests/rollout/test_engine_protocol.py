@@ -10,6 +10,7 @@ import torch
 from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels
 
 from vlrl.errors import EngineError
+from vlrl.rollout.collector import check_content
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.ray_pool import RayPoolSettings
 from vlrl.rollout.scripted_engine import ScriptedEngine
@@ -67,6 +68,21 @@ def test_one_generation_a_request_in_order_with_k_rollouts_and_the_content_hash(
     assert [g.content_hash for g in found] == [e.content_hash for e in encoded]
     assert len({g.content_hash for g in found}) == 3
     assert engine.generate([]) == []
+
+
+@pytest.mark.parametrize("engine", ["transformers", *SLOW], indirect=True)
+def test_what_changed_after_encoding_shows_in_the_content_hash(engine, encoded):
+    """The hash is of what the engine reads, not the one that the request carries: patches, and tokens, in turn."""
+    image = encoded[1].images[0]
+    repainted = replace(image.pixels, values=image.pixels.values + 0.01)
+    tampered = [
+        replace(encoded[1], images=(replace(image, digest="other", pixels=repainted),)),
+        replace(encoded[0], token_ids=(*encoded[0].token_ids[:-1], encoded[0].token_ids[0])),
+    ]
+    for one, found in zip(tampered, engine.generate(ask_for(tampered, k=1, max_tokens=(1,))), strict=True):
+        assert found.content_hash != one.content_hash
+        with pytest.raises(EngineError, match="the engine read content"):
+            check_content(ask("x"), one, found)
 
 
 def test_every_rollout_keeps_its_budget_and_says_how_it_ended(engine, engines, encoded):

@@ -18,6 +18,7 @@ class Sleeper:
 
     def __init__(self, wakes_in: float = 0.0, sleeps_in: float = 0.0) -> None:
         self.told: list[object] = []
+        self.writes = False
         self._wakes_in, self._sleeps_in = wakes_in, sleeps_in
 
     def wake(self):
@@ -27,6 +28,9 @@ class Sleeper:
     def sleep(self):
         time.sleep(self._sleeps_in)
         self.told.append("sleep")
+
+    def figures(self):
+        return {"rollout/slot_utilisation": 0.5} if self.writes else {}
 
     def load_weights(self, weights, version):
         self.told.append((list(weights), version))
@@ -66,6 +70,12 @@ def test_figures_are_the_seconds_of_all_switches_since_the_last_call_and_the_mem
         assert found["hybrid/memory_rollout_gib"] > 0.05
         assert found["hybrid/memory_after_gib"] > 0.05
     assert hybrid.figures() == {}
+
+
+def test_the_engine_s_own_figures_are_among_them():
+    engine = Sleeper()
+    engine.writes = True
+    assert Hybrid(engine, CPU).figures() == {"rollout/slot_utilisation": 0.5}
 
 
 @pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")

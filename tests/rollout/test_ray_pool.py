@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -113,6 +114,32 @@ def test_a_request_at_which_the_engine_breaks_is_named_with_the_cause(opened, re
 def test_when_every_actor_dies_at_its_start_the_error_says_so(opened):
     with pytest.raises(EngineError, match="all actors are dead: 3 in a row were lost while they started"):
         opened(actors=1, traced={"dies_at_start": True}, tries=2)
+
+
+@pytest.mark.parametrize("at", ["sleep", "generate"])
+def test_an_engine_that_says_that_it_broke_costs_its_actor_and_not_the_run(opened, requests, at):
+    pool = opened(actors=1, traced={"fails_once_at": at}, tries=2)
+    pool.sleep()
+    pool.wake()
+    assert pool.generate(requests) == expected(requests)
+    figures = pool.figures()
+    assert (figures["pool/actors"], figures["pool/actors_started"], figures["pool/actors_lost"]) == (1, 2, 1)
+    assert (figures["pool/requests_redone"] > 0) == (at == "generate")
+    assert figures["rollout/slot_utilisation"] == 0.5
+
+
+def test_an_engine_that_always_breaks_when_it_sleeps_is_given_up(opened):
+    pool = opened(actors=1, traced={"dies_asleep": True}, tries=2)
+    with pytest.raises(EngineError, match="3 in a row were lost while they went to sleep"):
+        pool.sleep()
+
+
+def test_only_the_last_pieces_may_leave_responses_early(opened, requests, tmp_path):
+    """A response of a piece that waits could take the slot of one that is left."""
+    pool = opened(actors=1, pieces_per_actor=3)
+    pool.generate([replace(request, leave_below=0.8) for request in requests])
+    allowed = [line for line in served(tmp_path) if line.startswith("may leave")]
+    assert 0 < len(allowed) < len(requests)
 
 
 def test_actors_that_the_cluster_has_no_room_for_are_an_error_that_says_what_is_free(opened):

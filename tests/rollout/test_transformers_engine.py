@@ -13,6 +13,7 @@ from small_models import ask, encode, fresh, pixels
 from vlrl.errors import EngineError
 from vlrl.model.logprobs import sampling_logprobs
 from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.slots import SLOT_UTILISATION
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 
@@ -175,16 +176,32 @@ def test_slots_stay_busy_where_lengths_are_log_normal_and_the_tail_may_be_left(q
     requests = [Request(one, 4, Sampling(), i, tuple(map(int, n))) for i, n in enumerate(lengths)]
     engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=16, drop_share=0.0))
     engine.generate(requests)
-    waiting = engine.slot_utilisation
+    waiting = engine.figures()[SLOT_UTILISATION]
     left = engine.generate([replace(r, leave_below=0.9) for r in requests])
-    assert engine.slot_utilisation >= 0.95
-    assert engine.slot_utilisation > waiting
+    busy = engine.figures()[SLOT_UTILISATION]
+    assert busy >= 0.95
+    assert busy > waiting
+    assert engine.figures() == {}
     rest = [r for g in left for r in g.rollouts if r.ending == "unfinished"]
     assert 0 < len(rest) < 16
     everything = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=96))
     everything.generate(requests)
-    assert everything.slot_utilisation == pytest.approx(lengths.sum() / (96 * lengths.max()))
-    assert everything.slot_utilisation < 0.4
+    waited_for = everything.figures()[SLOT_UTILISATION]
+    assert waited_for == pytest.approx(lengths.sum() / (96 * lengths.max()))
+    assert waited_for < 0.4
+
+
+def test_a_slot_is_refilled_at_once_while_responses_wait_whatever_share_may_lie_idle(qwen3):
+    """40 responses of 1 to 20 tokens in 20 slots: with a share of idle slots allowed they wait no step longer."""
+    (one,) = encode(qwen3, ask("red"))
+    never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
+    requests = [Request(one, 4, Sampling(), i, (2 * i + 1, 2 * i + 2, 20 - i, 11 + i)) for i in range(10)]
+    used = []
+    for share in (0.0, 0.3):
+        engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=20, drop_share=share))
+        engine.generate(requests)
+        used.append(engine.figures()[SLOT_UTILISATION])
+    assert used[0] == used[1]
 
 
 def test_a_prompt_and_budget_beyond_the_context_are_refused(qwen3):

@@ -11,7 +11,7 @@ from vlrl.stages.run import start_run
 CONFIG = "configs/quickstart.yaml"
 SMALL = [
     "stages=[rl]",
-    "engine.max_rows=8",
+    "engine={name: transformers, max_rows: 8}",
     "eval={problems: 2, curve_problems: 2}",
     "rl.steps=7",
     "rl.problems_per_step=4",
@@ -73,8 +73,11 @@ def test_a_killed_run_with_partial_rollouts_writes_in_the_end_what_an_uninterrup
     assert {r["ending"] for line in shown for r in line["rollouts"]} <= {"stop", "length", "repeat"}
 
 
-def test_partial_rollouts_and_over_sampling_are_refused_together(tmp_path):
+def test_what_partial_rollouts_cannot_be_combined_with_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="partial and over_sampling are both given"):
         start(tmp_path, "rl.over_sampling.informative=2")
+    for engine in ("vllm", "{name: ray, engine: {name: vllm}}"):
+        with pytest.raises(ConfigError, match=r"rl.partial.leave_below: is 0.8, but vLLM leaves no response early"):
+            start(tmp_path, f"engine={engine}")
     with pytest.raises(ConfigError, match="keep"):
         start(tmp_path, "rl.credit.weigh=[{name: segments, keep: newest}]")

@@ -60,6 +60,10 @@ class Encoded:
     images: tuple[EncodedImage, ...]
     content_hash: str
 
+    def hash_again(self) -> str:
+        """The content hash of what is held now; an engine returns it, so that it says what the engine reads."""
+        return content_hash_of(self.token_ids, self.images)
+
     @property
     def num_tokens(self) -> int:
         """Prompt length in tokens, picture tokens included."""
@@ -159,12 +163,17 @@ class Encoder:
                 f"its prompt takes {len(ids)} tokens, the context holds {self._context}",
                 "lower the recipe's image.max_pixels or raise model.context",
             )
-        pixel_bytes = [image.patches.numpy().tobytes() for image in images]
-        pixel_bytes += [image.pixels.mask.numpy().tobytes() for image in images if image.pixels.mask is not None]
         return Encoded(
             problem_id=problem.id,
             token_ids=ids,
             token_types=types,
             images=images,
-            content_hash=content_digest(np.asarray(ids, dtype=np.int64).tobytes(), *pixel_bytes),
+            content_hash=content_hash_of(ids, images),
         )
+
+
+def content_hash_of(token_ids: Sequence[int], images: Sequence[EncodedImage]) -> str:
+    """Hash of every token id and every pixel value, masks of padding included."""
+    pixel_bytes = [image.patches.contiguous().numpy().data.cast("B") for image in images]
+    masks = [image.pixels.mask.numpy().tobytes() for image in images if image.pixels.mask is not None]
+    return content_digest(np.asarray(token_ids, dtype=np.int64).tobytes(), *pixel_bytes, *masks)

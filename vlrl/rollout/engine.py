@@ -95,6 +95,19 @@ def check_request(place: int, request: Request) -> None:
             )
 
 
+def check_requests(requests: Sequence[Request], context: int) -> None:
+    """Raises EngineError unless all requests can be written within the model's context."""
+    for r, request in enumerate(requests):
+        check_request(r, request)
+        longest = max(request.budget(i) for i in range(request.num_rollouts))
+        if request.encoded.num_tokens + longest > context:
+            raise EngineError(
+                f"request {r}",
+                f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of {context}",
+                "lower max_tokens or the picture budget",
+            )
+
+
 def joined(begun: Rollout | None, segment: Segment, text: str, ending: Ending) -> Rollout:
     """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole."""
     earlier = () if begun is None else begun.segments
@@ -103,7 +116,10 @@ def joined(begun: Rollout | None, segment: Segment, text: str, ending: Ending) -
 
 @dataclass(frozen=True)
 class Generation:
-    """What an engine returns for one request: k rollouts, and the hash of the prompt content that it read."""
+    """What an engine returns for one request: k rollouts, and the hash of the prompt content that it read.
+
+    The engine computes the hash from the tokens and pixels that it has, in its own process.
+    """
 
     rollouts: tuple[Rollout, ...]
     content_hash: str
@@ -115,8 +131,9 @@ class RolloutEngine(Protocol):
     `generate` returns one Generation per request, in request order. `load_weights` replaces the engine's weights by
     Hugging Face names and sets the version that new segments carry. `sleep` frees memory, `wake` takes it back. `close`
     ends what the engine started (processes, folders); twice is once, and nothing else works after it.
-    An engine that counts its slots has `slot_utilisation`: the share of them that wrote a token, over the decode steps
-    of the last call.
+    `figures` are metrics: rollout/slot_utilisation, the share of slots that wrote a token over the decode steps since
+    the last asking, where slots are counted; counts of what was replaced or redone are since the engine was opened.
+    With several ranks all of them ask together.
     """
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
@@ -128,3 +145,5 @@ class RolloutEngine(Protocol):
     def wake(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def figures(self) -> dict[str, float]: ...

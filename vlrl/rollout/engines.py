@@ -14,6 +14,8 @@ from vlrl.rollout.engine import RolloutEngine
 class EngineSettings(Protocol):
     """An engine's settings. `open` raises ConfigError, before anything is started, where a library is missing.
 
+    One with `leaves_early` false takes no request with `leave_below`.
+
     max_rows        responses that are written at once at most
     prefill_tokens  prompt tokens of one forward pass at most
     """

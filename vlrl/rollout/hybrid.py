@@ -59,12 +59,12 @@ class Hybrid:
         """Since the last call: seconds of all switches each way, and GiB that were in use.
 
         hybrid/memory_training_gib before the first switch, memory_rollout_gib at most while the engine was awake,
-        memory_after_gib when it slept again. On CUDA the device's memory, else what this process has in RAM.
+        memory_after_gib when it slept again. On CUDA the device's memory, else what this process has in RAM. With them
+        the engine's own figures.
         """
         found = {f"hybrid/{way}_seconds": seconds for way, seconds in self._seconds.items()}
         found |= {f"hybrid/memory_{when}_gib": size / GIB for when, size in self._memory.items()}
-        if (restarted := getattr(self.engine, "restarted", None)) is not None:
-            found["hybrid/restarts"] = float(restarted)
+        found |= self.engine.figures()
         self._seconds.clear()
         self._memory.clear()
         return found

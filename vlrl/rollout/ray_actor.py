@@ -17,6 +17,11 @@ from vlrl.rollout.ray_ledger import Answer
 from vlrl.rollout.ray_weights import Manifest, verified
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What `RolloutActor.open` needs of a folder that its node can't see, by name."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 class RolloutActor:
     """An engine in a process of its own. Calls come one at a time.
 
@@ -67,7 +72,8 @@ class RolloutActor:
         """Answers with the weights of transfer `serial`; refuses to answer with others."""
         if serial != self._serial:
             raise EngineError("ray actor", f"has weights of transfer {self._serial}, asked for {serial}")
-        return Answer(tuple(self._engine.generate(requests)), self._serial, self._version)
+        generations = tuple(self._engine.generate(requests))
+        return Answer(generations, self._serial, self._version, self._engine.figures())
 
     def process_id(self) -> int:
         """On its node."""

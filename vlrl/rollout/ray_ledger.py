@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from vlrl.errors import EngineError
 from vlrl.model.cost import Load
@@ -19,11 +19,14 @@ Piece = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Answer:
-    """Generations of a piece, and the transfer whose weights wrote them (0: those of the model folder)."""
+    """Generations of a piece, the transfer whose weights wrote them (0: those of the model folder), and the engine's
+    figures.
+    """
 
     generations: tuple[Generation, ...]
     serial: int
     version: int
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_of_request(request: Request) -> Load:
@@ -69,6 +72,11 @@ class Ledger:
     def next(self) -> Piece | None:
         """A piece to hand out, or None where nothing waits."""
         return self._waiting.popleft() if self._waiting else None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a piece waits to be handed out."""
+        return bool(self._waiting)
 
     def give_back(self, piece: Piece) -> None:
         """A piece that was not begun goes to the front."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from vlrl.errors import EngineError
 from vlrl.rollout.ray_ledger import Piece
 
 
@@ -43,6 +45,38 @@ class Member:
         """Nobody wants the piece any more that it is writing."""
         if self.future is not None and self._doing == "generate":
             self._doing = "abandoned"
+
+
+class Losses:
+    """Actors that were lost one after another while they did the same, where no request is at fault.
+
+    What an actor has done well once ends that row alone: one that opens well may still die of every transfer.
+    """
+
+    NAMES: ClassVar[Mapping[str, str]] = {
+        "open": "they started",
+        "load_weights": "they took weights",
+        "sleep": "they went to sleep or woke",
+    }
+
+    def __init__(self) -> None:
+        self._in_a_row: Counter[str] = Counter()
+
+    def done(self, doing: str) -> None:
+        """An actor did this."""
+        self._in_a_row[doing] = 0
+
+    def lost(self, doing: str, limit: int, why: str) -> None:
+        """An actor was lost at this. Raises EngineError for number `limit` in a row."""
+        if doing not in self.NAMES:
+            return
+        self._in_a_row[doing] += 1
+        if self._in_a_row[doing] >= limit:
+            raise EngineError(
+                "ray pool",
+                f"all actors are dead: {limit} in a row were lost while {self.NAMES[doing]}: {why}",
+                "see Ray's logs; too little memory is the usual cause",
+            )
 
 
 class Members:

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings
-from vlrl.errors import ConfigError, EngineError, VlrlError
+from vlrl.errors import ConfigError, EngineError, EngineFailedError, VlrlError
 from vlrl.model.cost import cost_of
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.registry import component_field
-from vlrl.rollout.engine import Generation, Request, check_request
+from vlrl.rollout.engine import Generation, Request, check_requests
 from vlrl.rollout.engines import engines
-from vlrl.rollout.ray_actor import RolloutActor
+from vlrl.rollout.ray_actor import RolloutActor, files_of
 from vlrl.rollout.ray_cluster import REMEDY, RayCluster, store_bytes
 from vlrl.rollout.ray_ledger import Ledger, load_of_request, pieces
-from vlrl.rollout.ray_members import Member, Members
+from vlrl.rollout.ray_members import Losses, Member, Members
 from vlrl.rollout.ray_weights import Manifest, Shard, compare, ship
+from vlrl.rollout.slots import mean_utilisation
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 
 
@@ -65,6 +67,11 @@ class RayPoolSettings(Settings):
         return self
 
     @property
+    def leaves_early(self) -> bool:
+        """Whether its engines may leave responses unfinished that only hold others up."""
+        return bool(getattr(self.engine, "leaves_early", True))
+
+    @property
     def max_rows(self) -> int:
         """Responses that one actor writes at once at most."""
         return int(self.engine.max_rows)
@@ -97,7 +104,8 @@ class RayPool:
         self._folder = tempfile.TemporaryDirectory(prefix="vlrl-pool-")
         self._files, self._closed = cast(Any, None), False
         self.counts: Counter[str] = Counter()  # started, lost, redone, delivered
-        self._members = Members(settings.actors, settings.resize_file)
+        self._members, self._losses = Members(settings.actors, settings.resize_file), Losses()
+        self._told: list[Mapping[str, float]] = []  # figures of the actors' engines
         try:
             save_model(loaded, Path(self._folder.name))
             self._model = {
@@ -106,7 +114,7 @@ class RayPool:
                 "device": "cuda" if settings.gpus_per_actor else "cpu",
                 "context": loaded.context,
             }
-            self._failed_starts, self._ever_opened = 0, False
+            self._ever_opened = False
             self._pump(lambda: any(member.idle for member in self._members))
         except BaseException:
             self.close()
@@ -124,7 +132,9 @@ class RayPool:
 
         Raises EngineError for a request that can't be answered, one that costs `tries` actors, or when no actor starts.
         """
-        self._check(requests)
+        if self._closed:
+            raise EngineError("ray pool", "was closed", "open another one")
+        check_requests(requests, self._context)
         if not requests:
             return []
         costs = [self._cost.rollout(load_of_request(r)) for r in requests]
@@ -180,6 +190,18 @@ class RayPool:
         self._cluster.close()
         self._folder.cleanup()
 
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation, the mean over pieces; pool/actors now, and since the pool was opened how many were
+        started and lost, and how many requests were handed out again.
+        """
+        told, self._told = self._told, []
+        counts = {"actors_started": "started", "actors_lost": "lost", "requests_redone": "redone"}
+        return {
+            **mean_utilisation(told),
+            "pool/actors": float(self.size),
+            **{f"pool/{name}": float(self.counts[key]) for name, key in counts.items()},
+        }
+
     # -- besides the protocol -----------------------------------------------------------------------------------------
 
     @property
@@ -198,20 +220,6 @@ class RayPool:
         self._members.resize(actors)
 
     # -- the work -----------------------------------------------------------------------------------------------------
-
-    def _check(self, requests: Sequence[Request]) -> None:
-        if self._closed:
-            raise EngineError("ray pool", "was closed", "open another one")
-        for r, request in enumerate(requests):
-            check_request(r, request)
-            longest = max(request.budget(i) for i in range(request.num_rollouts))
-            if request.encoded.num_tokens + longest > self._context:
-                raise EngineError(
-                    f"request {r}",
-                    f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of "
-                    f"{self._context}",
-                    "lower max_tokens or the picture budget",
-                )
 
     def _everybody(self, holds: Callable[[Member], bool]) -> None:
         """Until every actor that has started is idle and in this state, and one has."""
@@ -277,6 +285,8 @@ class RayPool:
             member.call("sleep", actor.sleep.remote() if self._members.asleep else actor.wake.remote())
         elif ledger is not None and (piece := ledger.next()) is not None:
             asked = [requests[number] for number in piece]
+            if ledger.waiting:  # a response of the next piece could take the slot of one that is left early
+                asked = [replace(request, leave_below=0.0) for request in asked]
             member.call("generate", actor.generate.remote(self._manifest.serial, asked), piece)
 
     def _take_in(self, member: Member, ledger: Ledger | None) -> None:
@@ -286,7 +296,7 @@ class RayPool:
         try:
             result = self._ray.get(future)
         except errors.RayTaskError as error:
-            refused = isinstance(error.cause, VlrlError)
+            refused = isinstance(error.cause, VlrlError) and not isinstance(error.cause, EngineFailedError)
             if refused and doing != "abandoned":
                 raise error.cause from None
             if not refused:
@@ -299,7 +309,7 @@ class RayPool:
             self._bury(member, ledger, doing, piece, str(error).splitlines()[0])
             return
         if doing == "open" and result is False:  # another machine, without our disk
-            self._files = self._files or self._ray.put(_files_of(Path(self._folder.name)))
+            self._files = self._files or self._ray.put(files_of(Path(self._folder.name)))
             self._open(member, self._files)
             return
         if doing == "open":
@@ -319,7 +329,8 @@ class RayPool:
                     "report this",
                 )
             ledger.deliver(piece, result.generations)
-        self._failed_starts = 0
+            self._told.append(result.figures)
+        self._losses.done(doing)
         self._members.progressed()
 
     def _bury(self, member: Member, ledger: Ledger | None, doing: str, piece: tuple[int, ...], why: str) -> None:
@@ -329,21 +340,10 @@ class RayPool:
         self.counts["lost"] += 1
         if doing == "generate" and ledger is not None:
             ledger.lost(piece, why)
-        elif member.starting or doing == "load_weights":
-            self._failed_starts += 1
-            if self._failed_starts >= self._settings.tries + self._members.wanted():
-                raise EngineError(
-                    "ray pool",
-                    f"all actors are dead: {self._failed_starts} in a row were lost while they started: {why}",
-                    "see Ray's logs; too little memory is the usual cause",
-                )
+        self._losses.lost(doing, self._settings.tries + self._members.wanted(), why)
 
     def _ask_to_close(self) -> None:
         """Engines end their own processes; one that is busy or dead is not waited for."""
         asked = [m.actor.close.remote() for m in self._members if m.idle]
         if asked:
             self._ray.wait(asked, num_returns=len(asked), timeout=10.0)
-
-
-def _files_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}

@@ -51,6 +51,10 @@ class ScriptedEngine:
     def close(self) -> None:
         """Nothing to end."""
 
+    def figures(self) -> dict[str, float]:
+        """It has no slots."""
+        return {}
+
     def _answer(self, place: int, request: Request) -> Generation:
         check_request(place, request)
         name = request.encoded.problem_id

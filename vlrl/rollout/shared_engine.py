@@ -15,6 +15,7 @@ from vlrl.model.cost import Load, balance, cost_of
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.engine import Generation, Request, RolloutEngine
 from vlrl.rollout.engines import EngineSettings, require_library
+from vlrl.rollout.slots import mean_utilisation
 
 
 def check_engine(settings: EngineSettings) -> None:
@@ -51,11 +52,9 @@ class SharedEngine:
             requests, balance([self._cost.rollout(_load(one)) for one in requests], dist.world()), self._own.generate
         )
 
-    @property
-    def slot_utilisation(self) -> float | None:
-        """Mean over ranks of the share of slots that wrote a token; None where the engine doesn't count them."""
-        found = [one for one in dist.gather(getattr(self._own, "slot_utilisation", None)) if one is not None]
-        return sum(found) / len(found) if found else None
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation, the mean over ranks."""
+        return mean_utilisation(dist.gather(self._own.figures()))
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Into this rank's engine."""
@@ -84,6 +83,11 @@ class FirstRanksEngine:
         """One Generation per request, in order, on every rank."""
         own = self._own
         return dist.from_first(lambda: own.generate(requests) if own is not None else [])
+
+    def figures(self) -> dict[str, float]:
+        """Those of the first rank's engine, on every rank."""
+        own = self._own
+        return dist.from_first(lambda: own.figures() if own is not None else {})
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Into the first rank's engine."""

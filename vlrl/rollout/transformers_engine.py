@@ -24,11 +24,12 @@ from vlrl.model.packed_products import packed_products
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 from vlrl.rollout.batching import Queue, passes
-from vlrl.rollout.engine import Generation, Request, check_request, joined
+from vlrl.rollout.engine import Generation, Request, check_requests, joined
 from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
 from vlrl.rollout.prefill import Prefill
 from vlrl.rollout.sampling import draw_tokens, row_uniforms
+from vlrl.rollout.slots import SlotCount
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
 
@@ -43,7 +44,7 @@ class TransformersEngineSettings(Settings):
         default=0.05,
         ge=0.0,
         le=1.0,
-        description="share of finished rows at which they are cut out and waiting ones take their slots",
+        description="share of finished rows at which they are cut out; while responses wait for slots, at once",
     )
 
     def open(self, loaded: LoadedModel) -> TransformersEngine:
@@ -65,7 +66,7 @@ class TransformersEngine:
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._stop_ids = frozenset(loaded.stop_ids)
         self.version = 0
-        self.slot_utilisation = 1.0
+        self._slots = SlotCount()
         self.tokens_written = 0
 
     # -- the protocol -------------------------------------------------------------------------------------------------
@@ -107,10 +108,14 @@ class TransformersEngine:
     def close(self) -> None:
         """The engine started nothing; the model is the caller's."""
 
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation since the last call of this."""
+        return self._slots.figures()
+
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """k responses per request, in request order."""
-        self._check(requests)
+        check_requests(requests, self._loaded.context)
         was_training = self._model.training
         self._model.eval()
         try:
@@ -121,23 +126,10 @@ class TransformersEngine:
         return [
             Generation(
                 tuple(self._finish(request, i, rows.get((r, i))) for i in range(request.num_rollouts)),
-                request.encoded.content_hash,
+                request.encoded.hash_again(),
             )
             for r, request in enumerate(requests)
         ]
-
-    def _check(self, requests: Sequence[Request]) -> None:
-        for r, request in enumerate(requests):
-            check_request(r, request)
-            longest = max(request.budget(i) for i in range(request.num_rollouts))
-            needed = request.encoded.num_tokens + longest
-            if needed > self._loaded.context:
-                raise EngineError(
-                    f"request {r}",
-                    f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of "
-                    f"{self._loaded.context}",
-                    "lower max_tokens or the picture budget",
-                )
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
@@ -162,11 +154,11 @@ class TransformersEngine:
             busy = sum(going)
             if not queue and busy < max(leave_below, 1):
                 break
-            if not busy or busy < len(live.rows) * (1 - self._settings.drop_share):
+            if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
                 tokens = tokens[live.keep(going, queue.waiting)]
             if live.rows:
                 self._advance(live, tokens)
-        self.slot_utilisation = written / (steps * queue.slots) if steps else 1.0
+        self._slots.add(written, steps, queue.slots)
         self.tokens_written += written
         return started
 

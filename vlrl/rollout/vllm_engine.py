@@ -19,11 +19,12 @@ import torch
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.errors import ConfigError, EngineError
+from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.load import LoadedModel
 from vlrl.rollout import vllm_library as library
-from vlrl.rollout.engine import Generation, Request, check_request
+from vlrl.rollout.engine import Generation, Request, check_requests
 from vlrl.rollout.engines import engines, require_library
+from vlrl.rollout.slots import SlotCount
 from vlrl.rollout.vllm_inputs import PromptReader
 from vlrl.rollout.vllm_responses import Writing
 from vlrl.seeding import derive_seed
@@ -60,6 +61,7 @@ class VllmEngineSettings(Settings):
     needs_own_process_group: ClassVar[bool] = True
     remedy: ClassVar[str] = "scripts/setup vllm (CPU), pip install 'vlrl[vllm]' (CUDA), or engine: transformers"
     own_weights: ClassVar[bool] = True
+    leaves_early: ClassVar[bool] = False
 
     def open(self, loaded: LoadedModel) -> VllmEngine:
         """The engine beside the loaded model; it starts at its first use."""
@@ -85,6 +87,7 @@ class VllmEngine:
         self._count = 0
         self.version = 0
         self.restarted = 0  # engines that were started after one had failed
+        self._slots = SlotCount()
         self.prompt_tokens_reused = 0  # prompt tokens that came from the prefix cache
 
     # -- the protocol -------------------------------------------------------------------------------------------------
@@ -126,8 +129,12 @@ class VllmEngine:
         self._asleep = False
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
-        """k responses per request, in request order. A failed engine is replaced as often as `restarts` says."""
-        self._check_requests(requests)
+        """k responses per request, in request order. A failed engine is replaced as often as `restarts` says.
+
+        Raises EngineFailedError where it fails once more, EngineError for a request that can't be answered.
+        """
+        check_requests(requests, self._loaded.context)
+        _check_leaves(requests)
         if self._asleep:
             raise EngineError("vllm", "the engine sleeps", "call wake() first")
         for attempt in range(self._settings.restarts + 1):
@@ -137,7 +144,7 @@ class VllmEngine:
             except _failures() as error:
                 self._end()
                 if attempt == self._settings.restarts:
-                    raise EngineError(
+                    raise EngineFailedError(
                         "vllm",
                         f"{type(error).__name__}: {error}",
                         "VLLM_LOGGING_LEVEL=INFO makes it say more",
@@ -146,18 +153,6 @@ class VllmEngine:
         raise AssertionError("unreachable")
 
     # -- one call -----------------------------------------------------------------------------------------------------
-
-    def _check_requests(self, requests: Sequence[Request]) -> None:
-        for r, request in enumerate(requests):
-            check_request(r, request)
-            longest = max(request.budget(i) for i in range(request.num_rollouts))
-            if request.encoded.num_tokens + longest > self._loaded.context:
-                raise EngineError(
-                    f"request {r}",
-                    f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of "
-                    f"{self._loaded.context}",
-                    "lower max_tokens or the picture budget",
-                )
 
     def _generate(self, requests: Sequence[Request]) -> list[Generation]:
         assert self._reader is not None
@@ -191,7 +186,9 @@ class VllmEngine:
                 writing[str(self._count)] = (r, i), one
                 prompt = self._reader.read(request.encoded, request.written(i))
                 self._engine.add_request(str(self._count), prompt, self._sampling(request, i, one.watched))
+        steps = 0
         while self._engine.has_unfinished_requests():
+            steps += 1
             for output in self._engine.step():
                 place, one = writing[output.request_id]
                 (said,) = output.outputs
@@ -204,6 +201,8 @@ class VllmEngine:
                 if output.finished or one.ending != "unfinished":
                     self.prompt_tokens_reused += output.num_cached_tokens or 0
                     done[place] = one.rollout(self.version)
+        added = sum(len(one.logprobs) for _, one in writing.values())
+        self._slots.add(added, steps, min(self._settings.max_rows, len(writing)))
         lost = sum(place not in done for place, _ in writing.values())
         if lost:
             raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
@@ -273,6 +272,10 @@ class VllmEngine:
         if engine is not None:
             library.stop(engine)
 
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation over vLLM's steps, those that read prompts included, and hybrid/restarts."""
+        return {**self._slots.figures(), "hybrid/restarts": float(self.restarted)}
+
     def close(self) -> None:
         """End the engine for good; twice is once."""
         self._end()
@@ -304,6 +307,15 @@ def _check(loaded: LoadedModel, settings: VllmEngineSettings) -> None:
         if ranks > 1:
             raise ConfigError(
                 "engine", f"'vllm' runs in the process of one rank, here are {ranks}", "engine: {name: ray, …}"
+            )
+
+
+def _check_leaves(requests: Sequence[Request]) -> None:
+    """vLLM tells most responses when they have ended, so what it would leave unfinished is not known."""
+    for r, request in enumerate(requests):
+        if request.leave_below:
+            raise EngineError(
+                f"request {r}, leave_below", f"{request.leave_below}: vLLM leaves no response early", "leave_below: 0"
             )
 
 

@@ -16,13 +16,13 @@ from vlrl.types import Ending, Rollout, Segment
 
 
 class Writing:
-    """Response `index` of a request from the first token that this call adds."""
+    """Response `index` of a request from the first token that this call adds; `logprobs` are those of its tokens."""
 
     def __init__(self, request: Request, index: int, tokenizer: Any, stop_ids: Collection[int]) -> None:
         self._request, self._index = request, index
         self._tokenizer, self._stop_ids = tokenizer, stop_ids
         self._tokens = list(request.written(index))
-        self._logprobs: list[float] = []
+        self.logprobs: list[float] = []
         self._watch: LoopWatch | None = None
         if request.sampling.repetition is not None:
             self._watch = LoopWatch()
@@ -39,7 +39,7 @@ class Writing:
         if self.ending != "unfinished":
             return
         self._tokens.append(token)
-        self._logprobs.append(logprob)
+        self.logprobs.append(logprob)
         loops = self._watch is not None and bool(self._watch.push([token])[0])
         if token in self._stop_ids or self._holds_stop_string():
             self.ending = "stop"
@@ -52,8 +52,8 @@ class Writing:
         """Everything that was written, this call's tokens as one more segment."""
         request = self._request
         begun = None if request.begun is None else request.begun[self._index]
-        added = len(self._tokens) - len(self._logprobs)
-        segment = Segment(tuple(self._tokens[added:]), tuple(self._logprobs), version)
+        added = len(self._tokens) - len(self.logprobs)
+        segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
         text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
         return joined(begun, segment, text, self.ending)
 

@@ -223,6 +223,17 @@ class RunSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _the_engine_can(self) -> RunSettings:
+        partial = self.rl.partial
+        if "rl" in self.stages and partial and partial.leave_below and not getattr(self.engine, "leaves_early", True):
+            raise ConfigError(
+                "rl.partial.leave_below",
+                f"is {partial.leave_below}, but vLLM leaves no response early",
+                "leave_below: 0, so that every response uses its budget, or engine: transformers",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sets_are_named(self) -> RunSettings:
         if "dpo" in self.stages and self.dpo.pairs is None:
             raise ConfigError("dpo.pairs", "is missing, and `dpo` is among the stages", "name a file of preferences")
