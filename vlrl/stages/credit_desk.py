@@ -33,7 +33,8 @@ class CreditDesk:
 
     def assess(self, found: Sequence[Collected], step: int) -> list[ScoredGroup]:
         """The groups of one step (or of one round of it) with verdicts and credit, in order."""
-        moment = Moment(step, self._settings.steps, self._settings.sampling.max_tokens, version=step)
+        budget = self._settings.sampling_at(step).max_tokens
+        moment = Moment(step, self._settings.steps, budget, version=step)
         statistics = self._statistics(found)
         contrast = self._contrast(found, step)
         verdicts = judge_all(_written(found))
@@ -89,7 +90,7 @@ class CreditDesk:
             self._session.encoder.encode,
             self._session.engine,
             problems,
-            self._settings.sampling,
+            self._settings.sampling_at(step),
             count,
             derive_seed(seed, "contrast", step),
         )
