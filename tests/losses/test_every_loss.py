@@ -50,7 +50,6 @@ def terms(token_advantages: bool = False, seed: int = 3) -> Terms:
         reference_logprobs=(logprobs.detach() + drift),
         response=response,
         advantages=torch.tensor(ADVANTAGES, dtype=torch.float64),
-        lengths=torch.tensor(LENGTHS, dtype=torch.float64),
         weights=torch.ones(count, dtype=torch.float64),
         token_advantages=torch.rand(count, generator=generator, dtype=torch.float64) if token_advantages else None,
     )
@@ -74,7 +73,6 @@ def part(given: Terms, responses: list[int]) -> Terms:
         given.reference_logprobs[chosen],
         renamed,
         given.advantages[responses],
-        given.lengths[responses],
         given.weights[chosen],
         None if given.token_advantages is None else given.token_advantages[chosen],
     )
@@ -125,6 +123,28 @@ def test_a_token_of_weight_zero_has_no_gradient(case):
     assert float(gradient(losses.build({"name": "sft"}), replace(given, weights=weights))[3]) == 0.0
 
 
+@pytest.mark.parametrize("at", [(0,), (1, 4), (5,), (2, 3, 9)])
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_tokens_of_weight_zero_are_as_if_they_were_not_there(case, at):
+    """In no sum, no mean and no length: value and gradient are those of responses without these tokens.
+
+    Weights of the others differ; response 2 is its token 5 alone.
+    """
+    loss, given = losses.build(case), terms(token_advantages=True)
+    keep = ~torch.isin(torch.arange(sum(LENGTHS)), torch.tensor(at))
+    weights = torch.linspace(0.5, 1.5, sum(LENGTHS), dtype=torch.float64)
+    over = replace(OVER, tokens=float(keep.sum()))
+    with_them = replace(given, weights=weights * keep)
+    fewer = {f: getattr(given, f)[keep] for f in ("logprobs", "reference_logprobs", "response", "token_advantages")}
+    without = replace(given, **fewer, weights=weights[keep])
+    value = float(loss(without, over).detach())
+    assert float(loss(with_them, over).detach()) == pytest.approx(value, rel=1e-12, abs=1e-14)
+    (expected,) = torch.autograd.grad(loss(without, over), without.logprobs)
+    found = gradient(loss, with_them, over)
+    assert torch.allclose(found[keep], expected, atol=1e-12, rtol=0)
+    assert not found[~keep].any()
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if c["name"] not in ("dpo", "sft", "gspo")], ids=label)
 def test_token_credit_that_is_the_same_at_all_tokens_of_a_response_is_its_advantage(case):
     loss, given = losses.build(case), on_policy(terms())
@@ -157,7 +177,7 @@ def test_the_gradient_of_cispo_is_the_one_written_by_hand(case):
     loss, given = losses.get("cispo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
     ratio = (given.logprobs - given.reference_logprobs).detach().exp()
     clipped = torch.clamp(ratio, 1 - loss.clip_low, 1 + loss.clip_high)
-    share = 1 / OVER.tokens if loss.aggregate == "token" else 1 / (given.lengths[given.response] * OVER.responses)
+    share = 1 / OVER.tokens if loss.aggregate == "token" else 1 / (given.trained[given.response] * OVER.responses)
     expected = -clipped * (given.advantages[given.response] + given.token_advantages) * share
     assert torch.allclose(gradient(loss, given), expected, atol=1e-12, rtol=0)
 

@@ -16,8 +16,7 @@ from vlrl.losses.terms import Denominators, Terms
 def terms(logprobs, references, responses, advantages) -> Terms:
     response = torch.tensor(responses)
     advantage = torch.tensor(advantages, dtype=torch.float64)
-    lengths = torch.bincount(response, minlength=len(advantages)).double()
-    return Terms(logprobs, references, response, advantage, lengths, torch.ones_like(logprobs))
+    return Terms(logprobs, references, response, advantage, torch.ones_like(logprobs))
 
 
 def one_token(ratio: float, advantage: float, **settings) -> tuple[float, float]:
@@ -78,7 +77,7 @@ def test_the_sft_loss_is_the_mean_over_tokens():
 def test_token_weights_scale_each_token_s_gradient(loss):
     logprobs = torch.tensor([-1.0, -2.0, -0.5], dtype=torch.float64, requires_grad=True)
     plain = terms(logprobs, logprobs.detach() + 0.05, [0, 0, 1], [1.0, -0.5])
-    weights = torch.tensor([0.0, 2.0, 0.5], dtype=torch.float64)
+    weights = torch.tensor([0.25, 2.0, 0.5], dtype=torch.float64)
     over = Denominators(2.0, 3.0)
     (before,) = torch.autograd.grad(loss(plain, over), logprobs)
     (after,) = torch.autograd.grad(loss(replace(plain, weights=weights), over), logprobs)

@@ -20,7 +20,6 @@ def terms(logprobs, references, responses, advantages) -> Terms:
         reference_logprobs=references,
         response=response,
         advantages=advantage,
-        lengths=torch.bincount(response, minlength=len(advantages)).double(),
         weights=torch.ones_like(references),
     )
 

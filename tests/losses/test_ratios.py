@@ -30,7 +30,6 @@ def terms(drifts, responses, advantages, token_advantages=None) -> Terms:
         torch.full_like(drift, -1.0),
         response,
         torch.tensor(advantages, dtype=torch.float64),
-        torch.bincount(response, minlength=len(advantages)).double(),
         torch.ones_like(drift),
         None if token_advantages is None else torch.tensor(token_advantages, dtype=torch.float64),
     )
@@ -111,7 +110,6 @@ def test_ctpo_is_unbiased_off_policy_with_less_variance_than_the_ratio_of_the_wh
             written,
             torch.zeros(3, dtype=torch.long),
             torch.zeros(1, dtype=torch.float64),
-            torch.tensor([3.0], dtype=torch.float64),
             torch.ones(3, dtype=torch.float64),
             credit,
         )

@@ -81,7 +81,6 @@ def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
                 torch.arange(50),
                 torch.zeros(50, dtype=torch.float64),
                 torch.ones(50, dtype=torch.float64),
-                torch.ones(50, dtype=torch.float64),
                 (teacher[drawn] - picked).detach(),
                 policy[teacher.argmax()].expand(50),
             )

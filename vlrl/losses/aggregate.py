@@ -16,9 +16,9 @@ Aggregate = Literal["sequence", "token", "sum"]
 class TokenLoss(Method):
     """A loss of tokens that are averaged in one of three ways; token weights are in every one of them.
 
-    aggregate  `sequence`: mean over a response's tokens, then over responses (GRPO); `token`: mean over all tokens
-               (DAPO); `sum`: a response's tokens are added up and divided by `length`, then mean over responses, so
-               that no response's length changes what its tokens count (Dr.GRPO)
+    aggregate  `sequence`: mean over a response's trained tokens, then over responses (GRPO); `token`: mean over all
+               trained tokens (DAPO); `sum`: a response's tokens are added up and divided by `length`, then mean over
+               responses, so that no response's length changes what its tokens count (Dr.GRPO)
     length     tokens that a response's sum is divided by where `aggregate` is `sum`; Dr.GRPO takes its response budget
     """
 
@@ -38,5 +38,5 @@ class TokenLoss(Method):
             return each.sum() / over.tokens
         sums = terms.per_response(each)
         if self.aggregate == "sequence":
-            return (sums / terms.lengths).sum() / over.responses
+            return (sums / terms.trained).sum() / over.responses
         return sums.sum() / (self.length * over.responses)

@@ -18,7 +18,7 @@ class CtpoLoss(TokenLoss):
     """PPO's surrogate with ρ_t = exp(Σ_{s≤t} Δ_s), Δ = log π − log π_ref; gradient through token t alone.
 
     The corridor of log ρ_t is [−low·√t, high·√t], since a sum of t terms wanders as √t; for a negative advantage ρ_t
-    counts no more than exp(dual·√t). Tokens of weight 0 are no part of the sum. On-policy it is PPO.
+    counts no more than exp(dual·√t). t and the sum pass over tokens of weight 0. On-policy it is PPO.
 
     clip_low, clip_high, dual  in nats at the first token
     """
@@ -34,9 +34,10 @@ class CtpoLoss(TokenLoss):
     def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         step = terms.logprobs - terms.reference_logprobs
-        counted = step.detach() * (terms.weights > 0)
+        trained = (terms.weights > 0).to(step.dtype)
+        counted = step.detach() * trained
         log_ratio = terms.up_to(counted) - counted + step
-        root = terms.up_to(torch.ones_like(step)).sqrt()  # (M,) √t, t from 1
+        root = terms.up_to(trained).sqrt()  # (M,) √t, t from 1 at the first trained token
         advantage = terms.credit
         ratio = log_ratio.exp()
         clipped = torch.clamp(log_ratio, -self.clip_low * root, self.clip_high * root).exp()

@@ -14,7 +14,7 @@ from vlrl.methods import Mark, Method
 
 @losses.register("gspo")
 class GspoLoss(Method):
-    """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's tokens of log π/π_ref).
+    """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's trained tokens of log π/π_ref).
 
     On-policy its gradient is GRPO's with the mean over a response's tokens. Token weights weigh the mean in s; token
     credit has no place here.
@@ -31,7 +31,7 @@ class GspoLoss(Method):
 
     def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs)) / terms.lengths
+        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs)) / terms.trained
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
         return -torch.minimum(ratio * terms.advantages, clipped * terms.advantages).sum() / over.responses

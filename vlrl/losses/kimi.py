@@ -22,8 +22,8 @@ class KimiLoss(Method):
     the paper's squared surrogate (r − τ log Z − τ logratio)² over 2τ, less a constant.
 
     tau              pull towards the iteration's starting policy. The paper gives no value
-    logratio_norm    `none` is the paper's sequence sum; `length` divides a response's terms by its length (ours, for
-                     long responses whose sums grow without bound; a public re-implementation does the like)
+    logratio_norm    `none` is the paper's sequence sum; `length` divides a response's terms by its trained tokens
+                     (ours, for long responses whose sums grow without bound; a public re-implementation does the like)
     """
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
@@ -37,9 +37,9 @@ class KimiLoss(Method):
         total = terms.per_response(terms.weights * terms.logprobs)
         ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs))
         if self.logratio_norm == "length":
-            total, ratio = total / terms.lengths, ratio / terms.lengths
+            total, ratio = total / terms.trained, ratio / terms.trained
         each = -terms.advantages * total + 0.5 * self.tau * ratio.square()
         if terms.token_advantages is not None:
             extra = terms.per_response(terms.weights * terms.token_advantages * terms.logprobs)
-            each = each - (extra / terms.lengths if self.logratio_norm == "length" else extra)
+            each = each - (extra / terms.trained if self.logratio_norm == "length" else extra)
         return each.sum() / over.responses

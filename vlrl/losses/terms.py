@@ -15,8 +15,8 @@ class Terms:
     reference_logprobs  (M,) of the policy at the start of the iteration (row K14), without gradient
     response            (M,) which of the N responses a token belongs to
     advantages          (N,) without gradient
-    lengths             (N,) response lengths in tokens
-    weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise
+    weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise.
+                        A token of weight 0 is not trained: no loss counts it in a length or a mean
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
     guide_logprobs      (M,) with gradient, or None: of another token at each place, one that a teacher would write
     """
@@ -25,7 +25,6 @@ class Terms:
     reference_logprobs: torch.Tensor
     response: torch.Tensor
     advantages: torch.Tensor
-    lengths: torch.Tensor
     weights: torch.Tensor
     token_advantages: torch.Tensor | None = None
     guide_logprobs: torch.Tensor | None = None
@@ -35,6 +34,11 @@ class Terms:
         """(M,) every token's advantage."""
         spread = self.advantages[self.response]
         return spread if self.token_advantages is None else spread + self.token_advantages
+
+    @property
+    def trained(self) -> torch.Tensor:
+        """(N,) tokens of each response that are trained, those of weight above 0; 1 where none is, to divide by."""
+        return self.per_response((self.weights > 0).to(self.weights.dtype)).clamp(min=1.0)
 
     def up_to(self, values: torch.Tensor) -> torch.Tensor:
         """(M,) token values → (M,) sums over a response's tokens up to each one; responses stand one after another."""
@@ -51,7 +55,8 @@ class Terms:
 class Denominators:
     """Counts over *all* micro-batches (and ranks) of one update: the one place where a loss is averaged.
 
-    Every micro-batch divides by the same numbers, so any split gives the single-batch gradient.
+    Every micro-batch divides by the same numbers, so any split gives the single-batch gradient. `tokens` are those of
+    weight above 0; a response counts among `responses` whatever its tokens weigh.
     """
 
     responses: float

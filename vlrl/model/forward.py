@@ -224,27 +224,28 @@ def _images(rows: Iterable[Row]) -> list[EncodedImage]:
 
 
 def count(examples: Sequence[Example], left_out: Denominators) -> Denominators:
-    """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens."""
+    """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens.
+
+    Where all have weight zero the tokens are 1, to divide by.
+    """
     tokens = left_out.tokens
     for example in examples:
         if example.token_weights is None:
             tokens += example.row.num_response_tokens
         else:
             tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return Denominators(left_out.responses + sum(len(e.row.responses) for e in examples), tokens)
+    return Denominators(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
 
 
 def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> Terms:
     """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
     references = _of_all(examples, "reference_logprobs", logprobs)
     weights = _of_all(examples, "token_weights", logprobs)
-    lengths = [len(one) for e in examples for one in e.row.responses]
     return Terms(
         logprobs=logprobs,
         reference_logprobs=logprobs.detach() if references is None else references,
         response=response,
         advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
-        lengths=torch.tensor(lengths, device=logprobs.device, dtype=logprobs.dtype),
         weights=torch.ones_like(logprobs) if weights is None else weights,
         token_advantages=_of_all(examples, "token_advantages", logprobs),
     )
