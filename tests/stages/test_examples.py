@@ -6,10 +6,15 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+import torch
 from small_models import ask
 
+from vlrl.losses.registry import losses
+from vlrl.losses.terms import NOTHING
+from vlrl.model.forward import count, terms_of
 from vlrl.rollout.collector import Collected
-from vlrl.stages.examples import origins, to_examples
+from vlrl.stages.examples import origins, skipped, to_examples
 from vlrl.stages.settings import RlSettings
 from vlrl.types import Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
 
@@ -57,3 +62,43 @@ def test_several_updates_have_references_and_those_that_credit_asked_for_are_not
 
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():
     assert origins("text", ROLLOUTS[2], 4) == (("text", 1),)
+
+
+WEIGHTS = ((0.0, 0.0, 1.0), (1.0, 0.5), (0.0,))  # an old segment that is not trained, and a cut response
+LOSSES = [
+    {"name": "kimi", "logratio_norm": "length"},
+    {"name": "grpo", "aggregate": "token"},
+    {"name": "grpo", "aggregate": "sequence", "beta": 0.1},
+    {"name": "gspo"},
+    {"name": "ctpo"},
+]
+
+
+@pytest.mark.parametrize("used", [(True, True, True), (True, False, True)])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_update(loss, weights, used):
+    """Tokens of weight 0 are in no average, whether their group is skipped or not."""
+    settings = RlSettings(skip_uninformative=True)
+    kept = pair(weights)
+    alike = Collected(kept[0].group, kept[0].encoded), replace(kept[1], advantages=(0.0,) * 3, used=used)
+    gradients = []
+    for some, left_out in ([kept, alike], NOTHING), ([kept], skipped([kept], [kept[1], alike[1]], settings)):
+        examples = to_examples(some, SimpleNamespace(), settings, step=4)
+        lengths = [len(one) for e in examples for one in e.row.responses]
+        response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+        logprobs = torch.linspace(-3.0, -0.5, 6, dtype=torch.float64).repeat(2)[: sum(lengths)].requires_grad_(True)
+        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, left_out))
+        gradients.append(torch.autograd.grad(value, logprobs)[0])
+    assert gradients[0][:6].any()
+    assert torch.allclose(gradients[0][:6], gradients[1], atol=1e-12, rtol=0)
+    assert not gradients[0][6:].any()
+
+
+def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_by_one():
+    examples = to_examples([pair(((0.0,) * 3, (0.0,) * 2, (0.0,)))], SimpleNamespace(), RlSettings(), step=4)
+    logprobs = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
+    response = torch.tensor([0, 0, 0, 1, 1, 2])
+    for loss in LOSSES:
+        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, NOTHING))
+        assert not torch.autograd.grad(value, logprobs)[0].any()

@@ -24,7 +24,7 @@ def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, st
     """
     rows, kept = [], []
     for one, scored in groups:
-        places = [i for i, use in enumerate(scored.used) if use and scored.rollouts[i].num_tokens]
+        places = trained_places(scored)
         if places:
             rows.append(Row(one.encoded, tuple(scored.rollouts[i].token_ids for i in places)))
             kept.append((scored, places))
@@ -48,6 +48,11 @@ def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, st
     ]
 
 
+def trained_places(scored: ScoredGroup) -> list[int]:
+    """Places of the rollouts that an update reads: judged, and not empty."""
+    return [i for i, use in enumerate(scored.used) if use and scored.rollouts[i].num_tokens]
+
+
 def _at(values: PerToken | None, places: Sequence[int]) -> PerToken | None:
     return None if values is None else tuple(values[i] for i in places)
 
@@ -65,12 +70,20 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
 def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSettings) -> Denominators:
     """Responses and tokens of one update that were skipped because they have no advantage.
 
-    They stay in the averages, so that skipping leaves the gradient of a first update as it is. With over-sampling
-    the informative groups themselves are the batch, and nothing is skipped from it.
+    They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
+    gradient of a first update as it is. With over-sampling the informative groups themselves are the batch, and nothing
+    is skipped from it.
     """
     if settings.over_sampling is not None:
         return NOTHING
     rest = {id(scored) for _, scored in kept}
-    rollouts = [r for g in drawn if id(g) not in rest for r, use in zip(g.rollouts, g.used, strict=True) if use]
-    updates = settings.updates_per_step
-    return Denominators(len(rollouts) / updates, sum(r.num_tokens for r in rollouts) / updates)
+    responses = tokens = 0
+    for group in (g for g in drawn if id(g) not in rest):
+        places = trained_places(group)
+        weights = _at(group.token_weights, places)
+        responses += len(places)
+        if weights is None:
+            tokens += sum(group.rollouts[i].num_tokens for i in places)
+        else:
+            tokens += sum(weight > 0 for response in weights for weight in response)
+    return Denominators(responses / settings.updates_per_step, tokens / settings.updates_per_step)
