@@ -102,6 +102,10 @@ def _construct(place: str, component: type, settings: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            field = getattr(component, "model_fields", {}).get(key)
+            said = field.description if field is not None else None
+            raise ConfigError(f"{place}, {key}", f"is missing{f': {said}' if said else ''}", "give one") from error
         raise ConfigError(f"{place}, {key}", f"{first['msg']}, got {first['input']!r}") from error
 
 

@@ -55,6 +55,13 @@ def test_the_weight_is_a_step_function_of_the_step():
     assert [length.weight_at(s) for s in (0, 4, 5, 6, 1000)] == [0.0, 0.0, 0.3, 0.3, 0.3]
 
 
+def test_the_weight_rises_in_a_line_over_the_steps_of_a_ramp():
+    length = LengthReward(weight=0.4, start_step=5, ramp_steps=4)
+    assert [length.weight_at(s) for s in (4, 5, 6, 7, 8, 9, 99)] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    switch = LengthReward(weight=0.4, start_step=5, ramp_steps=1)
+    assert [switch.weight_at(s) for s in (4, 5, 6)] == [0.0, 0.4, 0.4]
+
+
 def test_an_all_wrong_group_is_left_alone_only_where_asked():
     lengths, wrong = (10, 20), (False, False)
     assert reward(lengths, wrong) == (0.0, -0.5)

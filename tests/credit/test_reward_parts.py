@@ -6,12 +6,15 @@ import math
 
 import pytest
 from credit_cases import RIGHT, WRONG, judged, rollout, usable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.group_parts import Contrast, Retention
 from vlrl.credit.groups import Moment
-from vlrl.credit.length_parts import LeadLength, Overlong, StepGrpo
+from vlrl.credit.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
 from vlrl.credit.shapes import shapes
+from vlrl.errors import ConfigError
 from vlrl.types import Verdict
 
 AT_100 = Moment(0, 1, max_tokens=100)
@@ -66,10 +69,72 @@ def test_a_policy_that_ignores_the_picture_gets_no_bonus_above_a_ratio_of_one():
     assert Contrast(ratio=1.1).of(blind, AT_100) == (0.0,) * 4
 
 
+def retained(now, previous, alpha=1.0):
+    """Retention of responses with these log-probabilities by policy and earlier model; the engine said −9."""
+    rollouts = [rollout(len(one), logprob=-9.0) for one in now]
+    group = usable([True] * len(now), rollouts=rollouts, statistics={"logprobs": now, "previous": previous})
+    return Retention(weight=1.0, alpha=alpha).of(group, AT_100)
+
+
 def test_retention_by_hand():
     """Mean log-probabilities −1 now and −1.5 before: d = ½. Below the earlier model's there is no drift."""
-    group = usable([True, True], rollouts=[rollout(2), rollout(1)], statistics={"previous": ((-1.0, -2.0), (-0.5,))})
-    assert Retention(alpha=2.0).of(group, AT_100) == pytest.approx((math.exp(-1.0), 1.0))
+    now = ((-0.5, -1.5), (-1.0,))
+    assert retained(now, ((-1.0, -2.0), (-0.5,)), alpha=2.0) == pytest.approx((math.exp(-1.0), 1.0))
+
+
+LOGPROBS = st.lists(st.tuples(st.floats(-9, 0), st.floats(-9, 0)), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(LOGPROBS, st.floats(0, 3), st.floats(0, 5))
+def test_retention_is_full_without_drift_and_falls_with_it(pairs, alpha, further):
+    """In (0, 1]; 1 where the earlier model finds the response as likely; who drifts further never has more."""
+    now, previous = (tuple(values) for values in zip(*pairs, strict=True))
+    (value,) = retained((now,), (previous,), alpha)
+    assert 0.0 < value <= 1.0
+    assert retained((now,), (now,), alpha) == (1.0,)
+    (less,) = retained((tuple(v + further for v in now),), (previous,), alpha)
+    assert less <= value + 1e-12
+
+
+@settings(deadline=None)
+@given(st.integers(2, 500), st.floats(0.01, 1.0), st.lists(st.integers(1, 500), min_size=1, max_size=8))
+def test_overlong_is_within_its_bounds_and_never_rises_with_the_length(budget, margin_rate, lengths):
+    """0 up to the margin's start, −1 at the budget and wherever a response was cut."""
+    lengths = sorted(min(length, budget) for length in lengths)
+    rollouts = [*(rollout(length) for length in lengths), rollout(budget), rollout(lengths[0], "length")]
+    part = Overlong(margin_rate=margin_rate)
+    *values, whole, cut = part.of(usable([True] * len(rollouts), rollouts=rollouts), Moment(0, max_tokens=budget))
+    assert all(-1.0 <= value <= 0.0 for value in values)
+    assert values == sorted(values, reverse=True)
+    assert all(v == 0.0 for v, n in zip(values, lengths, strict=True) if n <= (1 - margin_rate) * budget - 1e-9)
+    assert (whole, cut) == (pytest.approx(-1.0), -1.0)
+
+
+def test_the_band_of_lengths_by_hand():
+    """Right ones within the band have 1, also at its ends; not a cut one, and none where only one is right."""
+    outcomes, lengths = [True, True, True, False, True, True], (3, 5, 8, 5, 9, 6)
+    rollouts = [rollout(n, "length" if n == 6 else "stop") for n in lengths]
+    part = LengthBand(lowest=5, highest=8)
+    assert part.of(usable(outcomes, rollouts=rollouts), AT_100) == (0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    assert part.of(usable([True, False], lengths=[6, 6]), AT_100) == (0.0, 0.0)
+    assert part.of(usable([True, True], lengths=[6, 6]), AT_100) == (1.0, 1.0)
+    assert (LengthBand().weight, LengthBand().lowest, LengthBand().highest) == (0.2, 320, 512)
+    with pytest.raises(ValueError, match="above highest"):
+        LengthBand(lowest=9, highest=8)
+
+
+@pytest.mark.parametrize("name", ["length", "repeat", "retention"])
+def test_a_part_without_a_weight_is_refused_where_its_source_fixes_none(name):
+    with pytest.raises(ConfigError, match=f"'{name}', weight: is missing: its source gives no number"):
+        CreditSettings(shape=[name])
+    assert CreditSettings(shape=[{"name": name, "weight": 0.0}]).shape[0].weight == 0.0
+
+
+def test_a_part_without_a_weight_has_that_of_its_source():
+    named = {"overlong": 1.0, "lead_length": 1.0, "step_grpo": 1.0, "contrast": 0.3, "length_band": 0.2}
+    assert {name: CreditSettings(shape=[name]).shape[0].weight for name in named} == named
+    assert set(named) | {"length", "repeat", "retention"} == set(shapes)
 
 
 NEUTRAL = [
@@ -82,6 +147,8 @@ NEUTRAL = [
     {"name": "repeat", "weight": 1.0},  # no response loops
     {"name": "contrast", "weight": 0.0},
     {"name": "contrast", "weight": 1.0, "ratio": 1e9},
+    {"name": "length_band", "weight": 0.0},
+    {"name": "length_band", "lowest": 90, "highest": 99},  # no response is so long
     {"name": "retention", "weight": 1.0, "alpha": 0.0},  # the same for all: the baseline takes it away
 ]
 
@@ -92,7 +159,8 @@ def test_every_reward_part_has_a_neutral_setting_here():
 
 @pytest.mark.parametrize("spec", NEUTRAL, ids=str)
 def test_a_neutral_setting_leaves_the_plain_advantages(spec):
-    more = {"statistics": {"previous": ((-1.0,) * 4, (-2.0,) * 9, (-0.1,) * 4, (-3.0,) * 30)}, "contrast_rate": 0.25}
+    held = {"previous": ((-1.0,) * 4, (-2.0,) * 9, (-0.1,) * 4, (-3.0,) * 30)}
+    more = {"statistics": held | {"logprobs": held["previous"]}, "contrast_rate": 0.25}
     one = judged([True, False, True, Verdict(0.4, False)], lengths=[4, 9, 4, 30], **more)
     plain = Credit(CreditSettings()).assign([one], AT_100)[0]
     shaped = Credit(CreditSettings(shape=[spec])).assign([one], AT_100)[0]
@@ -101,4 +169,4 @@ def test_a_neutral_setting_leaves_the_plain_advantages(spec):
 
 def test_a_part_named_twice_is_refused():
     with pytest.raises(ValueError, match="twice"):
-        CreditSettings(shape=["length", "length"])
+        CreditSettings(shape=["overlong", "overlong"])

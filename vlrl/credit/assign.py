@@ -52,8 +52,14 @@ class CreditSettings(Settings):
                 f"the advantage {_name(advantages, self.advantage)!r} reads right or wrong alone, so the reward parts "
                 f"{shaped} would have no effect; take another advantage or leave `shape` out"
             )
-        if _name(advantages, self.advantage) == "lead" and set(shaped) != {"lead_length"}:
-            raise ValueError("the advantage 'lead' weighs the score and `shape: [{name: lead_length, weight: 1}]`")
+        if _name(advantages, self.advantage) == "lead":
+            if shaped != ["lead_length"]:
+                raise ValueError("the advantage 'lead' weighs the score and `shape: [lead_length]`, no other part")
+            if self.shape[0].weight != 1.0 or self.shape[0].ramp_steps:
+                raise ValueError(
+                    "the advantage 'lead' finds the weight of `lead_length` by itself, so weight and ramp_steps would "
+                    "have no effect; leave them out, or take another advantage"
+                )
         return self
 
     @property

@@ -36,18 +36,22 @@ class Contrast(ShapeSettings):
 
 @shapes.register("retention")
 class Retention(ShapeSettings):
-    """exp(−α·d), d = max(0, mean over the response of log π − log π_previous): stay likely for the earlier model."""
+    """exp(−α·d), d = max(0, mean over the response of log π − log π_previous): stay likely for the earlier model.
+
+    π is the policy at the start of the step, read by the trainer: what the engine noted is that of older policies in
+    continued responses.
+    """
 
     paper: ClassVar[str] = "RaPO"
     mark: ClassVar[Mark] = "R"
-    needs: ClassVar[frozenset[str]] = frozenset({"previous"})
+    needs: ClassVar[frozenset[str]] = frozenset({"previous", "logprobs"})
 
     alpha: float = Field(default=1.0, ge=0.0)
 
     def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
         """(n,) in (0, 1]."""
         values = []
-        for rollout, previous in zip(group.rollouts, group.statistics["previous"], strict=True):
-            drift = (sum(rollout.logprobs) - sum(previous)) / max(1, rollout.num_tokens)
+        for own, previous in zip(group.statistics["logprobs"], group.statistics["previous"], strict=True):
+            drift = (sum(own) - sum(previous)) / max(1, len(own))
             values.append(math.exp(-self.alpha * max(0.0, drift)))
         return tuple(values)

@@ -1,4 +1,4 @@
-"""Reward parts about length besides k1.5's: DAPO's soft limit, LEAD's typical length, Step-GRPO's count of turns."""
+"""Reward parts about length besides k1.5's: DAPO's soft limit, LEAD's mean, Video-R1's band, Step-GRPO's turns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlrl.credit.groups import JudgedGroup, Moment
 from vlrl.credit.shapes import ShapeSettings, shapes
@@ -19,12 +19,14 @@ class Overlong(ShapeSettings):
 
     The budget is the run's own `sampling.max_tokens`. A response that was cut there has −1.
 
+    weight       the paper adds it to the reward as it is
     margin_rate  share of the budget over which it falls; DAPO has the last 4,096 of 20,480 tokens
     """
 
     paper: ClassVar[str] = "DAPO, 2503.14476 §3.4"
     mark: ClassVar[Mark] = "P"
 
+    weight: float = Field(default=1.0, ge=0.0)
     margin_rate: float = Field(default=0.2, gt=0.0, le=1.0)
 
     def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
@@ -43,12 +45,14 @@ class LeadLength(ShapeSettings):
 
     Cut responses have 0 and no part in L*; so have all where none is right.
 
+    weight           in the total reward; the advantage `lead` finds another one by itself, and takes none but 1 here
     shorter_is_free  responses below L* get 1 as well (the released code's default; the paper is symmetric)
     """
 
     paper: ClassVar[str] = "LEAD"
     mark: ClassVar[Mark] = "C"
 
+    weight: float = Field(default=1.0, ge=0.0)
     shorter_is_free: bool = False
     least: int = Field(default=1, ge=1, description="L* is at least so many tokens")
 
@@ -66,6 +70,33 @@ class LeadLength(ShapeSettings):
         return tuple(values)
 
 
+@shapes.register("length_band")
+class LengthBand(ShapeSettings):
+    """1 for right responses of `lowest` to `highest` tokens, where more than one response of the problem is right.
+
+    Video-R1 has it beside its contrast group, so that chains neither shrink nor run away. Cut responses have 0.
+    """
+
+    paper: ClassVar[str] = "Video-R1, 2503.21776"
+    mark: ClassVar[Mark] = "C"
+
+    weight: float = Field(default=0.2, ge=0.0)
+    lowest: int = Field(default=320, ge=1)
+    highest: int = Field(default=512, ge=1)
+
+    @model_validator(mode="after")
+    def _a_band(self) -> LengthBand:
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest is {self.lowest}, above highest, {self.highest}; no response would be in between")
+        return self
+
+    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+        """(n,) 0 or 1."""
+        known = zip(group.lengths, group.correct, group.finished, strict=True)
+        within = [right and done and self.lowest <= length <= self.highest for length, right, done in known]
+        return tuple(float(one and sum(group.correct) > 1) for one in within)
+
+
 @shapes.register("step_grpo")
 class StepGrpo(ShapeSettings):
     """Makes the reward R = α·score·(1 − β·tanh((t − μ)/μ)) + (1 − α)·format out of the score (Step-GRPO).
@@ -78,6 +109,7 @@ class StepGrpo(ShapeSettings):
     paper: ClassVar[str] = "Step-GRPO"
     mark: ClassVar[Mark] = "R"
 
+    weight: float = Field(default=1.0, ge=0.0)
     alpha: float = Field(default=0.9, ge=0.0, le=1.0)
     beta: float = Field(default=0.5, ge=0.0)
     triggers: tuple[str, ...] = ("wait", "however", "alternatively", "hmm", "let me check")

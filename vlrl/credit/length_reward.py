@@ -14,7 +14,7 @@ from vlrl.methods import Mark
 class LengthReward(ShapeSettings):
     """λ_i = 0.5 − (len_i − min_len) / (max_len − min_len); λ_i if correct, min(0, λ_i) if wrong; all equal: 0.
 
-    The paper gives no weight; it has no penalty before `start_step`, then a constant one (row K24).
+    The paper gives no weight; it has no penalty before `start_step`, then a constant one: `ramp_steps` is ours.
 
     only_if_any_correct    all-wrong groups get no length reward (ours; the paper's form still prefers short wrong ones)
     """

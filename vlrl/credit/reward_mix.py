@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from vlrl.credit.advantages import State, advantages
+from vlrl.credit.advantages import State, advantages, settle
 from vlrl.credit.batch_advantages import spread_of, whitened
 from vlrl.credit.groups import Moment, RewardedGroup
 from vlrl.methods import Mark, Method
@@ -49,7 +49,8 @@ class Decorrelated(Method):
 def standardised(values: Sequence[float]) -> np.ndarray:
     """(n,) values of one group → (v − mean)/σ, zeros where they are equal."""
     spread = spread_of(values)
-    return (np.asarray(values) - sum(values) / len(values)) / spread if spread else np.zeros(len(values))
+    mean = sum(values) / len(values)
+    return np.array([settle(v - mean) / spread if spread else 0.0 for v in values])
 
 
 def inverse_root(matrix: np.ndarray) -> np.ndarray:
