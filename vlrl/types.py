@@ -277,6 +277,11 @@ class ScoredGroup:
         return sum(judged) / len(judged) if judged else 0.0
 
     @property
+    def mixed(self) -> bool:
+        """Whether some of the responses that could be judged are right and some wrong: 0 < right < k (DAPO, §3.2)."""
+        return 0.0 < self.pass_rate < 1.0
+
+    @property
     def informative(self) -> bool:
         """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a guide."""
         given = self.guides is not None and any(self.used)

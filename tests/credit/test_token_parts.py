@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from vlrl.credit.adjusted import PositiveOnly, Ucpo
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import Moment
+from vlrl.credit.groups import CreditedGroup, Moment
 from vlrl.credit.step_weights import EntropyBalance, OverlongFilter, SkipSteps, entropy_flow
 from vlrl.credit.token_parts import adjusts, weighers
+from vlrl.types import Rollout, Segment
 
 NOW = Moment(0)
 
@@ -74,6 +75,15 @@ def test_positive_only_takes_negative_advantages_away():
     assert PositiveOnly(keep=1.0).over([one], NOW, {}) == [(0.5, -0.5)]
 
 
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=8), st.floats(0, 1))
+def test_positive_only_leaves_what_is_above_zero_and_keeps_its_share_of_the_rest(advantages, keep):
+    (found,) = PositiveOnly(keep=keep).over([credited([True] * len(advantages), advantages)], NOW, {})
+    assert all(after == before for after, before in zip(found, advantages, strict=True) if before > 0)
+    assert all(after == keep * before for after, before in zip(found, advantages, strict=True) if before <= 0)
+    assert PositiveOnly().over([credited([True] * len(found), found)], NOW, {})[0] == tuple(max(a, 0.0) for a in found)
+
+
 def test_sas_by_hand():
     """Four steps of means −0.1, −3, −1, −2; ⌈0.3·4⌉ = 2 go: the least confident of a right one, the most of a wrong."""
     steps, logprobs = (0.0, 1.0, 1.0, 2.0, 3.0), (-0.1, -2.0, -4.0, -1.0, -2.0)
@@ -126,6 +136,35 @@ def test_the_net_flow_of_opefo_is_zero():
     assert all(w >= 0 for held in weights for w in held[0])
     plain = EntropyBalance(strength=0.0).over([first, second], NOW, {})
     assert plain == [((1.0,) * 3,), ((1.0,) * 2,)]
+
+
+@pytest.mark.parametrize("mean", [False, True])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_net_flow_of_opefo_is_zero_after_all_other_weights_in_whatever_order_they_stand(order, mean):
+    """Two tokens of an old segment are left out, a cut response counts a quarter; a mean over the response or none."""
+    old = Rollout((Segment((1, 1), (-1.0, -1.0), 0), Segment((1, 1), (-1.0, -1.0), 1)), "x", "stop")
+    policies = [[(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.4, 0.3, 0.3), (0.9, 0.05, 0.05)], [(0.8, 0.1, 0.1)] * 2]
+    held = [statistics(policies[0], (1, 2, 0, 1)), statistics(policies[1], (0, 1))]
+    both = {name: (*held[0][name], *held[1][name]) for name in held[0]}
+    fresh = Rollout((Segment((1, 1), (-1.0, -1.0), 1),), "x", "length")
+    one = judged([True, False], rollouts=[old, fresh], statistics=both)
+    others = [{"name": "segments", "keep": "current_only"}, {"name": "overlong_filter", "keep": 0.25}]
+    now = Moment(0, version=1, mean_over_response=mean)
+    (scored,) = Credit(CreditSettings(weigh=["opefo", *others][::order])).assign([one], now)
+    (plain,) = Credit(CreditSettings(weigh=others)).assign([one], now)
+    flows = entropy_flow(CreditedGroup(one.usable(), scored.advantages))
+
+    def net(weights):
+        shares = [sum(w > 0 for w in response) if mean else 1 for response in weights]
+        return sum(
+            w * f / share
+            for response, row, share in zip(weights, flows, shares, strict=True)
+            for w, f in zip(response, row, strict=True)
+        )
+
+    assert abs(net(plain.token_weights)) > 1e-3
+    assert net(scored.token_weights) == pytest.approx(0.0, abs=1e-12)
+    assert scored.token_weights[0][:2] == (0.0, 0.0)
 
 
 def test_the_overlong_filter_takes_cut_responses_out():

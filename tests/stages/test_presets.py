@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from vlrl.config import apply_overrides, build_settings, load_settings
+from vlrl.config import apply_overrides, as_arguments, build_settings, load_settings
 from vlrl.errors import ConfigError
 from vlrl.losses.grpo import GrpoLoss
 from vlrl.losses.kimi import KimiLoss
+from vlrl.stages.ablation_settings import load_ablation
 from vlrl.stages.presets import PRESETS
 from vlrl.stages.settings import RlSettings, RunSettings
 
@@ -44,6 +45,47 @@ def test_what_a_config_says_goes_over_the_preset():
 def test_overrides_on_the_command_line_name_a_preset_and_change_it():
     values = apply_overrides({"loss": {"tau": 0.2}}, ["preset=kimi", "loss.tau=0.4"])
     assert rl(**values).loss == KimiLoss(tau=0.4)
+
+
+@pytest.mark.parametrize(
+    ("given", "reset"),
+    [
+        ({}, "each_iteration"),  # the loss is kimi
+        ({"loss": "kimi"}, "each_iteration"),
+        ({"loss": {"tau": 0.3}, "policy": {"freeze": ["vision"]}}, "each_iteration"),
+        ({"loss": KimiLoss()}, "each_iteration"),
+        ({"loss": "grpo"}, "never"),
+        ({"loss": {"name": "gspo"}, "policy": {"freeze": ["vision"]}}, "never"),
+        ({"preset": "kimi", "loss": "grpo"}, "never"),
+        ({"preset": "dapo", "loss": "kimi"}, "each_iteration"),
+        ({"preset": "positive_only"}, "each_iteration"),
+        ({"preset": "rest"}, "never"),
+        ({"loss": "kimi", "policy": {"reset_optimizer": "never"}}, "never"),
+        ({"loss": "grpo", "policy": {"reset_optimizer": "each_iteration"}}, "each_iteration"),
+    ],
+    ids=str,
+)
+def test_the_optimizer_is_reset_where_the_losss_paper_does_it_unless_a_config_says_otherwise(given, reset):
+    assert rl(**given).policy.reset_optimizer == reset
+
+
+def test_arms_that_vary_the_loss_reset_the_optimizer_each_as_its_loss_does(tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text("name: x\ndata: data_recipes/quickstart.yaml\nmodel: {build: tiny-qwen3-vl}\n")
+    plan = load_ablation(config, [], vary="loss=kimi,grpo", seeds=1)
+    arms = {arm: load_settings(RunSettings, config, as_arguments(plan.of_arm(arm, None))).rl for arm in plan.arms}
+    assert {arm: one.policy.reset_optimizer for arm, one in arms.items()} == {
+        "kimi": "each_iteration",
+        "grpo": "never",
+    }
+
+
+def test_dr_grpo_divides_by_the_response_budget():
+    assert rl(preset="dr_grpo").loss == GrpoLoss(aggregate="sum", length=64)
+    assert rl(preset="dr_grpo", sampling={"max_tokens": 40}).loss.length == 40
+    assert rl(preset="dr_grpo", sampling={"max_tokens": 40}, loss={"length": 7, "clip_high": 0.3}).loss.length == 7
+    assert rl(preset="dr_grpo", loss={"aggregate": "token"}).loss == GrpoLoss(aggregate="token")
+    assert rl(preset="dr_grpo", loss="kimi").loss == KimiLoss()
 
 
 def test_an_unknown_preset_is_refused_with_a_suggestion():

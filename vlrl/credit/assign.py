@@ -6,7 +6,7 @@ shape → advantage → adjust → token_credit → weigh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -114,12 +114,20 @@ class Credit:
         self.settings = settings
         self._states: dict[str, State] = {}
 
-    def assign(self, judged: Sequence[Judged], moment: Moment) -> list[ScoredGroup]:
-        """Credit for the groups of one step, in order.
+    def assign(self, judged: Sequence[Judged], moment: Moment, remember: bool = True) -> list[ScoredGroup]:
+        """Credit for all groups of one step, in order: once a step, since parts remember what they saw.
 
-        A faulted verdict has no reward: its rollout is unused, with advantage 0, and no part sees it. A group with
-        fewer usable rollouts than the advantage's `least` has no baseline: all its advantages are 0.
+        Without `remember` nothing of this call is remembered: a look at what credit would be. A faulted verdict has no
+        reward: its rollout is unused, with advantage 0, and no part sees it. A group with fewer usable rollouts than
+        the advantage's `least` has no baseline: all its advantages are 0.
         """
+        before = {place: dict(state) for place, state in self._states.items()}
+        found = self._assign(judged, moment)
+        if not remember:
+            self._states = before
+        return found
+
+    def _assign(self, judged: Sequence[Judged], moment: Moment) -> list[ScoredGroup]:
         settings = self.settings
         rewarded = [self._reward(one.usable(), moment) for one in judged]
         enough = [i for i, one in enumerate(rewarded) if len(one.rewards.total) >= settings.advantage.least]
@@ -137,14 +145,14 @@ class Credit:
                 CreditedGroup(one.group, one.advantages, add(one.token_advantages, more))
                 for one, more in zip(credited, extra, strict=True)
             ]
-        weights: list[PerToken | None] = [None] * len(credited)
-        for number, part in enumerate(settings.weigh):
+        credited = [replace(one, token_weights=own_tokens(one.group.rollouts)) for one in credited]
+        for number, part in sorted(enumerate(settings.weigh), key=lambda held: getattr(held[1], "last", False)):
             factors = part.over(credited, moment, self._state(f"weigh.{number}"))
-            weights = [multiply(one, more) for one, more in zip(weights, factors, strict=True)]
-        for i, one in enumerate(credited):
-            if (own := own_tokens(one.group.rollouts)) is not None:
-                weights[i] = multiply(weights[i], own)
-        return [_spread(*held) for held in zip(judged, rewarded, credited, weights, strict=True)]
+            credited = [
+                replace(one, token_weights=multiply(one.token_weights, more))
+                for one, more in zip(credited, factors, strict=True)
+            ]
+        return [_spread(*held) for held in zip(judged, rewarded, credited, strict=True)]
 
     def _reward(self, group: JudgedGroup, moment: Moment) -> RewardedGroup:
         parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
@@ -170,7 +178,7 @@ class Credit:
         self._states = {place: dict(held) for place, held in state.items()}
 
 
-def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup, weights: PerToken | None) -> ScoredGroup:
+def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup) -> ScoredGroup:
     """Values of the usable responses at their places among all; 0 elsewhere."""
     used, guides = judged.used, judged.statistics.get("teacher_token")
     rewards = rewarded.rewards
@@ -190,7 +198,7 @@ def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup, we
         _all(credited.advantages, used),
         used,
         all_tokens(credited.token_advantages),
-        all_tokens(weights),
+        all_tokens(credited.token_weights),
         judged.statistics.get("logprobs"),
         None if guides is None else tuple(tuple(int(one) for one in response) for response in guides),
     )

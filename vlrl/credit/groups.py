@@ -17,12 +17,14 @@ class Moment:
     step, steps   of the RL run; the first is 0
     max_tokens    response budget
     version       of the policy that writes now; older segments carry smaller ones
+    mean_over_response  whether the loss divides what a response's tokens say by their number
     """
 
     step: int
     steps: int = 1
     max_tokens: int = 1
     version: int = 0
+    mean_over_response: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,12 @@ class RewardedGroup:
 
 @dataclass(frozen=True)
 class CreditedGroup:
-    """With advantages (n,), and what is added to them token by token where a part gives that."""
+    """With advantages (n,), and what is added to them token by token where a part gives that.
+
+    `token_weights` is the product of the weights given so far, None where no part has given any.
+    """
 
     group: JudgedGroup
     advantages: tuple[float, ...]
     token_advantages: PerToken | None = None
+    token_weights: PerToken | None = None

@@ -62,19 +62,30 @@ class EntropyBalance(Method):
 
         dH = −A·[p(log p + H) − Σ_v p_v²(log p_v + H)]
 
+    each times what the token counts in the loss: its weight by all other parts, over the response's trained tokens
+    where the loss takes a mean over them. All groups of the step are in the totals, also those that over-sampling drew
+    beyond what is trained; several updates a step are balanced together, not one by one.
+
     strength  factor of λ; 0 changes nothing
     """
 
     paper: ClassVar[str] = "OPEFO"
     mark: ClassVar[Mark] = "R"
     needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "entropy", "square"})
+    last: ClassVar[bool] = True
 
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
 
     def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         flows = [entropy_flow(one) for one in groups]
-        flat = [flow for one in flows for response in one for flow in response]
+        counts = [counted(one, moment.mean_over_response) for one in groups]
+        flat = [
+            flow * much
+            for one, held in zip(flows, counts, strict=True)
+            for response, more in zip(one, held, strict=True)
+            for flow, much in zip(response, more, strict=True)
+        ]
         up, down = sum(f for f in flat if f > 0), -sum(f for f in flat if f < 0)
         share = self.strength * (down - up) / (down + up) if down + up else 0.0
         return [
@@ -92,6 +103,14 @@ def entropy_flow(one: CreditedGroup) -> PerToken:
         values = zip(held["logprobs"][j], held["entropy"][j], held["square"][j], extra, strict=True)
         found.append(tuple(-(advantage + more) * (math.exp(p) * (p + h) - q) for p, h, q, more in values))
     return tuple(found)
+
+
+def counted(one: CreditedGroup, mean_over_response: bool) -> PerToken:
+    """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
+    weights = one.token_weights or tuple((1.0,) * length for length in one.group.lengths)
+    if not mean_over_response:
+        return weights
+    return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)
 
 
 @weighers.register("overlong_filter")

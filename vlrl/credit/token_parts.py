@@ -2,8 +2,9 @@
 
     credit: {adjust: [ucpo], token_credit: [vopd], weigh: [sas]}
 
-Adjusting parts run one after the other, token credit is added up, weights are multiplied. A token of weight 0 is out of
-the loss, and out of the number of tokens that a loss is averaged over.
+Adjusting parts run one after the other, token credit is added up, weights are multiplied; a weight that says `last`
+sees the product of the others. A token of weight 0 is out of the loss, and out of the number of tokens that a loss is
+averaged over.
 """
 
 from __future__ import annotations

@@ -25,6 +25,11 @@ class TokenLoss(Method):
     aggregate: Aggregate = "sequence"
     length: int = Field(default=1, ge=1)
 
+    @property
+    def means_over_response(self) -> bool:
+        """Whether a token's share falls with the number of trained tokens of its response."""
+        return self.aggregate == "sequence"
+
     @model_validator(mode="after")
     def _length_is_read(self) -> TokenLoss:
         if self.length != 1 and self.aggregate != "sum":

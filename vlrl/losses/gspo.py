@@ -25,6 +25,7 @@ class GspoLoss(Method):
     paper: ClassVar[str] = "GSPO, 2507.18071"
     mark: ClassVar[Mark] = "P"
     reads_token_credit: ClassVar[bool] = False
+    means_over_response: ClassVar[bool] = True
 
     clip_low: float = Field(default=3e-4, gt=0.0)
     clip_high: float = Field(default=4e-4, gt=0.0)

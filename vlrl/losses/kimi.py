@@ -28,9 +28,15 @@ class KimiLoss(Method):
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
     mark: ClassVar[Mark] = "P"
+    resets_optimizer: ClassVar[bool] = True  # at the start of each iteration (row K20), where a config doesn't say it
 
     tau: float = Field(default=0.1, ge=0.0)
     logratio_norm: Literal["none", "length"] = "none"
+
+    @property
+    def means_over_response(self) -> bool:
+        """Whether a token's share falls with the number of trained tokens of its response."""
+        return self.logratio_norm == "length"
 
     def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
         """A scalar to add up over micro-batches."""

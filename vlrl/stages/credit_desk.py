@@ -31,15 +31,19 @@ class CreditDesk:
         self._teacher = self._open(self._settings.teacher, "teacher")
         self._previous = self._open(self._settings.previous, "previous")
 
-    def assess(self, found: Sequence[Collected], step: int) -> list[ScoredGroup]:
-        """The groups of one step (or of one round of it) with verdicts and credit, in order."""
-        budget = self._settings.sampling_at(step).max_tokens
-        moment = Moment(step, self._settings.steps, budget, version=step)
+    def judge(self, found: Sequence[Collected], step: int) -> list[Judged]:
+        """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
         statistics = self._statistics(found)
         contrast = self._contrast(found, step)
         verdicts = judge_all(_written(found))
-        judged = [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
-        return self._credit.assign(judged, moment)
+        return [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
+
+    def credit(self, judged: Sequence[Judged], step: int, remember: bool = True) -> list[ScoredGroup]:
+        """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
+        settings = self._settings
+        mean = bool(getattr(settings.loss, "means_over_response", False))
+        moment = Moment(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
+        return self._credit.assign(judged, moment, remember)
 
     def state_dict(self) -> dict[str, Any]:
         """What stateful parts remember, for a checkpoint."""

@@ -201,7 +201,7 @@ def rl_work(settings: RunSettings, prompt_tokens: float) -> list[str]:
     rl = settings.rl
     k, problems = rl.rollouts_per_problem, rl.problems_per_step
     rounds = rl.over_sampling.max_rounds if rl.over_sampling else 1
-    trained = min(problems * rounds, rl.over_sampling.informative) if rl.over_sampling else problems
+    trained = min(problems * rounds, rl.groups_wanted)
     longest = problems * k * rl.sampling.max_tokens
     packed = trained * (prompt_tokens + k * rl.sampling.max_tokens)
     separate = trained * k * (prompt_tokens + rl.sampling.max_tokens)

@@ -11,90 +11,83 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.losses.registry import losses
+from vlrl.rollout.engine import Sampling
 
+BUDGET = "sampling.max_tokens"  # in a preset's loss: the response budget that the config gives
 PRESETS: dict[str, dict[str, Any]] = {
     "kimi": {
         "credit": {"advantage": "mean"},
         "loss": {"name": "kimi"},
-        "policy": {"reset_optimizer": "each_iteration"},
     },
     "kimi_log_partition": {
         "credit": {"advantage": {"name": "log_partition", "tau": 0.1}},
         "loss": {"name": "kimi", "tau": 0.1},
-        "policy": {"reset_optimizer": "each_iteration"},
     },
     "positive_only": {  # k1.5's loss without its negative gradients
         "credit": {"advantage": "mean", "adjust": ["positive_only"]},
         "loss": {"name": "kimi"},
-        "policy": {"reset_optimizer": "each_iteration"},
     },
     "rest": {
         "credit": {"advantage": "rest"},
         "loss": {"name": "likelihood"},
-        "policy": {"reset_optimizer": "never"},
     },
     "bolt": {
         "credit": {"advantage": {"name": "bolt", "beta": 0.1}},
         "loss": {"name": "likelihood"},
-        "policy": {"reset_optimizer": "never"},
     },
     "grpo": {
         "credit": {"advantage": "grpo"},
         "loss": {"name": "grpo", "clip_low": 0.2, "clip_high": 0.2, "aggregate": "sequence"},
-        "policy": {"reset_optimizer": "never"},
     },
     "dapo": {
         "credit": {"advantage": "grpo", "shape": [{"name": "overlong", "weight": 1.0}]},
+        "over_sampling": {"by": "accuracy"},  # dynamic sampling
         "loss": {"name": "grpo", "clip_low": 0.2, "clip_high": 0.28, "aggregate": "token"},
-        "policy": {"reset_optimizer": "never"},
     },
     "dr_grpo": {
         "credit": {"advantage": "mean"},
-        "loss": {"name": "grpo", "clip_low": 0.2, "clip_high": 0.2, "aggregate": "sum"},
-        "policy": {"reset_optimizer": "never"},
+        "loss": {"name": "grpo", "clip_low": 0.2, "clip_high": 0.2, "aggregate": "sum", "length": BUDGET},
     },
     "rloo": {
         "credit": {"advantage": "rloo"},
         "loss": {"name": "likelihood"},
-        "policy": {"reset_optimizer": "never"},
     },
     "reinforce_plus_plus": {
         "credit": {"advantage": {"name": "reinforce_plus_plus", "baseline": "batch"}},
         "loss": {"name": "grpo", "aggregate": "token"},
-        "policy": {"reset_optimizer": "never"},
     },
     "gspo": {
         "credit": {"advantage": "grpo"},
         "loss": {"name": "gspo"},
-        "policy": {"reset_optimizer": "never"},
     },
     "cispo": {
         "credit": {"advantage": "grpo"},
         "loss": {"name": "cispo"},
-        "policy": {"reset_optimizer": "never"},
     },
     "ctpo": {
         "credit": {"advantage": "grpo"},
         "loss": {"name": "ctpo"},
-        "policy": {"reset_optimizer": "never"},
     },
     "lead": {
         "credit": {"advantage": "lead", "shape": [{"name": "lead_length", "weight": 1.0}]},
         "loss": {"name": "grpo", "aggregate": "token"},
-        "policy": {"reset_optimizer": "never"},
     },
 }
 COMPONENTS = (("loss",), ("credit", "advantage"))  # where a name decides what the settings beside it mean
 
 
 def expand(given: Mapping[str, Any]) -> dict[str, Any]:
-    """RL settings with the preset that they name written out under them. Raises ConfigError for an unknown name."""
+    """RL settings with the preset that they name written out under them, and what follows from the loss.
+
+    Raises ConfigError for an unknown name.
+    """
     name = given.get("preset")
     if name is None:
-        return dict(given)
+        return _with_reset(given)
     if name not in PRESETS:
         raise ConfigError("rl.preset", f"unknown preset {name!r}", did_you_mean(str(name), list(PRESETS)))
-    return _over(PRESETS[name], given, ())
+    return _with_reset(_with_budget(_over(PRESETS[name], given, ())))
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
@@ -108,6 +101,29 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any], path: tuple[str, .
         else:
             merged[key] = value
     return merged
+
+
+def _with_budget(given: dict[str, Any]) -> dict[str, Any]:
+    """The loss with the budget in place of its name; without `length` where the config aggregates otherwise."""
+    loss = given["loss"]
+    if not isinstance(loss, Mapping) or loss.get("length") != BUDGET:
+        return given
+    sampling = given.get("sampling", {})
+    held = sampling.get("max_tokens") if isinstance(sampling, Mapping) else sampling.max_tokens
+    length = {"length": Sampling().max_tokens if held is None else held} if loss["aggregate"] == "sum" else {}
+    return {**given, "loss": {**{k: v for k, v in loss.items() if k != "length"}, **length}}
+
+
+def _with_reset(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the policy doesn't say it: the optimiser is reset at each iteration where the loss's paper does so."""
+    policy, loss = given.get("policy", {}), given.get("loss", "kimi")
+    if not isinstance(policy, Mapping) or "reset_optimizer" in policy:
+        return dict(given)
+    if isinstance(loss, Mapping):
+        loss = loss.get("name", "kimi")
+    known = losses.get(loss) if loss in losses else loss
+    rule = "each_iteration" if getattr(known, "resets_optimizer", False) else "never"
+    return {**given, "policy": {**policy, "reset_optimizer": rule}}
 
 
 def _component(below: Any, above: Any) -> Any:

@@ -13,13 +13,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from vlrl.credit.assign import Judged
 from vlrl.errors import VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.methods import source_of
 from vlrl.model.policy import Example, Policy
 from vlrl.model.update_sums import UpdateSums
 from vlrl.rollout.buffer import RolloutBuffer
-from vlrl.rollout.collector import collect
+from vlrl.rollout.collector import Collected, collect
 from vlrl.seeding import derive_seed, stream
 from vlrl.stages.budget import Budget
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -114,12 +115,14 @@ def gather(
 ) -> tuple[list[Pair], list[Pair], dict[str, float]]:
     """The step's groups: those to train on, and all that were rolled out; with metrics of the rollout.
 
-    With over-sampling, whole mixture-exact rounds are drawn until enough groups carry an advantage. With partial
+    With over-sampling, whole mixture-exact rounds are drawn until enough groups carry something to learn. Credit is
+    given once, over the groups of all rounds: after each of them there is only a look at what it would be. With partial
     rollouts the groups are those that have ended by now, whenever they were drawn.
     """
     more, k, sampling = settings.over_sampling, settings.rollouts_per_problem, settings.sampling_at(step)
     encode, engine = session.encoder.encode, session.engine
-    drawn: list[Pair] = []
+    found: list[Collected] = []
+    judged: list[Judged] = []
     metrics: dict[str, float] = {}
     for round_number in range(more.max_rounds if more else 1):
         problems = session.mixture.draw(settings.problems_per_step, progress, session.drawing.at(step))
@@ -127,20 +130,30 @@ def gather(
         clock.lap("draw")
         seed = derive_seed(session.settings.seed, "rl", step, round_number)
         if settings.partial is None:
-            found = collect(encode, engine, problems, sampling, k, seed)
+            new = collect(encode, engine, problems, sampling, k, seed)
         else:
-            found, metrics = buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
+            new, metrics = buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
         clock.lap("rollout")
-        scored = desk.assess(found, step)
-        drawn += zip(found, scored, strict=True)
-        session.drawing.observe(scored)
+        found += new
+        judged += desk.judge(new, step)
+        if more is not None:
+            scored = desk.credit(judged, step, remember=False)
+            session.drawing.observe(scored[len(found) - len(new) :])
+            if sum(more.takes(one) for one in scored) >= settings.groups_wanted:
+                break
         clock.lap("judge")
-        if more is None or sum(one.informative for _, one in drawn) >= more.informative:
-            break
-    stop_on_faults([scored for _, scored in drawn], settings.max_fault_rate)
-    kept = [pair for pair in drawn if pair[1].informative] if more or settings.skip_uninformative else drawn
-    written = sum(one.num_tokens for _, scored in drawn for one in scored.rollouts)
-    return (kept[: more.informative] if more else kept), drawn, {"tokens/written": float(written), **metrics}
+    scored = desk.credit(judged, step)
+    if more is None:
+        session.drawing.observe(scored)
+    clock.lap("judge")
+    stop_on_faults(scored, settings.max_fault_rate)
+    kept = drawn = list(zip(found, scored, strict=True))
+    if more is not None:
+        kept = [pair for pair in drawn if more.takes(pair[1])][: settings.groups_wanted]
+    elif settings.skip_uninformative:
+        kept = [pair for pair in drawn if pair[1].informative]
+    written = sum(one.num_tokens for group in scored for one in group.rollouts)
+    return kept, drawn, {"tokens/written": float(written), **metrics}
 
 
 def learn(

@@ -31,6 +31,7 @@ from vlrl.stages.agreement import AgreementSettings
 from vlrl.stages.fixed_set_settings import DistilSettings, DpoSettings, RecordSettings, SftSettings
 from vlrl.stages.presets import expand
 from vlrl.stages.reference_model import ReferenceModel
+from vlrl.types import ScoredGroup
 
 Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]
 LEARNING: tuple[Stage, ...] = ("sft", "distil", "dpo", "rl")  # in the order in which a run goes through them
@@ -43,10 +44,20 @@ MET_BY = {  # settings, and the needs that they meet
 
 
 class OverSampling(Settings):
-    """Draw until `informative` groups have an advantage that isn't zero, in at most `max_rounds` rounds."""
+    """Draw until there are enough groups to learn from, in at most `max_rounds` rounds; only those are learned from.
 
-    informative: int = Field(ge=1)
+    informative  how many are enough; default: `problems_per_step`
+    by           `advantage`: groups with an advantage that isn't zero, whatever gives it one; `accuracy`: groups with
+                 right and wrong responses (DAPO's dynamic sampling), whatever reward parts make of all-wrong ones
+    """
+
+    informative: int | None = Field(default=None, ge=1)
+    by: Literal["advantage", "accuracy"] = "advantage"
     max_rounds: int = Field(default=4, ge=1)
+
+    def takes(self, group: ScoredGroup) -> bool:
+        """Whether there is something to learn from a group."""
+        return group.mixed if self.by == "accuracy" else group.informative
 
 
 class ContrastSettings(Settings):
@@ -93,7 +104,9 @@ class RlSettings(Settings):
         default=None, description="cut rollouts over iterations; null: every response is written to its end"
     )
     agreement: AgreementSettings = AgreementSettings()
-    policy: PolicySettings = PolicySettings(reset_optimizer="each_iteration")
+    policy: PolicySettings = Field(
+        default=PolicySettings(), description="reset_optimizer is `each_iteration` with the loss `kimi`, else `never`"
+    )
     max_fault_rate: float = Field(
         default=0.05, ge=0.0, le=1.0, description="share of faulted verdicts that stops the run"
     )
@@ -156,6 +169,12 @@ class RlSettings(Settings):
     def needs(self) -> frozenset[str]:
         """What the parts of credit and added losses need besides rollouts and verdicts."""
         return self.credit.needs | needs_of(self.added)
+
+    @property
+    def groups_wanted(self) -> int:
+        """Groups that a step learns from, where so many carry something to learn."""
+        more = self.over_sampling
+        return self.problems_per_step if more is None or more.informative is None else more.informative
 
     @property
     def whole_loss(self) -> Loss:
