@@ -8,7 +8,6 @@ import pytest
 import torch
 from small_models import BUDGET, as_image, ask, fresh, pixels
 
-from vlrl.data.images import open_image
 from vlrl.errors import EngineError
 from vlrl.model.encode import Encoder
 from vlrl.model.gap import LogprobGap
@@ -18,7 +17,7 @@ from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.stages.agreement import AgreementSettings, swapped
+from vlrl.stages.agreement import AgreementSettings
 from vlrl.types import Image
 
 PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2, 48, 32), "red?"), ask(pixels(3), "blue")]
@@ -92,16 +91,6 @@ def test_without_pictures_there_is_nothing_to_probe(seeing):
     assert probe(AgreementSettings(), encode, policy, pairs[:1]) == {}
     assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) == {}
     assert probe(AgreementSettings(), encode, policy, pairs[:2]) != {}
-
-
-def test_swapped_pictures_are_those_of_the_next_problem_that_has_others_in_the_same_size():
-    first, second = ask(pixels(1), "a", pixels(2)), ask(pixels(3, 48, 16), "b")
-    one, two = swapped([first, second])
-    assert [open_image(i).size for i in one.images] == [(32, 32)] * 2
-    assert [open_image(i).size for i in two.images] == [(48, 16)]
-    assert not {i.digest for i in one.images} & {i.digest for i in first.images}
-    assert open_image(two.images[0]).tobytes() == pixels(1).resize((48, 16)).tobytes()
-    assert one.question == first.question
 
 
 def test_a_gap_beyond_its_bound_stops_the_run_but_not_a_stale_one():

@@ -56,7 +56,8 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
     [
         ({"credit": {"token_credit": ["vopd"]}}, "needs .'kl_teacher', 'teacher'."),
         ({"credit": {"shape": [{"name": "contrast"}]}}, "needs .'contrast'."),
-        ({"credit": {"shape": [{"name": "retention"}]}}, "needs .'previous'."),
+        ({"credit": {"shape": [{"name": "retention", "weight": 0.5}]}}, "needs .'previous'."),
+        ({"contrast": {"perturbation": "tile"}}, "did you mean 'tiles'"),
         ({"teacher": {"path": "somewhere"}}, "no part reads it"),
         ({"contrast": {}}, "no part reads it"),
         ({"loss": "gspo", "credit": {"token_credit": ["opd"]}, "teacher": {"path": "x"}}, "reads no token credit"),

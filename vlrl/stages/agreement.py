@@ -9,23 +9,20 @@ don't move never sees its pictures.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.data.images import open_image
-from vlrl.data.perturb import perturbed
+from vlrl.data.perturb import mismatched, perturbed
 from vlrl.errors import EngineError
 from vlrl.model.encode import Encoded
 from vlrl.model.packing import Row
 from vlrl.model.policy import Policy
 from vlrl.rollout.collector import Collected, check_same_content
 from vlrl.seeding import stream
-from vlrl.types import MODALITIES, Image, Problem, ScoredGroup
+from vlrl.types import MODALITIES, Problem, ScoredGroup
 
 Encode = Callable[[Sequence[Problem]], list[Encoded]]
 
@@ -88,7 +85,7 @@ class AgreementSettings(Settings):
             return {}
         problems = [group.problem for _, group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
-        other = [perturbed(p, "blank", rng) for p in problems] if self.picture == "blank" else swapped(problems)
+        other = mismatched(problems) if self.picture == "swapped" else [perturbed(p, "blank", rng) for p in problems]
         responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for _, group in chosen]
 
         def read(prompts: Sequence[Encoded]) -> list[float]:
@@ -100,7 +97,7 @@ class AgreementSettings(Settings):
             check_same_content(f"sees-the-image probe, problem {problem.id}", one.content_hash, two)
         first = read(used)
         forget()
-        again, moved = read(anew), read(encode(other))
+        again, moved = read(anew), read(encode([one for one in other if one is not None]))
         same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
         shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / len(first)
         place = f"sees-the-image probe, problem {problems[0].id} and {len(problems) - 1} more"
@@ -120,29 +117,3 @@ class AgreementSettings(Settings):
                 "learned to read pictures needs a warm-up first",
             )
         return {"probe/picture_shift": shift, "probe/same_picture_gap": same}
-
-
-def swapped(problems: Sequence[Problem]) -> list[Problem]:
-    """Every problem with the pictures of the next one that has others, the first after the last.
-
-    They are brought to the size of the pictures that they stand for: another size would move the positions of all that
-    follows, and with them what a policy says that never looks.
-    """
-    found = []
-    for place, problem in enumerate(problems):
-        own = [image.digest for image in problem.images]
-        following = [*problems[place + 1 :], *problems[:place]]
-        donor = next(p for p in following if [image.digest for image in p.images] != own)
-        pictures = iter(
-            _in_size_of(image, donor.images[i % len(donor.images)]) for i, image in enumerate(problem.images)
-        )
-        found.append(
-            replace(problem, prompt=tuple(next(pictures) if isinstance(p, Image) else p for p in problem.prompt))
-        )
-    return found
-
-
-def _in_size_of(image: Image, other: Image) -> Image:
-    file = io.BytesIO()
-    open_image(other).resize(open_image(image).size).save(file, "PNG")
-    return Image.from_bytes(file.getvalue())

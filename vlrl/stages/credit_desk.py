@@ -7,7 +7,7 @@ from typing import Any
 
 from vlrl.credit.assign import Credit, Judged
 from vlrl.credit.groups import Moment, PerToken
-from vlrl.data.perturb import perturbed
+from vlrl.data.perturb import MISMATCHED, mismatched, perturbed
 from vlrl.model.forward import PackedForward
 from vlrl.model.packing import Row
 from vlrl.model.policy import Policy
@@ -85,10 +85,15 @@ class CreditDesk:
         if settings is None or not places:
             return {}
         seed = self._session.settings.seed
-        problems = [
-            perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id))
-            for p in (found[i].group.problem for i in places)
-        ]
+        problems = [found[i].group.problem for i in places]
+        if settings.perturbation == MISMATCHED:
+            others = mismatched(problems)
+            places = [i for i, one in zip(places, others, strict=True) if one is not None]
+            problems = [one for one in others if one is not None]
+        else:
+            problems = [perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id)) for p in problems]
+        if not problems:
+            return {}
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
         asked = collect(
             self._session.encoder.encode,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 import vlrl.credit
 import vlrl.losses  # files the losses under their names
@@ -13,6 +13,7 @@ import vlrl.rollout.ray_pool  # files the engines under their names
 import vlrl.rollout.vllm_engine  # noqa: F401
 from vlrl.config import Settings
 from vlrl.credit.assign import CreditSettings
+from vlrl.data.perturb import check_perturbation
 from vlrl.errors import ConfigError
 from vlrl.losses.added import WithAdded, additions
 from vlrl.losses.kimi import KimiLoss
@@ -21,7 +22,7 @@ from vlrl.methods import needs_of
 from vlrl.model.backends import TorchBackend, backends
 from vlrl.model.load import ModelSettings
 from vlrl.model.torch_policy import PolicySettings
-from vlrl.registry import component_field
+from vlrl.registry import component_field, load_plugin
 from vlrl.rollout.buffer import PartialRollouts
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engines import engines
@@ -63,11 +64,12 @@ class OverSampling(Settings):
 class ContrastSettings(Settings):
     """Problems with pictures are asked once more with their pictures perturbed; those responses are never trained on.
 
-    perturbation  blank (one colour), blurred, or tiles (parts in random places)
+    perturbation  blank (one colour), blurred, tiles (parts in random places), mismatched (the pictures of another
+                  problem of the step; a problem is not asked where none has others), or one that a plugin registers
     rollouts      responses to a perturbed problem; default: half as many as to the true one
     """
 
-    perturbation: Literal["blank", "blurred", "tiles"] = "tiles"
+    perturbation: Annotated[str, AfterValidator(check_perturbation)] = "tiles"
     rollouts: int | None = Field(default=None, ge=1)
 
 
@@ -214,6 +216,10 @@ class EvalSettings(Settings):
 class RunSettings(Settings):
     """A whole run. `data` names a recipe file; `stages` are run in order."""
 
+    plugins: tuple[str, ...] = Field(
+        default=(),
+        description="Python files that register parts which these settings name: losses, perturbations …",
+    )
     name: str = Field(min_length=1)
     run_folder: str | None = None
     seed: int = 0
@@ -231,6 +237,13 @@ class RunSettings(Settings):
     eval: EvalSettings = EvalSettings()
     tracker: Literal["none", "wandb"] = "none"
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+
+    @field_validator("plugins")
+    @classmethod
+    def _load_plugins(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
+        for plugin in plugins:
+            load_plugin(plugin)
+        return plugins
 
     @model_validator(mode="after")
     def _the_backend_can(self) -> RunSettings:
