@@ -10,10 +10,17 @@ import torch
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.errors import ConfigError
+from vlrl.losses.added import WithAdded
+from vlrl.losses.cispo import CispoLoss
+from vlrl.losses.ctpo import CtpoLoss
+from vlrl.losses.dpo import DpoLoss
 from vlrl.losses.grpo import GrpoLoss
+from vlrl.losses.gspo import GspoLoss
 from vlrl.losses.kimi import KimiLoss
+from vlrl.losses.likelihood import LikelihoodLoss
 from vlrl.losses.sft import SftLoss
 from vlrl.losses.terms import Denominators
+from vlrl.losses.tgpo import TeacherGuidance
 from vlrl.model.micro_batches import micro_batches
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
@@ -41,7 +48,39 @@ def examples(loaded, off_policy=True):
     return found
 
 
-def gradient_of(folder, loss, budget):
+def paired(loaded):
+    """Pairs as DPO has them."""
+    return [replace(e.take([0, 1]), advantages=(1.0, -1.0)) for e in examples(loaded)]
+
+
+def by_token(example, value):
+    """Per response, `value` of each token's place and its response's."""
+    return tuple(tuple(value(t, j) for t in range(len(r))) for j, r in enumerate(example.row.responses))
+
+
+def guided(loaded):
+    """With the tokens that a teacher would write."""
+    return [replace(e, guides=by_token(e, lambda t, j: 30 + (5 * t + j) % 90)) for e in examples(loaded)]
+
+
+def weighed(loaded):
+    """With token weights of 0, ½ and 1."""
+    return [replace(e, token_weights=by_token(e, lambda t, j: (t + j) % 3 / 2)) for e in examples(loaded)]
+
+
+MORE = {
+    "gspo": (GspoLoss(clip_low=0.5, clip_high=0.5), examples),
+    "cispo": (CispoLoss(), examples),
+    "ctpo": (CtpoLoss(), examples),
+    "likelihood": (LikelihoodLoss(), examples),
+    "dpo": (DpoLoss(alpha=0.5), paired),
+    "tgpo": (WithAdded(GrpoLoss(), [TeacherGuidance(beta=0.3)]), guided),
+    "kimi by length, weighed": (KimiLoss(tau=0.3, logratio_norm="length"), weighed),
+    "grpo, weighed": (GrpoLoss(), weighed),
+}
+
+
+def gradient_of(folder, loss, budget, make=examples):
     """The whole gradient that reaches the optimiser, and how many micro-batches made it.
 
     In float64: in float32 the order of the sums alone makes up to 1e-6, more or less by machine.
@@ -56,7 +95,7 @@ def gradient_of(folder, loss, budget):
         return 0.0
 
     policy.optimizer.step = step
-    given = examples(loaded)
+    given = make(loaded)
     policy.update(given, loss, 0.8, 1.0)
     return held, len(micro_batches([e.row for e in given], budget))
 
@@ -88,6 +127,22 @@ def test_any_split_into_micro_batches_gives_the_single_batch_gradient(model_fold
     assert one == 1
     assert min(splits) > 1
     assert len(splits) == 2
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_the_other_losses_and_token_weights_split_as_exactly(model_folders, name):
+    """Budgets of one row at a time and of one response at a time, or of one pair: pairs are never parted."""
+    folder, (loss, make) = model_folders["tiny-qwen3-vl"], MORE[name]
+    whole, count = gradient_of(folder, loss, 100_000, make)
+    size = torch.cat([g.flatten() for g in whole.values()]).norm()
+    assert count == 1
+    assert float(size) > 0
+    for budget in (max(e.row.num_tokens for e in make(fresh(folder))), 1):
+        parts, count = gradient_of(folder, loss, budget, make)
+        assert count > 1
+        assert parts.keys() == whole.keys()
+        error = torch.cat([(parts[n] - whole[n]).flatten() for n in whole]).norm()
+        assert float(error) < 1e-6 * float(size)
 
 
 @pytest.mark.parametrize("budget", [1, 10_000])
