@@ -86,7 +86,7 @@ def test_flex_blocks_show_the_same_pairs_as_the_dense_mask():
     owner = torch.tensor([[0] * 170, [0] * 95 + [1] * 75])
     draw = torch.Generator().manual_seed(1)
     query, key, value = (torch.randn(2, heads, 170, 16, generator=draw) for heads in (4, 2, 2))
-    found = attend_flex(query, key, value, flex_blocks(part, owner), 0.3)
+    found = attend_flex(query, key, value, flex_blocks(part, owner, torch.device("cpu")), 0.3)
     expected = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=block_mask(part, owner), scale=0.3, enable_gqa=True
     )

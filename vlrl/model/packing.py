@@ -118,7 +118,7 @@ def pack(
         if width < BLOCKS_FROM:
             mask = block_mask(part.to(device), owner.to(device))
         elif flex:
-            blocks = flex_blocks(part.to(device), owner.to(device))
+            blocks = flex_blocks(part, owner, device)
         else:
             blocks = response_blocks(places, device, in_one_line)
     return Batch(
@@ -143,6 +143,6 @@ def block_mask(part: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
     width = part.shape[1]
     query, key = part[:, :, None], part[:, None, :]
     causal = torch.ones(width, width, dtype=torch.bool, device=part.device).tril()
-    allowed = causal & (key >= 0) & ((key == 0) | (key == query)) & (owner[:, None, :] == owner[:, :, None])
+    allowed = causal & (query >= 0) & ((key == 0) | (key == query)) & (owner[:, None, :] == owner[:, :, None])
     allowed |= torch.eye(width, dtype=torch.bool, device=part.device)
     return allowed[:, None]
