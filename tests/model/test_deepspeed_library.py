@@ -65,6 +65,13 @@ def test_clipping_is_always_said(max_norm):
     }
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_add_up_in_float32_over_micro_batches_and_ranks(dtype):
+    config = config_of(ZeroSettings(stage=2), 1.0, dtype)
+    assert config["data_types"] == {"grad_accum_dtype": "fp32"}
+    assert config["communication_data_type"] == "fp32"
+
+
 def test_without_the_library_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"backend: 'deepspeed' is not installed[\s\S]*vlrl\[deepspeed\]"):

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from rank_layouts import VARIANTS, encoded_problems, layouts, open_variant, rows_to_read, run
+from rank_layouts import (
+    LOSS,
+    SETTINGS,
+    VARIANTS,
+    encoded_problems,
+    examples,
+    layouts,
+    open_variant,
+    rows_to_read,
+    run,
+)
 from small_models import fresh
 
 from vlrl.errors import ConfigError, RunError
@@ -90,6 +100,7 @@ def test_a_saved_model_reads_as_the_policy_did(over_two_ranks, name):
     [
         ({}, {"optimizer": OptimizerSettings(name="muon")}, {}, "rl.policy.optimizer.name.*'muon'"),
         ({"dtype": "float16"}, {}, {}, "model.dtype.*'float16'"),
+        ({"dtype": "bfloat16"}, {}, {"stage": 1}, r"backend.stage: 1: [\s\S]*stage: 2"),
         ({}, {}, {"sequence_parallel": 2}, "sequence_parallel.*causal.*vision tower"),
     ],
 )
@@ -98,6 +109,20 @@ def test_what_shards_cannot_do_exactly_is_refused(model, policy, backend, said):
     with pytest.raises(ConfigError, match=said):
         DeepSpeedBackend(**backend).check("rl", settings, PolicySettings(**policy))
     TorchBackend().check("rl", settings, PolicySettings(**policy))
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_one_rank_alone_trains_shards_of_bfloat16_weights(library, model_folders, monkeypatch):
+    """Without a launcher nobody says LOCAL_RANK, and stage 3 asks for it in every pass."""
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    library("deepspeed")
+    loaded = fresh(model_folders["tiny-qwen3-vl"], dtype="bfloat16")
+    policy = DeepSpeedBackend(stage=3, whole_below=0).open(loaded, SETTINGS)
+    assert policy._engine.optimizer.gradient_accumulation_dtype == torch.float32
+    policy.update(examples(encoded_problems(loaded), layouts(1)[0]), LOSS, 1.0, 1.0)
+    assert len(policy.logprobs(rows_to_read(encoded_problems(loaded)), 1.0)) == 4
+    policy.close()
 
 
 @pytest.mark.slow

@@ -69,6 +69,14 @@ class DeepSpeedBackend(ZeroSettings):
                 "bfloat16 or float32",
             )
 
+        if model.dtype == "bfloat16" and self.stage == 1 and not self.offload_optimizer:
+            raise ConfigError(
+                "backend.stage",
+                "1: for bfloat16 weights whose gradients add up in float32, DeepSpeed takes another optimiser in this "
+                "stage, which keeps all gradients on every rank and isn't tested here",
+                "stage: 2, which takes less memory, or offload_optimizer: true",
+            )
+
     def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy:
         """The policy over the loaded model, or in stage 3 over a copy of it that is sharded."""
         return DeepSpeedPolicy(loaded, settings, self)

@@ -73,6 +73,9 @@ def config_of(zero: ZeroSettings, max_norm: float, dtype: torch.dtype) -> dict[s
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         "bf16": {"enabled": dtype == torch.bfloat16, "check_grad_overflow": True},
+        # left out, both would be the weights' own: sums over micro-batches and over ranks would be rounded to 16 bits
+        "data_types": {"grad_accum_dtype": "fp32"},
+        "communication_data_type": "fp32",
         "steps_per_print": 2**31,
     }
 

@@ -124,8 +124,9 @@ class DeepSpeedPolicy:
         mine = self.shares.mine(examples, lambda example: example.row)
         sees = self._vision_trains and any(example.row.encoded.images for example in examples)
         self._adamw.prepare(rate, sees)
-        sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
-        self._engine.step()
+        with local_rank_in_environment():
+            sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
+            self._engine.step()
         norm = float(self._engine.get_global_grad_norm())
         if self._engine.optimizer.overflow or not math.isfinite(norm):
             raise RunError(
@@ -157,7 +158,7 @@ class DeepSpeedPolicy:
             while pairs and size + pairs[0][0].numel() <= BUCKET:
                 size += pairs[0][0].numel()
                 some.append(pairs.pop(0))
-            with torch.no_grad(), gathered([shard for _, shard in some]):
+            with local_rank_in_environment(), torch.no_grad(), gathered([shard for _, shard in some]):
                 for whole, shard in some:
                     whole.copy_(shard)
         if self.loaded.store is not None and self._vision_trains:

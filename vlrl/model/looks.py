@@ -2,13 +2,15 @@
 
 In training, a picture of several micro-batches is looked at once too. Until its last use its features stand in as
 leaves that gather gradients; there, what they have gathered goes back through the tower with that micro-batch's own:
-d/dw [ L_last(f(w)) + Σ f(w)·g ], where g is the gradient that earlier micro-batches left in f.
+d/dw [ L_last(f(w)) + Σ f(w)·g ], where g is the gradient that earlier micro-batches left in f, added up in float32
+at least.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
@@ -19,11 +21,15 @@ from vlrl.model.vision import VisionTower
 
 @dataclass
 class _Look:
-    """One call of the tower: what it gave, its stand-ins before the last use, and the micro-batch of the last use."""
+    """One call of the tower: what it gave, its stand-ins before the last use, and the micro-batch of the last use.
+
+    gathered  gradients of the stand-ins' tensors, by their id
+    """
 
     seen: dict[str, PictureFeatures]
-    leaves: dict[str, PictureFeatures]
     final: int
+    leaves: dict[str, PictureFeatures] = field(default_factory=dict)
+    gathered: dict[int, torch.Tensor] = field(default_factory=dict)
 
 
 class Looks:
@@ -49,8 +55,9 @@ class Looks:
             with torch.set_grad_enabled(self._trains):
                 seen = self._tower.look(new)
             final = max(self._last[digest] for digest in seen) if self._hold else m
-            leaves = {d: _leaves(f) for d, f in seen.items()} if self._trains and final > m else {}
-            look = _Look(seen, leaves, final)
+            look = _Look(seen, final)
+            if self._trains and final > m:
+                look.leaves.update({digest: _leaves(f, look.gathered) for digest, f in seen.items()})
             self._held.update(dict.fromkeys(seen, look))
         found = {}
         for image in self._images[m]:
@@ -65,14 +72,25 @@ class Looks:
         """
         looks = {id(look): look for look in self._held.values() if look.final == m and look.leaves}
         products = [
-            (seen * leaf.grad).sum()
+            (seen * look.gathered[id(leaf)]).sum()
             for look in looks.values()
             for digest, features in look.seen.items()
             for seen, leaf in zip(features.tensors, look.leaves[digest].tensors, strict=True)
-            if leaf.grad is not None
+            if id(leaf) in look.gathered
         ]
         return torch.stack(products).sum() if products else None
 
 
-def _leaves(features: PictureFeatures) -> PictureFeatures:
-    return features.of([one.detach().requires_grad_() for one in features.tensors])
+def _leaves(features: PictureFeatures, gathered: dict[int, torch.Tensor]) -> PictureFeatures:
+    leaves = [one.detach().requires_grad_() for one in features.tensors]
+    for leaf in leaves:
+        leaf.register_post_accumulate_grad_hook(partial(_gather, gathered))
+    return features.of(leaves)
+
+
+def _gather(gathered: dict[int, torch.Tensor], leaf: torch.Tensor) -> None:
+    assert leaf.grad is not None
+    before = gathered.get(id(leaf))
+    exact = torch.promote_types(leaf.dtype, torch.float32)
+    gathered[id(leaf)] = leaf.grad.to(exact) if before is None else before + leaf.grad
+    leaf.grad = None

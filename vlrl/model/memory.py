@@ -34,7 +34,7 @@ def state_bytes(
     """weights, gradients, float32 copies and optimizer state in bytes; the last two in float32.
 
     AdamW keeps two values for each trained parameter, Muon one for each of its matrices. Weights below float32 have a
-    float32 copy, which stays, and a float32 gradient while it is stepped. Where there are adapters, they alone train in
+    float32 copy, which stays and has their gradient. Where there are adapters, they alone train in
     their parts (all linear layers are counted). Under ZeRO: what one of `ranks` holds on its device; every trained
     weight has a float32 copy then, and stage 3 keeps the whole weights beside their shards, for rollouts.
     """
@@ -61,7 +61,7 @@ def state_bytes(
     return {
         "weights": (counts.total + adapters) * size,
         "float32 copies": copied * 4,
-        "gradients": total * size + copied * 4,
+        "gradients": total * 4,
         "optimizer state": (2 * (total - by_muon) + by_muon) * 4,
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
@@ -57,13 +59,14 @@ class Optimizer:
     """Torch optimisers, one a kind and rate, behind four verbs. `reset` forgets moments (row K20), not the schedule.
 
     Weights below float32 have a float32 copy that is stepped and rounded back: a small step on a bfloat16 weight would
-    be lost in rounding (at a rate of 1e-6 nearly every one).
+    be lost in rounding (at a rate of 1e-6 nearly every one). Their gradients add up in the copy, too (`adding_up`): a
+    sum of many micro-batches in bfloat16 would lose each that is small beside it.
     """
 
     def __init__(self, parameters: Iterable[tuple[str, torch.nn.Parameter]], settings: OptimizerSettings) -> None:
         self.settings = settings
         named = [(name, p) for name, p in parameters if p.requires_grad]
-        self._rounded = [p for _, p in named if p.dtype != torch.float32]
+        self._rounded = [p for _, p in named if p.dtype.itemsize < 4]
         self._copies = [torch.nn.Parameter(p.detach().float()) for p in self._rounded]
         copy_of = {id(p): copy for p, copy in zip(self._rounded, self._copies, strict=True)}
         trained = [(name, copy_of.get(id(p), p)) for name, p in named]
@@ -78,13 +81,26 @@ class Optimizer:
             for (by_muon, rate), some in groups.items()
         ]
 
+    @contextmanager
+    def adding_up(self) -> Iterator[None]:
+        """Backward passes within the block add their gradients up in float32, and leave none on rounded weights."""
+        hooks = [
+            weight.register_post_accumulate_grad_hook(partial(_move_gradient, copy))
+            for weight, copy in zip(self._rounded, self._copies, strict=True)
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def step(self, share: float) -> float:
         """Clip, step at `share` of the peak rate, clear gradients. Returns the gradient norm before clipping.
 
         Raises RunError for a gradient that is not finite, before any weight is touched.
         """
         for weight, copy in zip(self._rounded, self._copies, strict=True):
-            copy.grad = None if weight.grad is None else weight.grad.float()
+            _move_gradient(copy, weight)
         limit = self.settings.max_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
         if not math.isfinite(norm):
@@ -122,6 +138,17 @@ class Optimizer:
         with torch.no_grad():
             for copy, value in zip(self._copies, state["copies"], strict=True):
                 copy.copy_(value)
+
+
+def _move_gradient(copy: torch.nn.Parameter, weight: torch.Tensor) -> None:
+    """The weight's gradient is added to its float32 copy's."""
+    if weight.grad is None:
+        return
+    if copy.grad is None:
+        copy.grad = weight.grad.float()
+    else:
+        copy.grad.add_(weight.grad)
+    weight.grad = None
 
 
 def _muon(parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings) -> torch.optim.Optimizer:

@@ -125,8 +125,9 @@ class TorchPolicy:
         self.optimizer.zero_grad()
         over = count(examples, left_out)
         mine = self.shares.mine(examples, lambda example: example.row)
-        sums = total(self._forward.accumulate(mine, loss, temperature, over))
-        add_gradients(p for p in self.loaded.model.parameters() if p.requires_grad)
+        with self.optimizer.adding_up():
+            sums = total(self._forward.accumulate(mine, loss, temperature, over))
+        add_gradients(self.optimizer.parameters)
         return sums.stepped(self.optimizer.step(rate))
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
