@@ -93,13 +93,18 @@ def test_the_next_stage_starts_from_the_merged_weights(model_folders):
     torch.testing.assert_close(scored(following), expected, rtol=0, atol=1e-5)
 
 
+def test_names_that_no_layer_has_are_refused(model_folders):
+    with pytest.raises(ConfigError, match="no linear layer"):
+        TorchPolicy(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings(lora=LoraSettings(modules=("q_porj",))))
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"lora": LoraSettings(modules=("q_porj",))}, "no linear layer"),
         ({"lora": LoraSettings(), "freeze": ("language",)}, "is frozen, too"),
+        ({"freeze": ("language", "vision", "projector")}, "leaves nothing to train"),
     ],
 )
-def test_names_that_no_layer_has_and_frozen_parts_are_refused(model_folders, wrong, said):
-    with pytest.raises(ConfigError, match=said):
-        TorchPolicy(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings(**wrong))
+def test_settings_that_leave_nothing_to_train_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        PolicySettings(**wrong)

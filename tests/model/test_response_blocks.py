@@ -6,8 +6,10 @@ import pytest
 import torch
 from small_models import ask, encode, pixels
 
+from vlrl.errors import ConfigError, RunError
 from vlrl.model import packing
 from vlrl.model import response_blocks as blocks_module
+from vlrl.model.attention import check_masks
 from vlrl.model.flex_blocks import attend_flex, flex_blocks
 from vlrl.model.joined_attention import attend_behind
 from vlrl.model.logprobs import response_logprobs
@@ -91,6 +93,18 @@ def test_flex_blocks_show_the_same_pairs_as_the_dense_mask():
         query, key, value, attn_mask=block_mask(part, owner), scale=0.3, enable_gqa=True
     )
     torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-5, atol=1e-5)
+
+
+def test_masks_of_long_rows_are_refused_with_the_remedy():
+    blocks = response_blocks([Place(0, 8_000, (60_000, 4, 4))], torch.device("cpu"))
+    with pytest.raises(RunError, match=r"3 responses of up to 60,000 tokens behind up to 8,000[\s\S]*attention: auto"):
+        _ = blocks.mask
+    cuda = torch.device("cuda")  # named, not used
+    with pytest.raises(ConfigError, match=r"micro_batch_tokens is 16,385, above 16,384[\s\S]*attention: auto"):
+        check_masks("sdpa", cuda, 16_385)
+    check_masks("sdpa", cuda, 16_384)
+    check_masks("auto", cuda, 10**6)
+    check_masks("sdpa", torch.device("cpu"), 10**6)
 
 
 def test_blocks_by_hand():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from small_models import ask, encode, pixels
 
 from vlrl import dist
@@ -73,3 +74,17 @@ def test_vllm_in_one_of_several_processes_is_refused(first_of_two, monkeypatch):
     with pytest.raises(ConfigError, match=r"process group of its own[\s\S]*name: ray"):
         check_engine(VllmEngineSettings())
     check_engine(TransformersEngineSettings())
+
+
+def test_the_library_of_a_pools_inner_engine_is_asked_for_too(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "vllm" else name)
+    check_engine(RayPoolSettings())
+    with pytest.raises(ConfigError, match=r"engine.engine: 'vllm' is not installed"):
+        check_engine(RayPoolSettings(engine={"name": "vllm"}))
+
+
+def test_a_pools_inner_engine_is_asked_about_the_actors_device(qwen3):
+    inner = {"name": "vllm", "sleep": "release"}
+    RayPoolSettings(engine=inner, gpus_per_actor=1).check(qwen3.config, torch.device("cpu"))
+    with pytest.raises(ConfigError, match="no heads of 16"):
+        RayPoolSettings(engine=inner).check(qwen3.config, torch.device("cuda"))

@@ -262,16 +262,21 @@ def test_without_vllm_the_engine_is_refused_with_the_way_to_get_it(monkeypatch):
         require_library(VllmEngineSettings())
 
 
-def a_model(name="Qwen3VLForConditionalGeneration", device="cpu", head_dim=32):
+def test_an_engine_over_several_gpus_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match=r"tensor_parallel_size is 2: [\s\S]*workers[\s\S]*gpus_per_actor: 1"):
+        VllmEngineSettings(tensor_parallel_size=2)
+
+
+def a_model(name="qwen3_vl", device="cpu", head_dim=32):
     text = SimpleNamespace(head_dim=head_dim)
-    model = type(name, (), {"config": SimpleNamespace(get_text_config=lambda: text)})()
+    model = SimpleNamespace(config=SimpleNamespace(model_type=name, get_text_config=lambda: text))
     return LoadedModel(model, None, (), (), 64, torch.device(device))
 
 
 @pytest.mark.parametrize(
     ("loaded", "settings", "said"),
     [
-        (a_model("SmolVLMForConditionalGeneration"), {}, "does not take the pictures of SmolVLM"),
+        (a_model("smolvlm"), {}, "does not take the pictures of smolvlm"),
         (a_model(), {"sleep": "release"}, "'release' needs CUDA"),
         (a_model(head_dim=16), {}, "heads of 16"),
     ],

@@ -22,7 +22,7 @@ from transformers.masking_utils import sdpa_mask
 
 from vlrl.errors import ConfigError
 from vlrl.model.flex_blocks import FlexBlocks, attend_flex
-from vlrl.model.response_blocks import ResponseBlocks, attend_in_blocks
+from vlrl.model.response_blocks import MASK_TOKENS, ResponseBlocks, attend_in_blocks
 
 AttentionName = Literal["auto", "sdpa", "flex", "flash_attention_2"]
 SHARED_PREFIX_ATTENTION = "vlrl_shared_prefix"
@@ -127,7 +127,17 @@ def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: 
     flex               FlexAttention's blocks; CUDA only
     flash_attention_2  FlashAttention in the vision tower, FlexAttention's blocks in the decoder; CUDA, 16 bits
     """
+    check_attention(name, device, dtype)
     register_attention()
+    cuda = device.type == "cuda"
+    if name == "flash_attention_2":
+        model.set_attn_implementation({"vision_config": "flash_attention_2"})
+    flex = cuda and name != "sdpa"
+    model.get_decoder().set_attn_implementation(WITH_FLEX if flex else SHARED_PREFIX_ATTENTION)
+
+
+def check_attention(name: AttentionName, device: torch.device, dtype: torch.dtype) -> None:
+    """Raises ConfigError where this device, precision or environment hasn't what the attention needs."""
     cuda = device.type == "cuda"
     if name in ("flex", "flash_attention_2") and not cuda:
         raise ConfigError("model.attention", f"{name} needs a CUDA device, here is {device}", "use auto or sdpa")
@@ -136,9 +146,16 @@ def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: 
             raise ConfigError("model.attention", "flash_attn is not installed", "pip install flash-attn, or use auto")
         if dtype == torch.float32:
             raise ConfigError("model.attention", "FlashAttention has no float32", "set model.dtype: bfloat16")
-        model.set_attn_implementation({"vision_config": "flash_attention_2"})
-    flex = cuda and name != "sdpa"
-    model.get_decoder().set_attn_implementation(WITH_FLEX if flex else SHARED_PREFIX_ATTENTION)
+
+
+def check_masks(name: AttentionName, device: torch.device, micro_batch_tokens: int) -> None:
+    """Raises ConfigError for masks of more than MASK_TOKENS tokens: sdpa has one for every response on CUDA."""
+    if name == "sdpa" and device.type == "cuda" and micro_batch_tokens > MASK_TOKENS:
+        raise ConfigError(
+            "model.attention",
+            f"sdpa makes masks on CUDA, and micro_batch_tokens is {micro_batch_tokens:,}, above {MASK_TOKENS:,}",
+            "attention: auto, which makes none, or a smaller micro_batch_tokens",
+        )
 
 
 def reads_blocks(model: Any) -> bool:

@@ -16,13 +16,14 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from vlrl import dist
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
-from vlrl.model.attention import AttentionName, set_attention
+from vlrl.model.attention import AttentionName, check_attention, set_attention
 from vlrl.model.families import family_of
 from vlrl.model.feature_store import FeatureStore
 from vlrl.model.lora import plain_weights
 from vlrl.model.pictures_only import allow_processors_without_torchvision
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
 
+Check = Callable[[Any, torch.device], None]  # raises ConfigError for a configuration that can't be used on the device
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -107,22 +108,30 @@ def say_accelerator() -> None:
 
 
 def load_model(
-    settings: ModelSettings, seed: int, texts: Callable[[], Iterable[str]], build_folder: Path
+    settings: ModelSettings,
+    seed: int,
+    texts: Callable[[], Iterable[str]],
+    build_folder: Path,
+    check: Check | None = None,
 ) -> LoadedModel:
     """The model that the settings name; a small one is written to `build_folder` first and loaded like any other.
 
     `texts` gives the texts that a small model's tokenizer is trained on; it is called only then.
+    `check` looks at the configuration before weights are read.
     """
     say_accelerator()
     if settings.build is not None:
         build_tiny(settings.build, texts(), build_folder, seed, settings.shape)
-        return load_folder(str(build_folder), settings)
+        return load_folder(str(build_folder), settings, check)
     assert settings.path is not None
-    return load_folder(settings.path, settings)
+    return load_folder(settings.path, settings, check)
 
 
-def load_folder(path: str, settings: ModelSettings) -> LoadedModel:
-    """A model and processor through AutoModelForImageTextToText and AutoProcessor. Raises ConfigError."""
+def load_folder(path: str, settings: ModelSettings, check: Check | None = None) -> LoadedModel:
+    """A model and processor through AutoModelForImageTextToText and AutoProcessor. Raises ConfigError.
+
+    `check` looks at the configuration before weights are read.
+    """
     looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
     if looks_local and not Path(path).expanduser().is_dir():
         raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
@@ -130,9 +139,12 @@ def load_folder(path: str, settings: ModelSettings) -> LoadedModel:
     allow_processors_without_torchvision()
     say_accelerator()
     device = choose_device(settings.device)
+    check_attention(settings.attention, device, DTYPES[settings.dtype])
     try:
         processor = AutoProcessor.from_pretrained(path)  # type: ignore[no-untyped-call]
         config = adapt_config(AutoConfig.from_pretrained(path), settings)
+        if check is not None:
+            check(config, device)
         model: Any = AutoModelForImageTextToText.from_pretrained(path, config=config, dtype=DTYPES[settings.dtype])
     except (OSError, ValueError) as error:
         raise ConfigError(

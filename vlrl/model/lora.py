@@ -44,8 +44,6 @@ def choose_trained(model: Any, freeze: Sequence[Part], lora: LoraSettings | None
     merge_adapters(model)
     if lora is None:
         return freeze_parts(model, freeze)
-    if both := set(freeze) & set(lora.parts):
-        raise ConfigError("lora.parts", f"{sorted(both)} is frozen, too", "take it out of freeze or of lora.parts")
     _inject(model, lora)
     for name, parameter in model.named_parameters():
         part = part_of(name)
@@ -53,11 +51,14 @@ def choose_trained(model: Any, freeze: Sequence[Part], lora: LoraSettings | None
     return any(p.requires_grad for n, p in model.named_parameters() if part_of(n) != "language")
 
 
-def _inject(model: Any, lora: LoraSettings) -> None:
-    if importlib.util.find_spec("peft") is None:
-        raise ConfigError("lora", "the library peft is not installed", "pip install 'vlrl[lora]'")
-    from peft import LoraConfig, inject_adapter_in_model
+def require_peft(lora: LoraSettings | None, place: str = "lora") -> None:
+    """Raises ConfigError where adapters are asked for and their library is missing. Looks, but imports nothing."""
+    if lora is not None and importlib.util.find_spec("peft") is None:
+        raise ConfigError(place, "the library peft is not installed", "pip install 'vlrl[lora]'")
 
+
+def adapted_layers(model: Any, lora: LoraSettings) -> list[str]:
+    """Names of the layers that get adapters. Raises ConfigError for a module that no layer is called by."""
     names = [
         name
         for name, module in model.named_modules()
@@ -69,6 +70,14 @@ def _inject(model: Any, lora: LoraSettings) -> None:
         raise ConfigError(
             "lora.modules", f"{sorted(missing)}: no linear layer of {list(lora.parts)} is called so", "e.g. q_proj"
         )
+    return names
+
+
+def _inject(model: Any, lora: LoraSettings) -> None:
+    require_peft(lora)
+    from peft import LoraConfig, inject_adapter_in_model
+
+    names = adapted_layers(model, lora)
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=names, lora_dropout=0.0, bias="none")  # type: ignore[arg-type]
     with torch.random.fork_rng():
         torch.manual_seed(lora.seed)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from vlrl.errors import RunError
 from vlrl.model.joined_attention import attend_behind
 
 BLOCKS_FROM = 384  # tokens of a line; measured: at 160 a dense mask is as fast, at 576 the blocks take a third
@@ -25,6 +26,7 @@ BLOCKS_FROM = 384  # tokens of a line; measured: at 160 a dense mask is as fast,
 ROWS_FROM = (
     768  # tokens of a row from which the CPU goes row by row; measured: at 576 masks are as fast, at 1117 slower
 )
+MASK_TOKENS = 16_384  # of the longest row that masks are made for; a mask is below 2^28 bool then
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,16 @@ class ResponseBlocks:
 
     @cached_property
     def mask(self) -> torch.Tensor:
-        """(N, 1, L, P + L) bool: prompt and own tokens that a query may see."""
+        """(N, 1, L, P + L) bool: prompt and own tokens that a query may see. Raises RunError above MASK_TOKENS²."""
         assert self.responses is not None, "there is nothing that looks back at a prompt"
+        rows, width = self.responses.take.shape
+        if rows * width * (self.prompt_width + width) > MASK_TOKENS**2:
+            raise RunError(
+                "model.attention",
+                f"{rows} responses of up to {width:,} tokens behind up to {self.prompt_width:,} would take a mask of "
+                f"{rows * width * (self.prompt_width + width) / 2**30:.1f} GiB",
+                "attention: auto, which makes none on CUDA, or a smaller micro_batch_tokens",
+            )
         longest, device = self.responses.take.shape[1], self.row.device
         own = torch.ones(longest, longest, dtype=torch.bool, device=device).tril().expand(len(self.row), -1, -1)
         prompt = torch.arange(self.prompt_width, device=device)[None] < self.prompts[self.row][:, None]  # (N, P)

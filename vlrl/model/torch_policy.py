@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlrl import dist
 from vlrl.config import Settings
@@ -50,6 +50,14 @@ class PolicySettings(Settings):
     micro_batch_tokens: int = Field(default=16_384, ge=1)
     micro_batch_mib: int | None = Field(default=None, ge=1)
     pack_rows: bool = False
+
+    @model_validator(mode="after")
+    def _something_trains(self) -> PolicySettings:
+        if self.lora is not None and (both := set(self.freeze) & set(self.lora.parts)):
+            raise ValueError(f"lora.parts: {sorted(both)} is frozen, too; take it out of freeze or of lora.parts")
+        if set(get_args(Part)) <= set(self.freeze):
+            raise ValueError(f"freeze: {list(self.freeze)} leaves nothing to train; freeze fewer parts")
+        return self
 
 
 def open_forward(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import Any, ClassVar, Protocol
 
+import torch
+
 from vlrl.errors import ConfigError
 from vlrl.model.load import LoadedModel
 from vlrl.registry import Registry
@@ -13,6 +15,7 @@ from vlrl.rollout.engine import RolloutEngine
 
 class EngineSettings(Protocol):
     """An engine's settings. `open` raises ConfigError, before anything is started, where a library is missing.
+    `check` raises it, before weights are read, for a model or a device that the engine can't take.
 
     One with `leaves_early` false takes no request with `leave_below`.
 
@@ -22,6 +25,8 @@ class EngineSettings(Protocol):
 
     max_rows: int
     prefill_tokens: int
+
+    def check(self, config: Any, device: torch.device) -> None: ...
 
     def open(self, loaded: LoadedModel) -> RolloutEngine: ...
 

@@ -11,79 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
-from pydantic import Field, model_validator
-
-from vlrl.config import Settings
-from vlrl.errors import ConfigError, EngineError, EngineFailedError, VlrlError
+from vlrl.errors import EngineError, EngineFailedError, VlrlError
 from vlrl.model.cost import cost_of
 from vlrl.model.load import LoadedModel, save_model
-from vlrl.registry import component_field
 from vlrl.rollout.engine import Generation, Request, check_requests
-from vlrl.rollout.engines import engines
 from vlrl.rollout.ray_actor import RolloutActor, files_of
-from vlrl.rollout.ray_cluster import REMEDY, RayCluster, store_bytes
+from vlrl.rollout.ray_cluster import RayCluster, store_bytes
 from vlrl.rollout.ray_ledger import Ledger, load_of_request, pieces
 from vlrl.rollout.ray_members import Losses, Member, Members
+from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.ray_weights import Manifest, Shard, compare, ship
 from vlrl.rollout.slots import mean_utilisation
-from vlrl.rollout.transformers_engine import TransformersEngineSettings
-
-
-@engines.register("ray")
-class RayPoolSettings(Settings):
-    """`actors` engines in processes of their own. `engine` says which, with its settings."""
-
-    library: ClassVar[str] = "ray"
-    serves_all_ranks: ClassVar[bool] = True
-    remedy: ClassVar[str] = REMEDY
-
-    actors: int = Field(default=2, ge=1)
-    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
-    address: str | None = Field(default=None, description="auto or host:port of a cluster; default: our own, here")
-    cpus_per_actor: float = Field(default=1.0, gt=0.0, description="CPUs and torch threads of an actor")
-    gpus_per_actor: float = Field(default=0.0, ge=0.0, description="0: the actors' models lie on the CPU")
-    resources_per_actor: dict[str, float] = Field(default={}, description="custom Ray resources, e.g. {rollout: 1}")
-    pieces_per_actor: int = Field(default=2, ge=1, description="pieces of one call that an actor gets on average")
-    tries: int = Field(default=4, ge=1, description="actors that one request may lose before it is named")
-    start_timeout_seconds: float = Field(default=600.0, gt=0.0, description="without any actor at work")
-    shard_mib: int = Field(default=256, ge=1, description="MiB of weights in one shared object")
-    object_store_gib: float | None = Field(
-        default=None, gt=0.0, description="shared memory of our own cluster; default: from the model's size"
-    )
-    resize_file: str | None = Field(
-        default=None, description="a file with the number of actors, read while the run goes on; need not exist"
-    )
-
-    @model_validator(mode="after")
-    def _can_be_opened(self) -> RayPoolSettings:
-        if isinstance(self.engine, RayPoolSettings):
-            raise ConfigError("engine.engine", "is a Ray pool again", "use transformers or vllm")
-        if self.object_store_gib is not None and self.address is not None:
-            raise ConfigError(
-                "engine.object_store_gib", "belongs to a cluster of our own, but engine.address is given", "drop one"
-            )
-        return self
-
-    @property
-    def leaves_early(self) -> bool:
-        """Whether its engines may leave responses unfinished that only hold others up."""
-        return bool(getattr(self.engine, "leaves_early", True))
-
-    @property
-    def max_rows(self) -> int:
-        """Responses that one actor writes at once at most."""
-        return int(self.engine.max_rows)
-
-    @property
-    def prefill_tokens(self) -> int:
-        """Prompt tokens of one forward pass of an actor at most."""
-        return int(self.engine.prefill_tokens)
-
-    def open(self, loaded: LoadedModel) -> RayPool:
-        """The pool with its first actor at work. Raises EngineError where no actor starts."""
-        return RayPool(loaded, self)
 
 
 class RayPool:
@@ -111,7 +51,7 @@ class RayPool:
             self._model = {
                 "path": self._folder.name,
                 "dtype": str(loaded.model.dtype).removeprefix("torch."),
-                "device": "cuda" if settings.gpus_per_actor else "cpu",
+                "device": settings.device,
                 "context": loaded.context,
             }
             self._ever_opened = False

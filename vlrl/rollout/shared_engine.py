@@ -19,8 +19,12 @@ from vlrl.rollout.slots import mean_utilisation
 
 
 def check_engine(settings: EngineSettings) -> None:
-    """Raises ConfigError where an engine's library is missing, or where it can't work beside other ranks."""
+    """Raises ConfigError where the library of an engine, or of its actors' engine, is missing, or where it can't work
+    beside other ranks.
+    """
     require_library(settings)
+    if (inner := getattr(settings, "engine", None)) is not None:
+        require_library(inner, "engine.engine")
     if dist.world() > 1 and getattr(settings, "needs_own_process_group", False):
         raise ConfigError(
             "engine",

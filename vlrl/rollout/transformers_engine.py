@@ -47,6 +47,9 @@ class TransformersEngineSettings(Settings):
         description="share of finished rows at which they are cut out; while responses wait for slots, at once",
     )
 
+    def check(self, config: Any, device: torch.device) -> None:
+        """It takes what can be loaded."""
+
     def open(self, loaded: LoadedModel) -> TransformersEngine:
         """The engine over the loaded model itself."""
         return TransformersEngine(loaded, self)

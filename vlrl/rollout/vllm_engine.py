@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
@@ -30,11 +30,7 @@ from vlrl.rollout.vllm_responses import Writing
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout
 
-READS_PATCHES = (  # architectures whose vLLM class takes the encoder's patches as they are
-    "Qwen2VLForConditionalGeneration",
-    "Qwen2_5_VLForConditionalGeneration",
-    "Qwen3VLForConditionalGeneration",
-)
+READS_PATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")  # whose vLLM class takes the encoder's patches as they are
 CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
@@ -57,11 +53,43 @@ class VllmEngineSettings(Settings):
     eager: bool = Field(default=False, description="no CUDA graphs: a faster start, slower tokens; CPU is always eager")
     sleep: Literal["stay", "release", "restart"] = "stay"
     restarts: int = Field(default=1, ge=0, description="how often a call whose engine failed is redone on a new engine")
+    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
     library: ClassVar[str] = "vllm"
     needs_own_process_group: ClassVar[bool] = True
     remedy: ClassVar[str] = "scripts/setup vllm (CPU), pip install 'vlrl[vllm]' (CUDA), or engine: transformers"
     own_weights: ClassVar[bool] = True
     leaves_early: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _one_process(self) -> VllmEngineSettings:
+        if self.tensor_parallel_size > 1:
+            raise ValueError(
+                f"tensor_parallel_size is {self.tensor_parallel_size}: vLLM would start workers of its own for it, and "
+                "weights are handed over as tensors of this process; leave it out, and take several engines, each on "
+                "one GPU: engine: {name: ray, gpus_per_actor: 1, engine: {name: vllm}}"
+            )
+        return self
+
+    def check(self, config: Any, device: torch.device) -> None:
+        """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device."""
+        if config.model_type not in READS_PATCHES:
+            raise ConfigError(
+                "engine", f"'vllm' does not take the pictures of {config.model_type}", "use engine: transformers"
+            )
+        text = config.get_text_config()
+        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        if device.type == "cpu" and width not in CPU_HEADS:
+            raise ConfigError(
+                "engine",
+                f"vLLM's attention on CPU has no heads of {width}, only of {CPU_HEADS}",
+                "engine: transformers",
+            )
+        if self.sleep == "release" and device.type != "cuda":
+            raise ConfigError(
+                "engine.sleep",
+                f"'release' needs CUDA, the engine is on {device.type}",
+                "sleep: stay, or sleep: restart, which frees memory on any device",
+            )
 
     def open(self, loaded: LoadedModel) -> VllmEngine:
         """The engine beside the loaded model; it starts at its first use."""
@@ -75,7 +103,9 @@ class VllmEngine:
         """Raises ConfigError where vLLM, the architecture or the device doesn't fit; nothing is started."""
         self._loaded = loaded
         self._settings = settings or VllmEngineSettings()
-        _check(loaded, self._settings)  # before anything of the model is read
+        require_library(self._settings)  # before anything of the model is read
+        self._settings.check(loaded.config, loaded.device)
+        _check_process_group()
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)
         self._weights: list[tuple[str, torch.Tensor]] = list(loaded.model.named_parameters())
@@ -285,23 +315,7 @@ class VllmEngine:
             self._described = None
 
 
-def _check(loaded: LoadedModel, settings: VllmEngineSettings) -> None:
-    architecture = type(loaded.model).__name__
-    require_library(settings)
-    if architecture not in READS_PATCHES:
-        raise ConfigError("engine", f"'vllm' does not take the pictures of {architecture}", "use engine: transformers")
-    text = loaded.model.config.get_text_config()
-    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    if loaded.device.type == "cpu" and width not in CPU_HEADS:
-        raise ConfigError(
-            "engine", f"vLLM's attention on CPU has no heads of {width}, only of {CPU_HEADS}", "engine: transformers"
-        )
-    if settings.sleep == "release" and loaded.device.type != "cuda":
-        raise ConfigError(
-            "engine.sleep",
-            f"'release' needs CUDA, the model is on {loaded.device.type}",
-            "sleep: stay, or sleep: restart, which frees memory on any device",
-        )
+def _check_process_group() -> None:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         ranks = torch.distributed.get_world_size()
         if ranks > 1:

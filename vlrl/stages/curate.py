@@ -77,7 +77,11 @@ def load_asking(
     """The model, its engine and the journal of the run folder."""
     assert settings.model is not None, "the settings refuse a stage that asks without a model"
     loaded = load_model(
-        settings.model, settings.seed, lambda: [typed_text(p) for p in problems], run.path / "built_model"
+        settings.model,
+        settings.seed,
+        lambda: [typed_text(p) for p in problems],
+        run.path / "built_model",
+        settings.engine.check,
     )
     encoder = Encoder(loaded, budget, settings.system_prompt)
     name = model_hash(loaded)

@@ -24,6 +24,7 @@ from vlrl.model.load import LoadedModel, ModelSettings, load_model
 from vlrl.registry import component_field
 from vlrl.rollout.engine import RolloutEngine
 from vlrl.rollout.engines import engines
+from vlrl.rollout.shared_engine import check_engine
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.runlog import RunFolder, write_atomically
 from vlrl.types import content_digest
@@ -58,13 +59,16 @@ def evaluate_benchmarks(config: Path, overrides: Sequence[str] = ()) -> list[dic
     Raises ConfigError or DataError before a model is loaded.
     """
     settings = load_settings(EvaluationSettings, config, overrides)
+    check_engine(settings.engine)
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
     if settings.threads:
         torch.set_num_threads(settings.threads)
     run = RunFolder(settings.folder, settings.model_dump(mode="json"), sys.argv)
     status = "failed"
     try:
-        loaded = load_model(settings.model, settings.seed, lambda: _texts(benchmarks), run.path / "built_model")
+        loaded = load_model(
+            settings.model, settings.seed, lambda: _texts(benchmarks), run.path / "built_model", settings.engine.check
+        )
         with closing(settings.engine.open(loaded)) as engine:
             results = [_ask(one, loaded, engine, settings.batch, run.path) for one in benchmarks]
         run.results({"benchmarks": results})

@@ -27,6 +27,7 @@ from vlrl.model.load import LoadedModel, choose_device, placeholder_ids
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.runlog import describe_machine
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.checks import obstacles
 from vlrl.stages.fixed_set_settings import SftStretch
 from vlrl.stages.plan_pace import Pace, measure_pace, pace_line
 from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, estimate_memory, rl_work, step_work, update_work
@@ -56,6 +57,7 @@ class Plan:
     device_bytes: int
     pace: Pace | None = None
     ranks: int = 1
+    obstacles: tuple[str, ...] = ()
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -76,7 +78,8 @@ class Plan:
 
 
 def print_plan(config: Path, overrides: list[str], measure: bool = False, ranks: int = 1) -> None:
-    """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would."""
+    """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would;
+    what this machine lacks is noted below the plan."""
     show_plan(make_plan(config, overrides, measure, ranks), Console(highlight=False))
 
 
@@ -113,6 +116,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         if measure
         else None,
         ranks=ranks,
+        obstacles=tuple(obstacles(settings, arch.config)),
     )
 
 
@@ -191,7 +195,7 @@ def warnings_of(plan: Plan) -> list[str]:
     """What the run would stumble over, or do in vain."""
     rl = plan.settings.rl
     longest = plan.prompt_tokens[1]
-    found = []
+    found = [f"on this machine the run would stop at its start: {one}" for one in plan.obstacles]
     if "rl" in plan.settings.stages and longest + rl.sampling.max_tokens > plan.context:
         found.append(
             f"prompts of {longest:,} and responses of {rl.sampling.max_tokens:,} tokens exceed the context of "

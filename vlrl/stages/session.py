@@ -18,17 +18,18 @@ from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, load_folder, load_model
+from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
 from vlrl.model.policy import Policy
 from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.engine import RolloutEngine, Sampling
-from vlrl.rollout.engines import require_library
 from vlrl.rollout.hybrid import Hybrid
-from vlrl.rollout.shared_engine import check_engine, open_engine
+from vlrl.rollout.shared_engine import open_engine
 from vlrl.runlog import RunFolder
 from vlrl.sampling.drawing import Drawing
 from vlrl.seeding import derive_seed
 from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
+from vlrl.stages.checks import check_machine
 from vlrl.stages.progress import Progress
 from vlrl.stages.settings import LEARNING, RunSettings
 from vlrl.types import Problem
@@ -45,8 +46,7 @@ class Session:
     ) -> None:
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        check_engine(settings.engine)
-        require_library(settings.backend, "backend")
+        check_machine(settings)
         self.settings, self.run, self.progress = settings, run, progress
         self.seconds: dict[str, float] = {}
         self.recipe = load_recipe(settings.data)
@@ -62,6 +62,9 @@ class Session:
         self.drawing = Drawing(settings.rl.drawing, self.mixture)
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
         self.loaded = self._load(model_folder)
+        for _, policy in settings.policies:
+            if policy.lora is not None:
+                adapted_layers(self.loaded.model, policy.lora)  # a wrong name is found before an earlier stage trains
         self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
         self._encoded: dict[str, Any] = {}
         self._check_lengths()
@@ -84,11 +87,11 @@ class Session:
         settings, built = self.settings, self.run.path / "built_model"
         if model_folder is None and settings.model.build is not None and not dist.is_first():
             dist.barrier()
-            return load_folder(str(built), settings.model)
+            return load_folder(str(built), settings.model, settings.engine.check)
         found = (
-            load_folder(str(model_folder), settings.model)
+            load_folder(str(model_folder), settings.model, settings.engine.check)
             if model_folder
-            else load_model(settings.model, settings.seed, self._texts, built)
+            else load_model(settings.model, settings.seed, self._texts, built, settings.engine.check)
         )
         if model_folder is None and settings.model.build is not None:
             dist.barrier()

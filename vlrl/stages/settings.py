@@ -237,6 +237,9 @@ class RunSettings(Settings):
     eval: EvalSettings = EvalSettings()
     tracker: Literal["none", "wandb"] = "none"
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+    patience_minutes: float = Field(
+        default=60.0, gt=0.0, description="minutes that a rank waits for the others before it ends with an error"
+    )
 
     @field_validator("plugins")
     @classmethod
@@ -247,12 +250,20 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _the_backend_can(self) -> RunSettings:
-        trained = {"sft": [one.policy for one in self.sft.in_order], "dpo": [self.dpo.policy], "rl": [self.rl.policy]}
-        trained["distil"] = [self.distil.policy]
-        for stage in [one for one in self.stages if one in trained]:
-            for policy in trained[stage]:
-                self.backend.check(stage, self.model, policy)
+        for stage, policy in self.policies:
+            self.backend.check(stage, self.model, policy)
         return self
+
+    @property
+    def policies(self) -> list[tuple[Stage, PolicySettings]]:
+        """How each of the run's stages trains; the stretches of SFT one by one."""
+        trained: dict[Stage, list[PolicySettings]] = {
+            "sft": [one.policy for one in self.sft.in_order],
+            "distil": [self.distil.policy],
+            "dpo": [self.dpo.policy],
+            "rl": [self.rl.policy],
+        }
+        return [(stage, policy) for stage in self.stages for policy in trained.get(stage, [])]
 
     @model_validator(mode="after")
     def _the_engine_can(self) -> RunSettings:

@@ -1,0 +1,85 @@
+"""Settings of the pool of Ray actors: `engine: {name: ray, …}`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from pydantic import Field, model_validator
+
+from vlrl.config import Settings
+from vlrl.errors import ConfigError
+from vlrl.model.load import LoadedModel
+from vlrl.registry import component_field
+from vlrl.rollout.engines import engines
+from vlrl.rollout.ray_cluster import REMEDY
+from vlrl.rollout.transformers_engine import TransformersEngineSettings
+
+if TYPE_CHECKING:
+    from vlrl.rollout.ray_pool import RayPool
+
+
+@engines.register("ray")
+class RayPoolSettings(Settings):
+    """`actors` engines in processes of their own. `engine` says which, with its settings."""
+
+    library: ClassVar[str] = "ray"
+    serves_all_ranks: ClassVar[bool] = True
+    remedy: ClassVar[str] = REMEDY
+
+    actors: int = Field(default=2, ge=1)
+    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    address: str | None = Field(default=None, description="auto or host:port of a cluster; default: our own, here")
+    cpus_per_actor: float = Field(default=1.0, gt=0.0, description="CPUs and torch threads of an actor")
+    gpus_per_actor: float = Field(default=0.0, ge=0.0, le=1.0, description="0: the actors' models lie on the CPU")
+    resources_per_actor: dict[str, float] = Field(default={}, description="custom Ray resources, e.g. {rollout: 1}")
+    pieces_per_actor: int = Field(default=2, ge=1, description="pieces of one call that an actor gets on average")
+    tries: int = Field(default=4, ge=1, description="actors that one request may lose before it is named")
+    start_timeout_seconds: float = Field(default=600.0, gt=0.0, description="without any actor at work")
+    shard_mib: int = Field(default=256, ge=1, description="MiB of weights in one shared object")
+    object_store_gib: float | None = Field(
+        default=None, gt=0.0, description="shared memory of our own cluster; default: from the model's size"
+    )
+    resize_file: str | None = Field(
+        default=None, description="a file with the number of actors, read while the run goes on; need not exist"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_opened(self) -> RayPoolSettings:
+        if isinstance(self.engine, RayPoolSettings):
+            raise ConfigError("engine.engine", "is a Ray pool again", "use transformers or vllm")
+        if self.object_store_gib is not None and self.address is not None:
+            raise ConfigError(
+                "engine.object_store_gib", "belongs to a cluster of our own, but engine.address is given", "drop one"
+            )
+        return self
+
+    @property
+    def leaves_early(self) -> bool:
+        """Whether its engines may leave responses unfinished that only hold others up."""
+        return bool(getattr(self.engine, "leaves_early", True))
+
+    @property
+    def max_rows(self) -> int:
+        """Responses that one actor writes at once at most."""
+        return int(self.engine.max_rows)
+
+    @property
+    def prefill_tokens(self) -> int:
+        """Prompt tokens of one forward pass of an actor at most."""
+        return int(self.engine.prefill_tokens)
+
+    def check(self, config: Any, device: torch.device) -> None:
+        """Its actors' engines say what they can't take, on the actors' devices."""
+        self.engine.check(config, torch.device(self.device))
+
+    @property
+    def device(self) -> str:
+        """Where the actors' models lie."""
+        return "cuda" if self.gpus_per_actor else "cpu"
+
+    def open(self, loaded: LoadedModel) -> RayPool:
+        """The pool with its first actor at work. Raises EngineError where no actor starts."""
+        from vlrl.rollout.ray_pool import RayPool  # it is made from these settings
+
+        return RayPool(loaded, self)

@@ -1,0 +1,38 @@
+"""What can be found wrong with a run on this machine before data or a model is read; `vlrl plan` asks the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlrl.errors import ConfigError
+from vlrl.model.attention import check_attention, check_masks
+from vlrl.model.load import DTYPES, choose_device
+from vlrl.model.lora import require_peft
+from vlrl.rollout.engines import require_library
+from vlrl.rollout.shared_engine import check_engine
+from vlrl.stages.settings import RunSettings
+
+
+def check_machine(settings: RunSettings) -> None:
+    """Raises ConfigError for a library or a device that any stage of the run needs and this machine hasn't."""
+    check_engine(settings.engine)
+    require_library(settings.backend, "backend")
+    model, device = settings.model, choose_device(settings.model.device)
+    check_attention(model.attention, device, DTYPES[model.dtype])
+    for stage, policy in settings.policies:
+        require_peft(policy.lora, f"{stage}.policy.lora")
+        check_masks(model.attention, device, policy.micro_batch_tokens)
+
+
+def obstacles(settings: RunSettings, config: Any) -> list[str]:
+    """Why the run of a model of this configuration would stop at its start on this machine."""
+    found = []
+    for check in (
+        lambda: check_machine(settings),
+        lambda: settings.engine.check(config, choose_device(settings.model.device)),
+    ):
+        try:
+            check()
+        except ConfigError as error:
+            found.append(" ".join(str(error).split()))
+    return found
