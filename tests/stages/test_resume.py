@@ -5,12 +5,14 @@ import shutil
 
 import pytest
 
+from vlrl.config import load_settings
 from vlrl.errors import DataError, RunError
 from vlrl.runlog import SCHEMA, RunFolder, read_jsonl
 from vlrl.stages import checkpoint as checkpoints
 from vlrl.stages import rl, sft
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from vlrl.stages.run import start_run
+from vlrl.stages.run import State, start_run
+from vlrl.stages.settings import RunSettings
 
 CONFIG = "configs/quickstart.yaml"
 SMALL = (
@@ -115,6 +117,31 @@ def test_a_checkpoint_of_other_parts_is_refused(tmp_path):
     save_checkpoint(tmp_path, 1, {"part": Held(1)})
     with pytest.raises(RunError, match="fresh"):
         load_checkpoint(latest_checkpoint(tmp_path), {"another": Held(0)})
+
+
+def a_run_of_a_pool(folder, **engine):
+    return load_settings(
+        RunSettings, CONFIG, [f"run_folder={folder}", f"engine={json.dumps({'name': 'ray', 'actors': 2, **engine})}"]
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"actors": 5, "address": "auto", "resize_file": "actors", "resources_per_actor": {"rollout": 1}},
+        {"object_store_gib": 1.5, "tries": 9},
+    ],
+)
+def test_a_run_goes_on_with_a_pool_of_another_size_or_place(tmp_path, changed):
+    RunFolder(tmp_path, a_run_of_a_pool(tmp_path).model_dump(mode="json"), [])
+    State(tmp_path, a_run_of_a_pool(tmp_path, **changed))
+
+
+@pytest.mark.parametrize("changed", [{"engine": {"name": "vllm"}}, {"engine": {"max_rows": 7}}])
+def test_what_changes_responses_is_refused_in_a_pool_too(tmp_path, changed):
+    RunFolder(tmp_path, a_run_of_a_pool(tmp_path).model_dump(mode="json"), [])
+    with pytest.raises(RunError, match=r"engine\.engine"):
+        State(tmp_path, a_run_of_a_pool(tmp_path, **changed))
 
 
 def test_a_torn_last_line_is_cut_and_another_schema_refused(tmp_path):

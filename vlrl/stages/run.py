@@ -41,6 +41,13 @@ STAGES: dict[Stage, Callable[[Session], Policy | None]] = {
     "dpo": run_dpo,
     "rl": run_rl,
 }
+MAY_CHANGE = (  # settings that change no result, so that a run may go on with others
+    *("stages", "threads", "tracker", "run_folder", "name", "patience_minutes"),
+    # of the Ray pool, whose size may change while a run goes on: where its actors are, and how many
+    *("engine.address", "engine.actors", "engine.resize_file", "engine.resources_per_actor"),
+    *("engine.object_store_gib", "engine.shard_mib", "engine.tries", "engine.start_timeout_seconds"),
+    "engine.restarts",
+)
 FOLDERS: dict[Stage, str] = {"sft": "model_sft", "distil": "model_distil", "dpo": "model_dpo", "rl": "model"}
 
 
@@ -51,8 +58,8 @@ def start_run(
 
     Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
     """
-    dist.start()
     settings = load_settings(RunSettings, config, overrides)
+    dist.start(patience_minutes=settings.patience_minutes)
     if stages:
         settings = settings.model_copy(update={"stages": tuple(stages)})
     folder = Path(settings.folder)
@@ -204,9 +211,7 @@ class State:
 
     def _refuse_other_settings(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         different = [k for k in _flatten(now) | _flatten(before) if _flatten(now).get(k) != _flatten(before).get(k)]
-        matters = [
-            k for k in different if k.split(".")[0] not in ("stages", "threads", "tracker", "run_folder", "name")
-        ]
+        matters = [k for k in different if not any(f"{k}.".startswith(f"{name}.") for name in MAY_CHANGE)]
         if matters:
             first = matters[0]
             raise RunError(
