@@ -20,6 +20,7 @@ from vlrl.model.parts import part_of
 from vlrl.model.sizes import PUBLISHED, count_parameters, find_architecture
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.rollout.vllm_engine import VllmEngineSettings
 from vlrl.stages.plan import make_plan
 from vlrl.stages.plan_work import rl_work
 from vlrl.stages.settings import RunSettings
@@ -159,6 +160,35 @@ def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_l
     grown = {name: sum(plan.memory["rl update"].values()) for name, plan in plans.items()}
     assert grown["restart"] == grown["transformers"]
     assert grown["stay"] == grown["transformers"] + weights + 2**29
+
+
+def test_what_vllm_takes_by_itself_is_counted():
+    gib, gpu, cpu = 2**30, torch.device("cuda"), torch.device("cpu")
+    assert VllmEngineSettings().cache_bytes(cpu, 0, 5 * gib) == gib
+    assert VllmEngineSettings(memory_share=0.5).cache_bytes(gpu, 80 * gib, 8 * gib) == 32 * gib
+    assert VllmEngineSettings(cache_gib=2).cache_bytes(gpu, 80 * gib, 8 * gib) == 2 * gib
+
+
+def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(pictures_config):
+    def plan(*engine):
+        return make_plan(pictures_config, ["model.device=cpu", *engine])
+
+    alone = plan().memory["rl rollout"]
+    wave = alone["keys and values"] + alone["logits"] + alone["packed weights"]
+    pool = plan("engine={name: ray, actors: 3}")
+    weights = 4 * pool.counts.total
+    assert pool.memory["rl rollout"]["actors"] == 3 * (weights + wave)
+    assert pool.memory["rl update"]["actors"] == 3 * weights
+    assert pool.memory["rl rollout"]["actors' shared memory"] >= 2 * weights
+    assert not pool.memory["rl rollout"]["keys and values"], "nothing is decoded in the trainer"
+    vllm = plan("engine={name: ray, actors: 2, engine: {name: vllm}}")
+    assert vllm.memory["rl rollout"]["actors"] == vllm.memory["rl update"]["actors"] == 2 * (2 * weights + 2**30)
+    assert "actors" not in plan("engine={name: ray, address: auto}").memory["rl rollout"]
+
+
+def test_the_store_of_features_is_counted(pictures_config):
+    plan = make_plan(pictures_config, ["model.feature_store_mib=7"])
+    assert all(held["features of pictures"] == 7 * 2**20 for held in plan.memory.values())
 
 
 def test_packed_weights_are_a_copy_of_the_decoders_matrices_on_the_cpu(pictures_config):

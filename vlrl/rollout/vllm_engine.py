@@ -31,6 +31,7 @@ from vlrl.seeding import derive_seed
 from vlrl.types import Rollout
 
 READS_PATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")  # whose vLLM class takes the encoder's patches as they are
+CPU_CACHE_GIB = 1.0  # for keys and values where cache_gib says nothing
 CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
@@ -90,6 +91,12 @@ class VllmEngineSettings(Settings):
                 f"'release' needs CUDA, the engine is on {device.type}",
                 "sleep: stay, or sleep: restart, which frees memory on any device",
             )
+
+    def cache_bytes(self, device: torch.device, device_bytes: int, weights: int) -> int:
+        """Bytes that keys and values take beside weights of so many bytes; all of them from the engine's start on."""
+        if self.cache_gib is None and device.type != "cpu":
+            return max(0, int(self.memory_share * device_bytes) - weights)
+        return int((self.cache_gib or CPU_CACHE_GIB) * library.GIB)
 
     def open(self, loaded: LoadedModel) -> VllmEngine:
         """The engine beside the loaded model; it starts at its first use."""
@@ -284,7 +291,7 @@ class VllmEngine:
             prefill_tokens=max(settings.prefill_tokens, settings.max_rows),
             block_tokens=settings.block_tokens,
             eager=settings.eager,
-            cache_gib=1.0 if settings.cache_gib is None and on_cpu else settings.cache_gib,
+            cache_gib=CPU_CACHE_GIB if settings.cache_gib is None and on_cpu else settings.cache_gib,
             memory_share=settings.memory_share,
             sleeps=settings.sleep == "release",
         )

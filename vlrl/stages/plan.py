@@ -109,7 +109,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         sources=sources,
         context=context,
         work=step_work(settings, arch, counts, sources),
-        memory=estimate_memory(settings, arch, counts, sources, ranks),
+        memory=estimate_memory(settings, arch, counts, sources, ranks, memory_of(device)),
         device=str(device),
         device_bytes=memory_of(device),
         pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)

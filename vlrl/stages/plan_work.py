@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+
+import torch
 
 from vlrl.model.cost import CostModel, Load, balance
 from vlrl.model.deepspeed_library import ZeroSettings
@@ -14,7 +15,10 @@ from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, stat
 from vlrl.model.micro_batches import batches_by_length, padding_waste, split_responses
 from vlrl.model.sizes import Architecture, ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
+from vlrl.rollout.ray_cluster import store_bytes
+from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
+from vlrl.rollout.vllm_engine import VllmEngineSettings
 from vlrl.stages.settings import RunSettings
 
 
@@ -42,10 +46,11 @@ def estimate_memory(
     counts: ParameterCounts,
     sources: Sequence[SourcePlan],
     ranks: int = 1,
+    device_bytes: int = 0,
 ) -> dict[str, dict[str, int]]:
     """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample.
 
-    Of several ranks: those of one, which takes its share of the rows.
+    Of several ranks: those of one, which takes its share of the rows. `device_bytes` is all that the device has.
     """
     zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
     model, vocabulary = settings.model, int(arch.text.vocab_size)
@@ -95,8 +100,15 @@ def estimate_memory(
             "packed weights": packed_bytes(settings, counts),
         }
         memory["rl update"] = training(rl.policy, rl.problems_per_step, k, rl.sampling.max_tokens)
-        if getattr(engine, "own_weights", False):
-            _add_engine(memory, engine, counts.total * BYTES[model.dtype])
+        device = choose_device(model.device)
+        weights = counts.total * BYTES[model.dtype]
+        if isinstance(engine, RayPoolSettings):
+            _move_to_actors(memory, engine, weights, device)
+        elif isinstance(engine, VllmEngineSettings):
+            _add_engine(memory, engine, weights, engine.cache_bytes(device, device_bytes, weights))
+    if pictures:
+        for held in memory.values():
+            held["features of pictures"] = model.feature_store_mib * 2**20
     if not memory:
         memory["model"] = {"weights": counts.total * BYTES[model.dtype]}
     return memory
@@ -106,18 +118,39 @@ def packed_bytes(settings: RunSettings, counts: ParameterCounts) -> int:
     """Copies that the transformers engine's decoder multiplies by on the CPU, at most: small layers have none."""
     model = settings.model
     on_cpu = choose_device(model.device).type == "cpu" and model.dtype == "float32"
-    ours = isinstance(settings.engine, TransformersEngineSettings)
+    engine = settings.engine.engine if isinstance(settings.engine, RayPoolSettings) else settings.engine
+    ours = isinstance(engine, TransformersEngineSettings)
     return 4 * counts.matrices_by_part["language"] if on_cpu and ours else 0
 
 
-def _add_engine(memory: dict[str, dict[str, int]], engine: Any, weights: int) -> None:
+def _add_engine(memory: dict[str, dict[str, int]], engine: VllmEngineSettings, weights: int, cache: int) -> None:
     """An engine beside the trainer: its weights in rollout, and in the update where it stays."""
-    beside = {"engine's weights": weights}
-    if engine.cache_gib is not None:  # all of it is taken at the engine's start
-        memory["rl rollout"]["keys and values"] = int(engine.cache_gib * 2**30)
+    beside = {"engine's weights": weights, "keys and values": cache}
     memory["rl rollout"] |= beside
     if engine.sleep == "stay":
-        memory["rl update"] |= beside | {"keys and values": memory["rl rollout"]["keys and values"]}
+        memory["rl update"] |= beside
+
+
+def _move_to_actors(
+    memory: dict[str, dict[str, int]], pool: RayPoolSettings, weights: int, device: torch.device
+) -> None:
+    """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
+
+    Each has the model; one of vLLM a second copy and its cache. A transformers engine's keys and values go with a call.
+    """
+    rollout = memory["rl rollout"]
+    wave = rollout["keys and values"] + rollout["logits"] + rollout["packed weights"]
+    rollout |= {"keys and values": 0, "logits": 0, "packed weights": 0}
+    if pool.gpus_per_actor or pool.address is not None or device.type != "cpu":
+        return
+    inner, store = pool.engine, {"actors' shared memory": store_bytes(weights, pool.object_store_gib)}
+    if isinstance(inner, VllmEngineSettings):
+        held = 2 * weights + inner.cache_bytes(device, 0, weights)
+        asleep = held if inner.sleep == "stay" else weights
+    else:
+        held, asleep = weights + wave, weights
+    rollout |= {"actors": pool.actors * held} | store
+    memory["rl update"] |= {"actors": pool.actors * asleep} | store
 
 
 def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
