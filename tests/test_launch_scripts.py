@@ -84,9 +84,10 @@ def test_a_ray_head_has_the_gpus_that_the_trainer_leaves(tmp_path, visible, trai
 def test_a_slurm_job_with_ray_starts_the_trainers_ranks_beside_the_head(tmp_path, processes, gpus):
     shutil.copytree(LAUNCH, tmp_path / "scripts" / "launch")
     stand_in(tmp_path, "scontrol", "echo node-a; echo node-b")
-    stand_in(
-        tmp_path, "srun", 'shift 3; echo "srun $* (trainer has ${TRAINER_GPUS-none})" >>log; [ $3 != env ] || "${@:3}"'
-    )
+    # the trainer goes on once head and worker, which are started in the background, have said what they are
+    runs = 'until grep -q head log && grep -q worker log; do sleep 0.05; done; [ $3 != env ] || "${@:3}"'
+    said = 'echo "srun $* (trainer has ${TRAINER_GPUS-none})" >>log'
+    stand_in(tmp_path, "srun", f'shift 3; {said}; case "$*" in *launch/ray_*) ;; *) {runs} ;; esac')
     torchrun = stand_in(tmp_path, "torchrun", 'echo "torchrun $*" >>log')
     variables = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
