@@ -27,6 +27,7 @@ from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, RunError
 from vlrl.model.encode import Encoder
 from vlrl.model.load import load_model
+from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
 from vlrl.stages.progress import Progress
 from vlrl.stages.session import describe_model
@@ -76,6 +77,7 @@ def load_asking(
 ) -> EngineAsk:
     """The model, its engine and the journal of the run folder."""
     assert settings.model is not None, "the settings refuse a stage that asks without a model"
+    check_engine(settings.engine)
     loaded = load_model(
         settings.model,
         settings.seed,
