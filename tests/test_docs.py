@@ -17,6 +17,7 @@ from vlrl.data.recipe import load_recipe
 from vlrl.losses.registry import losses
 from vlrl.losses.terms import Denominators, Terms
 from vlrl.scenes.domain import domains
+from vlrl.stages.ablation_arms import check_arms
 from vlrl.stages.ablation_settings import AblationSettings
 from vlrl.stages.pipeline import PipelineSettings, check_link
 from vlrl.types import Problem, Text
@@ -116,4 +117,4 @@ def test_the_chain_and_the_ablations_of_the_page_on_experiments_are_settings_tha
     for link in build_settings(PipelineSettings, chain, "chain").pipeline:
         check_link(link, link.set)
     for ablation in ablations:
-        build_settings(AblationSettings, ablation, "ablation").check_arms()
+        check_arms(build_settings(AblationSettings, ablation, "ablation"))

@@ -143,7 +143,7 @@ def ablate(
     Configs: configs/ablations/. Interrupted, the same command continues; finished runs are not repeated.
     """
     from vlrl.stages.ablate import start_ablation
-    from vlrl.stages.ablation_settings import load_ablation
+    from vlrl.stages.ablation_load import load_ablation
 
     settings = load_ablation(config, overrides or [], vary, seeds)
     command = " ".join(["vlrl ablate", str(config), *(overrides or []), *([f"--vary {vary}"] if vary else [])])

@@ -12,7 +12,7 @@ import yaml
 
 from vlrl.errors import ConfigError, RunError
 from vlrl.stages.ablate import Cell, cell_of, curve_of, outcome_of, run_ablation, start_ablation
-from vlrl.stages.ablation_settings import AblationSettings, Outcome, load_ablation
+from vlrl.stages.ablation_settings import AblationSettings, Outcome
 
 RECIPE = {
     "image": {"min_pixels": 2304, "max_pixels": 2304},
@@ -123,11 +123,6 @@ def test_a_plan_that_contradicts_itself_is_refused(base, more, said):
         settings(base, **more)
 
 
-def test_a_wrong_arm_is_named_before_anything_runs(base):
-    with pytest.raises(ConfigError, match=r"arm 'pulled'.*taau"):
-        settings(base, arms={"plain": {}, "pulled": {"rl.loss.taau": 1}}).check_arms()
-
-
 def test_another_plan_in_the_same_folder_is_refused_and_more_seeds_are_not(base):
     plan = settings(base, share="nothing", seeds=[1])
     for arm in ARMS:
@@ -138,16 +133,6 @@ def test_another_plan_in_the_same_folder_is_refused_and_more_seeds_are_not(base)
     other = settings(base, share="nothing", arms={**ARMS, "pulled": {"rl.loss.tau": 3.0}})
     with pytest.raises(RunError, match="holds an ablation with"):
         run_ablation(other, say=lambda line: None)
-
-
-def test_a_runs_config_with_vary_is_an_ablation_with_three_rates(base):
-    plan = load_ablation(base, ["rl.steps=1"], vary="loss=kimi,grpo", seeds=2)
-    assert plan.arms == {"kimi": {"rl.loss": "kimi"}, "grpo": {"rl.loss": "grpo"}}
-    assert plan.seeds == (1, 2)
-    assert len(plan.sweep.values) == 3
-    assert plan.overrides == {"rl.steps": 1}
-    with pytest.raises(ConfigError, match="--vary"):
-        load_ablation(base, [])
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from vlrl.stages import ablate, session
 from vlrl.stages.ablate import start_ablation
-from vlrl.stages.ablation_settings import load_ablation
+from vlrl.stages.ablation_load import load_ablation
 from vlrl.stages.run import start_run
 
 ROOT = Path(__file__).parents[2]

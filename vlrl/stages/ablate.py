@@ -27,7 +27,7 @@ from vlrl.report.figure import curves_figure
 from vlrl.runlog import read_jsonl, write_atomically
 from vlrl.seeding import stream
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
-from vlrl.stages.pipeline import filled, run_links
+from vlrl.stages.pipeline import run_links
 
 Floats = NDArray[np.float64]
 
@@ -109,17 +109,13 @@ def _run(settings: AblationSettings, seeds: Sequence[int], cells: Sequence[Cell]
 def cell_of(settings: AblationSettings, arm: str, rate: float | None, seed: int) -> Cell:
     """The run of one arm at one rate and seed."""
     name = arm if rate is None else f"{arm}@{rate:g}"
-    overrides: dict[str, Any] = {**settings.of_arm(arm, rate), "seed": seed}
-    if settings.share == "sft":
-        start = settings.start_of(seed) / "model_sft"
-        overrides |= {"model.path": str(start), "model.build": None, "stages": ["rl", "eval"]}
     folder = settings.place / name / str(seed)
     test = None
     if settings.test is not None:
         asked = {**settings.overrides, "seed": seed, "data": settings.test, "stages": ["eval"]}
         asked |= {"model.path": str(folder / "model"), "model.build": None}
         test = _cell(settings, f"test of {name}, seed {seed}", settings.place / name / f"{seed}_test", asked)
-    return _cell(settings, f"{name}, seed {seed}", folder, filled(overrides, settings.places_of(seed)), test)
+    return _cell(settings, f"{name}, seed {seed}", folder, settings.of_run(arm, rate, seed), test)
 
 
 def _start(settings: AblationSettings, seed: int) -> Cell | None:

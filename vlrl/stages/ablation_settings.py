@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, apply_overrides, as_arguments, build_settings, load_settings, read_yaml
+from vlrl.config import Settings
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.stages.pipeline import Link, PipelineSettings, filled
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.presets import PRESETS
 
 RATES = ("rl.policy.optimizer.lr", "rl.policy.optimizer.adamw_lr")
 
@@ -116,63 +115,23 @@ class AblationSettings(Settings):
         return self.reference or next(iter(self.arms))
 
     def of_arm(self, arm: str, rate: float | None) -> dict[str, Any]:
-        """Overrides of one arm, with its learning rate where one was chosen."""
+        """Overrides of one arm, with its learning rate where one was chosen.
+
+        An arm's `rl.preset` brings the whole of its loss and credit: what the base config says of them would go over
+        it. `overrides` and the arm's own settings still do.
+        """
+        held = self.arms[arm]
+        preset = PRESETS.get(str(held.get("rl.preset")), {})
+        whole = {f"rl.{part}": preset[part] for part in ("credit", "loss") if part in preset}
         budget = {} if self.budget is None else {"rl.response_tokens": self.budget}
         rates = {} if rate is None or self.sweep is None else dict.fromkeys(self.sweep.keys, rate)
-        return {**self.overrides, **budget, **rates, **self.arms[arm]}
+        return {**whole, **self.overrides, **budget, **rates, **held}
 
-    def check_arms(self) -> None:
-        """Every arm is a valid run. Raises ConfigError that names the arm, before anything is run."""
-        for arm in self.arms:
-            rates: Sequence[float | None] = self.sweep.values if self.sweep else (None,)
-            try:
-                load_settings(RunSettings, self.base, as_arguments(self.of_arm(arm, rates[0])))
-            except ConfigError as error:
-                raise ConfigError(f"arm {arm!r}: {error.place}", error.problem, error.remedy) from error
-
-
-def load_ablation(
-    config: Path, overrides: Sequence[str], vary: str | None = None, seeds: int | None = None
-) -> AblationSettings:
-    """An ablation from its YAML, or from a run's config with `vary` KEY=A,B,…: one arm a value, three rates, n seeds.
-
-    Raises ConfigError.
-    """
-    held = read_yaml(config)
-    if "arms" in held:
-        if vary is not None:
-            raise ConfigError("--vary", f"{config} names its arms itself", "leave --vary out, or give a run's config")
-        more = [] if seeds is None else [f"seeds={list(range(1, seeds + 1))}"]
-        settings = build_settings(AblationSettings, apply_overrides(held, [*overrides, *more]), str(config))
-    else:
-        if vary is None or "=" not in vary:
-            raise ConfigError(
-                "--vary", f"got {vary!r}", "for a run's config say what varies, e.g. --vary loss=kimi,grpo"
-            )
-        key, _, values = vary.partition("=")
-        key = key if key.split(".")[0] in RunSettings.model_fields else f"rl.{key}"
-        run = load_settings(RunSettings, config, overrides)
-        rate = run.rl.policy.optimizer.lr
-        settings = build_settings(
-            AblationSettings,
-            {
-                "name": f"{run.name}_{key.rsplit('.', 1)[-1]}",
-                "base": str(config),
-                "overrides": dict(_split(one) for one in overrides),
-                "arms": {value: {key: _value(value)} for value in values.split(",")},
-                "sweep": {"values": [rate / 3, rate, rate * 3]},
-                "seeds": list(range(1, (seeds or 5) + 1)),
-            },
-            f"{config} --vary {vary}",
-        )
-    settings.check_arms()
-    return settings
-
-
-def _split(override: str) -> tuple[str, Any]:
-    key, _, text = override.partition("=")
-    return key, _value(text)
-
-
-def _value(text: str) -> Any:
-    return apply_overrides({}, [f"value={text}"])["value"]
+    def of_run(self, arm: str, rate: float | None, seed: int) -> dict[str, Any]:
+        """Overrides of one run: the arm's, its seed, the warm-up that it starts from, folders in place of names."""
+        start = {}
+        if self.share == "sft":
+            warm = str(self.start_of(seed) / "model_sft")
+            start = {"model.path": warm, "model.build": None, "stages": ["rl", "eval"]}
+        overrides: dict[str, Any] = filled({**self.of_arm(arm, rate), "seed": seed, **start}, self.places_of(seed))
+        return overrides

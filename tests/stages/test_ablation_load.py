@@ -1,0 +1,46 @@
+"""An ablation from a run's config and what varies in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vlrl.errors import ConfigError
+from vlrl.stages.ablation_load import load_ablation
+
+BASE = {"name": "base", "data": "recipe.yaml", "model": {"build": "tiny-qwen3-vl"}, "sft": {"steps": 2}}
+
+
+@pytest.fixture
+def base(tmp_path) -> Path:
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(BASE))
+    return tmp_path / "base.yaml"
+
+
+def test_a_runs_config_with_vary_is_an_ablation_with_three_rates(base):
+    plan = load_ablation(base, ["rl.steps=1"], vary="loss=kimi,grpo", seeds=2)
+    assert plan.arms == {"kimi": {"rl.loss": "kimi"}, "grpo": {"rl.loss": "grpo"}}
+    assert plan.seeds == (1, 2)
+    assert len(plan.sweep.values) == 3
+    assert plan.overrides == {"rl.steps": 1}
+    assert plan.share == "sft"
+    with pytest.raises(ConfigError, match="--vary"):
+        load_ablation(base, [])
+
+
+def test_where_the_warm_up_varies_every_arm_is_a_whole_run(base):
+    assert load_ablation(base, [], vary="sft.steps=100,400").share == "nothing"
+    assert load_ablation(base, [], vary="model.build=tiny-qwen3-vl,tiny-qwen2.5-vl").share == "nothing"
+
+
+def test_presets_vary_what_the_config_fixes_itself(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    plan = load_ablation(Path("configs/rl/k1_5.yaml"), [], vary="preset=kimi,grpo")
+    assert plan.of_arm("grpo", None)["rl.loss"]["name"] == "grpo"
+
+
+def test_values_that_come_to_the_same_are_refused(base):
+    with pytest.raises(ConfigError, match=r"arms '2' and '2\.0': are the same run: rl\.loss\.tau"):
+        load_ablation(base, [], vary="loss.tau=2,2.0")
