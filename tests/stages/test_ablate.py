@@ -123,18 +123,6 @@ def test_a_plan_that_contradicts_itself_is_refused(base, more, said):
         settings(base, **more)
 
 
-def test_another_plan_in_the_same_folder_is_refused_and_more_seeds_are_not(base):
-    plan = settings(base, share="nothing", seeds=[1])
-    for arm in ARMS:
-        for seed in (1, 2):
-            pretend(cell_of(plan, arm, None, seed).folder, [True, False])
-    run_ablation(plan, say=lambda line: None)
-    run_ablation(settings(base, share="nothing", seeds=[1, 2]), say=lambda line: None)
-    other = settings(base, share="nothing", arms={**ARMS, "pulled": {"rl.loss.tau": 3.0}})
-    with pytest.raises(RunError, match="holds an ablation with"):
-        run_ablation(other, say=lambda line: None)
-
-
 @pytest.mark.slow
 def test_real_runs_share_their_warm_up_and_a_second_call_runs_nothing(base):
     """Two arms of one seed; a cell that breaks off is named with what it said."""

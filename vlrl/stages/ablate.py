@@ -26,6 +26,7 @@ from vlrl.report.ablation import AblationReport, ablation_page
 from vlrl.report.figure import curves_figure
 from vlrl.runlog import read_jsonl, write_atomically
 from vlrl.seeding import stream
+from vlrl.stages.ablation_plan import keep_plan
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
 from vlrl.stages.pipeline import run_links
 
@@ -65,8 +66,7 @@ class Findings:
 
 def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print) -> Findings:
     """All cells, then the comparison. Raises RunError with the end of its output for a cell that fails."""
-    settings.place.mkdir(parents=True, exist_ok=True)
-    _refuse_other_plans(settings)
+    keep_plan(settings)
     swept: dict[str, dict[float, float]] = {}
     rates: dict[str, float | None] = dict.fromkeys(settings.arms)
     if settings.sweep:
@@ -197,30 +197,9 @@ def curve_of(folder: Path, metric: str) -> Floats:
     return np.asarray(points, dtype=np.float64).reshape(-1, 2)
 
 
-def _refuse_other_plans(settings: AblationSettings) -> None:
-    """Seeds, rates and arms are fixed before the first run: a folder that holds another plan is refused."""
-    file = settings.place / "ablation.json"
-    now = _plan(settings)
-    if file.is_file():
-        held = json.loads(file.read_text(encoding="utf-8"))
-        before = _plan(AblationSettings.model_validate(held))  # with the defaults of what it does not name
-        changed = [key for key in now if before[key] != now[key] and key != "seeds"]
-        if changed:
-            raise RunError(
-                f"{settings.place}, {changed[0]}",
-                f"holds an ablation with {before[changed[0]]!r}, now {now[changed[0]]!r}",
-                "give another folder=…, or delete this one",
-            )
-    write_atomically(file, json.dumps(now, indent=1) + "\n")
-
-
 def _started(run: Path) -> str:
     """The day of a run."""
     return str(json.loads((run / "run_card.json").read_text(encoding="utf-8")).get("started", ""))[:10]
-
-
-def _plan(settings: AblationSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude={"processes", "folder"})
 
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:

@@ -146,10 +146,16 @@ def input_digest(link: Link, given: Mapping[str, Any], earlier: Mapping[str, str
     parts = [link.does, json.dumps(held, sort_keys=True), json.dumps(refers, sort_keys=True)]
     data = Path(str(held.get("data", "")))
     if data.is_file() and not any(str(data).startswith(str(place)) for place in _made_by_links(link, given)):
-        parts.append(data.read_text(encoding="utf-8"))
-        if data.suffix in (".yaml", ".yml"):
-            parts += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in _files_of(data)]
+        parts += recipe_contents(data)
     return content_digest(*parts)
+
+
+def recipe_contents(data: Path) -> list[str]:
+    """What a recipe or problem file holds: its text, and of every file that a recipe names size and time of change."""
+    held = [data.read_text(encoding="utf-8")]
+    if data.suffix in (".yaml", ".yml"):
+        held += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in _files_of(data)]
+    return held
 
 
 def _made_by_links(link: Link, given: Mapping[str, Any]) -> list[str]:
