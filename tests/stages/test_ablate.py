@@ -109,20 +109,6 @@ def test_outcomes_are_read_from_the_test_or_from_the_curve_at_a_share_of_the_tok
         outcome_of(run, Outcome(modality="real"))
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ({"reference": "plian"}, "did you mean 'plain'"),
-        ({"select": "acuracy"}, "did you mean 'accuracy'"),
-        ({"sweep": {"values": [0.1], "seeds": [2]}}, "not reported"),
-        ({"seeds": [1, 1]}, "holds one twice"),
-    ],
-)
-def test_a_plan_that_contradicts_itself_is_refused(base, more, said):
-    with pytest.raises(ConfigError, match=said):
-        settings(base, **more)
-
-
 @pytest.mark.slow
 def test_real_runs_share_their_warm_up_and_a_second_call_runs_nothing(base):
     """Two arms of one seed; a cell that breaks off is named with what it said."""

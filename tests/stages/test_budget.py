@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from vlrl.runlog import read_jsonl
-from vlrl.stages.budget import Budget
+from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.run import start_run
 
 
@@ -38,6 +38,11 @@ def test_what_was_spent_is_in_the_checkpoint():
     budget.spend(40.0)
     again.load_state_dict(budget.state_dict())
     assert again.progress(5) == Fraction(2, 5)
+
+
+def test_what_was_sampled_for_contrast_is_spent_too():
+    assert sampled_tokens({"tokens/written": 30.0}) == 30.0
+    assert sampled_tokens({"tokens/written": 30.0, "tokens/contrast": 12.0}) == 42.0
 
 
 @pytest.mark.slow

@@ -33,6 +33,8 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
         "rl.contrast={perturbation: blank}",
     ]
     start_run("configs/quickstart.yaml", [*SMALL, *parts, f"run_folder={tmp_path / 'second'}"])
+    steps = [line for line in read_jsonl(tmp_path / "second" / "metrics.jsonl") if line["phase"] == "rl"]
+    assert all(line["tokens/contrast"] > 0 for line in steps)
     groups = list(read_jsonl(tmp_path / "second" / "rollouts.jsonl"))
     rewards = [response["reward_parts"] for group in groups for response in group["rollouts"]]
     assert all(set(one) == {"score", "contrast", "retention"} for one in rewards)

@@ -21,13 +21,16 @@ class AblationReport:
     outcomes  name → arm → S arrays                matrices  name → (row, column) → row − column
     measured  the day of the last run
     before    name → S arrays of the warm-up that arms share, where they do
-    budget    in words                             swept     what every rate reached on the sweep's seeds
+    budgets   response tokens that an arm's RL may sample; None: its steps end it
+    spent     response tokens that it sampled, by seed
+    swept     what every rate reached on the sweep's seeds
     """
 
     title: str
     command: str
     expected: str
-    budget: str
+    budgets: Mapping[str, int | None]
+    spent: Mapping[str, Sequence[float]]
     measured: str
     seeds: Sequence[int]
     reference: str
@@ -48,7 +51,7 @@ def ablation_page(found: AblationReport) -> str:
         f"# {found.title}",
         "",
         f"Made by `{found.command}`, measured {found.measured}. {count} seed{'s' if count != 1 else ''} "
-        f"({', '.join(map(str, found.seeds))}); {found.budget}. "
+        f"({', '.join(map(str, found.seeds))}); {_budget(found)}. "
         "Arms of a seed get the same problems and the same test; differences are paired.",
         "",
     ]
@@ -56,8 +59,9 @@ def ablation_page(found: AblationReport) -> str:
         lines += [f"Expected before it was run: {found.expected}", ""]
     if count == 1:
         lines += ["**One seed: nothing is shown.**", ""]
-    lines += ["| arm | differs from the base config by |", "|---|---|"]
-    lines += [f"| {name} | {words} |" for name, words in found.arms.items()]
+    lines += ["| arm | differs from the base config by | response tokens of RL, by seed |", "|---|---|---|"]
+    lines += [f"| {name} | {words} | {_tokens(found.spent[name])} |" for name, words in found.arms.items()]
+    lines += [f"\n{words}" for words in _shortfalls(found)]
     for name, arms in found.outcomes.items():
         lines += ["", f"## {name}", "", *_values_table(name, arms, found)]
         if len(arms) > 2:
@@ -67,6 +71,39 @@ def ablation_page(found: AblationReport) -> str:
     if any(found.swept.values()):
         lines += ["", *_rates_table(found)]
     return "\n".join(lines) + "\n"
+
+
+def _budget(found: AblationReport) -> str:
+    """What was matched, as far as it was."""
+    held = set(found.budgets.values())
+    if held == {None}:
+        return "equal steps, which needn't be equal response tokens"
+    if len(held) > 1:
+        each = (f"{arm} {'by its steps' if tokens is None else f'{tokens:,}'}" for arm, tokens in found.budgets.items())
+        return f"response tokens by arm: {', '.join(each)}"
+    words = "budget not spent by every arm" if any(_shortfalls(found)) else "matched budget"
+    return f"{words}: {held.pop():,} response tokens an arm"
+
+
+def _shortfalls(found: AblationReport) -> list[str]:
+    """Of every arm that its steps ended before its budget was spent, a line."""
+    lines = []
+    for arm, budget in found.budgets.items():
+        short = [
+            f"{spent:,.0f} (seed {seed})"
+            for seed, spent in zip(found.seeds, found.spent[arm], strict=True)
+            if budget is not None and spent < budget
+        ]
+        if short:
+            lines.append(
+                f"**Budget not matched:** `rl.steps` ended {arm} before its {budget:,} response tokens: "
+                f"{', '.join(short)}. Its differences are of unequal budgets."
+            )
+    return lines
+
+
+def _tokens(spent: Sequence[float]) -> str:
+    return ", ".join(f"{one:,.0f}" for one in spent)
 
 
 def _values_table(name: str, arms: Mapping[str, Sequence[Floats]], found: AblationReport) -> list[str]:
@@ -107,6 +144,12 @@ def _rates_table(found: AblationReport) -> list[str]:
     for arm, held in found.swept.items():
         cells = [f"**{_figure(held[r])}**" if r == found.rates[arm] else _figure(held[r]) for r in rates]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
+    several = {arm: held for arm, held in found.swept.items() if len(held) > 1}
+    highest = [arm for arm, held in several.items() if found.rates[arm] == max(held)]
+    lowest = [arm for arm, held in several.items() if found.rates[arm] == min(held)]
+    for at, words, beyond in ((highest, "highest", "higher"), (lowest, "lowest", "lower")):
+        if at:
+            lines += ["", f"The best rate of {' and of '.join(at)} is the {words} tried: a {beyond} one may do better."]
     return lines
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from vlrl.runlog import read_jsonl, write_atomically
 from vlrl.seeding import stream
 from vlrl.stages.ablation_plan import keep_plan
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
+from vlrl.stages.budget import sampled_tokens
 from vlrl.stages.pipeline import run_links
 
 Floats = NDArray[np.float64]
@@ -54,6 +56,7 @@ class Findings:
     """What an ablation found: chosen rates with what the sweep saw, outcomes (S arrays an arm), differences.
 
     before  outcomes of the test by the warm-up that arms share, S arrays
+    spent   response tokens that the RL of an arm sampled, by seed
     """
 
     rates: Mapping[str, float | None]
@@ -62,6 +65,7 @@ class Findings:
     matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
     folders: Mapping[str, Sequence[Path]]
     before: Mapping[str, Sequence[Floats]]
+    spent: Mapping[str, Sequence[float]]
 
 
 def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print) -> Findings:
@@ -93,7 +97,8 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         of_test = {name: one for name, one in settings.outcomes.items() if one.of in ("correct", "tokens")}
         before = {name: [_of_answers(file, one) for file in first] for name, one in of_test.items()}
     folders = {arm: [c.folder for c in row] for arm, row in cells.items()}
-    return Findings(rates, swept, outcomes, matrices, folders, before)
+    spent = {arm: [sum(_spent_by_step(run).values()) for run in runs] for arm, runs in folders.items()}
+    return Findings(rates, swept, outcomes, matrices, folders, before, spent)
 
 
 def _run(settings: AblationSettings, seeds: Sequence[int], cells: Sequence[Cell], say: Callable[[str], None]) -> None:
@@ -184,17 +189,21 @@ def _of_answers(file: Path, outcome: Outcome) -> Floats:
 
 def curve_of(folder: Path, metric: str) -> Floats:
     """(N, 2): share of all the response tokens that the run sampled, a metric of phase eval after them."""
-    lines = list(read_jsonl(folder / "metrics.jsonl"))
-    spent: dict[int, float] = {}
-    total = 0.0
-    for line in lines:
-        if line["phase"] == "rl":
-            total += line["tokens/written"]
-            spent[line["step"]] = total
+    by_step = _spent_by_step(folder)
+    spent = dict(zip(by_step, accumulate(by_step.values()), strict=True))
+    total = sum(by_step.values())
     points = [
-        (spent[e["step"]] / total, e[metric]) for e in lines if e["phase"] == "eval" and e.get(metric) is not None
+        (spent[e["step"]] / total, e[metric])
+        for e in read_jsonl(folder / "metrics.jsonl")
+        if e["phase"] == "eval" and e.get(metric) is not None
     ]
     return np.asarray(points, dtype=np.float64).reshape(-1, 2)
+
+
+def _spent_by_step(folder: Path) -> dict[int, float]:
+    """Response tokens that each step of a run's RL sampled."""
+    lines = read_jsonl(folder / "metrics.jsonl")
+    return {line["step"]: sampled_tokens(line) for line in lines if line["phase"] == "rl"}
 
 
 def _started(run: Path) -> str:
@@ -214,12 +223,12 @@ def start_ablation(settings: AblationSettings, command: str, out: Path | None = 
             file = folder / f"{name}_{metric.replace('/', '_')}.svg"
             curves_figure(curves, "share of the budget", metric, file)
             figures[f"{metric} on validation problems, mean and range over seeds"] = file.name
-    budget = f"{settings.budget:,} response tokens an arm" if settings.budget else "equal steps"
     report = AblationReport(
         title=settings.name.replace("_", " ").capitalize(),
         command=command,
         expected=settings.expected,
-        budget=f"matched budget: {budget}",
+        budgets={arm: settings.run_of(arm).rl.response_tokens for arm in settings.arms},
+        spent=found.spent,
         measured=max(_started(run) for runs in found.folders.values() for run in runs),
         seeds=settings.seeds,
         reference=settings.compared_with,

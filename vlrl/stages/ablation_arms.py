@@ -20,7 +20,7 @@ def check_arms(settings: AblationSettings) -> None:
     rate = settings.sweep.values[0] if settings.sweep else None
     known: dict[str, str] = {}
     for arm, held in settings.arms.items():
-        _keeps_the_warm_up(settings, arm)
+        _keeps_what_is_shared(settings, arm)
         try:
             run = load_settings(RunSettings, settings.base, as_arguments(settings.of_run(arm, rate, settings.seeds[0])))
         except ConfigError as error:
@@ -36,8 +36,14 @@ def check_arms(settings: AblationSettings) -> None:
             )
 
 
-def _keeps_the_warm_up(settings: AblationSettings, arm: str) -> None:
+def _keeps_what_is_shared(settings: AblationSettings, arm: str) -> None:
     for key in settings.arms[arm]:
+        if settings.sweep and key == settings.sweep.keys[0]:
+            raise ConfigError(
+                f"arm {arm!r}: {key}",
+                "has no effect: `sweep` chooses it for every arm",
+                "leave one of them out, or sweep other `keys`",
+            )
         if settings.share == "sft" and key.split(".")[0] in WARM_UP:
             raise ConfigError(
                 f"arm {arm!r}: {key}",

@@ -65,11 +65,10 @@ def inputs_of(settings: AblationSettings) -> dict[str, str]:
     """
     found = {}
     recipes = [] if settings.test is None else [settings.test]
-    runs = {f"arm {arm}": settings.of_arm(arm, None) for arm in settings.arms}
+    runs = {f"arm {arm}": settings.run_of(arm) for arm in settings.arms}
     if settings.share == "sft":
-        runs["warm-up"] = settings.overrides
-    for name, overrides in runs.items():
-        run = load_settings(RunSettings, settings.base, as_arguments(overrides))
+        runs["warm-up"] = load_settings(RunSettings, settings.base, as_arguments(settings.overrides))
+    for name, run in runs.items():
         found[name] = _digest(run.model_dump(mode="json", exclude=OF_A_RUN))
         recipes.append(run.data)
     for link in settings.before:

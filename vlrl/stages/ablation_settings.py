@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings
+from vlrl.config import Settings, as_arguments, load_settings
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.stages.pipeline import Link, PipelineSettings, filled
 from vlrl.stages.presets import PRESETS
+from vlrl.stages.settings import RunSettings
 
-RATES = ("rl.policy.optimizer.lr", "rl.policy.optimizer.adamw_lr")
+RATES = tuple(f"rl.policy.optimizer.{key}" for key in ("lr", "adamw_lr", "lr_by_part"))
 
 
 class Outcome(Settings):
@@ -31,11 +32,37 @@ class Outcome(Settings):
 
 
 class Sweep(Settings):
-    """Learning rates that every arm tries on seeds of their own; the best by `select` is the arm's rate."""
+    """Learning rates that every arm tries on seeds of their own; the best by `select` is the arm's rate.
 
-    keys: tuple[str, ...] = RATES
+    keys    what is swept: the first gets the values, the others (numbers, or mappings of them) keep their ratio to it;
+            what a run leaves null stays null
+    """
+
+    keys: tuple[str, ...] = Field(default=RATES, min_length=1)
     values: tuple[float, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = (900,)
+
+    def at(self, run: RunSettings, rate: float) -> dict[str, Any]:
+        """Overrides that give a run this rate. Raises ConfigError for a key that holds no number."""
+        held = run.model_dump(mode="json")
+        first, *others = (_held_at(held, key) for key in self.keys)
+        if not isinstance(first, int | float) or not first:
+            raise ConfigError("sweep.keys", f"{self.keys[0]} is {first!r} in the base config", "give it a number there")
+        found: dict[str, Any] = {self.keys[0]: rate}
+        for key, value in zip(self.keys[1:], others, strict=True):
+            if isinstance(value, dict) and value:
+                found[key] = {name: rate * (one / first) for name, one in value.items()}
+            elif isinstance(value, int | float):
+                found[key] = rate * (value / first)
+        return found
+
+
+def _held_at(held: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(held, dict) or part not in held:
+            raise ConfigError("sweep.keys", f"{key!r} is no setting of a run", "name dotted settings as in `arms`")
+        held = held[part]
+    return held
 
 
 class AblationSettings(Settings):
@@ -124,12 +151,18 @@ class AblationSettings(Settings):
         preset = PRESETS.get(str(held.get("rl.preset")), {})
         whole = {f"rl.{part}": preset[part] for part in ("credit", "loss") if part in preset}
         budget = {} if self.budget is None else {"rl.response_tokens": self.budget}
-        rates = {} if rate is None or self.sweep is None else dict.fromkeys(self.sweep.keys, rate)
-        return {**whole, **self.overrides, **budget, **rates, **held}
+        given = {**whole, **self.overrides, **budget, **held}
+        if rate is None or self.sweep is None:
+            return given
+        return {**given, **self.sweep.at(self.run_of(arm), rate)}
+
+    def run_of(self, arm: str) -> RunSettings:
+        """An arm as a run of its own, without a rate, a seed or a warm-up to start from. Raises ConfigError."""
+        return load_settings(RunSettings, self.base, as_arguments(self.of_arm(arm, None)))
 
     def of_run(self, arm: str, rate: float | None, seed: int) -> dict[str, Any]:
         """Overrides of one run: the arm's, its seed, the warm-up that it starts from, folders in place of names."""
-        start = {}
+        start: dict[str, Any] = {}
         if self.share == "sft":
             warm = str(self.start_of(seed) / "model_sft")
             start = {"model.path": warm, "model.build": None, "stages": ["rl", "eval"]}

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
+
+
+def sampled_tokens(metrics: Mapping[str, float]) -> float:
+    """Response tokens that one step sampled: those of its problems, and those of perturbed problems for contrast."""
+    return metrics["tokens/written"] + metrics.get("tokens/contrast", 0.0)
 
 
 class Budget:

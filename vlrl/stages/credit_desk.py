@@ -21,7 +21,10 @@ from vlrl.verify.judge import judge_all
 
 
 class CreditDesk:
-    """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher."""
+    """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher.
+
+    contrast_tokens  response tokens that the latest `judge` sampled for perturbed problems
+    """
 
     def __init__(self, session: Session, policy: Policy) -> None:
         self._session, self._policy = session, policy
@@ -30,6 +33,7 @@ class CreditDesk:
         self._needs = self._settings.needs
         self._teacher = self._open(self._settings.teacher, "teacher")
         self._previous = self._open(self._settings.previous, "previous")
+        self.contrast_tokens = 0
 
     def judge(self, found: Sequence[Collected], step: int) -> list[Judged]:
         """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
@@ -82,6 +86,7 @@ class CreditDesk:
         """By place in `found`: the share of right responses to the problem with its pictures perturbed."""
         settings = self._settings.contrast
         places = [i for i, one in enumerate(found) if one.group.problem.images]
+        self.contrast_tokens = 0
         if settings is None or not places:
             return {}
         seed = self._session.settings.seed
@@ -103,6 +108,7 @@ class CreditDesk:
             count,
             derive_seed(seed, "contrast", step),
         )
+        self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.group.rollouts)
         rates = {}
         for i, verdicts in zip(places, judge_all(_written(asked)), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]

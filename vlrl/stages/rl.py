@@ -22,7 +22,7 @@ from vlrl.model.update_sums import UpdateSums
 from vlrl.rollout.buffer import RolloutBuffer
 from vlrl.rollout.collector import Collected, collect
 from vlrl.seeding import derive_seed, stream
-from vlrl.stages.budget import Budget
+from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from vlrl.stages.credit_desk import CreditDesk
 from vlrl.stages.examples import Pair, skipped, to_examples
@@ -57,7 +57,7 @@ def run_rl(session: Session) -> Policy:
         session.rest()
         clock.lap("switch")
         place = budget.schedule_step(step, settings.policy.optimizer.warmup_steps)
-        budget.spend(metrics["tokens/written"])
+        budget.spend(sampled_tokens(metrics))
         last = budget.ends_after(step)
         drawn = [scored for _, scored in pairs]
         if settings.agreement.is_due(step):
@@ -124,6 +124,7 @@ def gather(
     found: list[Collected] = []
     judged: list[Judged] = []
     metrics: dict[str, float] = {}
+    asked = 0
     for round_number in range(more.max_rounds if more else 1):
         problems = session.mixture.draw(settings.problems_per_step, progress, session.drawing.at(step))
         prepare(problems)
@@ -136,6 +137,7 @@ def gather(
         clock.lap("rollout")
         found += new
         judged += desk.judge(new, step)
+        asked += desk.contrast_tokens
         if more is not None:
             scored = desk.credit(judged, step, remember=False)
             session.drawing.observe(scored[len(found) - len(new) :])
@@ -153,7 +155,10 @@ def gather(
     elif settings.skip_uninformative:
         kept = [pair for pair in drawn if pair[1].informative]
     written = sum(one.num_tokens for group in scored for one in group.rollouts)
-    return kept, drawn, {"tokens/written": float(written), **metrics}
+    metrics = {"tokens/written": float(written), **metrics}
+    if settings.contrast is not None:
+        metrics["tokens/contrast"] = float(asked)
+    return kept, drawn, metrics
 
 
 def learn(

@@ -64,6 +64,8 @@ class OverSampling(Settings):
 class ContrastSettings(Settings):
     """Problems with pictures are asked once more with their pictures perturbed; those responses are never trained on.
 
+    Their tokens are in `tokens/contrast` and count in `rl.response_tokens`.
+
     perturbation  blank (one colour), blurred, tiles (parts in random places), mismatched (the pictures of another
                   problem of the step; a problem is not asked where none has others), or one that a plugin registers
     rollouts      responses to a perturbed problem; default: half as many as to the true one
