@@ -13,7 +13,7 @@ from vlrl.stages.ablation_plan import inputs_of, keep_plan
 from vlrl.stages.ablation_settings import AblationSettings
 
 BASE = {"name": "base", "model": {"build": "tiny-qwen3-vl"}, "rl": {"steps": 2}}
-CURATION = {"name": "curation", "problems": 8, "model": {"path": "base"}}
+CURATION = {"name": "curation", "problems": 8, "stages": ["formats"], "model": {"path": "base"}}
 ARMS = {"plain": {}, "pulled": {"rl.loss.tau": 2.0}}
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlrl.config import build_settings, load_settings
+from vlrl.config import as_arguments, build_settings, load_settings
 from vlrl.errors import ConfigError
 from vlrl.stages import long2short
-from vlrl.stages.long2short import Long2ShortSettings, choose_start, links_of, start_long2short
+from vlrl.stages.long2short import Long2ShortSettings, choose_start, found_by, links_of, start_long2short
+from vlrl.stages.long2short_page import write_page
 from vlrl.stages.pipeline import PipelineSettings, check_link
 from vlrl.stages.run import start_run
+from vlrl.stages.settings import RlSettings, RunSettings
 
 DOMAIN = '''
 from dataclasses import dataclass
@@ -124,20 +126,85 @@ def test_models_can_be_made_by_links_of_the_same_chain_once_a_seed(world):
         settings(world, **{**more, "long": ["a", "b"]})
 
 
-def test_the_page_is_over_all_seeds_and_pairs_each_with_its_own_long_model(world):
-    plan = settings({**world, "short": None}, ways=["rl"], seeds=[1, 2])
-    for seed, right in ((1, {"long": [1, 1], "rl": [1, 0]}), (2, {"long": [0, 0], "rl": [0, 1]})):
-        for name, values in right.items():
+def answer(plan, right, tokens):
+    """Answers to the test as its runs leave them: by seed and model, verdicts and tokens of every problem."""
+    for seed in plan.seeds:
+        for name, values in right[seed].items():
             folder = plan.place(seed) / f"test_{name}"
             folder.mkdir(parents=True)
-            rows = [{"sampled": {"correct": [bool(v)], "tokens": [8 if name == "rl" else 10 * seed]}} for v in values]
+            rows = [{"sampled": {"correct": [bool(v)], "tokens": [tokens(seed, name)]}} for v in values]
             (folder / "answers_model.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    text = long2short.write_page(plan, ["L", "L"], "vlrl long2short x.yaml", plan.folder).read_text()
-    assert "2 seeds (1, 2), 2 problems each" in text
+
+
+def page_of(plan) -> tuple[str, list[str]]:
+    """The page, and the cells of its line of RL."""
+    text = write_page(found_by(plan, ["L"], "vlrl long2short x.yaml"), plan.folder).read_text()
     (row,) = [line for line in text.splitlines() if line.startswith("| rl |")]
-    assert row.startswith("| rl | 0.500 (")
-    assert "| +0.000 (" in row
-    assert row.endswith("| 8.0 | 0.60 |")  # 8 of 10 and 8 of 20
+    return text, [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_the_page_is_over_all_seeds_and_pairs_each_with_its_own_long_model(world):
+    plan = settings({**world, "short": None}, ways=["rl"], seeds=[1, 2], expected="fewer tokens")
+    right = {1: {"long": [1, 1], "rl": [1, 0]}, 2: {"long": [0, 0], "rl": [0, 1]}}
+    answer(plan, right, lambda seed, name: 8 if name == "rl" else 10 * seed)
+    text, cells = page_of(plan)
+    assert "2 seeds (1, 2), 2 problems each" in text
+    assert "Expected before it was run: fewer tokens" in text
+    assert cells[1].startswith("0.500 (")
+    assert cells[2].startswith("+0.000 (")
+    assert cells[4] == "8.0 (8.0 … 8.0)"
+    assert cells[5] == "-7.0 (-12.0 … -2.0)"  # −2 and −12, by resampling the seeds
+    assert cells[3] == cells[6] == "no difference shown"  # Student's interval of two such seeds spans zero
+    assert cells[7] == "0.60"  # 8 of 10 and 8 of 20
+
+
+def test_a_difference_in_tokens_is_called_lower_where_all_seeds_agree_and_never_with_one(world):
+    plan = settings({**world, "short": None}, ways=["rl"], seeds=[1, 2, 3])
+    answer(plan, {seed: {"long": [1, 0], "rl": [1, 0]} for seed in plan.seeds}, lambda seed, n: 9 if n == "rl" else 20)
+    assert page_of(plan)[1][3::3] == ["no difference shown", "lower"]
+    text, cells = page_of(plan.model_copy(update={"seeds": (1,)}))
+    assert cells[3::3] == ["one seed: nothing shown"] * 2
+    assert "nothing about other seeds" in text
+
+
+LEAD = {"name": "lead_length", "weight": 1.0}
+
+
+def rl_of(world, **more) -> RlSettings:
+    plan = settings(world, ways=["rl"], **more)
+    link = links_of(plan, "L", 0)[0]
+    return load_settings(RunSettings, link.config, as_arguments(link.set)).rl
+
+
+def test_rl_has_a_length_reward_half_of_the_budget_and_no_score_beyond_it_unless_said_otherwise(world):
+    rl = rl_of(world)
+    assert [(type(part).__name__, part.weight) for part in rl.credit.shape] == [("LengthReward", 0.3)]
+    assert rl.sampling.max_tokens == 4  # half of 8
+    assert rl.cut_scores_zero
+    assert rl_of(world, rl_budget=0.25).sampling.max_tokens == 2
+    own = {"rl.cut_scores_zero": False, "rl.sampling.max_tokens": 5, "rl.credit.shape": [LEAD]}
+    own["rl.credit.advantage"] = "lead"
+    said = rl_of(world, set={"rl": own})
+    assert (said.cut_scores_zero, said.sampling.max_tokens) == (False, 5)
+    assert [type(part).__name__ for part in said.credit.shape] == ["LeadLength"]
+
+
+def test_reward_parts_of_the_base_stay_beside_the_length_reward(world):
+    rl = rl_of(world, overrides={"rl.credit.shape": [{"name": "repeat", "weight": 0.5}]})
+    assert [part.weight for part in rl.credit.shape] == [0.5, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"rl.sampling.max_tokens": 8}, "is 8, and the base config has 8"),
+        ({"rl.credit.shape": [{**LEAD, "weight": 0.0}], "rl.credit.advantage": "lead"}, "has no length reward"),
+        ({"rl.credit.shape": []}, "has no length reward, without which it is plain RL"),
+    ],
+)
+def test_plain_rl_is_refused_as_a_way(world, said, problem):
+    with pytest.raises(ConfigError, match=problem):
+        rl_of(world, set={"rl": said})
 
 
 def test_of_several_long_models_the_best_balance_is_the_start(world, monkeypatch):

@@ -8,7 +8,7 @@ from vlrl.config import apply_overrides, as_arguments, build_settings, load_sett
 from vlrl.errors import ConfigError
 from vlrl.losses.grpo import GrpoLoss
 from vlrl.losses.kimi import KimiLoss
-from vlrl.stages.ablation_settings import load_ablation
+from vlrl.stages.ablation_load import load_ablation
 from vlrl.stages.presets import PRESETS
 from vlrl.stages.settings import RlSettings, RunSettings
 

@@ -16,7 +16,7 @@ from vlrl.rollout.collector import Collected, collect
 from vlrl.seeding import derive_seed, stream
 from vlrl.stages.reference_model import ReferenceModel
 from vlrl.stages.session import Session
-from vlrl.types import Problem, ScoredGroup
+from vlrl.types import ScoredGroup, Verdict
 from vlrl.verify.judge import judge_all
 
 
@@ -39,7 +39,7 @@ class CreditDesk:
         """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
         statistics = self._statistics(found)
         contrast = self._contrast(found, step)
-        verdicts = judge_all(_written(found))
+        verdicts = self._verdicts(found)
         return [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
 
     def credit(self, judged: Sequence[Judged], step: int, remember: bool = True) -> list[ScoredGroup]:
@@ -56,6 +56,21 @@ class CreditDesk:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self._credit.load_state_dict(state)
+
+    def _verdicts(self, found: Sequence[Collected]) -> list[tuple[Verdict, ...]]:
+        """Verdicts of every group's responses; where cut responses score 0, theirs say so. A fault stays a fault."""
+        verdicts = judge_all([(one.group.problem, [rollout.text for rollout in one.group.rollouts]) for one in found])
+        if not self._settings.cut_scores_zero:
+            return verdicts
+        return [
+            tuple(
+                Verdict.wrong("over its limit of tokens", verdict.answer)
+                if rollout.ending == "length" and verdict.fault is None
+                else verdict
+                for rollout, verdict in zip(one.group.rollouts, held, strict=True)
+            )
+            for one, held in zip(found, verdicts, strict=True)
+        ]
 
     def _statistics(self, found: Sequence[Collected]) -> list[dict[str, PerToken]]:
         """By group, what the parts need of every token of every response; a response without tokens has none."""
@@ -110,7 +125,7 @@ class CreditDesk:
         )
         self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.group.rollouts)
         rates = {}
-        for i, verdicts in zip(places, judge_all(_written(asked)), strict=True):
+        for i, verdicts in zip(places, self._verdicts(asked), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]
             if usable:
                 rates[i] = sum(usable) / len(usable)
@@ -121,7 +136,3 @@ class CreditDesk:
             return None
         loaded = settings.load(self._session.loaded, f"rl.{name}")
         return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)
-
-
-def _written(found: Sequence[Collected]) -> list[tuple[Problem, list[str]]]:
-    return [(one.group.problem, [rollout.text for rollout in one.group.rollouts]) for one in found]

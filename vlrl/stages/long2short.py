@@ -3,7 +3,7 @@
     merge      the mean of the long and a short model's weights (row K35)
     shortest   supervised on the shortest right one of eight responses (K36)
     dpo        the shortest right response against longer ones (K37)
-    rl         RL with the length reward and a smaller budget (K38)
+    rl         RL with the length reward, a smaller budget, and no score beyond it (K38)
     merge_rs   the merged model, supervised on its own shortest right responses (K39)
 
 Each way is a few links of a chain (pipeline.py) over commands that also stand alone: `vlrl curate`, `vlrl run`,
@@ -12,23 +12,24 @@ Each way is a few links of a chain (pipeline.py) over commands that also stand a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, load_settings
+from vlrl.config import Settings, as_arguments, load_settings
+from vlrl.credit.length_parts import LeadLength, StepGrpo
+from vlrl.credit.length_reward import LengthReward
 from vlrl.errors import ConfigError
-from vlrl.evaluation.comparison import best_balance, compare
-from vlrl.report.figure import Mark, marks_figure
-from vlrl.runlog import write_atomically
-from vlrl.seeding import stream
+from vlrl.evaluation.comparison import best_balance
+from vlrl.stages.long2short_page import Long2ShortFindings, answers_of, write_page
 from vlrl.stages.pipeline import Link, PipelineSettings, run_links
+from vlrl.stages.settings import RunSettings
 
 Way = Literal["merge", "shortest", "dpo", "rl", "merge_rs"]
+LENGTH_REWARDS = (LengthReward, LeadLength, StepGrpo)
+LENGTH_WEIGHT = 0.3  # the paper gives no value
 WAYS: tuple[Way, ...] = ("merge", "shortest", "dpo", "rl", "merge_rs")
 
 
@@ -43,6 +44,7 @@ class Long2ShortSettings(Settings):
     overrides dotted settings of every run of the base config
     before    links of a chain that make the models; `{name}` in `long` and `short` is the folder of a link
     seeds     all of it is done once a seed
+    expected  what was expected before it was run; stands on the page
     """
 
     name: str = Field(min_length=1)
@@ -54,10 +56,17 @@ class Long2ShortSettings(Settings):
     weight: float = Field(default=0.5, ge=0.0, le=1.0, description="share of the long model in the merge")
     ways: tuple[Way, ...] = WAYS
     set: dict[Way, dict[str, Any]] = Field(default_factory=dict)
+    rl_budget: float = Field(
+        default=0.5,
+        gt=0.0,
+        lt=1.0,
+        description="way rl: response tokens at most, as a share of the base config's, where `set` gives no number",
+    )
     tolerance: float = Field(default=0.01, ge=0.0, description="accuracy that a shorter start may lack")
     overrides: dict[str, Any] = Field(default_factory=dict)
     before: tuple[Link, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    expected: str = ""
 
     @model_validator(mode="after")
     def _one_start_is_made(self) -> Long2ShortSettings:
@@ -91,7 +100,21 @@ def start_long2short(config: Path, overrides: Sequence[str], out: Path | None = 
         starts.append(choose_start(settings, seed))
         links = tuple(links_of(settings, starts[-1], seed))
         run_links(PipelineSettings(name=settings.name, run_folder=str(settings.place(seed)), pipeline=links))
-    return write_page(settings, starts, f"vlrl long2short {config}", out or settings.folder)
+    return write_page(found_by(settings, starts, f"vlrl long2short {config}"), out or settings.folder)
+
+
+def found_by(settings: Long2ShortSettings, starts: Sequence[str], command: str) -> Long2ShortFindings:
+    """Every model's answers to the test, seed by seed."""
+    names = ["long", *(["short"] if settings.short else []), *settings.ways]
+    places = [settings.place(seed) for seed in settings.seeds]
+    answers = {
+        name: [answers_of(place / f"test_{name}") for place in places]
+        for name in names
+        if (places[0] / f"test_{name}").is_dir()
+    }
+    return Long2ShortFindings(
+        settings.name, command, settings.expected, tuple(dict.fromkeys(starts)), settings.seeds, answers
+    )
 
 
 def choose_start(settings: Long2ShortSettings, seed: int) -> str:
@@ -104,7 +127,7 @@ def choose_start(settings: Long2ShortSettings, seed: int) -> str:
     )
     folder = settings.place(seed) / "starts"
     run_links(PipelineSettings(name=settings.name, run_folder=str(folder), pipeline=looks))
-    held = {path: _answers(folder / f"look_{i}") for i, path in enumerate(settings.long)}
+    held = {path: answers_of(folder / f"look_{i}") for i, path in enumerate(settings.long)}
     accuracy = {path: float(correct.mean()) for path, (correct, _) in held.items()}
     return best_balance(accuracy, {path: float(t.mean()) for path, (_, t) in held.items()}, settings.tolerance)
 
@@ -142,13 +165,46 @@ def _training(settings: Long2ShortSettings, way: Way, start: str, seed: int) -> 
     more = settings.set.get(way, {})
     given = _from("{merged}" if way == "merge_rs" else start, settings, seed)
     if way == "rl":
-        return Link(name=way, config=settings.base, set={**given, "stages": ["rl"], **more}), "{rl}/model"
+        given |= {"stages": ["rl"], **shortening(settings)}
+        return Link(name=way, config=settings.base, set={**given, **more}), "{rl}/model"
     sampled = "{merged_sampled}" if way == "merge_rs" else "{sampled}"
     if way == "dpo":
         given |= {"stages": ["dpo"], "dpo.pairs": f"{sampled}/preferences.jsonl"}
         return Link(name=way, config=settings.base, set={**given, **more}), "{dpo}/model_dpo"
     given |= {"stages": ["sft"], "data": f"{sampled}/demonstrations_recipe.yaml", "sft.demonstrations": "all"}
     return Link(name=way, config=settings.base, set={**given, **more}), f"{{{way}}}/model_sft"
+
+
+def shortening(settings: Long2ShortSettings) -> dict[str, Any]:
+    """What makes RL a way to a short model, below what `set` says: see docs/experiments.md.
+
+    k1.5 §2.4 has the length reward, far fewer tokens at most, and a penalty for what exceeds them though it may be
+    right. It gives no numbers; these are ours. Raises ConfigError where `set` takes one of the first two away.
+    """
+    own = settings.set.get("rl", {})
+    before = load_settings(RunSettings, settings.base, as_arguments(settings.overrides)).rl
+    longest = before.sampling.max_tokens
+    given: dict[str, Any] = {
+        "rl.cut_scores_zero": True,
+        "rl.sampling.max_tokens": max(1, round(settings.rl_budget * longest)),
+    }
+    after = load_settings(RunSettings, settings.base, as_arguments({**settings.overrides, **given, **own})).rl
+    if after.sampling.max_tokens >= longest:
+        raise ConfigError(
+            "set.rl, rl.sampling.max_tokens",
+            f"is {after.sampling.max_tokens}, and the base config has {longest}",
+            "give fewer: long2short RL has a smaller budget than the RL before it; or leave it out",
+        )
+    if not any(isinstance(part, LENGTH_REWARDS) and part.weight > 0 for part in after.credit.shape):
+        if any(key.startswith("rl.credit") for key in own):
+            raise ConfigError(
+                "set.rl, rl.credit",
+                "has no length reward, without which it is plain RL",
+                "add {name: length, weight: …} to rl.credit.shape, or leave it out",
+            )
+        held = [one for one in after.model_dump(mode="json")["credit"]["shape"] if one["name"] != "length"]
+        given["rl.credit.shape"] = [*held, {"name": "length", "weight": LENGTH_WEIGHT}]
+    return given
 
 
 def _evaluation(
@@ -160,51 +216,3 @@ def _evaluation(
 
 def _from(model: str, settings: Long2ShortSettings, seed: int) -> dict[str, Any]:
     return {**settings.overrides, "model.path": model, "model.build": None, "seed": seed}
-
-
-def _answers(run: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) sampled accuracy and (P,) tokens of every test problem."""
-    rows = [json.loads(line) for line in (run / "answers_model.jsonl").read_text(encoding="utf-8").splitlines()]
-    sampled = [row["sampled"] for row in rows]
-    return np.array([np.mean(s["correct"]) for s in sampled]), np.array([np.mean(s["tokens"]) for s in sampled])
-
-
-def write_page(settings: Long2ShortSettings, starts: Sequence[str], command: str, out: Path) -> Path:
-    """The table and the picture of accuracy against tokens, over all seeds; differences are paired by problem."""
-    names = ["long", *(["short"] if settings.short else []), *settings.ways]
-    places = [settings.place(seed) for seed in settings.seeds]
-    held = {
-        name: [_answers(place / f"test_{name}") for place in places]
-        for name in names
-        if (places[0] / f"test_{name}").is_dir()
-    }
-    rng = stream(0, "long2short", settings.name)
-    count = len(settings.seeds)
-    lines = [
-        f"# {settings.name.replace('_', ' ').capitalize()}",
-        "",
-        f"Made by `{command}` from `{', '.join(dict.fromkeys(starts))}`; {count} seed{'s' if count > 1 else ''} "
-        f"({', '.join(map(str, settings.seeds))}), {len(held['long'][0][0])} problems each, sampled.",
-        "Intervals are 95 %, by resampling "
-        + ("seeds and problems." if count > 1 else "problems: they say nothing about other seeds."),
-        "",
-        "| | accuracy | − long | tokens | of long |",
-        "|---|---|---|---|---|",
-    ]
-    marks = {}
-    for name, rows in held.items():
-        correct, tokens = [c for c, _ in rows], [t for _, t in rows]
-        right = compare(correct, [np.zeros_like(c) for c in correct], rng, 2000)
-        length = compare(tokens, [np.zeros_like(t) for t in tokens], rng, 2000)
-        gap = compare(correct, [c for c, _ in held["long"]], rng, 2000)
-        marks[name] = Mark(length.mean, right.mean, length.by_problem, right.by_problem)
-        share = np.mean([t.mean() / base.mean() for t, (_, base) in zip(tokens, held["long"], strict=True)])
-        against = "" if name == "long" else f"{gap.mean:+.3f} ({gap.by_problem.low:+.3f} … {gap.by_problem.high:+.3f})"
-        lines.append(
-            f"| {name} | {right.mean:.3f} ({right.by_problem.low:.3f} … {right.by_problem.high:.3f}) | {against} "
-            f"| {length.mean:.1f} | {share:.2f} |"
-        )
-    picture = marks_figure(marks, "mean response tokens", "accuracy", out / f"{settings.name}.svg")
-    page = out / f"{settings.name}.md"
-    write_atomically(page, "\n".join([*lines, "", f"![accuracy against tokens]({picture.name})"]) + "\n")
-    return page

@@ -95,6 +95,10 @@ class RlSettings(Settings):
     added: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
         default=(), description="terms that are added to the loss"
     )
+    cut_scores_zero: bool = Field(
+        default=False,
+        description="a response that reaches its limit of tokens scores 0, whatever it says (k1.5 §2.4, long2short RL)",
+    )
     updates_per_step: int = Field(default=1, ge=1, description="minibatches that one step's groups are split into")
     epochs_per_step: int = Field(default=1, ge=1, description="passes over one step's groups")
     max_tokens_from_step: dict[int, int] = Field(
