@@ -135,6 +135,10 @@ def ablate(
     vary: Annotated[
         str | None, typer.Option(metavar="KEY=A,B,…", help="For a run's config: one arm a value, e.g. loss=kimi,grpo.")
     ] = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option("--leave-one-out", help="For a run's config: all of it, and without each named part."),
+    ] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1 to n; default: the config's, or 5.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the page goes; default: the ablation's folder.")] = None,
 ) -> None:
@@ -145,8 +149,9 @@ def ablate(
     from vlrl.stages.ablate import start_ablation
     from vlrl.stages.ablation_load import load_ablation
 
-    settings = load_ablation(config, overrides or [], vary, seeds)
-    command = " ".join(["vlrl ablate", str(config), *(overrides or []), *([f"--vary {vary}"] if vary else [])])
+    settings = load_ablation(config, overrides or [], vary, seeds, leave_one_out)
+    options = [*([f"--vary {vary}"] if vary else []), *(["--leave-one-out"] if leave_one_out else [])]
+    command = " ".join(["vlrl ablate", str(config), *(overrides or []), *options])
     print(f"report: {start_ablation(settings, command, out)}")
 
 

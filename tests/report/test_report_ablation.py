@@ -64,3 +64,10 @@ def test_a_best_rate_at_an_end_of_those_tried_is_said(found):
     at_the_top = replace(found, rates={"a": 0.3, "b": 0.3})
     assert "The best rate of a and of b is the highest tried" in ablation_page(at_the_top)
     assert "tried:" not in ablation_page(replace(found, rates={"a": 0.2, "b": 0.2}))
+
+
+def test_slopes_of_accuracy_over_length_have_a_table_where_they_are_asked_for(found):
+    assert "slope" not in ablation_page(found)
+    page = ablation_page(replace(found, slopes={"a": [0.01, 0.03], "b": []}))
+    assert "| a | +2.00 | -10.71 … +14.71 | 2 |" in page  # 2 ± 12.706 · 1: Student's with one degree of freedom
+    assert "| b | lengths never changed |  | 0 |" in page

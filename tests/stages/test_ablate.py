@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from vlrl.errors import ConfigError, RunError
-from vlrl.stages.ablate import Cell, cell_of, curve_of, outcome_of, run_ablation, start_ablation
+from vlrl.stages.ablate import Cell, cell_of, outcome_of, run_ablation, start_ablation
+from vlrl.stages.ablation_curves import curve_of
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
 
 RECIPE = {
@@ -59,7 +60,7 @@ def pretend(folder, correct, curve=((1, 10.0, 0.2), (2, 30.0, 0.6))):
     lines = []
     for step, tokens, accuracy in curve:
         lines.append({"schema": 1, "phase": "rl", "step": step, "tokens/written": tokens})
-        lines.append({"schema": 1, "phase": "eval", "step": step, "accuracy/mean": accuracy})
+        lines.append({"schema": 1, "phase": "eval", "step": step, "accuracy/mean": accuracy, "length/mean": tokens})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -175,3 +176,16 @@ def test_outcomes_come_from_the_shared_test_where_there_is_one(base):
     pretend(cell.test.folder, [False, True])
     (cell.test.folder / "answers_rl.jsonl").rename(cell.test.folder / "answers_model.jsonl")
     assert outcome_of(cell, Outcome()).tolist() == [0.0, 1.0]
+
+
+def test_accuracy_over_length_is_a_picture_with_a_mark_an_arm_and_a_table_of_slopes(base):
+    outcomes = {"accuracy": {"of": "correct"}, "tokens": {"of": "tokens"}}
+    plan = settings(base, share="nothing", outcomes=outcomes, against=["tokens", "accuracy"])
+    for arm in ARMS:
+        for seed in plan.seeds:
+            pretend(cell_of(plan, arm, None, seed).folder, [True, seed == 1])
+    page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
+    assert "(report_accuracy_against_tokens.svg)" in page
+    assert "| pulled | +2.00 | +2.00 … +2.00 | 3 |" in page  # .2 → .6 over 10 → 30 tokens
+    picture = (plan.place / "report_accuracy_against_tokens.svg").read_text()
+    assert all(f">{arm}<" in picture for arm in ARMS)

@@ -44,3 +44,44 @@ def test_presets_vary_what_the_config_fixes_itself(monkeypatch):
 def test_values_that_come_to_the_same_are_refused(base):
     with pytest.raises(ConfigError, match=r"arms '2' and '2\.0': are the same run: rl\.loss\.tau"):
         load_ablation(base, [], vary="loss.tau=2,2.0")
+
+
+RECIPE = {
+    "credit": {
+        "shape": [{"name": "contrast", "weight": 0.3}, {"name": "length", "weight": 0.2}],
+        "weigh": [{"name": "segments", "keep": "current_only"}],
+    },
+    "contrast": {"perturbation": "blank"},
+    "drawing": {"weights": ["prioritised"]},
+    "partial": {"budget": 8},
+}
+
+
+def test_leave_one_out_is_the_recipe_and_the_recipe_without_each_part(base):
+    base.write_text(yaml.safe_dump({**BASE, "rl": RECIPE}))
+    plan = load_ablation(base, [], leave_one_out=True)
+    assert plan.name == "base_leave_one_out"
+    assert plan.compared_with == "whole"
+    assert set(plan.arms) == {
+        "whole", *(f"without_{part}" for part in ("contrast", "length", "segments", "prioritised", "partial"))
+    }  # fmt: skip
+    assert [len(plan.run_of(arm).rl.credit.shape) for arm in ("whole", "without_contrast", "without_length")] == [
+        2,
+        1,
+        1,
+    ]
+    assert plan.run_of("without_contrast").rl.contrast is None  # which nothing reads any more
+    assert plan.run_of("without_length").rl.contrast is not None
+    assert plan.run_of("without_prioritised").rl.drawing.weights == ()
+    assert plan.run_of("without_partial").rl.partial is None
+
+
+def test_leave_one_out_without_parts_or_beside_vary_is_refused(base):
+    with pytest.raises(ConfigError, match="names no part"):
+        load_ablation(base, [], leave_one_out=True)
+    with pytest.raises(ConfigError, match="say --leave-one-out alone"):
+        load_ablation(base, [], vary="loss=kimi,grpo", leave_one_out=True)
+    arms = {"name": "x", "base": str(base), "seeds": [1], "arms": {"a": {}, "b": {"rl.steps": 2}}}
+    base.with_name("arms.yaml").write_text(yaml.safe_dump(arms))
+    with pytest.raises(ConfigError, match=r"--leave-one-out.*names its arms itself"):
+        load_ablation(base.with_name("arms.yaml"), [], leave_one_out=True)

@@ -74,3 +74,12 @@ def test_a_preset_runs_to_the_end_and_its_page_names_every_arm(file, tmp_path, m
     for outcome in plan.outcomes:
         assert f"## {outcome}" in text
     assert (tmp_path / f"{plan.name}_accuracy_mean.svg").is_file()
+    if plan.against is not None:
+        across, up = plan.against
+        picture = (tmp_path / f"{plan.name}_{up}_against_{across}.svg").read_text()
+        assert all(arm in picture for arm in plan.arms)
+
+
+def test_both_presets_on_length_draw_it_against_accuracy():
+    held = {file.stem: load_ablation(file, []).against for file in PRESETS}
+    assert {name for name, against in held.items() if against} == {"length_vs_accuracy", "size_vs_length"}

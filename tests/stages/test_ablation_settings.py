@@ -46,6 +46,8 @@ def rates(settings, arm, rate) -> dict:
         ({"select": "acuracy"}, "did you mean 'accuracy'"),
         ({"seeds": [1, 2], "sweep": {"values": [0.1], "seeds": [2]}}, "not reported"),
         ({"seeds": [1, 1]}, "holds one twice"),
+        ({"against": ["tokens", "accuracy"]}, "no outcome 'tokens'"),
+        ({"against": ["accuracy", "accuracy"]}, "is of correct"),
     ],
 )
 def test_a_plan_that_contradicts_itself_is_refused(base, more, said):

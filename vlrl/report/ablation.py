@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlrl.evaluation.comparison import Difference
-from vlrl.evaluation.scores import Interval
+from vlrl.evaluation.scores import Interval, t_interval
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ class AblationReport:
     budgets   response tokens that an arm's RL may sample; None: its steps end it
     spent     response tokens that it sampled, by seed
     swept     what every rate reached on the sweep's seeds
+    slopes    accuracy on validation problems over their mean response tokens, by seed, where it is asked for
     """
 
     title: str
@@ -42,6 +43,7 @@ class AblationReport:
     before: Mapping[str, Sequence[Floats]]
     matrices: Mapping[str, Mapping[tuple[str, str], Difference]]
     figures: Mapping[str, str]
+    slopes: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def ablation_page(found: AblationReport) -> str:
@@ -68,6 +70,8 @@ def ablation_page(found: AblationReport) -> str:
             lines += ["", *_matrix_table(list(arms), found.matrices[name])]
     for caption, path in found.figures.items():
         lines += ["", f"![{caption}]({path})"]
+    if found.slopes:
+        lines += ["", *_slopes_table(found.slopes)]
     if any(found.swept.values()):
         lines += ["", *_rates_table(found)]
     return "\n".join(lines) + "\n"
@@ -133,6 +137,23 @@ def _matrix_table(arms: list[str], matrix: Mapping[tuple[str, str], Difference])
             gap = matrix.get((row, column))
             cells.append("" if gap is None else f"{_signed(gap.mean)}{'' if gap.shown else ' (not shown)'}")
         lines.append(f"| {row} | {' | '.join(cells)} |")
+    return lines
+
+
+def _slopes_table(slopes: Mapping[str, Sequence[float]]) -> list[str]:
+    """Mean slopes with Student's interval over the seeds that have one."""
+    lines = [
+        "Accuracy over length while training: the slope of a least-squares line through each run's validations, points "
+        "of accuracy (of 100) a response token; it says how both moved together, not that one moved the other.",
+        "",
+        "| arm | slope, mean | 95 % over seeds | seeds |",
+        "|---|---|---|---|",
+    ]
+    for arm, held in slopes.items():
+        points = 100 * np.asarray(held)
+        mean = f"{points.mean():+.2f}" if len(points) else "lengths never changed"
+        ends = "" if len(points) < 2 else "{:+.2f} … {:+.2f}".format(*t_interval(points))
+        lines.append(f"| {arm} | {mean} | {ends} | {len(points)} |")
     return lines
 
 

@@ -45,13 +45,21 @@ def curves_figure(
     return _write(figure, file)
 
 
-def marks_figure(marks: Mapping[str, Mark], x_label: str, y_label: str, file: Path) -> Path:
-    """Named points with intervals, e.g. accuracy against tokens."""
+def marks_figure(
+    marks: Mapping[str, Mark], x_label: str, y_label: str, file: Path, slopes: Mapping[str, float] | None = None
+) -> Path:
+    """Named points with intervals, e.g. accuracy against tokens; through those with a slope goes a dashed line."""
     figure, axes = _axes(x_label, y_label)
+    ends = [end for mark in marks.values() for end in (mark.x, *mark.x_ends)]
+    reach = (max(ends) - min(ends)) / 8 if ends else 0.0
     for colour, (name, mark) in zip(COLOURS * 2, marks.items(), strict=False):
         axes.hlines(mark.y, *mark.x_ends, color=colour, linewidth=1.2)
         axes.vlines(mark.x, *mark.y_ends, color=colour, linewidth=1.2)
         axes.plot([mark.x], [mark.y], "o", color=colour, markersize=6)
+        if slopes and name in slopes:
+            rise = slopes[name] * reach
+            x, y = [mark.x - reach, mark.x + reach], [mark.y - rise, mark.y + rise]
+            axes.plot(x, y, color=colour, linewidth=1.0, linestyle="--")
         axes.annotate(name, (mark.x, mark.y), xytext=(6, 5), textcoords="offset points", fontsize=9, color=colour)
     axes.margins(0.12)
     return _write(figure, file)

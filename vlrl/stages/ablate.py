@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from vlrl.config import as_arguments
 from vlrl.errors import RunError
 from vlrl.evaluation.comparison import Difference, win_matrix
 from vlrl.report.ablation import AblationReport, ablation_page
-from vlrl.report.figure import curves_figure
-from vlrl.runlog import read_jsonl, write_atomically
+from vlrl.runlog import write_atomically
 from vlrl.seeding import stream
+from vlrl.stages.ablation_curves import curve_of, slopes_of, spent_by_step
+from vlrl.stages.ablation_figures import draw_against, draw_curves
 from vlrl.stages.ablation_plan import keep_plan
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
-from vlrl.stages.budget import sampled_tokens
 from vlrl.stages.pipeline import run_links
 
 Floats = NDArray[np.float64]
@@ -97,7 +96,7 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         of_test = {name: one for name, one in settings.outcomes.items() if one.of in ("correct", "tokens")}
         before = {name: [_of_answers(file, one) for file in first] for name, one in of_test.items()}
     folders = {arm: [c.folder for c in row] for arm, row in cells.items()}
-    spent = {arm: [sum(_spent_by_step(run).values()) for run in runs] for arm, runs in folders.items()}
+    spent = {arm: [sum(spent_by_step(run).values()) for run in runs] for arm, runs in folders.items()}
     return Findings(rates, swept, outcomes, matrices, folders, before, spent)
 
 
@@ -187,25 +186,6 @@ def _of_answers(file: Path, outcome: Outcome) -> Floats:
     return np.asarray([np.mean(row[outcome.decoding][outcome.of]) for row in rows], dtype=np.float64)
 
 
-def curve_of(folder: Path, metric: str) -> Floats:
-    """(N, 2): share of all the response tokens that the run sampled, a metric of phase eval after them."""
-    by_step = _spent_by_step(folder)
-    spent = dict(zip(by_step, accumulate(by_step.values()), strict=True))
-    total = sum(by_step.values())
-    points = [
-        (spent[e["step"]] / total, e[metric])
-        for e in read_jsonl(folder / "metrics.jsonl")
-        if e["phase"] == "eval" and e.get(metric) is not None
-    ]
-    return np.asarray(points, dtype=np.float64).reshape(-1, 2)
-
-
-def _spent_by_step(folder: Path) -> dict[int, float]:
-    """Response tokens that each step of a run's RL sampled."""
-    lines = read_jsonl(folder / "metrics.jsonl")
-    return {line["step"]: sampled_tokens(line) for line in lines if line["phase"] == "rl"}
-
-
 def _started(run: Path) -> str:
     """The day of a run."""
     return str(json.loads((run / "run_card.json").read_text(encoding="utf-8")).get("started", ""))[:10]
@@ -216,13 +196,11 @@ def start_ablation(settings: AblationSettings, command: str, out: Path | None = 
     found = run_ablation(settings)
     folder = out or settings.place
     name = settings.name if out else "report"
-    figures = {}
-    for metric in sorted({"accuracy/mean"} | {o.of for o in settings.outcomes.values() if "/" in o.of}):
-        curves = {arm: [curve_of(run, metric) for run in runs] for arm, runs in found.folders.items()}
-        if any(len(curve) for row in curves.values() for curve in row):
-            file = folder / f"{name}_{metric.replace('/', '_')}.svg"
-            curves_figure(curves, "share of the budget", metric, file)
-            figures[f"{metric} on validation problems, mean and range over seeds"] = file.name
+    figures = draw_curves(settings, found.folders, folder, name)
+    slopes = {}
+    if settings.against:
+        slopes = {arm: slopes_of(runs) for arm, runs in found.folders.items()}
+        figures |= draw_against(settings, found.outcomes, slopes, folder, name)
     report = AblationReport(
         title=settings.name.replace("_", " ").capitalize(),
         command=command,
@@ -243,6 +221,7 @@ def start_ablation(settings: AblationSettings, command: str, out: Path | None = 
         before=found.before,
         matrices=found.matrices,
         figures=figures,
+        slopes=slopes,
     )
     page = folder / f"{name}.md"
     write_atomically(page, ablation_page(report))

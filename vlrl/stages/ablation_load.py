@@ -8,48 +8,105 @@ from typing import Any
 
 from vlrl.config import apply_overrides, build_settings, load_settings, read_yaml
 from vlrl.errors import ConfigError
+from vlrl.methods import needs_of
 from vlrl.stages.ablation_arms import WARM_UP, check_arms
 from vlrl.stages.ablation_settings import AblationSettings
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.settings import MET_BY, RlSettings, RunSettings
+
+PARTS = {  # lists of named parts in the settings of RL
+    "credit": ("shape", "adjust", "token_credit", "weigh"),
+    "drawing": ("weights",),
+    "rl": ("added",),
+}
+OPTIONS = ("over_sampling", "partial")  # settings of RL that null turns off
 
 
 def load_ablation(
-    config: Path, overrides: Sequence[str], vary: str | None = None, seeds: int | None = None
+    config: Path,
+    overrides: Sequence[str],
+    vary: str | None = None,
+    seeds: int | None = None,
+    leave_one_out: bool = False,
 ) -> AblationSettings:
-    """An ablation from its YAML, or from a run's config with `vary` KEY=A,B,…: one arm a value, three rates, n seeds.
+    """An ablation from its YAML, or from a run's config: three rates, n seeds, and one arm for each of
+
+    vary           KEY=A,B,…: the values
+    leave_one_out  the whole recipe, and the recipe without each of its parts
 
     Raises ConfigError.
     """
     held = read_yaml(config)
     if "arms" in held:
-        if vary is not None:
-            raise ConfigError("--vary", f"{config} names its arms itself", "leave --vary out, or give a run's config")
+        for option in [*(["--vary"] if vary is not None else []), *(["--leave-one-out"] if leave_one_out else [])]:
+            raise ConfigError(option, f"{config} names its arms itself", "leave it out, or give a run's config")
         more = [] if seeds is None else [f"seeds={list(range(1, seeds + 1))}"]
         settings = build_settings(AblationSettings, apply_overrides(held, [*overrides, *more]), str(config))
     else:
-        if vary is None or "=" not in vary:
-            raise ConfigError(
-                "--vary", f"got {vary!r}", "for a run's config say what varies, e.g. --vary loss=kimi,grpo"
-            )
-        key, _, values = vary.partition("=")
-        key = key if key.split(".")[0] in RunSettings.model_fields else f"rl.{key}"
         run = load_settings(RunSettings, config, overrides)
+        named, said = _without_each(run) if leave_one_out and vary is None else _varied(vary, leave_one_out)
         rate = run.rl.policy.optimizer.lr
         settings = build_settings(
             AblationSettings,
             {
-                "name": f"{run.name}_{key.rsplit('.', 1)[-1]}",
+                **named,
+                "name": f"{run.name}_{named['name']}",
                 "base": str(config),
                 "overrides": dict(_split(one) for one in overrides),
-                "share": "nothing" if key.split(".")[0] in WARM_UP else "sft",
-                "arms": {value: {key: _value(value)} for value in values.split(",")},
                 "sweep": {"values": [rate / 3, rate, rate * 3]},
                 "seeds": list(range(1, (seeds or 5) + 1)),
             },
-            f"{config} --vary {vary}",
+            f"{config} {said}",
         )
     check_arms(settings)
     return settings
+
+
+def _varied(vary: str | None, leave_one_out: bool) -> tuple[dict[str, Any], str]:
+    if vary is None or "=" not in vary or leave_one_out:
+        raise ConfigError(
+            "--vary",
+            f"got {vary!r}{' and --leave-one-out' if leave_one_out else ''}",
+            "for a run's config say what varies, e.g. --vary loss=kimi,grpo; or say --leave-one-out alone",
+        )
+    key, _, values = vary.partition("=")
+    key = key if key.split(".")[0] in RunSettings.model_fields else f"rl.{key}"
+    named = {
+        "name": key.rsplit(".", 1)[-1],
+        "share": "nothing" if key.split(".")[0] in WARM_UP else "sft",
+        "arms": {value: {key: _value(value)} for value in values.split(",")},
+    }
+    return named, f"--vary {vary}"
+
+
+def _without_each(run: RunSettings) -> tuple[dict[str, Any], str]:
+    """The recipe, and the recipe without each named part of its RL. What then nobody reads goes with the part."""
+    arms: dict[str, dict[str, Any]] = {"whole": {}}
+    held = run.rl.model_dump(mode="json")
+    for block, lists in PARTS.items():
+        settings, written = (run.rl, held) if block == "rl" else (getattr(run.rl, block), held[block])
+        for name in lists:
+            parts, rows = getattr(settings, name), written[name]
+            key = f"rl.{name}" if block == "rl" else f"rl.{block}.{name}"
+            for i, part in enumerate(parts):
+                arm = f"without_{rows[i]['name']}"
+                arm = f"{arm}_of_{name}" if arm in arms else arm
+                arms[arm] = {key: [*rows[:i], *rows[i + 1 :]], **_unread(run.rl, part)}
+    for name in OPTIONS:
+        if held[name] is not None:
+            arms[f"without_{name}"] = {f"rl.{name}": None}
+    if len(arms) == 1:
+        raise ConfigError(
+            "--leave-one-out",
+            f"the RL of {run.name} names no part that could be left out",
+            "name parts in rl.credit, rl.drawing.weights or rl.added, or say --vary",
+        )
+    return {"name": "leave_one_out", "arms": arms, "reference": "whole"}, "--leave-one-out"
+
+
+def _unread(rl: RlSettings, part: Any) -> dict[str, None]:
+    """Settings of RL that only this part reads."""
+    others = needs_of([rl.loss, *(one for one in (*rl.credit.parts, *rl.added) if one is not part)])
+    return {f"rl.{name}": None for name, met in MET_BY.items() if getattr(rl, name) is not None and not met & others}
 
 
 def _split(override: str) -> tuple[str, Any]:

@@ -15,6 +15,8 @@ from vlrl.stages.settings import RunSettings
 
 RATES = tuple(f"rl.policy.optimizer.{key}" for key in ("lr", "adamw_lr", "lr_by_part"))
 
+LENGTHS, ACCURACIES = ("tokens", "length/mean"), ("correct", "accuracy/mean")
+
 
 class Outcome(Settings):
     """What is compared.
@@ -93,6 +95,9 @@ class AblationSettings(Settings):
     budget: int | None = Field(default=None, ge=1)
     outcomes: dict[str, Outcome] = Field(default_factory=lambda: {"accuracy": Outcome()}, min_length=1)
     select: str = "accuracy"
+    against: tuple[str, str] | None = Field(
+        default=None, description="two outcomes to draw, a length across and an accuracy up, e.g. [tokens, accuracy]"
+    )
     processes: int = Field(default=2, ge=1, description="runs side by side, one CPU thread each")
     expected: str = Field(default="", description="what was expected before it was run; stands in the report")
 
@@ -102,6 +107,12 @@ class AblationSettings(Settings):
             raise ConfigError("reference", f"no arm {self.reference!r}", did_you_mean(self.reference, self.arms))
         if self.select not in self.outcomes:
             raise ConfigError("select", f"no outcome {self.select!r}", did_you_mean(self.select, self.outcomes))
+        for outcome, kinds in zip(self.against or (), (LENGTHS, ACCURACIES), strict=False):
+            if outcome not in self.outcomes:
+                raise ConfigError("against", f"no outcome {outcome!r}", did_you_mean(outcome, self.outcomes))
+            if self.outcomes[outcome].of not in kinds:
+                said = f"{outcome!r} is of {self.outcomes[outcome].of}"
+                raise ConfigError("against", said, f"name an outcome of {' or '.join(kinds)} there")
         if self.sweep and (both := set(self.sweep.seeds) & set(self.seeds)):
             raise ConfigError(
                 "sweep.seeds", f"{sorted(both)} are among `seeds`", "choose rates on seeds that are not reported"
