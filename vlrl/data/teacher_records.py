@@ -102,3 +102,8 @@ def read_records(folder: Path) -> tuple[RecordsHead, list[TeacherRecord]]:
             )
         found.append(TeacherRecord(problem, line["content_hash"], **numbers))
     return RecordsHead(**card), found
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether a folder has whole records."""
+    return (folder / "teacher.json").is_file()

@@ -127,14 +127,22 @@ def load_model(
     return load_folder(settings.path, settings, check)
 
 
+def check_folder(path: str, place: str) -> None:
+    """Raises ConfigError at `place` for a path that is no hub id and no folder. `owner/name` is a hub id, unless a
+    folder `owner` is here.
+    """
+    given = Path(path).expanduser()
+    looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or ("/" in path and given.parent.is_dir())
+    if looks_local and not given.is_dir():
+        raise ConfigError(place, f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
+
+
 def load_folder(path: str, settings: ModelSettings, check: Check | None = None) -> LoadedModel:
     """A model and processor through AutoModelForImageTextToText and AutoProcessor. Raises ConfigError.
 
     `check` looks at the configuration before weights are read.
     """
-    looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1
-    if looks_local and not Path(path).expanduser().is_dir():
-        raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
+    check_folder(path, "model.path")
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     allow_processors_without_torchvision()
     say_accelerator()

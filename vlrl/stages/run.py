@@ -26,6 +26,7 @@ from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
 from vlrl.stages.distil import run_distil
 from vlrl.stages.dpo import run_dpo
+from vlrl.stages.inputs import LEAVES, check_inputs
 from vlrl.stages.prepare import run_prepare
 from vlrl.stages.progress import Progress
 from vlrl.stages.record import run_record
@@ -34,7 +35,7 @@ from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
 
-STAGES: dict[Stage, Callable[[Session], Policy | None]] = {
+WORK: dict[Stage, Callable[[Session], Policy | None]] = {
     "sft": run_sft,
     "record": run_record,
     "distil": run_distil,
@@ -48,7 +49,6 @@ MAY_CHANGE = (  # settings that change no result, so that a run may go on with o
     *("engine.object_store_gib", "engine.shard_mib", "engine.tries", "engine.start_timeout_seconds"),
     "engine.restarts",
 )
-FOLDERS: dict[Stage, str] = {"sft": "model_sft", "distil": "model_distil", "dpo": "model_dpo", "rl": "model"}
 
 
 def start_run(
@@ -68,6 +68,7 @@ def start_run(
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
+    check_inputs(settings, () if fresh else State(folder, settings).finished)
     earlier = _set_aside(folder) if fresh and dist.is_first() else None
     dist.barrier()
     done = State(folder, settings)
@@ -156,13 +157,13 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
     compares = "sft" not in settings.stages and bool({"rl", "distil"} & set(settings.stages))
     if wants_eval and compares and "start" not in done.results:
         record_evaluation(session, done, "start")
-    for stage in STAGES:
-        if stage not in settings.stages or done.has(stage):
+    for stage in settings.stages:
+        if stage not in WORK or done.has(stage):
             continue
         with session.timed(stage):
-            policy = STAGES[stage](session)
+            policy = WORK[stage](session)
         if policy is not None:
-            policy.save(run.path / FOLDERS[stage])
+            policy.save(run.path / LEAVES[stage])
             if wants_eval:
                 record_evaluation(session, done, stage)
         done.finish(stage, session.seconds)
@@ -228,7 +229,7 @@ class State:
         """The model to go on from: the result of the last finished stage, None before any."""
         for stage in reversed(LEARNING):
             if self.has(stage):
-                return self.folder / FOLDERS[stage]
+                return self.folder / LEAVES[stage]
         return None
 
     def finish(self, stage: str, seconds: dict[str, float]) -> None:

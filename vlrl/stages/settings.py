@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -34,8 +34,9 @@ from vlrl.stages.presets import expand
 from vlrl.stages.reference_model import ReferenceModel
 from vlrl.types import ScoredGroup
 
-Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]
-LEARNING: tuple[Stage, ...] = ("sft", "distil", "dpo", "rl")  # in the order in which a run goes through them
+Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]  # in the order in which a run takes them
+STAGES: tuple[Stage, ...] = get_args(Stage)
+LEARNING: tuple[Stage, ...] = ("sft", "distil", "dpo", "rl")  # those that leave a model, in this order, too
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
 MET_BY = {  # settings, and the needs that they meet
     "teacher": {"teacher", "kl_teacher", "teacher_token"},
@@ -220,7 +221,7 @@ class EvalSettings(Settings):
 
 
 class RunSettings(Settings):
-    """A whole run. `data` names a recipe file; `stages` are run in order."""
+    """A whole run. `data` names a recipe file; `stages` are run in order, which is that of `STAGES`."""
 
     plugins: tuple[str, ...] = Field(
         default=(),
@@ -253,6 +254,17 @@ class RunSettings(Settings):
         for plugin in plugins:
             load_plugin(plugin)
         return plugins
+
+    @model_validator(mode="after")
+    def _stages_are_in_order(self) -> RunSettings:
+        taken = [one for one in STAGES if one in self.stages]
+        if list(self.stages) != taken:
+            raise ConfigError(
+                "stages",
+                f"are [{', '.join(self.stages)}]; a run takes each once, in the order {', '.join(STAGES)}",
+                f"write [{', '.join(taken)}], or chain runs in your order with `pipeline:`",
+            )
+        return self
 
     @model_validator(mode="after")
     def _the_backend_can(self) -> RunSettings:
