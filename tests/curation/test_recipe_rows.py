@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from curation_cases import ask_picture, ask_text, encoded, picture
 
@@ -42,6 +44,16 @@ def test_the_recipe_gives_the_same_problems(tmp_path):
         assert by_id[problem.id].modality == problem.modality
         assert by_id[problem.id].domain == problem.domain
     assert by_id[held[0].id].tags == ("plain",)  # what all of a source carry
+
+
+def test_the_difficulty_of_a_source_that_has_one_throughout_goes_along(tmp_path):
+    """As the stage `difficulty` leaves it: 1 − pass rate. A source that has it in part has it in the problem file."""
+    rated = [replace(p, difficulty=0.1 * i) for i, p in enumerate(problems())]
+    write_with_recipe(tmp_path, "curated", [*rated[:3], replace(rated[3], difficulty=None)], BUDGET, 0.0)
+    recipe = load_recipe(tmp_path / "curated_recipe.yaml")
+    assert {source.name: source.columns.difficulty for source in recipe.sources} == {"sums": "difficulty", "own": None}
+    drawn = {p.id: p.difficulty for p in Mixture(recipe, 0).draw(4)}
+    assert [drawn[p.id] for p in rated[:4]] == [0.0, 0.1, None, None]
 
 
 def test_demonstrations_can_be_trained_on(tmp_path):

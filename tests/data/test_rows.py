@@ -213,3 +213,14 @@ def test_rows_with_one_picture_or_one_group_are_held_out_together(folder):
     assert all(sides.values())
     assert sum(map(len, sides.values())) == 40
     assert set.union(*sides.values()) == set(range(40))
+
+
+def test_a_column_may_hold_the_difficulty(folder):
+    columns = Columns(difficulty="hard")
+    assert read(folder, {"question": "?", "answer": "1", "hard": 0.25}, columns=columns).difficulty == 0.25
+    assert read(folder, {"question": "?", "answer": "1", "hard": 0.25}).difficulty is None
+    benchmark = {"problem": "1+1", "answer": "2", "hard": 1}
+    assert read(folder, benchmark, layout="easyr1", columns=columns).difficulty == 1.0
+    for wrong in (1.5, -0.1, "easy", True, None):
+        with pytest.raises(DataError, match=r"line 7, hard"):
+            read(folder, {"question": "?", "answer": "1", "hard": wrong}, columns=columns)

@@ -44,11 +44,13 @@ def recipe(*sources: dict) -> Recipe:
     return Recipe.model_validate({"sources": sources})
 
 
-def rows_recipe(tmp_path, count: int) -> Recipe:
+def rows_recipe(tmp_path, count: int, labelled: bool = False, streaming: bool = False) -> Recipe:
     file = tmp_path / "rows.jsonl"
-    file.write_text("".join(json.dumps({"question": f"{i}?", "answer": str(i)}) + "\n" for i in range(count)))
+    rows = [{"question": f"{i}?", "answer": str(i), "hard": i / count} for i in range(count)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"name": "rows", "kind": "file", "path": str(file), "modality": "text", "verifier": "number"}
-    return recipe({**source, "held_out": 0.0})
+    columns = {"difficulty": "hard"} if labelled else {}
+    return recipe({**source, "held_out": 0.0, "columns": columns, "streaming": streaming})
 
 
 def scored(problem, pass_rate: float, k: int = 20) -> ScoredGroup:
@@ -178,13 +180,40 @@ def test_a_modality_gap_gives_rendered_problems_more():
     mixture = Mixture(recipe(endless("a"), rendered("b", "a")), 0)
     chooser = Drawing(DrawingSettings(modality_gap={"gain": 2.0, "most": 2.0}), mixture)
     assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 15, "b": 15}
-    chooser.validated({"accuracy/text": 0.9, "accuracy/rendered": 0.4})
+    chooser.validated({"twins/text": 0.9, "twins/rendered": 0.4})
     assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 10, "b": 20}
     again = Drawing(DrawingSettings(modality_gap={"gain": 2.0}), mixture)
     again.load_state_dict(chooser.state_dict())
     assert Counter(p.source for p in mixture.draw(30, chooser=again)) == {"a": 10, "b": 20}
-    chooser.validated({"accuracy/text": 0.4, "accuracy/rendered": 0.6})
+    chooser.validated({"twins/text": 0.4, "twins/rendered": 0.6})
     assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 15, "b": 15}
+
+
+def test_text_without_a_twin_is_no_part_of_the_gap():
+    """Easy text problems beside the twins are no reason to draw more rendered ones."""
+    mixture = Mixture(recipe(endless("a"), rendered("b", "a")), 0)
+    chooser = Drawing(DrawingSettings(modality_gap={"gain": 2.0}), mixture)
+    of_all = {"accuracy/text": 0.9, "accuracy/rendered": 0.4}
+    chooser.validated({**of_all, "twins/text": 0.4, "twins/rendered": 0.4})
+    chooser.validated({"benchmark/x": 1.0})  # between two validations
+    assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 15, "b": 15}
+
+
+def test_rows_with_a_difficulty_have_a_curriculum(tmp_path):
+    for streaming in (False, True):
+        mixture = Mixture(rows_recipe(tmp_path, 20, labelled=True, streaming=streaming), 3)
+        chooser = drawing(mixture, EasyToHard(first=0.3, end_step=100))
+        first = [p.difficulty for p in mixture.draw(7, chooser=chooser.at(0))]
+        assert sorted(first) == [i / 20 for i in range(7)]  # each row up to the ceiling once
+        assert mixture.counts["passed_over"]["rows"] > 0
+
+
+def test_success_on_a_stream_of_labelled_rows_is_kept_by_bin(tmp_path):
+    mixture = Mixture(rows_recipe(tmp_path, 20, labelled=True, streaming=True), 3)
+    chooser = drawing(mixture, Prioritised(floor=0.01), bins=2, memory=0.0)
+    chooser.observe([scored(p, 1.0 if p.difficulty < 0.5 else 0.0) for p in mixture.draw(20, chooser=chooser)])
+    assert chooser.metrics() == {"drawing/success": 0.5, "drawing/tried": 2.0}
+    assert min(p.difficulty for p in mixture.draw(10, chooser=chooser)) >= 0.5
 
 
 def test_settings_that_do_not_fit_the_recipe_are_refused(tmp_path):
@@ -197,7 +226,12 @@ def test_settings_that_do_not_fit_the_recipe_are_refused(tmp_path):
         DrawingSettings(budgets={"text": 0.5})
     rows = Mixture(rows_recipe(tmp_path, 5), 0)
     with pytest.raises(DataError, match="no difficulty"):
-        rows.draw(1, chooser=drawing(rows, EasyToHard()))
+        drawing(rows, EasyToHard())
+    drawing(rows, EasyToHard(by="success"))
+    stream_of_rows = Mixture(rows_recipe(tmp_path, 5, streaming=True), 0)
+    for part in (Prioritised(), WarmupThenHard(by="success")):
+        with pytest.raises(DataError, match="stream of rows"):
+            drawing(stream_of_rows, part)
 
 
 def test_a_source_without_any_problem_that_is_taken_says_so():

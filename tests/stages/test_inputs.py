@@ -106,6 +106,6 @@ def test_sources_that_weights_can_not_read_are_found_before_a_model_is_loaded(tm
     given = [f"data={tmp_path}/recipe.yaml", f"run_folder={tmp_path}/run", "stages=[rl]"]
     with pytest.raises(DataError, match="no difficulty"):
         start_run(Path(CONFIG), [*given, "rl.drawing.weights=[easy_to_hard]"])
-    with pytest.raises(ConfigError, match="compares text with rendered"):
+    with pytest.raises(ConfigError, match="rendered twins, and validation holds none"):
         start_run(Path(CONFIG), [*given, "rl.drawing.modality_gap={}"])
     assert not (tmp_path / "run").exists()

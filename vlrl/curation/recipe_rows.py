@@ -1,8 +1,8 @@
 """A curated set as a recipe: rows that sources of kind `file` read, and the recipe that names them.
 
 One file of rows for each (source, modality, domain) of the set, pictures under the digests of `images/` beside. The
-problems come out of the recipe with the ids they have here; labels that rows can't carry (difficulty, twin, tags of
-single problems) stay in the problem file.
+problems come out of the recipe with the ids they have here, and with their difficulty where all of a source have one;
+labels that rows can't carry (twin, tags of single problems) stay in the problem file.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vlrl.runlog import write_atomically
 from vlrl.types import Demonstration, Problem, Text
 
 FACT = "fact_"
+DIFFICULTY = "difficulty"
 LEAST_TRAINED = 10  # ours: a source that would keep fewer rows for training holds none out
 _Key = tuple[str, str, str]
 
@@ -60,9 +61,12 @@ def write_with_recipe(
         label = _label(key, list(groups), taken)
         path = Path(f"{name}_rows") / f"{label}.jsonl"
         facts = sorted({fact for item in members for fact in _problem(item).facts})
-        lines = [json.dumps(_row(item, facts), ensure_ascii=False) + "\n" for item in members]
+        rows = [_row(item, facts) for item in members]
+        if labelled := all(_problem(item).difficulty is not None for item in members):
+            rows = [{**row, DIFFICULTY: _problem(item).difficulty} for row, item in zip(rows, members, strict=True)]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         write_atomically(folder / path, "".join(lines))
-        sources.append(_source(label, key, path, members, facts, held_out))
+        sources.append(_source(label, key, path, members, facts, labelled, held_out))
     recipe = {"plugins": list(plugins), "image": budget.model_dump(), "sources": sources}
     text = f"# The {len(items)} entries of {name}.jsonl, each source at the weight it has there.\n"
     write_atomically(folder / f"{name}_recipe.yaml", text + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
@@ -113,9 +117,12 @@ def _source(
     path: Path,
     members: Sequence[Problem | Demonstration],
     facts: Sequence[str],
+    labelled: bool,
     held_out: float,
 ) -> dict[str, Any]:
     columns: dict[str, Any] = {"verifier": "verifier", "choices": "", "facts": {fact: FACT + fact for fact in facts}}
+    if labelled:
+        columns["difficulty"] = DIFFICULTY
     if isinstance(members[0], Demonstration):
         columns["response"] = "response"
     common = [tag for tag in _problem(members[0]).tags if all(tag in _problem(item).tags for item in members)]

@@ -33,6 +33,7 @@ class RowSource:
     def __init__(self, settings: FileSourceSettings) -> None:
         self.name = settings.name
         self.modality: Modality = settings.modality
+        self.labelled = settings.columns.difficulty is not None
         self._settings = settings
         self._only_test = settings.is_evaluation_set and not settings.force
         self._tables: dict[str, Table] = {}
@@ -83,8 +84,12 @@ class RowSource:
                 self._good_pictures.add(image.digest)
         return problem, demonstration
 
-    def difficulty_of(self, split: Any, index: int) -> None:
-        """Rows have no label of difficulty."""
+    def difficulty_of(self, split: Any, index: int) -> float | None:
+        """What the row's column says; None where no column is named."""
+        if not self.labelled:
+            return None
+        reader, row, place = self._row("train" if split == "demonstrations" else split, index)
+        return reader.difficulty(row, place)
 
     def _row(self, split: str, index: int) -> tuple[RowReader, Row, str]:
         if split not in self._rows:

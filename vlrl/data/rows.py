@@ -54,6 +54,7 @@ class RowReader:
             domain=settings.domain or settings.name,
             source=settings.name,
             facts=self._facts(row, place, answers),
+            difficulty=self.difficulty(row, place),
             tags=settings.tags,
         )
         response = columns.response or ("response" if settings.layout and "response" in row else None)
@@ -75,6 +76,17 @@ class RowReader:
                 self._missing(piece, place)
         self._facts(row, place, self._answers(row, place))
         self._verifier(row, place)
+        self.difficulty(row, place)
+
+    def difficulty(self, row: Row, place: str) -> float | None:
+        """The label of a row, None where no column is named. Raises DataError for one that is no number in [0, 1]."""
+        column = self.settings.columns.difficulty
+        if column is None:
+            return None
+        given = _cell(row, column, place)
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+            raise DataError(f"{place}, {column}", f"is {given!r}", "give a number in [0, 1]; 1 is the hardest")
+        return float(given)
 
     def group(self, row: Row, place: str) -> str:
         """What rows share that must fall into one split: the named column, their first picture, or their question."""
@@ -106,6 +118,7 @@ class RowReader:
             domain=settings.domain or settings.name,
             source=settings.name,
             facts={**problem.facts, **settings.facts},
+            difficulty=problem.difficulty if settings.columns.difficulty is None else self.difficulty(row, place),
             tags=settings.tags,
         )
 

@@ -96,6 +96,9 @@ class Columns(Settings):
     )
     verifier: str | None = Field(default=None, description="a column that names the verifier of each row")
     group: str | None = Field(default=None, description="rows with the same value here are held out together")
+    difficulty: str | None = Field(
+        default=None, description="a column with the difficulty of each row in [0, 1], e.g. 1 − pass rate"
+    )
     thought: str | None = Field(default=None, description="a column with a chain of thought for demonstrations")
     response: str | None = Field(default=None, description="a column with a whole response for demonstrations")
     facts: dict[str, str] = Field(default_factory=dict, description="fact: column, e.g. {precision: precision}")

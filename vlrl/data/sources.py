@@ -33,6 +33,7 @@ class Source(Protocol):
     modality: Modality
     size: int | None  # number of training problems; None = endless
     fresh: bool  # whether every index has further problems, one for each attempt; rows are what they are
+    labelled: bool  # whether every item has a difficulty
 
     def size_of(self, split: Split) -> int | None:
         """Number of problems in a split; None = endless."""
@@ -56,6 +57,7 @@ class DomainSource:
 
     size: int | None = None
     fresh = True
+    labelled = True
 
     def __init__(self, settings: DomainSourceSettings, seed: int) -> None:
         self.name, self.tags, self.seed = settings.name, settings.tags, seed
@@ -99,7 +101,7 @@ class RenderedSource:
 
     def __init__(self, settings: RenderedSourceSettings, of: DomainSource | Source, seed: int) -> None:
         self.name, self.settings, self.of, self.seed = settings.name, settings, of, seed
-        self.size, self.fresh = of.size, of.fresh
+        self.size, self.fresh, self.labelled = of.size, of.fresh, of.labelled
 
     def size_of(self, split: Split) -> int | None:
         """As many as the text source has."""

@@ -45,13 +45,31 @@ def answer_all(
     return Answers(groups, tuple(verdicts))
 
 
+def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:
+    """Indices of text problems and of their rendered twins, pair by pair."""
+    place = {problem.id: i for i, problem in enumerate(problems)}
+    return [(place[p.twin], i) for i, p in enumerate(problems) if p.twin in place]
+
+
 def text_rendered_consistency(answers: Answers) -> float | None:
     """Agreement in correctness between text problems and their rendered twins (row K34); None without pairs."""
-    place = {group.problem.id: i for i, group in enumerate(answers.groups)}
-    pairs = [(place[g.problem.twin], i) for i, g in enumerate(answers.groups) if g.problem.twin in place]
+    pairs = twin_places([group.problem for group in answers.groups])
     if not pairs:
         return None
     return consistency(answers.correct([t for t, _ in pairs]), answers.correct([r for _, r in pairs]))
+
+
+def twin_metrics(answers: Answers) -> dict[str, float]:
+    """Of the pairs of a text problem and its rendered twin: accuracy of each side, agreement. Empty without pairs."""
+    agreement = text_rendered_consistency(answers)
+    if agreement is None:
+        return {}
+    pairs = twin_places([group.problem for group in answers.groups])
+    return {
+        "twins/text": accuracy(answers.correct([t for t, _ in pairs])),
+        "twins/rendered": accuracy(answers.correct([r for _, r in pairs])),
+        "consistency/text_rendered": agreement,
+    }
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from vlrl.types import MODALITIES, Modality, Problem, ScoredGroup
 class ModalityGap(Settings):
     """Rendered sources weigh 1 + gain·(accuracy on text − accuracy on rendered twins), at most `most`, never below 1.
 
-    Accuracies are those of the last validation; before the first one nothing changes.
+    Both accuracies are of the pairs of twins in the last validation; before the first one nothing changes.
     """
 
     gain: float = Field(default=1.0, ge=0.0)
@@ -52,10 +52,10 @@ class DrawingSettings(Settings):
 
 
 class Drawing:
-    """One for a run. Raises ConfigError where the settings don't fit the mixture's sources.
+    """One for a run. Raises ConfigError or DataError where the settings don't fit the mixture's sources.
 
     Success rates are kept for every problem of a finite source, and for every bin of difficulty of a source whose
-    problems are endless: a generated problem is never seen twice. Such a source has one domain.
+    problems are endless (a generated problem is never seen twice) or come in a stream. Such a source has one domain.
     """
 
     def __init__(self, settings: DrawingSettings, mixture: Mixture) -> None:
@@ -78,6 +78,27 @@ class Drawing:
                 "rl.drawing.modality_gap", f"compares text with rendered, the recipe has {sorted(held)}", "leave it out"
             )
         self._step = 0
+        for source in mixture.sources:
+            self._refuse_unlabelled(source)
+
+    def _refuse_unlabelled(self, source: Source) -> None:
+        """Weights read what a source has: labels, or success, which is kept by problem or else by difficulty."""
+        if source.labelled:
+            return
+        place = f"source {source.name!r}"
+        if "difficulty" in self._reads:
+            raise DataError(
+                place,
+                "its problems have no difficulty, which a weight of rl.drawing reads",
+                "name a column with it (`columns: {difficulty: …}`), or set `by: success` for that weight",
+            )
+        if "rate" in self._reads and source.size is None:
+            raise DataError(
+                place,
+                "is a stream of rows without a difficulty: there is nothing that a success rate could be kept by, and "
+                "a weight of rl.drawing reads one",
+                "name a column with it (`columns: {difficulty: …}`), or read the rows without `streaming`",
+            )
 
     @property
     def chooses(self) -> bool:
@@ -90,10 +111,7 @@ class Drawing:
         return self
 
     def accepts(self, source: Source, index: int, epoch: int) -> bool:
-        """Whether the problem at an index of a source's training split is taken at this turn.
-
-        Raises DataError for a source whose problems have no difficulty where a weight reads it.
-        """
+        """Whether the problem at an index of a source's training split is taken at this turn."""
         if not self.chooses:
             return True
         one = self._candidate(source, index)
@@ -117,9 +135,9 @@ class Drawing:
             self._rates[key] = self.settings.memory * before + (1 - self.settings.memory) * group.pass_rate
 
     def validated(self, scores: Mapping[str, float]) -> None:
-        """Accuracies of a validation, `accuracy/<modality>`."""
-        if {"accuracy/text", "accuracy/rendered"} <= set(scores):
-            self._gap = scores["accuracy/text"] - scores["accuracy/rendered"]
+        """Scores of a validation; of these `twins/text` and `twins/rendered` count."""
+        if {"twins/text", "twins/rendered"} <= set(scores):
+            self._gap = scores["twins/text"] - scores["twins/rendered"]
 
     def shares(self, shares: Mapping[str, Fraction]) -> dict[str, Fraction]:
         """Shares of sources in this step, from the recipe's."""
@@ -148,13 +166,8 @@ class Drawing:
         }
 
     def _candidate(self, source: Source, index: int) -> Candidate:
-        difficulty = source.difficulty_of("train", index) if self._reads else None
-        if "difficulty" in self._reads and difficulty is None:
-            raise DataError(
-                f"source {source.name!r}",
-                "its problems have no difficulty, which a weight of rl.drawing reads",
-                "set `by: success` for that weight",
-            )
+        needed = "difficulty" in self._reads or ("rate" in self._reads and source.size is None)
+        difficulty = source.difficulty_of("train", index) if needed else None
         if source.size is None:
             key = None if difficulty is None else self._bin(source.name, difficulty)
         else:
@@ -163,7 +176,7 @@ class Drawing:
         return Candidate(difficulty, None if key is None else self._rates.get(key))
 
     def _key(self, problem: Problem) -> str | None:
-        """Where a problem's success is kept; None for a stream of rows, which are neither few nor labelled."""
+        """Where a problem's success is kept; None where no weight reads it and a stream's rows have no label."""
         source = self._sources[problem.source]
         if source.size is not None:
             return f"{source.name}:{problem.id}"

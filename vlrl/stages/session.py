@@ -13,8 +13,8 @@ import torch
 from vlrl import dist
 from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
 from vlrl.data.recipe import load_recipe
-from vlrl.errors import DataError
-from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all
+from vlrl.errors import ConfigError, DataError
+from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all, twin_places
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, load_folder, load_model
@@ -26,7 +26,7 @@ from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.rollout.hybrid import Hybrid
 from vlrl.rollout.shared_engine import open_engine
 from vlrl.runlog import RunFolder
-from vlrl.sampling.drawing import Drawing
+from vlrl.sampling.drawing import Drawing, DrawingSettings
 from vlrl.seeding import derive_seed
 from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
 from vlrl.stages.checks import check_machine
@@ -59,7 +59,7 @@ class Session:
                 f"{settings.data}, validation", "the sources hold no problem out", "add rows, or hold more of them out"
             )
         self.mixture = Mixture(self.recipe, settings.seed, self.held_out)
-        self.drawing = Drawing(settings.rl.drawing, self.mixture)
+        self.drawing = self._open_drawing()
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
         self.loaded = self._load(model_folder)
         for _, policy in settings.policies:
@@ -96,6 +96,17 @@ class Session:
         if model_folder is None and settings.model.build is not None:
             dist.barrier()
         return found
+
+    def _open_drawing(self) -> Drawing:
+        """Who chooses problems for RL; without RL nobody chooses. Raises ConfigError or DataError as Drawing does."""
+        settings = self.settings.rl.drawing if "rl" in self.settings.stages else DrawingSettings()
+        if settings.modality_gap is not None and not twin_places(self.validation):
+            raise ConfigError(
+                "rl.drawing.modality_gap",
+                "compares text problems with their rendered twins, and validation holds none",
+                "leave it out, or give the recipe a source of kind `rendered`",
+            )
+        return Drawing(settings, self.mixture)
 
     def _texts(self) -> list[str]:
         return recipe_texts(self.recipe, self.settings.seed, TOKENIZER_TEXTS)

@@ -14,7 +14,7 @@ import torch
 from vlrl import dist
 from vlrl.data.mixture import demonstrations
 from vlrl.errors import DataError
-from vlrl.evaluation.held_out import text_rendered_consistency
+from vlrl.evaluation.held_out import twin_metrics
 from vlrl.losses.registry import Loss
 from vlrl.losses.sft import SftLoss
 from vlrl.model.encode import Encoded
@@ -206,7 +206,7 @@ class BestWeights:
 
 
 def validate(session: Session) -> dict[str, float]:
-    """Validation problems, sampled: accuracy by modality and on average, mean length, agreement of twins (K34)."""
+    """Validation problems, sampled: accuracy by modality and on average, mean length, and of twins (K34)."""
     answers = session.answers(session.validation, session.settings.eval.sampling, 1)
     found: dict[str, float] = {}
     for modality in sorted({p.modality for p in session.validation}):
@@ -215,8 +215,7 @@ def validate(session: Session) -> dict[str, float]:
     found["accuracy/mean"] = sum(found.values()) / len(found)
     lengths = [rollout.num_tokens for group in answers.groups for rollout in group.rollouts]
     found["length/mean"] = sum(lengths) / len(lengths)
-    agreement = text_rendered_consistency(answers)
-    return found if agreement is None else {**found, "consistency/text_rendered": agreement}
+    return found | twin_metrics(answers)
 
 
 def _order_of(stretches: Sequence[Stretch], number: int, seed: int, stage: str) -> Any:
