@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ def calls(monkeypatch) -> list[tuple[str, str, list[str]]]:
 
         return call
 
-    monkeypatch.setattr(pipeline, "COMMANDS", {does: command(does) for does in ("run", "curate")})
+    monkeypatch.setattr(pipeline, "COMMANDS", {does: command(does) for does in pipeline.COMMANDS})
+    monkeypatch.setattr(pipeline, "merge_models", lambda *given: made.append(("merge", "", [f"={given[-1]}"])))
     return made
 
 
@@ -92,6 +94,98 @@ def test_changed_rows_of_the_recipe_count_as_a_change(story, calls):
     assert names(calls) == ["curated", "warm", "learned", "other"]
 
 
+READERS = {  # settings of a link, and a file that is read because of them
+    "model": ({"config": "run.yaml", "set": {"model.path": "other/model"}}, "other/model/weights.bin"),
+    "pairs": (
+        {"config": "run.yaml", "set": {"stages": ["dpo"], "dpo.pairs": "other/pairs.jsonl"}},
+        "other/pairs.jsonl",
+    ),
+    "teacher": (
+        {
+            "config": "run.yaml",
+            "set": {"rl.teacher.path": "other/model", "rl.credit.token_credit": ["opd"]},
+        },
+        "other/model/weights.bin",
+    ),
+    "records": (
+        {"config": "run.yaml", "set": {"stages": ["distil"], "distil.records": "other/records"}},
+        "other/records/teacher.json",
+    ),
+    "curve": (
+        {"config": "run.yaml", "set": {"eval.benchmarks": ["bench.yaml"], "eval.benchmarks_every": 5}},
+        "other/bench.jsonl",
+    ),
+    "benchmark": ({"does": "eval", "config": "bench.yaml"}, "other/bench.jsonl"),
+    "folder of rows": ({"config": "run.yaml", "set": {"data": "other/recipe.yaml"}}, "other/rows/part.jsonl"),
+    "plugin": ({"config": "run.yaml", "set": {"data": "other/recipe.yaml"}}, "other/plugin.py"),
+    "merge": ({"does": "merge", "set": {"first": "other/model", "second": "other/model"}}, "other/model/weights.bin"),
+    "long2short": ({"does": "long2short", "config": "short.yaml"}, "rows.jsonl"),
+    "long2short's model": ({"does": "long2short", "config": "short.yaml"}, "other/model/weights.bin"),
+    "long2short's base": ({"does": "long2short", "config": "short.yaml"}, "run.yaml"),
+}
+
+
+@pytest.fixture
+def elsewhere(story) -> Path:
+    """What links may read that no link makes."""
+    for file in (
+        "model/weights.bin",
+        "records/teacher.json",
+        "pairs.jsonl",
+        "bench.jsonl",
+        "rows/part.jsonl",
+        "plugin.py",
+    ):
+        (story / "other" / file).parent.mkdir(parents=True, exist_ok=True)
+        (story / "other" / file).write_text("1")
+    source = {"name": "rows", "kind": "file", "path": "rows"}
+    (story / "other/recipe.yaml").write_text(yaml.safe_dump({"plugins": ["plugin.py"], "sources": [source]}))
+    bench = {"benchmark": "problems", "path": "other/bench.jsonl"}
+    bench_config = {"name": "bench", "model": {"path": "other/model"}, "benchmarks": [bench]}
+    (story / "bench.yaml").write_text(yaml.safe_dump(bench_config))
+    short = {"name": "s", "base": "run.yaml", "curate": "curate.yaml", "long": ["other/model"], "ways": ["rl"]}
+    (story / "short.yaml").write_text(yaml.safe_dump(short))
+    return story
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_file_that_a_link_reads_from_elsewhere_counts_when_it_changes_and_must_be_there(elsewhere, calls, reader):
+    link, file = READERS[reader]
+    (elsewhere / "story.yaml").write_text(yaml.safe_dump({"name": "story", "pipeline": [{"name": "one", **link}]}))
+    run(elsewhere)
+    for _ in range(2):
+        run(elsewhere)
+    assert names(calls) == ["one"]
+    (elsewhere / "pipeline_is_no_reason.txt").touch()
+    (elsewhere / "runs/story/one").mkdir(parents=True, exist_ok=True)
+    (elsewhere / "runs/story/one/more").touch()
+    (elsewhere / "other/.cache").touch()
+    run(elsewhere)
+    assert names(calls) == ["one"]
+    held = (elsewhere / file).read_text()
+    (elsewhere / file).write_text(held + "\n# more\n")
+    run(elsewhere)
+    assert names(calls) == ["one", "one"]
+    place = elsewhere / file
+    if reader not in ("long2short", "folder of rows", "plugin", "curve"):  # rows are looked for when a recipe is read
+        shutil.rmtree(place.parent) if "model" in file else place.unlink()
+        with pytest.raises(ConfigError, match=r"pipeline, 'one'"):
+            run(elsewhere)
+        assert names(calls) == ["one", "one"]
+
+
+def test_the_folder_around_the_chain_is_no_input(elsewhere, calls):
+    (elsewhere / "other/recipe.yaml").write_text(
+        yaml.safe_dump({"sources": [{"name": "rows", "kind": "file", "path": "rows", "image_folder": "../"}]})
+    )
+    link = {"name": "one", "config": "run.yaml", "set": {"data": "other/recipe.yaml"}}
+    (elsewhere / "story.yaml").write_text(yaml.safe_dump({"name": "story", "pipeline": [link]}))
+    run(elsewhere)
+    (elsewhere / "changed.txt").touch()
+    run(elsewhere)
+    assert names(calls) == ["one"]
+
+
 def test_what_is_stale_is_deleted_before_it_starts_anew_and_an_unbroken_start_is_kept(story, calls, monkeypatch):
     def stop(config, overrides):
         place = Path(overrides[-1].partition("=")[2])
@@ -119,6 +213,8 @@ def test_what_is_stale_is_deleted_before_it_starts_anew_and_an_unbroken_start_is
         ([{"name": "a", "config": "run.yaml", "set": {"model.path": "{b}/model"}}], "no earlier link"),
         ([{"name": "a", "config": "run.yaml"}, {"name": "a", "config": "run.yaml"}], "two links"),
         ([{"name": "a", "config": "run.yaml", "does": "rnu"}], "does"),
+        ([{"name": "a", "config": "run.yaml", "set": {"data": "gone.yaml"}}], "'a'.*gone"),
+        ([{"name": "a", "does": "merge", "set": {"first": "x"}}], "'a'.*second"),
         ([], "pipeline"),
         ([{"name": "a", "config": "run.yaml"}, {"name": "b", "config": "run.yaml", "set": {"sede": 1}}], "'b'.*sede"),
     ],
@@ -138,3 +234,4 @@ def test_a_shipped_chain_can_be_run_from_its_first_link_to_its_last(monkeypatch,
     for config in shipped:
         run_pipeline(config, [f"run_folder={tmp_path / config.stem}"], say=lambda line: None)
         assert names(calls)[-1] == load_settings(PipelineSettings, config).pipeline[-1].name
+    assert [does for does, _, _ in calls[-7:]] == ["prepare", "run", "curate", "run", "run", "long2short", "eval"]

@@ -14,7 +14,8 @@ from vlrl.config import as_arguments, load_settings
 from vlrl.errors import RunError
 from vlrl.runlog import write_atomically
 from vlrl.stages.ablation_settings import AblationSettings
-from vlrl.stages.pipeline import SETTINGS, recipe_contents
+from vlrl.stages.link_commands import load_link
+from vlrl.stages.link_inputs import state_of_files
 from vlrl.stages.settings import RunSettings
 from vlrl.types import content_digest
 
@@ -74,12 +75,13 @@ def inputs_of(settings: AblationSettings) -> dict[str, str]:
     for link in settings.before:
         held = dict(link.set)
         if link.does != "merge":
-            read = load_settings(SETTINGS[link.does], link.config, as_arguments(link.set))
+            read = load_link(link.does, Path(link.config), as_arguments(link.set))
             held = read.model_dump(mode="json", exclude=OF_A_RUN)
-            recipes.append(str(held["data"]))
+            if "data" in held:
+                recipes.append(str(held["data"]))
         found[f"link {link.name}"] = _digest(held)
     for recipe in sorted({one for one in recipes if Path(one).is_file()}):
-        found[f"recipe {recipe}"] = content_digest(*recipe_contents(Path(recipe)))
+        found[f"recipe {recipe}"] = content_digest(*state_of_files({"data": recipe}, settings.place))
     return found
 
 

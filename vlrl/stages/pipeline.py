@@ -6,7 +6,7 @@
       - {name: learned, does: run, config: configs/quickstart.yaml, set: {data: "{curated}/recipe.yaml"}}
 
 `{curated}` stands for the folder of an earlier link. A finished link is not repeated unless what it reads has changed:
-its settings, the recipe or problem file they name, or an earlier link that it refers to.
+its settings, a file or folder that they name, or an earlier link that it refers to.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings, apply_overrides, as_arguments, load_settings, read_yaml
-from vlrl.curation.settings import CurateSettings
-from vlrl.errors import ConfigError, did_you_mean
+from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.model.merge import merge_models
 from vlrl.runlog import write_atomically
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.link_commands import COMMANDS, Does, check_link_inputs, check_model, load_link
+from vlrl.stages.link_inputs import state_of_files
 from vlrl.types import content_digest
 
-Does = Literal["run", "curate", "merge"]
 _REFERENCE = re.compile(r"\{(\w+)\}")
 
 
@@ -94,13 +93,13 @@ def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[st
         shutil.rmtree(settings.folder, ignore_errors=True)
     places = {link.name: str(settings.folder / link.name) for link in settings.pipeline}
     for link in settings.pipeline:
-        check_link(link, filled(link.set, places))
+        check_link(link, filled(link.set, places), settings.folder)
     ledger = settings.folder / "pipeline.json"
     done: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
     digests: dict[str, str] = {}
     for link in settings.pipeline:
         given = filled(link.set, places)
-        digests[link.name] = reads = input_digest(link, given, digests)
+        digests[link.name] = reads = input_digest(link, given, digests, settings.folder)
         if done.get(link.name) == reads:
             say(f"{link.name}: finished earlier, nothing that it reads has changed")
             continue
@@ -123,56 +122,34 @@ def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[st
     return settings.folder
 
 
-def check_link(link: Link, given: Mapping[str, Any]) -> None:
-    """The settings of a link are in order, before anything runs. Raises ConfigError that names the link."""
-    if link.does == "merge":
-        for key in given.keys() ^ {"first", "second", "weight"}:
-            if key != "weight":
-                raise ConfigError(f"pipeline, {link.name!r}, {key}", "a merge sets `first`, `second` and `weight`")
-        return
-    try:
-        load_settings(SETTINGS[link.does], link.config, as_arguments(given))
-    except ConfigError as error:
-        raise ConfigError(f"pipeline, {link.name!r}: {error.place}", error.problem, error.remedy) from error
+def check_link(link: Link, given: Mapping[str, Any], chain: Path | None = None) -> None:
+    """The settings of a link are in order, before anything runs. Raises ConfigError or DataError that names the link.
 
-
-def input_digest(link: Link, given: Mapping[str, Any], earlier: Mapping[str, str]) -> str:
-    """Of everything that a link reads: resolved settings, the links that it refers to, its recipe and the files in it.
-
-    A recipe counts by its content, the files that it names (rows of problems) by size and time of change.
+    With the folder of its chain: what it reads from elsewhere is there, too.
     """
+    try:
+        if link.does == "merge":
+            for key in given.keys() ^ {"first", "second", "weight"}:
+                if key != "weight":
+                    raise ConfigError(key, "a merge sets `first`, `second` and `weight`")
+            for key in ("first", "second"):
+                if chain is not None:
+                    check_model(given[key], key, chain)
+            return
+        place = [] if chain is None else [f"run_folder={chain / link.name}"]
+        settings = load_link(link.does, Path(link.config), [*as_arguments(given), *place])
+        if chain is not None:
+            check_link_inputs(settings, chain)
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"pipeline, {link.name!r}: {error.place}", error.problem, error.remedy) from error
+
+
+def input_digest(link: Link, given: Mapping[str, Any], earlier: Mapping[str, str], chain: Path) -> str:
+    """Of everything that a link reads: resolved settings, the links that it refers to, the files that settings name."""
     held = apply_overrides(read_yaml(link.config) if link.config else {}, as_arguments(given))
     refers = {name: earlier[name] for name in link.refers_to}
     parts = [link.does, json.dumps(held, sort_keys=True), json.dumps(refers, sort_keys=True)]
-    data = Path(str(held.get("data", "")))
-    if data.is_file() and not any(str(data).startswith(str(place)) for place in _made_by_links(link, given)):
-        parts += recipe_contents(data)
-    return content_digest(*parts)
-
-
-def recipe_contents(data: Path) -> list[str]:
-    """What a recipe or problem file holds: its text, and of every file that a recipe names size and time of change."""
-    held = [data.read_text(encoding="utf-8")]
-    if data.suffix in (".yaml", ".yml"):
-        held += [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in _files_of(data)]
-    return held
-
-
-def _made_by_links(link: Link, given: Mapping[str, Any]) -> list[str]:
-    """Settings that stand in an earlier link's folder: that link's own digest speaks for them."""
-    return [str(given[key]) for key, value in link.set.items() if isinstance(value, str) and _REFERENCE.search(value)]
-
-
-def _files_of(recipe: Path) -> list[Path]:
-    """Files that a recipe names, relative to its folder."""
-
-    def strings(value: Any) -> list[str]:
-        if isinstance(value, dict | list):
-            return [s for held in (value.values() if isinstance(value, dict) else value) for s in strings(held)]
-        return [value] if isinstance(value, str) else []
-
-    named = [recipe.parent / text for text in strings(read_yaml(recipe)) if text and len(text) < 1000]
-    return sorted({file for file in named if file.is_file()})
+    return content_digest(*parts, *state_of_files(held, chain))
 
 
 def filled(value: Any, places: Mapping[str, str]) -> Any:
@@ -187,19 +164,3 @@ def filled(value: Any, places: Mapping[str, str]) -> Any:
 def _write(ledger: Path, done: Mapping[str, str]) -> None:
     ledger.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(ledger, json.dumps(done, indent=1) + "\n")
-
-
-def _run(config: Path, overrides: Sequence[str]) -> None:
-    from vlrl.stages.run import start_run
-
-    start_run(config, overrides)
-
-
-def _curate(config: Path, overrides: Sequence[str]) -> None:
-    from vlrl.stages.curate import start_curation
-
-    start_curation(config, list(overrides))
-
-
-SETTINGS: dict[str, type[Settings]] = {"run": RunSettings, "curate": CurateSettings}
-COMMANDS: dict[str, Callable[[Path, Sequence[str]], None]] = {"run": _run, "curate": _curate}
