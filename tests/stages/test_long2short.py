@@ -122,8 +122,31 @@ def test_models_can_be_made_by_links_of_the_same_chain_once_a_seed(world):
     assert {by_name[name].set["data"] for name in ("rl", "dpo", "test_long")} == {"other.yaml"}
     assert "data" not in by_name["sampled"].set  # the curation's config says what it asks
     assert plan.place(3) != plan.place(4)
-    with pytest.raises(ConfigError, match="`before` makes one"):
-        settings(world, **{**more, "long": ["a", "b"]})
+
+
+def test_the_start_may_be_one_of_the_exports_of_a_run_that_is_made_first(world, monkeypatch):
+    made = {"name": "longer", "config": world["base"], "set": {"stages": ["rl"], "rl.export_every": 1}}
+    exports = ["{longer}/model_step_1", "{longer}/model"]
+    plan = settings(world, before=[made], long=exports, ways=["rl"])
+    chains = []
+
+    def answer(chain):
+        chains.append(chain)
+        for i, tokens in enumerate((20, 40)):
+            folder = chain.folder / f"look_{i}"
+            folder.mkdir(parents=True)
+            row = {"sampled": {"correct": [True], "tokens": [tokens]}}
+            (folder / "answers_model.jsonl").write_text(json.dumps(row) + "\n")
+
+    monkeypatch.setattr(long2short, "run_links", answer)
+    assert choose_start(plan, 0) == exports[0]
+    (chain,) = chains
+    assert [link.name for link in chain.pipeline] == ["longer", "look_0", "look_1"]
+    assert [link.set["model.path"] for link in chain.pipeline[1:]] == exports
+    after = links_of(plan, exports[0], 0)
+    assert after[0] == chain.pipeline[0]  # in one folder, so that it is made once
+    assert chain.folder == plan.place(0)
+    assert after[1].set["model.path"] == exports[0]
 
 
 def answer(plan, right, tokens):
@@ -212,7 +235,7 @@ def test_of_several_long_models_the_best_balance_is_the_start(world, monkeypatch
     table = {"a": ([1, 1, 0, 0], 50), "b": ([1, 1, 1, 0], 60), "c": ([1, 1, 1, 0], 90)}
     monkeypatch.setattr(long2short, "run_links", lambda chain: None)
     for i, (right, tokens) in enumerate(table.values()):
-        folder = plan.place(0) / "starts" / f"look_{i}"
+        folder = plan.place(0) / f"look_{i}"
         folder.mkdir(parents=True)
         rows = [{"sampled": {"correct": [bool(r)], "tokens": [tokens]}} for r in right]
         (folder / "answers_model.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from vlrl.config import load_settings
 from vlrl.errors import DataError, RunError
@@ -18,7 +20,8 @@ CONFIG = "configs/quickstart.yaml"
 SMALL = (
     "sft.demonstrations=24 sft.steps=6 sft.batch=8 sft.validate_every=3 sft.checkpoint_every=2 "
     "rl.steps=6 rl.problems_per_step=4 rl.rollouts_per_problem=4 rl.validate_every=3 rl.checkpoint_every=2 "
-    "rl.skip_uninformative=false rl.over_sampling=null rl.log_every=2 eval.problems=4 eval.curve_problems=4"
+    "rl.export_every=3 rl.skip_uninformative=false rl.over_sampling=null rl.log_every=2 "
+    "eval.problems=4 eval.curve_problems=4"
 )
 SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
 
@@ -66,6 +69,11 @@ def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(tmp_pat
     assert lines(tmp_path / "killed", "rollouts.jsonl") == lines(tmp_path / "whole", "rollouts.jsonl")
     whole, killed = (json.loads((tmp_path / n / "results.json").read_text()) for n in ("whole", "killed"))
     assert killed["rl"] == whole["rl"]
+    assert [f.name for f in sorted((tmp_path / "whole").glob("model_step_*"))] == ["model_step_3"]  # 6 is model/
+    at = [load_file(tmp_path / n / "model_step_3/model.safetensors") for n in ("whole", "killed")]
+    end = load_file(tmp_path / "whole/model/model.safetensors")
+    assert all(torch.allclose(at[0][name], at[1][name]) for name in at[0])
+    assert not all(torch.equal(at[0][name], end[name]) for name in end)
 
 
 class Held:

@@ -71,11 +71,10 @@ def _check_long2short(settings: Long2ShortSettings, chain: Path) -> None:
     from vlrl.stages.long2short import links_of
     from vlrl.stages.pipeline import check_link, filled
 
-    for number, start in enumerate(settings.long):
-        if not settings.before:
-            check_model(start, f"long.{number}", chain)
     links = links_of(settings, settings.long[0], settings.seeds[0])
     places = {link.name: str(settings.place(settings.seeds[0]) / link.name) for link in links}
+    for number, start in enumerate(settings.long):
+        check_model(filled(start, places), f"long.{number}", chain)
     for link in links:
         check_link(link, filled(link.set, places), chain)
 

@@ -42,7 +42,8 @@ class Long2ShortSettings(Settings):
     short     the short model that is merged with
     set       dotted settings of one way's training, e.g. {rl: {rl.sampling.max_tokens: 32}}
     overrides dotted settings of every run of the base config
-    before    links of a chain that make the models; `{name}` in `long` and `short` is the folder of a link
+    before    links of a chain that make the models; `{name}` in `long` and `short` is the folder of a link, e.g. the
+              exports of one run (`rl.export_every`): ["{longer}/model_step_50", "{longer}/model"]
     seeds     all of it is done once a seed
     expected  what was expected before it was run; stands on the page
     """
@@ -67,12 +68,6 @@ class Long2ShortSettings(Settings):
     before: tuple[Link, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     expected: str = ""
-
-    @model_validator(mode="after")
-    def _one_start_is_made(self) -> Long2ShortSettings:
-        if self.before and len(self.long) > 1:
-            raise ConfigError("long", f"names {len(self.long)} models, and `before` makes one", "name one")
-        return self
 
     @model_validator(mode="after")
     def _a_merge_has_two_sides(self) -> Long2ShortSettings:
@@ -125,8 +120,9 @@ def choose_start(settings: Long2ShortSettings, seed: int) -> str:
         _evaluation(settings, f"look_{i}", path, seed, {"eval.split": "validation"})
         for i, path in enumerate(settings.long)
     )
-    folder = settings.place(seed) / "starts"
-    run_links(PipelineSettings(name=settings.name, run_folder=str(folder), pipeline=looks))
+    folder = settings.place(seed)
+    links = (*_before(settings, seed), *looks)
+    run_links(PipelineSettings(name=settings.name, run_folder=str(folder), pipeline=links))
     held = {path: answers_of(folder / f"look_{i}") for i, path in enumerate(settings.long)}
     accuracy = {path: float(correct.mean()) for path, (correct, _) in held.items()}
     return best_balance(accuracy, {path: float(t.mean()) for path, (_, t) in held.items()}, settings.tolerance)
@@ -135,7 +131,7 @@ def choose_start(settings: Long2ShortSettings, seed: int) -> str:
 def links_of(settings: Long2ShortSettings, start: str, seed: int) -> list[Link]:
     """The chain: what makes the models, each way's links, and every model's answers to the base config's test."""
     models = {"long": start}
-    links = [link.model_copy(update={"set": {"seed": seed, **link.set}}) for link in settings.before]
+    links = _before(settings, seed)
     if {"merge", "merge_rs"} & {*settings.ways}:
         assert settings.short is not None
         sides = {"first": start, "second": settings.short, "weight": settings.weight}
@@ -153,6 +149,11 @@ def links_of(settings: Long2ShortSettings, start: str, seed: int) -> list[Link]:
         links.append(trained)
         models[way] = model
     return [*links, *(_evaluation(settings, f"test_{name}", model, seed) for name, model in models.items())]
+
+
+def _before(settings: Long2ShortSettings, seed: int) -> list[Link]:
+    """The links that make the models, with this seed."""
+    return [link.model_copy(update={"set": {"seed": seed, **link.set}}) for link in settings.before]
 
 
 def _sampling(settings: Long2ShortSettings, name: str, model: str, seed: int) -> Link:

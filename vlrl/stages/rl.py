@@ -87,6 +87,8 @@ def run_rl(session: Session) -> Policy:
             run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
         if last:
             break
+        if settings.export_every is not None and (step + 1) % settings.export_every == 0:
+            policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
         if (step + 1) % settings.checkpoint_every == 0:
             save_checkpoint(run.path / "checkpoints", step + 1, parts)
             session.forget_features()

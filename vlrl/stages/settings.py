@@ -121,6 +121,11 @@ class RlSettings(Settings):
     )
     validate_every: int = Field(default=25, ge=1)
     checkpoint_every: int = Field(default=50, ge=1)
+    export_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="steps between models in Hugging Face format, model_step_<N>/; null: the last alone",
+    )
     log_groups: int = Field(default=8, ge=0, description="groups written to rollouts.jsonl at every logged step")
     log_every: int = Field(default=10, ge=1, description="steps between groups written to rollouts.jsonl")
 
