@@ -58,7 +58,8 @@ def test_the_difficulty_of_a_source_that_has_one_throughout_goes_along(tmp_path)
 
 def test_demonstrations_can_be_trained_on(tmp_path):
     held = [Demonstration(p, f"<think>so</think><answer>{p.answer}</answer>") for p in problems()]
-    write_with_recipe(tmp_path, "demonstrations", held, BUDGET, 0.0)
+    write_with_recipe(tmp_path, "demonstrations", held, BUDGET, 0.0, written_by="big")
+    assert {source.written_by for source in load_recipe(tmp_path / "demonstrations_recipe.yaml").sources} == {"big"}
     found = demonstrations(load_recipe(tmp_path / "demonstrations_recipe.yaml"), 0, 5)
     assert {(d.problem.id, d.response) for d in found} == {(d.problem.id, d.response) for d in held}
 

@@ -90,6 +90,28 @@ def test_each_stretch_learns_from_its_own_data(whole):
     assert (first["demonstrations"], second["demonstrations"]) == (24, 10)
     assert (first["steps"], second["steps"], first["lr"], second["lr"]) == (3, 4, 2e-4, 1e-4)
     assert first["tokens"] > first["response_tokens"] > 0
+    assert {name: one["demonstrations"] for name, one in second["sources"].items()} == {"sums": 6, "bars": 4}
+    for stretch in (first, second):
+        for key in ("demonstrations", "tokens", "response_tokens"):
+            assert sum(one[key] for one in stretch["sources"].values()) == stretch[key]
+
+
+def test_epochs_say_how_long_in_place_of_steps():
+    given = {"batch": 8, "epochs": 1.5, "stretches": [{}, {"steps": 7}, {"epochs": 2}]}
+    settings = SftSettings.model_validate(given)
+    assert [one.steps_over(24) for one in settings.in_order] == [5, 7, 6]  # 36 examples in batches of 8: five
+    assert settings.total_steps is None
+    assert SftSettings.model_validate(settings.model_dump()) == settings
+    with pytest.raises(ConfigError, match="both say how long"):
+        load_settings(RunSettings, CONFIG, ["sft.epochs=2", "sft.steps=5"])
+
+
+@pytest.mark.slow
+def test_a_run_of_one_epoch_sees_every_demonstration_once(tmp_path):
+    start(tmp_path / "run", "sft.stretches=[]", "sft.epochs=1", "sft.steps=300", "sft.demonstrations=20")
+    steps = [line for line in read_jsonl(tmp_path / "run/metrics.jsonl") if line["phase"] == "sft"]
+    (card,) = json.loads((tmp_path / "run" / "run_card.json").read_text())["sft_stretches"]
+    assert (len(steps), card["steps"], card["demonstrations"]) == (3, 3, 20)
 
 
 def test_parts_that_a_stretch_freezes_stay_and_the_others_learn(whole, tmp_path):

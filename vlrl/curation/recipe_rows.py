@@ -36,11 +36,13 @@ def write_with_recipe(
     budget: ImageBudget,
     held_out: float,
     plugins: Sequence[str] = (),
+    written_by: str | None = None,
 ) -> Path:
     """Write `name`.jsonl (problem file), `name`_rows/*.jsonl and `name`_recipe.yaml; returns the problem file.
 
-    Every source weighs what it has: the recipe keeps the set's own mixture. Raises DataError for a text that holds a
-    picture placeholder, which a row would read as a picture.
+    Every source weighs what it has: the recipe keeps the set's own mixture. `written_by` is the digest of the model
+    that wrote the responses. Raises DataError for a text that holds a picture placeholder, which a row would read as a
+    picture.
     """
     target = folder / f"{name}.jsonl"
     write_problem_file(target, items)
@@ -66,7 +68,8 @@ def write_with_recipe(
             rows = [{**row, DIFFICULTY: _problem(item).difficulty} for row, item in zip(rows, members, strict=True)]
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         write_atomically(folder / path, "".join(lines))
-        sources.append(_source(label, key, path, members, facts, labelled, held_out))
+        source = _source(label, key, path, members, facts, labelled, held_out)
+        sources.append(source if written_by is None else {**source, "written_by": written_by})
     recipe = {"plugins": list(plugins), "image": budget.model_dump(), "sources": sources}
     text = f"# The {len(items)} entries of {name}.jsonl, each source at the weight it has there.\n"
     write_atomically(folder / f"{name}_recipe.yaml", text + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))

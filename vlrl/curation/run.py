@@ -73,7 +73,7 @@ def curate(
         started(STAGE, len(funnel.kept[: settings.warmup.problems]))
         warmup = sample_demonstrations(funnel.kept, settings.warmup, context.model)
         shown.say(f"{STAGE}: {warmup.sampled} responses → {len(warmup.demonstrations)} demonstrations")
-    _write(funnel, warmup, settings, run, budget, plugins)
+    _write(funnel, warmup, settings, run, budget, plugins, None if ask is None else ask.model_hash)
     results = results_of(funnel, warmup, ask)
     run.results(results)
     write_curation_report(run.path, settings, funnel, warmup, results)
@@ -109,6 +109,7 @@ def _write(
     run: RunFolder,
     budget: ImageBudget,
     plugins: Sequence[str],
+    model_hash: str | None,
 ) -> None:
     folder, share = run.path, settings.recipe_held_out
     write_with_recipe(folder, "curated", funnel.kept, budget, share, plugins)
@@ -119,7 +120,7 @@ def _write(
         if members:
             write_problem_file(folder / f"{name}.jsonl", members)
     if warmup is not None:
-        write_with_recipe(folder, "demonstrations", warmup.demonstrations, budget, share, plugins)
+        write_with_recipe(folder, "demonstrations", warmup.demonstrations, budget, share, plugins, model_hash)
         write_atomically(folder / "demonstrations_provenance.jsonl", _lines(warmup.provenance))
         (folder / "preferences.jsonl").unlink(missing_ok=True)
         if warmup.preferences:

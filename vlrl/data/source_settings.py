@@ -138,6 +138,9 @@ class FileSourceSettings(SourceSettings):
     test_path: str | None = None
     on_bad_image: Literal["error", "skip"] = Field(default="error", description="error, or skip: left out and counted")
     evaluation_only: bool = Field(default=False, description="never trained on; always so for well-known benchmarks")
+    written_by: str | None = Field(
+        default=None, description="digest of the model that wrote the responses; distillation keeps to that teacher"
+    )
     force: bool = Field(default=False, description="train on an evaluation set all the same; the run card says so")
 
     FILE_SUFFIXES: ClassVar[tuple[str, ...]] = (".jsonl", ".json", ".parquet")

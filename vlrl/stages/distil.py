@@ -17,6 +17,7 @@ from vlrl.stages.record import FOLDER
 from vlrl.stages.reference_model import tokenizer_hash
 from vlrl.stages.session import Session
 from vlrl.stages.sft import Stretch, train_on
+from vlrl.stages.taught_by import check_teacher
 
 
 def run_distil(session: Session) -> Policy:
@@ -29,10 +30,7 @@ def run_distil(session: Session) -> Policy:
     head, records = read_records(folder)
     if head.tokenizer != tokenizer_hash(session.loaded):
         raise DataError(str(folder), "was written with another tokenizer", "record with the model that is distilled")
-    if settings.teacher is not None and settings.teacher != head.teacher:
-        raise DataError(
-            f"{folder}, distil.teacher", f"is {settings.teacher}, the records' is {head.teacher}", "record with it"
-        )
+    check_teacher(head, folder, settings.teacher, session.taught_by)
     from_writer = settings.reference == "writer"
     examples = [
         Recorded(

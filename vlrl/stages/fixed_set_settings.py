@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,15 +19,36 @@ from vlrl.registry import component_field
 from vlrl.rollout.engine import Sampling
 from vlrl.stages.reference_model import ReferenceModel
 
+STEPS = 300
+_LENGTH = {"steps", "epochs"}  # a stretch that says one of these has neither from above
+
 
 class FixedSetSettings(Settings):
     """Training on a fixed set in epochs, with validation and the best checkpoint kept."""
 
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=STEPS, ge=1)
+    epochs: float | None = Field(default=None, gt=0, description="passes over the set, in place of `steps`")
     batch: int = Field(default=64, ge=1)
     policy: PolicySettings = PolicySettings()
     validate_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
+
+    @model_validator(mode="after")
+    def _one_length(self) -> FixedSetSettings:
+        if self.epochs is not None and self.steps != STEPS:
+            raise ValueError(
+                f"steps is {self.steps} and epochs {self.epochs:g}: both say how long; leave one out (or steps={STEPS})"
+            )
+        return self
+
+    def steps_over(self, count: int) -> int:
+        """Updates on a set of `count` examples; the last batch of the last epoch is a whole one."""
+        return self.steps if self.epochs is None else math.ceil(self.epochs * count / self.batch)
+
+    @property
+    def length(self) -> str:
+        """How long, in words."""
+        return f"{self.steps:,} steps" if self.epochs is None else f"{self.epochs:g} epochs"
 
 
 class SftStretch(FixedSetSettings):
@@ -56,7 +78,12 @@ class SftSettings(SftStretch):
         if not isinstance(given, Mapping) or not isinstance(given.get("stretches"), list | tuple):
             return given
         shared = {key: value for key, value in given.items() if key != "stretches"}
-        written = [_over(shared, one) if isinstance(one, Mapping) else one for one in given["stretches"]]
+        written = [
+            _over({k: v for k, v in shared.items() if k not in _LENGTH or not _LENGTH & set(one)}, one)
+            if isinstance(one, Mapping)
+            else one
+            for one in given["stretches"]
+        ]
         return {**given, "stretches": written}
 
     @model_validator(mode="after")
@@ -73,9 +100,9 @@ class SftSettings(SftStretch):
         return self.stretches or (self,)
 
     @property
-    def total_steps(self) -> int:
-        """Steps of all stretches."""
-        return sum(one.steps for one in self.in_order)
+    def total_steps(self) -> int | None:
+        """Steps of all stretches; None where it takes the data to tell."""
+        return None if any(one.epochs for one in self.in_order) else sum(one.steps for one in self.in_order)
 
 
 class DpoSettings(FixedSetSettings):
@@ -121,7 +148,11 @@ class DistilSettings(FixedSetSettings):
     """
 
     records: str | None = Field(default=None, description="folder that `record` wrote; default: the run's own")
-    teacher: str | None = Field(default=None, description="digest that the records' teacher must have; default: any")
+    teacher: str | None = Field(
+        default=None,
+        description="digest that the records' teacher must have, or `any`; default: that of the model that wrote what "
+        "this one was supervised on, where that is known",
+    )
     weight: float = Field(default=1.0, ge=0.0)
     value: bool = True
     reference: Literal["policy", "writer"] = "policy"

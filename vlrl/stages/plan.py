@@ -253,10 +253,10 @@ def _sft_work(one: SftStretch) -> str:
     said = "all demonstrations"
     if wanted != "all":
         count = wanted if isinstance(wanted, int) else sum(wanted.values())
-        said = f"{count:,} demonstrations ({one.steps * one.batch / max(1, count):.0f} passes)"
+        said = f"{count:,} demonstrations ({one.steps_over(count) * one.batch / max(1, count):.0f} passes)"
     if one.max_tokens is not None:
         said += f" of at most {one.max_tokens:,} tokens"
-    return f"{one.steps:,} steps of {one.batch:,} from {said}, {optimizer.name} at {optimizer.lr:g}"
+    return f"{one.length} of {one.batch:,} from {said}, {optimizer.name} at {optimizer.lr:g}"
 
 
 def _work_table(plan: Plan) -> Table:
@@ -273,7 +273,7 @@ def _work_table(plan: Plan) -> Table:
             said = f"{settings.record.problems:,} problems × {settings.record.rollouts} responses, read by the teacher"
             table.add_row("record", f"{said} {settings.record.teacher.path}")
         elif stage == "distil":
-            table.add_row("distil", f"{settings.distil.steps:,} steps of {settings.distil.batch:,} recorded responses")
+            table.add_row("distil", f"{settings.distil.length} of {settings.distil.batch:,} recorded responses")
         elif stage == "rl":
             for line in [*rl_work(settings, mean), *update_work(plan.work), *benchmark_work(settings)]:
                 table.add_row("rl", line)

@@ -34,6 +34,7 @@ from vlrl.stages.rl import run_rl
 from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
+from vlrl.stages.taught_by import keep_teachers
 
 WORK: dict[Stage, Callable[[Session], Policy | None]] = {
     "sft": run_sft,
@@ -164,6 +165,7 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
             policy = WORK[stage](session)
         if policy is not None:
             policy.save(run.path / LEAVES[stage])
+            keep_teachers(run.path / LEAVES[stage], session.taught_by)
             if wants_eval:
                 record_evaluation(session, done, stage)
         done.finish(stage, session.seconds)
@@ -187,11 +189,13 @@ def record_evaluation(session: Session, done: State, name: str) -> None:
 
 
 def _totals(settings: RunSettings) -> dict[str, int]:
-    steps: dict[str, int] = {"sft": settings.sft.total_steps, "distil": settings.distil.steps}
-    steps |= {"dpo": settings.dpo.steps, "rl": settings.rl.steps}
+    steps = {"sft": settings.sft.total_steps, "rl": settings.rl.steps}
+    steps |= {
+        name: None if one.epochs else one.steps for name, one in (("distil", settings.distil), ("dpo", settings.dpo))
+    }
     if settings.record is not None:
         steps["record"] = settings.record.problems
-    return {stage: steps[stage] for stage in settings.stages if stage in steps}
+    return {stage: count for stage in settings.stages if (count := steps.get(stage)) is not None}
 
 
 class State:

@@ -32,6 +32,7 @@ from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
 from vlrl.stages.checks import check_machine
 from vlrl.stages.progress import Progress
 from vlrl.stages.settings import LEARNING, RunSettings
+from vlrl.stages.taught_by import teachers_of
 from vlrl.types import Problem
 
 TOKENIZER_TEXTS = 4000
@@ -65,6 +66,7 @@ class Session:
         for _, policy in settings.policies:
             if policy.lora is not None:
                 adapted_layers(self.loaded.model, policy.lora)  # a wrong name is found before an earlier stage trains
+        self.taught_by = teachers_of(model_folder or settings.model.path)
         self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
         self._encoded: dict[str, Any] = {}
         self._check_lengths()

@@ -25,6 +25,7 @@ from vlrl.seeding import stream
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint, step_of
 from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
 from vlrl.stages.session import Session
+from vlrl.stages.taught_by import writers_of
 from vlrl.types import Demonstration
 
 
@@ -55,6 +56,7 @@ Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str,
 class Stretch:
     """Steps on one fixed set, by these settings.
 
+    sources      the name of every example's source, where the run card is to have a table of them
     temperature  of the distribution whose log-probabilities the loss sees
     ready        what a batch becomes under the policy before its update, and metrics of it; None: it is ready
     """
@@ -63,6 +65,12 @@ class Stretch:
     examples: Sequence[Example]
     temperature: float = 1.0
     ready: Ready | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many updates."""
+        return self.settings.steps_over(len(self.examples))
 
 
 def run_sft(
@@ -78,11 +86,12 @@ def run_sft(
     step count. Both are for matched comparisons.
     """
     settings = session.settings.sft
-    chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps}),)
+    chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
     stretches = [sft_stretch(session, one, f"sft.stretches.{i}") for i, one in enumerate(chosen)]
-    if settings.stretches:
-        session.run.note(sft_stretches=[described(one) for one in stretches])
-    return train_on(session, stretches, SftLoss(), stage, seconds, clock)
+    session.run.note(sft_stretches=[described(one) for one in stretches])
+    policy = train_on(session, stretches, SftLoss(), stage, seconds, clock)
+    session.taught_by = writers_of(session.recipe, {s for one in stretches for s in one.sources}) or session.taught_by
+    return policy
 
 
 def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
@@ -90,7 +99,8 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
     demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out)
     examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
     most = settings.max_tokens
-    short = examples if most is None else [one for one in examples if one.row.num_tokens <= most]
+    fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]
+    short = [examples[i] for i in fits]
     if len(short) < len(examples):
         session.progress.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
     if not short:
@@ -98,18 +108,27 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
         raise DataError(
             f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
         )
-    return Stretch(settings, short)
+    return Stretch(settings, short, sources=tuple(demos[i].problem.source for i in fits))
 
 
-def described(stretch: Stretch) -> dict[str, int | float]:
-    """One stretch as the run card states it: steps, demonstrations that it learns from, their tokens, peak rate."""
-    rows = [one.row for one in stretch.examples]
+def described(stretch: Stretch) -> dict[str, Any]:
+    """One stretch as the run card states it: steps, demonstrations and tokens, by source too (K43), peak rate."""
+    by_source: dict[str, list[Row]] = {}
+    for one, source in zip(stretch.examples, stretch.sources, strict=True):
+        by_source.setdefault(source, []).append(one.row)
     return {
-        "steps": stretch.settings.steps,
+        "steps": stretch.steps,
+        **_counted([one.row for one in stretch.examples]),
+        "sources": {source: _counted(rows) for source, rows in by_source.items()},
+        "lr": stretch.settings.policy.optimizer.lr,
+    }
+
+
+def _counted(rows: Sequence[Row]) -> dict[str, int]:
+    return {
         "demonstrations": len(rows),
         "tokens": sum(row.num_tokens for row in rows),
         "response_tokens": sum(row.num_response_tokens for row in rows),
-        "lr": stretch.settings.policy.optimizer.lr,
     }
 
 
@@ -127,7 +146,7 @@ def train_on(
     Every stretch has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
     `first` is that of the first stretch where it is open already.
     """
-    ends = list(accumulate(one.settings.steps for one in stretches))
+    ends = list(accumulate(one.steps for one in stretches))
     best = BestWeights(session.loaded.model)
     checkpoints, start = session.run.path / f"checkpoints_{stage}", 0
     held = latest_checkpoint(checkpoints)
@@ -154,7 +173,7 @@ def train_on(
         chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
         session.rest()
         chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
-        rate = settings.policy.optimizer.rate_at(step - ends[number] + settings.steps, settings.steps)
+        rate = settings.policy.optimizer.rate_at(step - ends[number] + here.steps, here.steps)
         metrics = {**policy.update(chosen, loss, here.temperature, rate).metrics(), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
         if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
