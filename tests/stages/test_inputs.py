@@ -58,7 +58,7 @@ def test_every_stage_that_leaves_something_has_its_place():
         (["stages=[distil]", "distil.records=gone"], "distil.records"),
         (["stages=[sft, record]", "record.teacher.path=./gone"], "record.teacher.path"),
         (["rl.teacher.path=tests/gone", "rl.credit.token_credit=[opd]"], "rl.teacher.path"),
-        (["rl.previous.path=/no/gone", "rl.credit.shape=[retention]"], "rl.previous.path"),
+        (["rl.previous.path=/no/gone", "rl.credit.shape=[{name: retention, weight: 0.3}]"], "rl.previous.path"),
         (["model.build=null", "model.path=./gone"], "model.path"),
     ],
 )
@@ -90,7 +90,7 @@ def test_what_is_there_or_will_be_or_was_read_is_not_missed(tmp_path):
 
 def test_a_model_of_an_earlier_stage_of_the_run_may_be_read_but_no_later_one(tmp_path):
     folder = tmp_path / "run"
-    more = ["rl.credit.shape=[retention]", f"run_folder={folder}"]
+    more = ["rl.credit.shape=[{name: retention, weight: 0.3}]", f"run_folder={folder}"]
     check_inputs(settings(f"rl.previous.path={folder}/model_sft", *more))
     with pytest.raises(ConfigError, match="model_sft"):
         check_inputs(settings(f"rl.previous.path={folder}/model_sft", "stages=[rl]", *more))

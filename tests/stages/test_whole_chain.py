@@ -29,7 +29,7 @@ def chain(tmp_path):
     curation = {
         "name": "curation",
         "data": recipe,
-        "problems": 40,
+        "problems": 100,
         "recipe_held_out": 0.25,
         "held_out": 6,
         "model": {"build": "tiny-qwen3-vl", "shape": SHAPE},
