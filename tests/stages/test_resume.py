@@ -71,9 +71,7 @@ def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(tmp_pat
     assert killed["rl"] == whole["rl"]
     assert [f.name for f in sorted((tmp_path / "whole").glob("model_step_*"))] == ["model_step_3"]  # 6 is model/
     at = [load_file(tmp_path / n / "model_step_3/model.safetensors") for n in ("whole", "killed")]
-    end = load_file(tmp_path / "whole/model/model.safetensors")
     assert all(torch.allclose(at[0][name], at[1][name]) for name in at[0])
-    assert not all(torch.equal(at[0][name], end[name]) for name in end)
 
 
 class Held:
