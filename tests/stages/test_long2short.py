@@ -221,7 +221,7 @@ def test_reward_parts_of_the_base_stay_beside_the_length_reward(world):
     ("said", "problem"),
     [
         ({"rl.sampling.max_tokens": 8}, "is 8, and the base config has 8"),
-        ({"rl.credit.shape": [{**LEAD, "weight": 0.0}], "rl.credit.advantage": "lead"}, "has no length reward"),
+        ({"rl.credit.shape": [{**LEAD, "weight": 0.0}]}, "has no length reward"),
         ({"rl.credit.shape": []}, "has no length reward, without which it is plain RL"),
     ],
 )
