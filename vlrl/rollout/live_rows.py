@@ -34,7 +34,6 @@ class LiveRow:
     tokens: list[int]
     logprobs: list[float] = field(default_factory=list)
     ending: Ending = "unfinished"
-    cut_text: str | None = None
 
     @property
     def goes_on(self) -> bool:

@@ -28,6 +28,7 @@ from vlrl.rollout.engine import Generation, Request, check_requests, joined
 from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
 from vlrl.rollout.prefill import Prefill
+from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.sampling import draw_tokens, row_uniforms
 from vlrl.rollout.slots import SlotCount
 from vlrl.seeding import derive_seed
@@ -232,6 +233,7 @@ class TransformersEngine:
     ) -> list[bool]:
         """Append one token to every row that is still being written; which rows go on."""
         going = []
+        tokenizer = self._loaded.tokenizer
         loops = live.watch.push(tokens).tolist() if live.watched else [False] * len(tokens)
         for row, token, logprob, loops_now in zip(live.rows, tokens, logprobs, loops, strict=True):
             if not row.goes_on:
@@ -240,7 +242,7 @@ class TransformersEngine:
             row.tokens.append(token)
             row.logprobs.append(logprob)
             stop = requests[row.request].sampling.stop
-            if token in self._stop_ids or (stop and self._hit_stop_string(row, stop)):
+            if token in self._stop_ids or ends_in_stop_string(tokenizer, row.tokens, self._stop_ids, stop):
                 row.ending = "stop"
             elif loops_now:
                 row.ending = "repeat"
@@ -249,21 +251,6 @@ class TransformersEngine:
             going.append(row.goes_on)
         return going
 
-    def _hit_stop_string(self, row: LiveRow, stop: Sequence[str]) -> bool:
-        """Whether the text now holds a stop string; it is kept in the text, what follows within the token is not."""
-        longest = max(len(s.encode()) for s in stop)  # a token has at least one byte
-        if not any(s in self._text(row.tokens[-longest:]) for s in stop):
-            return False
-        text = self._text(row.tokens)
-        ends = [text.find(s) + len(s) for s in stop if s in text]
-        row.cut_text = text[: min(ends, default=len(text))]
-        return True
-
-    def _text(self, tokens: Sequence[int]) -> str:
-        shown = tokens[:-1] if tokens and tokens[-1] in self._stop_ids else tokens
-        text: str = self._loaded.tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text
-
     def _finish(self, request: Request, index: int, row: LiveRow | None) -> Rollout:
         begun = None if request.begun is None else request.begun[index]
         if row is None:  # nothing was added: it had ended before
@@ -271,4 +258,5 @@ class TransformersEngine:
             return begun
         added = len(row.tokens) - len(row.logprobs)
         segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
-        return joined(begun, segment, self._text(row.tokens) if row.cut_text is None else row.cut_text, row.ending)
+        text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
+        return joined(begun, segment, text, row.ending)

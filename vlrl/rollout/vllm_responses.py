@@ -11,7 +11,7 @@ from typing import Any
 
 from vlrl.rollout.engine import Request, joined
 from vlrl.rollout.repetition import LoopWatch
-from vlrl.rollout.response_text import response_text
+from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.types import Ending, Rollout, Segment
 
 
@@ -41,7 +41,8 @@ class Writing:
         self._tokens.append(token)
         self.logprobs.append(logprob)
         loops = self._watch is not None and bool(self._watch.push([token])[0])
-        if token in self._stop_ids or self._holds_stop_string():
+        stop = self._request.sampling.stop
+        if token in self._stop_ids or ends_in_stop_string(self._tokenizer, self._tokens, self._stop_ids, stop):
             self.ending = "stop"
         elif loops:
             self.ending = "repeat"
@@ -56,11 +57,3 @@ class Writing:
         segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
         text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
         return joined(begun, segment, text, self.ending)
-
-    def _holds_stop_string(self) -> bool:
-        stop = self._request.sampling.stop
-        if not stop:
-            return False
-        longest = max(len(s.encode()) for s in stop)  # a token has at least one byte
-        last = response_text(self._tokenizer, self._tokens[-longest:], self._stop_ids)
-        return any(s in last for s in stop)
