@@ -35,7 +35,7 @@ def alone(name: str, folder: Path):
     """(metrics, movements) of every layout of a variant in this one process, each update one single batch."""
     variant = VARIANTS[name]
     policy = open_variant(variant, folder, TorchBackend())
-    policy._forward._budget = 1_000_000
+    policy._learning._budget = 1_000_000
     return run(policy, encoded_problems(policy.loaded), layouts(variant.count), variant)
 
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlrl import dist
 from vlrl.errors import RunError
-from vlrl.losses.registry import Loss
-from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.model.deepspeed_library import (
     SkippingAdamW,
     ZeroSettings,
@@ -27,16 +25,14 @@ from vlrl.model.deepspeed_library import (
     import_deepspeed,
     local_rank_in_environment,
 )
-from vlrl.model.forward import MicroBatch, PackedForward, count
-from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.forward import MicroBatch
+from vlrl.model.load import LoadedModel
 from vlrl.model.lockstep import Lockstep
-from vlrl.model.lora import choose_trained, plain_weights
-from vlrl.model.packing import Row
+from vlrl.model.lora import choose_trained
 from vlrl.model.policy import Example
-from vlrl.model.shares import BUCKET, Shares, total
-from vlrl.model.token_statistics import Tokens, token_statistics
+from vlrl.model.shared_policy import SharedPolicy
+from vlrl.model.shares import BUCKET
 from vlrl.model.torch_policy import PolicySettings, open_forward
-from vlrl.model.update_sums import UpdateSums
 
 
 class _Whole(torch.nn.Module):
@@ -50,26 +46,24 @@ class _Whole(torch.nn.Module):
         return micro_batch()
 
 
-class DeepSpeedPolicy:
+class DeepSpeedPolicy(SharedPolicy):
     """Policy over all ranks. A checkpoint of it has a file a rank and goes on with as many ranks and the same stage."""
 
     state_by_rank = True
 
     def __init__(self, loaded: LoadedModel, settings: PolicySettings, zero: ZeroSettings) -> None:
-        self.loaded, self.settings, self._zero = loaded, settings, zero
+        self.settings, self._zero = settings, zero
         vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
-        self._reading = open_forward(loaded, settings, vision_trains)
-        self.tower = self._reading.tower
-        self.shares = Shares(loaded, vision_trains)
+        reading = open_forward(loaded, settings, vision_trains)
         self._trained = copy.deepcopy(loaded.model) if zero.stage == 3 else loaded.model
-        self._learning: PackedForward = open_forward(
+        learning = open_forward(
             loaded if zero.stage < 3 else replace(loaded, model=self._trained, store=None),
             settings,
             vision_trains,
             Lockstep(loaded, vision_trains),
-            None if vision_trains else self.tower,
+            None if vision_trains else reading.tower,
         )
-        self._vision_trains = vision_trains
+        super().__init__(loaded, vision_trains, reading, learning)
         self._adamw = SkippingAdamW(self._trained.named_parameters(), settings.optimizer)
         self._engine = self._start()
         self._current = True
@@ -89,44 +83,21 @@ class DeepSpeedPolicy:
         if self.settings.reset_optimizer == "each_iteration":
             self._adamw.forget()
 
-    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the current policy's log-probability of every token."""
-        self._bring_up_to_date()
-        return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
-
-    def statistics(
-        self,
-        rows: Sequence[Row],
-        temperature: float,
-        names: Collection[str],
-        teacher: PackedForward | None = None,
-        previous: PackedForward | None = None,
-    ) -> list[dict[str, Tokens]]:
-        """Per row, by name, per response: a number for every token, under the current policy."""
-        self._bring_up_to_date()
-        return self.shares.read(
-            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, previous)
-        )
-
-    def update(
-        self,
-        examples: Sequence[Example],
-        loss: Loss,
-        temperature: float,
-        rate: float,
-        left_out: Denominators = NOTHING,
-    ) -> UpdateSums:
-        """One optimiser step at share `rate` of the peak learning rate, as TorchPolicy makes it.
-
-        Raises RunError for a gradient that is not finite, before any weight is touched.
-        """
-        over = count(examples, left_out)
-        mine = self.shares.mine(examples, lambda example: example.row)
+    @contextmanager
+    def _updating(self, examples: Sequence[Example], rate: float) -> Iterator[None]:
         sees = self._vision_trains and any(example.row.encoded.images for example in examples)
         self._adamw.prepare(rate, sees)
         with local_rank_in_environment():
-            sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
-            self._engine.step()
+            yield
+
+    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
+        """DeepSpeed averages gradients over ranks; ours are added: a loss is divided by what all ranks have."""
+        engine = self._engine
+        engine.set_gradient_accumulation_boundary(last)
+        engine.backward(engine(lambda: micro_batch() * dist.world()), scale_wrt_gas=False)
+
+    def _step(self, rate: float) -> float:
+        self._engine.step()
         norm = float(self._engine.get_global_grad_norm())
         if self._engine.optimizer.overflow or not math.isfinite(norm):
             raise RunError(
@@ -135,13 +106,7 @@ class DeepSpeedPolicy:
         self._current = self._zero.stage < 3
         if self.loaded.store is not None and self._vision_trains:
             self.loaded.store.clear()  # the optimiser writes behind the tower's version counters
-        return sums.stepped(norm)
-
-    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
-        """DeepSpeed averages gradients over ranks; ours are added: a loss is divided by what all ranks have."""
-        engine = self._engine
-        engine.set_gradient_accumulation_boundary(last)
-        engine.backward(engine(lambda: micro_batch() * dist.world()), scale_wrt_gas=False)
+        return norm
 
     def _bring_up_to_date(self) -> None:
         """Stage 3: the whole weights from their shards, some at a time. All ranks come here together."""
@@ -164,19 +129,6 @@ class DeepSpeedPolicy:
         if self.loaded.store is not None and self._vision_trains:
             self.loaded.store.clear()
         self._current = True
-
-    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Parameters by Hugging Face name, adapters added in."""
-        self._bring_up_to_date()
-        model = self.loaded.model
-        return plain_weights(model, model.named_parameters())
-
-    def save(self, folder: Path) -> None:
-        """The model and its processor in Hugging Face format, by the first rank."""
-        self._bring_up_to_date()
-        if dist.is_first():
-            save_model(self.loaded, folder)
-        dist.barrier()
 
     def state_dict(self) -> dict[str, Any]:
         """This rank's shards of float32 weights and moments."""

@@ -123,7 +123,7 @@ class PackedForward:
         loss: Loss,
         temperature: float,
         over: Denominators,
-        learn: Learn = forward_backward,
+        learn: Learn,
     ) -> UpdateSums:
         """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
 

@@ -5,29 +5,24 @@ With several ranks each holds all weights and takes its share of every update's 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
-import torch
 from pydantic import Field, model_validator
 
-from vlrl import dist
 from vlrl.config import Settings
-from vlrl.losses.registry import Loss
-from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.model.cost import cost_of, load_of
-from vlrl.model.forward import PackedForward, count
-from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.forward import MicroBatch, PackedForward, forward_backward
+from vlrl.model.load import LoadedModel
 from vlrl.model.lockstep import Lockstep
-from vlrl.model.lora import LoraSettings, choose_trained, plain_weights
+from vlrl.model.lora import LoraSettings, choose_trained
 from vlrl.model.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.packing import Row
 from vlrl.model.parts import Part
 from vlrl.model.policy import Example
-from vlrl.model.shares import Shares, add_gradients, total
-from vlrl.model.token_statistics import Tokens, token_statistics
-from vlrl.model.update_sums import UpdateSums
+from vlrl.model.shared_policy import SharedPolicy
+from vlrl.model.shares import add_gradients
 from vlrl.model.vision import VisionTower
 
 
@@ -87,16 +82,14 @@ def open_forward(
     return PackedForward(loaded, budget, vision_trains, bytes_of, limit, packed, lockstep, eyes)
 
 
-class TorchPolicy:
+class TorchPolicy(SharedPolicy):
     """Policy on one device, or the same on the device of every rank."""
 
     def __init__(self, loaded: LoadedModel, settings: PolicySettings) -> None:
-        self.loaded = loaded
         self.settings = settings
         vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
-        self._forward = open_forward(loaded, settings, vision_trains)
-        self.tower = self._forward.tower
-        self.shares = Shares(loaded, vision_trains)
+        forward = open_forward(loaded, settings, vision_trains)
+        super().__init__(loaded, vision_trains, forward, forward)
         self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
 
     def begin_iteration(self) -> None:
@@ -104,50 +97,21 @@ class TorchPolicy:
         if self.settings.reset_optimizer == "each_iteration":
             self.optimizer.reset()
 
-    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the current policy's log-probability of every token."""
-        return self.shares.read(rows, lambda some: self._forward.logprobs(some, temperature))
-
-    def statistics(
-        self,
-        rows: Sequence[Row],
-        temperature: float,
-        names: Collection[str],
-        teacher: PackedForward | None = None,
-        previous: PackedForward | None = None,
-    ) -> list[dict[str, Tokens]]:
-        """Per row, by name, per response: a number for every token, under the current policy."""
-        return self.shares.read(
-            rows, lambda some: token_statistics(self._forward, some, temperature, names, teacher, previous)
-        )
-
-    def update(
-        self,
-        examples: Sequence[Example],
-        loss: Loss,
-        temperature: float,
-        rate: float,
-        left_out: Denominators = NOTHING,
-    ) -> UpdateSums:
-        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too."""
+    @contextmanager
+    def _updating(self, examples: Sequence[Example], rate: float) -> Iterator[None]:
         self.optimizer.zero_grad()
-        over = count(examples, left_out)
-        mine = self.shares.mine(examples, lambda example: example.row)
         with self.optimizer.adding_up():
-            sums = total(self._forward.accumulate(mine, loss, temperature, over))
+            yield
+
+    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
+        forward_backward(micro_batch, last)
+
+    def _step(self, rate: float) -> float:
         add_gradients(self.optimizer.parameters)
-        return sums.stepped(self.optimizer.step(rate))
+        return self.optimizer.step(rate)
 
-    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Parameters by Hugging Face name, adapters added in."""
-        model = self.loaded.model
-        return plain_weights(model, model.named_parameters())
-
-    def save(self, folder: Path) -> None:
-        """The model and its processor in Hugging Face format."""
-        if dist.is_first():
-            save_model(self.loaded, folder)
-        dist.barrier()
+    def _bring_up_to_date(self) -> None:
+        """The model's own weights are those that learn."""
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and optimiser, for a checkpoint."""
