@@ -23,29 +23,21 @@ rest is gradient accumulation, so it changes the speed and not the update.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 import torch
-from alternate import Seconds, cpu_ratio, machine, ratio
-from image_heavy import PROBLEMS, K, Setting, build, image_problem, side_pixels
-from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback, TrainerCallback
+from alternate import cpu_ratio, machine, ratio
+from image_heavy import K, build
+from step_contest import ROOT, Contest, Side, image_heavy_contest, quickstart_contest
+from trl_side import Theirs
 from work import Work, language, vision
 
-from vlrl.config import load_settings
 from vlrl.credit.advantages import GroupNormalised
 from vlrl.credit.assign import CreditSettings, assign_credit
-from vlrl.data.images import open_image
-from vlrl.data.mixture import Mixture
-from vlrl.data.recipe import load_recipe
 from vlrl.losses.grpo import GrpoLoss
-from vlrl.model.encode import Encoder
-from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
@@ -53,69 +45,8 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
 from vlrl.stages.examples import to_examples
-from vlrl.stages.run import start_run
-from vlrl.stages.settings import RlSettings, RunSettings
-from vlrl.types import Problem, Text, Verdict
-from vlrl.verify.judge import judge, verifier
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]  # this file's name hides the library's
-
-try:
-    from trl import GRPOConfig, GRPOTrainer
-except ImportError:
-    sys.exit("TRL is not installed; it comes with the extra bench: pip install -e '.[bench]' -c constraints.txt")
-finally:
-    sys.path.insert(0, str(HERE))
-
-RESPONSE_TOKENS = 64
-QUICKSTART_PROBLEMS = 32
-QUICKSTART_TOKENS = 32
-
-
-@verifier("bench_spread")
-def spread(problem: Problem, response: str) -> Verdict:
-    """Something that differs between responses of random weights, so that every group has advantages."""
-    return Verdict(sum(map(ord, response)) % 7 / 6, False)
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Equal work for both sides.
-
-    problems    what the steps go through, `per_step` at a time, from the start again when they are used up
-    suppressed  token ids that can't be sampled
-    lr          AdamW's rate on both sides
-    """
-
-    folder: Path
-    loaded: LoadedModel
-    encoder: Encoder
-    problems: tuple[Problem, ...]
-    per_step: int
-    max_tokens: int
-    suppressed: tuple[int, ...]
-    lr: float
-
-    def of_step(self, step: int) -> list[Problem]:
-        """The problems of one step."""
-        first = step * self.per_step % len(self.problems)
-        return list(self.problems[first : first + self.per_step])
-
-
-@dataclass
-class Side:
-    """What one side did: wall and CPU seconds, mean reward and mean response length of each step."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    rewards: list[float] = field(default_factory=list)
-    tokens: list[float] = field(default_factory=list)
-
-    def seconds(self, uncounted: int) -> Seconds:
-        """Times without the first steps."""
-        return Seconds(tuple(self.wall[uncounted:]), tuple(self.cpu[uncounted:]))
+from vlrl.stages.settings import RlSettings
+from vlrl.verify.judge import judge
 
 
 class Ours:
@@ -156,134 +87,8 @@ class Ours:
         self.skipped.append(1 - len(kept) / len(scored))
         rewards = [reward for _, group in scored for reward in group.rewards.total]
         lengths = [rollout.num_tokens for _, group in scored for rollout in group.rollouts]
-        self.side.rewards.append(_mean(rewards))
-        self.side.tokens.append(_mean(lengths))
-
-
-class Theirs:
-    """TRL's GRPOTrainer on the same contest; `after_step(self)` runs between its steps and says whether to go on."""
-
-    def __init__(
-        self, contest: Contest, batch: int, steps: int, scratch: Path, after_step: Callable[[Theirs], bool]
-    ) -> None:
-        from datasets import Dataset
-
-        self.contest, self.side = contest, Side()
-        self._after_step = after_step
-        responses = contest.per_step * K
-        batch = min(batch, responses)
-        model = AutoModelForImageTextToText.from_pretrained(contest.folder, dtype=torch.float32)
-        processor = AutoProcessor.from_pretrained(contest.folder, padding_side="left")
-        settings = GRPOConfig(
-            output_dir=tempfile.mkdtemp(dir=scratch),
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=responses // batch,
-            num_generations=K,
-            max_completion_length=contest.max_tokens,
-            temperature=1.0,
-            top_p=1.0,
-            top_k=0,
-            generation_kwargs={"suppress_tokens": list(contest.suppressed)},
-            beta=0.0,
-            loss_type="grpo",
-            learning_rate=contest.lr,
-            lr_scheduler_type="constant",
-            optim="adamw_torch_fused",
-            adam_beta2=0.999,
-            max_grad_norm=1.0,
-            max_steps=steps,
-            gradient_checkpointing=False,
-            bf16=False,
-            use_cpu=contest.loaded.device.type == "cpu",
-            shuffle_dataset=False,
-            dataloader_pin_memory=False,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-        )
-        pictures = [[open_image(i, contest.encoder._budget) for i in p.images] for p in contest.problems]
-        rows = {
-            "prompt": [
-                [{"role": "user", "content": "".join(t.text for t in p.prompt if isinstance(t, Text))}]
-                for p in contest.problems
-            ],
-            "images": pictures,
-            "number": list(range(len(contest.problems))),
-        }
-        self.trainer = GRPOTrainer(
-            model=model,
-            reward_funcs=self._reward,
-            args=settings,
-            train_dataset=Dataset.from_dict(rows),
-            processing_class=processor,
-            callbacks=[_StepClock(self)],
-        )
-        self.trainer.remove_callback(PrinterCallback)
-
-    def _reward(self, completions: Any, completion_ids: Any, number: Sequence[int], **more: Any) -> list[float]:
-        rewards = [
-            judge(self.contest.problems[place], written[0]["content"]).score
-            for place, written in zip(number, completions, strict=True)
-        ]
-        self.side.rewards.append(_mean(rewards))
-        self.side.tokens.append(_mean([len(ids) for ids in completion_ids]))
-        return rewards
-
-
-class _StepClock(TrainerCallback):  # type: ignore[misc]
-    """Times TRL's steps and gives the other side its turn between them."""
-
-    def __init__(self, theirs: Theirs) -> None:
-        self._theirs = theirs
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        self._started, self._used = time.perf_counter(), time.process_time()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        self._theirs.side.wall.append(time.perf_counter() - self._started)
-        self._theirs.side.cpu.append(time.process_time() - self._used)
-        if not self._theirs._after_step(self._theirs):
-            control.should_training_stop = True
-
-
-def image_heavy_contest(setting: Setting, smoke: bool) -> Contest:
-    """4 picture problems a step, responses of exactly 64 tokens."""
-    problems = tuple(
-        replace(image_problem(i, side_pixels(smoke)), verifier="bench_spread") for i in range(2 * PROBLEMS)
-    )
-    tokens = 8 if smoke else RESPONSE_TOKENS
-    return Contest(
-        setting.folder, setting.loaded, setting.encoder, problems, PROBLEMS, tokens, setting.suppressed, lr=1e-6
-    )
-
-
-def quickstart_contest(folder: Path, steps: int, sft_steps: int | None, lr: float, smoke: bool) -> Contest:
-    """The quickstart's model after warm-up and its picture problems. A saved model of it may be given as `folder`."""
-    config = ROOT / "configs" / "quickstart.yaml"
-    if not (folder / "config.json").is_file():
-        short = [f"sft.steps={sft_steps}"] if sft_steps else []
-        more = ["eval.curve_problems=8", f"sft.validate_every={sft_steps or 300}", f"run_folder={folder / 'run'}"]
-        start_run(config, [*short, *more, f"data={ROOT / 'data_recipes' / 'quickstart.yaml'}"], ["sft"], fresh=True)
-        folder = folder / "run" / "model_sft"
-    settings = load_settings(RunSettings, config, [])
-    recipe = load_recipe(ROOT / settings.data)
-    loaded = load_folder(str(folder), ModelSettings(path=str(folder)))
-    mixture = Mixture(recipe, seed=11)
-    per_step = 4 if smoke else QUICKSTART_PROBLEMS
-    problems: list[Problem] = []
-    while len(problems) < steps * per_step:
-        problems += [problem for problem in mixture.draw(4 * per_step) if problem.images]
-    return Contest(
-        folder,
-        loaded,
-        Encoder(loaded, recipe.image),
-        tuple(problems[: steps * per_step]),
-        per_step,
-        QUICKSTART_TOKENS,
-        loaded.placeholder_ids,
-        lr,
-    )
+        self.side.rewards.append(fmean(rewards))
+        self.side.tokens.append(fmean(lengths))
 
 
 def tokens_of(contest: Contest, tokens: float) -> tuple[Work, Work]:
@@ -315,19 +120,15 @@ def compare(name: str, contest: Contest, repeats: int, batch: int, scratch: Path
     slow = trl.side.seconds(1)
     for kind, ours in sides.items():
         fast = ours.side.seconds(1)
-        own, other = tokens_of(contest, _mean(ours.side.tokens))
-        skipped = _mean(ours.skipped[1:])
+        own, other = tokens_of(contest, fmean(ours.side.tokens))
+        skipped = fmean(ours.skipped[1:])
         kind = f"{kind} ({skipped:.0%} of groups)" if ours.skip else kind
         print(
             f"| {name}, {kind} | {slow} | {fast} | {ratio(slow, fast)} | {cpu_ratio(slow, fast)} "
             f"| {other.tokens / own.tokens:.1f}× | {other.flops / own.flops:.1f}× "
-            f"| {_mean(trl.side.tokens):.1f}, {_mean(ours.side.tokens):.1f} |",
+            f"| {fmean(trl.side.tokens):.1f}, {fmean(ours.side.tokens):.1f} |",
             flush=True,
         )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def draw_curve(contest: Contest, seconds: float, batch: int, scratch: Path, target: Path) -> None:
@@ -346,7 +147,7 @@ def draw_curve(contest: Contest, seconds: float, batch: int, scratch: Path, targ
     print("|---|---|---|---|")
     for name, side in (("vlrl", ours.side), ("TRL", trl.side)):
         tenth = max(1, len(side.wall) // 10)
-        first, last = (_mean(part) for part in (side.rewards[:tenth], side.rewards[-tenth:]))
+        first, last = (fmean(part) for part in (side.rewards[:tenth], side.rewards[-tenth:]))
         print(f"| {name} | {len(side.wall)} | {first:.3f} | {last:.3f} |")
     print(f"drawn in {target}")
 
