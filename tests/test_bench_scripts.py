@@ -49,6 +49,17 @@ def test_the_shared_prefix_benchmark_finds_equal_gradients() -> None:
 
 
 @pytest.mark.slow
+def test_the_packed_sft_benchmark_finds_equal_gradients_and_saves_the_padding() -> None:
+    found = rows(run_script("packed_sft.py", "--smoke"))
+    assert [row[0] for row in found] == ["the quickstart's", "long and short"]
+    for row in found:
+        assert all(re.match(r"\d+\.\d\d×", cell) for cell in row[4:6])
+        assert float(row[6]) < 1e-5, "relative error of the gradient"
+    usual, mixed = (float(row[1].rstrip("%")) for row in found)
+    assert 0 < usual < mixed, "share of padding"
+
+
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library) -> None:
     library("vllm")

@@ -1,7 +1,7 @@
 """A step of SFT with its demonstrations in one line against the same ones padded below each other; equal gradients.
 
     python scripts/bench/packed_sft.py             # the quickstart's demonstrations and model, and long ones
-    python scripts/bench/packed_sft.py --smoke     # few repeats
+    python scripts/bench/packed_sft.py --smoke     # few demonstrations, one repeat, in seconds
 
 Both sides make the same update (forward, backward, optimiser at rate 0) on the same batches, taking turns. "Long and
 short" gives every fourth demonstration of the same batches a response eight times as long as it is.
@@ -32,6 +32,8 @@ from vlrl.stages.settings import RunSettings
 from vlrl.stages.sft import as_examples
 
 CONFIG = "configs/quickstart.yaml"
+TEXTS, SMOKE_TEXTS = 4000, 200  # that the tokenizer is made of
+SMOKE_DEMONSTRATIONS, SMOKE_BATCH = 16, 8
 
 
 def gradient(policy: TorchPolicy, examples: Sequence[Example]) -> torch.Tensor:
@@ -64,16 +66,16 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=None, help="demonstrations a step; default: the quickstart's")
     parser.add_argument("--threads", type=int, default=None, help="default: the quickstart's")
     given = parser.parse_args()
-    repeats, batches = (2, 1) if given.smoke else (7, 4)
+    repeats, batches, texts = (1, 1, SMOKE_TEXTS) if given.smoke else (7, 4, TEXTS)
     settings = load_settings(RunSettings, CONFIG)
     torch.set_num_threads(given.threads or settings.threads or torch.get_num_threads())
     recipe = load_recipe(settings.data)
     with tempfile.TemporaryDirectory() as folder:
-        loaded = load_model(settings.model, 0, lambda: recipe_texts(recipe, 0, 4000), Path(folder) / "model")
-    demos = demonstrations(recipe, 0, settings.sft.demonstrations, [])
+        loaded = load_model(settings.model, 0, lambda: recipe_texts(recipe, 0, texts), Path(folder) / "model")
+    demos = demonstrations(recipe, 0, SMOKE_DEMONSTRATIONS if given.smoke else settings.sft.demonstrations, [])
     encoder = Encoder(loaded, recipe.image, settings.system_prompt)
     examples = as_examples(loaded, encoder.encode([d.problem for d in demos]), demos)
-    size = given.batch or settings.sft.batch
+    size = given.batch or (SMOKE_BATCH if given.smoke else settings.sft.batch)
     order = [stream(0, "bench", i).permutation(len(examples))[:size] for i in range(batches)]
     print(machine())
     print("| demonstrations | padding | padded | in one line | times as fast | by CPU time | error of the gradient |")
