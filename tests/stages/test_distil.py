@@ -11,12 +11,12 @@ import torch
 from small_models import BUDGET, ask, encode, fresh, pixels
 from test_credit_needs import SHAPE
 
-from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.credit.distillation import Distillation, DistillationWithValue
 from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment
 from vlrl.data.recipe import load_recipe
-from vlrl.data.teacher_records import RecordsHead, TeacherRecord, read_records, write_records
+from vlrl.data.teacher_recording import TeacherRecording
+from vlrl.data.teacher_records import RecordsHead, TeacherRecord, read_records
 from vlrl.errors import ConfigError, DataError
 from vlrl.model.encode import Encoder
 from vlrl.model.forward import PackedForward
@@ -43,25 +43,25 @@ def records(loaded, logprobs=((-1.0, -2.0, -0.5), (-0.25, -1.5))) -> list[Teache
     ]
 
 
+def write(folder, given):
+    recording = TeacherRecording(folder)
+    recording.add("all", given)
+    recording.finish(HEAD)
+
+
 def test_records_come_back_as_they_were_written(qwen3, tmp_path):
     given = records(qwen3)
-    write_records(tmp_path, HEAD, given)
+    write(tmp_path, given)
     head, found = read_records(tmp_path)
     assert head == HEAD
     assert [replace(one, problem=PROBLEMS[i]) for i, one in enumerate(found)] == given
     assert [one.problem.id for one in found] == [p.id for p in PROBLEMS]
 
 
-def test_only_the_first_rank_writes_records(qwen3, tmp_path, monkeypatch):
-    monkeypatch.setattr(dist, "is_first", lambda: False)
-    write_records(tmp_path, HEAD, records(qwen3))
-    assert not list(tmp_path.iterdir())
-
-
 def test_records_that_are_not_whole_are_refused(qwen3, tmp_path):
     with pytest.raises(DataError, match=r"holds no teacher\.json"):
         read_records(tmp_path)
-    write_records(tmp_path, HEAD, records(qwen3))
+    write(tmp_path, records(qwen3))
     file = tmp_path / "teacher.jsonl"
     lines = file.read_text().splitlines()
     file.write_text(lines[0] + "\n")

@@ -31,6 +31,16 @@ def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
     Raises DataError for facts that JSON can't hold or a picture that is gone.
     """
     file = Path(path)
+    lines = problem_lines(file.parent, items)
+    _write_whole(file, "".join(lines).encode())
+    return len(lines)
+
+
+def problem_lines(folder: Path, items: Iterable[Item]) -> list[str]:
+    """The lines of a problem file in `folder`, whose pictures are there when this returns.
+
+    Raises DataError as write_problem_file does.
+    """
     lines = []
     pictures: dict[str, Image] = {}
     for item in items:
@@ -39,11 +49,10 @@ def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
         pictures |= {names[image.digest]: image for image in problem.images}
         lines.append(_line(item, problem, names))
     for name, image in pictures.items():
-        target = file.parent / name
+        target = folder / name
         if not target.exists():
             _write_whole(target, image.read_bytes())
-    _write_whole(file, "".join(lines).encode())
-    return len(lines)
+    return lines
 
 
 def read_problems(path: str | Path) -> list[Problem]:

@@ -3,17 +3,17 @@
 FOLDER/problems.jsonl   the problems, pictures beside them (problem_files.py)
 FOLDER/teacher.jsonl    for each in turn: what was read (`content_hash`), what was written, its log-probabilities
 FOLDER/teacher.json     by which models and how; written last, so that a folder with it is whole
+
+teacher_recording.py writes them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from vlrl import dist
-from vlrl.data.problem_files import read_problems, write_problem_file
+from vlrl.data.problem_files import read_problems
 from vlrl.errors import DataError
 from vlrl.types import Problem
 
@@ -54,28 +54,6 @@ class RecordsHead:
     teacher: str
     writer: str
     temperature: float
-
-
-def write_records(folder: Path, head: RecordsHead, records: Sequence[TeacherRecord]) -> None:
-    """A folder of records, by the first rank; the others wait until it stands.
-
-    Raises DataError as write_problem_file does.
-    """
-    if dist.is_first():
-        _write(folder, head, records)
-    dist.barrier()
-
-
-def _write(folder: Path, head: RecordsHead, records: Sequence[TeacherRecord]) -> None:
-    (folder / "teacher.json").unlink(missing_ok=True)
-    write_problem_file(folder / "problems.jsonl", [one.problem for one in records])
-    with open(folder / "teacher.jsonl", "w") as file:
-        for one in records:
-            numbers = {name: getattr(one, name) for name in NUMBERS}
-            line = {"problem": one.problem.id, "content_hash": one.content_hash, **numbers}
-            file.write(json.dumps(line) + "\n")
-    card = {"schema": SCHEMA, "records": len(records), **asdict(head)}
-    (folder / "teacher.json").write_text(json.dumps(card, indent=2) + "\n")
 
 
 def read_records(folder: Path) -> tuple[RecordsHead, list[TeacherRecord]]:
