@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+import subprocess
+import sys
 
 import pytest
 
 from vlrl.errors import EngineError
-from vlrl.model.cost import Load
-from vlrl.rollout.engine import Generation, Request, Sampling
-from vlrl.rollout.ray_ledger import Ledger, load_of_request, pieces
-from vlrl.types import Rollout, Segment
-
-
-@dataclass(frozen=True)
-class Picture:
-    num_patches: int
-
-
-@dataclass(frozen=True)
-class Prompt:
-    num_tokens: int
-    images: tuple[Picture, ...] = ()
+from vlrl.rollout.engine import Generation
+from vlrl.rollout.ray_ledger import Ledger, pieces
 
 
 def answer(number):
     return Generation((), f"content {number}")
-
-
-def test_the_load_of_a_request_is_its_prompt_once_and_every_budget():
-    picture = Picture(num_patches=16)
-    one = Request(Prompt(100, (picture, picture)), 3, Sampling(max_tokens=7), 0)
-    assert load_of_request(one) == Load(100, (7, 7, 7), (16, 16))
-    assert load_of_request(replace(one, max_tokens=(1, 2, 4))) == Load(100, (1, 2, 4), (16, 16))
-
-
-def test_of_begun_responses_only_those_that_go_on_are_read_again():
-    begun = tuple(
-        Rollout((Segment((1,) * n, (-1.0,) * n, 0),), "", ending) for n, ending in ((5, "stop"), (2, "unfinished"))
-    )
-    one = Request(Prompt(100), 2, Sampling(max_tokens=7), 0, None, begun)
-    assert load_of_request(one) == Load(100, (7,))
-    assert load_of_request(replace(one, new_tokens=3)) == Load(100, (2 + 3,))
-    assert load_of_request(replace(one, begun=begun[:1], num_rollouts=1)) == Load(0, ())
 
 
 def test_pieces_are_of_like_cost_and_the_costliest_comes_first():
@@ -106,3 +77,8 @@ def test_a_deadly_request_is_soon_alone_and_named_and_the_others_are_not_blamed(
     with pytest.raises(EngineError, match=r"request 5, problem p5: lost 3 actors .*: out of memory"):
         work()
     assert [len(piece) for piece in deaths] == [8, 4, 2, 1, 1, 1]
+
+
+def test_a_process_that_reads_the_ledger_loads_no_torch():
+    code = "import sys; from vlrl.rollout import ray_ledger; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

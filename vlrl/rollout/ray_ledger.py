@@ -1,6 +1,7 @@
 """Who still has to write what: pieces of one call's requests, each request delivered exactly once.
 
-No Ray in here. A piece is a tuple of request numbers that one actor answers at a time.
+Neither Ray nor torch in here: every actor's process reads this at its start. A piece is a tuple of request numbers that
+one actor answers at a time.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlrl.errors import EngineError
-from vlrl.model.cost import Load
-from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.engine import Generation
 
 Piece = tuple[int, ...]
 
@@ -27,19 +27,6 @@ class Answer:
     serial: int
     version: int
     figures: Mapping[str, float] = field(default_factory=dict)
-
-
-def load_of_request(request: Request) -> Load:
-    """What a request may take: its prompt and pictures once, what its k responses hold already and may add.
-
-    Responses that have ended are not read again; where all have, nothing is.
-    """
-    unended = [i for i in range(request.num_rollouts) if request.room(i)]
-    if not unended:
-        return Load(0, ())
-    pictures = tuple(image.num_patches for image in request.encoded.images)
-    tokens = tuple(len(request.written(i)) + request.room(i) for i in unended)
-    return Load(int(request.encoded.num_tokens), tokens, pictures)
 
 
 def pieces(costs: Sequence[float], count: int) -> list[Piece]:

@@ -19,10 +19,11 @@ from vlrl.model.load import LoadedModel, save_model
 from vlrl.rollout.engine import Generation, Request, check_requests
 from vlrl.rollout.ray_actor import RolloutActor, files_of
 from vlrl.rollout.ray_cluster import RayCluster, store_bytes
-from vlrl.rollout.ray_ledger import Ledger, load_of_request, pieces
+from vlrl.rollout.ray_ledger import Ledger, pieces
 from vlrl.rollout.ray_members import Losses, Member, Members
 from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.ray_weights import Manifest, Shard, compare, ship
+from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slots import mean_utilisation
 
 

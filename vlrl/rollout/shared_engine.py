@@ -11,10 +11,11 @@ from typing import Any
 
 from vlrl import dist
 from vlrl.errors import ConfigError
-from vlrl.model.cost import Load, balance, cost_of
+from vlrl.model.cost import balance, cost_of
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.engine import Generation, Request, RolloutEngine
 from vlrl.rollout.engines import EngineSettings, require_library
+from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slots import mean_utilisation
 
 
@@ -52,9 +53,8 @@ class SharedEngine:
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """One Generation per request, in order, on every rank."""
-        return dist.spread(
-            requests, balance([self._cost.rollout(_load(one)) for one in requests], dist.world()), self._own.generate
-        )
+        costs = [self._cost.rollout(load_of_request(one)) for one in requests]
+        return dist.spread(requests, balance(costs, dist.world()), self._own.generate)
 
     def figures(self) -> dict[str, float]:
         """rollout/slot_utilisation, the mean over ranks."""
@@ -112,8 +112,3 @@ class FirstRanksEngine:
         """The first rank's engine."""
         if self._own is not None:
             self._own.close()
-
-
-def _load(request: Request) -> Load:
-    images = tuple(image.num_patches for image in request.encoded.images)
-    return Load(request.encoded.num_tokens, tuple(request.room(j) for j in range(request.num_rollouts)), images)
