@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from vlrl.config import load_settings
-from vlrl.data.teacher_records import RecordsHead, write_records
 from vlrl.errors import ConfigError, DataError
 from vlrl.stages import session
 from vlrl.stages.inputs import LEAVES, check_inputs
@@ -82,7 +81,8 @@ def test_what_is_there_or_will_be_or_was_read_is_not_missed(tmp_path):
     pairs.touch()
     check_inputs(with_pairs)
     records = tmp_path / "records"
-    write_records(records, RecordsHead("t", "big", "small", 1.0), [])
+    records.mkdir()
+    (records / "teacher.json").write_text("{}")
     check_inputs(settings("stages=[distil]", f"distil.records={records}"))
     hub = settings("rl.teacher.path=owner/name", "rl.credit.token_credit=[opd]")
     check_inputs(hub)  # whether a hub has it shows when it is asked
