@@ -27,7 +27,8 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     os.environ["PYTHONPATH"] = os.pathsep.join(  # actors import from here, too
         [str(here), str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    os.environ["RAY_worker_niceness"] = "0"  # by itself Ray lowers its workers' priority: beside other work they starve
+    # by itself Ray lowers its workers' priority: beside other work they starve
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray's own spelling)
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(
