@@ -12,9 +12,9 @@ from vlrl.stages.pipeline import run_pipeline
 
 @pytest.fixture
 def chain(tmp_path):
-    """The chain's config. Its models need no training to be right now and then."""
-    (tmp_path / "domain.py").write_text(DOMAIN)
-    sources = [{"name": "even", "kind": "domain", "domain": "even_length"}]
+    """The chain's config. Its models need no training to be right now and then. One process has each domain once."""
+    (tmp_path / "domain.py").write_text(DOMAIN.replace("even_length", "even_length_in_a_chain"))
+    sources = [{"name": "even", "kind": "domain", "domain": "even_length_in_a_chain"}]
     recipe = write(tmp_path, "recipe.yaml", {"plugins": ["domain.py"], "sources": sources})
     run = {
         "name": "base",
