@@ -14,14 +14,24 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def over_two_ranks(library, model_folders, tmp_path_factory) -> Path:
+def rank_models(model_folders, tmp_path_factory) -> tuple[Path, Path]:
+    """Folders of the smallest model and of one with a layer where that has two."""
+    from small_models import SHAPE, build_spread
+
+    shape = SHAPE.model_copy(update={"text_layers": 1, "vision_layers": 1})
+    shallow = build_spread("tiny-qwen3-vl", tmp_path_factory.mktemp("shallow"), shape=shape)
+    return model_folders["tiny-qwen3-vl"], shallow
+
+
+@pytest.fixture(scope="session")
+def over_two_ranks(library, rank_models, tmp_path_factory) -> Path:
     """The folder with what rank_layouts.py wrote for every variant."""
     from rank_layouts import VARIANTS
 
     library("deepspeed")
     out = tmp_path_factory.mktemp("ranks")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    script = [str(HERE / "rank_layouts.py"), str(model_folders["tiny-qwen3-vl"]), str(out), *VARIANTS]
+    script = [str(HERE / "rank_layouts.py"), *map(str, rank_models), str(out), *VARIANTS]
     paths = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     done: Any = subprocess.run([*torchrun, *script], env=variables, capture_output=True, text=True)

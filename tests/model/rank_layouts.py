@@ -1,6 +1,6 @@
-"""What two ranks run for the tests of backends: updates over drawn layouts, and what comes of them, in a file a stage.
+"""What two ranks run for the tests of backends: updates over drawn layouts, and what comes of them, a file a variant.
 
-torchrun --nproc-per-node 2 rank_layouts.py MODEL_FOLDER OUT COUNT STAGE…      stage 0: whole weights on every rank
+torchrun --nproc-per-node 2 rank_layouts.py MODEL_FOLDER SHALLOW_MODEL_FOLDER OUT VARIANT…
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """A backend, settings of policy and model, how many layouts, and whether each goes on from the one before."""
+    """A backend, settings of policy and model, how many layouts, and whether each goes on from the one before.
+
+    Variants of many layouts are `shallow`: the model has one layer in the tower and one in the language part, not two.
+    """
 
     backend: Any
     count: int = 200
@@ -47,6 +50,7 @@ class Variant:
     model: dict[str, Any] = field(default_factory=dict)
     chained: bool = False
     chunk_logits: int = CHUNK_LOGITS
+    shallow: bool = False
 
 
 def zero(stage: int, **more: Any) -> DeepSpeedBackend:
@@ -55,10 +59,10 @@ def zero(stage: int, **more: Any) -> DeepSpeedBackend:
 
 
 VARIANTS = {
-    "data_parallel": Variant(TorchBackend(), 40),
-    "zero_1": Variant(zero(1)),
-    "zero_2": Variant(zero(2)),
-    "zero_3": Variant(zero(3)),
+    "data_parallel": Variant(TorchBackend(), 40, shallow=True),
+    "zero_1": Variant(zero(1), shallow=True),
+    "zero_2": Variant(zero(2), shallow=True),
+    "zero_3": Variant(zero(3), shallow=True),
     "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
     "offload_3": Variant(zero(3, offload_optimizer=True), 12, chained=True),
     "moments_1": Variant(zero(1), 12, chained=True),
@@ -148,20 +152,20 @@ def run(policy, encoded, drawn, variant: Variant, before_each=lambda layout: Non
     return found
 
 
-def open_variant(variant: Variant, folder: Path, backend) -> Any:
-    """The policy that a variant asks for, over a model of its own."""
+def open_variant(variant: Variant, folders: tuple[Path, Path], backend) -> Any:
+    """The policy that a variant asks for, over a model of its own; `folders` of the model and of the shallow one."""
     logprobs.CHUNK_LOGITS = variant.chunk_logits
-    loaded = fresh(folder, **variant.model)
+    loaded = fresh(folders[variant.shallow], **variant.model)
     return backend.open(loaded, SETTINGS.model_copy(update=variant.policy))
 
 
-def main(folder: str, out: str, names: list[str]) -> None:
+def main(folder: str, shallow: str, out: str, names: list[str]) -> None:
     """Every layout of every variant; rank 0 writes losses, norms and movements."""
     torch.set_num_threads(1)
     dist.start()
     for name in names:
         variant = VARIANTS[name]
-        policy = open_variant(variant, Path(folder), variant.backend)
+        policy = open_variant(variant, (Path(folder), Path(shallow)), variant.backend)
         encoded = encoded_problems(policy.loaded)
 
         def before_each(layout, policy=policy, name=name):
@@ -182,4 +186,4 @@ def main(folder: str, out: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(*sys.argv[1:4], sys.argv[4:])

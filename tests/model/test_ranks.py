@@ -31,20 +31,20 @@ from vlrl.model.torch_policy import PolicySettings
 
 
 @functools.cache
-def alone(name: str, folder: Path):
+def alone(name: str, folders: tuple[Path, Path]):
     """(metrics, movements) of every layout of a variant in this one process, each update one single batch."""
     variant = VARIANTS[name]
-    policy = open_variant(variant, folder, TorchBackend())
+    policy = open_variant(variant, folders, TorchBackend())
     policy._learning._budget = 1_000_000
     return run(policy, encoded_problems(policy.loaded), layouts(variant.count), variant)
 
 
 @pytest.fixture(params=VARIANTS)
-def both(request, over_two_ranks, model_folders):
+def both(request, over_two_ranks, rank_models):
     """Name, layouts, and what two ranks and one process made of them."""
-    name, folder = request.param, model_folders["tiny-qwen3-vl"]
+    name = request.param
     reference = "zero_1" if name in ("data_parallel", "zero_2", "zero_3") else name
-    expected = alone(reference, folder)[: VARIANTS[name].count]
+    expected = alone(reference, rank_models)[: VARIANTS[name].count]
     logprobs.CHUNK_LOGITS = CHUNK_LOGITS
     found, _ = torch.load(over_two_ranks / f"{name}.pt")
     return name, layouts(VARIANTS[name].count), found, expected

@@ -33,7 +33,12 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 1, "resources": {"rollout": 8}, "object_store_memory": 128 * 2**20},
+        head_node_args={
+            "num_cpus": 1,
+            "resources": {"rollout": 8},
+            "object_store_memory": 128 * 2**20,
+            "_system_config": {"health_check_period_ms": 500},  # how soon a node that went away is missed
+        },
     )
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR", namespace="vlrl")
     yield cluster

@@ -158,6 +158,7 @@ def test_the_pool_grows_and_shrinks_while_requests_are_answered(opened, loaded, 
     control.write_text("1\n")
     wait_for(lambda: len(alive(tmp_path)) == 1)
     assert working.is_alive(), "the call ended before the pool had changed"
+    (tmp_path / "hurry").touch()
     working.join()
     assert done[0] == expected(requests * 6)
     assert len(started(tmp_path)) == 3
