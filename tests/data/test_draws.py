@@ -133,6 +133,12 @@ def test_texts_hold_questions_and_worked_responses():
     assert sum("<think>" in text for text in texts) == 8
 
 
+def test_a_source_of_few_problems_gives_the_tokenizer_all_its_texts():
+    walks = {"name": "walks", "kind": "domain", "domain": {"name": "ring_walk", "moves": [1, 2], "kinds": "+-"}}
+    texts = recipe_texts(Recipe.model_validate({"sources": [{**walks, "weight": 1}]}), 0, 4000)
+    assert len(texts) == len(set(texts)) == 2 * (10 * 2 + 10 * 4)  # every question and how it is worked out
+
+
 def test_all_demonstrations_are_every_one_of_a_file_and_no_number_for_an_endless_source(tmp_path):
     rows = [{"question": f"{i}+1=?", "answer": str(i + 1), "thought": f"{i}+1={i + 1}"} for i in range(20)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -50,20 +50,20 @@ def skips_bad_images(recipe: Recipe) -> frozenset[str]:
 
 
 def usable_items(
-    source: Source, split: Split, skips_bad: bool, banned: frozenset[str] = frozenset()
+    source: Source, split: Split, skips_bad: bool, banned: frozenset[str] = frozenset(), all_there_are: bool = False
 ) -> Iterator[tuple[Problem, Demonstration | None]]:
     """The items of a split in order: no text twice, none that is banned. Ends with a finite source's last item.
 
     Validation and test of a fresh source never share a problem, and leave half of all problems to training however
     few there are: the id says where a problem belongs. Rows are in splits already. A stream ends where many rows in a
-    row are none to take: it has begun again. A fresh source raises DataError there.
+    row are none to take: it has begun again. A fresh source raises DataError there, unless `all_there_are` will do.
     """
     seen: set[str] = set()
     size = source.size_of(split)
     index = without = 0
     while size is None or index < size:
         if without >= PATIENCE and size is None:
-            if source.fresh:
+            if source.fresh and not all_there_are:
                 raise exhausted(source.name, split)
             return
         for attempt in range(ATTEMPTS if source.fresh else 1):
@@ -193,14 +193,14 @@ def demonstrations(
 def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
     """Texts to train a tokenizer on: the questions as typed, and the worked responses, of `count` problems.
 
-    They are the first of the demonstrations' split, by weight. What a rendered source shows as a picture is not among
-    them, but its text source has the like.
+    They are the first of the demonstrations' split, by weight; a source that has fewer gives all. What a rendered source
+    shows as a picture is not among them, but its text source has the like.
     """
     texts: list[str] = []
     skips = skips_bad_images(recipe)
     amounts = whole_shares(count, recipe.shares)
     for source in build_sources(recipe, seed):
-        items = usable_items(source, "demonstrations", source.name in skips)
+        items = usable_items(source, "demonstrations", source.name in skips, all_there_are=True)
         for problem, demonstration in islice(items, amounts[source.name]):
             typed = "".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
             texts += [text for text in (typed, demonstration.response if demonstration else "") if text]
