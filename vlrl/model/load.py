@@ -20,6 +20,7 @@ from vlrl.model.attention import AttentionName, check_attention, set_attention
 from vlrl.model.families import family_of
 from vlrl.model.feature_store import FeatureStore
 from vlrl.model.lora import plain_weights
+from vlrl.model.patch_product import set_patch_products
 from vlrl.model.pictures_only import allow_processors_without_torchvision
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
 
@@ -159,6 +160,7 @@ def load_folder(path: str, settings: ModelSettings, check: Check | None = None) 
             "model.path", f"{path} can't be loaded: {error}", "give a vision-language model folder"
         ) from error
     set_attention(model, settings.attention, device, DTYPES[settings.dtype])
+    set_patch_products(model)
     model.to(device).eval()
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -176,6 +178,7 @@ def random_model(config: Any, processor: Any, settings: ModelSettings) -> Loaded
     with device:
         model: Any = AutoModelForImageTextToText.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
     set_attention(model.eval(), settings.attention, device, dtype)
+    set_patch_products(model)
     context = settings.context or int(config.get_text_config().max_position_embeddings)
     return LoadedModel(model, processor, placeholder_ids(config, processor.tokenizer), (), context, device)
 
