@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +20,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
 from vlrl.stages.fixed_set_settings import RecordSettings
 from vlrl.stages.record import run_record
+from vlrl.stages.run import start_run
 
 RECIPE = """
 image: {min_pixels: 256, max_pixels: 1024}
@@ -129,3 +132,24 @@ def test_what_was_recorded_otherwise_is_not_taken(folders, tmp_path, other):
     fresh_ones = record(folders, tmp_path / "fresh", problems=4, **other)
     assert record(folders, tmp_path / "one", problems=4, **other) == fresh_ones == 2
     assert contents(tmp_path / "one") == contents(tmp_path / "fresh")
+
+
+def test_rl_after_a_recording_gets_the_same_problems_with_a_break_between_and_without(folders, tmp_path):
+    def run(folder, *stages):
+        start_run(
+            Path("configs/quickstart.yaml"),
+            [
+                f"model={{path: {folders['writer']}}}", f"data={folders['recipe']}", f"stages=[{', '.join(stages)}]",
+                f"record={{problems: 5, batch: 2, rollouts: 2, teacher: {{path: '{folders['teacher']}'}}}}",
+                "record.sampling.max_tokens=4", f"run_folder={tmp_path / folder}", "rl.steps=1",
+                "rl.problems_per_step=4", "rl.rollouts_per_problem=2", "rl.sampling.max_tokens=4", "rl.log_groups=4",
+                "eval={problems: 4, curve_problems: 4}",
+            ],
+        )  # fmt: skip
+        rollouts = tmp_path / folder / "rollouts.jsonl"
+        return [json.loads(line)["problem"]["id"] for line in rollouts.open()] if rollouts.is_file() else []
+
+    at_once = run("at_once", "record", "rl")
+    assert run("broken", "record") == []
+    assert len(at_once) == 4
+    assert run("broken", "record", "rl") == at_once

@@ -7,7 +7,7 @@ goes on with the pieces that it finished, and its files are those of one that wa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from vlrl.curation.asking import model_hash
@@ -41,8 +41,7 @@ def run_record(session: Session) -> None:
     recording = TeacherRecording(session.run.path / FOLDER)
     taken = 0
     session.progress.start("record", settings.problems)
-    for start in range(0, settings.problems, settings.batch):
-        problems = session.mixture.draw(min(settings.batch, settings.problems - start))
+    for start, problems in _batches(session, settings):
         seed = derive_seed(session.settings.seed, "record", start)
         name = _name_of(session, settings, head, problems, seed)
         if recording.takes(name):
@@ -54,6 +53,19 @@ def run_record(session: Session) -> None:
         session.progress.step("record", start + len(problems), {"records": float(recording.count)})
     recording.finish(head)
     session.run.note(records={"count": recording.count, "teacher": head.teacher, "writer": head.writer})
+
+
+def pass_over_recorded(session: Session) -> None:
+    """Draw what a finished recording drew, so that the stages after it get the same problems as without a break."""
+    assert session.settings.record is not None
+    for _ in _batches(session, session.settings.record):
+        pass
+
+
+def _batches(session: Session, settings: RecordSettings) -> Iterator[tuple[int, list[Problem]]]:
+    """(number of the first, problems), by the mixture's order."""
+    for start in range(0, settings.problems, settings.batch):
+        yield start, session.mixture.draw(min(settings.batch, settings.problems - start))
 
 
 def _name_of(

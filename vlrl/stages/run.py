@@ -29,7 +29,7 @@ from vlrl.stages.dpo import run_dpo
 from vlrl.stages.inputs import LEAVES, check_inputs
 from vlrl.stages.prepare import run_prepare
 from vlrl.stages.progress import Progress
-from vlrl.stages.record import run_record
+from vlrl.stages.record import pass_over_recorded, run_record
 from vlrl.stages.rl import run_rl
 from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
@@ -159,6 +159,8 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
     if wants_eval and compares and "start" not in done.results:
         record_evaluation(session, done, "start")
     for stage in settings.stages:
+        if done.has(stage) and stage == "record":
+            pass_over_recorded(session)
         if stage not in WORK or done.has(stage):
             continue
         with session.timed(stage):
