@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 ray="${RAY:-.venv/bin/ray}"
 export RAY_USAGE_STATS_ENABLED=0
+export RAY_worker_niceness="${RAY_worker_niceness:-0}"  # at 15, Ray's own, busy machines leave actors no time
 if [ -z "${RAY_AUTH_TOKEN:-}${RAY_AUTH_TOKEN_PATH:-}${RAY_AUTH_MODE:-}" ]; then
     RAY_AUTH_TOKEN="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
     export RAY_AUTH_TOKEN

@@ -8,6 +8,7 @@ ray="${RAY:-.venv/bin/ray}"
 if [ "$#" = 0 ]; then echo "scripts/launch/ray_worker.sh: name the head, HOST:PORT" >&2; exit 2; fi
 address="$1"; shift
 export RAY_USAGE_STATS_ENABLED=0
+export RAY_worker_niceness="${RAY_worker_niceness:-0}"  # at 15, Ray's own, busy machines leave actors no time
 waits=()
 if [ -n "${VLRL_RAY_WAIT:-}" ]; then waits=(--block); fi
 exec "$ray" start --address="$address" --disable-usage-stats ${waits[@]+"${waits[@]}"} "$@"

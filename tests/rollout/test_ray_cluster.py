@@ -32,8 +32,8 @@ from vlrl.rollout.ray_cluster import RayCluster
 way, address = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
 cluster = RayCluster(address, 100 * 2**20)
 ray = cluster.ray
-pid = ray.get(ray.remote(lambda: os.getpid()).remote())
-print("started", pid, cluster._folder or "-", ray.cluster_resources().get("object_store_memory", 0), flush=True)
+pid, nice = ray.get(ray.remote(lambda: (os.getpid(), os.getpriority(os.PRIO_PROCESS, 0))).remote())
+print("started", pid, cluster._folder or "-", ray.cluster_resources().get("object_store_memory", 0), nice, flush=True)
 if way == "error":
     raise RuntimeError("as users' code does")
 if way == "killed":
@@ -112,8 +112,9 @@ def test_a_cluster_of_our_own_leaves_no_process_and_no_token_behind(ray_cluster,
         [sys.executable, "-c", DRIVER, way], stdout=subprocess.PIPE, text=True, env={**variables, "HOME": str(home)}
     )
     assert driver.stdout is not None
-    _, pid, folder, store = driver.stdout.readline().split()
+    _, pid, folder, store, nice = driver.stdout.readline().split()
     assert abs(float(store) - 100 * 2**20) < 2**20, "the object store is bounded"
+    assert int(nice) == os.getpriority(os.PRIO_PROCESS, 0), "actors give way to nothing that we don't"
     assert processes_of(folder)
     if way == "killed":
         driver.send_signal(signal.SIGKILL)
