@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 COLOURS = ("#2563eb", "#d9480f", "#2b8a3e", "#862e9c", "#0b7285", "#a61e4d", "#5c940d", "#495057")
 
+LABEL_RISE, LABEL_HEIGHT, LETTER_WIDTH = 5, 11, 6  # points, at font size 9
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -60,13 +62,31 @@ def marks_figure(
             rise = slopes[name] * reach
             x, y = [mark.x - reach, mark.x + reach], [mark.y - rise, mark.y + rise]
             axes.plot(x, y, color=colour, linewidth=1.0, linestyle="--")
-        axes.annotate(name, (mark.x, mark.y), xytext=(6, 5), textcoords="offset points", fontsize=9, color=colour)
     axes.margins(0.12)
+    axes.autoscale_view()
+    rises = label_rises({name: tuple(axes.transData.transform((mark.x, mark.y))) for name, mark in marks.items()})
+    for colour, (name, mark) in zip(COLOURS * 2, marks.items(), strict=False):
+        offset = (6, LABEL_RISE + rises[name])
+        axes.annotate(name, (mark.x, mark.y), xytext=offset, textcoords="offset points", fontsize=9, color=colour)
     return _write(figure, file)
 
 
+def label_rises(places: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """How many points each name stands higher than usual, so that names of points (x, y in points) don't overlap."""
+    placed: list[tuple[float, float, float]] = []  # left end, right end, height
+    found: dict[str, float] = {}
+    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
+        right, rise = x + LETTER_WIDTH * len(name), 0.0
+        for left_end, right_end, height in sorted(placed, key=lambda label: label[2]):
+            if left_end < right and x < right_end and abs(y + rise - height) < LABEL_HEIGHT:
+                rise = height + LABEL_HEIGHT - y
+        placed.append((x, right, y + rise))
+        found[name] = rise
+    return found
+
+
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(6.4, 3.8), dpi=72, layout="constrained", facecolor="white")  # a pixel is a point
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)
