@@ -55,7 +55,7 @@ def test_a_generated_recipe_draws_problems_that_open_and_are_judged_right(name):
 def test_the_quickstart_draws_its_four_modalities_by_exact_weight():
     recipe = load_recipe(FOLDER / "quickstart.yaml")
     for problems in (Mixture(recipe, 0).draw(400), [d.problem for d in demonstrations(recipe, 0, 400)]):
-        assert Counter(p.modality for p in problems) == {"text": 60, "real": 120, "synthetic": 140, "rendered": 80}
+        assert Counter(p.modality for p in problems) == {"text": 40, "real": 120, "synthetic": 190, "rendered": 50}
 
 
 def test_modalities_name_where_the_content_comes_from():
