@@ -66,7 +66,7 @@ class RayCluster:
             object_store_memory=store,
             _node_ip_address="127.0.0.1",
             _temp_dir=self._folder,
-            # Ray's workers give way to everything else (15), so that on a busy machine the trainer waits for ever
+            # by itself Ray gives its workers 15: beside other work they get no time, and the trainer waits for them
             _system_config={"worker_niceness": os.getpriority(os.PRIO_PROCESS, 0)},
             **quiet,
         )
