@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vlrl.model.attention import SharedPrefix
+from vlrl.model.shared_prefix import SharedPrefix
 from vlrl.rollout.own_tokens_cache import OwnTokensCache
 from vlrl.rollout.prefill import ReadPrompts
 from vlrl.rollout.repetition import LoopWatch, Repetition
@@ -81,9 +81,8 @@ class LiveRows:
     def hold(self, requests: Sequence[int], read: ReadPrompts) -> None:
         """Keep prompts that were read, for rows that join now or later."""
         if not self.prompts:
-            self.prefix = SharedPrefix(
-                read.keys, read.values, torch.empty(0), (), torch.empty(0, dtype=torch.long), widest=0
-            )
+            nowhere = torch.empty(0, dtype=torch.long)
+            self.prefix = SharedPrefix(read.keys, read.values, None, (), nowhere, nowhere)
             self._lengths, self._following, self._prompt_hidden = read.lengths, read.following, read.hidden
         else:
             prefix = self.prefix
@@ -208,10 +207,11 @@ class LiveRows:
         return mask.masked_fill(hidden, float("-inf"))[:, None, None]
 
     def _mask_prompts(self) -> None:
+        self.prefix.runs = runs_of(self._lengths.tolist())
         width = self.prefix.keys[0].shape[2]
         padding = torch.arange(width, device=self._device)[None] >= self._lengths[:, None]
-        self.prefix.mask = self._infinite(padding)
-        self.prefix.runs = runs_of(self._lengths.tolist())
+        padded = any(bool(padding[first:stop, :longest].any()) for first, stop, longest in self.prefix.runs)
+        self.prefix.mask = self._infinite(padding) if padded else None
 
     def _table(self) -> None:
         """Give every live row its slot in the table of prompts × widest."""
@@ -220,8 +220,10 @@ class LiveRows:
         order = torch.argsort(self.prompt_of, stable=True)
         within = torch.empty_like(order)
         within[order] = torch.arange(len(order), device=self._device) - first[self.prompt_of[order]]
-        self.prefix.widest = int(counts.max())
-        self.prefix.slot = self.prompt_of * self.prefix.widest + within
+        widest = int(counts.max())
+        self.prefix.slot = self.prompt_of * widest + within
+        self.prefix.row = torch.zeros(len(counts) * widest, dtype=torch.long, device=self._device)
+        self.prefix.row[self.prefix.slot] = torch.arange(len(order), device=self._device)
 
 
 def runs_of(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
