@@ -12,6 +12,7 @@ from small_models import ask, encode, fresh, pixels
 
 from vlrl.errors import EngineError
 from vlrl.model.logprobs import sampling_logprobs
+from vlrl.rollout import own_tokens_cache
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.slots import SLOT_UTILISATION
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
@@ -167,6 +168,59 @@ def test_continued_and_fresh_responses_share_slots_and_no_token_is_written_twice
     assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 3, 0, 1)]
     assert sorted(p for read in reads for p in read) == sorted(e.problem_id for e in encoded)
     assert engine.tokens_written == sum(r.num_tokens for g in found for r in g.rollouts)
+
+
+def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
+    """One that is longer than the limit is read alone; the prompt is held once, and no token changes."""
+    encoded = encode(loaded, ask(pixels(1), "How many?"), ask("3+4=?"))
+    lengths = ((30, 6, 40, 2, 35), (9, 3, 12, 5, 8))
+    requests = [Request(e, 5, Sampling(), seed, n) for seed, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
+    never_ends = replace(loaded, placeholder_ids=(*loaded.placeholder_ids, *loaded.stop_ids), stop_ids=())
+    whole = TransformersEngine(never_ends).generate(requests)
+    begun = TransformersEngine(never_ends).generate([replace(r, new_tokens=20) for r in requests])
+    continued = [replace(r, begun=g.rollouts) for r, g in zip(requests, begun, strict=True)]
+    for limit in (encoded[0].num_tokens + 10, encoded[0].num_tokens + 45, 10_000):
+        engine = TransformersEngine(never_ends, TransformersEngineSettings(prefill_tokens=limit))
+        passes, read = [], engine._prefill.read
+
+        def listening(prompts, written, seen, read=read, passes=passes):
+            rows = [p.num_tokens + sum(map(len, some)) for p, some in zip(prompts, written, strict=True)]
+            passes.append((len(rows) * max(rows), sum(map(len, written)), [p.problem_id for p in prompts]))
+            return read(prompts, written, seen)
+
+        engine._prefill.read = listening
+        found = engine.generate(continued)
+        assert [tokens(g) for g in found] == [tokens(g) for g in whole]
+        for one, other in zip(found, whole, strict=True):
+            for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+                assert mine.logprobs == pytest.approx(theirs.logprobs, abs=2e-5)
+        assert sum(responses for _, responses, _ in passes) == 3  # 3 are unfinished, all of the picture's
+        assert all(size <= limit or responses == 1 for size, responses, _ in passes)
+        assert len(passes) == {10_000: 1, encoded[0].num_tokens + 45: 2}.get(limit, 3)
+
+
+def test_the_caches_of_responses_have_room_for_what_may_be_written_and_little_more(loaded, monkeypatch):
+    """Also where rows come and go: columns that nobody can reach would be half of a long run's memory."""
+    monkeypatch.setattr(own_tokens_cache, "FIRST_COLUMNS", 4)
+    encoded = encode(loaded, ask("3+4=?"), ask("red"), ask("left"))
+    requests = [Request(e, 2, Sampling(), 3, n) for e, n in zip(encoded, ((90, 100), (60, 9), (33, 100)), strict=True)]
+    never_ends = replace(loaded, placeholder_ids=(*loaded.placeholder_ids, *loaded.stop_ids), stop_ids=())
+    widths, update = [], own_tokens_cache.OwnTokensLayer.update
+
+    def listening(self, *given, **more):
+        found = update(self, *given, **more)
+        widths.append(self.keys.shape[2])
+        return found
+
+    monkeypatch.setattr(own_tokens_cache.OwnTokensLayer, "update", listening)
+    TransformersEngine(never_ends).generate(requests)
+    assert max(widths) == 100
+    widths.clear()
+    begun = TransformersEngine(never_ends).generate([replace(r, new_tokens=70) for r in requests])
+    widths.clear()
+    engine = TransformersEngine(never_ends)
+    engine.generate([replace(r, begun=g.rollouts) for r, g in zip(requests, begun, strict=True)])
+    assert max(widths) == 100
 
 
 def test_slots_stay_busy_where_lengths_are_log_normal_and_the_tail_may_be_left(qwen3):

@@ -24,6 +24,8 @@ from vlrl.model.parts import part_of
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
 CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of so many tokens
 LOGIT_COPIES = 3  # logits, log-probabilities, and their gradient or the draw
+FIRST_COLUMNS = 32  # tokens that the cache of a response has room for at first
+MORE_COLUMNS = 4096  # it doubles, but grows by this many at most at once: a long one isn't half empty
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Load:
     def tokens(self) -> int:
         """Tokens of the packed row."""
         return self.prompt + sum(self.responses)
+
+
+def grown_columns(columns: int) -> int:
+    """Tokens that a full response cache of so many has room for next."""
+    return columns + min(max(columns, FIRST_COLUMNS), MORE_COLUMNS)
 
 
 def load_of(row: Row) -> Load:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlrl.model.cost import LOGIT_COPIES, CostModel
+from vlrl.model.cost import FIRST_COLUMNS, LOGIT_COPIES, CostModel, grown_columns
 from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.load import ModelSettings
 from vlrl.model.sizes import ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-CACHE_BLOCK = 32  # a response's own keys and values grow to 32, 64, 128 … tokens
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,10 @@ def state_bytes(
 
 
 def cache_bytes(cost: CostModel, load: RolloutLoad) -> int:
-    """Keys and values of one wave: prompts once, responses in buffers that double from 32 tokens on."""
-    room = CACHE_BLOCK
+    """Keys and values of one wave: prompts once, responses in buffers as rollout/own_tokens_cache.py lets them grow."""
+    room = FIRST_COLUMNS
     while room < load.response_tokens:
-        room *= 2
+        room = grown_columns(room)
     return cost.cache_bytes(load.prompts * load.prompt_tokens + load.rows * room)
 
 

@@ -36,6 +36,11 @@ class LiveRow:
     ending: Ending = "unfinished"
 
     @property
+    def may_write(self) -> int:
+        """Tokens that this call may still add."""
+        return min(self.budget - len(self.tokens), self.room - len(self.logprobs))
+
+    @property
     def goes_on(self) -> bool:
         """Whether this call writes another token."""
         return self.ending == "unfinished" and len(self.logprobs) < self.room
@@ -79,19 +84,27 @@ class LiveRows:
     # -- coming -------------------------------------------------------------------------------------------------------
 
     def hold(self, requests: Sequence[int], read: ReadPrompts) -> None:
-        """Keep prompts that were read, for rows that join now or later."""
+        """Keep prompts that were read, for rows that join now or later; those that are held already, once."""
+        new = [p for p, request in enumerate(requests) if request not in self.prompts and request not in requests[:p]]
+        if not new:
+            return
+        at = torch.tensor(new, device=self._device)
+        keys, values = read.keys, read.values
+        if len(new) < len(requests):
+            keys, values = ([layer[at] for layer in some] for some in (keys, values))
+        lengths, following, hidden = read.lengths[at], read.following[at], read.hidden[at]
         if not self.prompts:
             nowhere = torch.empty(0, dtype=torch.long)
-            self.prefix = SharedPrefix(read.keys, read.values, None, (), nowhere, nowhere)
-            self._lengths, self._following, self._prompt_hidden = read.lengths, read.following, read.hidden
+            self.prefix = SharedPrefix(keys, values, None, (), nowhere, nowhere)
+            self._lengths, self._following, self._prompt_hidden = lengths, following, hidden
         else:
             prefix = self.prefix
-            prefix.keys = [_padded(a, b) for a, b in zip(prefix.keys, read.keys, strict=True)]
-            prefix.values = [_padded(a, b) for a, b in zip(prefix.values, read.values, strict=True)]
-            self._lengths = torch.cat([self._lengths, read.lengths])
-            self._following = torch.cat([self._following, read.following])
-            self._prompt_hidden = torch.cat([self._prompt_hidden, read.hidden])
-        self.prompts += requests
+            prefix.keys = [_padded(a, b) for a, b in zip(prefix.keys, keys, strict=True)]
+            prefix.values = [_padded(a, b) for a, b in zip(prefix.values, values, strict=True)]
+            self._lengths = torch.cat([self._lengths, lengths])
+            self._following = torch.cat([self._following, following])
+            self._prompt_hidden = torch.cat([self._prompt_hidden, hidden])
+        self.prompts += [requests[p] for p in new]
         self._mask_prompts()
 
     def join(self, rows: Sequence[LiveRow]) -> None:
@@ -140,6 +153,7 @@ class LiveRows:
         for name, values in more.items():
             setattr(self, name, torch.cat([getattr(self, name), values]) if self.rows else values)
         self.rows += rows
+        self.cache.expect(max(row.may_write for row in self.rows))
         self.watch.join([row.tokens for row in rows], [row.repetition for row in rows])
         self._table()
 

@@ -12,21 +12,24 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-_BLOCK = 32
+from vlrl.model.cost import FIRST_COLUMNS, grown_columns
 
 
 class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's keys and values (N, G, S, D), written in place; nothing is copied when a token is added."""
+    """One layer's keys and values (N, G, S, D), written in place; nothing is copied when a token is added.
+
+    `most` is the number of columns that will be needed at most.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.length = 0
+        self.most = FIRST_COLUMNS
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Make the first buffers."""
-        self.keys = torch.empty(
-            (*key_states.shape[:2], _BLOCK, key_states.shape[3]), dtype=key_states.dtype, device=key_states.device
-        )
+        rows, groups, _, size = key_states.shape
+        self.keys = key_states.new_empty((rows, groups, min(FIRST_COLUMNS, self.most), size))
         self.values = torch.empty_like(self.keys)
         self.is_initialized = True
 
@@ -40,7 +43,7 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         assert self.values is not None
         stop = self.length + key_states.shape[2]
         if stop > self.keys.shape[2]:
-            grown = max(stop, self.keys.shape[2] * 2)
+            grown = max(stop, min(grown_columns(self.keys.shape[2]), self.most))
             self.keys, self.values = self._grow(self.keys, grown), self._grow(self.values, grown)
         self.keys[:, :, self.length : stop] = key_states
         self.values[:, :, self.length : stop] = value_states
@@ -61,6 +64,7 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         if oldest:
             self.keys, self.values = self.keys[:, :, oldest : self.length], self.values[:, :, oldest : self.length]
             self.length -= oldest
+            self.most -= oldest
         self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
 
     def join(self, keys: torch.Tensor, values: torch.Tensor) -> None:
@@ -79,7 +83,7 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         """Both sets of rows, columns aligned at the right; the columns that a row lacks hold zeros."""
         width = max(held.shape[2], more.shape[2])
         count = held.shape[0]
-        both = held.new_zeros((count + more.shape[0], held.shape[1], width + _BLOCK, held.shape[3]))
+        both = held.new_zeros((count + more.shape[0], held.shape[1], width + FIRST_COLUMNS, held.shape[3]))
         both[:count, :, width - held.shape[2] : width] = held
         both[count:, :, width - more.shape[2] : width] = more
         return both
@@ -112,6 +116,11 @@ class OwnTokensCache(Cache):
     def length(self) -> int:
         """Columns in use: the tokens of the row that holds most."""
         return self._own[0].length if self._own else 0
+
+    def expect(self, more: int) -> None:
+        """Rows will write `more` further tokens at most."""
+        for layer in self._own:
+            layer.most = layer.length + more
 
     def keep(self, rows: torch.Tensor, oldest: int = 0) -> None:
         """Drop every row but these, and the `oldest` first columns."""

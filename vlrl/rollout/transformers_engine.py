@@ -20,6 +20,7 @@ from vlrl.model.families import PictureFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.logprobs import sampling_logprobs
 from vlrl.model.lora import has_adapters
+from vlrl.model.micro_batches import split_responses
 from vlrl.model.packed_products import packed_products
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
@@ -37,7 +38,11 @@ from vlrl.types import Rollout, Segment
 
 @engines.register("transformers")
 class TransformersEngineSettings(Settings):
-    """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included)."""
+    """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included).
+
+    A forward pass that reads prompts, or begun responses with their prompt, has so many tokens at most too; one response
+    that is longer is read alone.
+    """
 
     max_rows: int = Field(default=1024, ge=1)
     prefill_tokens: int = Field(default=16_384, ge=1)
@@ -176,22 +181,41 @@ class TransformersEngine:
             for entry in entries
         }
         held = live.held()
-        begun = {r for r, some in rows.items() if any(row.tokens for row in some)}
-        bare = [r for r in rows if r not in begun]
-        for some in (sorted(begun), [r for r in bare if r not in held]):
-            written = {r: [tuple(row.tokens) for row in rows[r]] if r in begun else [] for r in some}
-            lengths = [requests[r].encoded.num_tokens + sum(map(len, written[r])) for r in some]
+        begun = {r: some for r, some in rows.items() if any(row.tokens for row in some)}
+        pieces = [
+            (r, some[part.start : part.stop]) for r, some in begun.items() for part in self._parts(requests[r], some)
+        ]
+        bare: list[tuple[int, list[LiveRow]]] = [(r, []) for r in rows if r not in begun and r not in held]
+        for some in (pieces, bare):
+            lengths = [requests[r].encoded.num_tokens + sum(len(row.tokens) for row in each) for r, each in some]
             for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
-                now = [some[c] for c in chunk]
-                read = self._prefill.read([requests[r].encoded for r in now], [written[r] for r in now], seen)
-                live.hold(now, read)
-                for p, r in enumerate(now):
-                    if r in begun:
-                        live.join_begun(rows[r], r, read, p)
-        fresh = [row for r in bare for row in rows[r]]
+                self._read([some[c] for c in chunk], live, requests, seen)
+        fresh = [row for r in rows if r not in begun for row in rows[r]]
         if fresh:
             live.join(fresh)
         return [row for some in rows.values() for row in some]
+
+    def _parts(self, request: Request, rows: Sequence[LiveRow]) -> list[range]:
+        """Begun responses that are read behind one copy of their prompt, within the limit or alone."""
+        return split_responses(
+            request.encoded.num_tokens, [len(row.tokens) for row in rows], self._settings.prefill_tokens
+        )
+
+    def _read(
+        self,
+        pieces: Sequence[tuple[int, list[LiveRow]]],
+        live: LiveRows,
+        requests: Sequence[Request],
+        seen: dict[str, PictureFeatures],
+    ) -> None:
+        """One forward pass over prompts by request, each with its begun rows, which join."""
+        read = self._prefill.read(
+            [requests[r].encoded for r, _ in pieces], [[tuple(row.tokens) for row in some] for _, some in pieces], seen
+        )
+        live.hold([r for r, _ in pieces], read)
+        for p, (r, some) in enumerate(pieces):
+            if some:
+                live.join_begun(some, r, read, p)
 
     def _row(self, request: Request, r: int, i: int) -> LiveRow:
         sampling = request.sampling
