@@ -40,8 +40,8 @@ from vlrl.types import Rollout, Segment
 class TransformersEngineSettings(Settings):
     """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included).
 
-    A forward pass that reads prompts, or begun responses with their prompt, has so many tokens at most too; one response
-    that is longer is read alone.
+    A forward pass that reads prompts, or begun responses behind their prompt, has so many tokens at most too; a longer
+    response is read alone.
     """
 
     max_rows: int = Field(default=1024, ge=1)
