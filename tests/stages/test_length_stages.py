@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from vlrl.rollout.engine import Sampling
+from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.stages.run import start_run
 from vlrl.stages.settings import RlSettings
 
 
@@ -28,3 +30,21 @@ def test_the_latest_stage_that_has_begun_gives_the_length():
 def test_a_stage_outside_the_lengths_that_there_are_is_refused(wrong):
     with pytest.raises(ValidationError, match="max_tokens_from_step"):
         RlSettings(sampling=Sampling(max_tokens=64), max_tokens_from_step=wrong)
+
+
+def test_a_run_asks_for_the_length_of_its_stage_at_every_step(tmp_path, monkeypatch):
+    asked, generate = {}, TransformersEngine.generate
+
+    def listening(self, requests):
+        for request in requests:
+            if request.num_rollouts == 3:  # validation asks for one
+                asked.setdefault(self.version, set()).add(request.budget(0))
+        return generate(self, requests)
+
+    monkeypatch.setattr(TransformersEngine, "generate", listening)
+    shape = "{text_width: 32, text_layers: 1, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
+    small = ["rl.steps=4", "rl.problems_per_step=1", "rl.rollouts_per_problem=3", "rl.over_sampling=null"]
+    stages = ["rl.sampling={max_tokens: 9}", "rl.max_tokens_from_step={0: 2, 1: 5, 3: 9}"]
+    rest = ["eval={problems: 1, curve_problems: 1}", "rl.validate_every=50", f"run_folder={tmp_path}"]
+    start_run("configs/quickstart.yaml", ["stages=[rl]", f"model.shape={shape}", *small, *stages, *rest])
+    assert asked == {0: {2}, 1: {5}, 2: {5}, 3: {9}}
