@@ -64,6 +64,24 @@ def test_rows_of_unlike_prompts_share_a_batch(loaded):
     assert torch.allclose(score(rows), torch.cat([score([row]) for row in rows]), atol=1e-5, rtol=0)
 
 
+def test_padded_rows_of_one_response_make_no_mask_of_all_pairs(loaded):
+    encoded = encode(loaded, *[ask(*pieces) for pieces in PROMPTS.values()])
+    tower = VisionTower(loaded.model)
+    batch = pack([Row(one, RESPONSES[:1]) for one in encoded], PositionRule(loaded.model), 0, loaded.device)
+    assert batch.mask is None
+    assert batch.blocks is None
+    seen = []
+    layers = loaded.model.get_decoder().layers
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, __, more: seen.append(more), with_kwargs=True) for layer in layers
+    ]
+    with torch.no_grad():
+        response_logprobs(loaded.model, tower, batch, tower.look(batch.images), torch.tensor(loaded.placeholder_ids))
+    for hook in hooks:
+        hook.remove()
+    assert [more["attention_mask"] for more in seen] == [None] * len(layers)
+
+
 def test_the_block_mask_by_hand():
     part = torch.tensor([[0, 0, 1, 2, 2, -1]])  # prompt of two, responses of one and two, one place of padding
     expected = torch.tensor(

@@ -82,7 +82,8 @@ def pack(
     """
     lines, width = (1, sum(r.num_tokens for r in rows)) if in_one_line else (len(rows), max(r.num_tokens for r in rows))
     ids = torch.full((lines, width), pad_id, dtype=torch.long)
-    positions = torch.zeros(rule.rows, lines, width, dtype=torch.long)
+    # padding counts on: where positions begin anew transformers sees another sequence, and makes a mask of all pairs
+    positions = torch.arange(width).repeat(rule.rows, lines, 1)
     part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
     owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
     at, targets, response = [], [], []
