@@ -77,6 +77,13 @@ def test_ranks_are_balanced_and_the_split_is_always_the_same():
 def test_a_group_over_the_budget_is_split_into_pieces_behind_copies_of_the_prompt():
     assert split_responses(10, [5, 5, 5, 30, 1], 21) == [range(2), range(2, 3), range(3, 4), range(4, 5)]
     assert split_responses(10, [5, 5], 100) == [range(2)]
+    lengths = [5, 5, 5, 30, 1]
+
+    def too_large(chosen):
+        return sum(lengths[j] for j in chosen) > 10
+
+    assert split_responses(10, lengths, 100, too_large=too_large) == [range(2), range(2, 3), range(3, 4), range(4, 5)]
+    assert split_responses(10, lengths, 100, 2, too_large) == [range(2), range(2, 4), range(4, 5)]
 
 
 def test_micro_batches_keep_to_memory_and_keep_rows_with_a_common_picture_together(qwen3):

@@ -20,9 +20,10 @@ from vlrl.losses.likelihood import LikelihoodLoss
 from vlrl.losses.sft import SftLoss
 from vlrl.losses.terms import Denominators
 from vlrl.losses.tgpo import TeacherGuidance
+from vlrl.model.cost import cost_of, load_of
 from vlrl.model.micro_batches import micro_batches
 from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.packing import Row
+from vlrl.model.packing import Row, pack
 from vlrl.model.parts import part_of
 from vlrl.model.policy import Example
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
@@ -79,14 +80,14 @@ MORE = {
 }
 
 
-def gradient_of(folder, loss, budget, make=examples):
+def gradient_of(folder, loss, budget, make=examples, mib=None):
     """The whole gradient that reaches the optimiser, and how many micro-batches made it.
 
     In float64: in float32 the order of the sums alone makes up to 1e-6, more or less by machine.
     """
     loaded = fresh(folder)
     loaded.model.double()
-    policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=budget))
+    policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=budget, micro_batch_mib=mib))
     held = {}
 
     def step(share):
@@ -108,6 +109,67 @@ def test_groups_split_into_rows_that_repeat_the_prompt_give_the_same_gradient(mo
     size = torch.cat([g.flatten() for g in whole.values()]).norm()
     assert parts.keys() == whole.keys()
     assert float(torch.cat([(parts[n] - whole[n]).flatten() for n in whole]).norm()) < 1e-6 * float(size)
+
+
+def long_pairs(loaded):
+    """A group of eight responses, taken as four pairs, whose row takes several MiB."""
+    (one,) = encode(loaded, ask(pixels(1), "How many?"))
+    responses = tuple(tuple(20 + (3 * j + t) % 200 for t in range(20)) for j in range(8))
+    return [Example(Row(one, responses), (1.0, -1.0) * 4, tuple((-4.0,) * 20 for _ in responses))]
+
+
+@pytest.mark.parametrize(("loss", "together"), [(LOSSES["grpo"], 1), (DpoLoss(), 2)])
+def test_a_group_above_the_memory_of_a_micro_batch_is_split_for_the_same_gradient(
+    model_folders, monkeypatch, loss, together
+):
+    folder = model_folders["tiny-qwen3-vl"]
+    passes = []
+
+    def noted(rows, *more):
+        passes.append(rows)
+        return pack(rows, *more)
+
+    monkeypatch.setattr("vlrl.model.forward.pack", noted)
+    whole, _ = gradient_of(folder, loss, 100_000, long_pairs)
+    assert [len(row.responses) for rows in passes for row in rows] == [8]
+    passes.clear()
+    parts, _ = gradient_of(folder, loss, 100_000, long_pairs, mib=1)
+    loaded = fresh(folder)
+    cost = cost_of(loaded.config, loaded.model.double(), True, False)
+    for rows in passes:
+        assert all(len(row.responses) % together == 0 for row in rows)
+        assert cost.bytes([load_of(row) for row in rows]) <= 2**20
+    assert sum(len(row.responses) for rows in passes for row in rows) == 8
+    assert parts.keys() == whole.keys()
+    size = torch.cat([g.flatten() for g in whole.values()]).norm()
+    assert float(torch.cat([(parts[n] - whole[n]).flatten() for n in whole]).norm()) < 1e-6 * float(size)
+    losses = [
+        TorchPolicy(fresh(folder), PolicySettings(micro_batch_mib=mib)).update(long_pairs(loaded), loss, 0.8, 1.0).loss
+        for mib in (None, 1)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_passes_without_gradients_keep_to_the_memory_of_a_micro_batch_too(model_folders, monkeypatch):
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    rows = [one.row for one in long_pairs(loaded)]
+    whole = TorchPolicy(loaded, PolicySettings())
+    expected = whole.logprobs(rows, 0.8)
+    small = TorchPolicy(loaded, PolicySettings(micro_batch_mib=1))
+    passes = []
+
+    def noted(rows, *more):
+        passes.append(rows)
+        return pack(rows, *more)
+
+    monkeypatch.setattr("vlrl.model.forward.pack", noted)
+    read = small.logprobs(rows, 0.8)
+    stated = small.statistics(rows, 0.8, ["logprobs"])
+    assert torch.allclose(torch.tensor(read), torch.tensor(expected), atol=1e-5, rtol=0)
+    assert torch.allclose(torch.tensor(stated[0]["logprobs"]), torch.tensor(expected[0]), atol=1e-5, rtol=0)
+    cost = cost_of(loaded.config, loaded.model, True, False)
+    assert len(passes) > 2
+    assert all(cost.bytes([load_of(row) for row in some]) <= 2**20 for some in passes)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -237,6 +237,15 @@ def test_checkpointing_and_small_micro_batches_need_less(pictures_config):
     assert peak("rl.policy.micro_batch_tokens=1024") < peak()
 
 
+def test_a_group_above_the_memory_of_a_micro_batch_is_planned_in_pieces(pictures_config):
+    """A row of eight responses of 64 tokens takes about 30 MiB; in 12 there is room for three or four of them."""
+    pieces = make_plan(pictures_config, ["rl.policy.micro_batch_mib=12"])
+    held = pieces.memory["rl update"]
+    assert 9 * 2**20 < held["activations"] + held["logits"] <= 12 * 2**20
+    assert pieces.work.micro_batches > pieces.settings.rl.problems_per_step
+    assert make_plan(pictures_config).work.micro_batches == 2
+
+
 def test_a_prompt_and_its_response_beyond_the_context_are_noted(pictures_config):
     notes = planning.warnings_of(make_plan(pictures_config, ["model.context=80", "rl.sampling.max_tokens=64"]))
     assert any("exceed the context of 80" in note for note in notes)

@@ -44,7 +44,7 @@ def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
 class PackedForward:
     """Forward passes of one policy, micro-batch by micro-batch.
 
-    micro_batch_tokens  padded tokens at once; a group above it is split into rows that each repeat the prompt
+    micro_batch_tokens  padded tokens at once
     bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
     in_one_line         the rows of a micro-batch stand one behind another, without padding
     lockstep            makes updates take the same steps on every rank; None: each rank takes its own
@@ -76,7 +76,7 @@ class PackedForward:
     @torch.no_grad()
     def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
         """Per row, per response: the log-probability of every token. Every picture is looked at once."""
-        pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self._split(row)]
+        pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
         found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
         batches = self.batches(parts)
@@ -90,10 +90,15 @@ class PackedForward:
             result[r] += values_of
         return result
 
-    @property
-    def budget(self) -> int:
-        """Padded tokens of one micro-batch."""
-        return self._budget
+    def split(self, row: Row, together: int = 1) -> list[range]:
+        """Responses of one row by piece: those of a group above a budget stand in rows that each repeat the prompt."""
+        most, bytes_of = self._max_bytes, self._bytes_of
+
+        def too_large(chosen: range) -> bool:
+            return most is not None and bytes_of is not None and bytes_of([row.take(chosen)]) > most
+
+        lengths = [len(one) for one in row.responses]
+        return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
 
     def batches(self, rows: Sequence[Row]) -> list[list[int]]:
         """Indices of rows by micro-batch."""
@@ -132,7 +137,7 @@ class PackedForward:
         """
         sums = UpdateSums()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
-        parts = [example.take(chosen) for example in examples for chosen in self._split(example.row, together)]
+        parts = [example.take(chosen) for example in examples for chosen in self.split(example.row, together)]
         batches = self.batches([part.row for part in parts])
         images = [_images(parts[i].row for i in chosen) for chosen in batches]
         steps = [
@@ -199,9 +204,6 @@ class PackedForward:
 
     def _guides(self, examples: Sequence[Example]) -> torch.Tensor | None:
         return _of_all(examples, "guides", torch.empty(0, dtype=torch.long, device=self._loaded.device))
-
-    def _split(self, row: Row, together: int = 1) -> list[range]:
-        return split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], self._budget, together)
 
     def _packed(self, rows: Sequence[Row]) -> Batch:
         flex = takes_flex(self._loaded.model)

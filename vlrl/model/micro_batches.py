@@ -25,33 +25,41 @@ def micro_batches(
     groups = _sharing_pictures(rows)
     longest = {g: max(rows[i].num_tokens for i in range(len(rows)) if groups[i] == g) for g in set(groups)}
     order = sorted(range(len(rows)), key=lambda i: (-longest[groups[i]], groups[i], -rows[i].num_tokens, i))
+
+    def too_large(chosen: Sequence[int]) -> bool:
+        return byte_budget is not None and bytes_of is not None and bytes_of([rows[i] for i in chosen]) > byte_budget
+
+    return _filled(order, [row.num_tokens for row in rows], token_budget, in_one_line, too_large)
+
+
+def batches_by_length(
+    lengths: Sequence[int],
+    token_budget: int,
+    in_one_line: bool = False,
+    too_large: Callable[[Sequence[int]], bool] = lambda _: False,
+) -> list[list[int]]:
+    """The same by lengths alone, as `vlrl plan` counts them; `too_large` says of indices whether they exceed memory."""
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    return _filled(order, lengths, token_budget, in_one_line, too_large)
+
+
+def _filled(
+    order: Sequence[int],
+    lengths: Sequence[int],
+    token_budget: int,
+    in_one_line: bool,
+    too_large: Callable[[Sequence[int]], bool],
+) -> list[list[int]]:
+    """Indices in `order`, as many together as fit."""
     found: list[list[int]] = []
     width = used = 0
     for i in order:
         if found:
-            wider = max(width, rows[i].num_tokens)
-            held = used + rows[i].num_tokens if in_one_line else wider * (len(found[-1]) + 1)
-            full = held > token_budget
-            if not full and byte_budget is not None and bytes_of is not None:
-                full = bytes_of([*(rows[j] for j in found[-1]), rows[i]]) > byte_budget
-        if not found or full:
+            held = used + lengths[i] if in_one_line else max(width, lengths[i]) * (len(found[-1]) + 1)
+        if not found or held > token_budget or too_large([*found[-1], i]):
             found.append([])
             width = used = 0
-        width = max(width, rows[i].num_tokens)
-        used += rows[i].num_tokens
-        found[-1].append(i)
-    return found
-
-
-def batches_by_length(lengths: Sequence[int], token_budget: int, in_one_line: bool = False) -> list[list[int]]:
-    """The same by lengths alone, as `vlrl plan` counts them."""
-    found: list[list[int]] = []
-    width = used = 0
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        held = used + lengths[i] if in_one_line else width * (len(found[-1]) + 1) if found else 0
-        if not found or held > token_budget:
-            found.append([])
-            width, used = lengths[i], 0
+        width = max(width, lengths[i])
         used += lengths[i]
         found[-1].append(i)
     return found
@@ -76,16 +84,23 @@ def _sharing_pictures(rows: Sequence[Row]) -> list[int]:
     return [root(i) for i in range(len(rows))]
 
 
-def split_responses(prompt_tokens: int, lengths: Sequence[int], token_budget: int, together: int = 1) -> list[range]:
+def split_responses(
+    prompt_tokens: int,
+    lengths: Sequence[int],
+    token_budget: int,
+    together: int = 1,
+    too_large: Callable[[range], bool] = lambda _: False,
+) -> list[range]:
     """Consecutive responses that fit behind one copy of their prompt; one that doesn't fit alone stands alone.
 
-    `together` responses at a time are never parted (2 for losses on pairs).
+    `together` responses at a time are never parted (2 for losses on pairs); `too_large` says of responses whether their
+    row exceeds memory.
     """
     found: list[range] = []
     start, used = 0, prompt_tokens
     for j in range(0, len(lengths), together):
         length = sum(lengths[j : j + together])
-        if j > start and used + length > token_budget:
+        if j > start and (used + length > token_budget or too_large(range(start, min(j + together, len(lengths))))):
             found.append(range(start, j))
             start, used = j, prompt_tokens
         used += length

@@ -16,7 +16,6 @@ import torch
 
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.forward import PackedForward
-from vlrl.model.micro_batches import split_responses
 from vlrl.model.packing import Row
 
 OF_POLICY = frozenset({"logprobs", "entropy", "square"})
@@ -34,11 +33,7 @@ def token_statistics(
     previous: PackedForward | None = None,
 ) -> list[dict[str, Tokens]]:
     """Per row, by name, per response: a number for every token. A name that no given model has is a KeyError."""
-    pieces = [
-        (r, row.take(chosen))
-        for r, row in enumerate(rows)
-        for chosen in split_responses(row.encoded.num_tokens, [len(one) for one in row.responses], policy.budget)
-    ]
+    pieces = [(r, row.take(chosen)) for r, row in enumerate(rows) for chosen in policy.split(row)]
     parts = [part for _, part in pieces]
     measured: list[dict[str, Tokens]] = [{} for _ in parts]
     for chosen in policy.batches(parts):

@@ -62,15 +62,14 @@ def estimate_memory(
 
     def training(policy: PolicySettings, rows: int, responses: int, length: int) -> dict[str, int]:
         cost = cost_model(settings, arch, counts, policy)
-        held = split_responses(prompt, [length] * responses, policy.micro_batch_tokens)[0]
-        load = Load(prompt, (length,) * len(held), patches)
+        load = pieces_of(Load(prompt, (length,) * responses, patches), policy, cost)[0]
         at_once = min(-(-rows // ranks), max(1, policy.micro_batch_tokens // load.tokens))
         if policy.micro_batch_mib is not None:
             at_once = max(1, min(at_once, int(policy.micro_batch_mib * 2**20 / cost.bytes([load]))))
         return {
             **state_bytes(counts, model, policy, zero, ranks),
             "activations": cost.activation_bytes(at_once * load.tokens, at_once * sum(patches)),
-            "logits": cost.logit_bytes(at_once * len(held) * length),
+            "logits": cost.logit_bytes(at_once * sum(load.responses)),
         }
 
     if "sft" in settings.stages:
@@ -112,6 +111,27 @@ def estimate_memory(
     if not memory:
         memory["model"] = {"weights": counts.total * BYTES[model.dtype]}
     return memory
+
+
+def pieces_of(group: Load, policy: PolicySettings, cost: CostModel) -> list[Load]:
+    """The rows that a group is split into, by tokens and memory."""
+    pieces = split_responses(
+        group.prompt,
+        group.responses,
+        policy.micro_batch_tokens,
+        too_large=lambda chosen: exceeds_memory([_taken(group, chosen)], policy, cost),
+    )
+    return [_taken(group, piece) for piece in pieces]
+
+
+def _taken(group: Load, chosen: range) -> Load:
+    return replace(group, responses=group.responses[chosen.start : chosen.stop])
+
+
+def exceeds_memory(loads: Sequence[Load], policy: PolicySettings, cost: CostModel) -> bool:
+    """Whether rows together take more than `micro_batch_mib`."""
+    mib = policy.micro_batch_mib
+    return mib is not None and cost.bytes(loads, policy.pack_rows) > mib * 2**20
 
 
 def packed_bytes(settings: RunSettings, counts: ParameterCounts) -> int:
@@ -188,13 +208,11 @@ def step_work(
     cost = cost_model(settings, arch, counts, rl.policy)
     k, length, budget = rl.rollouts_per_problem, rl.sampling.max_tokens, rl.policy.micro_batch_tokens
     groups = step_groups(settings, arch, sources)
-    rows = [
-        replace(g, responses=g.responses[: len(piece)])
-        for g in groups
-        for piece in split_responses(g.prompt, g.responses, budget)
-    ]
+    rows = [piece for group in groups for piece in pieces_of(group, rl.policy, cost)]
     lengths = [row.tokens for row in rows]
-    batches = batches_by_length(lengths, budget, rl.policy.pack_rows)
+    batches = batches_by_length(
+        lengths, budget, rl.policy.pack_rows, lambda chosen: exceeds_memory([rows[i] for i in chosen], rl.policy, cost)
+    )
     padding = 0.0 if rl.policy.pack_rows else padding_waste(lengths, batches)
     flops = sum(cost.training(g) for g in groups)
     separate = sum(cost.training(replace(g, responses=(length,))) * k for g in groups)
