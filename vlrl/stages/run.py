@@ -167,6 +167,8 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
             policy = WORK[stage](session)
         if policy is not None:
             policy.save(run.path / LEAVES[stage])
+            del policy
+            session.let_go()
             keep_teachers(run.path / LEAVES[stage], session.taught_by)
             if wants_eval:
                 record_evaluation(session, done, stage)

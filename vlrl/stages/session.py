@@ -149,11 +149,16 @@ class Session:
 
     def policy(self, settings: PolicySettings) -> Policy:
         """The policy over the session's model, as one stage trains it; an earlier stage's gives the model back."""
-        if self._policy is not None:
-            self._policy.close()
+        self.let_go()
         policy: Policy = self.settings.backend.open(self.loaded, settings)
         self._policy = policy
         return policy
+
+    def let_go(self) -> None:
+        """The policy of a stage that is over gives the model back, and its optimiser's memory goes."""
+        if self._policy is not None:
+            self._policy.close()
+        self._policy = None
 
     def refresh(self, policy: Policy, version: int) -> None:
         """The engine reads with the policy's weights as they are now; before a rollout and before an evaluation."""

@@ -205,15 +205,26 @@ class BestWeights:
         self.accuracy, self.step = -1.0, 0
 
     def offer(self, accuracy: float, step: int) -> None:
-        """Keep a copy of the model's weights if they are the best so far; the earlier ones win a tie."""
-        if accuracy > self.accuracy:
-            self.accuracy, self.step = accuracy, step
-            self._weights = {name: tensor.detach().clone() for name, tensor in self._model.state_dict().items()}
+        """Keep a copy of the model's weights if they are the best so far; the earlier ones win a tie.
 
+        There is one copy at most, tied weights once in it: a better one is written over it.
+        """
+        if accuracy <= self.accuracy:
+            return
+        self.accuracy, self.step = accuracy, step
+        for name, weight in self._model.named_parameters():
+            if name in self._weights:
+                self._weights[name].copy_(weight.detach())
+            else:
+                self._weights[name] = weight.detach().clone()
+
+    @torch.no_grad()
     def restore(self) -> None:
         """Put the best weights into the model; without any offer it stays as it is."""
-        if self._weights:
-            self._model.load_state_dict(self._weights)
+        if not self._weights:
+            return
+        for name, weight in self._model.named_parameters():
+            weight.copy_(self._weights[name])
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
