@@ -86,7 +86,7 @@ def test_a_slurm_job_with_ray_starts_the_trainers_ranks_beside_the_head(tmp_path
     stand_in(tmp_path, "scontrol", "echo node-a; echo node-b")
     # the trainer goes on once head and worker, which are started in the background, have said what they are
     runs = 'until grep -q head log && grep -q worker log; do sleep 0.05; done; [ $3 != env ] || "${@:3}"'
-    said = 'echo "srun $* (trainer has ${TRAINER_GPUS-none})" >>log'
+    said = 'echo "srun $* (trainer has ${TRAINER_GPUS-none})" >>log; echo "token ${RAY_AUTH_MODE-unsent}" >>log'
     stand_in(tmp_path, "srun", f'shift 3; {said}; case "$*" in *launch/ray_*) ;; *) {runs} ;; esac')
     torchrun = stand_in(tmp_path, "torchrun", 'echo "torchrun $*" >>log')
     variables = {
@@ -102,6 +102,8 @@ def test_a_slurm_job_with_ray_starts_the_trainers_ranks_beside_the_head(tmp_path
     said = (tmp_path / "log").read_text().splitlines()
     assert f"srun -w node-a scripts/launch/ray_head.sh --block (trainer has {gpus})" in said
     assert "srun -w node-b scripts/launch/ray_worker.sh node-a:21234 (trainer has none)" in said
+    assert "token token" in said
+    assert "token unsent" not in said
     if processes is None:
         assert "srun -w node-a .venv/bin/vlrl rl c.yaml engine.name=ray (trainer has none)" in said
     else:

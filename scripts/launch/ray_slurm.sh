@@ -13,7 +13,7 @@ mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head="${nodes[0]}" processes="${PROCESSES:-1}"
 export RAY_PORT="${RAY_PORT:-$((20000 + SLURM_JOB_ID % 10000))}"
 RAY_AUTH_TOKEN="$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"
-export RAY_AUTH_TOKEN RAY_ADDRESS="$head:$RAY_PORT"
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN RAY_ADDRESS="$head:$RAY_PORT"
 
 started=()
 finish() { for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait; }

@@ -158,6 +158,45 @@ def test_an_address_without_a_cluster_is_an_error_that_says_how_to_start_one(mon
         RayCluster("auto", 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "mode"),
+    [
+        ({}, None),
+        ({"RAY_AUTH_TOKEN": "t"}, "token"),
+        ({"RAY_AUTH_TOKEN_PATH": "/file"}, "token"),
+        ({"RAY_AUTH_TOKEN": "t", "RAY_AUTH_MODE": "disabled"}, "disabled"),
+        ("a file in the home", "token"),
+    ],
+)
+def test_who_joins_a_cluster_sends_the_token_that_there_is(monkeypatch, tmp_path, given, mode):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if isinstance(given, str):
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("t")
+        given = {}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    modes = []
+
+    class Joined:
+        def is_initialized(self):
+            return False
+
+        def init(self, **settings):
+            pass
+
+    def import_ray():
+        modes.append(os.environ.get("RAY_AUTH_MODE"))  # Ray reads it when it is imported
+        return Joined()
+
+    monkeypatch.setattr(clusters, "import_ray", import_ray)
+    RayCluster("first:6379", 0)
+    assert modes == [mode]
+
+
 def test_shared_memory_holds_old_and_new_weights_at_once():
     assert store_bytes(10**9, None) == 2_200_000_000 + 256 * 2**20
     assert store_bytes(10**9, 0.5) == 2**29
@@ -173,21 +212,26 @@ def test_launch_scripts_stop_at_the_first_error_and_say_what_they_want(script):
 
 def test_launch_scripts_start_a_head_and_join_it(tmp_path):
     ray = tmp_path / "ray"
-    ray.write_text('#!/usr/bin/env bash\necho "ray $*"; echo "token ${RAY_AUTH_TOKEN:-none}"\n')
+    ray.write_text('#!/usr/bin/env bash\necho "ray $*"; echo "token ${RAY_AUTH_TOKEN:-none} ${RAY_AUTH_MODE:-unset}"\n')
     ray.chmod(0o755)
     variables = {"PATH": os.environ["PATH"], "RAY": str(ray), "RAY_PORT": "7000"}
     head = subprocess.run([LAUNCH / "ray_head.sh", "--num-gpus=8"], env=variables, capture_output=True, text=True)
     assert "ray start --head --port=7000 --include-dashboard=false --disable-usage-stats --num-gpus=8" in head.stdout
     token = head.stdout.split("RAY_AUTH_TOKEN=")[1].split()[0]
     assert len(token) == 64
-    assert f"token {token}" in head.stdout
-    worker = subprocess.run(
-        [LAUNCH / "ray_worker.sh", "first:7000"],
-        env={**variables, "VLRL_RAY_WAIT": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert "ray start --address=first:7000 --disable-usage-stats --block" in worker.stdout
+    assert f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={token}" in head.stdout
+    assert f"token {token} token" in head.stdout
+    for given, said in (
+        ({"RAY_AUTH_TOKEN": "t"}, "token t token"),
+        ({"RAY_AUTH_TOKEN_PATH": "/file"}, "token none token"),
+        ({"RAY_AUTH_TOKEN": "t", "RAY_AUTH_MODE": "disabled"}, "token t disabled"),
+        ({}, "token none unset"),
+    ):
+        command = [LAUNCH / "ray_worker.sh", "first:7000"]
+        worker = subprocess.run(
+            command, env={**variables, "VLRL_RAY_WAIT": "1", **given}, capture_output=True, text=True
+        )
+        assert worker.stdout.splitlines() == ["ray start --address=first:7000 --disable-usage-stats --block", said]
     none = subprocess.run([LAUNCH / "ray_worker.sh"], env=variables, capture_output=True, text=True)
     assert none.returncode == 2
     assert "HOST:PORT" in none.stderr
@@ -217,7 +261,7 @@ def test_the_launch_scripts_start_a_cluster_that_a_pool_can_join():
     with tempfile.TemporaryDirectory(prefix="vlrl-ray-") as folder:  # a short path: it holds sockets
         variables = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
         variables |= {"HOME": folder, "RAY": str(Path(sys.executable).parent / "ray"), "RAY_PORT": port}
-        variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4, "VLRL_RAY_WAIT": "1"}
+        variables |= {"RAY_AUTH_TOKEN": "0123456789abcdef" * 4, "VLRL_RAY_WAIT": "1"}
         small = ["--num-cpus=1", f"--object-store-memory={80 * 2**20}", "--node-ip-address=127.0.0.1"]
         address = f"127.0.0.1:{port}"
         commands = [

@@ -11,12 +11,14 @@ import os
 import secrets
 import shutil
 import tempfile
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from vlrl.errors import ConfigError, EngineError
 
 REMEDY = "pip install 'vlrl[ray]' (the extra ray), or use engine: transformers"
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 def import_ray() -> ModuleType:
@@ -39,6 +41,8 @@ class RayCluster:
     """
 
     def __init__(self, address: str | None, store: int) -> None:
+        if address is not None:
+            send_a_token()
         self.ray = import_ray()
         self.private = False
         self._connected, self._folder = not self.ray.is_initialized(), ""
@@ -52,7 +56,8 @@ class RayCluster:
                 raise EngineError(
                     "engine.address",
                     f"no Ray cluster at {address!r}: {error}",
-                    "start one (scripts/launch/ray_head.sh), or leave address out for one on this machine alone",
+                    "start one (scripts/launch/ray_head.sh) and export its token here, or leave address out for one "
+                    "on this machine alone",
                 ) from error
             return
         self._folder = tempfile.mkdtemp(prefix="vlrl-ray-")  # a short path: sockets lie in it
@@ -97,8 +102,13 @@ def store_bytes(weights: int, given_gib: float | None) -> int:
     return math.ceil(2.2 * weights) + 256 * 2**20
 
 
+def send_a_token() -> None:
+    """Ray's head turns its tokens on by itself, who joins a given address does not. Counts before Ray is imported."""
+    if any(os.environ.get(name) for name in TOKENS) or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 def token_without_a_file() -> None:
     """Ray wants a token and would write one into the home; a cluster that lives as long as we do needs no file."""
-    named = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    if not any(name in os.environ for name in named):
+    if not any(name in os.environ for name in ("RAY_AUTH_MODE", *TOKENS)):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
