@@ -27,11 +27,16 @@ def test_launch_scripts_stop_at_the_first_error(script):
     subprocess.run(["bash", "-n", str(file)], check=True)
 
 
-@pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (4, 4)])
-def test_each_machine_starts_a_process_a_gpu(tmp_path, gpus, processes):
+@pytest.mark.parametrize(
+    ("gpus", "visible", "processes"),
+    [(0, None, 1), (4, None, 4), (4, "1,3", 2), (4, "GPU-5f-2,GPU-5f-3,GPU-5f-4", 3), (4, "", 1), (4, "-1", 1)],
+)
+def test_each_machine_starts_a_process_a_gpu_that_it_may_use(tmp_path, gpus, visible, processes):
     torchrun = stand_in(tmp_path, "torchrun", 'echo "$*"')
     stand_in(tmp_path, "nvidia-smi", f"for i in $(seq {gpus}); do echo GPU $i; done")
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TORCHRUN": str(torchrun)}
+    if visible is not None:
+        variables["CUDA_VISIBLE_DEVICES"] = visible
     arguments = [LAUNCH / "torchrun.sh", "first:29500", "2", "1", "c.yaml", "rl.steps=3"]
     done = subprocess.run(arguments, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
