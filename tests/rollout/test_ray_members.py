@@ -8,7 +8,7 @@ from vlrl.errors import EngineError
 from vlrl.rollout.ray_members import Losses
 
 
-@pytest.mark.parametrize("doing", ["load_weights", "sleep"])
+@pytest.mark.parametrize("doing", ["load_weights", "sleep", "wake"])
 def test_an_actor_that_opens_well_and_always_dies_of_what_comes_next_is_not_restarted_for_ever(doing):
     losses = Losses()
     for _ in range(2):

@@ -56,7 +56,8 @@ class Losses:
     NAMES: ClassVar[Mapping[str, str]] = {
         "open": "they started",
         "load_weights": "they took weights",
-        "sleep": "they went to sleep or woke",
+        "sleep": "they went to sleep",
+        "wake": "they woke",
     }
 
     def __init__(self) -> None:

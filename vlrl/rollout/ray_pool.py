@@ -223,7 +223,10 @@ class RayPool:
         if member.serial != self._manifest.serial:
             member.call("load_weights", actor.load_weights.remote(self._manifest, *self._shards))
         elif member.asleep != self._members.asleep:
-            member.call("sleep", actor.sleep.remote() if self._members.asleep else actor.wake.remote())
+            if self._members.asleep:
+                member.call("sleep", actor.sleep.remote())
+            else:
+                member.call("wake", actor.wake.remote())
         elif ledger is not None and (piece := ledger.next()) is not None:
             asked = [requests[number] for number in piece]
             if ledger.waiting:  # a response of the next piece could take the slot of one that is left early
@@ -259,8 +262,8 @@ class RayPool:
                 self._files = None
         elif doing == "load_weights":
             member.serial = int(result)
-        elif doing == "sleep":
-            member.asleep = self._members.asleep
+        elif doing in ("sleep", "wake"):
+            member.asleep = doing == "sleep"
         elif doing == "generate" and ledger is not None:
             if (result.serial, result.version) != (self._manifest.serial, self._manifest.version):
                 raise EngineError(
