@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,8 +70,9 @@ class Actor:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A future: number of the actor, method, and what to do when its end is taken in."""
+    """A future: how many were asked before, number of the actor, method, and what to do when its end is taken in."""
 
+    asked: int
     number: int
     method: str
     run: Callable[[], Any]
@@ -88,7 +90,7 @@ class StandInRay:
     private = True
 
     def __init__(self) -> None:
-        self.ray = self
+        self.ray, self._asked = self, count()
         self.actors: list[Actor] = []
         self.new: list[dict[str, Exception]] = []
         self.held: dict[tuple[int, str], Callable[[], bool]] = {}
@@ -113,10 +115,11 @@ class StandInRay:
 
     def _start(self) -> Handle:
         self.actors.append(Actor(self.new.pop(0) if self.new else {}))
-        return Handle(self.actors[-1], len(self.actors) - 1)
+        return Handle(self.actors[-1], len(self.actors) - 1, self._asked)
 
     def wait(self, calls: Sequence[Call], num_returns: int, timeout: float) -> tuple[list[Call], list[Call]]:
-        ready = [call for call in calls if self.held.get((call.number, call.method), lambda: True)()][:num_returns]
+        ended = [call for call in calls if self.held.get((call.number, call.method), lambda: True)()]
+        ready = sorted(ended, key=lambda call: call.asked)[:num_returns]
         return ready, [call for call in calls if call not in ready]
 
     def get(self, call: Call) -> Any:
@@ -129,9 +132,11 @@ class StandInRay:
 class Handle:
     """An actor's methods as Ray gives them out: `.remote()` of one is a call."""
 
-    def __init__(self, actor: Actor, number: int) -> None:
-        self._actor, self._number = actor, number
+    def __init__(self, actor: Actor, number: int, asked: Iterator[int]) -> None:
+        self._actor, self._number, self._asked = actor, number, asked
 
     def __getattr__(self, method: str) -> Any:
         found = getattr(self._actor, method)
-        return SimpleNamespace(remote=lambda *given: Call(self._number, method, lambda: found(*given)))
+        return SimpleNamespace(
+            remote=lambda *given: Call(next(self._asked), self._number, method, lambda: found(*given))
+        )

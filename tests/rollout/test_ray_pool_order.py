@@ -6,6 +6,7 @@ import pytest
 from ray_cases import Prompt, written
 from stand_in_ray import StandInRay
 
+from vlrl.errors import ConfigError, EngineError
 from vlrl.rollout import ray_pool
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.ray_pool import RayPool, RayPoolSettings
@@ -48,4 +49,40 @@ def test_an_actor_that_opens_while_the_others_go_to_sleep_is_awake_when_it_is_as
     pool.wake()
     assert late.done == ["open", "sleep", "wake"]
     assert pool.generate(REQUESTS) == [written(request) for request in REQUESTS]
+    assert pool.counts["lost"] == 0
+
+
+def test_a_later_actor_that_refuses_to_open_costs_itself_and_not_the_run(ray, opened):
+    ray.new = [{}, {"open": ConfigError("engine", "no room on this node")}]
+    pool = opened(actors=2)
+    assert pool.generate(REQUESTS) == [written(request) for request in REQUESTS]
+    assert [actor.done[0] if actor.done else "" for actor in ray.actors] == ["open", "", "open"]
+    assert (pool.counts["started"], pool.counts["lost"]) == (3, 1)
+
+
+def test_an_actor_that_refuses_new_weights_is_replaced_by_one_that_has_them(ray, opened, qwen3):
+    pool = opened(actors=2)
+    pool.generate(REQUESTS)  # the second actor has opened, too
+    ray.actors[1].raises["load_weights"] = EngineError("load_weights, shard 0", "its checksum is not the one")
+    pool.load_weights(qwen3.model.named_parameters(), 7)
+    assert pool.generate(REQUESTS) == [written(request, 7) for request in REQUESTS]
+    assert "load_weights" in ray.actors[2].done
+    assert pool.counts["lost"] == 1
+
+
+def test_when_every_actor_refuses_new_weights_the_run_stops_and_says_why(ray, opened, qwen3):
+    refusal = {"load_weights": EngineError("load_weights", "its checksum is not the one")}
+    ray.new = [refusal] * 9
+    pool = opened(actors=1, tries=2)
+    with pytest.raises(EngineError, match=r"3 in a row were lost while they took weights: EngineError: .* checksum"):
+        pool.load_weights(qwen3.model.named_parameters(), 7)
+
+
+def test_what_the_first_actor_refuses_to_open_and_what_an_engine_refuses_to_write_is_the_callers(ray, opened):
+    ray.new = [{"open": ConfigError("engine", "no heads of 16")}, {"generate": EngineError("request 0", "too long")}]
+    with pytest.raises(ConfigError, match="no heads of 16"):
+        opened(actors=1)
+    pool = opened(actors=1)
+    with pytest.raises(EngineError, match="request 0: too long"):
+        pool.generate(REQUESTS)
     assert pool.counts["lost"] == 0

@@ -234,20 +234,24 @@ class RayPool:
             member.call("generate", actor.generate.remote(self._manifest.serial, asked), piece)
 
     def _take_in(self, member: Member, ledger: Ledger | None) -> None:
-        """One finished call. A refusal by the engine is the caller's; any other failure ends the actor."""
+        """One finished call. What an engine refuses to write, and the first actor to open, is the caller's; any other
+        failure ends the actor.
+        """
         errors = self._ray.exceptions
         doing, piece, future = member.finish()
         try:
             result = self._ray.get(future)
         except errors.RayTaskError as error:
             refused = isinstance(error.cause, VlrlError) and not isinstance(error.cause, EngineFailedError)
-            if refused and doing != "abandoned":
+            first = doing == "open" and not self._ever_opened
+            if refused and (first or doing == "generate"):
                 raise error.cause from None
-            if not refused:
-                why = f"{type(error.cause).__name__}: {error.cause}"
-                if doing == "open" and not self._ever_opened:
-                    raise EngineError("ray pool", f"an actor can't open its engine: {why}") from error
-                self._bury(member, ledger, doing, piece, why)
+            if refused and doing == "abandoned":
+                return
+            why = f"{type(error.cause).__name__}: {error.cause}"
+            if first:
+                raise EngineError("ray pool", f"an actor can't open its engine: {why}") from error
+            self._bury(member, ledger, doing, piece, why)
             return
         except errors.RayError as error:
             self._bury(member, ledger, doing, piece, str(error).splitlines()[0])
