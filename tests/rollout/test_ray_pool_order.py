@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import warnings
+
 import pytest
 from ray_cases import Prompt, written
 from stand_in_ray import StandInRay
@@ -86,3 +89,32 @@ def test_what_the_first_actor_refuses_to_open_and_what_an_engine_refuses_to_writ
     with pytest.raises(EngineError, match="request 0: too long"):
         pool.generate(REQUESTS)
     assert pool.counts["lost"] == 0
+
+
+def test_actors_that_the_cluster_has_no_room_for_are_counted_apart_and_told_once(ray, opened):
+    ray.held = {(1, "open"): never, (2, "open"): never}
+    pool = opened(actors=3, start_timeout_seconds=0.02)
+    time.sleep(0.03)
+    with pytest.warns(
+        UserWarning, match=r"2 of 3 actors .* not opened within 0\.02 s; the cluster has 1 CPU, 0 GPU free"
+    ):
+        pool.generate(REQUESTS)
+    figures = pool.figures()
+    assert (figures["pool/actors"], figures["pool/actors_starting"], figures["pool/actors_started"]) == (1, 2, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pool.generate(REQUESTS)
+        ray.held = {}
+        pool.generate(REQUESTS)
+    figures = pool.figures()
+    assert (figures["pool/actors"], figures["pool/actors_starting"]) == (3, 0)
+
+
+def test_actors_that_opened_between_two_calls_are_not_late(ray, opened):
+    ray.held = {(1, "open"): never, (2, "open"): never}
+    pool = opened(actors=3, start_timeout_seconds=0.02)
+    ray.held = {}
+    time.sleep(0.03)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pool.generate(REQUESTS)

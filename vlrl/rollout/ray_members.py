@@ -16,13 +16,15 @@ from vlrl.rollout.ray_ledger import Piece
 class Member:
     """One actor. It does one thing at a time; between two it is idle.
 
-    starting  it has not opened its engine yet
-    serial    transfer of weights that it holds (0: the model folder's)
+    starting   it has not opened its engine yet
+    since      when it was started; told_late: the user knows that it has not opened in time
+    serial     transfer of weights that it holds (0: the model folder's)
     """
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
         self.starting, self.asleep, self.serial = True, False, 0
+        self.since, self.told_late = time.monotonic(), False
         self.future: Any = None
         self._doing, self._piece = "", Piece()
 
@@ -137,6 +139,16 @@ class Members:
         excess = max(0, len(self._members) - self.wanted())
         free = [m for m in reversed(self._members) if m.starting or m.idle]
         return sorted(free, key=lambda m: not m.starting)[:excess]
+
+    @property
+    def starting(self) -> int:
+        """How many have not opened yet."""
+        return sum(member.starting for member in self._members)
+
+    def late(self, seconds: float) -> list[Member]:
+        """Those that have been starting for longer, and nobody was told."""
+        now = time.monotonic()
+        return [m for m in self._members if m.starting and not m.told_late and now - m.since > seconds]
 
     def progressed(self) -> None:
         """Something was finished."""

@@ -7,6 +7,7 @@ request names its randomness, so whoever does it writes the same tokens. Each re
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -132,14 +133,15 @@ class RayPool:
         self._folder.cleanup()
 
     def figures(self) -> dict[str, float]:
-        """rollout/slot_utilisation, the mean over pieces; pool/actors now, and since the pool was opened how many were
-        started and lost, and how many requests were handed out again.
+        """rollout/slot_utilisation, the mean over pieces; pool/actors that are open now and pool/actors_starting, and
+        since the pool was opened how many were started and lost, and how many requests were handed out again.
         """
         told, self._told = self._told, []
         counts = {"actors_started": "started", "actors_lost": "lost", "requests_redone": "redone"}
         return {
             **mean_utilisation(told),
-            "pool/actors": float(self.size),
+            "pool/actors": float(self.size - self._members.starting),
+            "pool/actors_starting": float(self._members.starting),
             **{f"pool/{name}": float(self.counts[key]) for name, key in counts.items()},
         }
 
@@ -193,6 +195,25 @@ class RayPool:
                     f"no actor was ready within {waited:.0f} s; the cluster has {self._cluster.free()}",
                     "ask for fewer actors or less for each, or raise start_timeout_seconds",
                 )
+            self._tell_late()
+
+    def _tell_late(self) -> None:
+        """Warn, once for each, of actors that don't come to open while the others work."""
+        seconds = self._settings.start_timeout_seconds
+        late = self._members.late(seconds)
+        if not late:
+            return
+        # one that opened while no call was going on is only not taken in yet
+        _, waiting = self._ray.wait([member.future for member in late], num_returns=len(late), timeout=0)
+        if not waiting:
+            return
+        for member in late:
+            member.told_late = member.future in waiting
+        warnings.warn(
+            f"{len(waiting)} of {self.size} actors have not opened within {seconds:g} s; the cluster has "
+            f"{self._cluster.free()}; ask for fewer actors or less for each, or add machines",
+            stacklevel=2,
+        )
 
     def _fit(self) -> None:
         """As many actors as are wanted; idle ones go first, busy ones when their piece is done."""
