@@ -31,8 +31,11 @@ def read(loaded):
 
 
 def probe(settings, encode, policy, pairs):
-    """With the features of pictures forgotten in between, as a run does."""
-    return settings.probe(encode, policy, pairs, 1.0, policy.loaded.store.clear)
+    """With the features of pictures forgotten in between, and checked, as a run does."""
+    found = settings.probe(encode, policy, pairs, 1.0, policy.loaded.store.clear)
+    if found is not None:
+        settings.check_probe(found, 2)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,8 @@ def seeing(model_folders):
 @pytest.mark.parametrize("picture", ["blank", "swapped"])
 def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, picture):
     found = probe(AgreementSettings(picture=picture), *seeing)
-    assert found["probe/picture_shift"] > 0.01
-    assert found["probe/same_picture_gap"] == 0.0
+    assert found.metrics()["probe/picture_shift"] > 0.01
+    assert found.metrics()["probe/same_picture_gap"] == 0.0
 
 
 @pytest.mark.parametrize("picture", ["blank", "swapped"])
@@ -54,7 +57,10 @@ def test_a_policy_that_ignores_its_pictures_stops_the_run(model_folders, picture
         for name, parameter in loaded.model.named_parameters():
             if "merger" in name and ("fc2" in name or "linear_fc2" in name):
                 parameter.zero_()
-    with pytest.raises(EngineError, match=r"does not see its pictures[\s\S]*projector"):
+    with pytest.raises(
+        EngineError,
+        match=r"step 3, sees-the-image probe, problem \w+ and 2 more: [\s\S]*does not see its pictures[\s\S]*projector",
+    ):
         probe(AgreementSettings(picture=picture), *read(loaded))
 
 
@@ -88,19 +94,26 @@ def test_an_encoder_that_gives_other_pixels_under_one_digest_stops_the_run(seein
 
 def test_without_pictures_there_is_nothing_to_probe(seeing):
     encode, policy, pairs = seeing
-    assert probe(AgreementSettings(), encode, policy, pairs[:1]) == {}
-    assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) == {}
-    assert probe(AgreementSettings(), encode, policy, pairs[:2]) != {}
+    assert probe(AgreementSettings(), encode, policy, pairs[:1]) is None
+    assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) is None
+    assert probe(AgreementSettings(), encode, policy, pairs[:2]) is not None
 
 
 def test_a_gap_beyond_its_bound_stops_the_run_but_not_a_stale_one():
     settings = AgreementSettings(max_gap=0.1)
-    settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/stale": 3.0})
-    with pytest.raises(EngineError, match=r"logprob_gap/rendered: engine and trainer differ by 0\.2"):
-        settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/rendered": 0.2})
+    settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/stale": 3.0}, 4)
+    with pytest.raises(EngineError, match=r"step 5, logprob_gap: engine and trainer differ by 0\.2 \(rendered\) nats"):
+        settings.check_gap({"logprob_gap/text": 0.09, "logprob_gap/rendered": 0.2}, 4)
     with pytest.raises(EngineError, match="nan"):
-        settings.check_gap({"logprob_gap/text": float("nan")})
-    AgreementSettings().check_gap({"logprob_gap/text": 99.0})
+        settings.check_gap({"logprob_gap/text": float("nan")}, 4)
+    AgreementSettings().check_gap({"logprob_gap/text": 99.0}, 4)
+
+
+def test_every_modality_over_the_bound_is_named():
+    with pytest.raises(EngineError, match=r"0\.3 \(text\), 0\.2 \(rendered\) nats a token"):
+        AgreementSettings(max_gap=0.1).check_gap(
+            {"logprob_gap/text": 0.3, "logprob_gap/real": 0.05, "logprob_gap/rendered": 0.2}, 0
+        )
 
 
 def test_gaps_by_origin_by_hand():

@@ -9,6 +9,7 @@ import torch
 
 from vlrl.errors import EngineError
 from vlrl.model.parts import part_of
+from vlrl.report.report import write_report
 from vlrl.rollout.hybrid import STATM
 from vlrl.rollout.transformers_engine import TransformersEngine
 from vlrl.runlog import read_jsonl
@@ -54,6 +55,12 @@ def test_a_run_says_what_it_compared_and_by_how_much_pictures_move_it(honest):
         assert line["logprob_gap/mean"] < 1e-4
 
 
+def logged(folder):
+    """The one line of RL that a run left which stopped in its first step."""
+    (line,) = (line for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl")
+    return line
+
+
 @pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
 def test_the_step_after_a_validation_has_its_own_switch(honest):
     for line in honest:
@@ -61,7 +68,7 @@ def test_the_step_after_a_validation_has_its_own_switch(honest):
         assert line["hybrid/memory_training_gib"] > 0  # noted only where the engine slept before the step
 
 
-def test_a_run_whose_tower_was_zeroed_after_loading_stops(start, monkeypatch):
+def test_a_run_whose_tower_was_zeroed_after_loading_stops_and_leaves_its_figures(start, tmp_path, monkeypatch):
     load = session.load_model
 
     def blind(*args):
@@ -73,11 +80,16 @@ def test_a_run_whose_tower_was_zeroed_after_loading_stops(start, monkeypatch):
         return loaded
 
     monkeypatch.setattr(session, "load_model", blind)
-    with pytest.raises(EngineError, match="the policy does not see its pictures"):
+    with pytest.raises(EngineError, match=r"step 1, sees-the-image[\s\S]*the policy does not see its pictures"):
         start()
+    line = logged(tmp_path / "run")
+    assert line["step"] == 1
+    assert line["probe/picture_shift"] == 0.0
 
 
-def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops(start, monkeypatch):
+def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_leaves_its_figures(
+    start, tmp_path, monkeypatch
+):
     generate = TransformersEngine.generate
 
     def louder(self, requests):
@@ -90,5 +102,14 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops(star
         return replace(segment, logprobs=tuple(value + 0.1 for value in segment.logprobs))
 
     monkeypatch.setattr(TransformersEngine, "generate", louder)
-    with pytest.raises(EngineError, match=r"logprob_gap/\w+: engine and trainer differ by 0\.1 nats a token"):
+    with pytest.raises(
+        EngineError, match=r"step 1, logprob_gap: engine and trainer differ by 0\.1 \(\w+\), 0\.1 \(\w+\)[\s\S]*nats"
+    ):
         start()
+    line = logged(tmp_path / "run")
+    gaps = [line[key] for key in ("logprob_gap/text", "logprob_gap/rendered") if key in line]
+    assert gaps == pytest.approx([0.1] * len(gaps), abs=1e-3)
+    assert gaps
+    assert line["updates"] == 1
+    assert "probe/picture_shift" in line
+    write_report(tmp_path / "run")

@@ -10,6 +10,7 @@ don't move never sees its pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -25,6 +26,23 @@ from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Problem, ScoredGroup
 
 Encode = Callable[[Sequence[Problem]], list[Encoded]]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The problems that a probe read, and the mean |change| of a token's log-probability in nats.
+
+    same   the same pictures encoded and looked at anew
+    shift  other pictures in their place
+    """
+
+    problems: tuple[str, ...]
+    same: float
+    shift: float
+
+    def metrics(self) -> dict[str, float]:
+        """probe/picture_shift, probe/same_picture_gap."""
+        return {"probe/picture_shift": self.shift, "probe/same_picture_gap": self.same}
 
 
 class AgreementSettings(Settings):
@@ -50,20 +68,22 @@ class AgreementSettings(Settings):
         """Whether a step has a probe."""
         return self.probe_every is not None and step % self.probe_every == 0
 
-    def check_gap(self, metrics: Mapping[str, float]) -> None:
-        """Raises EngineError where the gap of a modality exceeds its bound.
+    def check_gap(self, metrics: Mapping[str, float], step: int) -> None:
+        """Raises EngineError that names every modality whose gap in 0-based `step` exceeds the bound.
 
         A modality without a gap was not compared in this step; `logprob_gap/compared_tokens` says what was.
         """
-        for modality in MODALITIES if self.max_gap is not None else ():
-            gap = metrics.get(f"logprob_gap/{modality}")
-            if gap is not None and not gap <= (self.max_gap or 0.0):
-                raise EngineError(
-                    f"logprob_gap/{modality}",
-                    f"engine and trainer differ by {gap:.3g} nats a token, rl.agreement.max_gap is {self.max_gap}",
-                    "compare their weights, precision and picture preprocessing; a larger bound accepts "
-                    "the difference, `credit: {weigh: [importance]}` weighs for it",
-                )
+        if self.max_gap is None:
+            return
+        gaps = {one: metrics[key] for one in MODALITIES if (key := f"logprob_gap/{one}") in metrics}
+        over = [f"{gap:.3g} ({one})" for one, gap in gaps.items() if not gap <= self.max_gap]
+        if over:
+            raise EngineError(
+                f"step {step + 1}, logprob_gap",
+                f"engine and trainer differ by {', '.join(over)} nats a token, rl.agreement.max_gap is {self.max_gap}",
+                "compare their weights, precision and picture preprocessing; a larger bound accepts "
+                "the difference, `credit: {weigh: [importance]}` weighs for it",
+            )
 
     def probe(
         self,
@@ -72,17 +92,17 @@ class AgreementSettings(Settings):
         pairs: Sequence[tuple[Collected, ScoredGroup]],
         temperature: float,
         forget: Callable[[], None],
-    ) -> dict[str, float]:
-        """Metrics `probe/…` of the first groups with pictures; empty where there are too few.
+    ) -> Probed | None:
+        """How the policy reads the first groups with pictures; None where there are too few.
 
         The first reading is of the prompts that were rolled out, with features of pictures that are held. `forget`
-        drops those, so that the second looks at pictures that were encoded anew. Raises EngineError where the policy
-        reads the same picture otherwise, or another picture just the same.
+        drops those, so that the second looks at pictures that were encoded anew. Raises EngineError where they were
+        encoded otherwise.
         """
         chosen = [(one, group) for one, group in pairs if group.problem.images][: self.groups]
         distinct = {tuple(image.digest for image in group.problem.images) for _, group in chosen}
         if len(distinct) < (self.picture == "swapped") + 1:
-            return {}
+            return None
         problems = [group.problem for _, group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
         other = mismatched(problems) if self.picture == "swapped" else [perturbed(p, "blank", rng) for p in problems]
@@ -100,20 +120,23 @@ class AgreementSettings(Settings):
         again, moved = read(anew), read(encode([one for one in other if one is not None]))
         same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
         shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / len(first)
-        place = f"sees-the-image probe, problem {problems[0].id} and {len(problems) - 1} more"
-        if not same <= self.max_same_gap:
+        return Probed(tuple(problem.id for problem in problems), same, shift)
+
+    def check_probe(self, found: Probed, step: int) -> None:
+        """Raises EngineError where the policy reads the same picture otherwise, or another picture just the same."""
+        place = f"step {step + 1}, sees-the-image probe, problem {found.problems[0]} and {len(found.problems) - 1} more"
+        if not found.same <= self.max_same_gap:
             raise EngineError(
                 place,
-                f"the same pictures encoded and looked at anew change a token's log-probability by {same:.3g} nats, "
-                f"rl.agreement.max_same_gap is {self.max_same_gap}",
+                "the same pictures encoded and looked at anew change a token's log-probability by "
+                f"{found.same:.3g} nats, rl.agreement.max_same_gap is {self.max_same_gap}",
                 "something on the way from picture to policy is not deterministic: look at processor and dropout",
             )
-        if not shift >= self.min_shift:
+        if not found.shift >= self.min_shift:
             raise EngineError(
                 place,
-                f"{self.picture} pictures change a token's log-probability by {shift:.3g} nats, "
+                f"{self.picture} pictures change a token's log-probability by {found.shift:.3g} nats, "
                 f"rl.agreement.min_shift is {self.min_shift}: the policy does not see its pictures",
                 "check that pixel values reach the vision tower and that its projector has weights; a model that never "
                 "learned to read pictures needs a warm-up first",
             )
-        return {"probe/picture_shift": shift, "probe/same_picture_gap": same}

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from vlrl.credit.assign import Judged
-from vlrl.errors import VerifierFaultError
+from vlrl.errors import EngineError, VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.methods import source_of
 from vlrl.model.policy import Example, Policy
 from vlrl.model.update_sums import UpdateSums
 from vlrl.rollout.buffer import RolloutBuffer
 from vlrl.rollout.collector import Collected, collect
+from vlrl.runlog import RunFolder
 from vlrl.seeding import derive_seed, stream
 from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
@@ -61,9 +63,13 @@ def run_rl(session: Session) -> Policy:
         last = budget.ends_after(step)
         drawn = [scored for _, scored in pairs]
         if settings.agreement.is_due(step):
-            metrics |= settings.agreement.probe(
+            probed = settings.agreement.probe(
                 session.encoder.encode, policy, pairs, settings.sampling.temperature, session.forget_features
             )
+            if probed is not None:
+                metrics |= probed.metrics()
+                with logged_first(run, step, metrics):
+                    settings.agreement.check_probe(probed, step)
             clock.lap("probe")
         examples = to_examples(groups, policy, settings, step)
         metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs])
@@ -71,7 +77,8 @@ def run_rl(session: Session) -> Policy:
         metrics |= learn(
             policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
         )
-        settings.agreement.check_gap(metrics)
+        with logged_first(run, step, metrics):
+            settings.agreement.check_gap(metrics, step)
         clock.lap("update")
         metrics |= session.hybrid.figures()
         if scores := scores_after(step + 1, session, policy, last):
@@ -186,6 +193,16 @@ def learn(
         "logprob_gap/compared_tokens": 0.0,
         **sums.metrics(),
     }
+
+
+@contextmanager
+def logged_first(run: RunFolder, step: int, metrics: Mapping[str, float]) -> Iterator[None]:
+    """A check that stops the run leaves behind what the step's metrics are by then."""
+    try:
+        yield
+    except EngineError:
+        run.metrics("rl", step + 1, metrics)
+        raise
 
 
 def stop_on_faults(groups: Sequence[ScoredGroup], limit: float) -> None:
