@@ -17,7 +17,7 @@ from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.stages.agreement import AgreementSettings
+from vlrl.stages.agreement import AgreementSettings, ProbesDue
 from vlrl.types import Image
 
 PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2, 48, 32), "red?"), ask(pixels(3), "blue")]
@@ -46,6 +46,7 @@ def seeing(model_folders):
 @pytest.mark.parametrize("picture", ["blank", "swapped"])
 def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, picture):
     found = probe(AgreementSettings(picture=picture), *seeing)
+    assert found.metrics()["probe/groups"] == 3
     assert found.metrics()["probe/picture_shift"] > 0.01
     assert found.metrics()["probe/same_picture_gap"] == 0.0
 
@@ -97,6 +98,19 @@ def test_without_pictures_there_is_nothing_to_probe(seeing):
     assert probe(AgreementSettings(), encode, policy, pairs[:1]) is None
     assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) is None
     assert probe(AgreementSettings(), encode, policy, pairs[:2]) is not None
+
+
+def test_a_probe_is_due_from_its_step_until_one_was_made():
+    due = ProbesDue(3)
+    assert due.at(0)
+    assert due.at(1)
+    due.made()
+    assert not due.at(2)
+    assert due.at(3)
+    resumed = ProbesDue(3)
+    resumed.load_state_dict(due.state_dict())
+    assert resumed.at(4)
+    assert not ProbesDue(None).at(0)
 
 
 def test_a_gap_beyond_its_bound_stops_the_run_but_not_a_stale_one():

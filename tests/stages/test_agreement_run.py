@@ -12,8 +12,9 @@ from vlrl.model.parts import part_of
 from vlrl.report.report import write_report
 from vlrl.rollout.hybrid import STATM
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.runlog import read_jsonl
+from vlrl.runlog import RunFolder, read_jsonl
 from vlrl.stages import session
+from vlrl.stages.agreement import AgreementSettings
 from vlrl.stages.run import start_run
 
 SMALL = [
@@ -35,7 +36,7 @@ SMALL = [
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "TOKENIZER_TEXTS", 60)
-    return lambda: start_run("configs/quickstart.yaml", [*SMALL, f"run_folder={tmp_path / 'run'}"])
+    return lambda *more: start_run("configs/quickstart.yaml", [*SMALL, *more, f"run_folder={tmp_path / 'run'}"])
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,8 @@ def honest(tmp_path_factory):
 def test_a_run_says_what_it_compared_and_by_how_much_pictures_move_it(honest):
     first, second = honest
     assert first["probe/picture_shift"] > 1e-9
-    assert "probe/picture_shift" not in second
+    assert first["probe/groups"] == 4
+    assert not [key for key in second if key.startswith("probe/")]
     for line in (first, second):
         assert line["logprob_gap/compared_tokens"] == line["tokens/written"] > 0
         assert line["logprob_gap/mean"] < 1e-4
@@ -113,3 +115,30 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_
     assert line["updates"] == 1
     assert "probe/picture_shift" in line
     write_report(tmp_path / "run")
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL."""
+
+
+def test_a_probe_that_found_no_pictures_stays_due_also_over_a_resume(start, tmp_path, monkeypatch):
+    """Steps 1 and 2 have nothing to read; the run is killed in step 2 and goes on from the checkpoint after step 1."""
+    probe, metrics, calls = AgreementSettings.probe, RunFolder.metrics, []
+
+    def from_the_fourth(self, *given):
+        calls.append(given)
+        return probe(self, *given) if len(calls) > 3 else None
+
+    def until(self, phase, step, values):
+        if phase == "rl" and step == 2 and len(calls) == 2:
+            raise Killed
+        return metrics(self, phase, step, values)
+
+    monkeypatch.setattr(AgreementSettings, "probe", from_the_fourth)
+    monkeypatch.setattr(RunFolder, "metrics", until)
+    more = ["rl.steps=4", "rl.agreement.probe_every=4", "rl.checkpoint_every=1"]
+    with pytest.raises(Killed):
+        start(*more)
+    start(*more)
+    lines = [line for line in read_jsonl(tmp_path / "run" / "metrics.jsonl") if line["phase"] == "rl"]
+    assert [line.get("probe/groups") for line in lines] == [0, 0, 4, None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -41,15 +41,20 @@ class Probed:
     shift: float
 
     def metrics(self) -> dict[str, float]:
-        """probe/picture_shift, probe/same_picture_gap."""
-        return {"probe/picture_shift": self.shift, "probe/same_picture_gap": self.same}
+        """probe/groups, probe/picture_shift, probe/same_picture_gap."""
+        return {
+            "probe/groups": float(len(self.problems)),
+            "probe/picture_shift": self.shift,
+            "probe/same_picture_gap": self.same,
+        }
 
 
 class AgreementSettings(Settings):
     """Bounds in nats a token; crossing one stops the run. `null` turns a check off.
 
     max_gap       mean |log μ − log π| of the fresh tokens of any modality in a step
-    probe_every   steps between two probes, the first of a run included
+    probe_every   steps between two probes, the first of a run included; where a step has too few groups with pictures,
+                  the probe is the next step's
     groups        groups with pictures that a probe reads
     picture       what stands in for the picture: `blank` (its mean colour) or `swapped` (another problem's)
     min_shift     mean |change| of a response token's log-probability that the other picture must cause
@@ -63,10 +68,6 @@ class AgreementSettings(Settings):
     picture: Literal["blank", "swapped"] = "blank"
     min_shift: float = Field(default=1e-3, gt=0.0)
     max_same_gap: float = Field(default=1e-3, gt=0.0)
-
-    def is_due(self, step: int) -> bool:
-        """Whether a step has a probe."""
-        return self.probe_every is not None and step % self.probe_every == 0
 
     def check_gap(self, metrics: Mapping[str, float], step: int) -> None:
         """Raises EngineError that names every modality whose gap in 0-based `step` exceeds the bound.
@@ -140,3 +141,27 @@ class AgreementSettings(Settings):
                 "check that pixel values reach the vision tower and that its projector has weights; a model that never "
                 "learned to read pictures needs a warm-up first",
             )
+
+
+class ProbesDue:
+    """Whether a run owes a probe: from a step that has one until one could be made. Part of the checkpoint."""
+
+    def __init__(self, every: int | None) -> None:
+        self._every, self._owed = every, False
+
+    def at(self, step: int) -> bool:
+        """Whether one is due in 0-based `step`; steps come in order."""
+        self._owed = self._owed or (self._every is not None and step % self._every == 0)
+        return self._owed
+
+    def made(self) -> None:
+        """The one that was due is done."""
+        self._owed = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"owed": self._owed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self._owed = state["owed"]

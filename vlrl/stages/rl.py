@@ -24,6 +24,7 @@ from vlrl.rollout.buffer import RolloutBuffer
 from vlrl.rollout.collector import Collected, collect
 from vlrl.runlog import RunFolder
 from vlrl.seeding import derive_seed, stream
+from vlrl.stages.agreement import ProbesDue
 from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from vlrl.stages.credit_desk import CreditDesk
@@ -40,13 +41,18 @@ def run_rl(session: Session) -> Policy:
     """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
     settings, run = session.settings.rl, session.run
     policy = session.policy(settings.policy)
-    desk, buffer, budget = (
-        CreditDesk(session, policy),
-        RolloutBuffer(),
-        Budget(settings.steps, settings.response_tokens),
-    )
+    desk, buffer = CreditDesk(session, policy), RolloutBuffer()
+    budget, probes = Budget(settings.steps, settings.response_tokens), ProbesDue(settings.agreement.probe_every)
     run.note(algorithm=[*settings.credit.sources(), *(source_of(one) for one in (settings.loss, *settings.added))])
-    parts = _parts(session, policy, desk, buffer, budget)
+    parts = {  # what a checkpoint holds
+        "policy": policy,
+        "credit": desk,
+        "buffer": buffer,
+        "budget": budget,
+        "probes": probes,
+        "mixture": session.mixture,
+        "drawing": session.drawing,
+    }
     first = _resume(session, parts)
     session.progress.start("rl", settings.steps)
     session.hybrid.figures()  # what went before belongs to no step
@@ -62,12 +68,13 @@ def run_rl(session: Session) -> Policy:
         budget.spend(sampled_tokens(metrics))
         last = budget.ends_after(step)
         drawn = [scored for _, scored in pairs]
-        if settings.agreement.is_due(step):
+        if probes.at(step):
             probed = settings.agreement.probe(
                 session.encoder.encode, policy, pairs, settings.sampling.temperature, session.forget_features
             )
+            metrics |= {"probe/groups": 0.0} if probed is None else probed.metrics()
             if probed is not None:
-                metrics |= probed.metrics()
+                probes.made()
                 with logged_first(run, step, metrics):
                     settings.agreement.check_probe(probed, step)
             clock.lap("probe")
@@ -236,12 +243,6 @@ class Clock:
         found["time/step_seconds"] = self._last - self._start
         found["tokens/rollout_per_second"] = response_tokens / max(self._seconds["rollout"], 1e-9)
         return found
-
-
-def _parts(session: Session, policy: Policy, desk: CreditDesk, buffer: RolloutBuffer, budget: Budget) -> dict[str, Any]:
-    """What a checkpoint holds."""
-    shared = {"mixture": session.mixture, "drawing": session.drawing}
-    return {"policy": policy, "credit": desk, "buffer": buffer, "budget": budget, **shared}
 
 
 def _resume(session: Session, parts: dict[str, Any]) -> int:
