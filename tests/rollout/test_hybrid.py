@@ -13,6 +13,11 @@ CPU = torch.device("cpu")
 WEIGHTS = [("w", 1)]
 
 
+def weights():
+    """A policy's."""
+    return iter(WEIGHTS)
+
+
 class Sleeper:
     """An engine that notes what it is told."""
 
@@ -41,7 +46,7 @@ def test_the_engine_wakes_with_the_weights_of_each_phase_and_sleeps_after_it():
     hybrid = Hybrid(engine, CPU)
     hybrid.to_training()  # nobody woke it
     assert engine.told == []
-    hybrid.to_rollout(WEIGHTS, 3)
+    hybrid.to_rollout(weights, 3)
     assert engine.told == ["wake", (WEIGHTS, 3)]
     hybrid.to_training()
     hybrid.to_training()
@@ -51,15 +56,15 @@ def test_the_engine_wakes_with_the_weights_of_each_phase_and_sleeps_after_it():
 def test_an_engine_that_is_awake_takes_new_weights():
     engine = Sleeper()
     hybrid = Hybrid(engine, CPU)
-    hybrid.to_rollout(WEIGHTS, 1)
-    hybrid.to_rollout(WEIGHTS, 2)
+    hybrid.to_rollout(weights, 1)
+    hybrid.to_rollout(weights, 2)
     assert [told for told in engine.told if told != "wake"] == [(WEIGHTS, 1), (WEIGHTS, 2)]
 
 
 def test_figures_are_the_seconds_of_all_switches_since_the_last_call_and_the_memory_beside_them():
     hybrid = Hybrid(Sleeper(wakes_in=0.05, sleeps_in=0.02), CPU)
     for _ in range(2):
-        hybrid.to_rollout(WEIGHTS, 1)
+        hybrid.to_rollout(weights, 1)
         time.sleep(0.3)
         hybrid.to_training()
     found = hybrid.figures()
@@ -72,6 +77,21 @@ def test_figures_are_the_seconds_of_all_switches_since_the_last_call_and_the_mem
     assert hybrid.figures() == {}
 
 
+def test_gathering_the_weights_is_part_of_the_switch_and_what_it_takes_is_not_the_trainer_s_memory():
+    hybrid, held = Hybrid(Sleeper(), CPU), []
+
+    def gathered():
+        time.sleep(0.2)
+        held.append(torch.ones(2**26))  # 256 MiB
+        return weights()
+
+    hybrid.to_rollout(gathered, 1)
+    found = hybrid.figures()
+    assert found["hybrid/to_rollout_seconds"] >= 0.2
+    if STATM.is_file():
+        assert found["hybrid/memory_rollout_gib"] - found["hybrid/memory_training_gib"] > 0.2
+
+
 def test_the_engine_s_own_figures_are_among_them():
     engine = Sleeper()
     engine.writes = True
@@ -81,7 +101,7 @@ def test_the_engine_s_own_figures_are_among_them():
 @pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
 def test_memory_that_is_taken_during_the_phase_is_seen():
     hybrid = Hybrid(Sleeper(), CPU)
-    hybrid.to_rollout(WEIGHTS, 1)
+    hybrid.to_rollout(weights, 1)
     held = torch.ones(2**26)  # 256 MiB
     hybrid.to_training()
     found = hybrid.figures()

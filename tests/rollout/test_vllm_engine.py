@@ -217,7 +217,7 @@ def test_a_restarting_engine_leaves_no_more_memory_behind_than_there_was(here, m
     monkeypatch.setattr(here.engine, "_settings", settings)
     hybrid = Hybrid(here.engine, torch.device("cpu"))
     for _ in range(3):
-        hybrid.to_rollout(here.loaded.model.named_parameters(), 1)
+        hybrid.to_rollout(here.loaded.model.named_parameters, 1)
         here.engine.generate(requests(here.encoded[:2], 2))
         hybrid.to_training()
         found = hybrid.figures()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,17 @@ class Hybrid:
         self._memory: dict[str, float] = {}
         self._awake = False
 
-    def to_rollout(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
-        """The engine is awake and has these weights; awake already, it only takes the weights."""
+    def to_rollout(self, weights: Callable[[], Iterable[tuple[str, Any]]], version: int) -> None:
+        """The engine is awake and has these weights; awake already, it only takes the weights.
+
+        What `weights` does to have them, such as gathering shards, is part of the switch.
+        """
         if not self._awake:
             self._note("training", first=True)
         with self._timed("to_rollout"):
+            whole = weights()
             self.engine.wake()
-            self.engine.load_weights(weights, version)
+            self.engine.load_weights(whole, version)
         self._awake = True
         self._note("rollout")
 

@@ -162,7 +162,7 @@ class Session:
 
     def refresh(self, policy: Policy, version: int) -> None:
         """The engine reads with the policy's weights as they are now; before a rollout and before an evaluation."""
-        self.hybrid.to_rollout(policy.weights(), version)
+        self.hybrid.to_rollout(policy.weights, version)
 
     def forget_features(self) -> None:
         """Look at pictures anew, as a run does that goes on from a checkpoint: the last bits of a picture's features
