@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from vlrl.rollout.buffer import PartialRollouts
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
 from vlrl.stages.run import start_run
@@ -48,3 +49,17 @@ def test_a_run_asks_for_the_length_of_its_stage_at_every_step(tmp_path, monkeypa
     rest = ["eval={problems: 1, curve_problems: 1}", "rl.validate_every=50", f"run_folder={tmp_path}"]
     start_run("configs/quickstart.yaml", ["stages=[rl]", f"model.shape={shape}", *small, *stages, *rest])
     assert asked == {0: {2}, 1: {5}, 2: {5}, 3: {9}}
+
+
+@pytest.mark.parametrize("shrinks", [{0: 32, 10: 8}, {10: 8}, {0: 8, 10: 32, 20: 16}])
+def test_with_partial_rollouts_lengths_may_not_shrink(shrinks):
+    """A response that is begun has more tokens than the later budget allows, and no engine could go on with it."""
+    sampling, partial = Sampling(max_tokens=64), PartialRollouts(budget=4)
+    RlSettings(sampling=sampling, max_tokens_from_step=shrinks)
+    with pytest.raises(ValidationError, match=r"lengths of [\d, ]+ in turn[\s\S]*let them grow, from step 0 on"):
+        RlSettings(sampling=sampling, max_tokens_from_step=shrinks, partial=partial)
+
+
+@pytest.mark.parametrize("grows", [{}, {0: 8, 10: 32}, {10: 64}])
+def test_with_partial_rollouts_lengths_may_grow(grows):
+    RlSettings(sampling=Sampling(max_tokens=64), max_tokens_from_step=grows, partial=PartialRollouts(budget=4))

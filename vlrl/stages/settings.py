@@ -105,7 +105,7 @@ class RlSettings(Settings):
     max_tokens_from_step: dict[int, int] = Field(
         default_factory=dict,
         description="response tokens at most from a step on, e.g. {0: 4096, 100: 32768}, in place of "
-        "sampling.max_tokens (row K42: lengths grow in stages)",
+        "sampling.max_tokens (row K42: lengths grow in stages); with `partial` they may not shrink",
     )
     skip_uninformative: bool = Field(default=False, description="leave groups out whose advantages are all zero")
     over_sampling: OverSampling | None = None
@@ -165,6 +165,13 @@ class RlSettings(Settings):
             raise ValueError(
                 f"max_tokens_from_step: {self.max_tokens_from_step} has a step below 0 or a length outside 1 … "
                 f"{longest}; the last stage is sampling.max_tokens itself"
+            )
+        lengths = [self.sampling_at(step).max_tokens for step in sorted({0, *self.max_tokens_from_step})]
+        if self.partial and lengths != sorted(lengths):
+            raise ValueError(
+                f"max_tokens_from_step gives lengths of {', '.join(map(str, lengths))} in turn, and with partial a "
+                "response that is begun may not lose what it has of its budget; let them grow, from step 0 on (before "
+                f"the first step that is named the length is sampling.max_tokens, {longest}), or leave partial out"
             )
         if self.partial and self.over_sampling:
             raise ValueError(
