@@ -59,6 +59,7 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
         ({"credit": {"token_credit": ["vopd"]}}, "needs .'kl_teacher', 'teacher'."),
         ({"credit": {"shape": [{"name": "contrast"}]}}, "needs .'contrast'."),
         ({"credit": {"shape": [{"name": "retention", "weight": 0.5}]}}, "needs .'previous'."),
+        ({"credit": {"shape": [{"name": "repeat", "weight": 0.5}]}}, "sampling.repetition is null: nothing ends"),
         ({"contrast": {"perturbation": "tile"}}, "did you mean 'tiles'"),
         ({"teacher": {"path": "somewhere"}}, "no part reads it"),
         ({"contrast": {}}, "no part reads it"),
@@ -68,3 +69,9 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
 def test_needs_that_are_not_met_and_settings_that_nothing_reads_are_refused_before_a_model_is_loaded(given, said):
     with pytest.raises(ConfigError, match=said):
         build_settings(RlSettings, given, "rl")
+
+
+def test_a_penalty_for_loops_is_taken_where_loops_are_ended_or_where_it_is_off():
+    shape = [{"name": "repeat", "weight": 0.5}]
+    build_settings(RlSettings, {"credit": {"shape": shape}, "sampling": {"repetition": {}}}, "rl")
+    build_settings(RlSettings, {"credit": {"shape": [{**shape[0], "weight": 0.0}]}}, "rl")

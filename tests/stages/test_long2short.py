@@ -213,7 +213,8 @@ def test_rl_has_a_length_reward_half_of_the_budget_and_no_score_beyond_it_unless
 
 
 def test_reward_parts_of_the_base_stay_beside_the_length_reward(world):
-    rl = rl_of(world, overrides={"rl.credit.shape": [{"name": "repeat", "weight": 0.5}]})
+    repeat = {"rl.credit.shape": [{"name": "repeat", "weight": 0.5}], "rl.sampling.repetition": {"tokens": 8}}
+    rl = rl_of(world, overrides=repeat)
     assert [part.weight for part in rl.credit.shape] == [0.5, 0.3]
 
 

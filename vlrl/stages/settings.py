@@ -13,6 +13,7 @@ import vlrl.rollout.ray_pool  # files the engines under their names
 import vlrl.rollout.vllm_engine  # noqa: F401
 from vlrl.config import Settings
 from vlrl.credit.assign import CreditSettings
+from vlrl.credit.repeat_penalty import RepeatPenalty
 from vlrl.data.perturb import check_perturbation
 from vlrl.errors import ConfigError
 from vlrl.losses.added import WithAdded, additions
@@ -160,6 +161,12 @@ class RlSettings(Settings):
                 raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
         if self.credit.token_credit and not getattr(self.loss, "reads_token_credit", True):
             raise ValueError(f"{type(self.loss).__name__} reads no token credit; take another loss")
+        penalised = any(isinstance(one, RepeatPenalty) and one.weight for one in self.credit.shape)
+        if penalised and self.sampling.repetition is None:
+            raise ValueError(
+                "credit.shape has `repeat`, and sampling.repetition is null: nothing ends a response that loops, so "
+                "the penalty is never given; give e.g. sampling.repetition: {tokens: 256}, or leave `repeat` out"
+            )
         longest = self.sampling.max_tokens
         if any(step < 0 or not 1 <= tokens <= longest for step, tokens in self.max_tokens_from_step.items()):
             raise ValueError(
