@@ -65,6 +65,26 @@ def test_reading_whole_and_token_by_token_agree_also_when_joined_midway(tokens, 
     assert found == whole
 
 
+@pytest.mark.parametrize("rule", [USUAL, Repetition(repeats=8), Repetition(tokens=40, repeats=2)])
+@pytest.mark.parametrize("period", range(1, 65))
+def test_a_response_written_in_several_calls_loops_at_the_token_of_one_long_call(period, rule):
+    rng = np.random.default_rng(period)
+    response = rng.integers(1000, 2000, 37).tolist() + rng.permutation(500)[:period].tolist() * 600
+    response = response[: 37 + max(rule.tokens, rule.repeats * period) + 5]
+    whole = rule.first_loop(response)
+    assert whole is not None
+    for budget in (7, 64, 100, 128, 255):
+        watch, found = LoopWatch(), None
+        for place, token in enumerate(response):
+            if place % budget == 0:
+                watch = LoopWatch()
+                watch.join([response[:place], []], [rule, Repetition(max_period=64)])
+            if watch.push([token, place])[0]:
+                found = place + 1
+                break
+        assert found == whole, budget
+
+
 def division(numerator, denominator, steps):
     lines, rest = [], numerator
     for _ in range(steps):

@@ -33,6 +33,11 @@ class Repetition(Settings):
         periods = np.arange(1, self.max_period + 1)
         return np.asarray(np.maximum(self.tokens, self.repeats * periods) - periods)
 
+    @property
+    def memory(self) -> int:
+        """Last tokens of a begun response that decide when it loops: the longest run, and a period before it."""
+        return int(self.run_lengths().max()) + self.max_period
+
     def first_loop(self, tokens: Sequence[int]) -> int | None:
         """How many tokens a response has when it first counts as a loop, or None. Reads a whole response at once."""
         ids = np.asarray(tokens)
@@ -71,7 +76,7 @@ class LoopWatch:
         for i, (tokens, one) in enumerate(zip(written, settings, strict=True)):
             if one is not None:
                 needed[i, : one.max_period] = one.run_lengths()
-            for token in tokens[-(int(needed[i].min()) + 2 * widest) :] if one is not None else ():
+            for token in tokens[-one.memory :] if one is not None else ():
                 self._push(counts[i : i + 1], recent[i : i + 1], np.array([token]))
         self._counts = np.concatenate([self._counts, counts])
         self._needed = np.concatenate([self._needed, needed])
