@@ -45,19 +45,26 @@ def served(queue, sizes):
     return order
 
 
+SIZES = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 20), st.booleans()), max_size=20)
+
+
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 20)), max_size=20), st.integers(1, 50), st.integers(1, 900)
-)
-def test_every_response_gets_a_slot_once_and_the_limits_hold(sizes, max_rows, prefill):
-    queue = Queue(requests(sizes), max_rows, prefill)
+@given(SIZES, st.integers(1, 50), st.integers(1, 900))
+def test_every_response_gets_a_slot_once_continued_ones_first_and_the_limits_hold(sizes, max_rows, prefill):
+    asked = [
+        with_begun(one, *([2] * one.num_rollouts)) if begun else one
+        for one, (_, _, begun) in zip(requests([(n, k) for n, k, _ in sizes]), sizes, strict=True)
+    ]
+    queue = Queue(asked, max_rows, prefill)
     found = set()
     for busy, held in served(queue, sizes):
-        assert len(busy) <= max_rows
+        assert len(busy) <= queue.slots <= max_rows
+        if any(r not in {q for q, _ in found} and not sizes[r][2] for r, _ in busy):
+            assert not any(sizes[r][2] for r in queue.waiting)
         found |= set(busy)
         if len(held) > 1:
             assert len(held) * max(held.values()) <= prefill
-    assert found == {(r, i) for r, (_, k) in enumerate(sizes) for i in range(k)}
+    assert found == {(r, i) for r, (_, k, _) in enumerate(sizes) for i in range(k)}
 
 
 def test_long_prompts_do_not_pad_short_ones():
@@ -75,11 +82,25 @@ def test_a_free_slot_is_taken_by_one_response_of_a_prompt():
     assert len(queue) == 3
 
 
-def test_continued_responses_come_first_and_enter_together():
-    fresh, first, second = requests([(50, 4), (10, 1), (10, 1)])
+def taken(queue, busy, held):
+    return [(entry.request, entry.indices) for entry in queue.take(busy, held)]
+
+
+def test_continued_responses_come_first_longest_prompts_first_and_take_slots_one_by_one():
+    fresh, first, second = requests([(50, 4), (30, 1), (10, 1)])
     queue = Queue([fresh, with_begun(first, 3, 4, 5), with_begun(second, 1, 2)], 4, 10_000)
-    assert [(e.request, e.indices) for e in queue.take(0, {})] == [(1, (0, 1, 2)), (0, (0,))]  # 2 don't fit any more
-    assert [(e.request, e.indices) for e in queue.take(2, {0: 50})] == [(2, (0, 1))]
+    assert taken(queue, 0, {}) == [(1, (0, 1, 2)), (2, (0,))]
+    assert taken(queue, 3, {1: 30, 2: 10}) == [(2, (1,))]
+    assert taken(queue, 2, {2: 10}) == [(0, (0, 1))]
+
+
+def test_no_fresh_response_gets_a_slot_while_a_continued_one_waits():
+    fresh, long, short = requests([(5, 4), (60, 1), (10, 1)])
+    queue = Queue([fresh, with_begun(long, 3), with_begun(short, 3)], 4, 100)
+    assert taken(queue, 1, {7: 50}) == [(2, (0,))]  # two prompts of 60 are too many tokens; the shorter one fits
+    assert taken(queue, 2, {7: 50, 2: 10}) == []
+    assert taken(queue, 0, {}) == [(1, (0,))]
+    assert taken(queue, 0, {}) == [(0, (0, 1, 2, 3))]
 
 
 def test_what_has_ended_or_has_no_room_gets_no_slot():

@@ -223,6 +223,47 @@ def test_the_caches_of_responses_have_room_for_what_may_be_written_and_little_mo
     assert max(widths) == 100
 
 
+def test_a_begun_group_larger_than_the_slots_goes_on_by_and_by_before_anything_fresh(loaded):
+    encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2), pixels(1)))
+    lengths = ((9, 30, 12, 6, 25), (8, 7, 20, 6, 33), (4, 9, 2, 3, 1))
+    requests = [Request(e, 5, Sampling(), i, n) for i, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
+    whole = TransformersEngine(loaded).generate(requests)
+    begun = TransformersEngine(loaded).generate([replace(r, new_tokens=5) for r in requests[:2]])
+    asked = [replace(r, begun=g.rollouts) for r, g in zip(requests[:2], begun, strict=True)]
+    for rows, prefill in ((3, 16_384), (1, 16_384), (4, 1)):
+        engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=rows, prefill_tokens=prefill))
+        reads = counted(engine)
+        found = engine.generate([requests[2], *asked])
+        assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 0, 1)]
+        for one, other in zip(found, (whole[2], whole[0], whole[1]), strict=True):
+            for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+                assert mine.logprobs == pytest.approx(theirs.logprobs, abs=2e-5)
+        order = [p for read in reads for p in read]
+        assert list(dict.fromkeys(order)) == [encoded[i].problem_id for i in (1, 0, 2)]  # the longer one first
+        assert len(order) == 3 or prefill == 1  # then each response is read by itself
+        used = engine.figures()[SLOT_UTILISATION]
+        assert used == 1 if rows == 1 else used <= 1
+
+
+def test_slots_stay_busy_over_partial_rollouts_of_groups_larger_than_the_slots_and_none_is_counted_twice(qwen3):
+    (one,) = encode(qwen3, ask("red"))
+    never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
+    engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=10, drop_share=0.0))
+    rng, left = np.random.default_rng(0), []
+    for step in range(4):
+        lengths = rng.lognormal(2.5, 1.0, (4, 16)).astype(int).clip(1, 90)
+        fresh = [Request(one, 16, Sampling(), 10 * step + i, tuple(map(int, n))) for i, n in enumerate(lengths)]
+        asked = [replace(request, new_tokens=24, leave_below=0.8) for request in (*left, *fresh)]
+        found = engine.generate(asked)
+        assert 0.95 <= engine.figures()[SLOT_UTILISATION] <= 1.0
+        left = [
+            replace(request, begun=g.rollouts)
+            for request, g in zip(asked, found, strict=True)
+            if any(r.ending == "unfinished" for r in g.rollouts)
+        ]
+        assert left
+
+
 def test_slots_stay_busy_where_lengths_are_log_normal_and_the_tail_may_be_left(qwen3):
     lengths = np.random.default_rng(0).lognormal(2.0, 1.0, (24, 4)).astype(int).clip(1, 90)
     (one,) = encode(qwen3, ask("red"))

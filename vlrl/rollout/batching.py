@@ -20,9 +20,10 @@ class Entry:
 class Queue:
     """Responses that wait for one of `max_rows` slots, while at most `prefill_tokens` padded prompt tokens are held.
 
-    Continued responses come first: they are older. Prompts are ordered by length, longest first, so that those that are
-    held together pad little. The responses of one prompt may get their slots one by one, but those that are continued
-    enter together, so that their prompt is read once. What is larger than a limit enters when nothing else is there.
+    Continued requests come first: while a response of theirs waits, no fresh one gets a slot. Among the continued, as
+    among the fresh, prompts are ordered by length, longest first, so that those that are held together pad little: by
+    age they would fill `prefill_tokens` with padding and leave slots idle. Responses get their slots one by one; those
+    that wait do so behind their prompt, which is read once. A prompt above the limit enters when no other is held.
     """
 
     def __init__(self, requests: Sequence[Request], max_rows: int, prefill_tokens: int) -> None:
@@ -51,23 +52,20 @@ class Queue:
         prompts = dict(held)
         free = self.slots - busy
         taken: list[Entry] = []
+        continued_wait = False
         for r, indices in list(self._waiting.items()):
-            nothing_else = not busy and not taken
-            if free <= 0:
+            if free <= 0 or (continued_wait and self._requests[r].begun is None):
                 break
             if r not in prompts:
                 width = max([self._requests[r].encoded.num_tokens, *prompts.values()])
-                if width * (len(prompts) + 1) > self._prefill_tokens and not nothing_else:
-                    continue
-            count = min(free, len(indices))
-            if any(self._requests[r].written(i) for i in indices):
-                if count < len(indices) and not nothing_else:
-                    continue  # a smaller one may fit
-                count = len(indices)
-            taken.append(Entry(r, tuple(indices[:count])))
+                if width * (len(prompts) + 1) > self._prefill_tokens and prompts:
+                    continued_wait |= self._requests[r].begun is not None
+                    continue  # a shorter one may fit
+            now = indices[:free]
+            taken.append(Entry(r, tuple(now)))
             prompts[r] = self._requests[r].encoded.num_tokens
-            free -= count
-            del indices[:count]
+            free -= len(now)
+            del indices[: len(now)]
             if not indices:
                 del self._waiting[r]
         return taken

@@ -9,7 +9,7 @@ import torch
 
 from vlrl.model.shared_prefix import SharedPrefix
 from vlrl.rollout.own_tokens_cache import OwnTokensCache
-from vlrl.rollout.prefill import ReadPrompts
+from vlrl.rollout.prefill import ReadPrompts, ReadResponse
 from vlrl.rollout.repetition import LoopWatch, Repetition
 from vlrl.types import Ending
 
@@ -118,22 +118,21 @@ class LiveRows:
             self.cache = OwnTokensCache(len(self.prefix.keys))
         self._add(rows, prompt_of, self._prompt_hidden[prompt_of], torch.zeros_like(prompt_of))
 
-    def join_begun(self, rows: Sequence[LiveRow], request: int, read: ReadPrompts, p: int) -> None:
-        """Add the rows of a held prompt, number `p` of `read`, that go on behind what was read of them."""
-        count = len(rows)
+    def join_begun(self, rows: Sequence[LiveRow], read: Sequence[ReadResponse]) -> None:
+        """Add rows of held prompts that go on behind what was read of them."""
+        place = {request: p for p, request in enumerate(self.prompts)}
+        prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
         lengths = torch.tensor([len(row.tokens) for row in rows], device=self._device)
         width = int(lengths.max())
-        keys, values = (
-            [_stacked([own[j][layer] for j in range(count)], width) for layer in range(len(own[0]))]
-            for own in (read.own_keys[p], read.own_values[p])
-        )
+        layers = range(len(self.prefix.keys))
+        keys = [_stacked([one.keys[layer] for one in read], width) for layer in layers]
+        values = [_stacked([one.values[layer] for one in read], width) for layer in layers]
         if not self.rows:
             self.cache = OwnTokensCache(len(keys))
         before = self.cache.length if self.rows else 0
         self.cache.join(keys, values)
         self.start = self.start + (self.cache.length - before)
-        prompt_of = torch.full((count,), self.prompts.index(request), device=self._device)
-        self._add(rows, prompt_of, torch.stack(read.own_hidden[p]), lengths)
+        self._add(rows, prompt_of, torch.stack([one.hidden for one in read]), lengths)
 
     def _add(
         self, rows: Sequence[LiveRow], prompt_of: torch.Tensor, hidden: torch.Tensor, written: torch.Tensor

@@ -19,6 +19,19 @@ from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 
 
+@dataclass(frozen=True)
+class ReadResponse:
+    """A begun response of T tokens that was read behind its prompt.
+
+    keys, values  per layer (G, T, D)
+    hidden        (d,) the decoder's output at its last token
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    hidden: torch.Tensor
+
+
 @dataclass
 class ReadPrompts:
     """P prompts that were read, padded to L tokens, with the responses that were begun after them.
@@ -26,8 +39,7 @@ class ReadPrompts:
     keys, values            per layer (P, G, L, D)
     lengths, following      (P,) tokens of each prompt, and the position after it
     hidden                  (P, d) the decoder's output at each prompt's last token
-    own_keys, own_values    by prompt and response, per layer (G, T, D) of the tokens written so far
-    own_hidden              by prompt and response, (d,) at the last of those
+    begun                   the responses, by prompt
     """
 
     keys: list[torch.Tensor]
@@ -35,9 +47,7 @@ class ReadPrompts:
     lengths: torch.Tensor
     following: torch.Tensor
     hidden: torch.Tensor
-    own_keys: list[list[list[torch.Tensor]]]
-    own_values: list[list[list[torch.Tensor]]]
-    own_hidden: list[list[torch.Tensor]]
+    begun: list[list[ReadResponse]]
 
 
 class Prefill:
@@ -87,18 +97,22 @@ class Prefill:
             lengths=at,
             following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
             hidden=hidden[torch.arange(len(prompts), device=self._device), at - 1],
-            own_keys=[],
-            own_values=[],
-            own_hidden=[],
+            begun=[],
         )
         for p, begun in enumerate(written):
             stops = [lengths[p]]
             for tokens in begun:
                 stops.append(stops[-1] + len(tokens))
-            spans = list(pairwise(stops))
-            found.own_keys.append([[layer.keys[p, :, a:b] for layer in cache.layers] for a, b in spans])
-            found.own_values.append([[layer.values[p, :, a:b] for layer in cache.layers] for a, b in spans])
-            found.own_hidden.append([hidden[p, b - 1] for _, b in spans])
+            found.begun.append(
+                [
+                    ReadResponse(  # copies: a view would keep the whole pass for as long as the response waits
+                        [layer.keys[p, :, a:b].clone() for layer in cache.layers],
+                        [layer.values[p, :, a:b].clone() for layer in cache.layers],
+                        hidden[p, b - 1].clone(),
+                    )
+                    for a, b in pairwise(stops)
+                ]
+            )
         return found
 
     def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:

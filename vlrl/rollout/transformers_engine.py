@@ -28,7 +28,7 @@ from vlrl.rollout.batching import Queue, passes
 from vlrl.rollout.engine import Generation, Request, check_requests, joined
 from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
-from vlrl.rollout.prefill import Prefill
+from vlrl.rollout.prefill import Prefill, ReadResponse
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.sampling import draw_tokens, row_uniforms
 from vlrl.rollout.slots import SlotCount
@@ -148,11 +148,12 @@ class TransformersEngine:
         leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
         live = LiveRows(self._loaded.device)
         seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
+        waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
         started: list[LiveRow] = []
         steps = written = 0
         while queue or live.rows:
             if queue and len(live.rows) < queue.slots:
-                started += self._fill(live, queue, requests, seen)
+                started += self._fill(live, queue, requests, seen, waiting)
             logits = self._model.lm_head(live.hidden)
             logp = self._tempered(logits, live.heat)
             tokens = draw_tokens(logp, row_uniforms(live.seeds, live.step), live.top_p, live.heat == 0)
@@ -172,50 +173,50 @@ class TransformersEngine:
         return started
 
     def _fill(
-        self, live: LiveRows, queue: Queue, requests: Sequence[Request], seen: dict[str, PictureFeatures]
-    ) -> list[LiveRow]:
-        """Responses take the free slots; new prompts are read, in as few passes as the limit allows."""
-        entries = queue.take(len(live.rows), live.held())
-        rows = {
-            entry.request: [self._row(requests[entry.request], entry.request, i) for i in entry.indices]
-            for entry in entries
-        }
-        held = live.held()
-        begun = {r: some for r, some in rows.items() if any(row.tokens for row in some)}
-        pieces = [
-            (r, some[part.start : part.stop]) for r, some in begun.items() for part in self._parts(requests[r], some)
-        ]
-        bare: list[tuple[int, list[LiveRow]]] = [(r, []) for r in rows if r not in begun and r not in held]
-        for some in (pieces, bare):
-            lengths = [requests[r].encoded.num_tokens + sum(len(row.tokens) for row in each) for r, each in some]
-            for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
-                self._read([some[c] for c in chunk], live, requests, seen)
-        fresh = [row for r in rows if r not in begun for row in rows[r]]
-        if fresh:
-            live.join(fresh)
-        return [row for some in rows.values() for row in some]
-
-    def _parts(self, request: Request, rows: Sequence[LiveRow]) -> list[range]:
-        """Begun responses that are read behind one copy of their prompt, within the limit or alone."""
-        return split_responses(
-            request.encoded.num_tokens, [len(row.tokens) for row in rows], self._settings.prefill_tokens
-        )
-
-    def _read(
         self,
-        pieces: Sequence[tuple[int, list[LiveRow]]],
         live: LiveRows,
+        queue: Queue,
         requests: Sequence[Request],
         seen: dict[str, PictureFeatures],
-    ) -> None:
-        """One forward pass over prompts by request, each with its begun rows, which join."""
-        read = self._prefill.read(
-            [requests[r].encoded for r, _ in pieces], [[tuple(row.tokens) for row in some] for _, some in pieces], seen
-        )
-        live.hold([r for r, _ in pieces], read)
-        for p, (r, some) in enumerate(pieces):
-            if some:
-                live.join_begun(some, r, read, p)
+        waiting: dict[tuple[int, int], ReadResponse],
+    ) -> list[LiveRow]:
+        """Responses take the free slots; new prompts are read, in as few passes as the limit allows.
+
+        A prompt is read with its begun responses, as far as one pass allows; those without a slot stay in `waiting`.
+        """
+        entries = queue.take(len(live.rows), live.held())
+        rows = [self._row(requests[entry.request], entry.request, i) for entry in entries for i in entry.indices]
+        unread = [entry.request for entry in entries if entry.request not in live.held()]
+        pieces: list[tuple[int, tuple[int, ...]]] = []
+        for r in dict.fromkeys(entry.request for entry in entries):
+            own = self._pieces(requests[r])
+            missing = {row.index for row in rows if row.request == r and row.tokens and (r, row.index) not in waiting}
+            wanted = [piece for piece in own if missing & set(piece)]
+            pieces += [(r, piece) for piece in (wanted or own[:1] if r in unread else wanted)]
+        _join_begun(live, rows, waiting)
+        bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
+        for some in (pieces, bare):
+            written = [[requests[r].written(i) for i in piece] for r, piece in some]
+            lengths = [
+                requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(some, written, strict=True)
+            ]
+            for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
+                now = [some[c] for c in chunk]
+                read = self._prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk], seen)
+                live.hold([r for r, _ in now], read)
+                for (r, piece), found in zip(now, read.begun, strict=True):
+                    waiting.update({(r, i): one for i, one in zip(piece, found, strict=True)})
+                _join_begun(live, rows, waiting)
+        if fresh := [row for row in rows if not row.tokens]:
+            live.join(fresh)
+        return rows
+
+    def _pieces(self, request: Request) -> list[tuple[int, ...]]:
+        """Responses that go on behind tokens that are there, by pass: as many as the limit allows, or one."""
+        begun = _begun(request)
+        lengths = [len(request.written(i)) for i in begun]
+        parts = split_responses(request.encoded.num_tokens, lengths, self._settings.prefill_tokens)
+        return [tuple(begun[part.start : part.stop]) for part in parts if part]
 
     def _row(self, request: Request, r: int, i: int) -> LiveRow:
         sampling = request.sampling
@@ -284,3 +285,14 @@ class TransformersEngine:
         segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
         text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
         return joined(begun, segment, text, row.ending)
+
+
+def _begun(request: Request) -> list[int]:
+    """Responses of a request that go on behind tokens that are there."""
+    return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]
+
+
+def _join_begun(live: LiveRows, rows: Sequence[LiveRow], waiting: dict[tuple[int, int], ReadResponse]) -> None:
+    """Those of the rows that were read and have not joined yet."""
+    if ready := [row for row in rows if (row.request, row.index) in waiting]:
+        live.join_begun(ready, [waiting.pop((row.request, row.index)) for row in ready])
