@@ -85,6 +85,6 @@ def test_the_library_of_a_pools_inner_engine_is_asked_for_too(monkeypatch):
 
 def test_a_pools_inner_engine_is_asked_about_the_actors_device(qwen3):
     inner = {"name": "vllm", "sleep": "release"}
-    RayPoolSettings(engine=inner, gpus_per_actor=1).check(qwen3.config, torch.device("cpu"))
+    RayPoolSettings(engine=inner, gpus_per_actor=1).check(qwen3.config, torch.device("cpu"), 64, torch.float32)
     with pytest.raises(ConfigError, match="no heads of 16"):
-        RayPoolSettings(engine=inner).check(qwen3.config, torch.device("cuda"))
+        RayPoolSettings(engine=inner).check(qwen3.config, torch.device("cuda"), 64, torch.float32)

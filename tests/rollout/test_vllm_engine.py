@@ -23,7 +23,7 @@ from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.engines import require_library
 from vlrl.rollout.hybrid import STATM, Hybrid
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings
+from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings, needed_bytes
 from vlrl.stages.run import start_run
 
 SMALL = VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03)
@@ -267,10 +267,13 @@ def test_an_engine_over_several_gpus_is_refused_with_the_reason():
         VllmEngineSettings(tensor_parallel_size=2)
 
 
-def a_model(name="qwen3_vl", device="cpu", head_dim=32):
-    text = SimpleNamespace(head_dim=head_dim)
-    model = SimpleNamespace(config=SimpleNamespace(model_type=name, get_text_config=lambda: text))
-    return LoadedModel(model, None, (), (), 64, torch.device(device))
+def a_model(name="qwen3_vl", device="cpu", head_dim=32, context=64):
+    text = SimpleNamespace(head_dim=head_dim, num_hidden_layers=28, num_key_value_heads=8, num_attention_heads=16)
+    text.hidden_size = 512
+    config = SimpleNamespace(model_type=name, get_text_config=lambda: text)
+    weights = [torch.zeros(2**20, dtype=torch.bfloat16)]  # 2 MiB
+    model = SimpleNamespace(config=config, dtype=torch.bfloat16, parameters=lambda: weights)
+    return LoadedModel(model, None, (), (), context, torch.device(device))
 
 
 @pytest.mark.parametrize(
@@ -279,12 +282,39 @@ def a_model(name="qwen3_vl", device="cpu", head_dim=32):
         (a_model("smolvlm"), {}, "does not take the pictures of smolvlm"),
         (a_model(), {"sleep": "release"}, "'release' needs CUDA"),
         (a_model(head_dim=16), {}, "heads of 16"),
+        # 28 layers × 8 heads × 32 numbers × 2 bytes, keys and values: 28 KiB a token; 33 blocks of 32 tokens: 28.9 MiB
+        (
+            a_model(context=1024),
+            {"cache_gib": 0.028},
+            r"engine.cache_gib: [\s\S]*of 1,024 tokens[\s\S]*cache_gib: 0.029 ",
+        ),
+        (a_model(context=40_000), {}, r"engine.cache_gib: leaves 1 GiB [\s\S]*40,000 tokens takes 1.07 GiB"),
+        (a_model(device="cuda", context=4096), {"memory_share": 0.25}, r"engine.memory_share: leaves 0.0605 GiB"),
     ],
 )
 def test_a_model_or_a_device_that_does_not_fit_is_refused_before_anything_starts(monkeypatch, loaded, settings, said):
     monkeypatch.setattr("vlrl.rollout.vllm_engine.require_library", lambda settings: None)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (0, 2**28))
     with pytest.raises(ConfigError, match=said):
         VllmEngineSettings(**settings).open(loaded)
+
+
+@pytest.mark.vllm
+@pytest.mark.slow
+def test_the_smallest_cache_that_is_taken_holds_a_response_of_the_whole_context(folders, library):
+    library("vllm")
+    loaded = replace(fresh(folders["tiny-qwen3-vl"]), stop_ids=())
+    needed = needed_bytes(loaded.config, loaded.context, loaded.model.dtype, SMALL.block_tokens)
+    with pytest.raises(ConfigError, match=r"engine.cache_gib"):
+        VllmEngine(loaded, SMALL.model_copy(update={"cache_gib": (needed - 1) / 2**30}))
+    engine = VllmEngine(loaded, SMALL.model_copy(update={"cache_gib": needed / 2**30}))
+    try:
+        (one,) = encode(loaded, ask("red"))
+        room = loaded.context - one.num_tokens
+        (found,) = engine.generate([Request(one, 2, Sampling(max_tokens=room), 0)])
+    finally:
+        engine.close()
+    assert [r.num_tokens for r in found.rollouts] == [room, room]
 
 
 def test_the_settings_travel_to_another_process():

@@ -48,6 +48,12 @@ def test_what_this_machine_lacks_stops_a_run_and_is_noted_in_its_plan(pictures_c
     check_machine(load_settings(RunSettings, pictures_config))
 
 
+def test_a_cache_that_holds_no_response_of_the_context_is_noted_in_the_plan(pictures_config):
+    engine = ["model.device=cpu", "engine={name: vllm, cache_gib: 0.001}"]
+    (said,) = [one for one in warnings_of(make_plan(pictures_config, engine)) if "engine.cache_gib" in one]
+    assert "would stop at its start" in said
+
+
 def test_a_stage_that_the_run_has_not_needs_nothing(pictures_config, without):
     without("peft")
     check_machine(load_settings(RunSettings, pictures_config, ["dpo.policy.lora.rank=4"]))

@@ -93,7 +93,7 @@ class CostModel:
     def language_flops(self, tokens: int, before: int = 0) -> float:
         """`tokens` new ones in causal order behind `before` others, without the head."""
         text = self.config.get_text_config()
-        width = int(text.num_attention_heads) * _head_size(text)
+        width = int(text.num_attention_heads) * head_size(text)
         pairs = tokens * before + tokens * (tokens + 1) / 2
         return 2 * self.matrices["language"] * tokens + 4 * width * int(text.num_hidden_layers) * pairs
 
@@ -148,7 +148,7 @@ class CostModel:
         counts by patches where it trains.
         """
         text, vision = self.config.get_text_config(), self.config.vision_config
-        width, size = int(text.hidden_size), _head_size(text)
+        width, size = int(text.hidden_size), head_size(text)
         heads = int(text.num_attention_heads) + int(text.num_key_value_heads)
         each = 6 * width + 3 * size * heads + 4 * int(text.intermediate_size)
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
@@ -173,13 +173,14 @@ class CostModel:
             2
             * int(text.num_hidden_layers)
             * int(text.num_key_value_heads)
-            * _head_size(text)
+            * head_size(text)
             * self.value_bytes
             * tokens
         )
 
 
-def _head_size(text: Any) -> int:
+def head_size(text: Any) -> int:
+    """Numbers in one head's key or value."""
     return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
 
 

@@ -24,7 +24,8 @@ from vlrl.model.patch_product import set_patch_products
 from vlrl.model.pictures_only import allow_processors_without_torchvision
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
 
-Check = Callable[[Any, torch.device], None]  # raises ConfigError for a configuration that can't be used on the device
+# raises ConfigError for a configuration that can't be used on the device, with this context or in this dtype
+Check = Callable[[Any, torch.device, int, torch.dtype], None]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -153,7 +154,7 @@ def load_folder(path: str, settings: ModelSettings, check: Check | None = None) 
         processor = AutoProcessor.from_pretrained(path)  # type: ignore[no-untyped-call]
         config = adapt_config(AutoConfig.from_pretrained(path), settings)
         if check is not None:
-            check(config, device)
+            check(config, device, context_of(config, settings), DTYPES[settings.dtype])
         model: Any = AutoModelForImageTextToText.from_pretrained(path, config=config, dtype=DTYPES[settings.dtype])
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -164,8 +165,7 @@ def load_folder(path: str, settings: ModelSettings, check: Check | None = None) 
     model.to(device).eval()
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    config = model.config.get_text_config()
-    context = settings.context or int(config.max_position_embeddings)
+    context = context_of(model.config, settings)
     store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
     forbidden = placeholder_ids(model.config, processor.tokenizer)
     return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store)
@@ -179,8 +179,13 @@ def random_model(config: Any, processor: Any, settings: ModelSettings) -> Loaded
         model: Any = AutoModelForImageTextToText.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
     set_attention(model.eval(), settings.attention, device, dtype)
     set_patch_products(model)
-    context = settings.context or int(config.get_text_config().max_position_embeddings)
+    context = context_of(config, settings)
     return LoadedModel(model, processor, placeholder_ids(config, processor.tokenizer), (), context, device)
+
+
+def context_of(config: Any, settings: ModelSettings) -> int:
+    """Prompt and response tokens that fit: the settings' own, else the model's."""
+    return settings.context or int(config.get_text_config().max_position_embeddings)
 
 
 def adapt_config(config: Any, settings: ModelSettings) -> Any:

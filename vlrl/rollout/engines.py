@@ -15,7 +15,7 @@ from vlrl.rollout.engine import RolloutEngine
 
 class EngineSettings(Protocol):
     """An engine's settings. `open` raises ConfigError, before anything is started, where a library is missing.
-    `check` raises it, before weights are read, for a model or a device that the engine can't take.
+    `check` raises it, before weights are read, for a model, a device or a context that the engine can't take.
 
     One with `leaves_early` false takes no request with `leave_below`.
 
@@ -26,7 +26,7 @@ class EngineSettings(Protocol):
     max_rows: int
     prefill_tokens: int
 
-    def check(self, config: Any, device: torch.device) -> None: ...
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None: ...
 
     def open(self, loaded: LoadedModel) -> RolloutEngine: ...
 

@@ -69,9 +69,9 @@ class RayPoolSettings(Settings):
         """Prompt tokens of one forward pass of an actor at most."""
         return int(self.engine.prefill_tokens)
 
-    def check(self, config: Any, device: torch.device) -> None:
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """Its actors' engines say what they can't take, on the actors' devices."""
-        self.engine.check(config, torch.device(self.device))
+        self.engine.check(config, torch.device(self.device), context, dtype)
 
     @property
     def device(self) -> str:

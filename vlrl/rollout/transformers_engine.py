@@ -53,7 +53,7 @@ class TransformersEngineSettings(Settings):
         description="share of finished rows at which they are cut out; while responses wait for slots, at once",
     )
 
-    def check(self, config: Any, device: torch.device) -> None:
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """It takes what can be loaded."""
 
     def open(self, loaded: LoadedModel) -> TransformersEngine:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,6 +21,7 @@ from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl.model.cost import CostModel, head_size
 from vlrl.model.load import LoadedModel
 from vlrl.rollout import vllm_library as library
 from vlrl.rollout.engine import Generation, Request, check_requests
@@ -71,14 +73,15 @@ class VllmEngineSettings(Settings):
             )
         return self
 
-    def check(self, config: Any, device: torch.device) -> None:
-        """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device."""
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
+        """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device, or a cache
+        that can't hold one response of the whole context.
+        """
         if config.model_type not in READS_PATCHES:
             raise ConfigError(
                 "engine", f"'vllm' does not take the pictures of {config.model_type}", "use engine: transformers"
             )
-        text = config.get_text_config()
-        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        width = head_size(config.get_text_config())
         if device.type == "cpu" and width not in CPU_HEADS:
             raise ConfigError(
                 "engine",
@@ -90,6 +93,29 @@ class VllmEngineSettings(Settings):
                 "engine.sleep",
                 f"'release' needs CUDA, the engine is on {device.type}",
                 "sleep: stay, or sleep: restart, which frees memory on any device",
+            )
+        if self.cache_gib is not None or device.type == "cpu":
+            room = self.cache_bytes(device, 0, 0)
+            self._check_room("engine.cache_gib", room, needed_bytes(config, context, dtype, self.block_tokens), context)
+
+    def check_share(self, loaded: LoadedModel) -> None:
+        """The same of a cache that takes what `memory_share` leaves beside the weights."""
+        if self.cache_gib is None and loaded.device.type == "cuda":
+            weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+            room = self.cache_bytes(loaded.device, torch.cuda.mem_get_info(loaded.device)[1], weights)
+            needed = needed_bytes(loaded.config, loaded.context, loaded.model.dtype, self.block_tokens)
+            self._check_room("engine.memory_share", room, needed, loaded.context)
+
+    @staticmethod
+    def _check_room(place: str, room: int, needed: int, context: int) -> None:
+        """vLLM starts only where one response of the whole context fits."""
+        if needed > room:
+            raise ConfigError(
+                place,
+                f"leaves {room / library.GIB:.3g} GiB for keys and values, one response of the whole context of "
+                f"{context:,} tokens takes {needed / library.GIB:.3g} GiB",
+                f"raise it, to engine.cache_gib: {ceil(1000 * needed / library.GIB) / 1000} or more, or lower "
+                "model.context",
             )
 
     def cache_bytes(self, device: torch.device, device_bytes: int, weights: int) -> int:
@@ -103,6 +129,12 @@ class VllmEngineSettings(Settings):
         return VllmEngine(loaded, self)
 
 
+def needed_bytes(config: Any, context: int, dtype: torch.dtype, block_tokens: int) -> int:
+    """Keys and values of one response of the whole context, in blocks; vLLM keeps one block more to itself."""
+    blocks = ceil(context / block_tokens) + 1
+    return CostModel(config, {}, dtype.itemsize).cache_bytes(blocks * block_tokens)
+
+
 class VllmEngine:
     """RolloutEngine over vLLM. Until the first `load_weights` it writes with the weights of the loaded model."""
 
@@ -111,7 +143,8 @@ class VllmEngine:
         self._loaded = loaded
         self._settings = settings or VllmEngineSettings()
         require_library(self._settings)  # before anything of the model is read
-        self._settings.check(loaded.config, loaded.device)
+        self._settings.check(loaded.config, loaded.device, loaded.context, loaded.model.dtype)
+        self._settings.check_share(loaded)
         _check_process_group()
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)

@@ -6,7 +6,7 @@ from typing import Any
 
 from vlrl.errors import ConfigError
 from vlrl.model.attention import check_attention, check_masks
-from vlrl.model.load import DTYPES, choose_device
+from vlrl.model.load import DTYPES, choose_device, context_of
 from vlrl.model.lora import require_peft
 from vlrl.rollout.engines import require_library
 from vlrl.rollout.shared_engine import check_engine
@@ -26,10 +26,12 @@ def check_machine(settings: RunSettings) -> None:
 
 def obstacles(settings: RunSettings, config: Any) -> list[str]:
     """Why the run of a model of this configuration would stop at its start on this machine."""
-    found = []
+    found, model = [], settings.model
     for check in (
         lambda: check_machine(settings),
-        lambda: settings.engine.check(config, choose_device(settings.model.device)),
+        lambda: settings.engine.check(
+            config, choose_device(model.device), context_of(config, model), DTYPES[model.dtype]
+        ),
     ):
         try:
             check()

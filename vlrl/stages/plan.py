@@ -23,7 +23,7 @@ from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.source_settings import modality_of
 from vlrl.model.encode import Encoder
 from vlrl.model.families import family_of
-from vlrl.model.load import LoadedModel, choose_device, placeholder_ids
+from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.runlog import describe_machine
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
@@ -94,7 +94,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
     mixture = Mixture(recipe, settings.seed)
     drawn = {name: mixture.draw_from(name, SAMPLE) for name in recipe.shares}
     arch = find_architecture(settings.model, lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS))
-    context = settings.model.context or int(arch.text.max_position_embeddings)
+    context = context_of(arch.config, settings.model)
     sources = tuple(
         SourcePlan(source.name, modality_of(source), float(recipe.shares[source.name]), prompts)
         for source in recipe.sources
