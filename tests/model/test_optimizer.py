@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vlrl.model.deepspeed_library import SkippingAdamW
 from vlrl.model.optimizer import Optimizer, OptimizerSettings
 
 
@@ -45,6 +46,16 @@ def test_muon_takes_the_matrices_and_adamw_embeddings_head_and_vectors():
     assert [names[id(p)] for g in muon.param_groups for p in g["params"]] == ["model.layers.0.mlp.weight"]
     assert len([p for g in adamw.param_groups for p in g["params"]]) == 4
     assert (muon_rate, adamw_rate) == (1e-2, 1e-3)
+
+
+def test_adamw_without_muon_goes_by_lr_whatever_adamw_lr_says():
+    """As a config for Muon does once its optimiser's name is changed."""
+    given = {"name": "adamw", "lr": 1e-5, "adamw_lr": 6e-3, "lr_by_part": {"vision": 2e-6}}
+    names = ("model.visual.blocks.0.weight", "model.language_model.norm.weight")
+    parameters = [(name, torch.nn.Parameter(torch.ones(3))) for name in names]
+    settings = OptimizerSettings(**given)
+    assert [rate for _, rate in Optimizer(parameters, settings)._parts] == [2e-6, 1e-5]
+    assert [group["lr"] for group in SkippingAdamW(parameters, settings).param_groups] == [2e-6, 1e-5]
 
 
 def test_adamw_takes_the_first_step_that_the_formula_gives():

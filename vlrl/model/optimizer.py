@@ -21,7 +21,7 @@ class OptimizerSettings(Settings):
 
     name          `adamw`; `muon` orthogonalises the updates of 2-D weights (embeddings, head and 1-D weights get AdamW)
     lr            peak learning rate (of Muon's matrices where Muon is used)
-    adamw_lr      rate of what AdamW takes beside Muon; default: the same as lr
+    adamw_lr      with Muon: rate of what AdamW takes beside it; default: the same as lr. `adamw` alone goes by lr
     lr_by_part    peak rate of a part (vision, projector, language) instead of lr; adamw_lr stands to it as to lr
     schedule      after `warmup_steps` of linear rise: constant, or linear/cosine fall to `final_share` of the peak
     max_norm      gradients are scaled down to this global norm; 0 turns clipping off
@@ -52,7 +52,8 @@ class OptimizerSettings(Settings):
     def rate_of(self, name: str, by_muon: bool) -> float:
         """Peak rate of a weight by its Hugging Face name."""
         rate = self.lr_by_part.get(part_of(name), self.lr)
-        return rate if by_muon or self.adamw_lr is None else rate * self.adamw_lr / self.lr
+        beside_muon = self.name == "muon" and not by_muon
+        return rate * self.adamw_lr / self.lr if beside_muon and self.adamw_lr is not None else rate
 
 
 class Optimizer:
