@@ -9,7 +9,7 @@ from small_models import ask, encode, fresh, pixels
 from vlrl.errors import ConfigError
 from vlrl.losses.sft import SftLoss
 from vlrl.model.load import ModelSettings, load_folder
-from vlrl.model.lora import LoraSettings, has_adapters
+from vlrl.model.lora import LoraSettings, adapted_layers, has_adapters
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
 from vlrl.model.parts import part_of
@@ -96,6 +96,16 @@ def test_the_next_stage_starts_from_the_merged_weights(model_folders):
 def test_names_that_no_layer_has_are_refused(model_folders):
     with pytest.raises(ConfigError, match="no linear layer"):
         TorchPolicy(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings(lora=LoraSettings(modules=("q_porj",))))
+
+
+def test_a_head_that_is_the_embedding_gets_no_adapter(model_folders, architecture):
+    loaded = fresh(model_folders[architecture])
+    lora = LoraSettings(modules=("q_proj", "lm_head"))
+    with pytest.raises(ConfigError, match="one weight"):
+        TorchPolicy(loaded, PolicySettings(lora=lora))
+    head = loaded.model.lm_head
+    head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    assert "lm_head" in adapted_layers(loaded.model, lora)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def require_peft(lora: LoraSettings | None, place: str = "lora") -> None:
 
 
 def adapted_layers(model: Any, lora: LoraSettings) -> list[str]:
-    """Names of the layers that get adapters. Raises ConfigError for a module that no layer is called by."""
+    """Names of the layers that get adapters. Raises ConfigError for a module that no layer is called by, and for a
+    head that is the embedding: what an adapter adds to it would be added to what tokens read, too.
+    """
     names = [
         name
         for name, module in model.named_modules()
@@ -69,6 +71,10 @@ def adapted_layers(model: Any, lora: LoraSettings) -> list[str]:
     if missing := set(lora.modules) - {name.rpartition(".")[2] for name in names}:
         raise ConfigError(
             "lora.modules", f"{sorted(missing)}: no linear layer of {list(lora.parts)} is called so", "e.g. q_proj"
+        )
+    if "lm_head" in names and model.get_output_embeddings().weight is model.get_input_embeddings().weight:
+        raise ConfigError(
+            "lora.modules", "lm_head: this model's head and its embedding are one weight", "take lm_head out"
         )
     return names
 
