@@ -39,6 +39,7 @@ from vlrl.model.feature_store import FeatureStore
 from vlrl.model.load import LoadedModel, ModelSettings, random_model
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
+from vlrl.model.parts import PARTS
 from vlrl.model.pictures_only import allow_processors_without_torchvision, new_video_processor
 from vlrl.model.policy import Example
 from vlrl.model.sizes import PUBLISHED
@@ -149,7 +150,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
 
     decoder = loaded.model.get_decoder()
     usual = decoder.config._attn_implementation
-    frozen_cost, trained_cost = (cost_of(loaded.config, loaded.model, trains, False) for trains in (False, True))
+    frozen_cost, trained_cost = (cost_of(loaded.config, loaded.model, parts, False) for parts in (("language",), PARTS))
     loads = [load_of(e.row) for e in packed]
     needed = {
         "kept": sum(frozen_cost.training(replace(load, pictures=())) for load in loads),

@@ -12,6 +12,7 @@ from vlrl.model.cost import CostModel, Load, Rates, balance, calibrated, cost_of
 from vlrl.model.logprobs import response_logprobs
 from vlrl.model.micro_batches import micro_batches, padding_waste, split_responses
 from vlrl.model.packing import Row, pack
+from vlrl.model.parts import PARTS
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 
@@ -40,21 +41,38 @@ def test_the_estimate_is_near_what_pytorch_counts_of_separate_rows(loaded):
     batch = pack([row], PositionRule(model), 0, loaded.device)
     with torch.no_grad(), FlopCounterMode(display=False) as counted:
         response_logprobs(model, tower, batch, tower.look(batch.images), torch.tensor(loaded.placeholder_ids))
-    cost = cost_of(loaded.config, model, True, False)
+    cost = cost_of(loaded.config, model, PARTS, False)
     assert cost.forward(load_of(row)) == pytest.approx(counted.get_total_flops(), rel=0.35)
 
 
 def test_training_is_three_forward_passes_and_a_frozen_tower_one(qwen3):
     load = Load(20, (5, 7), (16,))
-    cost = cost_of(qwen3.config, qwen3.model, True, False)
+    cost = cost_of(qwen3.config, qwen3.model, PARTS, False)
     assert cost.training(load) == pytest.approx(3 * cost.forward(load))
-    frozen = cost_of(qwen3.config, qwen3.model, False, False)
+    frozen = cost_of(qwen3.config, qwen3.model, ("language",), False)
     assert cost.training(load) - frozen.training(load) == pytest.approx(2 * cost.vision_flops((16,)))
     assert cost.forward(load) - cost.forward(load, looks=False) == pytest.approx(cost.vision_flops((16,)))
 
 
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_a_frozen_tower_below_a_trained_projector_is_paid_forward_alone(qwen3, checkpointed):
+    """Every model's tower is 16 patches of 2·W_v, and of 2 layers of width 32 with 16 · 16 pairs each."""
+    load, back = Load(20, (5, 7), (16,)), 3 if checkpointed else 2
+    whole, projector, language, tower = (
+        cost_of(qwen3.config, qwen3.model, trained, checkpointed)
+        for trained in (PARTS, ("projector", "language"), ("language",), ("vision", "language"))
+    )
+    by_hand = 16 * 2 * whole.matrices["vision"] + 4 * 32 * 2 * 16 * 16
+    assert whole.training(load) - projector.training(load) == pytest.approx(back * by_hand)
+    assert projector.training(load) - language.training(load) == pytest.approx(
+        back * 2 * whole.matrices["projector"] * 16 / 4
+    )
+    assert tower.training(load) == pytest.approx(whole.training(load))
+    assert projector.activation_bytes(100, 16) == language.activation_bytes(100, 16) < whole.activation_bytes(100, 16)
+
+
 def test_rates_are_found_again_from_timed_calls(qwen3):
-    cost = cost_of(qwen3.config, qwen3.model, True, False)
+    cost = cost_of(qwen3.config, qwen3.model, PARTS, False)
     samples = [(v, lang, 2e-9 * v + 5e-10 * lang + 0.01) for v, lang in [(1e6, 3e6), (4e6, 1e6), (0, 8e6), (9e6, 2e6)]]
     found = calibrated(cost, samples).rates
     assert (found.vision, found.language, found.call) == pytest.approx((2e-9, 5e-10, 0.01))
@@ -96,7 +114,7 @@ def test_micro_batches_keep_to_memory_and_keep_rows_with_a_common_picture_togeth
     assert sorted(order.index(i) for i in (0, 2, 4)) == list(
         range(min(order.index(i) for i in (0, 2, 4)), min(order.index(i) for i in (0, 2, 4)) + 3)
     )
-    cost = cost_of(qwen3.config, qwen3.model, True, False)
+    cost = cost_of(qwen3.config, qwen3.model, PARTS, False)
 
     def bytes_of(some):
         return cost.bytes([load_of(row) for row in some])

@@ -9,11 +9,12 @@ from small_models import ask, encode, pixels
 from vlrl.model import device_rates
 from vlrl.model.cost import Rates, cost_of
 from vlrl.model.device_rates import TEXT_TOKENS, measured
+from vlrl.model.parts import PARTS
 
 
 def test_the_rates_are_those_of_the_times_that_the_passes_took(loaded, monkeypatch):
     (one,) = encode(loaded, ask(pixels(1), pixels(2, 48, 16), "How many?"))
-    cost = cost_of(loaded.config, loaded.model, True, False)
+    cost = cost_of(loaded.config, loaded.model, PARTS, False)
     short = [n for n in TEXT_TOKENS if n <= loaded.context]
     sizes = sorted({image.num_patches for image in one.images})
     truth = Rates(3e-9, 2e-9, 1e-3)
@@ -37,6 +38,6 @@ def test_the_rates_are_those_of_the_times_that_the_passes_took(loaded, monkeypat
 
 def test_passes_are_timed_for_real(qwen3):
     (one,) = encode(qwen3, ask(pixels(1), "How many?"))
-    rates = measured(cost_of(qwen3.config, qwen3.model, True, False), qwen3, one.images).rates
+    rates = measured(cost_of(qwen3.config, qwen3.model, PARTS, False), qwen3, one.images).rates
     assert min(rates.vision, rates.language, rates.call) >= 0
     assert max(rates.vision, rates.language, rates.call) > 0

@@ -139,7 +139,7 @@ def test_micro_batches_of_one_line_count_no_padding(qwen3):
 
 
 def test_the_memory_of_one_line_is_that_of_its_own_tokens(qwen3):
-    cost: CostModel = cost_of(qwen3.config, qwen3.model, False, False)
+    cost: CostModel = cost_of(qwen3.config, qwen3.model, ("language",), False)
     loads = [Load(30, (10,), ()), Load(10, (10,), ())]
     line, padded = cost.bytes(loads, in_one_line=True), cost.bytes(loads)
     assert line == cost.activation_bytes(60, 0) + cost.logit_bytes(20)

@@ -225,7 +225,7 @@ def test_the_activation_formula_is_near_what_autograd_keeps():
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         hidden = model.model(input_ids=torch.ones(1, tokens, dtype=torch.long), use_cache=False).last_hidden_state
     assert hidden.requires_grad
-    found = CostModel(arch.config, {}, vision_trains=False).activation_bytes(tokens, 0)
+    found = CostModel(arch.config, {}, trained=("language",)).activation_bytes(tokens, 0)
     assert 0.67 < found / sum(kept.values()) < 1.5
 
 

@@ -11,7 +11,7 @@ gradient checkpointing the forward pass is made twice. It serves micro-batches, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from vlrl.model.families import family_of
 from vlrl.model.packing import Row
-from vlrl.model.parts import part_of
+from vlrl.model.parts import PARTS, Part, part_of
 
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
 CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of so many tokens
@@ -69,7 +69,7 @@ class CostModel:
     config         the model's configuration
     matrices       matrix weights by part
     value_bytes    of one activation
-    vision_trains  whether a picture's features get gradients
+    trained        parts that get gradients
     checkpointed   whether layers are computed again in the backward pass
     rates          of the device, if it was measured; FLOP otherwise
     """
@@ -77,7 +77,7 @@ class CostModel:
     config: Any
     matrices: Mapping[str, int]
     value_bytes: int = 4
-    vision_trains: bool = True
+    trained: Collection[Part] = PARTS
     checkpointed: bool = False
     rates: Rates = Rates()
 
@@ -85,10 +85,17 @@ class CostModel:
 
     def vision_flops(self, pictures: Sequence[int]) -> float:
         """The tower and the projector over pictures of so many patches, forward."""
+        return self.tower_flops(pictures) + self.projector_flops(pictures)
+
+    def tower_flops(self, pictures: Sequence[int]) -> float:
+        """The tower alone."""
         family, vision = family_of(self.config), self.config.vision_config
         _, width = family.tower_shape(vision)
-        linear = 2 * self.matrices["vision"] + 2 * self.matrices["projector"] / family.merge(self.config)
-        return sum(linear * n + 4 * width * family.tower_pairs(vision, n) for n in pictures)
+        return sum(2 * self.matrices["vision"] * n + 4 * width * family.tower_pairs(vision, n) for n in pictures)
+
+    def projector_flops(self, pictures: Sequence[int]) -> float:
+        """The projector alone."""
+        return 2 * self.matrices["projector"] * sum(pictures) / family_of(self.config).merge(self.config)
 
     def language_flops(self, tokens: int, before: int = 0) -> float:
         """`tokens` new ones in causal order behind `before` others, without the head."""
@@ -112,9 +119,10 @@ class CostModel:
         return self._seconds(vision, self._language(load))
 
     def training(self, load: Load) -> float:
-        """Forward and backward of one packed row."""
+        """Forward and backward of one packed row. Gradients of a tower that trains come through the projector."""
         times = 4 if self.checkpointed else 3
-        vision = self.vision_flops(load.pictures) * (times if self.vision_trains else 1)
+        vision = self.tower_flops(load.pictures) * (times if "vision" in self.trained else 1)
+        vision += self.projector_flops(load.pictures) * (times if {"vision", "projector"} & set(self.trained) else 1)
         return self._seconds(vision, self._language(load) * times)
 
     def rollout(self, load: Load) -> float:
@@ -152,7 +160,7 @@ class CostModel:
         heads = int(text.num_attention_heads) + int(text.num_key_value_heads)
         each = 6 * width + 3 * size * heads + 4 * int(text.intermediate_size)
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
-        if self.vision_trains:
+        if "vision" in self.trained:
             layers, width = family_of(self.config).tower_shape(vision)
             each = 12 * width + 4 * int(vision.intermediate_size)
             total += self._over_layers(patches, layers, width, each)
@@ -184,13 +192,13 @@ def head_size(text: Any) -> int:
     return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
 
 
-def cost_of(config: Any, model: Any, vision_trains: bool, checkpointed: bool) -> CostModel:
+def cost_of(config: Any, model: Any, trained: Collection[Part], checkpointed: bool) -> CostModel:
     """The cost model of a loaded model."""
     matrices = {"vision": 0, "projector": 0, "language": 0}
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and ".lora_" not in name:
             matrices[part_of(name)] += parameter.numel()
-    return CostModel(config, matrices, model.dtype.itemsize, vision_trains, checkpointed)
+    return CostModel(config, matrices, model.dtype.itemsize, trained, checkpointed)
 
 
 def calibrated(cost: CostModel, samples: Iterable[tuple[float, float, float]]) -> CostModel:

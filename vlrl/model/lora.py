@@ -15,7 +15,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
-from vlrl.model.parts import Part, freeze_parts, part_of
+from vlrl.model.parts import Part, freeze_parts, part_of, trained_parts
 
 _BASE, _ADAPTER = ".base_layer.", ".lora_"
 
@@ -48,7 +48,7 @@ def choose_trained(model: Any, freeze: Sequence[Part], lora: LoraSettings | None
     for name, parameter in model.named_parameters():
         part = part_of(name)
         parameter.requires_grad_(_ADAPTER in name if part in lora.parts else part not in freeze)
-    return any(p.requires_grad for n, p in model.named_parameters() if part_of(n) != "language")
+    return trained_parts(model) != {"language"}
 
 
 def require_peft(lora: LoraSettings | None, place: str = "lora") -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vlrl.errors import ConfigError
 
 Part = Literal["vision", "projector", "language"]
+PARTS: frozenset[Part] = frozenset(get_args(Part))
 
 
 def part_of(name: str) -> Part:
@@ -19,10 +20,16 @@ def part_of(name: str) -> Part:
     return "language"
 
 
+def trained_parts(model: Any) -> frozenset[Part]:
+    """Parts with a parameter that gets gradients."""
+    return frozenset(part_of(name) for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
 def freeze_parts(model: Any, parts: Sequence[Part]) -> bool:
     """Only what isn't in `parts` gets gradients. Returns whether a picture's features do. Raises ConfigError."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in parts)
-    if not any(p.requires_grad for p in model.parameters()):
+    trained = trained_parts(model)
+    if not trained:
         raise ConfigError("freeze", f"{list(parts)} leaves nothing to train", "freeze fewer parts")
-    return any(p.requires_grad for n, p in model.named_parameters() if part_of(n) != "language")
+    return trained != {"language"}

@@ -34,7 +34,7 @@ class SharedPolicy(ABC):
     ) -> None:
         self.loaded = loaded
         self.tower = reading.tower
-        self.shares = Shares(loaded, vision_trains)
+        self.shares = Shares(loaded)
         self._vision_trains, self._reading, self._learning = vision_trains, reading, learning
 
     @abstractmethod

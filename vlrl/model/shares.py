@@ -11,6 +11,7 @@ from vlrl import dist
 from vlrl.model.cost import CostModel, balance, cost_of, load_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
+from vlrl.model.parts import trained_parts
 from vlrl.model.update_sums import UpdateSums
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ BUCKET = 2**26  # values that go over the network at once
 class Shares:
     """Shares of rows over all ranks by the cost of training on them; the same on every rank."""
 
-    def __init__(self, loaded: LoadedModel, vision_trains: bool) -> None:
-        self._loaded, self._vision_trains = loaded, vision_trains
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded, self._trained = loaded, trained_parts(loaded.model)
         self._cost: CostModel | None = None
 
     def of(self, rows: Sequence[Row]) -> list[list[int]]:
@@ -32,7 +33,7 @@ class Shares:
         if self._cost is None:
             model = self._loaded.model
             checkpointed = bool(model.is_gradient_checkpointing)
-            self._cost = cost_of(self._loaded.config, model, self._vision_trains, checkpointed)
+            self._cost = cost_of(self._loaded.config, model, self._trained, checkpointed)
         return balance([self._cost.training(load_of(row)) for row in rows], dist.world())
 
     def mine(self, items: Sequence[T], row_of: Callable[[T], Row]) -> list[T]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,7 @@ from vlrl.model.lockstep import Lockstep
 from vlrl.model.lora import LoraSettings, choose_trained
 from vlrl.model.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.packing import Row
-from vlrl.model.parts import Part
+from vlrl.model.parts import PARTS, Part, trained_parts
 from vlrl.model.policy import Example
 from vlrl.model.shared_policy import SharedPolicy
 from vlrl.model.shares import add_gradients
@@ -51,7 +51,7 @@ class PolicySettings(Settings):
     def _something_trains(self) -> PolicySettings:
         if self.lora is not None and (both := set(self.freeze) & set(self.lora.parts)):
             raise ValueError(f"lora.parts: {sorted(both)} is frozen, too; take it out of freeze or of lora.parts")
-        if set(get_args(Part)) <= set(self.freeze):
+        if set(self.freeze) >= PARTS:
             raise ValueError(f"freeze: {list(self.freeze)} leaves nothing to train; freeze fewer parts")
         return self
 
@@ -73,7 +73,7 @@ def open_forward(
             lockstep=lockstep,
             eyes=eyes,
         )
-    cost = cost_of(loaded.config, loaded.model, vision_trains, loaded.model.is_gradient_checkpointing)
+    cost = cost_of(loaded.config, loaded.model, trained_parts(loaded.model), loaded.model.is_gradient_checkpointing)
 
     def bytes_of(rows: Sequence[Row]) -> float:
         return cost.bytes([load_of(row) for row in rows], settings.pack_rows)

@@ -11,13 +11,14 @@ import torch
 from vlrl.model.encode import EncodedImage
 from vlrl.model.families import PictureFeatures, family_of
 from vlrl.model.feature_store import FeatureStore
-from vlrl.model.parts import part_of
+from vlrl.model.parts import trained_parts
 
 
 class VisionTower:
     """Runs a transformers model's own `get_image_features` over unique pictures and counts what it ran.
 
-    With a `store`, pictures that it holds are not looked at again unless gradients are enabled and the tower trains.
+    With a `store`, pictures that it holds are not looked at again unless gradients are enabled and tower or projector
+    train: what it holds is the projector's output.
     """
 
     def __init__(self, model: Any, store: FeatureStore | None = None) -> None:
@@ -50,7 +51,7 @@ class VisionTower:
         return {digest: found[digest] for digest in unique}
 
     def _trains(self) -> bool:
-        return any(p.requires_grad for n, p in self._model.named_parameters() if part_of(n) != "language")
+        return trained_parts(self._model) != {"language"}
 
     @contextmanager
     def given(self, features: Sequence[PictureFeatures]) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,7 @@ class RayPool:
 
     def __init__(self, loaded: LoadedModel, settings: RayPoolSettings) -> None:
         self._settings, self._context = settings, loaded.context
-        self._cost = cost_of(loaded.config, loaded.model, False, False)
+        self._cost = cost_of(loaded.config, loaded.model, (), False)
         parameters = dict(loaded.model.named_parameters())
         self._shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         self._manifest, self._shards = Manifest(0, 0, ()), list[Any]()

@@ -49,7 +49,7 @@ class SharedEngine:
 
     def __init__(self, own: RolloutEngine, loaded: LoadedModel) -> None:
         self._own = own
-        self._cost = cost_of(loaded.config, loaded.model, vision_trains=False, checkpointed=False)
+        self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """One Generation per request, in order, on every rank."""

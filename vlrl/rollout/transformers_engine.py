@@ -69,7 +69,7 @@ class TransformersEngine:
         self._model = loaded.model
         self._settings = settings or TransformersEngineSettings()
         self._rule = PositionRule(loaded.model)
-        self._cost = cost_of(loaded.config, loaded.model, vision_trains=False, checkpointed=False)
+        self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
         self.tower = VisionTower(loaded.model, loaded.store)
         self._prefill = Prefill(loaded, self.tower, self._rule)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)

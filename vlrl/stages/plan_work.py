@@ -13,6 +13,7 @@ from vlrl.model.families import family_of
 from vlrl.model.load import choose_device
 from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
 from vlrl.model.micro_batches import batches_by_length, padding_waste, split_responses
+from vlrl.model.parts import PARTS
 from vlrl.model.sizes import Architecture, ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.ray_cluster import store_bytes
@@ -175,9 +176,8 @@ def _move_to_actors(
 
 def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
     """What rows of this model cost under this policy."""
-    frozen = {"vision", "projector"} <= set(policy.freeze)
-    checkpointed = settings.model.gradient_checkpointing
-    return CostModel(arch.config, counts.matrices_by_part, BYTES[settings.model.dtype], not frozen, checkpointed)
+    trained, checkpointed = PARTS - set(policy.freeze), settings.model.gradient_checkpointing
+    return CostModel(arch.config, counts.matrices_by_part, BYTES[settings.model.dtype], trained, checkpointed)
 
 
 @dataclass(frozen=True)
