@@ -14,13 +14,13 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def rank_models(model_folders, tmp_path_factory) -> tuple[Path, Path]:
-    """Folders of the smallest model and of one with a layer where that has two."""
+def rank_models(model_folders, tmp_path_factory) -> tuple[Path, ...]:
+    """Folders of the models that rank_layouts.py names."""
     from small_models import SHAPE, build_spread
 
     shape = SHAPE.model_copy(update={"text_layers": 1, "vision_layers": 1})
     shallow = build_spread("tiny-qwen3-vl", tmp_path_factory.mktemp("shallow"), shape=shape)
-    return model_folders["tiny-qwen3-vl"], shallow
+    return model_folders["tiny-qwen3-vl"], shallow, model_folders["tiny-idefics3"]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def over_two_ranks(library, rank_models, tmp_path_factory) -> Path:
     library("deepspeed")
     out = tmp_path_factory.mktemp("ranks")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    script = [str(HERE / "rank_layouts.py"), *map(str, rank_models), str(out), *VARIANTS]
+    script = [str(HERE / "rank_layouts.py"), str(out), *map(str, rank_models), *VARIANTS]
     paths = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     done: Any = subprocess.run([*torchrun, *script], env=variables, capture_output=True, text=True)

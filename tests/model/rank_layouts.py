@@ -1,6 +1,6 @@
 """What two ranks run for the tests of backends: updates over drawn layouts, and what comes of them, a file a variant.
 
-torchrun --nproc-per-node 2 rank_layouts.py MODEL_FOLDER SHALLOW_MODEL_FOLDER OUT VARIANT…
+torchrun --nproc-per-node 2 rank_layouts.py OUT DEEP_MODEL SHALLOW_MODEL TILES_MODEL VARIANT…
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import faulthandler
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.lora import LoraSettings
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
+from vlrl.model.parts import part_of
 from vlrl.model.policy import Example
 from vlrl.model.torch_policy import PolicySettings
+from vlrl.stages.checkpoint import load_checkpoint, save_checkpoint
 
 PATIENCE_SECONDS = 240  # for one layout: a rank that waits longer hangs
 SETTINGS = PolicySettings(optimizer=OptimizerSettings(lr=1e-3, max_norm=0.0), micro_batch_tokens=90)
@@ -41,7 +44,9 @@ PROBLEMS = {
 class Variant:
     """A backend, settings of policy and model, how many layouts, and whether each goes on from the one before.
 
-    Variants of many layouts are `shallow`: the model has one layer in the tower and one in the language part, not two.
+    of       the model, by its place in MODELS
+    earlier  settings of a policy that learned over the same model before, as in an earlier stage or stretch
+    resumed  half-way the ranks stop and go on from a checkpoint, over the start model loaded anew
     """
 
     backend: Any
@@ -50,7 +55,9 @@ class Variant:
     model: dict[str, Any] = field(default_factory=dict)
     chained: bool = False
     chunk_logits: int = CHUNK_LOGITS
-    shallow: bool = False
+    of: str = "deep"
+    earlier: dict[str, Any] | None = None
+    resumed: bool = False
 
 
 def zero(stage: int, **more: Any) -> DeepSpeedBackend:
@@ -58,11 +65,14 @@ def zero(stage: int, **more: Any) -> DeepSpeedBackend:
     return DeepSpeedBackend(stage=stage, whole_below=0, **more)
 
 
+MODELS = ("deep", "shallow", "tiles")  # shallow: one layer in tower and language part, for many layouts; Idefics3
+ADAPTERS = {"lora": LoraSettings(rank=2), "freeze": ("vision",)}
+ON = {"chained": True, "resumed": True}
 VARIANTS = {
-    "data_parallel": Variant(TorchBackend(), 40, shallow=True),
-    "zero_1": Variant(zero(1), shallow=True),
-    "zero_2": Variant(zero(2), shallow=True),
-    "zero_3": Variant(zero(3), shallow=True),
+    "data_parallel": Variant(TorchBackend(), 40, of="shallow"),
+    "zero_1": Variant(zero(1), of="shallow"),
+    "zero_2": Variant(zero(2), of="shallow"),
+    "zero_3": Variant(zero(3), of="shallow"),
     "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
     "offload_3": Variant(zero(3, offload_optimizer=True), 12, chained=True),
     "moments_1": Variant(zero(1), 12, chained=True),
@@ -71,11 +81,20 @@ VARIANTS = {
     "frozen_tower_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}),
     "checkpointed_3": Variant(zero(3), 6, model={"gradient_checkpointing": True}),
     "head_in_pieces_3": Variant(zero(3), 6, chunk_logits=4 * 310),
-    "adapters_3": Variant(zero(3), 6, {"lora": LoraSettings(rank=2), "freeze": ("vision",)}),
+    "adapters_3": Variant(zero(3), 6, ADAPTERS),
     "frozen_language_3": Variant(zero(3), 8, {"freeze": ("language",)}),
     "frozen_language_2": Variant(zero(2), 8, {"freeze": ("language", "vision")}),
     "frozen_language_data_parallel": Variant(TorchBackend(), 8, {"freeze": ("language",)}),
     "one_line_2": Variant(zero(2), 6, {"pack_rows": True}),
+    "tiles_3": Variant(zero(3), 6, of="tiles"),
+    "adapters_2": Variant(zero(2), 6, ADAPTERS, **ON),
+    "adapters_offload_3": Variant(zero(3, offload_optimizer=True), 6, ADAPTERS, of="shallow", **ON),
+    "second_2": Variant(zero(2), 4, of="shallow", earlier={}, chained=True),
+    "second_3": Variant(zero(3), 4, of="shallow", earlier={}, chained=True),
+    "second_frozen_2": Variant(zero(2), 6, {"freeze": ("vision",)}, of="shallow", earlier={}, **ON),
+    "second_frozen_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}, of="shallow", earlier={}, **ON),
+    "second_adapters_2": Variant(zero(2), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
+    "second_adapters_3": Variant(zero(3), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
 }
 
 
@@ -134,56 +153,95 @@ def rows_to_read(encoded) -> list[Row]:
 
 
 def flat(policy, tower: bool) -> torch.Tensor:
-    """All weights in a row: those of tower and projector, or the others."""
-    return torch.cat([tensor.flatten() for name, tensor in policy.weights() if ("visual" in name) == tower])
+    """All weights in a row: those of tower and projector, or the others.
+
+    Without biases of keys: each adds the same to all scores of a query, so that its gradient is rounding alone.
+    """
+    return torch.cat(
+        [
+            tensor.flatten()
+            for name, tensor in policy.weights()
+            if (part_of(name) != "language") == tower and not name.endswith("k_proj.bias")
+        ]
+    )
 
 
-def run(policy, encoded, drawn, variant: Variant, before_each=lambda layout: None):
-    """(metrics, movements) of every layout: from the same weights, or one after the other."""
+def run(
+    policy,
+    encoded,
+    drawn: Sequence[Layout],
+    variant: Variant,
+    before_each: Callable[[Any, Layout], None] = lambda policy, layout: None,
+    resume: Callable[[Any], Any] = lambda policy: policy,
+) -> tuple[list[Any], Any]:
+    """(metrics, movements) of every layout, from the same weights or one after the other; and the policy in the end."""
     before = [flat(policy, tower) for tower in (True, False)]
     at_start = copy.deepcopy(policy.state_dict())  # as a checkpoint on disk is a copy
     found = []
-    for layout in drawn:
-        before_each(layout)
+    for number, layout in enumerate(drawn):
+        if number == len(drawn) // 2:
+            policy = resume(policy)
+        before_each(policy, layout)
         if not variant.chained:
             policy.load_state_dict(copy.deepcopy(at_start))
         metrics = policy.update(examples(encoded, layout), LOSS, 1.0, 1.0).metrics()
         found.append((dict(metrics), [flat(policy, i == 0) - weights for i, weights in enumerate(before)]))
-    return found
+    return found, policy
 
 
-def open_variant(variant: Variant, folders: tuple[Path, Path], backend) -> Any:
-    """The policy that a variant asks for, over a model of its own; `folders` of the model and of the shallow one."""
+def open_policy(variant: Variant, folders: Sequence[Path], backend) -> Any:
+    """The policy that a variant asks for, over a model of its own; `folders` are of MODELS."""
     logprobs.CHUNK_LOGITS = variant.chunk_logits
-    loaded = fresh(folders[variant.shallow], **variant.model)
+    loaded = fresh(folders[MODELS.index(variant.of)], **variant.model)
     return backend.open(loaded, SETTINGS.model_copy(update=variant.policy))
 
 
-def main(folder: str, shallow: str, out: str, names: list[str]) -> None:
+def open_variant(variant: Variant, folders: Sequence[Path], backend) -> Any:
+    """The same, where the earlier policy has learned and closed."""
+    if variant.earlier is None:
+        return open_policy(variant, folders, backend)
+    first = open_policy(replace(variant, policy=variant.earlier), folders, backend)
+    for layout in layouts(12)[8:]:
+        first.update(examples(encoded_problems(first.loaded), layout), LOSS, 1.0, 1.0)
+    first.close()
+    return backend.open(first.loaded, SETTINGS.model_copy(update=variant.policy))
+
+
+def main(out: Path, folders: Sequence[Path], names: Sequence[str]) -> None:
     """Every layout of every variant; rank 0 writes losses, norms and movements."""
     torch.set_num_threads(1)
     dist.start()
     for name in names:
         variant = VARIANTS[name]
-        policy = open_variant(variant, (Path(folder), Path(shallow)), variant.backend)
-        encoded = encoded_problems(policy.loaded)
 
-        def before_each(layout, policy=policy, name=name):
+        def before_each(policy, layout, name=name):
             faulthandler.cancel_dump_traceback_later()
-            (Path(out) / f"at_{dist.rank()}").write_text(f"rank {dist.rank()}, {name}: {layout}")
+            (out / f"at_{dist.rank()}").write_text(f"rank {dist.rank()}, {name}: {layout}")
             faulthandler.dump_traceback_later(PATIENCE_SECONDS, exit=True)
             policy.shares.of = lambda rows: layout.shares
 
-        found = run(policy, encoded, layouts(variant.count), variant, before_each)
+        def resume(policy, name=name, variant=variant):
+            if not variant.resumed:
+                return policy
+            held = save_checkpoint(out / f"checkpoints_{name}", 1, {"policy": policy})
+            policy.close()
+            policy = open_policy(variant, folders, variant.backend)
+            load_checkpoint(held, {"policy": policy})
+            return policy
+
+        policy = open_variant(variant, folders, variant.backend)
+        encoded = encoded_problems(policy.loaded)
+        found, policy = run(policy, encoded, layouts(variant.count), variant, before_each, resume)
         del policy.shares.of
-        policy.save(Path(out) / f"model_{name}")
+        policy.save(out / f"model_{name}")
         read = policy.logprobs(rows_to_read(encoded), 1.0)
         policy.close()
         if dist.is_first():
-            torch.save((found, read), Path(out) / f"{name}.pt")
+            torch.save((found, read), out / f"{name}.pt")
     faulthandler.cancel_dump_traceback_later()
     dist.leave()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], sys.argv[4:])
+    given = [Path(one) for one in sys.argv[1 : 2 + len(MODELS)]]
+    main(given[0], given[1:], sys.argv[2 + len(MODELS) :])

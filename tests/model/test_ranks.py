@@ -31,12 +31,12 @@ from vlrl.model.torch_policy import PolicySettings
 
 
 @functools.cache
-def alone(name: str, folders: tuple[Path, Path]):
+def alone(name: str, folders: tuple[Path, ...]):
     """(metrics, movements) of every layout of a variant in this one process, each update one single batch."""
     variant = VARIANTS[name]
     policy = open_variant(variant, folders, TorchBackend())
     policy._learning._budget = 1_000_000
-    return run(policy, encoded_problems(policy.loaded), layouts(variant.count), variant)
+    return run(policy, encoded_problems(policy.loaded), layouts(variant.count), variant)[0]
 
 
 @pytest.fixture(params=VARIANTS)

@@ -112,30 +112,39 @@ class DeepSpeedPolicy(SharedPolicy):
         """Stage 3: the whole weights from their shards, some at a time. All ranks come here together."""
         if self._current:
             return
-        gathered = import_deepspeed().zero.GatheredParameters
+        for some in self._gathered(learn=True):
+            for whole, shard in some:
+                whole.copy_(shard)
+        if self.loaded.store is not None and self._vision_trains:
+            self.loaded.store.clear()
+        self._current = True
+
+    def _gathered(self, learn: bool) -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
+        """Stage 3: (whole weight, its gathered shards) of those that learn, or of the frozen ones, which may be set."""
+        gathered, setter = import_deepspeed().zero.GatheredParameters, None if learn else 0
         pairs = [
             (whole, shard)
             for whole, shard in zip(self.loaded.model.parameters(), self._trained.parameters(), strict=True)
-            if shard.requires_grad
+            if shard.requires_grad == learn
         ]
         while pairs:
             some, size = [pairs.pop(0)], 0
             while pairs and size + pairs[0][0].numel() <= BUCKET:
                 size += pairs[0][0].numel()
                 some.append(pairs.pop(0))
-            with local_rank_in_environment(), torch.no_grad(), gathered([shard for _, shard in some]):
-                for whole, shard in some:
-                    whole.copy_(shard)
-        if self.loaded.store is not None and self._vision_trains:
-            self.loaded.store.clear()
-        self._current = True
+            with local_rank_in_environment(), torch.no_grad(), gathered([shard for _, shard in some], setter):
+                yield some
 
     def state_dict(self) -> dict[str, Any]:
-        """This rank's shards of float32 weights and moments."""
+        """This rank's shards of float32 weights and moments; of the first rank the frozen weights, too.
+
+        What is frozen now may have learned in an earlier stretch, or have that one's adapters added in.
+        """
         shards = self._shards()
         return {
             "ranks": dist.world(),
             "stage": self._zero.stage,
+            "frozen": {name: weight.cpu() for name, weight in self._frozen()} if dist.is_first() else {},
             "weights": [shard.detach().cpu() for shard in shards],
             "moments": [
                 {key: torch.as_tensor(value).cpu() for key, value in self._adamw.state.get(shard, {}).items()}
@@ -162,8 +171,23 @@ class DeepSpeedPolicy(SharedPolicy):
                 if not moments:
                     self._adamw.state.pop(shard)
         self._write_through()
+        self._load_frozen(state["frozen"])
         if self.loaded.store is not None:
             self.loaded.store.clear()
+
+    def _frozen(self) -> list[tuple[str, torch.Tensor]]:
+        return [(name, p.detach()) for name, p in self.loaded.model.named_parameters() if not p.requires_grad]
+
+    def _load_frozen(self, held: dict[str, torch.Tensor]) -> None:
+        """The first rank's, on every rank; in stage 3 into the shards, too."""
+        for name, weight in self._frozen():
+            if dist.is_first():
+                weight.copy_(held[name])
+            torch.distributed.broadcast(weight, src=0)
+        if self._zero.stage == 3:
+            for some in self._gathered(learn=False):
+                for whole, shard in some:
+                    shard.copy_(whole)
 
     def _shards(self) -> list[torch.Tensor]:
         """This rank's float32 pieces, one for each group of parameters."""
