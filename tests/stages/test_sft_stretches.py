@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 from test_resume import SHAPE, Killed, lines
 
 from vlrl.config import load_settings
@@ -121,23 +122,47 @@ def test_parts_that_a_stretch_freezes_stay_and_the_others_learn(whole, tmp_path)
     assert moved == {"projector"}
 
 
-@pytest.mark.parametrize("step", [3, 4])
-def test_a_run_that_is_killed_in_or_between_stretches_goes_on_as_if_it_had_not(whole, tmp_path, monkeypatch, step):
-    """Killed before the checkpoint of the next step: the latest is that of the joint, or one after it."""
+def kill_after(monkeypatch, step: int) -> None:
+    """The run ends when the metrics of this step are written, before its checkpoint."""
     metrics = RunFolder.metrics
 
     def until(self, phase, number, values):
         record = metrics(self, phase, number, values)
-        if number == step + 1:
+        if number == step:
             raise Killed
         return record
 
     monkeypatch.setattr(RunFolder, "metrics", until)
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_a_run_that_is_killed_in_or_between_stretches_goes_on_as_if_it_had_not(whole, tmp_path, monkeypatch, step):
+    """Killed before the checkpoint of the next step: the latest is that of the joint, or one after it."""
+    kill_after(monkeypatch, step + 1)
     with pytest.raises(Killed):
         start(tmp_path / "killed")
     monkeypatch.undo()
     start(tmp_path / "killed")
     assert lines(tmp_path / "killed") == lines(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_shards_go_on_in_a_later_stretch_with_what_the_one_before_taught(library, tmp_path, monkeypatch):
+    """The second stretch trains the projector alone; what the first taught the others is in the checkpoint."""
+    library("deepspeed")
+    short = STRETCHES.replace("steps: 3", "steps: 1").replace("steps: 4", "steps: 3")
+    more = ("backend={name: deepspeed, stage: 2}", f"sft.stretches={short}")
+    start(tmp_path / "whole", *more)
+    kill_after(monkeypatch, 3)
+    with pytest.raises(Killed):
+        start(tmp_path / "killed", *more)
+    monkeypatch.undo()
+    start(tmp_path / "killed", *more)
+    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
+    mine, theirs = (load_file(tmp_path / name / "model_sft/model.safetensors") for name in ("killed", "whole"))
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], tensor) for name, tensor in theirs.items())
 
 
 def test_long_demonstrations_are_left_out_and_counted(tmp_path, capsys):
