@@ -91,8 +91,8 @@ VARIANTS = {
     "adapters_offload_3": Variant(zero(3, offload_optimizer=True), 6, ADAPTERS, of="shallow", **ON),
     "second_2": Variant(zero(2), 4, of="shallow", earlier={}, chained=True),
     "second_3": Variant(zero(3), 4, of="shallow", earlier={}, chained=True),
-    "second_frozen_2": Variant(zero(2), 6, {"freeze": ("vision",)}, of="shallow", earlier={}, **ON),
-    "second_frozen_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}, of="shallow", earlier={}, **ON),
+    "second_frozen_2": Variant(zero(2), 6, {"freeze": ("vision", "projector")}, of="shallow", earlier={}, **ON),
+    "second_frozen_3": Variant(zero(3), 6, {"freeze": ("vision",)}, of="shallow", earlier={}, **ON),
     "second_adapters_2": Variant(zero(2), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
     "second_adapters_3": Variant(zero(3), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
 }

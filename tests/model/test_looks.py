@@ -6,9 +6,15 @@ import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
 
+from vlrl.data.image_budget import ImageBudget
 from vlrl.losses.kimi import KimiLoss
+from vlrl.losses.sft import SftLoss
+from vlrl.model import vision
+from vlrl.model.encode import Encoder
 from vlrl.model.feature_store import FeatureStore
+from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
+from vlrl.model.parts import freeze_parts
 from vlrl.model.policy import Example
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
@@ -64,6 +70,69 @@ def test_a_frozen_tower_looks_once_at_each_picture_in_a_whole_step(model_folders
 def test_a_trained_tower_looks_once_a_pass_and_not_again_before_its_weights_change(model_folders, architecture):
     loaded = fresh(model_folders[architecture])
     assert a_step(loaded, ()) == [PICTURES, 0, 0, PICTURES, PICTURES]
+
+
+def test_a_frozen_tower_below_a_projector_that_trains_looks_once_in_a_whole_step(model_folders, architecture):
+    loaded = fresh(model_folders[architecture])
+    assert a_step(loaded, ("vision",)) == [PICTURES, 0, 0, 0, 0]
+
+
+def test_a_projector_over_what_is_kept_learns_and_says_what_it_would_over_new_looks(
+    model_folders, architecture, monkeypatch
+):
+    """Levels, windows and tiles; the second update and the last pass read features of a projector that has learned."""
+    found = []
+    for kept in (True, False):
+        if not kept:
+            monkeypatch.setattr(vision, "frozen_below_projector", lambda model: False)
+        loaded = fresh(model_folders[architecture], gradient_checkpointing=True, feature_store_mib=1024 if kept else 0)
+        loaded.model.double()
+        settings = PolicySettings(freeze=("vision",), micro_batch_tokens=1, optimizer=OptimizerSettings(lr=1e-2))
+        policy = TorchPolicy(loaded, settings)
+        rows = [Row(e, ((20, 21), (30, 31, 32))) for e in prompts(loaded)]
+        read = [policy.logprobs(rows, 1.0)]
+        for _ in range(2):
+            policy.update([Example(row, (1.0, -0.5)) for row in rows], SftLoss(), 1.0, 1.0)
+            read.append(policy.logprobs(rows, 1.0))
+        found.append(torch.tensor([[v for row in some for r in row for v in r] for some in read]))
+        assert policy.tower.pictures_seen == (PICTURES if kept else 5 * PICTURES)
+    assert float((found[0][0] - found[0][2]).abs().max()) > 1e-2
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-6)
+
+
+def test_pictures_of_several_windows_are_projected_in_their_order(model_folders, architecture):
+    """Qwen2.5-VL's tower has the patches of a picture by windows of 8 × 8; here 20 × 12 and 6 × 18 of them."""
+    loaded = fresh(model_folders[architecture])
+    encoder = Encoder(loaded, ImageBudget(min_pixels=256, max_pixels=100_000))
+    size = int(loaded.config.vision_config.patch_size)
+    pictures = pixels(1, 20 * size, 12 * size), pixels(2, 6 * size, 18 * size)
+    images = encoder.encode([ask(*pictures)])[0].images
+    tower = vision.VisionTower(loaded.model, loaded.store)
+    with torch.no_grad():
+        plain = tower.look(images)
+    freeze_parts(loaded.model, ("vision",))
+    for given in (images, images[:1], images[::-1]):
+        for digest, features in tower.look(given).items():
+            assert features.merged.requires_grad
+            for mine, other in zip(features.tensors, plain[digest].tensors, strict=True):
+                torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
+    assert tower.pictures_seen == 4
+
+
+def test_what_a_frozen_tower_gave_is_forgotten_when_a_later_policy_trains_it(model_folders):
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    rows = [Row(e, ((20, 21),)) for e in prompts(loaded)]
+    frozen = PolicySettings(freeze=("vision",), optimizer=OptimizerSettings(lr=1e-2))
+    before = TorchPolicy(loaded, frozen).logprobs(rows, 1.0)
+    TorchPolicy(loaded, PolicySettings(freeze=("projector", "language"))).update(
+        [Example(row, (1.0,)) for row in rows], SftLoss(), 1.0, 1.0
+    )
+    policy = TorchPolicy(loaded, frozen)
+    found = policy.logprobs(rows, 1.0)
+    assert policy.tower.pictures_seen == PICTURES
+    assert found != before
+    loaded.store.clear()
+    assert policy.logprobs(rows, 1.0) == found
 
 
 def test_without_a_store_every_pass_looks_once_at_each_picture(model_folders):

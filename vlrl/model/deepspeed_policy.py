@@ -26,13 +26,16 @@ from vlrl.model.deepspeed_library import (
     local_rank_in_environment,
 )
 from vlrl.model.forward import MicroBatch
+from vlrl.model.frozen_tower import frozen_below_projector
 from vlrl.model.load import LoadedModel
 from vlrl.model.lockstep import Lockstep
 from vlrl.model.lora import choose_trained
+from vlrl.model.parts import trained_parts
 from vlrl.model.policy import Example
 from vlrl.model.shared_policy import SharedPolicy
 from vlrl.model.shares import BUCKET
 from vlrl.model.torch_policy import PolicySettings, open_forward
+from vlrl.model.vision import VisionTower
 
 
 class _Whole(torch.nn.Module):
@@ -56,13 +59,11 @@ class DeepSpeedPolicy(SharedPolicy):
         vision_trains = choose_trained(loaded.model, settings.freeze, settings.lora)
         reading = open_forward(loaded, settings, vision_trains)
         self._trained = copy.deepcopy(loaded.model) if zero.stage == 3 else loaded.model
-        learning = open_forward(
-            loaded if zero.stage < 3 else replace(loaded, model=self._trained, store=None),
-            settings,
-            vision_trains,
-            Lockstep(loaded, vision_trains),
-            None if vision_trains else reading.tower,
-        )
+        sharded = loaded if zero.stage < 3 else replace(loaded, model=self._trained, store=None)
+        eyes = reading.tower
+        if vision_trains and zero.stage == 3:
+            eyes = VisionTower(self._trained, below=reading.tower if frozen_below_projector(loaded.model) else None)
+        learning = open_forward(sharded, settings, vision_trains, Lockstep(loaded, vision_trains), eyes)
         super().__init__(loaded, vision_trains, reading, learning)
         self._adamw = SkippingAdamW(self._trained.named_parameters(), settings.optimizer)
         self._engine = self._start()
@@ -104,8 +105,7 @@ class DeepSpeedPolicy(SharedPolicy):
                 "update", f"the gradient norm is {norm}", "lower the learning rate; the weights are untouched"
             )
         self._current = self._zero.stage < 3
-        if self.loaded.store is not None and self._vision_trains:
-            self.loaded.store.clear()  # the optimiser writes behind the tower's version counters
+        self._forget_features()
         return norm
 
     def _bring_up_to_date(self) -> None:
@@ -115,9 +115,13 @@ class DeepSpeedPolicy(SharedPolicy):
         for some in self._gathered(learn=True):
             for whole, shard in some:
                 whole.copy_(shard)
-        if self.loaded.store is not None and self._vision_trains:
-            self.loaded.store.clear()
+        self._forget_features()
         self._current = True
+
+    def _forget_features(self) -> None:
+        """The optimiser writes behind the version counters of weights."""
+        if self.loaded.store is not None:
+            self.loaded.store.learned(trained_parts(self.loaded.model))
 
     def _gathered(self, learn: bool) -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
         """Stage 3: (whole weight, its gathered shards) of those that learn, or of the frozen ones, which may be set."""

@@ -1,65 +1,78 @@
-"""Features of pictures that outlive one pass: computed once while the tower's weights stay the same."""
+"""Features of pictures that outlive one pass: computed once while the weights that make them stay the same."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 
 import torch
 
 from vlrl.model.families import PictureFeatures
-from vlrl.model.parts import part_of
+from vlrl.model.parts import Part, part_of
 
 
 class FeatureStore:
-    """Features of pictures as long as the tower's weights stay the same, up to a number of bytes; the oldest go first.
+    """Features of pictures as long as the weights that made them stay, up to a number of bytes; the oldest go first.
 
-    One store belongs to one model and serves everything that runs it. Weights that change in place are noticed by their
-    version counters; whoever changes them behind torch's back calls `clear`.
+    They are what the projector gives, or (`below`) what a frozen tower gives a projector that trains. One store belongs
+    to one model and serves everything that runs it. Weights that change in place are noticed by their version counters;
+    whoever changes them behind torch's back says so by `learned` or `clear`.
     """
 
     def __init__(self, model: Any, max_bytes: int) -> None:
-        named = model.named_parameters() if model is not None else ()
-        self._weights = [p for name, p in named if part_of(name) != "language"]
+        named = list(model.named_parameters()) if model is not None else []
+        self._tower = [p for name, p in named if part_of(name) == "vision"]
+        self._projector = [p for name, p in named if part_of(name) == "projector"]
         self._max_bytes = max_bytes
-        self._held: OrderedDict[str, PictureFeatures] = OrderedDict()
+        self._held: OrderedDict[tuple[str, bool], PictureFeatures] = OrderedDict()
         self._bytes = 0
-        self._version: tuple[int, ...] = ()
+        self._versions: tuple[list[int], list[int]] = ([], [])
 
-    def get(self, digest: str) -> PictureFeatures | None:
+    def get(self, digest: str, below: bool = False) -> PictureFeatures | None:
         """Features without gradient, or None. They can be saved for a backward pass wherever they were made."""
         self._check()
-        found = self._held.get(digest)
+        found = self._held.get((digest, below))
         if found is None:
             return None
-        self._held.move_to_end(digest)
+        self._held.move_to_end((digest, below))
         if found.merged.is_inference() and not torch.is_inference_mode_enabled():
-            found = self._held[digest] = found.of([one.clone() for one in found.tensors])
+            found = self._held[digest, below] = found.of([one.clone() for one in found.tensors])
         return found
 
-    def put(self, digest: str, features: PictureFeatures) -> None:
+    def put(self, digest: str, features: PictureFeatures, below: bool = False) -> None:
         """Keep features that need no gradient; without room for them this does nothing."""
         self._check()
         size = _bytes(features)
-        if size > self._max_bytes or digest in self._held or features.merged.requires_grad:
+        if size > self._max_bytes or (digest, below) in self._held or features.merged.requires_grad:
             return
         # a picture's slice would keep the features of all pictures of its call alive
-        self._held[digest] = features.of([one.clone() for one in features.tensors])
+        self._held[digest, below] = features.of([one.clone() for one in features.tensors])
         self._bytes += size
         while self._bytes > self._max_bytes:
             _, dropped = self._held.popitem(last=False)
             self._bytes -= _bytes(dropped)
 
+    def learned(self, parts: Collection[Part]) -> None:
+        """Forget what depends on the weights of these parts: they are others now, or are about to be."""
+        if "vision" in parts:
+            self.clear()
+        elif "projector" in parts:
+            for key in [key for key in self._held if not key[1]]:
+                self._bytes -= _bytes(self._held.pop(key))
+
     def clear(self) -> None:
-        """Forget everything: the tower's weights are others now."""
+        """Forget everything."""
         self._held.clear()
         self._bytes = 0
 
     def _check(self) -> None:
-        version = tuple(p._version for p in self._weights)
-        if version != self._version:
-            self.clear()
-            self._version = version
+        tower, projector = [p._version for p in self._tower], [p._version for p in self._projector]
+        changed: list[Part] = ["vision"] if tower != self._versions[0] else []
+        changed += ["projector"] if projector != self._versions[1] else []
+        if changed:
+            self.learned(changed)
+            self._versions = tower, projector
 
 
 def _bytes(features: PictureFeatures) -> int:

@@ -25,6 +25,7 @@ from vlrl.model.logprobs import TokenLogprobs, chunks_of, response_hidden, respo
 from vlrl.model.looks import Looks
 from vlrl.model.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.packing import Batch, Row, pack
+from vlrl.model.parts import trained_parts
 from vlrl.model.policy import Example
 from vlrl.model.positions import PositionRule
 from vlrl.model.update_sums import UpdateSums
@@ -153,8 +154,8 @@ class PackedForward:
                 some = [parts[i] for i in batches[m]]
                 run = partial(self._micro_batch, some, loss, temperature, over, step, looks, m, sums)
             learn(run, m + 1 == len(steps))
-        if self._vision_trains and self._loaded.store is not None:
-            self._loaded.store.clear()  # a step of the optimiser follows
+        if self._loaded.store is not None:
+            self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
         return sums
 
     def _micro_batch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,22 +11,26 @@ import torch
 from vlrl.model.encode import EncodedImage
 from vlrl.model.families import PictureFeatures, family_of
 from vlrl.model.feature_store import FeatureStore
+from vlrl.model.frozen_tower import frozen_below_projector, read_again, written_down
 from vlrl.model.parts import trained_parts
 
 
 class VisionTower:
     """Runs a transformers model's own `get_image_features` over unique pictures and counts what it ran.
 
-    With a `store`, pictures that it holds are not looked at again unless gradients are enabled and tower or projector
-    train: what it holds is the projector's output.
+    With a `store`, pictures that it holds are not looked at again unless gradients are enabled and the tower trains.
+    Where the projector alone trains, the store holds what the tower gave, which is projected anew in every look.
+
+    below  the tower that gives it, where it is another model's with the same frozen weights
     """
 
-    def __init__(self, model: Any, store: FeatureStore | None = None) -> None:
+    def __init__(self, model: Any, store: FeatureStore | None = None, below: VisionTower | None = None) -> None:
         self._model = model
         self._core = model.model
         self._family = family_of(model.config)
         self._own = type(self._core).get_image_features
         self._store = store
+        self._below = below or self
         self.pictures_seen = 0
 
     def look(self, images: Iterable[EncodedImage]) -> dict[str, PictureFeatures]:
@@ -34,21 +38,44 @@ class VisionTower:
         unique: dict[str, EncodedImage] = {}
         for image in images:
             unique.setdefault(image.digest, image)
-        found: dict[str, PictureFeatures] = {}
-        if self._store is not None and not (torch.is_grad_enabled() and self._trains()):
-            for digest in unique:
-                held = self._store.get(digest)
-                if held is not None:
-                    found[digest] = held
-        missing = [image for digest, image in unique.items() if digest not in found]
+        if unique and frozen_below_projector(self._model):
+            given = self._below.given_to_projector(unique)
+            with read_again(self._core, given):
+                return dict(zip(unique, self._run(unique.values()), strict=True))
+        held = self._held(unique) if not (torch.is_grad_enabled() and self._trains()) else {}
+        missing = [image for digest, image in unique.items() if digest not in held]
         if missing:
             self.pictures_seen += len(missing)
-            seen = self._family.look(self._core, self._own, [image.pixels for image in missing], self._model.device)
-            for image, features in zip(missing, seen, strict=True):
-                found[image.digest] = features
-                if self._store is not None:
-                    self._store.put(image.digest, features)
-        return {digest: found[digest] for digest in unique}
+            held |= self._kept(missing, self._run(missing))
+        return {digest: held[digest] for digest in unique}
+
+    @torch.no_grad()
+    def given_to_projector(self, unique: Mapping[str, EncodedImage]) -> list[PictureFeatures]:
+        """What the frozen tower gives the projector of each picture: looked at where it isn't held."""
+        held = self._held(unique, below=True)
+        missing = [image for digest, image in unique.items() if digest not in held]
+        if missing:
+            self.pictures_seen += len(missing)
+            with written_down(self._core, [image.num_patches for image in missing]) as given:
+                self._run(missing)
+            held |= self._kept(missing, given, below=True)
+        return [held[digest] for digest in unique]
+
+    def _run(self, images: Iterable[EncodedImage]) -> list[PictureFeatures]:
+        return self._family.look(self._core, self._own, [image.pixels for image in images], self._model.device)
+
+    def _held(self, digests: Iterable[str], below: bool = False) -> dict[str, PictureFeatures]:
+        found = {digest: self._store.get(digest, below) for digest in digests} if self._store is not None else {}
+        return {digest: features for digest, features in found.items() if features is not None}
+
+    def _kept(
+        self, images: Iterable[EncodedImage], seen: Sequence[PictureFeatures], below: bool = False
+    ) -> dict[str, PictureFeatures]:
+        found = {image.digest: features for image, features in zip(images, seen, strict=True)}
+        if self._store is not None:
+            for digest, features in found.items():
+                self._store.put(digest, features, below)
+        return found
 
     def _trains(self) -> bool:
         return trained_parts(self._model) != {"language"}
