@@ -24,7 +24,7 @@ from vlrl.model.cost import cost_of, load_of
 from vlrl.model.micro_batches import micro_batches
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row, pack
-from vlrl.model.parts import part_of
+from vlrl.model.parts import PARTS, part_of
 from vlrl.model.policy import Example
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 
@@ -135,7 +135,7 @@ def test_a_group_above_the_memory_of_a_micro_batch_is_split_for_the_same_gradien
     passes.clear()
     parts, _ = gradient_of(folder, loss, 100_000, long_pairs, mib=1)
     loaded = fresh(folder)
-    cost = cost_of(loaded.config, loaded.model.double(), True, False)
+    cost = cost_of(loaded.config, loaded.model.double(), PARTS, False)
     for rows in passes:
         assert all(len(row.responses) % together == 0 for row in rows)
         assert cost.bytes([load_of(row) for row in rows]) <= 2**20
@@ -167,7 +167,7 @@ def test_passes_without_gradients_keep_to_the_memory_of_a_micro_batch_too(model_
     stated = small.statistics(rows, 0.8, ["logprobs"])
     assert torch.allclose(torch.tensor(read), torch.tensor(expected), atol=1e-5, rtol=0)
     assert torch.allclose(torch.tensor(stated[0]["logprobs"]), torch.tensor(expected[0]), atol=1e-5, rtol=0)
-    cost = cost_of(loaded.config, loaded.model, True, False)
+    cost = cost_of(loaded.config, loaded.model, PARTS, False)
     assert len(passes) > 2
     assert all(cost.bytes([load_of(row) for row in some]) <= 2**20 for some in passes)
 
