@@ -156,15 +156,27 @@ class CostModel:
         counts by patches where it trains.
         """
         text, vision = self.config.get_text_config(), self.config.vision_config
-        width, size = int(text.hidden_size), head_size(text)
-        heads = int(text.num_attention_heads) + int(text.num_key_value_heads)
-        each = 6 * width + 3 * size * heads + 4 * int(text.intermediate_size)
+        width = int(text.hidden_size)
+        each = 6 * width + self._attention_values() + 4 * int(text.intermediate_size)
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
         if "vision" in self.trained:
             layers, width = family_of(self.config).tower_shape(vision)
             each = 12 * width + 4 * int(vision.intermediate_size)
             total += self._over_layers(patches, layers, width, each)
         return total * self.value_bytes
+
+    def reading_bytes(self, tokens: int) -> int:
+        """Values of a pass without gradients, at most: one layer, in which attention or feed-forward is at work.
+
+        2·width + max(3·heads·head_size + 3·key_value_heads·head_size, 3·mlp_width) a token
+        """
+        text = self.config.get_text_config()
+        most = max(self._attention_values(), 3 * int(text.intermediate_size))
+        return tokens * (2 * int(text.hidden_size) + most) * self.value_bytes
+
+    def _attention_values(self) -> int:
+        text = self.config.get_text_config()
+        return 3 * head_size(text) * (int(text.num_attention_heads) + int(text.num_key_value_heads))
 
     def _over_layers(self, tokens: int, layers: int, width: int, each: int) -> int:
         return tokens * (layers * width + each) if self.checkpointed else tokens * layers * each

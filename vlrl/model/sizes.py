@@ -141,10 +141,13 @@ class Architecture:
         return family_of(self.config).patches(self.config, self.image_processor, width, height)
 
 
-def find_architecture(settings: ModelSettings, texts: Callable[[], Iterable[str]]) -> Architecture:
+def find_architecture(
+    settings: ModelSettings, texts: Callable[[], Iterable[str]], place: str = "model.path"
+) -> Architecture:
     """The architecture that the settings name: a folder, `build:`, a hub id in the local cache, or a published one.
 
-    `texts` train a small model's tokenizer, as in the run. Raises ConfigError where nothing is known about the model.
+    `texts` train a small model's tokenizer, as in the run. Raises ConfigError at `place` where nothing is known about
+    the model.
     """
     if settings.build is not None:
         config, small = small_parts(settings.build, texts(), settings.shape)
@@ -153,24 +156,22 @@ def find_architecture(settings: ModelSettings, texts: Callable[[], Iterable[str]
     path = str(Path(settings.path).expanduser()) if settings.path.startswith("~") else settings.path
     here = Path(path).is_dir()
     if not here and (path.startswith((".", "/")) or path.count("/") > 1):
-        raise ConfigError("model.path", f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
+        raise ConfigError(place, f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
     try:
         config = AutoConfig.from_pretrained(path, local_files_only=True)
         allow_processors_without_torchvision()
         processor: Any = AutoProcessor.from_pretrained(path, local_files_only=True)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         if here:
-            raise ConfigError(
-                "model.path", f"{path} can't be read: {error}", "give a vision-language model folder"
-            ) from error
-        return _published(path)
+            raise ConfigError(place, f"{path} can't be read: {error}", "give a vision-language model folder") from error
+        return _published(path, place)
     return Architecture(config, processor.image_processor, processor, f"{'folder' if here else 'local cache'}: {path}")
 
 
-def _published(name: str) -> Architecture:
+def _published(name: str, place: str) -> Architecture:
     if name not in PUBLISHED:
         raise ConfigError(
-            "model.path",
+            place,
             f"nothing is known about the size of {name!r}: it is no folder and not in the local cache",
             f"download it (`hf download {name}`) or give its folder; known without files: {', '.join(PUBLISHED)}",
         )

@@ -26,11 +26,10 @@ from vlrl.model.families import family_of
 from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.runlog import describe_machine
-from vlrl.stages.benchmark_curve import load_curve_benchmarks
 from vlrl.stages.checks import obstacles
-from vlrl.stages.fixed_set_settings import SftStretch
+from vlrl.stages.plan_memory import MemoryPlan
 from vlrl.stages.plan_pace import Pace, measure_pace, pace_line
-from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, estimate_memory, rl_work, step_work, update_work
+from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, run_work, step_work
 from vlrl.stages.session import TOKENIZER_TEXTS
 from vlrl.stages.settings import RunSettings
 from vlrl.types import Problem, Text
@@ -109,7 +108,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         sources=sources,
         context=context,
         work=step_work(settings, arch, counts, sources),
-        memory=estimate_memory(settings, arch, counts, sources, ranks, memory_of(device)),
+        memory=MemoryPlan(settings, arch, counts, sources, ranks, memory_of(device)).phases(),
         device=str(device),
         device_bytes=memory_of(device),
         pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)
@@ -214,16 +213,25 @@ def _show(console: Console, title: str, table: Table) -> None:
     console.print(table)
 
 
+def trained_in(part: str, settings: RunSettings) -> list[str]:
+    """Stages of the run that train a part, stretches by number; where adapters alone train, it says so."""
+    stages = [stage for stage, _ in settings.policies]
+    found = []
+    for i, (stage, policy) in enumerate(settings.policies):
+        if part in policy.freeze:
+            continue
+        number = f" {stages[: i + 1].count(stage)}" if stages.count(stage) > 1 else ""
+        adapters = " (adapters)" if policy.lora is not None and part in policy.lora.parts else ""
+        found.append(f"{stage}{number}{adapters}")
+    return found
+
+
 def _model_table(plan: Plan) -> Table:
     table = Table()
     for name in ("part", "parameters", "trained in"):
         table.add_column(name, justify="right" if name == "parameters" else "left")
-    sft = plan.settings.sft.in_order
-    stages = {f"sft {i}" if len(sft) > 1 else "sft": one.policy for i, one in enumerate(sft, 1)}
-    stages["rl"] = plan.settings.rl.policy
-    running = {name: policy for name, policy in stages.items() if name.split()[0] in plan.settings.stages}
     for part, count in plan.counts.by_part.items():
-        table.add_row(part, f"{count:,}", ", ".join(n for n, p in running.items() if part not in p.freeze) or "–")
+        table.add_row(part, f"{count:,}", ", ".join(trained_in(part, plan.settings)) or "–")
     table.add_row(
         "all", f"{plan.counts.total:,}", f"{plan.settings.model.dtype}, context {plan.context:,}", style="bold"
     )
@@ -248,54 +256,13 @@ def _source_table(plan: Plan) -> Table:
     return table
 
 
-def _sft_work(one: SftStretch) -> str:
-    wanted, optimizer = one.demonstrations, one.policy.optimizer
-    said = "all demonstrations"
-    if wanted != "all":
-        count = wanted if isinstance(wanted, int) else sum(wanted.values())
-        said = f"{count:,} demonstrations ({one.steps_over(count) * one.batch / max(1, count):.0f} passes)"
-    if one.max_tokens is not None:
-        said += f" of at most {one.max_tokens:,} tokens"
-    return f"{one.length} of {one.batch:,} from {said}, {optimizer.name} at {optimizer.lr:g}"
-
-
 def _work_table(plan: Plan) -> Table:
-    settings, (mean, _) = plan.settings, plan.prompt_tokens
     table = Table()
     table.add_column("stage")
     table.add_column("what", overflow="fold")
-    sft, rl, held = settings.sft, settings.rl, settings.eval
-    for stage in settings.stages:
-        if stage == "sft":
-            for one in sft.in_order:
-                table.add_row("sft", _sft_work(one))
-        elif stage == "record" and settings.record is not None:
-            said = f"{settings.record.problems:,} problems × {settings.record.rollouts} responses, read by the teacher"
-            table.add_row("record", f"{said} {settings.record.teacher.path}")
-        elif stage == "distil":
-            table.add_row("distil", f"{settings.distil.length} of {settings.distil.batch:,} recorded responses")
-        elif stage == "rl":
-            for line in [*rl_work(settings, mean), *update_work(plan.work), *benchmark_work(settings)]:
-                table.add_row("rl", line)
-        elif stage == "eval":
-            table.add_row(
-                "eval",
-                f"{held.problems:,} problems a modality, {held.samples} sampled and 1 greedy response each; "
-                f"{held.curve_problems:,} a modality every {rl.validate_every} steps",
-            )
-        else:
-            table.add_row(stage, "fixed sets written to the run folder")
+    for stage, line in run_work(plan.settings, plan.prompt_tokens[0], plan.work):
+        table.add_row(stage, line)
     return table
-
-
-def benchmark_work(settings: RunSettings) -> list[str]:
-    """One line for each benchmark of the training curve; reads its rows and pictures, as the run would."""
-    asked = load_curve_benchmarks(settings.eval.benchmarks)
-    return [
-        f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
-        f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
-        for one in asked
-    ]
 
 
 def _memory_table(plan: Plan) -> Table:

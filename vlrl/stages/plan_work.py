@@ -1,26 +1,20 @@
-"""What a run costs by the cost model, for `vlrl plan`: work of one step, micro-batches, ranks, memory by phase."""
+"""What a run does and costs by the cost model, for `vlrl plan`: work of its stages, micro-batches, ranks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from vlrl.model.cost import CostModel, Load, balance
-from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.families import family_of
-from vlrl.model.load import choose_device
-from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
+from vlrl.model.memory import BYTES
 from vlrl.model.micro_batches import batches_by_length, padding_waste, split_responses
 from vlrl.model.parts import PARTS
 from vlrl.model.sizes import Architecture, ParameterCounts
 from vlrl.model.torch_policy import PolicySettings
-from vlrl.rollout.ray_cluster import store_bytes
-from vlrl.rollout.ray_settings import RayPoolSettings
-from vlrl.rollout.transformers_engine import TransformersEngineSettings
-from vlrl.rollout.vllm_engine import VllmEngineSettings
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
+from vlrl.stages.settings import RunSettings, Stage
 
 
 @dataclass(frozen=True)
@@ -41,85 +35,13 @@ class SourcePlan:
     prompts: tuple[Prompt, ...]
 
 
-def estimate_memory(
-    settings: RunSettings,
-    arch: Architecture,
-    counts: ParameterCounts,
-    sources: Sequence[SourcePlan],
-    ranks: int = 1,
-    device_bytes: int = 0,
-) -> dict[str, dict[str, int]]:
-    """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample.
-
-    Of several ranks: those of one, which takes its share of the rows. `device_bytes` is all that the device has.
-    """
-    zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
-    model, vocabulary = settings.model, int(arch.text.vocab_size)
-    prompt = max(p.tokens for s in sources for p in s.prompts)
-    merge = family_of(arch.config).merge(arch.config)
-    pictures = max((p.pictures for s in sources for p in s.prompts), key=sum)
-    patches = tuple(tokens * merge for tokens in pictures)
-    memory: dict[str, dict[str, int]] = {}
-
-    def training(policy: PolicySettings, rows: int, responses: int, length: int) -> dict[str, int]:
-        cost = cost_model(settings, arch, counts, policy)
-        load = pieces_of(Load(prompt, (length,) * responses, patches), policy, cost)[0]
-        at_once = min(-(-rows // ranks), max(1, policy.micro_batch_tokens // load.tokens))
-        if policy.micro_batch_mib is not None:
-            at_once = max(1, min(at_once, int(policy.micro_batch_mib * 2**20 / cost.bytes([load]))))
-        return {
-            **state_bytes(counts, model, policy, zero, ranks),
-            "activations": cost.activation_bytes(at_once * load.tokens, at_once * sum(patches)),
-            "logits": cost.logit_bytes(at_once * sum(load.responses)),
-        }
-
-    if "sft" in settings.stages:
-        length = settings.eval.sampling.max_tokens  # how long demonstrations are isn't known before they are drawn
-        for number, one in enumerate(settings.sft.in_order, 1):
-            name = f"sft update {number}" if settings.sft.stretches else "sft update"
-            memory[name] = training(one.policy, one.batch, 1, length)
-    if "distil" in settings.stages:
-        length = (settings.record or settings.eval).sampling.max_tokens
-        memory["distil update"] = training(settings.distil.policy, settings.distil.batch, 1, length)
-    if "rl" in settings.stages:
-        rl, engine = settings.rl, settings.engine
-        k = rl.rollouts_per_problem
-        prompts = min(
-            -(-rl.problems_per_step // ranks), max(1, engine.max_rows // k), max(1, engine.prefill_tokens // prompt)
-        )
-        wave = RolloutLoad(prompts, prompts * k, prompt, rl.sampling.max_tokens)
-        held = state_bytes(counts, model, rl.policy, zero, ranks)
-        memory["rl rollout"] = {
-            "weights": held["weights"],
-            "float32 copies": held["float32 copies"],
-            "optimizer state": 0
-            if rl.policy.reset_optimizer == "each_iteration" and not zero
-            else held["optimizer state"],
-            "keys and values": cache_bytes(cost_model(settings, arch, counts, rl.policy), wave),
-            "logits": logit_bytes(vocabulary, wave.rows),
-            "packed weights": packed_bytes(settings, counts),
-        }
-        memory["rl update"] = training(rl.policy, rl.problems_per_step, k, rl.sampling.max_tokens)
-        device = choose_device(model.device)
-        weights = counts.total * BYTES[model.dtype]
-        if isinstance(engine, RayPoolSettings):
-            _move_to_actors(memory, engine, weights, device)
-        elif isinstance(engine, VllmEngineSettings):
-            _add_engine(memory, engine, weights, engine.cache_bytes(device, device_bytes, weights))
-    if pictures:
-        for held in memory.values():
-            held["features of pictures"] = model.feature_store_mib * 2**20
-    if not memory:
-        memory["model"] = {"weights": counts.total * BYTES[model.dtype]}
-    return memory
-
-
-def pieces_of(group: Load, policy: PolicySettings, cost: CostModel) -> list[Load]:
-    """The rows that a group is split into, by tokens and memory."""
+def pieces_of(group: Load, policy: PolicySettings, cost: CostModel, together: int = 1) -> list[Load]:
+    """The rows that a group is split into, by tokens and memory; `together` responses at a time are never parted."""
     pieces = split_responses(
         group.prompt,
         group.responses,
         policy.micro_batch_tokens,
+        together,
         too_large=lambda chosen: exceeds_memory([_taken(group, chosen)], policy, cost),
     )
     return [_taken(group, piece) for piece in pieces]
@@ -133,45 +55,6 @@ def exceeds_memory(loads: Sequence[Load], policy: PolicySettings, cost: CostMode
     """Whether rows together take more than `micro_batch_mib`."""
     mib = policy.micro_batch_mib
     return mib is not None and cost.bytes(loads, policy.pack_rows) > mib * 2**20
-
-
-def packed_bytes(settings: RunSettings, counts: ParameterCounts) -> int:
-    """Copies that the transformers engine's decoder multiplies by on the CPU, at most: small layers have none."""
-    model = settings.model
-    on_cpu = choose_device(model.device).type == "cpu" and model.dtype == "float32"
-    engine = settings.engine.engine if isinstance(settings.engine, RayPoolSettings) else settings.engine
-    ours = isinstance(engine, TransformersEngineSettings)
-    return 4 * counts.matrices_by_part["language"] if on_cpu and ours else 0
-
-
-def _add_engine(memory: dict[str, dict[str, int]], engine: VllmEngineSettings, weights: int, cache: int) -> None:
-    """An engine beside the trainer: its weights in rollout, and in the update where it stays."""
-    beside = {"engine's weights": weights, "keys and values": cache}
-    memory["rl rollout"] |= beside
-    if engine.sleep == "stay":
-        memory["rl update"] |= beside
-
-
-def _move_to_actors(
-    memory: dict[str, dict[str, int]], pool: RayPoolSettings, weights: int, device: torch.device
-) -> None:
-    """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
-
-    Each has the model; one of vLLM a second copy and its cache. A transformers engine's keys and values go with a call.
-    """
-    rollout = memory["rl rollout"]
-    wave = rollout["keys and values"] + rollout["logits"] + rollout["packed weights"]
-    rollout |= {"keys and values": 0, "logits": 0, "packed weights": 0}
-    if pool.gpus_per_actor or pool.address is not None or device.type != "cpu":
-        return
-    inner, store = pool.engine, {"actors' shared memory": store_bytes(weights, pool.object_store_gib)}
-    if isinstance(inner, VllmEngineSettings):
-        held = 2 * weights + inner.cache_bytes(device, 0, weights)
-        asleep = held if inner.sleep == "stay" else weights
-    else:
-        held, asleep = weights + wave, weights
-    rollout |= {"actors": pool.actors * held} | store
-    memory["rl update"] |= {"actors": pool.actors * asleep} | store
 
 
 def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
@@ -245,6 +128,58 @@ def _source_at(sources: Sequence[SourcePlan], place: float) -> SourcePlan:
         if place <= passed:
             return source
     return sources[-1]
+
+
+def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> list[tuple[Stage, str]]:
+    """Lines on what every stage does; reads the rows and pictures of benchmarks, as the run would."""
+    held = settings.eval
+    asked = f"{held.curve_problems:,} problems a modality every"
+    lines: list[tuple[Stage, str]] = []
+    for stage in settings.stages:
+        if stage == "sft":
+            for one in settings.sft.in_order:
+                lines.append((stage, f"{_sft_work(one)}; validation: {asked} {one.validate_every} steps"))
+        elif stage == "record" and settings.record is not None:
+            said = f"{settings.record.problems:,} problems × {settings.record.rollouts} responses, read by the teacher"
+            lines.append((stage, f"{said} {settings.record.teacher.path}"))
+        elif stage in ("distil", "dpo"):
+            of, rows = (settings.distil, "recorded responses") if stage == "distil" else (settings.dpo, "pairs")
+            said = f"{of.length} of {of.batch:,} {rows}, {_optimizer(of)}"
+            lines.append((stage, f"{said}; validation: {asked} {of.validate_every} steps"))
+        elif stage == "rl":
+            said = f"validation: {asked} {settings.rl.validate_every} steps"
+            of_rl = [*rl_work(settings, prompt_tokens), *update_work(work), said, *benchmark_work(settings)]
+            lines += [(stage, line) for line in of_rl]
+        elif stage == "eval":
+            said = f"{held.problems:,} problems a modality, {held.samples} sampled and 1 greedy response each"
+            lines.append((stage, said))
+        else:
+            lines.append((stage, "fixed sets written to the run folder"))
+    return lines
+
+
+def _sft_work(one: SftStretch) -> str:
+    wanted = one.demonstrations
+    said = "all demonstrations"
+    if wanted != "all":
+        count = wanted if isinstance(wanted, int) else sum(wanted.values())
+        said = f"{count:,} demonstrations ({one.steps_over(count) * one.batch / max(1, count):.0f} passes)"
+    if one.max_tokens is not None:
+        said += f" of at most {one.max_tokens:,} tokens"
+    return f"{one.length} of {one.batch:,} from {said}, {_optimizer(one)}"
+
+
+def _optimizer(one: FixedSetSettings) -> str:
+    return f"{one.policy.optimizer.name} at {one.policy.optimizer.lr:g}"
+
+
+def benchmark_work(settings: RunSettings) -> list[str]:
+    """One line for each benchmark of the training curve."""
+    return [
+        f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
+        f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
+        for one in load_curve_benchmarks(settings.eval.benchmarks)
+    ]
 
 
 def rl_work(settings: RunSettings, prompt_tokens: float) -> list[str]:

@@ -21,13 +21,16 @@ class ReferenceModel(Settings):
 
     def load(self, own: LoadedModel, place: str) -> LoadedModel:
         """The model, on the device of `own`. Raises ConfigError at `place` for one of another tokenizer."""
-        settings = ModelSettings(path=self.path, dtype=self.dtype, device=str(own.device))
-        loaded = load_folder(self.path, settings)
+        loaded = load_folder(self.path, self.as_loaded(str(own.device)))
         if tokenizer_hash(loaded) != tokenizer_hash(own):
             raise ConfigError(
                 f"{place}.path", f"{self.path} has another tokenizer than the policy", "take a model of its family"
             )
         return loaded
+
+    def as_loaded(self, device: str) -> ModelSettings:
+        """The settings that it is loaded with."""
+        return ModelSettings(path=self.path, dtype=self.dtype, device=device)
 
 
 def tokenizer_hash(loaded: LoadedModel) -> str:
