@@ -43,6 +43,17 @@ def plan(pictures_config):
     return lambda stages, *more: make_plan(pictures_config, [*COMMON, f"stages=[{stages}]", *more])
 
 
+@pytest.fixture
+def notes(pictures_config):
+    """`notes("rl", …, ranks=2)`: what the plan of these stages over so many ranks warns of."""
+
+    def of(stages, *more, ranks=1):
+        found = make_plan(pictures_config, [*COMMON, f"stages=[{stages}]", *more], ranks=ranks)
+        return " ".join(planning.warnings_of(found))
+
+    return of
+
+
 def part_of_all(found, *names):
     """Bytes of these parts by phase."""
     return {phase: tuple(parts.get(name, 0) for name in names) for phase, parts in found.memory.items()}
@@ -217,3 +228,29 @@ def test_a_teacher_that_is_missing_is_named_and_one_that_the_run_makes_has_its_s
     made = pictures_config.parent / "run" / "model_sft"
     found = plan("sft, rl", f"rl={{previous: {{path: {made}}}, {credit}}}")
     assert found.memory["rl update"]["weights of previous"] == 4 * found.counts.total
+
+
+def test_an_update_holds_no_more_rows_than_it_takes(plan):
+    rl = "problems_per_step: 8, rollouts_per_problem: 2, sampling: {max_tokens: 40}"
+    held = [
+        plan("rl", f"rl={{{rl}, updates_per_step: {n}, policy: {POLICY}}}").memory["rl update"]["activations"]
+        for n in (1, 4)
+    ]
+    assert held == [rows * (PROMPT + 2 * LENGTH) * LAYERS * VALUES * 4 for rows in (8, 2)]
+
+
+def test_groups_that_wait_for_a_later_iteration_are_written_beside_the_new_ones(plan):
+    rl = "problems_per_step: 4, rollouts_per_problem: 2, sampling: {max_tokens: 40}, loss: grpo"
+    found = plan("rl", f"rl={{{rl}, partial: {{budget: 10}}}}")  # four iterations
+    assert found.memory["rl rollout"] | wave(found, 16, 32) == found.memory["rl rollout"]
+
+
+def test_what_vllm_over_several_ranks_and_a_long_context_would_stop_at_is_noted(notes):
+    vllm = "engine={name: vllm, cache_gib: 0.001}"  # 2,048 tokens of context take 4.5 MiB
+    assert "GiB for keys and values" in notes("rl", vllm)
+    assert "GiB for keys and values" in notes("rl", "engine={name: ray, engine: {name: vllm, cache_gib: 0.001}}")
+    assert "GiB for keys and values" not in notes("rl", vllm, "model.context=400")
+    assert "process group of its own" in notes("rl", vllm, ranks=4)
+    assert "process group of its own" not in notes("rl", vllm)
+    assert "share its memory" in notes("rl", ranks=4)
+    assert "lower eval.sampling.max_tokens" in notes("rl", "eval.sampling.max_tokens=4096")

@@ -19,18 +19,19 @@ from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slots import mean_utilisation
 
 
-def check_engine(settings: EngineSettings) -> None:
+def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
     """Raises ConfigError where the library of an engine, or of its actors' engine, is missing, or where it can't work
-    beside other ranks.
+    beside other ranks; without `ranks` as many as there are now.
     """
+    ranks = dist.world() if ranks is None else ranks
     require_library(settings)
     if (inner := getattr(settings, "engine", None)) is not None:
         require_library(inner, "engine.engine")
-    if dist.world() > 1 and getattr(settings, "needs_own_process_group", False):
+    if ranks > 1 and getattr(settings, "needs_own_process_group", False):
         raise ConfigError(
             "engine",
             f"{type(settings).__name__}: the engine makes a process group of its own, and this process is one of "
-            f"{dist.world()} that a launcher started",
+            f"{ranks} that a launcher started",
             "take engine: {name: ray, engine: {name: vllm}}, whose actors are processes of their own, or transformers",
         )
 

@@ -13,9 +13,12 @@ from vlrl.rollout.shared_engine import check_engine
 from vlrl.stages.settings import RunSettings
 
 
-def check_machine(settings: RunSettings) -> None:
-    """Raises ConfigError for a library or a device that any stage of the run needs and this machine hasn't."""
-    check_engine(settings.engine)
+def check_machine(settings: RunSettings, ranks: int | None = None) -> None:
+    """Raises ConfigError for a library or a device that any stage of the run needs and this machine hasn't.
+
+    Without `ranks` the run has as many as there are now.
+    """
+    check_engine(settings.engine, ranks)
     require_library(settings.backend, "backend")
     model, device = settings.model, choose_device(settings.model.device)
     check_attention(model.attention, device, DTYPES[model.dtype])
@@ -24,11 +27,11 @@ def check_machine(settings: RunSettings) -> None:
         check_masks(model.attention, device, policy.micro_batch_tokens)
 
 
-def obstacles(settings: RunSettings, config: Any) -> list[str]:
-    """Why the run of a model of this configuration would stop at its start on this machine."""
+def obstacles(settings: RunSettings, config: Any, ranks: int) -> list[str]:
+    """Why the run of a model of this configuration over so many ranks would stop at its start on this machine."""
     found, model = [], settings.model
     for check in (
-        lambda: check_machine(settings),
+        lambda: check_machine(settings, ranks),
         lambda: settings.engine.check(
             config, choose_device(model.device), context_of(config, model), DTYPES[model.dtype]
         ),

@@ -57,6 +57,7 @@ class Plan:
     pace: Pace | None = None
     ranks: int = 1
     obstacles: tuple[str, ...] = ()
+    cache_shortage: tuple[int, int] | None = None
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -100,6 +101,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         for prompts in [measure_prompts(drawn[source.name], arch, recipe, settings, context)]
     )
     counts = count_parameters(arch.config)
+    memory = MemoryPlan(settings, arch, counts, sources, ranks, memory_of(device))
     return Plan(
         settings=settings,
         recipe=recipe,
@@ -108,14 +110,15 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         sources=sources,
         context=context,
         work=step_work(settings, arch, counts, sources),
-        memory=MemoryPlan(settings, arch, counts, sources, ranks, memory_of(device)).phases(),
+        memory=memory.phases(),
         device=str(device),
         device_bytes=memory_of(device),
         pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)
         if measure
         else None,
         ranks=ranks,
-        obstacles=tuple(obstacles(settings, arch.config)),
+        obstacles=tuple(obstacles(settings, arch.config, ranks)),
+        cache_shortage=memory.cache_shortage(),
     )
 
 
@@ -195,15 +198,34 @@ def warnings_of(plan: Plan) -> list[str]:
     rl = plan.settings.rl
     longest = plan.prompt_tokens[1]
     found = [f"on this machine the run would stop at its start: {one}" for one in plan.obstacles]
-    if "rl" in plan.settings.stages and longest + rl.sampling.max_tokens > plan.context:
+    for name, tokens in _response_lengths(plan.settings).items():
+        if longest + tokens > plan.context:
+            found.append(
+                f"prompts of {longest:,} and responses of {tokens:,} tokens exceed the context of {plan.context:,}: "
+                f"lower {name}.sampling.max_tokens or the recipe's image.max_pixels"
+            )
+    if plan.cache_shortage is not None:
+        needed, held = plan.cache_shortage
         found.append(
-            f"prompts of {longest:,} and responses of {rl.sampling.max_tokens:,} tokens exceed the context of "
-            f"{plan.context:,}: lower rl.sampling.max_tokens or the recipe's image.max_pixels"
+            f"vLLM would not start: keys and values of a context of {plan.context:,} tokens take {_gib(needed)} GiB, "
+            f"and it would have {_gib(held)}: raise cache_gib or memory_share of the engine, or lower model.context"
         )
+    if plan.ranks > 1 and plan.device == "cpu":
+        found.append("ranks on one machine share its memory, and each needs as much as the table says")
     updates = rl.updates_per_step * rl.epochs_per_step
     tau: float = getattr(rl.loss, "tau", 0.0)
     if "rl" in plan.settings.stages and updates == 1 and tau:
         found.append("one update per step: the policy is its own reference, so tau has no effect (K22)")
+    return found
+
+
+def _response_lengths(settings: RunSettings) -> dict[str, int]:
+    """Tokens of a response at most, by the settings that say so; every run but `prepare` asks for those of `eval`."""
+    found = {"eval": settings.eval.sampling.max_tokens} if set(settings.stages) - {"prepare"} else {}
+    if "record" in settings.stages and settings.record is not None:
+        found["record"] = settings.record.sampling.max_tokens
+    if "rl" in settings.stages:
+        found["rl"] = settings.rl.sampling.max_tokens
     return found
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.families import family_of
-from vlrl.model.load import choose_device
+from vlrl.model.load import DTYPES, choose_device, context_of
 from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.model.torch_policy import PolicySettings
@@ -17,7 +19,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.ray_cluster import store_bytes
 from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
-from vlrl.rollout.vllm_engine import VllmEngineSettings
+from vlrl.rollout.vllm_engine import VllmEngineSettings, needed_bytes
 from vlrl.stages.fixed_set_settings import FixedSetSettings
 from vlrl.stages.inputs import LEAVES
 from vlrl.stages.plan_work import SourcePlan, cost_model, pieces_of
@@ -133,7 +135,8 @@ class MemoryPlan:
         named = {"teacher": rl.teacher, "previous": rl.previous}
         models = {name: self._model_of(one, f"rl.{name}") for name, one in named.items() if one is not None}
         others = self._others(models)
-        engine = self._engine(policy, rl.problems_per_step, k, rl.sampling)
+        begun = 1 if rl.partial is None else -(-length // rl.partial.budget)  # iterations that a group waits in
+        engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling)
         held = self._held(policy)
         if policy.reset_optimizer == "each_iteration" and not self._zero:
             held["optimizer state"] = 0
@@ -141,7 +144,8 @@ class MemoryPlan:
         if rl.needs - {"steps", "contrast"}:
             reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
             memory["rl judging"] = {**held, **engine.awake, **reading, **others}
-        update, validation = self._update_and_validation(policy, rl.problems_per_step, k, length)
+        rows = -(-rl.groups_wanted // rl.updates_per_step)
+        update, validation = self._update_and_validation(policy, rows, k, length)
         return memory | {"rl update": update | others, "rl validation": validation | others}
 
     # -- their phases -------------------------------------------------------------------------------------------------
@@ -211,13 +215,31 @@ class MemoryPlan:
             parts |= {f"features of {name}": one.features for name, one in models.items()}
         return parts
 
+    def cache_shortage(self) -> tuple[int, int] | None:
+        """Bytes of keys and values that the whole context takes and that vLLM would have, where those are fewer.
+
+        Where `memory_share` decides; the engine's own check knows the rest before weights are read.
+        """
+        engine, device, there = self._settings.engine, self._device, self._device_bytes
+        if isinstance(engine, RayPoolSettings):
+            engine, device = engine.engine, torch.device(engine.device)
+            there = there if device.type == self._device.type else 0
+        if not isinstance(engine, VllmEngineSettings) or device.type == "cpu" or engine.cache_gib or not there:
+            return None  # whatever the actors' devices have
+        model = self._settings.model
+        context = context_of(self._arch.config, model)
+        needed = needed_bytes(self._arch.config, context, DTYPES[model.dtype], engine.block_tokens)
+        held = engine.cache_bytes(device, there, self._weights)
+        return (needed, held) if held < needed else None
+
     # -- the engine ---------------------------------------------------------------------------------------------------
 
     def _engine(self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling) -> EngineParts:
         """A full wave of so many problems and responses to each, and what of the engine is there without it."""
         engine = self._settings.engine
+        ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them
         prompts = min(
-            -(-problems // self._ranks),
+            -(-problems // ranks),
             max(1, engine.max_rows // responses),
             max(1, engine.prefill_tokens // self._prompt),
         )

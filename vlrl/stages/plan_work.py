@@ -65,12 +65,12 @@ def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCount
 
 @dataclass(frozen=True)
 class StepWork:
-    """One RL update by the cost model, responses at their longest.
+    """One pass of RL over a step's groups by the cost model, responses at their longest.
 
     flops          forward and backward of every row, the pictures once each
     vision_share   of it in the tower
     separate       the same as separate rows that each look at the picture
-    micro_batches  forward passes that the update is split into
+    micro_batches  forward passes that it is split into, where one update takes all groups
     padding        share of padding in them
     unbalance      over 2 and 8 ranks: how much the dearest rank is above the mean
     """
@@ -86,7 +86,7 @@ class StepWork:
 def step_work(
     settings: RunSettings, arch: Architecture, counts: ParameterCounts, sources: Sequence[SourcePlan]
 ) -> StepWork:
-    """What one update over `problems_per_step` groups costs; sources take part by their shares."""
+    """What one pass over `problems_per_step` groups costs; sources take part by their shares."""
     rl = settings.rl
     cost = cost_model(settings, arch, counts, rl.policy)
     k, length, budget = rl.rollouts_per_problem, rl.sampling.max_tokens, rl.policy.micro_batch_tokens
@@ -204,10 +204,10 @@ def rl_work(settings: RunSettings, prompt_tokens: float) -> list[str]:
 
 
 def update_work(work: StepWork) -> list[str]:
-    """Lines on what one update computes, by the cost model."""
+    """Lines on what one pass over a step's groups computes, by the cost model."""
     two, eight = work.unbalance
     return [
-        f"an update: {work.flops / 1e12:,.3g} TFLOP, {work.vision_share:.0%} of it in the vision tower; "
+        f"a pass: {work.flops / 1e12:,.3g} TFLOP, {work.vision_share:.0%} of it in the vision tower; "
         f"separate rows with a look each would take {work.separate / work.flops:.1f}× as much",
         f"micro-batches: {work.micro_batches:,}, {work.padding:.1%} of their tokens are padding; "
         f"over 2 and 8 ranks the dearest has {two:.1%} and {eight:.1%} more than the mean",
