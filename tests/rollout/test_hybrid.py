@@ -34,6 +34,10 @@ class Sleeper:
         time.sleep(self._sleeps_in)
         self.told.append("sleep")
 
+    def generate(self, requests):
+        self.told.append(list(requests))
+        return []
+
     def figures(self):
         return {"rollout/slot_utilisation": 0.5} if self.writes else {}
 
@@ -51,6 +55,19 @@ def test_the_engine_wakes_with_the_weights_of_each_phase_and_sleeps_after_it():
     hybrid.to_training()
     hybrid.to_training()
     assert engine.told == ["wake", (WEIGHTS, 3), "sleep"]
+
+
+def test_an_engine_that_started_by_being_asked_sleeps_before_training():
+    engine = Sleeper()
+    hybrid = Hybrid(engine, CPU)
+    hybrid.generate([])
+    hybrid.to_training()
+    assert engine.told == [[], "sleep"]
+    if STATM.is_file():
+        assert set(hybrid.figures()) == {
+            "hybrid/to_training_seconds",
+            *(f"hybrid/memory_{when}_gib" for when in ("training", "rollout", "after")),
+        }
 
 
 def test_an_engine_that_is_awake_takes_new_weights():

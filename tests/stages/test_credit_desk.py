@@ -35,7 +35,7 @@ def desk_of(loaded, policy=None, **given):
     """A desk over an engine that always answers 7, and that engine; `given` are settings of RL."""
     engine = Listening(lambda problem: ("7",), loaded.tokenizer)
     settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, given, "rl"))
-    session = SimpleNamespace(settings=settings, loaded=loaded, encoder=Encoder(loaded, BUDGET), engine=engine)
+    session = SimpleNamespace(settings=settings, loaded=loaded, encoder=Encoder(loaded, BUDGET), hybrid=engine)
     return CreditDesk(session, policy), engine
 
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from vlrl.errors import DataError
+from vlrl.model.torch_policy import TorchPolicy
+from vlrl.rollout.hybrid import STATM
 from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.runlog import read_jsonl
 from vlrl.stages.run import start_run
 
 SMALL = (
@@ -57,6 +60,41 @@ def test_every_rollout_and_every_evaluation_is_asked_with_the_weights_of_that_mo
     assert engine["asked"] >= 2 + 2 + 2 + 2 * 2  # validations of SFT, rollouts, validations of RL, evaluations
     assert engine["stale"] == 0
     assert engine["closed"] == 1
+
+
+@pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
+@pytest.mark.slow
+@pytest.mark.parametrize("stages", ["[sft,rl,eval]", "[rl,eval]"])
+def test_no_policy_learns_beside_an_engine_that_is_awake_and_every_rl_step_has_its_memory(
+    tmp_path, monkeypatch, stages
+):
+    """Also where the engine was awake for the evaluation before: of the phase before, or of the start."""
+    awake, seen = [False], []
+    generate, sleep, update = TransformersEngine.generate, TransformersEngine.sleep, TorchPolicy.update
+    opened = TorchPolicy.__init__
+
+    def noted(call, state):
+        def calling(*arguments, **named):
+            if state is None:
+                seen.append(awake[0])
+            else:
+                awake[0] = state
+            return call(*arguments, **named)
+
+        return calling
+
+    monkeypatch.setattr(TransformersEngine, "generate", noted(generate, True))
+    monkeypatch.setattr(TransformersEngine, "sleep", noted(sleep, False))
+    monkeypatch.setattr(TorchPolicy, "update", noted(update, None))
+    monkeypatch.setattr(TorchPolicy, "__init__", noted(opened, None))
+    folder = run(tmp_path / "run", f"stages={stages}")
+    assert len(seen) >= 3
+    assert not any(seen)
+    steps = [line for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl"]
+    assert len(steps) == 2
+    for line in steps:
+        for when in ("training", "rollout", "after"):
+            assert line[f"hybrid/memory_{when}_gib"] > 0
 
 
 def test_an_engine_is_closed_after_an_error_and_not_opened_for_problems_that_do_not_fit(tmp_path, engine, monkeypatch):

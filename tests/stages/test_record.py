@@ -83,7 +83,7 @@ def record(folders, path, killed_at=None, teacher="teacher", seed=3, system=None
         recipe=recipe,
         mixture=Mixture(recipe, seed),
         encoder=Encoder(loaded, recipe.image, system),
-        engine=engine,
+        hybrid=engine,
         forget_features=lambda: loaded.store.clear(),
         progress=SimpleNamespace(start=lambda *_: None, step=lambda *_: None, say=lambda *_: None),
         run=SimpleNamespace(path=path, note=lambda **_: None),

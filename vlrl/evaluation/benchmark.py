@@ -30,7 +30,7 @@ from vlrl.evaluation.scores import (
 )
 from vlrl.evaluation.tally import Groups, tally_groups, tally_seeds
 from vlrl.rollout.collector import Encode, collect
-from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, Rollout, Text, Verdict
 from vlrl.verify.judge import prepare
@@ -76,7 +76,7 @@ class Benchmark:
     groups: tuple[Mapping[str, tuple[str, ...]], ...]
     protocol: EvaluationProtocol
 
-    def run(self, encode: Encode, engine: RolloutEngine, batch: int = 64) -> BenchmarkResult:
+    def run(self, encode: Encode, engine: Generates, batch: int = 64) -> BenchmarkResult:
         """Ask every problem, once for every seed of the protocol, `batch` problems at a time, and judge."""
         protocol = self.protocol
         if protocol.mode == "reward":

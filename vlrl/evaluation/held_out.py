@@ -8,7 +8,7 @@ from typing import Any
 
 from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut_off_rate, token_percentile
 from vlrl.rollout.collector import Encode, collect
-from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.rollout.engine import Generates, Sampling
 from vlrl.types import MODALITIES, Group, Problem, Verdict
 from vlrl.verify.judge import judge_all, prepare
 
@@ -36,7 +36,7 @@ class Answers:
 
 
 def answer_all(
-    encode: Encode, engine: RolloutEngine, problems: Sequence[Problem], sampling: Sampling, samples: int, seed: int
+    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, samples: int, seed: int
 ) -> Answers:
     """Ask every problem `samples` times and judge the responses."""
     prepare(problems)

@@ -17,7 +17,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.model.encode import Encoded
 from vlrl.rollout.collector import Collected, Encode, check_content, check_same_content
-from vlrl.rollout.engine import Request, RolloutEngine, Sampling
+from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
 
@@ -67,7 +67,7 @@ class RolloutBuffer:
     def serve(
         self,
         encode: Encode,
-        engine: RolloutEngine,
+        engine: Generates,
         problems: Sequence[Problem],
         sampling: Sampling,
         k: int,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vlrl.errors import EngineError
 from vlrl.model.encode import Encoded
-from vlrl.rollout.engine import Generation, Request, RolloutEngine, Sampling
+from vlrl.rollout.engine import Generates, Generation, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem
 
@@ -23,7 +23,7 @@ class Collected:
 
 
 def collect(
-    encode: Encode, engine: RolloutEngine, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
 ) -> list[Collected]:
     """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its place.
 

@@ -125,18 +125,20 @@ class Generation:
     content_hash: str
 
 
-class RolloutEngine(Protocol):
-    """Writes responses.
+class Generates(Protocol):
+    """Writes responses: one Generation per request, in request order."""
 
-    `generate` returns one Generation per request, in request order. `load_weights` replaces the engine's weights by
+    def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
+
+
+class RolloutEngine(Generates, Protocol):
+    """Writes responses with weights that it is given. `load_weights` replaces the engine's weights by
     Hugging Face names and sets the version that new segments carry. `sleep` frees memory, `wake` takes it back. `close`
     ends what the engine started (processes, folders); twice is once, and nothing else works after it.
     `figures` are metrics: rollout/slot_utilisation, the share of slots that wrote a token over the decode steps since
     the last asking, where slots are counted; counts of what was replaced or redone are since the engine was opened.
     With several ranks all of them ask together.
     """
-
-    def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None: ...
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vlrl.rollout.engine import RolloutEngine
+from vlrl.rollout.engine import Generation, Request, RolloutEngine
 
 GIB = 2**30
 STATM = Path("/proc/self/statm")
@@ -25,7 +25,8 @@ PAGE = 4096
 class Hybrid:
     """An engine that wakes with the policy's weights for a phase of rollout and sleeps after it.
 
-    With an engine that uses the trainer's own model both switches cost nothing; the figures then say so.
+    Whoever wants responses asks here, so that an engine which starts by being asked is known to be awake. With an
+    engine that uses the trainer's own model both switches cost nothing; the figures then say so.
     """
 
     def __init__(self, engine: RolloutEngine, device: torch.device) -> None:
@@ -39,14 +40,22 @@ class Hybrid:
 
         What `weights` does to have them, such as gathering shards, is part of the switch.
         """
-        if not self._awake:
-            self._note("training", first=True)
+        self._begin()
         with self._timed("to_rollout"):
             whole = weights()
             self.engine.wake()
             self.engine.load_weights(whole, version)
-        self._awake = True
         self._note("rollout")
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """The engine's answers; one that was never told to wake writes with the weights of the loaded model."""
+        self._begin()
+        return self.engine.generate(requests)
+
+    def _begin(self) -> None:
+        if not self._awake:
+            self._note("training", first=True)
+        self._awake = True
 
     def to_training(self) -> None:
         """The engine sleeps; nothing happens where it does already."""

@@ -12,7 +12,7 @@ from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.benchmark import Benchmark, load_benchmark
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.engine import RolloutEngine
+from vlrl.rollout.engine import Generates
 from vlrl.stages.evaluate import EvaluationSettings, with_model
 
 
@@ -53,7 +53,7 @@ def load_curve_benchmarks(files: Sequence[str] | None) -> list[CurveBenchmark]:
 class BenchmarkCurve:
     """The benchmarks of a run, bound to its model and engine."""
 
-    def __init__(self, benchmarks: Sequence[CurveBenchmark], loaded: LoadedModel, engine: RolloutEngine) -> None:
+    def __init__(self, benchmarks: Sequence[CurveBenchmark], loaded: LoadedModel, engine: Generates) -> None:
         self._engine = engine
         self._asked: list[tuple[CurveBenchmark, Benchmark, Encoder]] = [
             (one, *with_model(one.benchmark, loaded)) for one in benchmarks

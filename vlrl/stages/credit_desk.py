@@ -117,7 +117,7 @@ class CreditDesk:
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
         asked = collect(
             self._session.encoder.encode,
-            self._session.engine,
+            self._session.hybrid,
             problems,
             self._settings.sampling_at(step),
             count,

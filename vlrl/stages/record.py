@@ -93,7 +93,7 @@ def _recorded(
         teacher.store.clear()
     own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.loaded, teacher))
     sampling = settings.sampling
-    found = collect(session.encoder.encode, session.engine, problems, sampling, settings.rollouts, seed)
+    found = collect(session.encoder.encode, session.hybrid, problems, sampling, settings.rollouts, seed)
     written = [[r for r in one.group.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
     rows = [Row(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]

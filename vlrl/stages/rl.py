@@ -136,7 +136,7 @@ def gather(
     rollouts the groups are those that have ended by now, whenever they were drawn.
     """
     more, k, sampling = settings.over_sampling, settings.rollouts_per_problem, settings.sampling_at(step)
-    encode, engine = session.encoder.encode, session.engine
+    encode, engine = session.encoder.encode, session.hybrid
     found: list[Collected] = []
     judged: list[Judged] = []
     metrics: dict[str, float] = {}

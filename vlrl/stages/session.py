@@ -22,7 +22,7 @@ from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
 from vlrl.model.policy import Policy
 from vlrl.model.torch_policy import PolicySettings
-from vlrl.rollout.engine import RolloutEngine, Sampling
+from vlrl.rollout.engine import Sampling
 from vlrl.rollout.hybrid import Hybrid
 from vlrl.rollout.shared_engine import open_engine
 from vlrl.runlog import RunFolder
@@ -70,10 +70,9 @@ class Session:
         self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
         self._encoded: dict[str, Any] = {}
         self._check_lengths()
-        self.engine: RolloutEngine = open_engine(settings.engine, self.loaded)
+        self.hybrid = Hybrid(open_engine(settings.engine, self.loaded), self.loaded.device)
         self._policy: Policy | None = None
-        self.hybrid = Hybrid(self.engine, self.loaded.device)
-        self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.engine)
+        self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.hybrid)
         if benchmarks:
             run.note(benchmarks=self.benchmarks.described())
         run.note(
@@ -148,7 +147,10 @@ class Session:
         return max(16, ENCODED_BYTES // (self.recipe.image.max_pixels * 3 * 2 * 4))
 
     def policy(self, settings: PolicySettings) -> Policy:
-        """The policy over the session's model, as one stage trains it; an earlier stage's gives the model back."""
+        """The policy over the session's model, as one stage trains it; an earlier stage's gives the model back, and the
+        engine sleeps: it never stands beside an optimizer.
+        """
+        self.rest()
         self.let_go()
         policy: Policy = self.settings.backend.open(self.loaded, settings)
         self._policy = policy
@@ -177,14 +179,14 @@ class Session:
 
     def close(self) -> None:
         """End what the engine started."""
-        self.engine.close()
+        self.hybrid.engine.close()
 
     def answers(self, problems: Sequence[Problem], sampling: Sampling, samples: int) -> Answers:
         """Responses to held-out problems; the seed is the same at every evaluation of a run (paired figures)."""
         seed = derive_seed(self.settings.seed, "evaluation")
         room = self._held_at_once()
         parts = [
-            answer_all(self._encode_held_out, self.engine, problems[i : i + room], sampling, samples, seed)
+            answer_all(self._encode_held_out, self.hybrid, problems[i : i + room], sampling, samples, seed)
             for i in range(0, len(problems), room)
         ]
         return Answers(tuple(g for p in parts for g in p.groups), tuple(v for p in parts for v in p.verdicts))
