@@ -8,8 +8,10 @@ import pytest
 import yaml
 from small_models import ask, encode, pixels
 
+from vlrl.model.packing import Row
+from vlrl.model.policy import Example
 from vlrl.runlog import read_jsonl
-from vlrl.stages.measure import group_diagnostics, prompt_metrics
+from vlrl.stages.measure import example_metrics, group_diagnostics, prompt_metrics
 from vlrl.stages.run import start_run
 from vlrl.types import Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
 
@@ -77,3 +79,14 @@ def test_the_correlation_is_within_groups():
     groups = [scored([0, 1], [100, 102]), scored([0, 1], [4, 6])]
     assert group_diagnostics(groups)["length/correct_correlation"] == pytest.approx(1.0)
     assert "length/correct_correlation" not in group_diagnostics([scored([1, 1], [3, 5])])
+
+
+def test_a_response_without_a_token_of_weight_is_untrained():
+    """Of a group of three the second has only older segments; the group without weights trains both."""
+    weighed = Example(
+        Row(None, ((1, 2), (3,), (4, 5))), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0))
+    )
+    plain = Example(Row(None, ((6,), (7,))), (1.0, -1.0))
+    assert example_metrics([weighed, plain]) == {"responses/untrained_rate": pytest.approx(1 / 5)}
+    assert example_metrics([plain]) == {"responses/untrained_rate": 0.0}
+    assert example_metrics([]) == {}

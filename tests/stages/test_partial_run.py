@@ -68,6 +68,7 @@ def test_a_killed_run_with_partial_rollouts_writes_in_the_end_what_an_uninterrup
     assert max(line["rollout/tokens_continued"] for line in steps) > 0
     assert max(line.get("rollout/staleness_mean", 0) for line in steps) > 0
     assert any("logprob_gap/stale" in line for line in steps)
+    assert max(line.get("responses/untrained_rate", 0) for line in steps) > 0  # ended before their group did
     assert all(line.get("logprob_gap/mean", 0) < 1e-4 for line in steps)
     shown = lines(tmp_path / "whole", "rollouts.jsonl")
     assert {r["ending"] for line in shown for r in line["rollouts"]} <= {"stop", "length", "repeat"}

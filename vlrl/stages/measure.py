@@ -8,6 +8,7 @@ import numpy as np
 
 from vlrl.evaluation.scores import pass_at_k
 from vlrl.model.encode import Encoded
+from vlrl.model.policy import Example
 from vlrl.types import ScoredGroup
 
 
@@ -36,6 +37,16 @@ def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     for ending in ("stop", "length", "repeat", "unfinished"):
         metrics[f"ending/{ending}"] = sum(r.ending == ending for r in rollouts) / len(rollouts)
     return metrics
+
+
+def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
+    """responses/untrained_rate: share of the responses that updates read whose tokens all have weight 0."""
+    trained = [
+        one.token_weights is None or any(one.token_weights[j])
+        for one in examples
+        for j in range(len(one.row.responses))
+    ]
+    return {"responses/untrained_rate": 1 - sum(trained) / len(trained)} if trained else {}
 
 
 def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:

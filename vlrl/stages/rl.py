@@ -29,7 +29,7 @@ from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from vlrl.stages.credit_desk import CreditDesk
 from vlrl.stages.examples import Pair, skipped, to_examples
-from vlrl.stages.measure import group_metrics, prompt_metrics
+from vlrl.stages.measure import example_metrics, group_metrics, prompt_metrics
 from vlrl.stages.session import Session
 from vlrl.stages.settings import RlSettings
 from vlrl.stages.sft import validate
@@ -79,7 +79,7 @@ def run_rl(session: Session) -> Policy:
                     settings.agreement.check_probe(probed, step)
             clock.lap("probe")
         examples = to_examples(groups, policy, settings, step)
-        metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs])
+        metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs]) | example_metrics(examples)
         rate = settings.policy.optimizer.rate_at(place, settings.steps)
         metrics |= learn(
             policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
