@@ -303,7 +303,10 @@ def test_a_prompt_and_budget_beyond_the_context_are_refused(qwen3):
     (one,) = encode(qwen3, ask("red"))
     room = qwen3.context - one.num_tokens
     engine = TransformersEngine(qwen3)
-    with pytest.raises(EngineError, match="exceed the context"):
+    named = (
+        rf"request 0, problem {one.problem_id}: [\s\S]*exceed the context[\s\S]*image.max_pixels or sampling.max_tokens"
+    )
+    with pytest.raises(EngineError, match=named):
         engine.generate([Request(one, 1, Sampling(max_tokens=room + 1), 0)])
 
 

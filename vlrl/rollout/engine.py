@@ -102,9 +102,9 @@ def check_requests(requests: Sequence[Request], context: int) -> None:
         longest = max(request.budget(i) for i in range(request.num_rollouts))
         if request.encoded.num_tokens + longest > context:
             raise EngineError(
-                f"request {r}",
+                f"request {r}, problem {request.encoded.problem_id}",
                 f"prompt {request.encoded.num_tokens} + budget {longest} tokens exceed the context of {context}",
-                "lower max_tokens or the picture budget",
+                "lower the recipe's image.max_pixels or sampling.max_tokens, or raise model.context",
             )
 
 
