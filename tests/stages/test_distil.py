@@ -75,7 +75,7 @@ def test_records_that_are_not_whole_are_refused(qwen3, tmp_path):
 
 def test_what_is_read_otherwise_than_recorded_is_refused(qwen3):
     given = records(qwen3)
-    session = SimpleNamespace(encoder=Encoder(qwen3, BUDGET))
+    session = SimpleNamespace(encoder=Encoder(qwen3, BUDGET), loaded=qwen3)
     assert [row.responses for row, _ in recorded_rows(session, given)] == [((20, 31, 44),), ((25, 26),)]
     small = SimpleNamespace(encoder=Encoder(qwen3, BUDGET.model_copy(update={"max_pixels": 512})))
     with pytest.raises(DataError, match="was recorded with content"):
@@ -83,6 +83,15 @@ def test_what_is_read_otherwise_than_recorded_is_refused(qwen3):
     prompted = SimpleNamespace(encoder=Encoder(qwen3, BUDGET, "Answer."))
     with pytest.raises(DataError, match="was recorded with content"):
         recorded_rows(prompted, given)
+
+
+def test_a_record_that_is_longer_than_the_context_is_refused(qwen3):
+    given, encoder = records(qwen3), Encoder(qwen3, BUDGET)
+    rows = recorded_rows(SimpleNamespace(encoder=encoder, loaded=qwen3), given)
+    longest = max(row.num_tokens for row, _ in rows)
+    recorded_rows(SimpleNamespace(encoder=encoder, loaded=replace(qwen3, context=longest)), given)
+    with pytest.raises(DataError, match=rf"distil.records, problem \w+[\s\S]*the context holds {longest - 1}\b"):
+        recorded_rows(SimpleNamespace(encoder=encoder, loaded=replace(qwen3, context=longest - 1)), given)
 
 
 def test_a_teacher_of_another_tokenizer_is_refused(model_folders, qwen3, tmp_path):
@@ -169,8 +178,9 @@ def test_a_student_comes_nearer_to_its_teacher_from_records_alone(tmp_path):
         PackedForward(fresh(path), 16_384, False)
         for path in (folder / "model_distil", tmp_path / "teacher" / "model_sft")
     )
-    encoder = Encoder(fresh(folder / "model_distil"), load_recipe("data_recipes/quickstart.yaml").image)
-    rows = [row for row, _ in recorded_rows(SimpleNamespace(encoder=encoder), found)]
+    loaded = fresh(folder / "model_distil")
+    encoder = Encoder(loaded, load_recipe("data_recipes/quickstart.yaml").image)
+    rows = [row for row, _ in recorded_rows(SimpleNamespace(encoder=encoder, loaded=loaded), found)]
     held = token_statistics(student, rows, 1.0, {"kl_teacher"}, teacher)
     after = [kl for one in held for response in one["kl_teacher"] for kl in response]
     assert sum(after) < 0.97 * sum(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_pair_is_one_row_with_the_chosen_response_first_and_both_ended(tiny):
         said = [session.loaded.tokenizer.decode(ids[:-1]) for ids in example.row.responses]
         assert said == [pair.chosen, pair.rejected]
         assert example.row.encoded.problem_id == pair.problem.id
+
+
+def test_a_pair_that_is_longer_than_the_context_is_refused(tiny):
+    """Each response alone counts: the row of both may be longer."""
+    session, policy = tiny
+    rows = [example.row for example in pair_examples(session, policy, PAIRS)]
+    longest = max(row.encoded.num_tokens + len(response) for row in rows for response in row.responses)
+    assert longest < max(row.num_tokens for row in rows)
+    at = replace(session.loaded, context=longest)
+    pair_examples(SimpleNamespace(encoder=session.encoder, loaded=at), policy, PAIRS)
+    below = SimpleNamespace(encoder=session.encoder, loaded=replace(session.loaded, context=longest - 1))
+    with pytest.raises(
+        DataError, match=rf"dpo.pairs, problem \w+[\s\S]*the context holds {longest - 1}\b[\s\S]*the pair"
+    ):
+        pair_examples(below, policy, PAIRS)
 
 
 def test_the_loss_starts_at_log_2_and_falls_while_the_reference_stays(tiny):

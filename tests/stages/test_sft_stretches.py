@@ -97,6 +97,14 @@ def test_each_stretch_learns_from_its_own_data(whole):
             assert sum(one[key] for one in stretch["sources"].values()) == stretch[key]
 
 
+def test_a_demonstration_that_is_longer_than_the_context_is_refused_before_any_step(tmp_path):
+    more = ["sft.stretches=[]", "stages=[sft]", "eval.sampling.max_tokens=1", "model.context=40"]
+    with pytest.raises(DataError, match=r"^sft, problem \w+[\s\S]*the context holds 40[\s\S]*out with sft\.max_tokens"):
+        start(tmp_path / "run", *more)
+    assert not (tmp_path / "run").exists()
+    start(tmp_path / "short", *more, "sft.max_tokens=40", "sft.steps=1")
+
+
 def test_epochs_say_how_long_in_place_of_steps():
     given = {"batch": 8, "epochs": 1.5, "stretches": [{}, {"steps": 7}, {"epochs": 2}]}
     settings = SftSettings.model_validate(given)

@@ -16,7 +16,7 @@ from vlrl.model.policy import Example, Policy
 from vlrl.stages.record import FOLDER
 from vlrl.stages.reference_model import tokenizer_hash
 from vlrl.stages.session import Session
-from vlrl.stages.sft import Stretch, train_on
+from vlrl.stages.sft import Stretch, check_fits, train_on
 from vlrl.stages.taught_by import check_teacher
 
 
@@ -60,7 +60,10 @@ class Recorded(Example):
 
 
 def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tuple[Row, TeacherRecord]]:
-    """Every record's row as the policy reads it. Raises DataError where that isn't what the teacher read."""
+    """Every record's row as the policy reads it.
+
+    Raises DataError where that isn't what the teacher read, or is longer than the context.
+    """
     found = []
     encoded = session.encoder.encode([one.problem for one in records])
     for one, record in zip(encoded, records, strict=True):
@@ -71,6 +74,9 @@ def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tu
                 "use the recipe's picture budget, the processor and the system prompt of the recording",
             )
         found.append((Row(one, (record.token_ids,)), record))
+    rows, problems = [row for row, _ in found], [record.problem for record in records]
+    remedy = "record with a lower record.sampling.max_tokens"
+    check_fits(rows, problems, session.loaded.context, "distil.records", remedy)
     return found
 
 

@@ -9,7 +9,7 @@ from vlrl.errors import DataError
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
 from vlrl.stages.session import Session
-from vlrl.stages.sft import Stretch, response_tokens, train_on
+from vlrl.stages.sft import Stretch, check_fits, response_tokens, train_on
 from vlrl.types import Demonstration, Preference
 
 
@@ -30,11 +30,16 @@ def run_dpo(session: Session) -> Policy:
 
 
 def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
-    """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's."""
+    """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's.
+
+    Raises DataError for a pair that is longer than the context.
+    """
     encoded = session.encoder.encode([pair.problem for pair in pairs])
     rows = []
     for one, pair in zip(encoded, pairs, strict=True):
         sides = (Demonstration(pair.problem, text) for text in (pair.chosen, pair.rejected))
         rows.append(Row(one, tuple(response_tokens(session.loaded, side) for side in sides)))
+    remedy = "take the pair out of the file"
+    check_fits(rows, [pair.problem for pair in pairs], session.loaded.context, "dpo.pairs", remedy)
     references = policy.logprobs(rows, 1.0)
     return [Example(row, (1.0, -1.0), reference) for row, reference in zip(rows, references, strict=True)]

@@ -26,7 +26,7 @@ from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_chec
 from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
 from vlrl.stages.session import Session
 from vlrl.stages.taught_by import writers_of
-from vlrl.types import Demonstration
+from vlrl.types import Demonstration, Problem
 
 
 def response_tokens(loaded: LoadedModel, demonstration: Demonstration) -> tuple[int, ...]:
@@ -47,6 +47,18 @@ def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence
         Example(Row(one, (response_tokens(loaded, demo),)), advantages=(1.0,))
         for one, demo in zip(encoded, demos, strict=True)
     ]
+
+
+def check_fits(rows: Sequence[Row], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
+    """Raises DataError for the first row whose prompt with its longest response exceeds the model's context."""
+    for row, problem in zip(rows, problems, strict=True):
+        prompt, longest = row.encoded.num_tokens, max(len(response) for response in row.responses)
+        if prompt + longest > context:
+            raise DataError(
+                f"{place}, problem {problem.id} ({problem.source or problem.domain})",
+                f"its prompt takes {prompt} tokens and its response {longest}, the context holds {context}",
+                f"{remedy}, lower the recipe's image.max_pixels, or raise model.context",
+            )
 
 
 Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str, float]]]
@@ -87,7 +99,9 @@ def run_sft(
     """
     settings = session.settings.sft
     chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
-    stretches = [sft_stretch(session, one, f"sft.stretches.{i}") for i, one in enumerate(chosen)]
+    stretches = [
+        sft_stretch(session, one, f"sft.stretches.{i}" if settings.stretches else "sft") for i, one in enumerate(chosen)
+    ]
     session.run.note(sft_stretches=[described(one) for one in stretches])
     policy = train_on(session, stretches, SftLoss(), stage, seconds, clock)
     session.taught_by = writers_of(session.recipe, {s for one in stretches for s in one.sources}) or session.taught_by
@@ -95,7 +109,9 @@ def run_sft(
 
 
 def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
-    """One stretch with its demonstrations. Raises DataError where all of them are too long."""
+    """One stretch with its demonstrations. Raises DataError where all of them are longer than `max_tokens`, or one that
+    stays is longer than the context.
+    """
     demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out)
     examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
     most = settings.max_tokens
@@ -108,7 +124,10 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
         raise DataError(
             f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
         )
-    return Stretch(settings, short, sources=tuple(demos[i].problem.source for i in fits))
+    problems = [demos[i].problem for i in fits]
+    remedy = f"leave longer demonstrations out with {place}.max_tokens"
+    check_fits([one.row for one in short], problems, session.loaded.context, place, remedy)
+    return Stretch(settings, short, sources=tuple(problem.source for problem in problems))
 
 
 def described(stretch: Stretch) -> dict[str, Any]:
