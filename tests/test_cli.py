@@ -230,3 +230,11 @@ def test_a_report_of_no_run_is_refused(vlrl, tmp_path):
 def test_a_model_that_nobody_knows_is_refused_by_the_plan(vlrl, config):
     result = vlrl("plan", config, "model.build=null", "model.path=nobody/nothing")
     assert_refused(result, "model.path", "'nobody/nothing'", "hf download nobody/nothing")
+
+
+def test_a_stage_that_the_command_names_is_asked_of_the_settings_like_one_of_the_file(vlrl, config):
+    """The file's own stage is `rl`, which trains with AdamW; of SFT, ZeRO can't do what it says."""
+    code, _, said = vlrl("sft", config, "backend=deepspeed", "sft.policy.optimizer.name=muon", "sft.steps=1")
+    assert code == 2, said
+    assert "sft.policy.optimizer.name: 'muon' orthogonalises whole matrices" in " ".join(said.split())
+    assert not (config.parent / "run").exists()

@@ -55,14 +55,14 @@ MAY_CHANGE = (  # settings that change no result, so that a run may go on with o
 def start_run(
     config: Path, overrides: Sequence[str], stages: Sequence[Stage] | None = None, fresh: bool = False
 ) -> Path:
-    """Run a config's stages and write the report; returns the run folder.
+    """Run a config's stages, or `stages` in their place, and write the report; returns the run folder.
 
     Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
     """
+    if stages:
+        overrides = [*overrides, f"stages=[{', '.join(stages)}]"]
     settings = load_settings(RunSettings, config, overrides)
     dist.start(patience_minutes=settings.patience_minutes)
-    if stages:
-        settings = settings.model_copy(update={"stages": tuple(stages)})
     folder = Path(settings.folder)
     recipe = load_recipe(settings.data)  # a mistake in the recipe is found before the run folder is touched
     if {*LEARNING, "record"} & set(settings.stages):
