@@ -174,7 +174,7 @@ def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(p
         return make_plan(pictures_config, ["model.device=cpu", *engine])
 
     alone = plan().memory["rl rollout"]
-    wave = alone["keys and values"] + alone["logits"] + alone["packed weights"]
+    wave = sum(alone[part] for part in ("keys and values", "reading", "logits", "packed weights"))
     pool = plan("engine={name: ray, actors: 3}")
     weights = 4 * pool.counts.total
     assert pool.memory["rl rollout"]["actors"] == 3 * (weights + wave)

@@ -60,10 +60,11 @@ def part_of_all(found, *names):
 
 
 def wave(found, prompts, rows):
-    """Keys and values, logits and packed weights while so many rows are written."""
+    """Keys and values, logits, packed weights, and the pass that read the prompts, while so many rows are written."""
     vocabulary = found.architecture.text.vocab_size
     return {
         "keys and values": 4 * NUMBERS * (prompts * PROMPT + rows * ROOM),
+        "reading": 4 * (READ + NUMBERS) * prompts * PROMPT,
         "logits": 3 * 4 * vocabulary * rows,
         "packed weights": 4 * found.counts.matrices_by_part["language"],
     }
@@ -242,7 +243,11 @@ def test_an_update_holds_no_more_rows_than_it_takes(plan):
 def test_groups_that_wait_for_a_later_iteration_are_written_beside_the_new_ones(plan):
     rl = "problems_per_step: 4, rollouts_per_problem: 2, sampling: {max_tokens: 40}, loss: grpo"
     found = plan("rl", f"rl={{{rl}, partial: {{budget: 10}}}}")  # four iterations
-    assert found.memory["rl rollout"] | wave(found, 16, 32) == found.memory["rl rollout"]
+    held = found.memory["rl rollout"]
+    begun = wave(found, 16, 32) | {"reading": 4 * (READ + NUMBERS) * 16 * (PROMPT + 2 * LENGTH)}
+    assert held | begun == held
+    small = plan("rl", f"rl={{{rl}, partial: {{budget: 10}}}}", "engine.prefill_tokens=30").memory["rl rollout"]
+    assert small["reading"] == 4 * (READ + NUMBERS) * (PROMPT + LENGTH), "a longer response is read alone"
 
 
 def test_what_vllm_over_several_ranks_and_a_long_context_would_stop_at_is_noted(notes):

@@ -136,7 +136,7 @@ class MemoryPlan:
         models = {name: self._model_of(one, f"rl.{name}") for name, one in named.items() if one is not None}
         others = self._others(models)
         begun = 1 if rl.partial is None else -(-length // rl.partial.budget)  # iterations that a group waits in
-        engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling)
+        engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling, begun=length if rl.partial else 0)
         held = self._held(policy)
         if policy.reset_optimizer == "each_iteration" and not self._zero:
             held["optimizer state"] = 0
@@ -234,8 +234,13 @@ class MemoryPlan:
 
     # -- the engine ---------------------------------------------------------------------------------------------------
 
-    def _engine(self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling) -> EngineParts:
-        """A full wave of so many problems and responses to each, and what of the engine is there without it."""
+    def _engine(
+        self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling, begun: int = 0
+    ) -> EngineParts:
+        """A full wave of so many problems and responses to each, and what of the engine is there without it.
+
+        Prompts, and responses that are `begun` with so many tokens, are read in passes; the longest stands alone.
+        """
         engine = self._settings.engine
         ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them
         prompts = min(
@@ -244,8 +249,11 @@ class MemoryPlan:
             max(1, engine.prefill_tokens // self._prompt),
         )
         wave = RolloutLoad(prompts, prompts * responses, self._prompt, sampling.max_tokens)
+        cost = self._cost(policy)
+        read = max(self._prompt + begun, min(engine.prefill_tokens, prompts * (self._prompt + responses * begun)))
         own = {
-            "keys and values": cache_bytes(self._cost(policy), wave),
+            "keys and values": cache_bytes(cost, wave),
+            "reading": cost.reading_bytes(read) + cost.cache_bytes(read),
             "logits": logit_bytes(int(self._arch.text.vocab_size), wave.rows),
             "packed weights": self._packed_bytes(),
         }
@@ -264,7 +272,8 @@ class MemoryPlan:
             matrices = sum(self._counts.matrices_by_part[part] for part in policy.lora.parts)
             merged["merged weights"] = matrices * BYTES[self._settings.model.dtype]
         asleep = beside if engine.sleep == "stay" else {}
-        return EngineParts({**own, **beside, **merged}, {**beside, **merged}, {**asleep, **merged})
+        writing = {**own, "reading": 0, **beside, **merged}  # vLLM sets apart what it reads with
+        return EngineParts(writing, {**beside, **merged}, {**asleep, **merged})
 
     def _pool(self, pool: RayPoolSettings, own: Parts) -> EngineParts:
         """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
