@@ -30,8 +30,8 @@ class RayTaskError(RayError):
 class Actor:
     """RolloutActor over nothing. It notes what it did, and raises what it is told to, by method."""
 
-    def __init__(self, raises: dict[str, Exception]) -> None:
-        self.raises = raises
+    def __init__(self, raises: dict[str, Exception], far: bool) -> None:
+        self.raises, self.far = raises, far
         self.done: list[str] = []
         self.asleep = False
         self.serial = self.version = 0
@@ -41,8 +41,11 @@ class Actor:
             raise self.raises[what]
         self.done.append(what)
 
-    def open(self, *arguments: Any) -> bool:
+    def open(self, model: Any, engine: Any, threads: int, files: dict[str, bytes] | None) -> bool:
+        if self.far and files is None:
+            return False
         self._do("open")
+        self.files = files
         return True
 
     def load_weights(self, manifest: Any, *shards: Any) -> int:
@@ -83,6 +86,7 @@ class StandInRay:
 
     actors  all that were ever started, in order
     new     what the next actors raise, by method
+    far     numbers of those whose node doesn't see our disk
     held    (number of an actor, method) → whether such a call may end now; without an entry it may
     """
 
@@ -93,6 +97,7 @@ class StandInRay:
         self.ray, self._asked = self, count()
         self.actors: list[Actor] = []
         self.new: list[dict[str, Exception]] = []
+        self.far: set[int] = set()
         self.held: dict[tuple[int, str], Callable[[], bool]] = {}
 
     def is_initialized(self) -> bool:
@@ -114,7 +119,7 @@ class StandInRay:
         return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=self._start))
 
     def _start(self) -> Handle:
-        self.actors.append(Actor(self.new.pop(0) if self.new else {}))
+        self.actors.append(Actor(self.new.pop(0) if self.new else {}, len(self.actors) in self.far))
         return Handle(self.actors[-1], len(self.actors) - 1, self._asked)
 
     def wait(self, calls: Sequence[Call], num_returns: int, timeout: float) -> tuple[list[Call], list[Call]]:

@@ -1,4 +1,4 @@
-"""What the pool makes of calls that end in an unlucky order or not at all: without Ray."""
+"""What the pool makes of calls that end in an unlucky order, in a refusal or not at all: without Ray."""
 
 from __future__ import annotations
 
@@ -117,4 +117,20 @@ def test_actors_that_opened_between_two_calls_are_not_late(ray, opened):
     time.sleep(0.03)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        pool.generate(REQUESTS)
+
+
+def test_an_actor_on_a_node_without_our_disk_is_sent_the_model_s_files(ray, opened):
+    ray.far = {1}
+    pool = opened(actors=2)
+    assert pool.generate(REQUESTS) == [written(request) for request in REQUESTS]
+    near, far = ray.actors
+    assert near.files is None
+    assert {"config.json", "model.safetensors"} <= set(far.files)
+
+
+def test_an_answer_with_other_weights_than_the_pool_s_is_not_taken(ray, opened):
+    pool = opened(actors=1)
+    ray.actors[0].version = 3
+    with pytest.raises(EngineError, match=r"an answer of version 3 \(transfer 0\) came, the weights are 0"):
         pool.generate(REQUESTS)
