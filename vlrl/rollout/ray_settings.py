@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -70,8 +71,25 @@ class RayPoolSettings(Settings):
         return int(self.engine.prefill_tokens)
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
-        """Its actors' engines say what they can't take, on the actors' devices."""
+        """Its actors' engines say what they can't take, on the actors' devices. `device` is the policy's."""
+        self._leave_its_gpu_to_the_policy(device)
         self.engine.check(config, torch.device(self.device), context, dtype)
+        if device.type == "cuda" and not self.gpus_per_actor:
+            warnings.warn(
+                f"engine.gpus_per_actor is 0: the policy is on {device}, the actors' models lie on the CPU; "
+                "gpus_per_actor: 1 gives each a GPU of a cluster (docs/ray.md)",
+                stacklevel=2,
+            )
+
+    def _leave_its_gpu_to_the_policy(self, device: torch.device) -> None:
+        """Ray would count all of this machine's GPUs and give the first to the first actor."""
+        if device.type == "cuda" and self.gpus_per_actor and self.address is None:
+            raise ConfigError(
+                "engine.gpus_per_actor",
+                f"{self.gpus_per_actor:g} without engine.address: the policy is on {device}, and a cluster of our own "
+                "would give that GPU to an actor, too",
+                "start a cluster that leaves it out, TRAINER_GPUS=1 scripts/launch/ray_head.sh, and set address: auto",
+            )
 
     @property
     def device(self) -> str:
@@ -79,7 +97,10 @@ class RayPoolSettings(Settings):
         return "cuda" if self.gpus_per_actor else "cpu"
 
     def open(self, loaded: LoadedModel) -> RayPool:
-        """The pool with its first actor at work. Raises EngineError where no actor starts."""
+        """The pool with its first actor at work. Raises EngineError where no actor starts, and ConfigError where an
+        actor would get the policy's GPU.
+        """
         from vlrl.rollout.ray_pool import RayPool  # it is made from these settings
 
+        self._leave_its_gpu_to_the_policy(loaded.device)
         return RayPool(loaded, self)
