@@ -15,6 +15,7 @@ from rich.console import Console
 import vlrl.stages.plan as planning
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
+from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.stages.plan import make_plan, show_plan
 from vlrl.stages.settings import RunSettings
 
@@ -132,6 +133,29 @@ def test_one_real_model_is_set_up_for_vllm_that_sleeps_while_the_policy_trains()
     plan = make_plan(Path("configs/rl/qwen3_vl_4b.yaml"))
     assert "engine's weights" in plan.memory["rl rollout"]
     assert "engine's weights" not in plan.memory["rl update"]
+
+
+def test_the_run_on_a_cluster_is_that_of_the_same_model_but_for_its_engine():
+    alone, cluster = (load_settings(RunSettings, f"configs/rl/{name}.yaml") for name in ("qwen3_vl_4b", "ray_cluster"))
+    pool = cluster.engine
+    assert isinstance(pool, RayPoolSettings)
+    assert (pool.address, pool.gpus_per_actor, type(pool.engine).__name__) == ("auto", 1, "VllmEngineSettings")
+    assert cluster.model_copy(update={"name": alone.name, "engine": alone.engine}) == alone
+
+
+@pytest.mark.parametrize("config", ["configs/rl/qwen3_vl_4b.yaml", "configs/rl/qwen2_5_vl_7b.yaml"])
+@pytest.mark.parametrize("place", ["docs/ray.md", "scripts/launch/ray_slurm.sh"])
+def test_the_pool_goes_onto_any_config_as_it_is_written(place, config):
+    text = Path(place).read_text()
+    commands = [line for line in text.splitlines() if re.search(r"CONFIG\b.*engine\.", line)]
+    assert not commands, "key by key a config's own engine settings would stay"
+    written = re.findall(r"'(engine=\{.*\})'", text)
+    assert written
+    for override in written:
+        pool = load_settings(RunSettings, config, [override]).engine
+        assert isinstance(pool, RayPoolSettings)
+        assert pool.address
+        assert pool.gpus_per_actor == 1
 
 
 def test_the_k1_5_settings_are_the_papers():

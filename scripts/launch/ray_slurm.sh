@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # One SLURM job: a Ray head on its first node, workers on the others, and `vlrl rl` on the first. All ends with the run.
 #
-#   sbatch --nodes=4 --ntasks-per-node=1 scripts/launch/ray_slurm.sh CONFIG engine.name=ray engine.address=auto …
+#   sbatch --nodes=2 --gpus-per-node=8 scripts/launch/ray_slurm.sh configs/rl/ray_cluster.yaml
+#   sbatch --nodes=2 --gpus-per-node=8 scripts/launch/ray_slurm.sh CONFIG \
+#       'engine={name: ray, address: auto, actors: 15, gpus_per_actor: 1, engine: {name: vllm}}'
 #
 # GPUs come from sbatch (--gpus-per-node). PROCESSES (default 1): ranks of the trainer on the first node, by torchrun
 # above 1. The first node's first PROCESSES GPUs are theirs and no actor's; TRAINER_GPUS=0 where the trainer needs none.
