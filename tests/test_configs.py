@@ -121,8 +121,9 @@ def test_the_long_preset_needs_the_memory_that_its_comment_says():
     """On a device of 16 bits: by `vlrl plan`, within 3 % over the prompts that one may bring."""
     config = Path("configs/rl/long_context.yaml")
     said = float(re.search(r"about (\d+) GiB on one device", config.read_text()).group(1))
-    plan = make_plan(config)
+    plan = make_plan(config, gpu_gib=141)
     assert plan.context == 131_072
+    assert plan.obstacles == ()
     assert plan.peak_bytes / 2**30 == pytest.approx(said, rel=0.03)
 
 

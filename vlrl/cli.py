@@ -110,11 +110,14 @@ def plan(
         bool, typer.Option("--measure", help="Also time a few passes of a random model of this shape on the device.")
     ] = False,
     ranks: Annotated[int, typer.Option(min=1, help="Processes that a launcher would start; memory is of one.")] = 1,
+    gpu_gib: Annotated[
+        float | None, typer.Option(min=1, help="Plan for a GPU of so many GiB that isn't here.", show_default=False)
+    ] = None,
 ) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
     from vlrl.stages.plan import print_plan
 
-    print_plan(config, overrides or [], measure, ranks)
+    print_plan(config, overrides or [], measure, ranks, gpu_gib)
 
 
 @app.command()

@@ -309,7 +309,7 @@ def test_a_new_iteration_forgets_the_moments_only_where_asked(model_folders, res
     policy.update(examples(loaded), KimiLoss(), 1.0, 1.0)
     count = sum(len(part.state) for part, _ in policy.optimizer._parts)
     assert count == len(policy.optimizer.parameters)
-    policy.begin_iteration()
+    policy.end_iteration()
     assert sum(len(part.state) for part, _ in policy.optimizer._parts) == (count if kept else 0)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 import vlrl.stages.plan as planning
 from vlrl.config import load_settings
+from vlrl.errors import ConfigError
 from vlrl.model.cost import CostModel
 from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.load import ModelSettings, load_folder
@@ -249,3 +252,31 @@ def test_a_group_above_the_memory_of_a_micro_batch_is_planned_in_pieces(pictures
 def test_a_prompt_and_its_response_beyond_the_context_are_noted(pictures_config):
     notes = planning.warnings_of(make_plan(pictures_config, ["model.context=80", "rl.sampling.max_tokens=64"]))
     assert any("exceed the context of 80" in note for note in notes)
+
+
+def test_a_plan_for_a_gpu_that_is_not_here_goes_by_its_memory_and_by_nothing_of_this_machine(pictures_config):
+    vllm = "engine={name: vllm, sleep: release, memory_share: 0.5}"
+    plan = make_plan(pictures_config, [vllm], gpu_gib=80)
+    weights = 4 * plan.counts.total
+    assert (plan.device, plan.device_bytes, plan.obstacles) == ("cuda", 80 * 2**30, ())
+    assert plan.memory["rl rollout"]["keys and values"] == 40 * 2**30 - weights
+    assert plan.memory["rl update"].get("keys and values", 0) == 0, "it sleeps"
+    assert plan.memory["rl rollout"]["packed weights"] == 0, "those are of the CPU"
+    assert "fits" in shown(plan)
+    small = make_plan(pictures_config, [vllm, "engine.memory_share=0.0005"], gpu_gib=8)
+    assert any("vLLM would not start" in note for note in planning.warnings_of(small))
+    with pytest.raises(ConfigError, match="--measure"):
+        make_plan(pictures_config, measure=True, gpu_gib=80)
+
+
+def shown(plan):
+    said = io.StringIO()
+    planning.show_plan(plan, Console(file=said, width=200, highlight=False))
+    return said.getvalue()
+
+
+@pytest.mark.parametrize(("reset", "held"), [("each_iteration", False), ("never", True)])
+def test_moments_that_are_forgotten_at_an_iterations_end_take_no_room_beside_the_engine(pictures_config, reset, held):
+    memory = make_plan(pictures_config, [f"rl.policy.reset_optimizer={reset}"]).memory
+    assert memory["rl update"]["optimizer state"] > 0
+    assert [memory[f"rl {phase}"]["optimizer state"] > 0 for phase in ("rollout", "validation")] == [held, held]

@@ -79,7 +79,7 @@ class DeepSpeedPolicy(SharedPolicy):
         self._trained.eval()  # DeepSpeed puts it into training mode; sampler and trainer go without dropout
         return engine
 
-    def begin_iteration(self) -> None:
+    def end_iteration(self) -> None:
         """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self._adamw.forget()

@@ -93,7 +93,7 @@ class TorchPolicy(SharedPolicy):
         super().__init__(loaded, vision_trains, forward, forward)
         self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
 
-    def begin_iteration(self) -> None:
+    def end_iteration(self) -> None:
         """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self.optimizer.reset()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from vlrl.errors import ConfigError
 from vlrl.model.attention import check_attention, check_masks
 from vlrl.model.load import DTYPES, choose_device, context_of
@@ -27,15 +29,16 @@ def check_machine(settings: RunSettings, ranks: int | None = None) -> None:
         check_masks(model.attention, device, policy.micro_batch_tokens)
 
 
-def obstacles(settings: RunSettings, config: Any, ranks: int) -> list[str]:
-    """Why the run of a model of this configuration over so many ranks would stop at its start on this machine."""
+def obstacles(settings: RunSettings, config: Any, ranks: int, device: torch.device, here: bool) -> list[str]:
+    """Why the run of a model of this configuration over so many ranks would stop at its start on this device.
+
+    Libraries are looked for where the device is `here`, on this machine.
+    """
     found, model = [], settings.model
-    for check in (
-        lambda: check_machine(settings, ranks),
-        lambda: settings.engine.check(
-            config, choose_device(model.device), context_of(config, model), DTYPES[model.dtype]
-        ),
-    ):
+    checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype])]
+    if here:
+        checks.insert(0, lambda: check_machine(settings, ranks))
+    for check in checks:
         try:
             check()
         except ConfigError as error:

@@ -21,6 +21,7 @@ from vlrl.data.images import open_image
 from vlrl.data.mixture import Mixture, recipe_texts
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.source_settings import modality_of
+from vlrl.errors import ConfigError
 from vlrl.model.encode import Encoder
 from vlrl.model.families import family_of
 from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
@@ -77,20 +78,35 @@ class Plan:
         return max(sum(parts.values()) for parts in self.memory.values())
 
 
-def print_plan(config: Path, overrides: list[str], measure: bool = False, ranks: int = 1) -> None:
+def print_plan(
+    config: Path, overrides: list[str], measure: bool = False, ranks: int = 1, gpu_gib: float | None = None
+) -> None:
     """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would;
     what this machine lacks is noted below the plan."""
-    show_plan(make_plan(config, overrides, measure, ranks), Console(highlight=False))
+    show_plan(make_plan(config, overrides, measure, ranks, gpu_gib), Console(highlight=False))
 
 
-def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False, ranks: int = 1) -> Plan:
+def make_plan(
+    config: Path,
+    overrides: Sequence[str] = (),
+    measure: bool = False,
+    ranks: int = 1,
+    gpu_gib: float | None = None,
+) -> Plan:
     """The plan of a run over so many ranks, with `measure` also its pace.
 
-    Raises ConfigError or DataError with place, value and remedy.
+    With `gpu_gib` for a CUDA device of so much memory, whatever this machine has. Raises ConfigError or DataError with
+    place, value and remedy.
     """
+    if measure and gpu_gib is not None:
+        raise ConfigError(
+            "--measure", f"times this machine, and --gpu-gib {gpu_gib:g} plans for another", "leave one of them out"
+        )
     settings = load_settings(RunSettings, config, overrides)
     recipe = load_recipe(settings.data)
-    device = choose_device(settings.model.device)
+    here = choose_device(settings.model.device) if gpu_gib is None else None
+    device = here or torch.device("cuda")
+    device_bytes = memory_of(device) if gpu_gib is None else int(gpu_gib * GIB)
     mixture = Mixture(recipe, settings.seed)
     drawn = {name: mixture.draw_from(name, SAMPLE) for name in recipe.shares}
     arch = find_architecture(settings.model, lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS))
@@ -101,7 +117,7 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         for prompts in [measure_prompts(drawn[source.name], arch, recipe, settings, context)]
     )
     counts = count_parameters(arch.config)
-    memory = MemoryPlan(settings, arch, counts, sources, ranks, memory_of(device))
+    memory = MemoryPlan(settings, arch, counts, sources, device, device_bytes, ranks)
     return Plan(
         settings=settings,
         recipe=recipe,
@@ -112,12 +128,12 @@ def make_plan(config: Path, overrides: Sequence[str] = (), measure: bool = False
         work=step_work(settings, arch, counts, sources),
         memory=memory.phases(),
         device=str(device),
-        device_bytes=memory_of(device),
+        device_bytes=device_bytes,
         pace=measure_pace(settings, arch, counts, sources, [p for some in drawn.values() for p in some], recipe.image)
         if measure
         else None,
         ranks=ranks,
-        obstacles=tuple(obstacles(settings, arch.config, ranks)),
+        obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None)),
         cache_shortage=memory.cache_shortage(),
     )
 
@@ -197,7 +213,7 @@ def warnings_of(plan: Plan) -> list[str]:
     """What the run would stumble over, or do in vain."""
     rl = plan.settings.rl
     longest = plan.prompt_tokens[1]
-    found = [f"on this machine the run would stop at its start: {one}" for one in plan.obstacles]
+    found = [f"the run would stop at its start: {one}" for one in plan.obstacles]
     for name, tokens in _response_lengths(plan.settings).items():
         if longest + tokens > plan.context:
             found.append(

@@ -11,7 +11,7 @@ import torch
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.families import family_of
-from vlrl.model.load import DTYPES, choose_device, context_of
+from vlrl.model.load import DTYPES, context_of
 from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.model.torch_policy import PolicySettings
@@ -61,11 +61,12 @@ class MemoryPlan:
         arch: Architecture,
         counts: ParameterCounts,
         sources: Sequence[SourcePlan],
+        device: torch.device,
+        device_bytes: int,
         ranks: int = 1,
-        device_bytes: int = 0,
     ) -> None:
         self._settings, self._arch, self._counts, self._ranks = settings, arch, counts, ranks
-        self._device, self._device_bytes = choose_device(settings.model.device), device_bytes
+        self._device, self._device_bytes = device, device_bytes
         self._zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
         self._weights = counts.total * BYTES[settings.model.dtype]
         self._prompt = max(p.tokens for s in sources for p in s.prompts)
@@ -138,8 +139,6 @@ class MemoryPlan:
         begun = 1 if rl.partial is None else -(-length // rl.partial.budget)  # iterations that a group waits in
         engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling, begun=length if rl.partial else 0)
         held = self._held(policy)
-        if policy.reset_optimizer == "each_iteration" and not self._zero:
-            held["optimizer state"] = 0
         memory = {"rl rollout": {**held, **engine.writing, **others}}
         if rl.needs - {"steps", "contrast"}:
             reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
@@ -165,8 +164,10 @@ class MemoryPlan:
         return update, {**self._held(policy), **engine.writing}
 
     def _held(self, policy: PolicySettings) -> Parts:
-        """What the policy holds between updates."""
+        """What the policy holds between iterations: an optimizer that is reset has no state, ZeRO's keeps the room."""
         state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
+        if policy.reset_optimizer == "each_iteration" and not self._zero:
+            state["optimizer state"] = 0
         return {part: state[part] for part in ("weights", "float32 copies", "optimizer state")}
 
     def _micro_batch(

@@ -58,7 +58,6 @@ def run_rl(session: Session) -> Policy:
     session.hybrid.figures()  # what went before belongs to no step
     for step in range(first, settings.steps):
         clock = Clock()
-        policy.begin_iteration()
         session.refresh(policy, version=step)
         clock.lap("switch")
         groups, pairs, metrics = gather(session, desk, buffer, settings, step, budget.progress(step), clock)
@@ -84,6 +83,7 @@ def run_rl(session: Session) -> Policy:
         metrics |= learn(
             policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
         )
+        policy.end_iteration()
         with logged_first(run, step, metrics):
             settings.agreement.check_gap(metrics, step)
         clock.lap("update")
