@@ -71,6 +71,20 @@ def test_adapters_of_one_stretch_alone_are_refused():
         load_settings(RunSettings, CONFIG, ["sft.stretches=[{steps: 3}, {policy: {lora: {rank: 2}}}]"])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sft.policy.reset_optimizer=each_iteration",
+        "sft.stretches=[{policy: {reset_optimizer: each_iteration}}]",
+        "distil.policy.reset_optimizer=each_iteration",
+        "dpo.policy.reset_optimizer=each_iteration",
+    ],
+)
+def test_a_reset_at_iterations_that_a_fixed_set_has_not_is_refused(given):
+    with pytest.raises(ConfigError, match=rf"{given[:3]}[\s\S]*reset_optimizer is each_iteration[\s\S]*rl\.policy"):
+        load_settings(RunSettings, CONFIG, [given])
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of two stretches; the second trains the projector alone."""

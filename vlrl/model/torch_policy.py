@@ -31,7 +31,7 @@ class PolicySettings(Settings):
 
     freeze              parts that keep their weights: vision (tower), projector (merger after it), language
     lora                adapters instead of full weights; needs the extra `lora`
-    reset_optimizer     `each_iteration` is the paper's (row K20); `never` is plain Adam or Muon
+    reset_optimizer     of RL: `each_iteration` is the paper's (row K20); `never` is plain Adam or Muon
     micro_batch_tokens  padded tokens that go through the model at once; a larger group is split, its prompt repeated
     micro_batch_mib     memory that a micro-batch may take by the cost model's estimate, a larger group is split, too;
                         default: tokens alone count

@@ -41,6 +41,15 @@ class FixedSetSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_reference(self) -> FixedSetSettings:
+        if self.policy.reset_optimizer != "never":
+            raise ValueError(
+                f"policy.reset_optimizer is {self.policy.reset_optimizer}: a fixed set has no iterations, in which RL "
+                "samples anew, so nothing would be reset; leave it out, or give it under rl.policy"
+            )
+        return self
+
     def steps_over(self, count: int) -> int:
         """Updates on a set of `count` examples; the last batch of the last epoch is a whole one."""
         return self.steps if self.epochs is None else math.ceil(self.epochs * count / self.batch)
