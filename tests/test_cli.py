@@ -238,3 +238,11 @@ def test_a_stage_that_the_command_names_is_asked_of_the_settings_like_one_of_the
     assert code == 2, said
     assert "sft.policy.optimizer.name: 'muon' orthogonalises whole matrices" in " ".join(said.split())
     assert not (config.parent / "run").exists()
+
+
+def test_float16_is_refused_where_a_stage_trains_and_taken_where_none_does(vlrl, config):
+    code, _, said = vlrl("run", config, "model.dtype=float16", "model.device=cpu")
+    assert code == 2
+    assert "model.dtype: 'float16'" in " ".join(said.split())
+    code, _, said = vlrl("eval", config, "model.dtype=float16", "model.device=cpu")
+    assert code == 0, said

@@ -99,7 +99,6 @@ def test_a_saved_model_reads_as_the_policy_did(over_two_ranks, name):
     ("model", "policy", "backend", "said"),
     [
         ({}, {"optimizer": OptimizerSettings(name="muon")}, {}, "rl.policy.optimizer.name.*'muon'"),
-        ({"dtype": "float16"}, {}, {}, "model.dtype.*'float16'"),
         ({"dtype": "bfloat16"}, {}, {"stage": 1}, r"backend.stage: 1: [\s\S]*stage: 2"),
         ({}, {}, {"sequence_parallel": 2}, "sequence_parallel.*causal.*vision tower"),
     ],
@@ -109,6 +108,13 @@ def test_what_shards_cannot_do_exactly_is_refused(model, policy, backend, said):
     with pytest.raises(ConfigError, match=said):
         DeepSpeedBackend(**backend).check("rl", settings, PolicySettings(**policy))
     TorchBackend().check("rl", settings, PolicySettings(**policy))
+
+
+@pytest.mark.parametrize("backend", [TorchBackend(), DeepSpeedBackend()])
+def test_no_backend_trains_in_float16(backend):
+    settings = ModelSettings(build="tiny-qwen3-vl", dtype="float16")
+    with pytest.raises(ConfigError, match=r"model.dtype: 'float16' rounds small gradients[\s\S]*bfloat16 or float32"):
+        backend.check("rl", settings, PolicySettings())
 
 
 @pytest.mark.slow

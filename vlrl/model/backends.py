@@ -28,12 +28,22 @@ class BackendSettings(Protocol):
 backends: Registry[Any] = Registry("backend")
 
 
+def _refuse_float16(model: ModelSettings) -> None:
+    if model.dtype == "float16":
+        raise ConfigError(
+            "model.dtype",
+            "'float16' rounds small gradients to zero without a loss scale, and with one updates are skipped",
+            "bfloat16 or float32; float16 is for runs that only evaluate",
+        )
+
+
 @backends.register("torch")
 class TorchBackend(Settings):
     """All weights on one device; with several ranks on the device of each, and every update's rows shared out."""
 
     def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
-        """It can do everything."""
+        """Raises ConfigError for the one precision that it can't train in."""
+        _refuse_float16(model)
 
     def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy:
         """The policy over the loaded model itself."""
@@ -62,13 +72,7 @@ class DeepSpeedBackend(ZeroSettings):
                 f"{policy.optimizer.name!r} orthogonalises whole matrices, and ZeRO gives a rank pieces of them",
                 "adamw, or backend: torch, which keeps whole weights on every rank",
             )
-        if model.dtype == "float16":
-            raise ConfigError(
-                "model.dtype",
-                "'float16' would need DeepSpeed's loss scale, which skips updates that one process makes",
-                "bfloat16 or float32",
-            )
-
+        _refuse_float16(model)
         if model.dtype == "bfloat16" and self.stage == 1 and not self.offload_optimizer:
             raise ConfigError(
                 "backend.stage",
