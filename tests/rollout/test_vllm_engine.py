@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.rollout import vllm_library
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.engines import require_library
 from vlrl.rollout.hybrid import STATM, Hybrid
@@ -320,3 +322,110 @@ def test_the_smallest_cache_that_is_taken_holds_a_response_of_the_whole_context(
 def test_the_settings_travel_to_another_process():
     settings = VllmEngineSettings(max_rows=7, sleep="restart")
     assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+class Fragile:
+    """An engine of vLLM's that does nothing, or fails at it."""
+
+    def __init__(self, fails: BaseException | None = None) -> None:
+        self._fails = fails
+
+    def wake_up(self):
+        if self._fails is not None:
+            raise self._fails
+
+    def sleep(self, level):
+        """Nothing to free."""
+
+    def has_unfinished_requests(self):
+        return False
+
+
+@pytest.fixture
+def fragile(monkeypatch):
+    """Opens a VllmEngine whose first start, refresh or wake-up fails with an error, without vLLM; and the count of its
+    starts and ends.
+    """
+    counts = SimpleNamespace(started=0, stopped=0)
+    exceptions = SimpleNamespace(EngineDeadError=ArithmeticError, EngineGenerateError=BufferError)
+    for name in ("vllm", "vllm.v1", "vllm.v1.engine"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "vllm.v1.engine.exceptions", exceptions)
+    monkeypatch.setattr("vlrl.rollout.vllm_engine.require_library", lambda settings: None)
+    monkeypatch.setattr(vllm_library, "describe_model", lambda loaded, folder: None)
+    monkeypatch.setattr(vllm_library, "stop", lambda engine: setattr(counts, "stopped", counts.stopped + 1))
+
+    def opened(folder, restarts=1, starts=None, refreshes=None, wakes=None):
+        failures = {"start": starts, "refresh": refreshes, "wake": wakes}
+
+        def start(*_, **__):
+            counts.started += 1
+            if (error := failures.pop("start", None)) is not None:
+                raise error
+            return Fragile(failures.pop("wake", None))
+
+        def load(engine, weights):
+            if (error := failures.pop("refresh", None)) is not None:
+                raise error
+
+        monkeypatch.setattr(vllm_library, "start", start)
+        monkeypatch.setattr(vllm_library, "load_weights", load)
+        loaded = fresh(folder)
+        settings = SMALL.model_copy(update={"restarts": restarts})
+        engine = VllmEngine(loaded, settings)
+        return engine, list(loaded.model.named_parameters())
+
+    return opened, counts
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, AssertionError, ArithmeticError])
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_an_engine_that_fails_at_its_start_a_refresh_or_waking_up_is_replaced(folders, fragile, error, restarts):
+    opened, counts = fragile
+    folder = folders["tiny-qwen3-vl"]
+    engine, weights = opened(folder, restarts, starts=error("no start"))
+    if restarts == 0:
+        with pytest.raises(EngineFailedError, match=f"{error.__name__}: no start"):
+            engine.load_weights(weights, 1)
+        return
+    engine.load_weights(weights, 1)
+    assert (engine.restarted, counts.started, counts.stopped) == (1, 2, 0)
+    engine, weights = opened(folder, refreshes=error("no refresh"))
+    engine.load_weights(weights, 1)  # starts with them
+    engine.load_weights(weights, 2)
+    assert (engine.restarted, counts.started, counts.stopped) == (1, 4, 1)
+    engine, weights = opened(folder, wakes=error("no waking up"))
+    engine.load_weights(weights, 1)
+    engine._settings = engine._settings.model_copy(update={"sleep": "release"})
+    engine.sleep()
+    engine.wake()
+    engine.load_weights(weights, 2)
+    assert (engine.restarted, counts.started, counts.stopped) == (1, 6, 2)
+
+
+@pytest.mark.parametrize("error", [EngineError("a place", "a refusal"), KeyboardInterrupt()])
+def test_a_refusal_or_an_interruption_is_no_failure_of_the_engine(folders, fragile, error):
+    opened, counts = fragile
+    engine, weights = opened(folders["tiny-qwen3-vl"], starts=error)
+    with pytest.raises(type(error)):
+        engine.load_weights(weights, 1)
+    assert (engine.restarted, counts.started) == (0, 1)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, AssertionError])
+def test_a_start_that_fails_midway_is_made_again(here, monkeypatch, error):
+    asked = requests(here.encoded[:2], 2)
+    before, count = here.engine.generate(asked), here.engine.restarted
+    here.engine._end()
+    failures, named = [error("a bad start")], here.engine._named
+
+    class Broken(list):
+        def __iter__(self):
+            raise failures.pop()
+
+    monkeypatch.setattr(here.engine, "_named", lambda: Broken(named()) if failures else named())
+    here.engine.load_weights(here.loaded.model.named_parameters(), 7)
+    assert here.engine.restarted == count + 1
+    assert [[r.token_ids for r in g.rollouts] for g in here.engine.generate(asked)] == [
+        [r.token_ids for r in g.rollouts] for g in before
+    ]

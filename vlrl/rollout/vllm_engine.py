@@ -11,10 +11,10 @@ promises, and less than the transformers engine does.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field, model_validator
@@ -32,6 +32,7 @@ from vlrl.rollout.vllm_responses import Writing
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout
 
+T = TypeVar("T")
 READS_PATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")  # whose vLLM class takes the encoder's patches as they are
 CPU_CACHE_GIB = 1.0  # for keys and values where cache_gib says nothing
 CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
@@ -55,7 +56,7 @@ class VllmEngineSettings(Settings):
     memory_share: float = Field(default=0.5, gt=0, lt=1, description="share of a CUDA device's memory for the engine")
     eager: bool = Field(default=False, description="no CUDA graphs: a faster start, slower tokens; CPU is always eager")
     sleep: Literal["stay", "release", "restart"] = "stay"
-    restarts: int = Field(default=1, ge=0, description="how often a call whose engine failed is redone on a new engine")
+    restarts: int = Field(default=1, ge=0, description="how often what an engine failed at is redone on a new one")
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
     library: ClassVar[str] = "vllm"
     needs_own_process_group: ClassVar[bool] = True
@@ -179,7 +180,7 @@ class VllmEngine:
             raise EngineError("load_weights", f"{len(missing)} parameters are missing, e.g. {min(missing)!r}")
         self._weights, self._current, self.version = given, False, version
         if not self._asleep:
-            self._ready()
+            self._replacing(self._ready)
 
     def sleep(self) -> None:
         """Give memory back, as the setting `sleep` says."""
@@ -193,9 +194,12 @@ class VllmEngine:
         self._asleep = True
 
     def wake(self) -> None:
-        """Take memory back; weights follow with `load_weights`, or at the latest with `generate`."""
-        if self._asleep and self._engine is not None and self._settings.sleep == "release":
-            self._engine.wake_up()
+        """Take memory back; weights follow with `load_weights`, or at the latest with `generate`.
+
+        Raises EngineFailedError as `generate` does; an engine that can't wake up is replaced when weights follow.
+        """
+        if self._asleep and self._settings.sleep == "release":
+            self._replacing(self._wake_up)
         self._asleep = False
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
@@ -207,10 +211,13 @@ class VllmEngine:
         _check_leaves(requests)
         if self._asleep:
             raise EngineError("vllm", "the engine sleeps", "call wake() first")
+        return self._replacing(lambda: self._generate(requests))
+
+    def _replacing(self, work: Callable[[], T]) -> T:
+        """What `work` returns. An engine that fails in it ends, and the work is redone as often as `restarts` says."""
         for attempt in range(self._settings.restarts + 1):
             try:
-                self._ready()
-                return self._generate(requests)
+                return work()
             except _failures() as error:
                 self._end()
                 if attempt == self._settings.restarts:
@@ -225,6 +232,7 @@ class VllmEngine:
     # -- one call -----------------------------------------------------------------------------------------------------
 
     def _generate(self, requests: Sequence[Request]) -> list[Generation]:
+        self._ready()
         assert self._reader is not None
         self._engine.reset_prefix_cache()  # so that the same call does the same work again
         hashes = [self._reader.content_hash(request.encoded) for request in requests]
@@ -297,6 +305,10 @@ class VllmEngine:
         )
 
     # -- its life -----------------------------------------------------------------------------------------------------
+
+    def _wake_up(self) -> None:
+        if self._engine is not None:
+            self._engine.wake_up()
 
     def _ready(self) -> None:
         """A running engine with the current weights."""
@@ -374,7 +386,7 @@ def _check_leaves(requests: Sequence[Request]) -> None:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What vLLM raises when its engine can't go on."""
+    """What vLLM raises when its engine can't go on: its start and its own steps raise the two in the middle as well."""
     from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-    return RuntimeError, EngineDeadError, EngineGenerateError
+    return RuntimeError, ValueError, AssertionError, EngineDeadError, EngineGenerateError
