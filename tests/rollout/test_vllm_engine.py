@@ -5,9 +5,11 @@ One engine an architecture lives through all its tests; a test that changes its 
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 import sys
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, p
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.load import LoadedModel
+from vlrl.model.lora import LoraSettings
 from vlrl.model.packing import Row
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout import vllm_library
@@ -174,21 +177,22 @@ def test_the_trainer_keeps_its_threads_and_its_random_numbers(folders, here):
         torch.set_num_threads(threads)
 
 
-def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch):
+@pytest.mark.parametrize("error", [ValueError, AssertionError, RuntimeError])
+def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch, error):
     asked = requests(here.encoded[:2], 2)
-    before = here.engine.generate(asked)
+    before, count = here.engine.generate(asked), here.engine.restarted
 
     def fail():
-        raise RuntimeError("the engine broke")
+        raise error("the engine broke")
 
     monkeypatch.setattr(here.engine._engine, "step", fail)
     assert here.engine.generate(asked) == before
-    assert here.engine.restarted == 1
+    assert here.engine.restarted == count + 1
     monkeypatch.setattr(here.engine._engine, "step", fail)
     monkeypatch.setattr(here.engine, "_settings", SMALL.model_copy(update={"restarts": 0}))
     with pytest.raises(EngineFailedError, match="the engine broke"):
         here.engine.generate(asked)
-    assert here.engine.figures()["hybrid/restarts"] == 1
+    assert here.engine.figures()["hybrid/restarts"] == count + 1
 
 
 def test_a_permission_to_leave_early_is_refused_and_slots_are_counted(here):
@@ -352,6 +356,7 @@ def fragile(monkeypatch):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     monkeypatch.setitem(sys.modules, "vllm.v1.engine.exceptions", exceptions)
     monkeypatch.setattr("vlrl.rollout.vllm_engine.require_library", lambda settings: None)
+    monkeypatch.setattr("vlrl.rollout.vllm_engine.PromptReader", lambda *_: None)
     monkeypatch.setattr(vllm_library, "describe_model", lambda loaded, folder: None)
     monkeypatch.setattr(vllm_library, "stop", lambda engine: setattr(counts, "stopped", counts.stopped + 1))
 
@@ -429,3 +434,75 @@ def test_a_start_that_fails_midway_is_made_again(here, monkeypatch, error):
     assert [[r.token_ids for r in g.rollouts] for g in here.engine.generate(asked)] == [
         [r.token_ids for r in g.rollouts] for g in before
     ]
+
+
+def adapted(loaded):
+    """A policy with adapters that change every answer, and a call of its weights that tells which copies live on."""
+    policy = TorchPolicy(loaded, PolicySettings(lora=LoraSettings(rank=2)))
+    with torch.no_grad():
+        for name, parameter in loaded.model.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.3, generator=torch.Generator().manual_seed(2))
+    copies = []
+
+    def weights():
+        own = {parameter.data_ptr() for parameter in loaded.model.parameters()}
+        for name, tensor in policy.weights():
+            if tensor.data_ptr() not in own:
+                copies.append(weakref.ref(tensor))
+            yield name, tensor
+
+    return policy, weights, lambda: sum(ref() is not None for ref in copies), copies
+
+
+def test_no_copy_of_weights_with_adapters_added_in_is_kept_and_a_new_engine_gets_them_anew(
+    folders, fragile, monkeypatch, library
+):
+    library("peft")
+    opened, _ = fragile
+    engine, _ = opened(folders["tiny-qwen3-vl"])
+    policy, weights, alive, copies = adapted(engine._loaded)
+    handed = []
+    monkeypatch.setattr(vllm_library, "start", lambda _, __, given, **___: handed.append(sums(given)) or Fragile())
+    engine.load_weights(weights(), 1)
+    gc.collect()
+    assert copies
+    assert alive() == 0
+    engine._settings = engine._settings.model_copy(update={"sleep": "restart"})
+    engine.sleep()
+    engine.wake()
+    engine._ready()
+    assert handed[0] == handed[1]
+    assert {name: handed[0][name] for name in dict(policy.weights())} == sums(policy.weights())
+
+
+def sums(weights):
+    return {name: float(tensor.detach().double().sum()) for name, tensor in weights}
+
+
+@pytest.mark.vllm
+@pytest.mark.slow
+def test_vllm_keeps_no_copy_of_weights_with_adapters_added_in_either(folders, library):
+    library("vllm")
+    library("peft")
+    loaded = fresh(folders["tiny-qwen3-vl"])
+    engine = VllmEngine(loaded, SMALL.model_copy(update={"sleep": "restart"}))
+    asked = requests(encode(loaded, ask("red"), ask(pixels(1), "How many?")), 1, temperature=0.0)
+    try:
+        policy, weights, alive, copies = adapted(loaded)
+        engine.load_weights(weights(), 1)  # starts with them
+        started = engine.generate(asked)
+        engine.load_weights(weights(), 2)  # takes them in place
+        gc.collect()
+        assert copies
+        assert alive() == 0
+        refreshed = engine.generate(asked)
+        engine.sleep()
+        engine.wake()
+        again = engine.generate(asked)
+    finally:
+        engine.close()
+    assert furthest(refreshed, started) < 1e-4
+    assert furthest(again, refreshed) < 1e-4
+    assert furthest(again, TransformersEngine(loaded).generate(asked)) < 1e-3
+    policy.close()

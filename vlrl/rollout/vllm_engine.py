@@ -23,6 +23,7 @@ from vlrl.config import Settings
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.cost import CostModel, head_size
 from vlrl.model.load import LoadedModel
+from vlrl.model.lora import has_adapters, plain_weights
 from vlrl.rollout import vllm_library as library
 from vlrl.rollout.engine import Generation, Request, check_requests
 from vlrl.rollout.engines import engines, require_library
@@ -149,12 +150,12 @@ class VllmEngine:
         _check_process_group()
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)
-        self._weights: list[tuple[str, torch.Tensor]] = list(loaded.model.named_parameters())
+        self._weights: list[tuple[str, torch.Tensor]] | None = None  # None: those that the loaded model has now
         self._described: tempfile.TemporaryDirectory[str] | None = None
         self._engine: Any = None
         self._reader: PromptReader | None = None
         self._asleep = self._closed = False
-        self._current = False  # whether the engine holds self._weights
+        self._current = False  # whether the engine holds the weights
         self._count = 0
         self.version = 0
         self.restarted = 0  # engines that were started after one had failed
@@ -164,7 +165,8 @@ class VllmEngine:
     # -- the protocol -------------------------------------------------------------------------------------------------
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
-        """Refresh the weights in place and forget all caches. They are kept by reference until the next refresh.
+        """Refresh the weights in place and forget all caches. They are kept by reference until the next refresh; where
+        the loaded model has adapters they are copies with the adapters added in, and made anew if needed again.
 
         Raises EngineError for an unknown name, another shape, or a parameter that is missing, before anything changes.
         """
@@ -181,6 +183,8 @@ class VllmEngine:
         self._weights, self._current, self.version = given, False, version
         if not self._asleep:
             self._replacing(self._ready)
+        if has_adapters(self._loaded.model):
+            self._weights = None
 
     def sleep(self) -> None:
         """Give memory back, as the setting `sleep` says."""
@@ -346,8 +350,11 @@ class VllmEngine:
 
     def _named(self) -> list[tuple[str, torch.Tensor]]:
         """The weights under all their names, tied ones under each."""
-        tied = [(alias, tensor) for name, tensor in self._weights for alias in self._aliases.get(name, ())]
-        return [*self._weights, *tied]
+        model = self._loaded.model
+        held = self._weights
+        weights = list(plain_weights(model, model.named_parameters())) if held is None else held
+        tied = [(alias, tensor) for name, tensor in weights for alias in self._aliases.get(name, ())]
+        return [*weights, *tied]
 
     def _end(self) -> None:
         engine, self._engine, self._reader, self._current = self._engine, None, None, False

@@ -63,11 +63,10 @@ def start(
     memory: dict[str, Any] = {} if on_cpu else {"gpu_memory_utilization": memory_share}
     if cache_gib is not None:
         memory["kv_cache_memory_bytes"] = int(cache_gib * GIB)
-    with _environment({**IN_PROCESS, **(ON_CPU if on_cpu else {})}), _torch_as_it_was():
+    with _environment({**IN_PROCESS, **(ON_CPU if on_cpu else {})}), _torch_as_it_was(), _loader_of(weights):
         from vllm import LLM
 
         register_model(type(loaded.model).__name__)
-        _register_loader(weights)
         llm = LLM(
             model=str(folder),
             load_format=LOAD_FORMAT,
@@ -95,8 +94,14 @@ def start(
     return engine
 
 
-def _register_loader(weights: Sequence[tuple[str, torch.Tensor]]) -> None:
-    """vLLM starts with tensors of this process. Its "dummy" format would also fill buffers that no refresh restores."""
+@contextmanager
+def _loader_of(weights: Sequence[tuple[str, torch.Tensor]]) -> Iterator[None]:
+    """vLLM starts with tensors of this process. Its "dummy" format would also fill buffers that no refresh restores.
+
+    vLLM keeps the loader for good, but not the weights.
+    """
+    held = [weights]
+    del weights  # this frame outlives the start of the engine
     from vllm.model_executor.model_loader import register_model_loader
     from vllm.model_executor.model_loader.base_loader import BaseModelLoader
 
@@ -105,9 +110,13 @@ def _register_loader(weights: Sequence[tuple[str, torch.Tensor]]) -> None:
             """Nothing to fetch."""
 
         def load_weights(self, model: Any, model_config: Any) -> None:
-            model.load_weights(iter([(name, tensor.detach()) for name, tensor in weights]))
+            model.load_weights(iter([(name, tensor.detach()) for name, tensor in held[0]]))
 
     register_model_loader(LOAD_FORMAT)(GivenTensors)
+    try:
+        yield
+    finally:
+        held.clear()
 
 
 def stop(engine: Any) -> None:
