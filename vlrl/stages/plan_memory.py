@@ -265,7 +265,7 @@ class MemoryPlan:
         return EngineParts(own, {}, {})
 
     def _vllm(self, engine: VllmEngineSettings, own: Parts, policy: PolicySettings) -> EngineParts:
-        """An engine beside the trainer. Merged weights of adapted layers are its source until the next refresh."""
+        """An engine beside the trainer. Adapted layers are merged into copies while it takes their weights."""
         cache = engine.cache_bytes(self._device, self._device_bytes, self._weights)
         beside = {"engine's weights": self._weights, "keys and values": cache}
         merged: Parts = {}
@@ -274,7 +274,7 @@ class MemoryPlan:
             merged["merged weights"] = matrices * BYTES[self._settings.model.dtype]
         asleep = beside if engine.sleep == "stay" else {}
         writing = {**own, "reading": 0, **beside, **merged}  # vLLM sets apart what it reads with
-        return EngineParts(writing, {**beside, **merged}, {**asleep, **merged})
+        return EngineParts(writing, beside, asleep)
 
     def _pool(self, pool: RayPoolSettings, own: Parts) -> EngineParts:
         """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
