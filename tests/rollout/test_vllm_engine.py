@@ -419,6 +419,7 @@ def test_a_refusal_or_an_interruption_is_no_failure_of_the_engine(folders, fragi
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError, AssertionError])
 def test_a_start_that_fails_midway_is_made_again(here, monkeypatch, error):
+    here.engine.wake()
     asked = requests(here.encoded[:2], 2)
     before, count = here.engine.generate(asked), here.engine.restarted
     here.engine._end()
