@@ -133,6 +133,20 @@ def test_one_rank_alone_trains_shards_of_bfloat16_weights(library, model_folders
 
 @pytest.mark.slow
 @pytest.mark.deepspeed
+def test_shards_go_on_after_another_library_has_ended_the_group(library, model_folders, monkeypatch):
+    """vLLM in the same process does when it stops."""
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    library("deepspeed")
+    for _ in range(2):
+        loaded = fresh(model_folders["tiny-qwen3-vl"])
+        policy = DeepSpeedBackend(stage=2).open(loaded, SETTINGS)
+        policy.update(examples(encoded_problems(loaded), layouts(1)[0]), LOSS, 1.0, 1.0)
+        policy.close()
+        torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
 def test_one_rank_alone_refuses_another_ranks_checkpoint(library, model_folders, monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     library("deepspeed")

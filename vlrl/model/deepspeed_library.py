@@ -46,6 +46,17 @@ def import_deepspeed() -> Any:
     return deepspeed
 
 
+def forget_ended_group() -> None:
+    """DeepSpeed keeps a copy of the group of all ranks, also where another library has ended that group since."""
+    groups: Any = importlib.import_module("deepspeed.utils.groups")
+    if groups._WORLD_GROUP is None:
+        return
+    try:
+        torch.distributed.get_global_rank(groups._WORLD_GROUP, 0)
+    except ValueError:
+        groups._WORLD_GROUP = None
+
+
 @contextmanager
 def local_rank_in_environment() -> Iterator[None]:
     """DeepSpeed insists on LOCAL_RANK, also without a launcher; left behind, it would tell child processes of one."""

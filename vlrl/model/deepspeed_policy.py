@@ -22,6 +22,7 @@ from vlrl.model.deepspeed_library import (
     SkippingAdamW,
     ZeroSettings,
     config_of,
+    forget_ended_group,
     import_deepspeed,
     local_rank_in_environment,
 )
@@ -72,6 +73,7 @@ class DeepSpeedPolicy(SharedPolicy):
     def _start(self) -> Any:
         deepspeed = import_deepspeed()
         dist.start(alone=True)
+        forget_ended_group()
         optimizer = self.settings.optimizer
         config = config_of(self._zero, optimizer.max_norm, self.loaded.model.dtype)
         with local_rank_in_environment():
