@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,6 +107,24 @@ def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: fl
     )
 
 
+def parted(mine: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]) -> int:
+    """How many responses part at a draw on the bound of two neighbouring tokens. Ends the script for any other reason.
+
+    In other company a row's log-probabilities are rounded otherwise (1e-7), so one draw in millions falls to the
+    neighbour; what follows it is another response.
+    """
+    count = 0
+    for a, b in zip(mine, theirs, strict=True):
+        different = next((i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y), None)
+        if different is not None:
+            count += 1
+            if abs(a[different] - b[different]) != 1:
+                sys.exit(f"the two sides wrote different tokens: {a[different]} and {b[different]} at {different}")
+    if count > len(mine) / 100:
+        sys.exit(f"{count} of {len(mine)} responses differ")
+    return count
+
+
 def main() -> None:
     """Check, time, print."""
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -163,13 +182,13 @@ def main() -> None:
             counts = ((whole.tokens_written - before[0]) / turns, (refilled.tokens_written - before[1]) / turns)
             if counts != (case.tokens, case.tokens):
                 sys.exit(f"{counts} tokens were written, the responses have {case.tokens}")
-            if told["waiting"].written != told["partial"].written:
-                sys.exit("the two sides wrote different tokens")
+            at_a_bound = parted(told["waiting"].written, told["partial"].written)
             print(
                 f"| {budget} | {taken['waiting']} | {taken['partial']} | {ratio(taken['waiting'], taken['partial'])} "
                 f"| {cpu_ratio(taken['waiting'], taken['partial'])} "
                 f"| {told['waiting'].utilisation:.3f}, {told['partial'].utilisation:.3f} "
-                f"| {told['partial'].segments:.2f} | {case.tokens}, each once |",
+                f"| {told['partial'].segments:.2f} "
+                f"| {case.tokens}, each once; {at_a_bound} of {lengths.size} responses parted |",
                 flush=True,
             )
 
