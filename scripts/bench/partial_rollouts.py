@@ -83,6 +83,7 @@ def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: fl
     left: list[Request] = []
     shares = []
     step = 0
+    engine.figures()  # the turn before ended with iterations that don't count
     while step < len(case.prompts) or left:
         fresh = case.requests(step) if step < len(case.prompts) else []
         asked = [replace(r, new_tokens=budget, leave_below=leave_below if fresh else 0.0) for r in [*left, *fresh]]
