@@ -65,3 +65,19 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
     monkeypatch.setattr(run, "record_evaluation", evaluation)
     run._train_and_evaluate(session, State(tmp_path, settings), 0.0)
     assert alive == [[], [False], [False], [False, False]], "at the start of sft, after it, and the same of rl"
+
+
+def test_moments_are_forgotten_after_every_update_before_any_rollout_or_validation(tmp_path, monkeypatch):
+    refresh, held = Session.refresh, []
+
+    def listening(self, policy, version):
+        held.append((version, sum(len(part.state) for part, _ in policy.optimizer._parts)))
+        refresh(self, policy, version)
+
+    monkeypatch.setattr(Session, "refresh", listening)
+    rl = "steps: 3, problems_per_step: 2, rollouts_per_problem: 2, validate_every: 1, sampling: {max_tokens: 6}"
+    policy = "policy: {reset_optimizer: each_iteration, optimizer: {name: adamw, lr: 1.0e-3}}"
+    more = ["stages=[rl]", f"rl={{{rl}, {policy}, loss: kimi, skip_uninformative: false}}"]
+    run.start_run(CONFIG, [*overrides(tmp_path), *more])
+    assert [version for version, _ in held] == [0, 1, 1, 2, 2, 3]
+    assert {moments for _, moments in held} == {0}
