@@ -308,7 +308,7 @@ def _memory_table(plan: Plan) -> Table:
     table.add_column("part")
     for phase in plan.memory:
         table.add_column(phase, justify="right")
-    parts: Mapping[str, None] = dict.fromkeys(part for held in plan.memory.values() for part in held)
+    parts: Mapping[str, None] = dict.fromkeys(part for held in plan.memory.values() for part in held if held[part])
     for part in parts:
         table.add_row(part, *(_gib(held[part]) if part in held else "–" for held in plan.memory.values()))
     table.add_row("together", *(_gib(sum(held.values())) for held in plan.memory.values()), style="bold")
