@@ -25,7 +25,8 @@ from image_heavy import LENGTHS, PROBLEMS, K, Setting, build, image_problem, sid
 
 from vlrl.rollout.engine import Generation, Request, RolloutEngine, Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings
+from vlrl.rollout.vllm_engine import VllmEngine
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 from vlrl.seeding import derive_seed
 
 TOLERANCE = 1e-4

@@ -15,7 +15,8 @@ from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.ray_pool import RayPoolSettings
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings
+from vlrl.rollout.vllm_engine import VllmEngine
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 
 SCRIPT = ("<think>3 and 4</think><answer>7</answer>", "red green", "blue")
 

@@ -12,7 +12,7 @@ from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.ray_pool import RayPoolSettings
 from vlrl.rollout.shared_engine import FirstRanksEngine, SharedEngine, check_engine, open_engine
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
-from vlrl.rollout.vllm_engine import VllmEngineSettings
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 
 
 @pytest.fixture

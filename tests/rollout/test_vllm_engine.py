@@ -28,7 +28,8 @@ from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.engines import require_library
 from vlrl.rollout.hybrid import STATM, Hybrid
 from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine, VllmEngineSettings, needed_bytes
+from vlrl.rollout.vllm_engine import VllmEngine
+from vlrl.rollout.vllm_settings import VllmEngineSettings, needed_bytes
 from vlrl.stages.run import start_run
 
 SMALL = VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03)

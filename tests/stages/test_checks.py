@@ -9,7 +9,7 @@ from transformers import AutoModelForImageTextToText
 from vlrl.config import load_settings
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings, load_folder
-from vlrl.rollout.vllm_engine import VllmEngineSettings
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 from vlrl.stages.checks import check_machine
 from vlrl.stages.plan import make_plan, warnings_of
 from vlrl.stages.settings import RunSettings

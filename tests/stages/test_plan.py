@@ -23,7 +23,7 @@ from vlrl.model.parts import part_of
 from vlrl.model.sizes import PUBLISHED, count_parameters, find_architecture
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
-from vlrl.rollout.vllm_engine import VllmEngineSettings
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 from vlrl.stages.plan import make_plan
 from vlrl.stages.plan_work import rl_work
 from vlrl.stages.settings import RunSettings

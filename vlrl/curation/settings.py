@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 import vlrl.curation  # files the stages under their names
 import vlrl.rollout.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm_engine  # noqa: F401
+import vlrl.rollout.vllm_settings  # noqa: F401
 from vlrl.config import Settings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.stage import stages as registered

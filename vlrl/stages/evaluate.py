@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 
 import vlrl.rollout.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm_engine
+import vlrl.rollout.vllm_settings
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
 from vlrl.config import Settings, load_settings, read_yaml
 from vlrl.data.image_budget import ImageBudget

@@ -19,7 +19,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.ray_cluster import store_bytes
 from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
-from vlrl.rollout.vllm_engine import VllmEngineSettings, needed_bytes
+from vlrl.rollout.vllm_settings import VllmEngineSettings, needed_bytes
 from vlrl.stages.fixed_set_settings import FixedSetSettings
 from vlrl.stages.inputs import LEAVES
 from vlrl.stages.plan_work import SourcePlan, cost_model, pieces_of

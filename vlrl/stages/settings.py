@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 import vlrl.credit
 import vlrl.losses  # files the losses under their names
 import vlrl.rollout.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm_engine  # noqa: F401
+import vlrl.rollout.vllm_settings  # noqa: F401
 from vlrl.config import Settings
 from vlrl.credit.assign import CreditSettings
 from vlrl.credit.repeat_penalty import RepeatPenalty
