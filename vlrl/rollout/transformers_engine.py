@@ -188,11 +188,13 @@ class TransformersEngine:
         rows = [self._row(requests[entry.request], entry.request, i) for entry in entries for i in entry.indices]
         unread = [entry.request for entry in entries if entry.request not in live.held()]
         pieces: list[tuple[int, tuple[int, ...]]] = []
-        for r in dict.fromkeys(entry.request for entry in entries):
-            own = self._pieces(requests[r])
-            missing = {row.index for row in rows if row.request == r and row.tokens and (r, row.index) not in waiting}
+        for entry in entries:
+            r, own = entry.request, self._pieces(requests[entry.request])
+            missing = {i for i in entry.indices if requests[r].written(i) and (r, i) not in waiting}
             wanted = [piece for piece in own if missing & set(piece)]
-            pieces += [(r, piece) for piece in (wanted or own[:1] if r in unread else wanted)]
+            if not wanted and r in unread:
+                wanted = own[:1]  # slots for fresh ones alone: the prompt is read once all the same
+            pieces += [(r, piece) for piece in wanted]
         _join_begun(live, rows, waiting)
         bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
         for some in (pieces, bare):
