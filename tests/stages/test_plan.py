@@ -264,7 +264,9 @@ def test_a_plan_for_a_gpu_that_is_not_here_goes_by_its_memory_and_by_nothing_of_
     assert plan.memory["rl rollout"]["packed weights"] == 0, "those are of the CPU"
     assert "fits" in shown(plan)
     small = make_plan(pictures_config, [vllm, "engine.memory_share=0.0005"], gpu_gib=8)
-    assert any("vLLM would not start" in note for note in planning.warnings_of(small))
+    assert any(
+        "engine.memory_share" in note and "GiB for keys and values" in note for note in planning.warnings_of(small)
+    )
     with pytest.raises(ConfigError, match="--measure"):
         make_plan(pictures_config, measure=True, gpu_gib=80)
 

@@ -42,7 +42,10 @@ class VllmEngine:
         self._settings = settings or VllmEngineSettings()
         require_library(self._settings)  # before anything of the model is read
         self._settings.check(loaded.config, loaded.device, loaded.context, loaded.model.dtype)
-        self._settings.check_share(loaded)
+        if loaded.device.type == "cuda":
+            there = torch.cuda.mem_get_info(loaded.device)[1]
+            weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+            self._settings.check_share(loaded.config, loaded.device, loaded.context, loaded.model.dtype, there, weights)
         _check_process_group()
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)

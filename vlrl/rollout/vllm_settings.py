@@ -84,13 +84,14 @@ class VllmEngineSettings(Settings):
             room = self.cache_bytes(device, 0, 0)
             self._check_room("engine.cache_gib", room, needed_bytes(config, context, dtype, self.block_tokens), context)
 
-    def check_share(self, loaded: LoadedModel) -> None:
-        """The same of a cache that takes what `memory_share` leaves beside the weights."""
-        if self.cache_gib is None and loaded.device.type == "cuda":
-            weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
-            room = self.cache_bytes(loaded.device, torch.cuda.mem_get_info(loaded.device)[1], weights)
-            needed = needed_bytes(loaded.config, loaded.context, loaded.model.dtype, self.block_tokens)
-            self._check_room("engine.memory_share", room, needed, loaded.context)
+    def check_share(
+        self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
+    ) -> None:
+        """The same of a cache that takes what `memory_share` of a device leaves beside weights of so many bytes."""
+        if self.cache_gib is None and device.type == "cuda":
+            room = self.cache_bytes(device, device_bytes, weights)
+            needed = needed_bytes(config, context, dtype, self.block_tokens)
+            self._check_room("engine.memory_share", room, needed, context)
 
     @staticmethod
     def _check_room(place: str, room: int, needed: int, context: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,13 +30,15 @@ def check_machine(settings: RunSettings, ranks: int | None = None) -> None:
         check_masks(model.attention, device, policy.micro_batch_tokens)
 
 
-def obstacles(settings: RunSettings, config: Any, ranks: int, device: torch.device, here: bool) -> list[str]:
+def obstacles(
+    settings: RunSettings, config: Any, ranks: int, device: torch.device, here: bool, *more: Callable[[], None]
+) -> list[str]:
     """Why the run of a model of this configuration over so many ranks would stop at its start on this device.
 
-    Libraries are looked for where the device is `here`, on this machine.
+    Libraries are looked for where the device is `here`, on this machine. `more` are further checks.
     """
     found, model = [], settings.model
-    checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype])]
+    checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype]), *more]
     if here:
         checks.insert(0, lambda: check_machine(settings, ranks))
     for check in checks:

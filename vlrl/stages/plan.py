@@ -58,7 +58,6 @@ class Plan:
     pace: Pace | None = None
     ranks: int = 1
     obstacles: tuple[str, ...] = ()
-    cache_shortage: tuple[int, int] | None = None
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -133,8 +132,7 @@ def make_plan(
         if measure
         else None,
         ranks=ranks,
-        obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None)),
-        cache_shortage=memory.cache_shortage(),
+        obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None, memory.check_cache)),
     )
 
 
@@ -220,12 +218,6 @@ def warnings_of(plan: Plan) -> list[str]:
                 f"prompts of {longest:,} and responses of {tokens:,} tokens exceed the context of {plan.context:,}: "
                 f"lower {name}.sampling.max_tokens or the recipe's image.max_pixels"
             )
-    if plan.cache_shortage is not None:
-        needed, held = plan.cache_shortage
-        found.append(
-            f"vLLM would not start: keys and values of a context of {plan.context:,} tokens take {_gib(needed)} GiB, "
-            f"and it would have {_gib(held)}: raise cache_gib or memory_share of the engine, or lower model.context"
-        )
     if plan.ranks > 1 and plan.device == "cpu":
         found.append("ranks on one machine share its memory, and each needs as much as the table says")
     updates = rl.updates_per_step * rl.epochs_per_step

@@ -19,7 +19,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.ray_cluster import store_bytes
 from vlrl.rollout.ray_settings import RayPoolSettings
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
-from vlrl.rollout.vllm_settings import VllmEngineSettings, needed_bytes
+from vlrl.rollout.vllm_settings import VllmEngineSettings
 from vlrl.stages.fixed_set_settings import FixedSetSettings
 from vlrl.stages.inputs import LEAVES
 from vlrl.stages.plan_work import SourcePlan, cost_model, pieces_of
@@ -216,22 +216,20 @@ class MemoryPlan:
             parts |= {f"features of {name}": one.features for name, one in models.items()}
         return parts
 
-    def cache_shortage(self) -> tuple[int, int] | None:
-        """Bytes of keys and values that the whole context takes and that vLLM would have, where those are fewer.
+    def check_cache(self) -> None:
+        """Raises ConfigError where `memory_share` of the device leaves vLLM too little for the context.
 
-        Where `memory_share` decides; the engine's own check knows the rest before weights are read.
+        The engine's own check knows the rest before weights are read.
         """
-        engine, device, there = self._settings.engine, self._device, self._device_bytes
+        engine, device = self._settings.engine, self._device
         if isinstance(engine, RayPoolSettings):
             engine, device = engine.engine, torch.device(engine.device)
-            there = there if device.type == self._device.type else 0
-        if not isinstance(engine, VllmEngineSettings) or device.type == "cpu" or engine.cache_gib or not there:
-            return None  # whatever the actors' devices have
-        model = self._settings.model
-        context = context_of(self._arch.config, model)
-        needed = needed_bytes(self._arch.config, context, DTYPES[model.dtype], engine.block_tokens)
-        held = engine.cache_bytes(device, there, self._weights)
-        return (needed, held) if held < needed else None
+        if isinstance(engine, VllmEngineSettings) and device.type == self._device.type:  # whatever other devices have
+            model = self._settings.model
+            context = context_of(self._arch.config, model)
+            engine.check_share(
+                self._arch.config, device, context, DTYPES[model.dtype], self._device_bytes, self._weights
+            )
 
     # -- the engine ---------------------------------------------------------------------------------------------------
 
