@@ -11,9 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import transformers
+from packaging.version import Version
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from vlrl.errors import ConfigError
+
+# before, the deepstack features of all pictures are one tensor a level
+LEVELS_BY_PICTURE = Version(transformers.__version__).release >= (5, 18)
 
 
 @dataclass(frozen=True)
@@ -94,17 +99,19 @@ class PatchRows:
         values = torch.cat([one.values for one in pictures]).to(device)
         grids = torch.tensor([one.grid for one in pictures], device=device)
         output = own(core, values, image_grid_thw=grids, return_dict=True)
-        merged = output.pooler_output
-        if isinstance(merged, torch.Tensor):
-            each = self.merge(core.config)
-            merged = torch.split(merged, [g[0] * g[1] * g[2] // each for g in (one.grid for one in pictures)])
-        levels = list(getattr(output, "deepstack_features", None) or [])
+        each = self.merge(core.config)
+        tokens = [t * h * w // each for t, h, w in (one.grid for one in pictures)]
+        merged, *levels = (
+            torch.split(found, tokens) if isinstance(found, torch.Tensor) else found
+            for found in (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
+        )
         return [PictureFeatures(merged[i], tuple(level[i] for level in levels)) for i in range(len(pictures))]
 
     def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
         """Features by picture."""
         output: Any = BaseModelOutputWithPooling(pooler_output=tuple(f.merged for f in features))  # type: ignore[arg-type]
-        output.deepstack_features = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
+        levels = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
+        output.deepstack_features = levels if LEVELS_BY_PICTURE else [torch.cat(level) for level in levels]
         return output, {"pixel_values": features[0].merged, "image_grid_thw": None}
 
     def merge(self, config: Any) -> int:
