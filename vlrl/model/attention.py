@@ -17,9 +17,11 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from vlrl.errors import ConfigError
+from vlrl.model.families import PatchRows, family_of
 from vlrl.model.flex_blocks import FlexBlocks, attend_flex
 from vlrl.model.response_blocks import MASK_TOKENS, ResponseBlocks, attend_in_blocks
 from vlrl.model.shared_prefix import SharedPrefix, attend_shared
+from vlrl.model.tower_attention import SEGMENT_ATTENTION, segment_attention
 
 AttentionName = Literal["auto", "sdpa", "flex", "flash_attention_2"]
 SHARED_PREFIX_ATTENTION = "vlrl_shared_prefix"
@@ -57,10 +59,12 @@ def register_attention() -> None:
     for name in (SHARED_PREFIX_ATTENTION, WITH_FLEX):
         AttentionInterface.register(name, shared_prefix_attention)
         AttentionMaskInterface.register(name, sdpa_mask)
+    AttentionInterface.register(SEGMENT_ATTENTION, segment_attention)
 
 
 def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: torch.dtype) -> None:
-    """Give the decoder this file's attention, with the blocks that `name` asks for on this device. Raises ConfigError.
+    """Give the decoder this file's attention, with the blocks that `name` asks for on this device, and a tower that has
+    its patches in one row that of tower_attention.py. Raises ConfigError.
 
     auto               FlexAttention's blocks on CUDA, else blocks of PyTorch's own attention
     sdpa               blocks of PyTorch's own attention
@@ -72,6 +76,8 @@ def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: 
     cuda = device.type == "cuda"
     if name == "flash_attention_2":
         model.set_attn_implementation({"vision_config": "flash_attention_2"})
+    elif isinstance(family_of(model.config), PatchRows):
+        model.set_attn_implementation({"vision_config": SEGMENT_ATTENTION})
     flex = cuda and name != "sdpa"
     model.get_decoder().set_attn_implementation(WITH_FLEX if flex else SHARED_PREFIX_ATTENTION)
 

@@ -1,0 +1,49 @@
+"""Attention within a vision tower's segments (windows, pictures): one call for all of one length, not one for each.
+
+Qwen's towers have all patches of a pass in one row. transformers cuts it and attends segment by segment unless the
+attention has "flash" in its name: Qwen2.5-VL's windows of 64 patches make hundreds of calls a layer, and a GPU waits
+for each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+SEGMENT_ATTENTION = "vlrl_segments_like_flash"  # the name by which Qwen's towers give all segments at once
+
+
+def segment_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    cu_seq_lens_q: torch.Tensor | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """query, key, value (1, H, T, D), segments from `cu_seq_lens_q` (n + 1,) → (1, T, H, D)."""
+    assert cu_seq_lens_q is not None
+    lengths = cu_seq_lens_q.diff()
+    by_length = lengths.unique().tolist()
+    states = torch.stack([query[0], key[0], value[0]])  # (3, H, T, D)
+    if len(by_length) == 1:
+        return _attend(states, by_length[0], dropout, scaling)[None], None
+    each = lengths.repeat_interleave(lengths)  # (T,) length of the segment that a patch is of
+    out = torch.empty_like(query[0].transpose(0, 1))
+    for length in by_length:
+        chosen = (each == length).nonzero()[:, 0]
+        out = out.index_copy(0, chosen, _attend(states.index_select(2, chosen), length, dropout, scaling))
+    return out[None], None
+
+
+def _attend(states: torch.Tensor, length: int, dropout: float, scaling: float | None) -> torch.Tensor:
+    """(3, H, T, D) queries, keys, values of T / `length` segments → (T, H, D)."""
+    _, heads, patches, size = states.shape
+    query, key, value = states.view(3, heads, -1, length, size).transpose(1, 2)  # (T / length, H, length, D)
+    read = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+    return read.transpose(1, 2).reshape(patches, heads, size)
