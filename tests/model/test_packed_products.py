@@ -9,7 +9,7 @@ from small_models import ask, encode, fresh, pixels
 from vlrl.model import packed_products as packing
 from vlrl.model.packed_products import packed_layers, packed_products
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_any_number_of_rows_gives_the_layers_own_products(qwen3, all_layers):
             rows = torch.randn(*shape, layer.in_features)
             with torch.inference_mode():
                 own = layer(rows)
-                with packed_products(qwen3.model):
+                with packed_products(layers):
                     assert "forward" in vars(layer)
                     packed = layer(rows)
             torch.testing.assert_close(packed, own, rtol=1e-5, atol=1e-5)
@@ -40,16 +40,17 @@ def test_any_number_of_rows_gives_the_layers_own_products(qwen3, all_layers):
 
 
 def test_an_error_leaves_the_layers_as_they_were(qwen3, all_layers):
-    with pytest.raises(ZeroDivisionError), torch.inference_mode(), packed_products(qwen3.model):
+    with pytest.raises(ZeroDivisionError), torch.inference_mode(), packed_products(packed_layers(qwen3.model)):
         1 / 0  # noqa: B018
     assert not any("forward" in vars(layer) for layer in packed_layers(qwen3.model))
 
 
-def test_an_engine_writes_the_same_and_sees_new_weights(model_folders, architecture, monkeypatch):
+@pytest.mark.parametrize("decode_step", ["own", "model"])
+def test_an_engine_writes_the_same_and_sees_new_weights(model_folders, architecture, decode_step, monkeypatch):
     loaded = fresh(model_folders[architecture])
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"))
     requests = [Request(one, 3, Sampling(max_tokens=12), seed) for seed, one in enumerate(encoded)]
-    engine = TransformersEngine(loaded)
+    engine = TransformersEngine(loaded, TransformersEngineSettings(decode_step=decode_step))
     for _ in range(2):
         monkeypatch.setattr(packing, "LEAST_WEIGHTS", 2**60)
         own = engine.generate(requests)

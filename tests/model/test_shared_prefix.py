@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlrl.model import shared_prefix
-from vlrl.model.shared_prefix import SharedPrefix, attend_shared, by_products
+from vlrl.model.shared_prefix import SharedPrefix, attend_shared, by_products, seats
 
 SIZE = 8
 
@@ -32,17 +32,15 @@ def check(lengths, runs, prompt_of, starts, width, groups, per_group, dtype=torc
         normal(rows, groups, width, SIZE),
         normal(rows, groups, width, SIZE),
     )
-    widest = max(prompt_of.count(p) for p in range(prompts))
-    slot = torch.tensor([p * widest + prompt_of[:r].count(p) for r, p in enumerate(prompt_of)])
-    row = torch.zeros(prompts * widest, dtype=torch.long)
-    row[slot] = torch.arange(rows)
+    taken, given = seats(torch.tensor(prompt_of), prompts, groups, per_group)
 
     def infinite(hidden):
-        return torch.zeros(hidden.shape, dtype=dtype).masked_fill(hidden, float("-inf"))[:, None, None]
+        return torch.zeros(hidden.shape, dtype=dtype).masked_fill(hidden, float("-inf"))
 
-    mask = infinite(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None])
+    mask = infinite(torch.arange(max(lengths))[None] >= torch.tensor(lengths)[:, None])[:, None, None]
     own_mask = infinite(torch.arange(width)[None] < torch.tensor(starts)[:, None])
-    prefix = SharedPrefix([keys], [values], mask, runs, slot, row, own_mask if any(starts) else None)
+    own_mask = own_mask.repeat_interleave(groups, 0)[:, None]
+    prefix = SharedPrefix([keys], [values], mask, runs, taken, given, own_mask if any(starts) else None)
     found = attend_shared(query, key, value, prefix, 0, SIZE**-0.5)
     assert found.shape == (rows, 1, heads, SIZE)
     for r, p in enumerate(prompt_of):

@@ -205,14 +205,14 @@ def test_the_caches_of_responses_have_room_for_what_may_be_written_and_little_mo
     encoded = encode(loaded, ask("3+4=?"), ask("red"), ask("left"))
     requests = [Request(e, 2, Sampling(), 3, n) for e, n in zip(encoded, ((90, 100), (60, 9), (33, 100)), strict=True)]
     never_ends = replace(loaded, placeholder_ids=(*loaded.placeholder_ids, *loaded.stop_ids), stop_ids=())
-    widths, update = [], own_tokens_cache.OwnTokensLayer.update
+    widths, append = [], own_tokens_cache.OwnTokensLayer.append
 
     def listening(self, *given, **more):
-        found = update(self, *given, **more)
-        widths.append(self.keys.shape[2])
+        found = append(self, *given, **more)
+        widths.append(self.states.shape[3])
         return found
 
-    monkeypatch.setattr(own_tokens_cache.OwnTokensLayer, "update", listening)
+    monkeypatch.setattr(own_tokens_cache.OwnTokensLayer, "append", listening)
     TransformersEngine(never_ends).generate(requests)
     assert max(widths) == 100
     widths.clear()

@@ -1,13 +1,13 @@
 """Matrix products of few rows on the CPU, with weights in the order in which oneDNN reads them.
 
 While responses are written, a layer multiplies a few rows with all of its weights; what counts is how the weights are
-read. A weight in oneDNN's blocked order is read in one stream. The copy holds as much memory as the decoder's weights
-and lasts for one rollout, in which nothing needs gradients.
+read. A weight in oneDNN's blocked order is read in one stream; prompts gain by it, too. The copies hold as much memory
+as the decoder's weights and last for one rollout, in which nothing needs gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,36 +20,38 @@ FEW_ROWS = 32  # what the order is chosen for; any other number of rows works
 
 def packed_layers(model: Any) -> list[torch.nn.Linear]:
     """The decoder's linear layers that gain by it: float32 on the CPU, at least LEAST_WEIGHTS weights."""
-    if not torch.backends.mkldnn.is_available():
-        return []
-    return [
-        layer
-        for layer in model.get_decoder().modules()
-        if type(layer) is torch.nn.Linear
-        and layer.weight.device.type == "cpu"
-        and layer.weight.dtype == torch.float32
-        and layer.weight.numel() >= LEAST_WEIGHTS
-    ]
+    return [layer for layer in model.get_decoder().modules() if type(layer) is torch.nn.Linear and gains(layer.weight)]
+
+
+def gains(weight: torch.Tensor) -> bool:
+    """Whether products with this weight are faster in oneDNN's order."""
+    on_cpu = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return on_cpu and weight.dtype == torch.float32 and weight.numel() >= LEAST_WEIGHTS
 
 
 @contextmanager
-def packed_products(model: Any) -> Iterator[None]:
-    """Let those layers multiply by copies of their present weights, which later changes of the weights don't reach.
+def packed_products(layers: Iterable[torch.nn.Linear]) -> Iterator[dict[torch.nn.Linear, torch.Tensor]]:
+    """Let these layers multiply by copies of their present weights, which later changes of the weights don't reach.
 
-    Products are those of the layer itself but for rounding. Needs inference mode.
+    Products are those of the layer itself but for rounding. Needs inference mode. Yields the copies.
     """
-    layers = packed_layers(model)
-    for layer in layers:
-        packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight, FEW_ROWS)
-        layer.forward = partial(_product, packed, layer.bias)  # type: ignore[method-assign]
+    packed = {layer: in_order(layer.weight) for layer in layers}
+    for layer, weight in packed.items():
+        layer.forward = partial(product, weight, layer.bias)  # type: ignore[method-assign]
     try:
-        yield
+        yield packed
     finally:
-        for layer in layers:
+        for layer in packed:
             del layer.forward
 
 
-def _product(packed: torch.Tensor, bias: torch.Tensor | None, rows: torch.Tensor) -> torch.Tensor:
-    """(…, in) → (…, out)."""
-    found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], "")
+def in_order(weight: torch.Tensor) -> torch.Tensor:
+    """A copy of a weight in oneDNN's order."""
+    copied: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, FEW_ROWS)
+    return copied
+
+
+def product(weight: torch.Tensor, bias: torch.Tensor | None, rows: torch.Tensor, then: str = "none") -> torch.Tensor:
+    """(…, in) → (…, out) by a weight of `in_order`; `then` is oneDNN's name of a function of each number."""
+    found: torch.Tensor = torch.ops.mkldnn._linear_pointwise.default(rows, weight, bias, then, [], "")
     return found

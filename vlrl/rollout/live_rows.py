@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import torch
 
-from vlrl.model.shared_prefix import SharedPrefix
+from vlrl.model.shared_prefix import SharedPrefix, seats
 from vlrl.rollout.own_tokens_cache import OwnTokensCache
 from vlrl.rollout.prefill import ReadPrompts, ReadResponse
 from vlrl.rollout.repetition import LoopWatch, Repetition
+from vlrl.rollout.sampling import row_uniforms
 from vlrl.types import Ending
 
+AHEAD = 32  # steps whose random numbers are drawn at once
 RUN_PADDING = 512  # tokens of keys; reading them takes about as long as one more product with its softmax
 
 
@@ -55,20 +57,25 @@ class LiveRows:
     step          (N,) its number within the response, from 0
     start         (N,) first column of the own-tokens cache that is the row's
     prompt_of     (N,) which held prompt a row belongs to
+    divisor       (N, 1) temperatures, 1 for greedy rows; None where all are 1
+    cut           (N,) top-p; None where it is 1 for all
+    greedy        (N,) bool; None where none is. `all_greedy`: whether all are
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, per_group: int) -> None:
+        """`per_group` queries read one head of keys."""
+        self._device, self._per_group = device, per_group
         self.rows: list[LiveRow] = []
         self.prompts: list[int] = []  # request of each held prompt
         self.cache = OwnTokensCache(0)
         self._reset()
 
     def _reset(self) -> None:
-        self.position, self.step, self.start, self.prompt_of, self.seeds = (
+        self.position, self.step, self.start, self.prompt_of, self._seeds = (
             torch.empty(0, dtype=torch.long, device=self._device) for _ in range(5)
         )
-        self.heat, self.top_p = torch.empty(0, device=self._device), torch.empty(0, device=self._device)
+        self._heat, self._top_p, self._ahead = (torch.empty(0, device=self._device) for _ in range(3))
+        self._column = 0
         self.hidden = torch.empty(0)
         self.watch = LoopWatch()
 
@@ -139,14 +146,16 @@ class LiveRows:
     ) -> None:
         """`written` (n,) tokens that each row has already."""
         start = self.cache.length - written
+        seeds = torch.tensor([row.seed for row in rows], dtype=torch.long, device=self._device)
         more = {
             "position": self._following[prompt_of] + written,
             "step": written,
             "start": start,
             "prompt_of": prompt_of,
-            "seeds": torch.tensor([row.seed for row in rows], dtype=torch.long, device=self._device),
-            "heat": torch.tensor([row.temperature for row in rows], device=self._device),
-            "top_p": torch.tensor([row.top_p for row in rows], device=self._device),
+            "_seeds": seeds,
+            "_ahead": self._draw(seeds, written - self._column),
+            "_heat": torch.tensor([row.temperature for row in rows], device=self._device),
+            "_top_p": torch.tensor([row.top_p for row in rows], device=self._device),
             "hidden": hidden,
         }
         for name, values in more.items():
@@ -154,7 +163,7 @@ class LiveRows:
         self.rows += rows
         self.cache.expect(max(row.may_write for row in self.rows))
         self.watch.join([row.tokens for row in rows], [row.repetition for row in rows])
-        self._table()
+        self._settle()
 
     # -- going --------------------------------------------------------------------------------------------------------
 
@@ -173,13 +182,13 @@ class LiveRows:
         else:
             oldest = int(self.start[kept].min())
             self.cache.keep(kept, oldest)
-            for name in ("position", "step", "start", "prompt_of", "seeds", "heat", "top_p"):
+            for name in ("position", "step", "start", "prompt_of", "_seeds", "_heat", "_top_p", "_ahead"):
                 setattr(self, name, getattr(self, name)[kept])
             self.start = self.start - oldest
             self.watch.keep(kept.tolist())
         self._drop_prompts(waits)
         if self.rows:
-            self._table()
+            self._settle()
         return kept
 
     def _drop_prompts(self, waits: Collection[int]) -> None:
@@ -203,40 +212,52 @@ class LiveRows:
         self.prefix.values = [values[:, :, :width].index_select(0, alive) for values in self.prefix.values]
         self._mask_prompts()
 
+    # -- what sampling needs to know ----------------------------------------------------------------------------------
+
+    def uniforms(self) -> torch.Tensor:
+        """(N,) the number in (0, 1) that draws each row's next token; drawn AHEAD steps at once."""
+        if self._column == AHEAD:
+            self._ahead, self._column = self._draw(self._seeds, self.step), 0
+        self._column += 1
+        return self._ahead[:, self._column - 1]
+
+    def _draw(self, seeds: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """(n,) seeds and steps → (n, AHEAD) numbers of this step and those that follow."""
+        return row_uniforms(seeds[:, None], step[:, None] + torch.arange(AHEAD, device=self._device))
+
     # -- what attention needs to know ---------------------------------------------------------------------------------
 
     def mask_own(self) -> None:
         """Before a forward pass: hide the columns before each row's first token, where rows began at unlike times."""
-        width = self.cache.length + 1
-        if not bool(self.start.any()):
+        if not self._unlike:
             self.prefix.own_mask = None
             return
-        hidden = torch.arange(width, device=self._device)[None] < self.start[:, None]
-        self.prefix.own_mask = self._infinite(hidden)
+        columns = torch.arange(self.cache.length + 1, device=self._device)
+        groups = self.prefix.keys[0].shape[1]
+        self.prefix.own_mask = self._infinite(columns < self.start[:, None]).repeat_interleave(groups, 0)[:, None]
 
     def _infinite(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(A, B) bool → (A, 1, 1, B) additive."""
+        """bool → additive."""
         mask = torch.zeros(hidden.shape, dtype=self.prefix.keys[0].dtype, device=self._device)
-        return mask.masked_fill(hidden, float("-inf"))[:, None, None]
+        return mask.masked_fill(hidden, float("-inf"))
 
     def _mask_prompts(self) -> None:
         self.prefix.runs = runs_of(self._lengths.tolist())
         width = self.prefix.keys[0].shape[2]
         padding = torch.arange(width, device=self._device)[None] >= self._lengths[:, None]
         padded = any(bool(padding[first:stop, :longest].any()) for first, stop, longest in self.prefix.runs)
-        self.prefix.mask = self._infinite(padding) if padded else None
+        self.prefix.mask = self._infinite(padding)[:, None, None] if padded else None
 
-    def _table(self) -> None:
-        """Give every live row its slot in the table of prompts × widest."""
-        counts = torch.bincount(self.prompt_of, minlength=len(self.prompts))
-        first = torch.cumsum(counts, 0) - counts
-        order = torch.argsort(self.prompt_of, stable=True)
-        within = torch.empty_like(order)
-        within[order] = torch.arange(len(order), device=self._device) - first[self.prompt_of[order]]
-        widest = int(counts.max())
-        self.prefix.slot = self.prompt_of * widest + within
-        self.prefix.row = torch.zeros(len(counts) * widest, dtype=torch.long, device=self._device)
-        self.prefix.row[self.prefix.slot] = torch.arange(len(order), device=self._device)
+    def _settle(self) -> None:
+        """What holds for the rows until one comes or goes; the device is asked here, not in every step."""
+        prefix, groups = self.prefix, self.prefix.keys[0].shape[1]
+        prefix.taken, prefix.given = seats(self.prompt_of, len(self.prompts), groups, self._per_group)
+        self._unlike = bool(self.start.any())
+        heats = set(self._heat.tolist())
+        self.all_greedy = heats == {0.0}
+        self.greedy = self._heat == 0 if 0.0 in heats else None
+        self.divisor = self._heat.where(self._heat != 0, 1.0)[:, None] if heats - {0.0, 1.0} else None
+        self.cut = self._top_p if any(row.top_p < 1.0 for row in self.rows) else None
 
 
 def runs_of(lengths: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ from vlrl.model.cost import FIRST_COLUMNS, grown_columns
 
 
 class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's keys and values (N, G, S, D), written in place; nothing is copied when a token is added.
+    """One layer's keys and values (2, N, G, S, D), written in place; nothing is copied when a token is added.
 
     `most` is the number of columns that will be needed at most.
     """
@@ -27,66 +27,55 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.most = FIRST_COLUMNS
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Make the first buffers."""
+        """Make the first buffer."""
         rows, groups, _, size = key_states.shape
-        self.keys = key_states.new_empty((rows, groups, min(FIRST_COLUMNS, self.most), size))
-        self.values = torch.empty_like(self.keys)
+        self.states = key_states.new_empty((2, rows, groups, min(FIRST_COLUMNS, self.most), size))
         self.is_initialized = True
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append (N, G, 1, D) and return everything written so far as views."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None
-        assert self.values is not None
-        stop = self.length + key_states.shape[2]
-        if stop > self.keys.shape[2]:
-            grown = max(stop, min(grown_columns(self.keys.shape[2]), self.most))
-            self.keys, self.values = self._grow(self.keys, grown), self._grow(self.values, grown)
-        self.keys[:, :, self.length : stop] = key_states
-        self.values[:, :, self.length : stop] = value_states
-        self.length = stop
-        return self.keys[:, :, :stop], self.values[:, :, :stop]
+        """Append (N, G, 1, D) and return everything written so far as views, as transformers' modules ask."""
+        return self.append(torch.cat([key_states[:, :, 0], value_states[:, :, 0]], 1))
 
-    def _grow(self, held: torch.Tensor, size: int) -> torch.Tensor:
-        grown = torch.empty((*held.shape[:2], size, held.shape[3]), dtype=held.dtype, device=held.device)
-        grown[:, :, : self.length] = held[:, :, : self.length]
-        return grown
+    def append(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append one token a row, (N, 2·G, D), keys before values, and return all (N, G, S, D) as views."""
+        both = states.unflatten(1, (2, -1)).transpose(0, 1)  # (2, N, G, D)
+        if not self.is_initialized:
+            self.lazy_initialization(both[0, :, :, None], both[1, :, :, None])
+        room = self.states.shape[3]
+        if self.length == room:
+            more = max(1, min(grown_columns(room), self.most) - room)
+            self.states = torch.nn.functional.pad(self.states, (0, 0, 0, more))
+        self.states.select(3, self.length).copy_(both)
+        self.length += 1
+        keys, values = self.states.narrow(3, 0, self.length).unbind()
+        return keys, values
 
     def keep(self, rows: torch.Tensor, oldest: int = 0) -> None:
         """Drop every row but these, and the `oldest` first columns, which none of them uses."""
         if not self.is_initialized:
             return
-        assert self.keys is not None
-        assert self.values is not None
         if oldest:
-            self.keys, self.values = self.keys[:, :, oldest : self.length], self.values[:, :, oldest : self.length]
+            self.states = self.states[:, :, :, oldest : self.length]
             self.length -= oldest
             self.most -= oldest
-        self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+        self.states = self.states.index_select(1, rows)
 
     def join(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Add n rows with own keys and values (n, G, L, D); their last token stands in the last column of all."""
+        more = torch.stack([keys, values])
         if not self.is_initialized:
-            self.keys, self.values, self.length = keys, values, keys.shape[2]
+            self.states, self.length = more, keys.shape[2]
             self.is_initialized = True
             return
-        assert self.keys is not None
-        assert self.values is not None
-        self.keys = self._aligned(self.keys[:, :, : self.length], keys)
-        self.values = self._aligned(self.values[:, :, : self.length], values)
-        self.length = max(self.length, keys.shape[2])
-
-    def _aligned(self, held: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
-        """Both sets of rows, columns aligned at the right; the columns that a row lacks hold zeros."""
-        width = max(held.shape[2], more.shape[2])
-        count = held.shape[0]
-        both = held.new_zeros((count + more.shape[0], held.shape[1], width + FIRST_COLUMNS, held.shape[3]))
-        both[:count, :, width - held.shape[2] : width] = held
-        both[count:, :, width - more.shape[2] : width] = more
-        return both
+        held = self.states[:, :, :, : self.length]
+        width, count = max(self.length, keys.shape[2]), held.shape[1]
+        # columns are aligned at the right; those that a row lacks hold zeros
+        both = held.new_zeros((2, count + len(keys), held.shape[2], width + FIRST_COLUMNS, held.shape[4]))
+        both[:, :count, :, width - self.length : width] = held
+        both[:, count:, :, width - keys.shape[2] : width] = more
+        self.states, self.length = both, width
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """(keys, offset) as transformers' mask functions ask."""
@@ -116,6 +105,10 @@ class OwnTokensCache(Cache):
     def length(self) -> int:
         """Columns in use: the tokens of the row that holds most."""
         return self._own[0].length if self._own else 0
+
+    def append(self, states: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add one token a row to a layer, as OwnTokensLayer.append."""
+        return self._own[layer].append(states)
 
     def expect(self, more: int) -> None:
         """Rows will write `more` further tokens at most."""

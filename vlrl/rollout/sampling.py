@@ -18,25 +18,22 @@ def row_uniforms(seeds: torch.Tensor, step: int | torch.Tensor) -> torch.Tensor:
 
 
 def draw_tokens(
-    logprobs: torch.Tensor, uniforms: torch.Tensor, top_p: torch.Tensor, greedy: torch.Tensor
+    logprobs: torch.Tensor, uniforms: torch.Tensor, top_p: torch.Tensor | None, greedy: torch.Tensor | None
 ) -> torch.Tensor:
     """One token a row by inversion of the cumulative distribution.
 
-    logprobs (N, V) of the sampling distribution; uniforms (N,) in (0, 1); top_p (N,); greedy (N,) bool.
-    Top-p keeps the smallest set of most likely tokens whose probability reaches `top_p`.
+    logprobs (N, V) of the sampling distribution; uniforms (N,) in (0, 1); top_p (N,), None: 1 for all; greedy (N,)
+    bool, None: no row is. Top-p keeps the smallest set of most likely tokens whose probability reaches `top_p`.
     """
-    if bool(greedy.all()):
-        return logprobs.argmax(-1)
-    probabilities = logprobs.double().exp()
-    cut = top_p < 1.0
-    if bool(cut.any()):
+    probabilities = logprobs.to(torch.float64, copy=True).exp_()
+    if top_p is not None:
         ordered, order = probabilities.sort(-1, descending=True)
         before = ordered.cumsum(-1) - ordered
         dropped = torch.zeros_like(probabilities, dtype=torch.bool).scatter_(-1, order, before >= top_p[:, None])
-        probabilities = probabilities.masked_fill(dropped & cut[:, None], 0.0)
+        probabilities = probabilities.masked_fill(dropped & (top_p < 1.0)[:, None], 0.0)
     summed = probabilities.cumsum(-1)
     whole = summed[:, -1]
     # below the sum, so that a uniform next to 1 can't land past the last token with a probability
     target = torch.minimum(uniforms * whole, torch.nextafter(whole, torch.zeros_like(whole)))
     drawn = torch.searchsorted(summed, target[:, None], right=True)[:, 0]
-    return torch.where(greedy, logprobs.argmax(-1), drawn) if bool(greedy.any()) else drawn
+    return drawn if greedy is None else torch.where(greedy, logprobs.argmax(-1), drawn)

@@ -7,21 +7,24 @@ takes its slot; a prompt leaves with its last response.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.errors import EngineError
+from vlrl.errors import ConfigError, EngineError
 from vlrl.model.cost import cost_of
+from vlrl.model.decode_step import DecodeStep, single_layers
 from vlrl.model.families import PictureFeatures
+from vlrl.model.known_decoders import KNOWN, what_is_unknown
 from vlrl.model.load import LoadedModel
 from vlrl.model.logprobs import sampling_logprobs
 from vlrl.model.lora import has_adapters
 from vlrl.model.micro_batches import split_responses
-from vlrl.model.packed_products import packed_products
+from vlrl.model.packed_products import packed_layers, packed_products
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 from vlrl.rollout.batching import Queue, passes
@@ -30,7 +33,7 @@ from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
 from vlrl.rollout.prefill import Prefill, ReadResponse
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
-from vlrl.rollout.sampling import draw_tokens, row_uniforms
+from vlrl.rollout.sampling import draw_tokens
 from vlrl.rollout.slots import SlotCount
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
@@ -53,8 +56,17 @@ class TransformersEngineSettings(Settings):
         description="share of finished rows at which they are cut out; while responses wait for slots, at once",
     )
 
+    decode_step: Literal["auto", "own", "model"] = Field(
+        default="auto",
+        description="tokens are read by a step of few operations (own) or the model's own forward pass (model); "
+        "auto: own where every module of the decoder is known",
+    )
+
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
-        """It takes what can be loaded."""
+        """It takes what can be loaded; `own` has to know the decoder."""
+        kind = config.get_text_config().model_type
+        if self.decode_step == "own" and kind not in KNOWN:
+            raise ConfigError("engine.decode_step", f"own doesn't know {kind!r}", "decode_step: auto, or model")
 
     def open(self, loaded: LoadedModel) -> TransformersEngine:
         """The engine over the loaded model itself."""
@@ -71,6 +83,8 @@ class TransformersEngine:
         self._rule = PositionRule(loaded.model)
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
         self.tower = VisionTower(loaded.model, loaded.store)
+        text = loaded.config.get_text_config()
+        self._per_group = text.num_attention_heads // text.num_key_value_heads
         self._prefill = Prefill(loaded, self.tower, self._rule)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._stop_ids = frozenset(loaded.stop_ids)
@@ -114,6 +128,16 @@ class TransformersEngine:
     def wake(self) -> None:
         """Nothing to take back."""
 
+    @property
+    def decode_step(self) -> Literal["own", "model"]:
+        """What the next call decodes by. Raises EngineError where `own` is asked for and can't be."""
+        if self._settings.decode_step == "model":
+            return "model"
+        unknown = what_is_unknown(self._model)
+        if unknown and self._settings.decode_step == "own":
+            raise EngineError("engine.decode_step", f"own doesn't know {unknown}", "decode_step: auto, or model")
+        return "model" if unknown else "own"
+
     def close(self) -> None:
         """The engine started nothing; the model is the caller's."""
 
@@ -128,7 +152,7 @@ class TransformersEngine:
         was_training = self._model.training
         self._model.eval()
         try:
-            with packed_products(self._model):
+            with self._opened() as self._step:
                 rows = {(row.request, row.index): row for row in self._decode(requests)}
         finally:
             self._model.train(was_training)
@@ -140,13 +164,23 @@ class TransformersEngine:
             for r, request in enumerate(requests)
         ]
 
+    @contextmanager
+    def _opened(self) -> Iterator[DecodeStep | None]:
+        """Weights in the order in which few rows read them, and the step over them; None where the model's own is."""
+        if self.decode_step == "model":
+            with packed_products(packed_layers(self._model)):
+                yield None
+        else:
+            with packed_products(single_layers(self._model)) as packed:
+                yield DecodeStep(self._model, packed)
+
     # -- slots --------------------------------------------------------------------------------------------------------
 
     def _decode(self, requests: Sequence[Request]) -> list[LiveRow]:
         """Every response that has room, written until it ends, its room is used up, or all may be left."""
         queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
         leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
-        live = LiveRows(self._loaded.device)
+        live = LiveRows(self._loaded.device, self._per_group)
         seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
         waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
         started: list[LiveRow] = []
@@ -155,8 +189,11 @@ class TransformersEngine:
             if queue and len(live.rows) < queue.slots:
                 started += self._fill(live, queue, requests, seen, waiting)
             logits = self._model.lm_head(live.hidden)
-            logp = self._tempered(logits, live.heat)
-            tokens = draw_tokens(logp, row_uniforms(live.seeds, live.step), live.top_p, live.heat == 0)
+            if live.divisor is not None:
+                logits = logits.float() / live.divisor
+            logp = sampling_logprobs(logits, self._forbidden, 1.0)
+            drawn = live.uniforms()
+            tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.cut, live.greedy)
             chosen = logp.gather(1, tokens[:, None])[:, 0]
             steps += 1
             written += sum(row.goes_on for row in live.rows)
@@ -237,6 +274,14 @@ class TransformersEngine:
     def _advance(self, live: LiveRows, tokens: torch.Tensor) -> None:
         """Read the tokens that were just written: (N,) → what predicts the next ones."""
         live.mask_own()
+        if self._step is not None:
+            live.hidden = self._step(tokens, live.position, live.cache, live.prefix)
+        else:
+            live.hidden = self._by_model(live, tokens)
+        live.position, live.step = live.position + 1, live.step + 1
+
+    def _by_model(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+        """The same by the model's own forward pass."""
         hidden: torch.Tensor = self._model.model(
             input_ids=tokens[:, None],
             position_ids=live.position.expand(3, -1)[:, :, None] if self._rule.rows > 1 else live.position[:, None],
@@ -245,15 +290,7 @@ class TransformersEngine:
             attention_mask=tokens.new_zeros(1, 1, 1, 1, dtype=live.hidden.dtype),  # passed through; the parts need none
             shared_prefix=live.prefix,
         ).last_hidden_state
-        live.hidden = hidden[:, 0]
-        live.position, live.step = live.position + 1, live.step + 1
-
-    def _tempered(self, logits: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
-        """(N, V) logits → log-probabilities at each row's temperature; greedy rows at 1."""
-        if bool((heat == 1).all()):
-            return sampling_logprobs(logits, self._forbidden, 1.0)
-        scale = torch.where(heat == 0, torch.ones_like(heat), heat)
-        return sampling_logprobs(logits.float() / scale[:, None], self._forbidden, 1.0)
+        return hidden[:, 0]
 
     def _write(
         self, live: LiveRows, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
