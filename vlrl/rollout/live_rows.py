@@ -60,6 +60,7 @@ class LiveRows:
     divisor       (N, 1) temperatures, 1 for greedy rows; None where all are 1
     cut           (N,) top-p; None where it is 1 for all
     greedy        (N,) bool; None where none is. `all_greedy`: whether all are
+    layout        another number whenever rows or prompts have come or gone
     """
 
     def __init__(self, device: torch.device, per_group: int) -> None:
@@ -68,6 +69,7 @@ class LiveRows:
         self.rows: list[LiveRow] = []
         self.prompts: list[int] = []  # request of each held prompt
         self.cache = OwnTokensCache(0)
+        self.layout = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -234,22 +236,20 @@ class LiveRows:
             return
         columns = torch.arange(self.cache.length + 1, device=self._device)
         groups = self.prefix.keys[0].shape[1]
-        self.prefix.own_mask = self._infinite(columns < self.start[:, None]).repeat_interleave(groups, 0)[:, None]
-
-    def _infinite(self, hidden: torch.Tensor) -> torch.Tensor:
-        """bool → additive."""
-        mask = torch.zeros(hidden.shape, dtype=self.prefix.keys[0].dtype, device=self._device)
-        return mask.masked_fill(hidden, float("-inf"))
+        mask = additive(columns < self.start[:, None], self.prefix.keys[0].dtype)
+        self.prefix.own_mask = mask.repeat_interleave(groups, 0)[:, None]
 
     def _mask_prompts(self) -> None:
         self.prefix.runs = runs_of(self._lengths.tolist())
         width = self.prefix.keys[0].shape[2]
         padding = torch.arange(width, device=self._device)[None] >= self._lengths[:, None]
         padded = any(bool(padding[first:stop, :longest].any()) for first, stop, longest in self.prefix.runs)
-        self.prefix.mask = self._infinite(padding)[:, None, None] if padded else None
+        self.prefix.mask = additive(padding, self.prefix.keys[0].dtype)[:, None, None] if padded else None
+        self.layout += 1
 
     def _settle(self) -> None:
         """What holds for the rows until one comes or goes; the device is asked here, not in every step."""
+        self.layout += 1
         prefix, groups = self.prefix, self.prefix.keys[0].shape[1]
         prefix.taken, prefix.given = seats(self.prompt_of, len(self.prompts), groups, self._per_group)
         self._unlike = bool(self.start.any())
@@ -258,6 +258,11 @@ class LiveRows:
         self.greedy = self._heat == 0 if 0.0 in heats else None
         self.divisor = self._heat.where(self._heat != 0, 1.0)[:, None] if heats - {0.0, 1.0} else None
         self.cut = self._top_p if any(row.top_p < 1.0 for row in self.rows) else None
+
+
+def additive(hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """bool → −inf where it is true, else 0."""
+    return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill(hidden, float("-inf"))
 
 
 def runs_of(lengths: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -29,7 +29,7 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Make the first buffer."""
         rows, groups, _, size = key_states.shape
-        self.states = key_states.new_empty((2, rows, groups, min(FIRST_COLUMNS, self.most), size))
+        self.states = key_states.new_zeros((2, rows, groups, min(FIRST_COLUMNS, self.most), size))
         self.is_initialized = True
 
     def update(
@@ -106,9 +106,24 @@ class OwnTokensCache(Cache):
         """Columns in use: the tokens of the row that holds most."""
         return self._own[0].length if self._own else 0
 
+    @property
+    def full(self) -> bool:
+        """Whether another token needs larger buffers."""
+        return not self._own or not self._own[0].is_initialized or self.length == self._own[0].states.shape[3]
+
+    @property
+    def buffers(self) -> list[torch.Tensor]:
+        """Keys and values of each layer, (2, N, G, columns, D), zeros where nothing was written."""
+        return [layer.states for layer in self._own]
+
     def append(self, states: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Add one token a row to a layer, as OwnTokensLayer.append."""
         return self._own[layer].append(states)
+
+    def written(self) -> None:
+        """Somebody else wrote one token a row into the buffers."""
+        for layer in self._own:
+            layer.length += 1
 
     def expect(self, more: int) -> None:
         """Rows will write `more` further tokens at most."""
@@ -124,3 +139,19 @@ class OwnTokensCache(Cache):
         """Add rows; one (n, G, L, D) a layer."""
         for layer, key, value in zip(self._own, keys, values, strict=True):
             layer.join(key, value)
+
+
+class FixedColumns:
+    """The buffers of a cache as they are now, written at `column`, a tensor (1,): each token by the same operations."""
+
+    def __init__(self, cache: OwnTokensCache) -> None:
+        self._buffers = cache.buffers
+        self.room = self._buffers[0].shape[3]
+        self.column = torch.tensor([cache.length], device=self._buffers[0].device)
+
+    def append(self, states: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write one token a row, (N, 2·G, D), keys before values, and return all columns (N, G, room, D)."""
+        both = states.unflatten(1, (2, -1)).transpose(0, 1)  # (2, N, G, D)
+        self._buffers[layer].index_copy_(3, self.column, both[:, :, :, None])
+        keys, values = self._buffers[layer].unbind()
+        return keys, values

@@ -7,8 +7,9 @@ takes its slot; a prompt leaves with its last response.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,7 @@ from vlrl.model.packed_products import packed_layers, packed_products
 from vlrl.model.positions import PositionRule
 from vlrl.model.vision import VisionTower
 from vlrl.rollout.batching import Queue, passes
+from vlrl.rollout.decode_graph import DecodeGraphs, by_step
 from vlrl.rollout.engine import Generation, Request, check_requests, joined
 from vlrl.rollout.engines import engines
 from vlrl.rollout.live_rows import LiveRow, LiveRows
@@ -37,6 +39,9 @@ from vlrl.rollout.sampling import draw_tokens
 from vlrl.rollout.slots import SlotCount
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
+
+# reads the tokens (N,) that were just written: (N, d), what predicts the next ones
+Reader = Callable[[LiveRows, torch.Tensor], torch.Tensor]
 
 
 @engines.register("transformers")
@@ -61,6 +66,7 @@ class TransformersEngineSettings(Settings):
         description="tokens are read by a step of few operations (own) or the model's own forward pass (model); "
         "auto: own where every module of the decoder is known",
     )
+    cuda_graphs: bool = Field(default=True, description="on CUDA, launch the own step as a graph while rows stay")
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """It takes what can be loaded; `own` has to know the decoder."""
@@ -152,8 +158,8 @@ class TransformersEngine:
         was_training = self._model.training
         self._model.eval()
         try:
-            with self._opened() as self._step:
-                rows = {(row.request, row.index): row for row in self._decode(requests)}
+            with self._reader() as read:
+                rows = {(row.request, row.index): row for row in self._decode(requests, read)}
         finally:
             self._model.train(was_training)
         return [
@@ -165,18 +171,20 @@ class TransformersEngine:
         ]
 
     @contextmanager
-    def _opened(self) -> Iterator[DecodeStep | None]:
-        """Weights in the order in which few rows read them, and the step over them; None where the model's own is."""
+    def _reader(self) -> Iterator[Reader]:
+        """How this call reads written tokens. Weights lie in the order in which few rows read them."""
         if self.decode_step == "model":
             with packed_products(packed_layers(self._model)):
-                yield None
-        else:
-            with packed_products(single_layers(self._model)) as packed:
-                yield DecodeStep(self._model, packed)
+                yield self._by_model
+            return
+        with packed_products(single_layers(self._model)) as packed:
+            step = DecodeStep(self._model, packed)
+            by_graph = self._loaded.device.type == "cuda" and self._settings.cuda_graphs
+            yield DecodeGraphs(step) if by_graph else partial(by_step, step)
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, requests: Sequence[Request]) -> list[LiveRow]:
+    def _decode(self, requests: Sequence[Request], read: Reader) -> list[LiveRow]:
         """Every response that has room, written until it ends, its room is used up, or all may be left."""
         queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
         leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
@@ -204,7 +212,8 @@ class TransformersEngine:
             if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
                 tokens = tokens[live.keep(going, queue.waiting)]
             if live.rows:
-                self._advance(live, tokens)
+                live.hidden = read(live, tokens)
+                live.position, live.step = live.position + 1, live.step + 1
         self._slots.add(written, steps, queue.slots)
         self.tokens_written += written
         return started
@@ -271,17 +280,9 @@ class TransformersEngine:
             tokens=list(request.written(i)),
         )
 
-    def _advance(self, live: LiveRows, tokens: torch.Tensor) -> None:
-        """Read the tokens that were just written: (N,) → what predicts the next ones."""
-        live.mask_own()
-        if self._step is not None:
-            live.hidden = self._step(tokens, live.position, live.cache, live.prefix)
-        else:
-            live.hidden = self._by_model(live, tokens)
-        live.position, live.step = live.position + 1, live.step + 1
-
     def _by_model(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
-        """The same by the model's own forward pass."""
+        """By the model's own forward pass."""
+        live.mask_own()
         hidden: torch.Tensor = self._model.model(
             input_ids=tokens[:, None],
             position_ids=live.position.expand(3, -1)[:, :, None] if self._rule.rows > 1 else live.position[:, None],

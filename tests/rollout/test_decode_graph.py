@@ -1,0 +1,97 @@
+"""What a CUDA graph would repeat, repeated on the CPU: the tokens and numbers of steps of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import ask, encode, fresh, pixels, prompts
+
+from vlrl.rollout import decode_graph, transformers_engine
+from vlrl.rollout.decode_graph import DecodeGraphs, StandingStep
+from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
+
+
+class Repeated(DecodeGraphs):
+    """A graph without CUDA: the standing step is run anew where the graph would be replayed."""
+
+    captured = replayed = 0
+
+    def _capture(self, live):
+        self._standing = StandingStep(self._step, live)
+        self._graph = self
+        self._out = torch.empty_like(live.hidden)
+        Repeated.captured += 1
+
+    def replay(self):
+        self._out.copy_(self._standing.run())
+        Repeated.replayed += 1
+
+
+@pytest.fixture
+def repeated(monkeypatch):
+    monkeypatch.setattr(Repeated, "captured", 0)
+    monkeypatch.setattr(Repeated, "replayed", 0)
+
+    def by_graph(step, live, tokens, held={}):  # noqa: B006
+        if step not in held:
+            held.clear()
+            held[step] = Repeated(step)
+        return held[step](live, tokens)
+
+    return lambda: monkeypatch.setattr(transformers_engine, "by_step", by_graph)
+
+
+def tokens_and_logprobs(engine, requests):
+    return [(r.token_ids, r.ending, r.logprobs) for g in engine.generate(requests) for r in g.rollouts]
+
+
+@pytest.mark.parametrize("max_rows", [1024, 5])
+def test_rows_that_leave_join_and_outgrow_their_buffers_write_the_same(model_folders, architecture, repeated, max_rows):
+    loaded = fresh(model_folders[architecture], context=512)
+    encoded = encode(loaded, *[ask(*pieces) for pieces in prompts()])
+    lengths = ((90, 12, 40), (7, 33, 70), (20, 21, 64), (5, 90, 31), (44, 9, 13))
+    asked = [Request(e, 3, Sampling(max_tokens=90), 7 + n, lengths[n]) for n, e in enumerate(encoded)]
+    engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=max_rows))
+    expected = tokens_and_logprobs(engine, asked)
+    repeated()
+    found = tokens_and_logprobs(engine, asked)
+    assert [one[:2] for one in found] == [one[:2] for one in expected]
+    for (_, _, mine), (_, _, theirs) in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+    assert Repeated.captured > 5
+    assert Repeated.replayed > 2 * Repeated.captured
+
+
+def test_begun_responses_beside_fresh_ones(qwen3, repeated):
+    encoded = encode(qwen3, ask("3+4=?"), ask(pixels(1), "How many?"))
+    fresh_ones = [Request(e, 4, Sampling(max_tokens=40), 5) for e in encoded]
+    engine = TransformersEngine(qwen3)
+    begun = engine.generate([Request(encoded[0], 4, Sampling(max_tokens=40), 5, new_tokens=9)])[0].rollouts
+    asked = [Request(encoded[0], 4, Sampling(max_tokens=40), 5, begun=begun), fresh_ones[1]]
+    expected = tokens_and_logprobs(engine, asked)
+    repeated()
+    found = tokens_and_logprobs(engine, asked)
+    assert [one[0] for one in found] == [one[0] for one in expected]
+    for (_, _, mine), (_, _, theirs) in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+    assert Repeated.replayed > 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "captured", "replayed"),
+    [(5, 0, 0), (25, 1, 25 - 1 - 4), (60, 2, 60 - 1 - 2 * 4)],  # the last token is not read; buffers of 32 grow once
+)
+def test_a_graph_follows_some_steps_of_the_same_rows_and_buffers(
+    qwen3, repeated, monkeypatch, tokens, captured, replayed
+):
+    monkeypatch.setattr(decode_graph, "STEPS_BEFORE", 4)
+    (one,) = encode(qwen3, ask("3+4=?"))
+    never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
+    asked = [Request(one, 2, Sampling(max_tokens=tokens), 1)]
+    expected = tokens_and_logprobs(TransformersEngine(never_ends), asked)
+    repeated()
+    assert [r[0] for r in tokens_and_logprobs(TransformersEngine(never_ends), asked)] == [r[0] for r in expected]
+    assert (Repeated.captured, Repeated.replayed) == (captured, replayed)

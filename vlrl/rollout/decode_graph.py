@@ -1,0 +1,93 @@
+"""The decoding step as a CUDA graph: one launch a token for its hundreds of kernels, while the same rows are live.
+
+A graph repeats what was captured, on the same memory. So all that moves from token to token (tokens, positions, the
+column that is written) lies in tensors that stay in place, and a response attends to every column of its buffer, those
+that aren't written yet masked. When rows come or go or the buffers are full, another graph is captured: that takes
+about as long as a step without one, so a few steps go by first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from vlrl.model.decode_step import DecodeStep
+from vlrl.rollout.live_rows import LiveRows, additive
+from vlrl.rollout.own_tokens_cache import FixedColumns
+
+STEPS_BEFORE = 2  # of the same rows before a graph is captured for them
+
+
+def by_step(step: DecodeStep, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+    """Read (N,) tokens of the live rows → (N, d), kernel by kernel."""
+    live.mask_own()
+    return step(tokens, live.position, live.cache, live.prefix)
+
+
+class StandingStep:
+    """The step for the rows that are live now, on memory that stays in place: run it once for every token."""
+
+    def __init__(self, step: DecodeStep, live: LiveRows) -> None:
+        self._step, self._prefix, self._start = step, live.prefix, live.start
+        self._own = FixedColumns(live.cache)
+        self._columns = torch.arange(self._own.room, device=live.position.device)
+        self.tokens = torch.zeros_like(live.position)
+        self.position = live.position.clone()
+
+    def run(self) -> torch.Tensor:
+        """`tokens` (N,) → (N, d); afterwards everything stands at the next token."""
+        hidden = (self._columns < self._start[:, None]) | (self._columns > self._own.column)
+        keys = self._prefix.keys[0]
+        mask = additive(hidden, keys.dtype).repeat_interleave(keys.shape[1], 0)[:, None]
+        out = self._step(self.tokens, self.position, self._own, replace(self._prefix, own_mask=mask))
+        self.go(1)
+        return out
+
+    def go(self, tokens: int) -> None:
+        """So many tokens on, or back."""
+        self.position += tokens
+        self._own.column += tokens
+
+
+class DecodeGraphs:
+    """The step of one call of the engine: by a graph where the rows have stayed the same, else kernel by kernel."""
+
+    def __init__(self, step: DecodeStep) -> None:
+        self._step = step
+        self._layout, self._stayed = -1, 0
+        self._pool: Any = None  # memory that the graphs share
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+        """Read (N,) tokens → (N, d), as DecodeStep does; the result is overwritten by the next call."""
+        if live.layout != self._layout or live.cache.full:
+            self._layout, self._stayed = live.layout, 0
+        self._stayed += 1
+        if self._stayed <= STEPS_BEFORE:
+            return by_step(self._step, live, tokens)
+        if self._stayed == STEPS_BEFORE + 1:
+            self._capture(live)
+        assert self._graph is not None
+        self._standing.tokens.copy_(tokens)
+        self._graph.replay()
+        live.cache.written()
+        return self._out
+
+    def _capture(self, live: LiveRows) -> None:
+        self._standing = StandingStep(self._step, live)
+        if self._pool is None:
+            self._pool = torch.cuda.graph_pool_handle()
+            self._standing.run()  # what libraries do at a first call can't be captured
+            self._standing.go(-1)
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(live.position.device)
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            graph.capture_begin(self._pool, "thread_local")
+            try:
+                self._out = self._standing.run()
+            finally:
+                graph.capture_end()
+        torch.cuda.current_stream().wait_stream(stream)
+        self._graph = graph  # only now the one before goes: two share their memory
