@@ -92,7 +92,7 @@ def test_the_partial_rollouts_benchmark_writes_every_token_once_and_keeps_its_sl
 def test_the_gpu_benchmark_runs_every_step_on_the_cpu_and_says_what_its_figures_need() -> None:
     found = {row[0]: row for row in rows(run_script("gpu.py", "--smoke"))}
     assert {"vlrl", "generate", "without packing (separate rows)", "trained tower, without packing"} <= set(found)
-    assert len(found) == 2 + 7 + 1  # the second table's head
+    assert len(found) == 4 + 8 + 1  # the second table's head
     assert all(" s (" in row[1] for name, row in found.items() if not name.startswith("update"))
     if not torch.cuda.is_available():
         done = subprocess.run([sys.executable, BENCH / "gpu.py"], capture_output=True, text=True, timeout=600)

@@ -1,16 +1,18 @@
 """Rollout and training of a 3B-sized policy on a CUDA device: tokens a second, share of peak FLOP, memory.
 
     python scripts/bench/gpu.py [--problems 8] [--response 256] [--repeats 3] [--peak-tflops 989]
+    python scripts/bench/gpu.py --parts vllm   # vLLM in the process of the same policy, and what it gives back asleep
     python scripts/bench/gpu.py --smoke    # the same steps on the CPU with a tiny model: that they run, no figures
 
 The policy has the published shape of Qwen2.5-VL-3B and random bfloat16 weights, so nothing is downloaded and only the
 amount of work matters. Each problem has one picture; k = 8 responses of equal length, end tokens never sampled. What is
 timed, each way warmed up once and then in turn with the others:
 
-* rollout: vlrl's engine, and `generate(num_return_sequences=8)` of the same weights;
+* rollout: vlrl's engine, the same without CUDA graphs, and by the model's own forward pass, and
+  `generate(num_return_sequences=8)` of the same weights;
 * an update (forward, backward, optimiser): with everything on, and with one saving after the other left out: separate
   rows instead of packed ones, masks of PyTorch's attention instead of FlexAttention's blocks, features looked up anew,
-  a trained tower, layers not checkpointed.
+  a trained tower, its windows one by one, layers not checkpointed.
 
 Model FLOP utilisation is the cost model's FLOP of the *needed* work over seconds and the device's peak: packed rows
 without what checkpointing computes again; no look where features are kept, one forward where they are not, forward and
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -45,8 +48,10 @@ from vlrl.model.policy import Example
 from vlrl.model.sizes import PUBLISHED
 from vlrl.model.tiny import CHAT_TEMPLATE, small_parts, train_tokenizer
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.tower_attention import SEGMENT_ATTENTION
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.hybrid import Hybrid
+from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 NAME = "Qwen/Qwen2.5-VL-3B-Instruct"
 PEAK_TFLOPS = {  # dense bfloat16, by what a card's name has in it; the first that fits counts
@@ -95,7 +100,10 @@ def published_parts(texts: list[str]) -> tuple[Any, Any]:
 
 def rollout(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int) -> None:
     """Both sides write k responses of `length` tokens to every problem."""
-    engine = TransformersEngine(replace(loaded, store=None))  # repeated calls look at their pictures again
+    looking = replace(loaded, store=None)  # repeated calls look at their pictures again
+    engine = TransformersEngine(looking)
+    single = TransformersEngine(looking, TransformersEngineSettings(cuda_graphs=False))
+    plain = TransformersEngine(looking, TransformersEngineSettings(decode_step="model"))
     requests = [Request(one, K, Sampling(max_tokens=length), n) for n, one in enumerate(encoded)]
     config = GenerationConfig(
         do_sample=True,
@@ -120,11 +128,19 @@ def rollout(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: i
 
     @torch.inference_mode()
     def theirs() -> None:
+        tower = loaded.config.vision_config._attn_implementation
         decoder.set_attn_implementation("sdpa")
+        loaded.model.set_attn_implementation({"vision_config": "sdpa"})
         loaded.model.generate(**inputs, generation_config=config)
         decoder.set_attn_implementation(usual)
+        loaded.model.set_attn_implementation({"vision_config": tower})
 
-    sides = {"vlrl": lambda: engine.generate(requests), "generate": theirs}
+    sides = {
+        "vlrl": lambda: engine.generate(requests),
+        "vlrl without CUDA graphs": lambda: single.generate(requests),
+        "vlrl by the model's own forward pass": lambda: plain.generate(requests),
+        "generate": theirs,
+    }
     written = len(encoded) * K * length
     print(f"\n| rollout, {len(encoded)} × {K} × {length} tokens | seconds | tokens a second | peak GiB |")
     print("|---|---|---|---|")
@@ -159,13 +175,18 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
     }
 
     def update(
-        examples: list[Example], features: str = "kept", masks: bool = False, checkpoint: bool = True
+        examples: list[Example],
+        features: str = "kept",
+        masks: bool = False,
+        checkpoint: bool = True,
+        tower: str = SEGMENT_ATTENTION,
     ) -> tuple[Callable[[], object], float]:
         store, freeze = features != "looked up", features != "trained"
 
         def run() -> None:
             model = loaded.model
             decoder.set_attn_implementation(SHARED_PREFIX_ATTENTION if masks else usual)
+            model.set_attn_implementation({"vision_config": tower})
             kwargs = {"gradient_checkpointing_kwargs": {"use_reentrant": False}}
             model.gradient_checkpointing_enable(**kwargs) if checkpoint else model.gradient_checkpointing_disable()
             if (freeze, store) not in policies:
@@ -186,6 +207,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
         "without kept features": update(packed, "looked up"),
         "without checkpointing": update(packed, checkpoint=False),
         "trained tower": update(packed, "trained"),
+        "trained tower, windows one by one": update(packed, "trained", tower="sdpa"),
         "trained tower, without packing": update(single, "trained"),
     }
     tokens = sum(e.row.num_tokens for e in packed)
@@ -197,6 +219,29 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
         return f"{tokens / seconds:,.0f}, {sides[name][1] / seconds / peak / 1e12:.0%}"
 
     report({name: run for name, (run, _) in sides.items()}, repeats, rate, loaded.device)
+
+
+def vllm(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int) -> None:
+    """vLLM beside the policy: how fast it writes, what the switches take, and what it holds awake and asleep."""
+    from vlrl.rollout.vllm_settings import VllmEngineSettings
+
+    engine = VllmEngineSettings(sleep="release", memory_share=0.3).open(loaded)
+    requests = [Request(one, K, Sampling(max_tokens=length), n) for n, one in enumerate(encoded)]
+    hybrid = Hybrid(engine, loaded.device)
+    tokens, rows = len(encoded) * K * length, []
+    for version in range(repeats + 1):  # the first one starts vLLM
+        hybrid.to_rollout(loaded.model.named_parameters, version)
+        started = time.perf_counter()
+        hybrid.generate(requests)
+        taken = time.perf_counter() - started
+        hybrid.to_training()
+        rows.append((taken, hybrid.figures()))
+    print(f"\n| vLLM, {len(encoded)} × {K} × {length} tokens | seconds | tokens a second | switches and memory |")
+    print("|---|---|---|---|")
+    for n, (taken, figures) in enumerate(rows):
+        said = ", ".join(f"{name.removeprefix('hybrid/')} {value:.3g}" for name, value in figures.items())
+        print(f"| {'first, its start included' if n == 0 else n} | {taken:.3g} | {tokens / taken:,.0f} | {said} |")
+    engine.close()
 
 
 def empty_cache(device: torch.device) -> None:
@@ -231,6 +276,7 @@ def main() -> None:
     arguments.add_argument("--response", type=int, default=256, help="tokens of each response")
     arguments.add_argument("--repeats", type=int, default=3)
     arguments.add_argument("--peak-tflops", type=float, default=None, help="dense bfloat16 peak of the device")
+    arguments.add_argument("--parts", default="rollout,training", help="of rollout, training, vllm")
     arguments.add_argument("--smoke", action="store_true", help="a tiny model on the CPU: that every step runs")
     given = arguments.parse_args()
     if given.smoke:
@@ -256,8 +302,13 @@ def main() -> None:
     encoded = encoder.encode([image_problem(i, side) for i in range(given.problems)])
     print(f"{name}, {peak:g} TFLOP/s at most, {machine()}")
     print(f"{size:.2f} B parameters, prompts of {encoded[0].num_tokens} tokens")
-    rollout(loaded, encoded, given.response, given.repeats)
-    training(loaded, encoded, given.response, given.repeats, peak)
+    parts = given.parts.split(",")
+    if "rollout" in parts:
+        rollout(loaded, encoded, given.response, given.repeats)
+    if "training" in parts:
+        training(loaded, encoded, given.response, given.repeats, peak)
+    if "vllm" in parts:
+        vllm(loaded, encoded, given.response, given.repeats)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision import VisionTower
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.hybrid import Hybrid
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 from vlrl.runlog import read_jsonl
 from vlrl.stages.run import start_run
 
@@ -110,6 +110,21 @@ def test_rollouts_on_the_device_equal_those_on_the_cpu_and_the_trainers_numbers(
         for generation, group in zip(found, scored, strict=True):
             for rollout, score in zip(generation.rollouts, group, strict=True):
                 assert rollout.logprobs == pytest.approx(score, abs=1e-4)
+
+
+def test_graphs_repeat_the_step_while_rows_leave_and_join(pair):
+    _, there = pair
+    encoded = encode(there, *[ask(*pieces) for pieces in prompts()])
+    lengths = ((90, 12, 40), (7, 33, 70), (20, 21, 64), (5, 90, 31), (44, 9, 13))
+    asked = [Request(e, 3, Sampling(max_tokens=90), 7 + n, lengths[n]) for n, e in enumerate(encoded)]
+    kernels = TransformersEngine(there, TransformersEngineSettings(cuda_graphs=False)).generate(asked)
+    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_rows=5)):
+        for _ in range(2):
+            found = TransformersEngine(there, settings).generate(asked)
+            for a, b in zip(found, kernels, strict=True):
+                for x, y in zip(a.rollouts, b.rollouts, strict=True):
+                    assert x.token_ids == y.token_ids
+                    assert x.logprobs == pytest.approx(y.logprobs, abs=1e-4)
 
 
 def test_begun_responses_go_on_as_if_written_at_once(pair):
