@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from vlrl.runlog import read_jsonl
@@ -167,3 +168,17 @@ def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, recipe, t
     backend = "backend={name: deepspeed, stage: 2}"
     finish(start(command([*launcher, "vlrl"], recipe, tmp_path / "run", backend)))
     compare(tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+@pytest.mark.cuda
+@pytest.mark.deepspeed
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize("backend", ["stage: 1", "stage: 2", "stage: 3, whole_below: 0", "stage: 2, offload_optimizer: true"])
+def test_a_rank_over_nccl_is_one_process_on_the_same_device(library, recipe, tmp_path, backend):
+    library("deepspeed")
+    device = "model.device=cuda"
+    finish(start(command(["vlrl"], recipe, tmp_path / "alone", device)))
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "vlrl"]
+    finish(start(command(launcher, recipe, tmp_path / "run", device, f"backend={{name: deepspeed, {backend}}}")))
+    compare(tmp_path / "run", tmp_path / "alone")
