@@ -122,9 +122,11 @@ def _join_own(
 
     query (N·G, Q, D), key/value (N, G, S, D), read (N·G, Q, D), top (N·G, Q, 1) → (N·G, Q, D).
     """
-    tokens = key.shape[2]
-    hidden = query.new_zeros(1, 1, 1) if mask is None else mask
-    scores = torch.baddbmm(hidden, query, key.flatten(0, 1).transpose(1, 2), alpha=scaling)
+    tokens, key = key.shape[2], key.flatten(0, 1).transpose(1, 2)
+    if mask is None:
+        scores = torch.baddbmm(query.new_empty(1, 1, 1), query, key, beta=0, alpha=scaling)
+    else:
+        scores = torch.baddbmm(mask, query, key, alpha=scaling)
     share = torch.cat([scores.float(), top], -1).softmax(-1).to(value.dtype)
     return torch.baddbmm(read * share[..., tokens:], share[..., :tokens], value.flatten(0, 1))
 

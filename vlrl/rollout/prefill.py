@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import DynamicCache
 from vlrl.model.attention import takes_flex
 from vlrl.model.encode import Encoded
 from vlrl.model.families import PictureFeatures
+from vlrl.model.last_layer import last_token_only
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row, pack
 from vlrl.model.positions import PositionRule
@@ -51,9 +53,13 @@ class ReadPrompts:
 
 
 class Prefill:
-    """Forward passes of one model over prompts; `tower` counts the pictures that it looked at."""
+    """Forward passes of one model over prompts; `tower` counts the pictures that it looked at.
+
+    known  whether the decoder is one of known_decoders.py: bare prompts then pass through its last layer in part
+    """
 
     def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule) -> None:
+        self.known = False
         self._model = loaded.model
         self._device = loaded.device
         self._tower = tower
@@ -61,7 +67,10 @@ class Prefill:
         self._pad = loaded.tokenizer.pad_token_id or 0
 
     def read(
-        self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]], seen: dict[str, PictureFeatures]
+        self,
+        prompts: Sequence[Encoded],
+        written: Sequence[Sequence[tuple[int, ...]]],
+        seen: dict[str, PictureFeatures],
     ) -> ReadPrompts:
         """Read prompts in one forward pass, either all of them bare or each with one or more begun responses.
 
@@ -85,18 +94,21 @@ class Prefill:
         else:
             ids, positions = self._bare(prompts)
         cache: Any = DynamicCache()
-        with self._tower.given(features) as pictures:
+        at = torch.tensor(lengths, device=self._device)
+        levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of so many first layers
+        brief = self.known and not any(written) and levels < len(self._model.get_decoder().layers)
+        last = last_token_only(self._model, at) if brief else nullcontext()
+        with self._tower.given(features) as pictures, last:
             hidden = self._model.model(
                 input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **pictures, **more
             ).last_hidden_state
-        at = torch.tensor(lengths, device=self._device)
         width = max(lengths)
         found = ReadPrompts(
             keys=[layer.keys[:, :, :width].contiguous() for layer in cache.layers],
             values=[layer.values[:, :, :width].contiguous() for layer in cache.layers],
             lengths=at,
             following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
-            hidden=hidden[torch.arange(len(prompts), device=self._device), at - 1],
+            hidden=hidden[:, 0] if brief else hidden[torch.arange(len(prompts), device=self._device), at - 1],
             begun=[],
         )
         for p, begun in enumerate(written):

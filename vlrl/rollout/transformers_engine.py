@@ -173,7 +173,8 @@ class TransformersEngine:
     @contextmanager
     def _reader(self) -> Iterator[Reader]:
         """How this call reads written tokens. Weights lie in the order in which few rows read them."""
-        if self.decode_step == "model":
+        self._prefill.known = self.decode_step == "own"
+        if not self._prefill.known:
             with packed_products(packed_layers(self._model)):
                 yield self._by_model
             return
