@@ -49,4 +49,4 @@ def decoder(name, rope="default", **more):
     with torch.no_grad():
         for parameter in found.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.15)
-    return SimpleNamespace(get_decoder=lambda: found)
+    return SimpleNamespace(get_decoder=lambda: found, lm_head=None)

@@ -21,7 +21,7 @@ def test_small_layers_and_other_precisions_stay_as_they_are(loaded, model_folder
     assert packed_layers(loaded.model) == []  # every layer of this model is small
     monkeypatch.setattr(packing, "LEAST_WEIGHTS", 1)
     layers = packed_layers(loaded.model)
-    assert len(layers) == 7 * loaded.config.get_text_config().num_hidden_layers
+    assert len(layers) == 7 * loaded.config.get_text_config().num_hidden_layers + 1  # and the head
     assert packed_layers(fresh(model_folders["tiny-qwen3-vl"], dtype="bfloat16").model) == []
 
 

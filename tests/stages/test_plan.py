@@ -197,7 +197,7 @@ def test_the_store_of_features_is_counted(pictures_config):
 def test_packed_weights_are_a_copy_of_the_decoders_matrices_on_the_cpu(pictures_config):
     def packed(*overrides):
         plan = make_plan(pictures_config, ["model.device=cpu", *overrides])
-        return plan.memory["rl rollout"]["packed weights"], 4 * plan.counts.matrices_by_part["language"]
+        return plan.memory["rl rollout"]["packed weights"], 4 * plan.counts.by_part["language"]
 
     held, matrices = packed()
     assert held == matrices

@@ -66,7 +66,7 @@ def wave(found, prompts, rows):
         "keys and values": 4 * NUMBERS * (prompts * PROMPT + rows * ROOM),
         "reading": 4 * (READ + NUMBERS) * prompts * PROMPT,
         "logits": 3 * 4 * vocabulary * rows,
-        "packed weights": 4 * found.counts.matrices_by_part["language"],
+        "packed weights": 4 * found.counts.by_part["language"],
     }
 
 

@@ -2,7 +2,7 @@
 
 While responses are written, a layer multiplies a few rows with all of its weights; what counts is how the weights are
 read. A weight in oneDNN's blocked order is read in one stream; prompts gain by it, too. The copies hold as much memory
-as the decoder's weights and last for one rollout, in which nothing needs gradients.
+as the weights of decoder and head and last for one rollout, in which nothing needs gradients.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ FEW_ROWS = 32  # what the order is chosen for; any other number of rows works
 
 
 def packed_layers(model: Any) -> list[torch.nn.Linear]:
-    """The decoder's linear layers that gain by it: float32 on the CPU, at least LEAST_WEIGHTS weights."""
-    return [layer for layer in model.get_decoder().modules() if type(layer) is torch.nn.Linear and gains(layer.weight)]
+    """The linear layers of decoder and head that gain by it: float32 on the CPU, at least LEAST_WEIGHTS weights."""
+    layers = [*model.get_decoder().modules(), model.lm_head]
+    return [layer for layer in layers if type(layer) is torch.nn.Linear and gains(layer.weight)]
 
 
 def gains(weight: torch.Tensor) -> bool:

@@ -297,8 +297,8 @@ class MemoryPlan:
         )
 
     def _packed_bytes(self) -> int:
-        """Copies that the transformers engine's decoder multiplies by on the CPU, at most: small layers have none."""
+        """Copies that the transformers engine multiplies by on the CPU, at most: small layers have none."""
         model, engine = self._settings.model, self._settings.engine
         on_cpu = self._device.type == "cpu" and model.dtype == "float32"
         ours = isinstance(engine.engine if isinstance(engine, RayPoolSettings) else engine, TransformersEngineSettings)
-        return 4 * self._counts.matrices_by_part["language"] if on_cpu and ours else 0
+        return 4 * self._counts.by_part["language"] if on_cpu and ours else 0
