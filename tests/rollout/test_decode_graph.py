@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
 from small_models import ask, encode, fresh, pixels, prompts
 
-from vlrl.rollout import decode_graph, transformers_engine
+from vlrl.rollout import transformers_engine
 from vlrl.rollout.decode_graph import DecodeGraphs, StandingStep
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
@@ -22,7 +21,7 @@ class Repeated(DecodeGraphs):
     def _capture(self, live):
         self._standing = StandingStep(self._step, live)
         self._graph = self
-        self._out = torch.empty_like(live.hidden)
+        self._out = live.hidden.new_empty(len(live.position), live.hidden.shape[1])
         Repeated.captured += 1
 
     def replay(self):
@@ -61,8 +60,7 @@ def test_rows_that_leave_join_and_outgrow_their_buffers_write_the_same(model_fol
     assert [one[:2] for one in found] == [one[:2] for one in expected]
     for (_, _, mine), (_, _, theirs) in zip(found, expected, strict=True):
         assert mine == pytest.approx(theirs, abs=1e-5)
-    assert Repeated.captured > 5
-    assert Repeated.replayed > 2 * Repeated.captured
+    assert Repeated.replayed > Repeated.captured > 5
 
 
 def test_begun_responses_beside_fresh_ones(qwen3, repeated):
@@ -80,18 +78,12 @@ def test_begun_responses_beside_fresh_ones(qwen3, repeated):
     assert Repeated.replayed > 0
 
 
-@pytest.mark.parametrize(
-    ("tokens", "captured", "replayed"),
-    [(5, 0, 0), (25, 1, 25 - 1 - 4), (60, 2, 60 - 1 - 2 * 4)],  # the last token is not read; buffers of 32 grow once
-)
-def test_a_graph_follows_some_steps_of_the_same_rows_and_buffers(
-    qwen3, repeated, monkeypatch, tokens, captured, replayed
-):
-    monkeypatch.setattr(decode_graph, "STEPS_BEFORE", 4)
+@pytest.mark.parametrize(("tokens", "captured"), [(25, 1), (60, 2)])  # buffers of 32 tokens grow once
+def test_a_graph_serves_as_long_as_rows_and_buffers_stay(qwen3, repeated, tokens, captured):
     (one,) = encode(qwen3, ask("3+4=?"))
     never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
     asked = [Request(one, 2, Sampling(max_tokens=tokens), 1)]
     expected = tokens_and_logprobs(TransformersEngine(never_ends), asked)
     repeated()
     assert [r[0] for r in tokens_and_logprobs(TransformersEngine(never_ends), asked)] == [r[0] for r in expected]
-    assert (Repeated.captured, Repeated.replayed) == (captured, replayed)
+    assert (Repeated.captured, Repeated.replayed) == (captured, tokens - 1)  # the last token is not read

@@ -174,7 +174,9 @@ def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, recipe, t
 @pytest.mark.cuda
 @pytest.mark.deepspeed
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
-@pytest.mark.parametrize("backend", ["stage: 1", "stage: 2", "stage: 3, whole_below: 0", "stage: 2, offload_optimizer: true"])
+@pytest.mark.parametrize(
+    "backend", ["stage: 1", "stage: 2", "stage: 3, whole_below: 0", "stage: 2, offload_optimizer: true"]
+)
 def test_a_rank_over_nccl_is_one_process_on_the_same_device(library, recipe, tmp_path, backend):
     library("deepspeed")
     device = "model.device=cuda"

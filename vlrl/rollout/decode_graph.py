@@ -2,8 +2,8 @@
 
 A graph repeats what was captured, on the same memory. So all that moves from token to token (tokens, positions, the
 column that is written) lies in tensors that stay in place, and a response attends to every column of its buffer, those
-that aren't written yet masked. When rows come or go or the buffers are full, another graph is captured: that takes
-about as long as a step without one, so a few steps go by first.
+that aren't written yet masked. When rows come or go or the buffers grow, another graph is captured, which takes about
+as long as a step without one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import torch
 from vlrl.model.decode_step import DecodeStep
 from vlrl.rollout.live_rows import LiveRows, additive
 from vlrl.rollout.own_tokens_cache import FixedColumns
-
-STEPS_BEFORE = 2  # of the same rows before a graph is captured for them
 
 
 def by_step(step: DecodeStep, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
@@ -52,23 +50,22 @@ class StandingStep:
 
 
 class DecodeGraphs:
-    """The step of one call of the engine: by a graph where the rows have stayed the same, else kernel by kernel."""
+    """The step of one call of the engine, by one graph after the other."""
 
     def __init__(self, step: DecodeStep) -> None:
         self._step = step
-        self._layout, self._stayed = -1, 0
+        self._layout = -1
         self._pool: Any = None  # memory that the graphs share
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
         """Read (N,) tokens → (N, d), as DecodeStep does; the result is overwritten by the next call."""
-        if live.layout != self._layout or live.cache.full:
-            self._layout, self._stayed = live.layout, 0
-        self._stayed += 1
-        if self._stayed <= STEPS_BEFORE:
-            return by_step(self._step, live, tokens)
-        if self._stayed == STEPS_BEFORE + 1:
+        grown = live.cache.full
+        if grown:
+            live.cache.grow()
+        if grown or live.layout != self._layout:
             self._capture(live)
+            self._layout = live.layout
         assert self._graph is not None
         self._standing.tokens.copy_(tokens)
         self._graph.replay()

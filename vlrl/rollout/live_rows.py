@@ -120,11 +120,10 @@ class LiveRows:
         """Add rows that begin behind held prompts."""
         place = {request: p for p, request in enumerate(self.prompts)}
         prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
-        if self.rows:
-            nothing = [k.new_empty((len(rows), k.shape[1], 0, k.shape[3])) for k in self.prefix.keys]
-            self.cache.join(nothing, nothing)
-        else:
+        if not self.rows:
             self.cache = OwnTokensCache(len(self.prefix.keys))
+        nothing = [k.new_empty((len(rows), k.shape[1], 0, k.shape[3])) for k in self.prefix.keys]
+        self.cache.join(nothing, nothing)
         self._add(rows, prompt_of, self._prompt_hidden[prompt_of], torch.zeros_like(prompt_of))
 
     def join_begun(self, rows: Sequence[LiveRow], read: Sequence[ReadResponse]) -> None:

@@ -21,16 +21,16 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     `most` is the number of columns that will be needed at most.
     """
 
+    states: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.length = 0
         self.most = FIRST_COLUMNS
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Make the first buffer."""
-        rows, groups, _, size = key_states.shape
-        self.states = key_states.new_zeros((2, rows, groups, min(FIRST_COLUMNS, self.most), size))
-        self.is_initialized = True
+        """Rows (N, G, …, D) that have no tokens yet."""
+        self.join(key_states[:, :, :0], value_states[:, :, :0])
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -43,14 +43,23 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         both = states.unflatten(1, (2, -1)).transpose(0, 1)  # (2, N, G, D)
         if not self.is_initialized:
             self.lazy_initialization(both[0, :, :, None], both[1, :, :, None])
-        room = self.states.shape[3]
-        if self.length == room:
-            more = max(1, min(grown_columns(room), self.most) - room)
-            self.states = torch.nn.functional.pad(self.states, (0, 0, 0, more))
+        if self.full:
+            self.grow()
         self.states.select(3, self.length).copy_(both)
         self.length += 1
         keys, values = self.states.narrow(3, 0, self.length).unbind()
         return keys, values
+
+    @property
+    def full(self) -> bool:
+        """Whether another token needs a larger buffer."""
+        return self.length == int(self.states.shape[3])
+
+    def grow(self) -> None:
+        """A larger buffer; its new columns hold zeros."""
+        room = self.states.shape[3]
+        more = max(1, min(grown_columns(room), self.most) - room)
+        self.states = torch.nn.functional.pad(self.states, (0, 0, 0, more))
 
     def keep(self, rows: torch.Tensor, oldest: int = 0) -> None:
         """Drop every row but these, and the `oldest` first columns, which none of them uses."""
@@ -109,7 +118,12 @@ class OwnTokensCache(Cache):
     @property
     def full(self) -> bool:
         """Whether another token needs larger buffers."""
-        return not self._own or not self._own[0].is_initialized or self.length == self._own[0].states.shape[3]
+        return self._own[0].full
+
+    def grow(self) -> None:
+        """Larger buffers."""
+        for layer in self._own:
+            layer.grow()
 
     @property
     def buffers(self) -> list[torch.Tensor]:
