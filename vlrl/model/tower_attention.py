@@ -7,6 +7,7 @@ for each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -30,20 +31,19 @@ def segment_attention(
     assert cu_seq_lens_q is not None
     lengths = cu_seq_lens_q.diff()
     by_length = lengths.unique().tolist()
-    states = torch.stack([query[0], key[0], value[0]])  # (3, H, T, D)
     if len(by_length) == 1:
-        return _attend(states, by_length[0], dropout, scaling)[None], None
+        return _attend((query, key, value), by_length[0], dropout, scaling)[None], None
     each = lengths.repeat_interleave(lengths)  # (T,) length of the segment that a patch is of
     out = torch.empty_like(query[0].transpose(0, 1))
     for length in by_length:
         chosen = (each == length).nonzero()[:, 0]
-        out = out.index_copy(0, chosen, _attend(states.index_select(2, chosen), length, dropout, scaling))
+        states = [one.index_select(2, chosen) for one in (query, key, value)]
+        out = out.index_copy(0, chosen, _attend(states, length, dropout, scaling))
     return out[None], None
 
 
-def _attend(states: torch.Tensor, length: int, dropout: float, scaling: float | None) -> torch.Tensor:
-    """(3, H, T, D) queries, keys, values of T / `length` segments → (T, H, D)."""
-    _, heads, patches, size = states.shape
-    query, key, value = states.view(3, heads, -1, length, size).transpose(1, 2)  # (T / length, H, length, D)
+def _attend(states: Sequence[torch.Tensor], length: int, dropout: float, scaling: float | None) -> torch.Tensor:
+    """Queries, keys and values (1, H, T, D) of T / `length` segments → (T, H, D)."""
+    query, key, value = (one[0].unflatten(1, (-1, length)).transpose(0, 1) for one in states)  # (n, H, length, D)
     read = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
-    return read.transpose(1, 2).reshape(patches, heads, size)
+    return read.transpose(1, 2).flatten(0, 1)

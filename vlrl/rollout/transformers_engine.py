@@ -55,7 +55,7 @@ class TransformersEngineSettings(Settings):
     max_rows: int = Field(default=1024, ge=1)
     prefill_tokens: int = Field(default=16_384, ge=1)
     drop_share: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0.0,
         le=1.0,
         description="share of finished rows at which they are cut out; while responses wait for slots, at once",
