@@ -6,7 +6,7 @@ refuses a mismatch, so what was rolled out is what is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,14 +174,18 @@ class Encoder:
 
 
 def content_hash_of(token_ids: Sequence[int], images: Sequence[EncodedImage]) -> str:
-    """Hash of every token id and every pixel value, masks of padding included.
+    """Hash of every token id and every pixel value, masks of padding included."""
+    masks = [image.pixels.mask for image in images if image.pixels.mask is not None]
+    return input_hash(token_ids, [*(image.patches for image in images), *masks])
+
+
+def input_hash(token_ids: Sequence[int], tensors: Iterable[torch.Tensor]) -> str:
+    """32 hexadecimal digits of tokens and tensors; where one ends and the next begins matters.
 
     It finds what was mixed up or damaged, in gigabytes a step; it needn't withstand an attacker.
     """
-    pixels = [image.patches.contiguous().numpy().data.cast("B") for image in images]
-    masks = [image.pixels.mask.numpy().data.cast("B") for image in images if image.pixels.mask is not None]
     found = xxhash.xxh3_128()
-    for part in (np.asarray(token_ids, dtype=np.int64).data.cast("B"), *pixels, *masks):
+    for part in (np.asarray(token_ids, dtype=np.int64), *(one.contiguous().numpy() for one in tensors)):
         found.update(part.nbytes.to_bytes(8, "little"))
-        found.update(part)
+        found.update(part.data.cast("B"))
     return found.hexdigest()

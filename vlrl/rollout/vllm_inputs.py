@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from vlrl.errors import EngineError
-from vlrl.model.encode import Encoded
-from vlrl.types import content_digest
+from vlrl.model.encode import Encoded, input_hash
 
 
 class PromptReader:
@@ -47,9 +45,8 @@ class PromptReader:
 
     def content_hash(self, encoded: Encoded) -> str:
         """Hash of the tokens and pixels that vLLM is given, made as the encoder makes its own."""
-        ids = np.asarray(self.read(encoded)["prompt_token_ids"], dtype=np.int64).tobytes()
-        pixels = [item.get_data()["pixel_values"].numpy().tobytes() for item in self._pictures(encoded)]
-        return content_digest(ids, *pixels)
+        pixels = [item.get_data()["pixel_values"] for item in self._pictures(encoded)]
+        return input_hash(self.read(encoded)["prompt_token_ids"], pixels)
 
     def forget(self) -> None:
         """Drop the pictures of the last call."""
