@@ -52,7 +52,7 @@ def test_asleep_it_gives_its_memory_back_and_awake_it_writes_what_the_transforme
             tokens, logprobs = greedy(engine, encoded)
             expected, theirs = greedy(TransformersEngine(model), encoded)
             assert tokens == expected
-            assert logprobs == pytest.approx(theirs, abs=1e-4)
+            assert logprobs == pytest.approx(theirs, abs=1e-2)  # vLLM's attention multiplies in TF32; 3.6e-3 were seen
             awake = free()
             engine.sleep()
             assert free() - awake > 1.9 * GIB
