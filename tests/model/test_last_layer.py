@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import transformers
 from known_models import WIDTH, decoder
+from packaging.version import Version
 from small_models import SHAPE, ask, build_spread, encode, fresh, pixels
 from transformers import DynamicCache
 
@@ -53,7 +55,9 @@ def test_an_error_leaves_the_layer_as_it_was():
 
 
 @pytest.mark.parametrize("decode_step", ["own", "model"])
-def test_an_engine_computes_of_the_last_layer_what_is_needed(loaded, decode_step, monkeypatch):
+def test_an_engine_computes_of_the_last_layer_what_is_needed(loaded, architecture, decode_step, monkeypatch):
+    if architecture == "tiny-qwen2.5-vl" and Version(transformers.__version__).release < (5, 17):
+        pytest.skip("there its attention has to see whole rows")
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "red?"))
     requests = [Request(one, 2, Sampling(max_tokens=3), 1) for one in encoded]
     engine = TransformersEngine(loaded, TransformersEngineSettings(decode_step=decode_step))

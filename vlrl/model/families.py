@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from vlrl.errors import ConfigError
 
-# before, the deepstack features of all pictures are one tensor a level
+# before 5.18 the deepstack features of all pictures are one tensor a level
 LEVELS_BY_PICTURE = Version(transformers.__version__).release >= (5, 18)
 
 
