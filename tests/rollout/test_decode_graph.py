@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from small_models import ask, encode, fresh, pixels, prompts
 from vlrl.rollout import transformers_engine
 from vlrl.rollout.decode_graph import DecodeGraphs, StandingStep
 from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.own_tokens_cache import OwnTokensCache
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 
@@ -19,13 +21,13 @@ class Repeated(DecodeGraphs):
     captured = replayed = 0
 
     def _capture(self, live):
-        self._standing = StandingStep(self._step, live)
+        self._standing, self._live = StandingStep(self._step, live), live
         self._graph = self
         self._out = live.hidden.new_empty(len(live.position), live.hidden.shape[1])
         Repeated.captured += 1
 
     def replay(self):
-        self._out.copy_(self._standing.run())
+        self._out.copy_(self._standing.run(self._live))
         Repeated.replayed += 1
 
 
@@ -76,6 +78,24 @@ def test_begun_responses_beside_fresh_ones(qwen3, repeated):
     for (_, _, mine), (_, _, theirs) in zip(found, expected, strict=True):
         assert mine == pytest.approx(theirs, abs=1e-5)
     assert Repeated.replayed > 0
+
+
+@pytest.mark.parametrize("change", ["grow", "keep", "join"])
+def test_buffers_that_were_given_up_are_free_before_the_next_capture(qwen3, repeated, monkeypatch, change):
+    encoded = encode(qwen3, ask("3+4=?"), ask(pixels(1), "How many?"))
+    asked = [Request(e, 4, Sampling(max_tokens=70), 7, (70, 3, 9, 50)) for e in encoded]
+    plain, left = getattr(OwnTokensCache, change), []
+
+    def watched(self, *args):
+        before = [weakref.ref(one) for one in self.buffers if one.numel()] if self.length else []
+        plain(self, *args)
+        left.extend(one() for one in before)
+
+    monkeypatch.setattr(OwnTokensCache, change, watched)
+    repeated()
+    TransformersEngine(qwen3, TransformersEngineSettings(max_rows=5)).generate(asked)
+    assert len(left) > 0
+    assert all(one is None for one in left)
 
 
 @pytest.mark.parametrize(("tokens", "captured"), [(25, 1), (60, 2)])  # buffers of 32 tokens grow once

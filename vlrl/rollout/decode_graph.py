@@ -25,28 +25,32 @@ def by_step(step: DecodeStep, live: LiveRows, tokens: torch.Tensor) -> torch.Ten
 
 
 class StandingStep:
-    """The step for the rows that are live now, on memory that stays in place: run it once for every token."""
+    """The step for the rows that are live now, on memory that stays in place: run it once for every token.
+
+    Keys and values are the rows' own alone: buffers that they give up are free before the next graph is captured.
+    """
 
     def __init__(self, step: DecodeStep, live: LiveRows) -> None:
-        self._step, self._prefix, self._start = step, live.prefix, live.start
-        self._own = FixedColumns(live.cache)
-        self._columns = torch.arange(self._own.room, device=live.position.device)
+        self._step, self._start = step, live.start
+        self._columns = torch.arange(live.cache.room, device=live.position.device)
+        self._column = self._columns.new_tensor([live.cache.length])
         self.tokens = torch.zeros_like(live.position)
         self.position = live.position.clone()
 
-    def run(self) -> torch.Tensor:
+    def run(self, live: LiveRows) -> torch.Tensor:
         """`tokens` (N,) → (N, d); afterwards everything stands at the next token."""
-        hidden = (self._columns < self._start[:, None]) | (self._columns > self._own.column)
-        keys = self._prefix.keys[0]
+        hidden = (self._columns < self._start[:, None]) | (self._columns > self._column)
+        keys = live.prefix.keys[0]
         mask = additive(hidden, keys.dtype).repeat_interleave(keys.shape[1], 0)[:, None]
-        out = self._step(self.tokens, self.position, self._own, replace(self._prefix, own_mask=mask))
+        own, prefix = FixedColumns(live.cache, self._column), replace(live.prefix, own_mask=mask)
+        out = self._step(self.tokens, self.position, own, prefix)
         self.go(1)
         return out
 
     def go(self, tokens: int) -> None:
         """So many tokens on, or back."""
         self.position += tokens
-        self._own.column += tokens
+        self._column += tokens
 
 
 class DecodeGraphs:
@@ -76,14 +80,14 @@ class DecodeGraphs:
         self._standing = StandingStep(self._step, live)
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
-            self._standing.run()  # what libraries do at a first call can't be captured
+            self._standing.run(live)  # what libraries do at a first call can't be captured
             self._standing.go(-1)
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(live.position.device)
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             graph.capture_begin(self._pool, "thread_local")
             try:
-                self._out = self._standing.run()
+                self._out = self._standing.run(live)
             finally:
                 graph.capture_end()
         torch.cuda.current_stream().wait_stream(stream)

@@ -126,6 +126,11 @@ class OwnTokensCache(Cache):
             layer.grow()
 
     @property
+    def room(self) -> int:
+        """Columns of the buffers."""
+        return int(self._own[0].states.shape[3])
+
+    @property
     def buffers(self) -> list[torch.Tensor]:
         """Keys and values of each layer, (2, N, G, columns, D), zeros where nothing was written."""
         return [layer.states for layer in self._own]
@@ -158,14 +163,12 @@ class OwnTokensCache(Cache):
 class FixedColumns:
     """The buffers of a cache as they are now, written at `column`, a tensor (1,): each token by the same operations."""
 
-    def __init__(self, cache: OwnTokensCache) -> None:
-        self._buffers = cache.buffers
-        self.room = self._buffers[0].shape[3]
-        self.column = torch.tensor([cache.length], device=self._buffers[0].device)
+    def __init__(self, cache: OwnTokensCache, column: torch.Tensor) -> None:
+        self._buffers, self._column = cache.buffers, column
 
     def append(self, states: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Write one token a row, (N, 2·G, D), keys before values, and return all columns (N, G, room, D)."""
         both = states.unflatten(1, (2, -1)).transpose(0, 1)  # (2, N, G, D)
-        self._buffers[layer].index_copy_(3, self.column, both[:, :, :, None])
+        self._buffers[layer].index_copy_(3, self._column, both[:, :, :, None])
         keys, values = self._buffers[layer].unbind()
         return keys, values
