@@ -16,9 +16,9 @@ from vlrl.credit.distillation import Distillation, DistillationWithValue
 from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment
 from vlrl.data.recipe import load_recipe
 from vlrl.data.teacher_recording import TeacherRecording
-from vlrl.data.teacher_records import RecordsHead, TeacherRecord, read_records
+from vlrl.data.teacher_records import SCHEMA, RecordsHead, TeacherRecord, read_records
 from vlrl.errors import ConfigError, DataError
-from vlrl.model.encode import Encoder
+from vlrl.model.encode import Encoder, input_hash
 from vlrl.model.forward import PackedForward
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example
@@ -70,6 +70,16 @@ def test_records_that_are_not_whole_are_refused(qwen3, tmp_path):
     broken = {**json.loads(lines[1]), "teacher_logprobs": [-1.0]}
     file.write_text(lines[0] + "\n" + json.dumps(broken) + "\n")
     with pytest.raises(DataError, match="line 2"):
+        read_records(tmp_path)
+
+
+def test_records_of_a_time_with_other_content_hashes_are_of_another_make(qwen3, tmp_path):
+    tensors = [torch.arange(3.0), torch.tensor([True, False])]
+    assert (SCHEMA, input_hash((1, 2), tensors)) == (2, "c693ced4413a0064831501e20c91eda2")
+    write(tmp_path, records(qwen3))
+    card = json.loads((tmp_path / "teacher.json").read_text())
+    (tmp_path / "teacher.json").write_text(json.dumps({**card, "schema": 1}))  # hashes by blake2b
+    with pytest.raises(DataError, match="is of another make"):
         read_records(tmp_path)
 
 
