@@ -39,7 +39,7 @@ from vlrl.model.attention import SHARED_PREFIX_ATTENTION
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.encode import Encoded, Encoder
 from vlrl.model.feature_store import FeatureStore
-from vlrl.model.load import LoadedModel, ModelSettings, random_model
+from vlrl.model.load import LoadedModel, ModelSettings, checkpoint_layers, random_model
 from vlrl.model.optimizer import OptimizerSettings
 from vlrl.model.packing import Row
 from vlrl.model.parts import PARTS
@@ -187,8 +187,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
             model = loaded.model
             decoder.set_attn_implementation(SHARED_PREFIX_ATTENTION if masks else usual)
             model.set_attn_implementation({"vision_config": tower})
-            kwargs = {"gradient_checkpointing_kwargs": {"use_reentrant": False}}
-            model.gradient_checkpointing_enable(**kwargs) if checkpoint else model.gradient_checkpointing_disable()
+            checkpoint_layers(model) if checkpoint else model.gradient_checkpointing_disable()
             if (freeze, store) not in policies:
                 policies.clear()  # one optimiser state at a time
                 empty_cache(loaded.device)

@@ -10,12 +10,16 @@ from known_models import GROUPS, PER_GROUP, SIZE, WIDTH, decoder
 from small_models import ask, encode, fresh, pixels, prompts
 
 from vlrl.errors import ConfigError, EngineError
+from vlrl.losses.sft import SftLoss
 from vlrl.model import packed_products as packing
 from vlrl.model.decode_step import DecodeStep, _norm, single_layers
 from vlrl.model.known_decoders import KNOWN, what_is_unknown
 from vlrl.model.lora import LoraSettings, choose_trained
 from vlrl.model.packed_products import packed_products
+from vlrl.model.packing import Row
+from vlrl.model.policy import Example
 from vlrl.model.shared_prefix import SharedPrefix, seats
+from vlrl.model.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.own_tokens_cache import OwnTokensCache
 from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
@@ -201,6 +205,20 @@ def test_the_next_call_decodes_with_the_weights_of_then(model_folders, architect
         with torch.no_grad():
             for parameter in loaded.model.get_decoder().parameters():
                 parameter.mul_(0.7)
+
+
+@pytest.mark.parametrize("freeze", [(), ("vision", "projector")])
+def test_a_model_that_learns_with_checkpointed_layers_decodes_by_the_own_step(model_folders, architecture, freeze):
+    loaded = fresh(model_folders[architecture], gradient_checkpointing=True)
+    assert loaded.model.is_gradient_checkpointing
+    one = encode(loaded, ask(pixels(1), "red?"))[0]
+    policy, auto = TorchPolicy(loaded, PolicySettings(freeze=freeze)), engine(loaded, "auto")
+    for _ in range(2):
+        assert auto.decode_step == "own"
+        rollout = auto.generate([Request(one, 2, Sampling(max_tokens=8), 1)])[0].rollouts[0]
+        (scored,) = policy.logprobs([Row(one, (rollout.token_ids,))], 1.0)[0]
+        assert rollout.logprobs == pytest.approx(scored, abs=1e-4)
+        policy.update([Example(Row(one, (rollout.token_ids,)), (1.0,))], SftLoss(), 1.0, 1.0)
 
 
 def test_a_model_with_adapters_decodes_by_its_own_forward_pass(model_folders, library):

@@ -164,11 +164,17 @@ def load_folder(path: str, settings: ModelSettings, check: Check | None = None) 
     set_patch_products(model)
     model.to(device).eval()
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        checkpoint_layers(model)
     context = context_of(model.config, settings)
     store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
     forbidden = placeholder_ids(model.config, processor.tokenizer)
     return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store)
+
+
+def checkpoint_layers(model: Any) -> None:
+    """Let layers be computed again in the backward pass."""
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.disable_input_require_grads()  # hooks that only reentrant checkpoints need; known_decoders.py knows none
 
 
 def random_model(config: Any, processor: Any, settings: ModelSettings) -> LoadedModel:
