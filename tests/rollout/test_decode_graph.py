@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+import torch
 from small_models import ask, encode, fresh, pixels, prompts
 
 from vlrl.rollout import transformers_engine
@@ -96,6 +99,28 @@ def test_buffers_that_were_given_up_are_free_before_the_next_capture(qwen3, repe
     TransformersEngine(qwen3, TransformersEngineSettings(max_rows=5)).generate(asked)
     assert len(left) > 0
     assert all(one is None for one in left)
+
+
+def test_a_capture_waits_for_the_models_device_whichever_is_the_current_one(qwen3, monkeypatch):
+    asked_for = []
+
+    def stream(device=None):
+        asked_for.append(device)
+        return SimpleNamespace(wait_stream=lambda other: None)
+
+    captured = SimpleNamespace(capture_begin=lambda *args: None, capture_end=lambda: None, replay=lambda: None)
+    for name, stand_in in {
+        "Stream": stream,
+        "current_stream": stream,
+        "stream": lambda one: nullcontext(),
+        "CUDAGraph": lambda: captured,
+        "graph_pool_handle": object,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(transformers_engine, "by_step", lambda step, live, tokens: DecodeGraphs(step)(live, tokens))
+    (one,) = encode(qwen3, ask("3+4=?"))
+    TransformersEngine(qwen3).generate([Request(one, 2, Sampling(max_tokens=2), 1)])
+    assert set(asked_for) == {qwen3.device}
 
 
 @pytest.mark.parametrize(("tokens", "captured"), [(25, 1), (60, 2)])  # buffers of 32 tokens grow once

@@ -82,13 +82,14 @@ class DecodeGraphs:
             self._pool = torch.cuda.graph_pool_handle()
             self._standing.run(live)  # what libraries do at a first call can't be captured
             self._standing.go(-1)
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(live.position.device)
-        stream.wait_stream(torch.cuda.current_stream())
+        device = live.position.device  # the current one may be another
+        graph, stream, current = torch.cuda.CUDAGraph(), torch.cuda.Stream(device), torch.cuda.current_stream(device)
+        stream.wait_stream(current)
         with torch.cuda.stream(stream):
             graph.capture_begin(self._pool, "thread_local")
             try:
                 self._out = self._standing.run(live)
             finally:
                 graph.capture_end()
-        torch.cuda.current_stream().wait_stream(stream)
+        current.wait_stream(stream)
         self._graph = graph  # only now the one before goes: two share their memory
