@@ -25,7 +25,7 @@ def tokens(generation):
 def first_logits(engine, one):
     """(1, V) that the first response token is drawn from."""
     with torch.no_grad():
-        return engine._model.lm_head(engine._prefill.read([one], [[]], {}).hidden)
+        return engine._model.lm_head(engine._prefill(True).read([one], [[]]).hidden)
 
 
 def test_tokens_depend_on_the_request_alone_not_on_its_neighbours(loaded):
@@ -120,15 +120,28 @@ def test_each_picture_is_looked_at_once_a_call_even_across_waves(loaded):
         assert engine.tower.pictures_seen == 4
 
 
+def told(engine, tell):
+    """Let every pass of the engine over prompts be told before it is made."""
+    make = engine._prefill
+
+    def telling(known):
+        prefill = make(known)
+        read = prefill.read
+
+        def listening(prompts, written):
+            tell(prompts, written)
+            return read(prompts, written)
+
+        prefill.read = listening
+        return prefill
+
+    engine._prefill = telling
+
+
 def counted(engine):
     """The prompts that each of the engine's prefills reads."""
-    reads, read = [], engine._prefill.read
-
-    def listening(prompts, written, seen):
-        reads.append([p.problem_id for p in prompts])
-        return read(prompts, written, seen)
-
-    engine._prefill.read = listening
+    reads = []
+    told(engine, lambda prompts, written: reads.append([p.problem_id for p in prompts]))
     return reads
 
 
@@ -181,14 +194,13 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
     continued = [replace(r, begun=g.rollouts) for r, g in zip(requests, begun, strict=True)]
     for limit in (encoded[0].num_tokens + 10, encoded[0].num_tokens + 45, 10_000):
         engine = TransformersEngine(never_ends, TransformersEngineSettings(prefill_tokens=limit))
-        passes, read = [], engine._prefill.read
+        passes = []
 
-        def listening(prompts, written, seen, read=read, passes=passes):
+        def tell(prompts, written, passes=passes):
             rows = [p.num_tokens + sum(map(len, some)) for p, some in zip(prompts, written, strict=True)]
             passes.append((len(rows) * max(rows), sum(map(len, written)), [p.problem_id for p in prompts]))
-            return read(prompts, written, seen)
 
-        engine._prefill.read = listening
+        told(engine, tell)
         found = engine.generate(continued)
         assert [tokens(g) for g in found] == [tokens(g) for g in whole]
         for one, other in zip(found, whole, strict=True):

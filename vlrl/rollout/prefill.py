@@ -53,32 +53,28 @@ class ReadPrompts:
 
 
 class Prefill:
-    """Forward passes of one model over prompts; `tower` counts the pictures that it looked at.
+    """Forward passes of one model over the prompts of a call; `tower` counts the pictures that it looked at.
 
     known  whether the decoder is one of known_decoders.py: bare prompts then pass through its last layer in part
     """
 
-    def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule) -> None:
-        self.known = False
+    def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule, known: bool) -> None:
+        self._known = known
+        self._seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
         self._model = loaded.model
         self._device = loaded.device
         self._tower = tower
         self._rule = rule
         self._pad = loaded.tokenizer.pad_token_id or 0
 
-    def read(
-        self,
-        prompts: Sequence[Encoded],
-        written: Sequence[Sequence[tuple[int, ...]]],
-        seen: dict[str, PictureFeatures],
-    ) -> ReadPrompts:
+    def read(self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]]) -> ReadPrompts:
         """Read prompts in one forward pass, either all of them bare or each with one or more begun responses.
 
-        `written` has the tokens of those responses by prompt. Pictures that `seen` lacks are looked at and added to it.
+        `written` has the tokens of those responses by prompt.
         """
         images = [image for prompt in prompts for image in prompt.images]
-        seen.update(self._tower.look(image for image in images if image.digest not in seen))
-        features = [seen[image.digest] for image in images]
+        self._seen.update(self._tower.look(image for image in images if image.digest not in self._seen))
+        features = [self._seen[image.digest] for image in images]
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
         if any(written):
@@ -96,7 +92,7 @@ class Prefill:
         cache: Any = DynamicCache()
         at = torch.tensor(lengths, device=self._device)
         levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of so many first layers
-        brief = self.known and not any(written) and levels < len(self._model.get_decoder().layers)
+        brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
         last = last_token_only(self._model, at) if brief else nullcontext()
         with self._tower.given(features) as pictures, last:
             hidden = self._model.model(

@@ -19,7 +19,6 @@ from vlrl.config import Settings
 from vlrl.errors import ConfigError, EngineError
 from vlrl.model.cost import cost_of
 from vlrl.model.decode_step import DecodeStep, single_layers
-from vlrl.model.families import PictureFeatures
 from vlrl.model.known_decoders import KNOWN, what_is_unknown
 from vlrl.model.load import LoadedModel
 from vlrl.model.logprobs import sampling_logprobs
@@ -91,7 +90,6 @@ class TransformersEngine:
         self.tower = VisionTower(loaded.model, loaded.store)
         text = loaded.config.get_text_config()
         self._per_group = text.num_attention_heads // text.num_key_value_heads
-        self._prefill = Prefill(loaded, self.tower, self._rule)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._stop_ids = frozenset(loaded.stop_ids)
         self.version = 0
@@ -158,8 +156,10 @@ class TransformersEngine:
         was_training = self._model.training
         self._model.eval()
         try:
-            with self._reader() as read:
-                rows = {(row.request, row.index): row for row in self._decode(requests, read)}
+            known = self.decode_step == "own"
+            with self._reader(known) as read:
+                written = self._decode(requests, self._prefill(known), read)
+                rows = {(row.request, row.index): row for row in written}
         finally:
             self._model.train(was_training)
         return [
@@ -170,11 +170,13 @@ class TransformersEngine:
             for r, request in enumerate(requests)
         ]
 
+    def _prefill(self, known: bool) -> Prefill:
+        return Prefill(self._loaded, self.tower, self._rule, known)
+
     @contextmanager
-    def _reader(self) -> Iterator[Reader]:
+    def _reader(self, known: bool) -> Iterator[Reader]:
         """How this call reads written tokens. Weights lie in the order in which few rows read them."""
-        self._prefill.known = self.decode_step == "own"
-        if not self._prefill.known:
+        if not known:
             with packed_products(packed_layers(self._model)):
                 yield self._by_model
             return
@@ -185,18 +187,17 @@ class TransformersEngine:
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, requests: Sequence[Request], read: Reader) -> list[LiveRow]:
+    def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[LiveRow]:
         """Every response that has room, written until it ends, its room is used up, or all may be left."""
         queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
         leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
         live = LiveRows(self._loaded.device, self._per_group)
-        seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
         waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
         started: list[LiveRow] = []
         steps = written = 0
         while queue or live.rows:
             if queue and len(live.rows) < queue.slots:
-                started += self._fill(live, queue, requests, seen, waiting)
+                started += self._fill(live, queue, requests, prefill, waiting)
             logits = self._model.lm_head(live.hidden)
             if live.divisor is not None:
                 logits = logits.float() / live.divisor
@@ -224,7 +225,7 @@ class TransformersEngine:
         live: LiveRows,
         queue: Queue,
         requests: Sequence[Request],
-        seen: dict[str, PictureFeatures],
+        prefill: Prefill,
         waiting: dict[tuple[int, int], ReadResponse],
     ) -> list[LiveRow]:
         """Responses take the free slots; new prompts are read, in as few passes as the limit allows.
@@ -251,7 +252,7 @@ class TransformersEngine:
             ]
             for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
                 now = [some[c] for c in chunk]
-                read = self._prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk], seen)
+                read = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
                 live.hold([r for r, _ in now], read)
                 for (r, piece), found in zip(now, read.begun, strict=True):
                     waiting.update({(r, i): one for i, one in zip(piece, found, strict=True)})
