@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
@@ -42,6 +44,21 @@ def test_any_number_of_rows_gives_the_layers_own_products(qwen3, all_layers):
 def test_an_error_leaves_the_layers_as_they_were(qwen3, all_layers):
     with pytest.raises(ZeroDivisionError), torch.inference_mode(), packed_products(packed_layers(qwen3.model)):
         1 / 0  # noqa: B018
+    assert not any("forward" in vars(layer) for layer in packed_layers(qwen3.model))
+
+
+def test_an_interrupt_before_all_layers_are_packed_leaves_none(qwen3, all_layers, monkeypatch):
+    made = []
+
+    def interrupted(*given):
+        made.append(given)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return partial(*given)
+
+    monkeypatch.setattr(packing, "partial", interrupted)
+    with pytest.raises(KeyboardInterrupt), torch.inference_mode(), packed_products(packed_layers(qwen3.model)):
+        pass
     assert not any("forward" in vars(layer) for layer in packed_layers(qwen3.model))
 
 

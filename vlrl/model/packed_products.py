@@ -37,13 +37,13 @@ def packed_products(layers: Iterable[torch.nn.Linear]) -> Iterator[dict[torch.nn
     Products are those of the layer itself but for rounding. Needs inference mode. Yields the copies.
     """
     packed = {layer: in_order(layer.weight) for layer in layers}
-    for layer, weight in packed.items():
-        layer.forward = partial(product, weight, layer.bias)  # type: ignore[method-assign]
     try:
+        for layer, weight in packed.items():
+            layer.forward = partial(product, weight, layer.bias)  # type: ignore[method-assign]
         yield packed
     finally:
         for layer in packed:
-            del layer.forward
+            vars(layer).pop("forward", None)
 
 
 def in_order(weight: torch.Tensor) -> torch.Tensor:
