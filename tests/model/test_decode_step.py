@@ -159,6 +159,14 @@ def test_what_was_changed_is_unknown(change, found):
     assert what_is_unknown(model).startswith(found)
 
 
+def test_a_class_with_another_forward_pass_is_unknown(monkeypatch):
+    model = decoder("qwen2")
+    mlp = type(model.get_decoder().layers[0].mlp)
+    own = mlp.forward
+    monkeypatch.setattr(mlp, "forward", lambda self, rows: own(self, rows) * 2)
+    assert what_is_unknown(model) == f"layers.0.mlp, whose forward pass is from {__name__}"
+
+
 def test_what_a_config_may_ask_for_and_the_step_has_not():
     assert "sliding" in what_is_unknown(
         decoder("qwen2", use_sliding_window=True, sliding_window=4, max_window_layers=0)

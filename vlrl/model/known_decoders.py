@@ -37,6 +37,9 @@ def what_is_unknown(model: Any) -> str:
             return f"{name or 'the decoder'}, a {type(module).__name__}"
         if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
             return f"a hook of {name or 'the decoder'}"
+        forward = vars(type(module)).get("forward")
+        if forward is not None and forward.__module__ != type(module).__module__:
+            return f"{name or 'the decoder'}, whose forward pass is from {forward.__module__}"
     if "sliding_attention" in (getattr(config, "layer_types", None) or ()):
         return "sliding windows"
     if decoder.rotary_emb.rope_type not in ROPE_TYPES:
