@@ -117,6 +117,7 @@ def test_graphs_repeat_the_step_while_rows_leave_and_join(pair):
     encoded = encode(there, *[ask(*pieces) for pieces in prompts()])
     lengths = ((90, 12, 40), (7, 33, 70), (20, 21, 64), (5, 90, 31), (44, 9, 13))
     asked = [Request(e, 3, Sampling(max_tokens=90), 7 + n, lengths[n]) for n, e in enumerate(encoded)]
+    assert TransformersEngine(there).decode_step == "own"  # the model's own forward pass makes no graphs
     kernels = TransformersEngine(there, TransformersEngineSettings(cuda_graphs=False)).generate(asked)
     for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_rows=5)):
         for _ in range(2):
