@@ -54,6 +54,14 @@ def test_a_cache_that_holds_no_response_of_the_context_is_noted_in_the_plan(pict
     assert "would stop at its start" in said
 
 
+def test_own_decoding_steps_of_a_decoder_with_adapters_are_refused_at_the_start(pictures_config):
+    own = "engine={name: transformers, decode_step: own}"
+    with pytest.raises(ConfigError, match=r"engine\.decode_step: is own, but rl\.policy\.lora has adapters"):
+        load_settings(RunSettings, pictures_config, [own, "rl.policy.lora={rank: 2}"])
+    for fine in ("rl.policy.lora={rank: 2, parts: [vision]}", "dpo.policy.lora={rank: 2}"):
+        load_settings(RunSettings, pictures_config, [own, fine])
+
+
 def test_a_stage_that_the_run_has_not_needs_nothing(pictures_config, without):
     without("peft")
     check_machine(load_settings(RunSettings, pictures_config, ["dpo.policy.lora.rank=4"]))

@@ -311,6 +311,13 @@ class RunSettings(Settings):
                 f"is {partial.leave_below}, but vLLM leaves no response early",
                 "leave_below: 0, so that every response uses its budget, or engine: transformers",
             )
+        lora = self.rl.policy.lora if "rl" in self.stages else None
+        if lora and "language" in lora.parts and getattr(self.engine, "decode_step", "auto") == "own":
+            raise ConfigError(
+                "engine.decode_step",
+                "is own, but rl.policy.lora has adapters in the decoder, which own doesn't know",
+                "decode_step: auto, or model",
+            )
         return self
 
     @model_validator(mode="after")
