@@ -7,6 +7,7 @@ takes its slot; a prompt leaves with its last response.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -157,6 +158,12 @@ class TransformersEngine:
         self._model.eval()
         try:
             known = self.decode_step == "own"
+            if not known and self._settings.decode_step == "auto":
+                warnings.warn(
+                    "engine: tokens are read by the model's own forward pass, which is slower: "
+                    f"decode_step: own doesn't know {what_is_unknown(self._model)}",
+                    stacklevel=2,
+                )
             with self._reader(known) as read:
                 written = self._decode(requests, self._prefill(known), read)
                 rows = {(row.request, row.index): row for row in written}
