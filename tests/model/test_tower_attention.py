@@ -9,8 +9,9 @@ import torch
 from small_models import ask, fresh, pixels
 
 from vlrl.data.image_budget import ImageBudget
-from vlrl.model import tower_attention
+from vlrl.model import tower_attention, vision
 from vlrl.model.encode import Encoder
+from vlrl.model.families import family_of
 from vlrl.model.load import save_model
 from vlrl.model.tower_attention import SEGMENT_ATTENTION
 from vlrl.model.vision import VisionTower
@@ -68,3 +69,34 @@ def test_a_layer_makes_one_call_for_every_length_of_segment(tower, monkeypatch):
 def test_the_name_does_not_travel_with_the_model(tower, tmp_path):
     save_model(tower[0], tmp_path)
     assert "vlrl" not in json.dumps(json.loads((tmp_path / "config.json").read_text()))
+
+
+def test_without_gradients_a_call_on_the_cpu_has_as_many_pictures_as_stay_in_its_caches(tower, monkeypatch):
+    loaded, images = tower
+    calls = []
+    family = type(family_of(loaded.config))
+    plain = family.look
+
+    def counting(self, core, own, pictures, device):
+        calls.append(sum(len(one.values) for one in pictures))
+        return plain(self, core, own, pictures, device)
+
+    monkeypatch.setattr(family, "look", counting)
+    with torch.no_grad():
+        whole = VisionTower(loaded.model).look(images)
+        patches = [one.num_patches for one in images]
+        assert calls == [sum(patches)]
+        _, width = family_of(loaded.config).tower_shape(loaded.config.vision_config)
+        monkeypatch.setattr(vision, "CACHED_BYTES", 4 * width * (patches[0] + patches[1]))
+        calls.clear()
+        tower = VisionTower(loaded.model)
+        found = tower.look(images)
+    assert calls == [patches[0] + patches[1], patches[2], patches[3]]
+    assert tower.pictures_seen == len(images)
+    assert list(found) == list(whole)
+    for digest, features in found.items():
+        for a, b in zip(features.tensors, whole[digest].tensors, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+    calls.clear()
+    VisionTower(loaded.model).look(images)
+    assert calls == [sum(patches)]  # with gradients: one call

@@ -14,6 +14,8 @@ from vlrl.model.feature_store import FeatureStore
 from vlrl.model.frozen_tower import frozen_below_projector, read_again, written_down
 from vlrl.model.parts import trained_parts
 
+CACHED_BYTES = 4 * 2**20  # of a tower's hidden states, at most, in one call on the CPU
+
 
 class VisionTower:
     """Runs a transformers model's own `get_image_features` over unique pictures and counts what it ran.
@@ -46,7 +48,7 @@ class VisionTower:
         missing = [image for digest, image in unique.items() if digest not in held]
         if missing:
             self.pictures_seen += len(missing)
-            held |= self._kept(missing, self._run(missing))
+            held |= self._kept(missing, [one for piece in self._pieces(missing) for one in self._run(piece)])
         return {digest: held[digest] for digest in unique}
 
     @torch.no_grad()
@@ -63,6 +65,25 @@ class VisionTower:
 
     def _run(self, images: Iterable[EncodedImage]) -> list[PictureFeatures]:
         return self._family.look(self._core, self._own, [image.pixels for image in images], self._model.device)
+
+    def _pieces(self, images: Sequence[EncodedImage]) -> list[list[EncodedImage]]:
+        """Pictures by call of the tower: all at once; on the CPU without gradients as many as stay in its caches.
+
+        With gradients the ranks of ZeRO count calls.
+        """
+        if torch.is_grad_enabled() or self._model.device.type != "cpu":
+            return [list(images)]
+        _, width = self._family.tower_shape(self._model.config.vision_config)
+        most = CACHED_BYTES // (width * self._model.dtype.itemsize)  # patches
+        found: list[list[EncodedImage]] = []
+        room = 0
+        for image in images:
+            room -= image.num_patches
+            if not found or room < 0:
+                found.append([])
+                room = most - image.num_patches
+            found[-1].append(image)
+        return found
 
     def _held(self, digests: Iterable[str], below: bool = False) -> dict[str, PictureFeatures]:
         found = {digest: self._store.get(digest, below) for digest in digests} if self._store is not None else {}
