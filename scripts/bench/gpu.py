@@ -275,7 +275,8 @@ def main() -> None:
     arguments.add_argument("--response", type=int, default=256, help="tokens of each response")
     arguments.add_argument("--repeats", type=int, default=3)
     arguments.add_argument("--peak-tflops", type=float, default=None, help="dense bfloat16 peak of the device")
-    arguments.add_argument("--parts", default="rollout,training", help="of rollout, training, vllm")
+    choices = ("rollout", "training", "vllm")
+    arguments.add_argument("--parts", nargs="+", choices=choices, default=choices[:2])
     arguments.add_argument("--smoke", action="store_true", help="a tiny model on the CPU: that every step runs")
     given = arguments.parse_args()
     if given.smoke:
@@ -301,12 +302,11 @@ def main() -> None:
     encoded = encoder.encode([image_problem(i, side) for i in range(given.problems)])
     print(f"{name}, {peak:g} TFLOP/s at most, {machine()}")
     print(f"{size:.2f} B parameters, prompts of {encoded[0].num_tokens} tokens")
-    parts = given.parts.split(",")
-    if "rollout" in parts:
+    if "rollout" in given.parts:
         rollout(loaded, encoded, given.response, given.repeats)
-    if "training" in parts:
+    if "training" in given.parts:
         training(loaded, encoded, given.response, given.repeats, peak)
-    if "vllm" in parts:
+    if "vllm" in given.parts:
         vllm(loaded, encoded, given.response, given.repeats)
 
 

@@ -1,7 +1,8 @@
 """Decoding attention: responses read one copy of their prompt's keys and values, and each its own tokens.
 
-Each layer attends in two parts, to the shared prompt and to the response's own tokens, and joins them by their
-log-sum-exp: exactly the softmax over both. On the CPU a part is PyTorch's flash kernel, elsewhere two products.
+Each layer reads the shared prompt first: on the CPU by PyTorch's flash kernel, elsewhere by two products. In the softmax
+over a response's own tokens the prompt is then one more column, its score the log-sum-exp of the prompt's: exactly the
+softmax over both.
 """
 
 from __future__ import annotations
