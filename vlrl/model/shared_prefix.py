@@ -1,8 +1,8 @@
 """Decoding attention: responses read one copy of their prompt's keys and values, and each its own tokens.
 
-Each layer reads the shared prompt first: on the CPU by PyTorch's flash kernel, elsewhere by two products. In the softmax
-over a response's own tokens the prompt is then one more column, its score the log-sum-exp of the prompt's: exactly the
-softmax over both.
+Each layer reads the shared prompt first: on the CPU by PyTorch's flash kernel, elsewhere by two products. In the
+softmax over a response's own tokens the prompt is then one more column, its score the log-sum-exp of the prompt's:
+exactly the softmax over both.
 """
 
 from __future__ import annotations

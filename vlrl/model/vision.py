@@ -36,7 +36,7 @@ class VisionTower:
         self.pictures_seen = 0
 
     def look(self, images: Iterable[EncodedImage]) -> dict[str, PictureFeatures]:
-        """Features by digest: every digest once. Gradients flow where they are enabled; then it is one call of the tower."""
+        """Features by digest: every digest once. Gradients flow where they are enabled, then from one call."""
         unique: dict[str, EncodedImage] = {}
         for image in images:
             unique.setdefault(image.digest, image)
