@@ -10,7 +10,7 @@ import json
 import re
 
 from vlrl.types import Problem, Verdict
-from vlrl.verify.choice import choice, gold_index
+from vlrl.verify.choice import choice, gold_index, gold_option
 from vlrl.verify.conclusions import concluded_number, concluded_option
 from vlrl.verify.extract import extract
 from vlrl.verify.judge import verifier
@@ -26,7 +26,12 @@ _MEASURES = frozenset(
 _LIST = re.compile(r"\[[^\[\]]{1,400}\]")
 
 
-@verifier("mathvista")
+def declared(problem: Problem) -> list[str]:
+    """A benchmark's gold as an answer: an option where there are options, else as written."""
+    return gold_option(problem) if problem.facts.get("choices") else [problem.answer.strip()]
+
+
+@verifier("mathvista", gold=declared)
 def mathvista(problem: Problem, response: str) -> Verdict:
     """MathVista: a choice by letter or text, an integer, a float to the problem's precision, or a list.
 
@@ -40,7 +45,7 @@ def mathvista(problem: Problem, response: str) -> Verdict:
     return judge_number(problem, response, problem.facts.get("precision"))
 
 
-@verifier("mmmu")
+@verifier("mmmu", gold=declared)
 def mmmu(problem: Problem, response: str) -> Verdict:
     """MMMU and MMMU-Pro: an option by letter or text; an open answer as number or normalised text.
 
@@ -54,7 +59,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     return text(problem, response)
 
 
-@verifier("mathvision", prepare=load_workers)
+@verifier("mathvision", prepare=load_workers, gold=declared)
 def mathvision(problem: Problem, response: str) -> Verdict:
     """MATH-Vision: an option by letter, text or value; otherwise mathematical equality (`math`).
 
@@ -63,7 +68,7 @@ def mathvision(problem: Problem, response: str) -> Verdict:
     return judge_option(problem, response) if problem.facts.get("choices") else math(problem, response)
 
 
-@verifier("tabmwp")
+@verifier("tabmwp", gold=declared)
 def tabmwp(problem: Problem, response: str) -> Verdict:
     """TabMWP: an option by letter or text; a number to three decimals (as published); a time; another text.
 

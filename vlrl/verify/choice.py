@@ -29,7 +29,14 @@ _PROSE_LETTER = re.compile(
 )
 
 
-@verifier("choice")
+def gold_option(problem: Problem) -> list[str]:
+    """The gold's letter, and its text where there are options. Raises DataError if the gold is none of them."""
+    options = [str(option) for option in problem.facts.get("choices") or ()]
+    index = gold_index(problem, options)
+    return [f"({LETTERS[index]})"] + options[index : index + 1]
+
+
+@verifier("choice", gold=gold_option)
 def choice(problem: Problem, response: str) -> Verdict:
     """One option, by its letter in the problem's order or by its text.
 

@@ -21,6 +21,7 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import Verifier, judge, verifier, verifiers
 
 Part = Verifier | str
+COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose facts carry the parts
 
 
 def all_of(*parts: Part) -> Verifier:

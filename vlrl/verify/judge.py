@@ -16,15 +16,40 @@ verifiers: Registry[Verifier] = Registry("verifier")
 
 _preparations: dict[str, Callable[[], None]] = {}
 
+DeclareGold: TypeAlias = Callable[[Problem], Sequence[str] | None]
 
-def verifier(name: str, prepare: Callable[[], None] | None = None) -> Callable[[Verifier], Verifier]:
+
+def gold_as_written(problem: Problem) -> Sequence[str] | None:
+    """The problem's gold as an answer, for verifiers whose golds are answers themselves."""
+    return (problem.answer.strip(),)
+
+
+_golds: dict[str, DeclareGold | None] = {}
+
+
+def verifier(
+    name: str,
+    prepare: Callable[[], None] | None = None,
+    gold: DeclareGold | None = gold_as_written,
+) -> Callable[[Verifier], Verifier]:
     """Decorator: a plain function `(problem, response) -> Verdict` becomes the verifier `name`.
 
-    `prepare` begins whatever it needs before its first verdict (worker processes) and returns at once.
+    prepare  begins whatever it needs before its first verdict (worker processes) and returns at once
+    gold     answers of which one must score 1 for a problem whose gold is sound; None (or a function that returns
+             None): golds of this verifier can't be checked, because a model judges or a program is run
     """
     if prepare is not None:
         _preparations[name] = prepare
+    _golds[name] = gold
     return verifiers.register(name)
+
+
+def declared_gold(problem: Problem) -> Sequence[str] | None:
+    """The problem's gold in the forms of an answer; None where it can't be checked. Raises ConfigError for an unknown
+    verifier, and whatever the verifier raises for a gold that it can't read."""
+    verifiers.get(problem.verifier)
+    declare = _golds.get(problem.verifier, gold_as_written)
+    return None if declare is None else declare(problem)
 
 
 def prepare(problems: Iterable[Problem]) -> None:

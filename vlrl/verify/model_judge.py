@@ -175,7 +175,7 @@ def use_judge(ask: Ask, name: str = "default") -> None:
     _asked[name] = ask
 
 
-@verifier("model_judge")
+@verifier("model_judge", gold=None)
 def model_judge(problem: Problem, response: str) -> Verdict:
     """A model decides, see the file's head. Rejects what declares no answer, several answers, or over 500 characters.
 

@@ -12,7 +12,12 @@ from vlrl.verify.geometry import inside, make_box, read_point
 from vlrl.verify.judge import verifier
 
 
-@verifier("point")
+def declared_point(problem: Problem) -> list[str] | None:
+    """The gold point; a region alone has no point that must be in it, so that there is nothing to check."""
+    return None if problem.facts.get("radius") is None else [problem.answer.strip()]
+
+
+@verifier("point", gold=declared_point)
 def point(problem: Problem, response: str) -> Verdict:
     """One point in the gold's coordinates: inside facts.region, or within facts.radius of the gold point.
 
