@@ -30,6 +30,10 @@ class DataError(VlrlError):
     """A data file, a row or a picture can't be used as it is."""
 
 
+class BadRowError(DataError):
+    """One row, or one problem that is made of it, can't be used; `on_bad_row: skip` leaves it out and counts it."""
+
+
 class VerifierFaultError(VlrlError):
     """Too many verdicts were faults: the *verifier* is broken, so the run stops instead of learning from noise."""
 

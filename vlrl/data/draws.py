@@ -8,11 +8,10 @@ from fractions import Fraction
 from itertools import islice
 from typing import Literal
 
-from vlrl.data.images import BadImageError
+from vlrl.data.bad_rows import Check, SkippedRows, bad_row
 from vlrl.data.recipe import Recipe
-from vlrl.data.source_settings import FileSourceSettings, RenderedSourceSettings, SourceSettings
 from vlrl.data.sources import HELD_OUT, Source, Split, build_sources
-from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
 from vlrl.types import MODALITIES, Demonstration, Problem, Text
 
 ATTEMPTS = 16  # problems of one difficulty that are tried before the next index is
@@ -37,26 +36,33 @@ def exhausted(source: str, split: Split) -> DataError:
     )
 
 
-def skips_bad_images(recipe: Recipe) -> frozenset[str]:
-    """The names of the sources that leave out unreadable pictures instead of stopping."""
-    by_name: dict[str, SourceSettings] = {source.name: source for source in recipe.sources}
-
-    def skips(source: SourceSettings) -> bool:
-        if isinstance(source, RenderedSourceSettings):
-            return skips(by_name[source.of])
-        return isinstance(source, FileSourceSettings) and source.on_bad_image == "skip"
-
-    return frozenset(name for name, source in by_name.items() if skips(source))
+def checked_item(
+    source: Source, split: Split, index: int, attempt: int = 0, check: Check | None = None
+) -> tuple[Problem, Demonstration | None]:
+    """An item of a source that `check` has nothing against. Raises BadRowError with the row's place."""
+    problem, demonstration = source.item(split, index, attempt)
+    if check is not None:
+        try:
+            check(problem)
+        except DataError as error:
+            raise bad_row(source.place_of(split, index), error) from error
+    return problem, demonstration
 
 
 def usable_items(
-    source: Source, split: Split, skips_bad: bool, banned: frozenset[str] = frozenset(), all_there_are: bool = False
+    source: Source,
+    split: Split,
+    skipped: SkippedRows,
+    banned: frozenset[str] = frozenset(),
+    all_there_are: bool = False,
+    check: Check | None = None,
 ) -> Iterator[tuple[Problem, Demonstration | None]]:
     """The items of a split in order: no text twice, none that is banned. Ends with a finite source's last item.
 
     Validation and test of a fresh source never share a problem, and leave half of all problems to training however
     few there are: the id says where a problem belongs. Rows are in splits already. A stream ends where many rows in a
     row are none to take: it has begun again. A fresh source raises DataError there, unless `all_there_are` will do.
+    Rows that can't be used are left out as `skipped` says, or raise BadRowError.
     """
     seen: set[str] = set()
     size = source.size_of(split)
@@ -68,11 +74,11 @@ def usable_items(
             return
         for attempt in range(ATTEMPTS if source.fresh else 1):
             try:
-                problem, demonstration = source.item(split, index, attempt)
-            except BadImageError:
-                if not skips_bad:
-                    raise
+                problem, demonstration = checked_item(source, split, index, attempt, check)
+            except BadRowError as error:
+                skipped.leave_out(source.name, error)
                 break
+            skipped.read(source.name)
             text_id = problem.twin or problem.id
             if problem.id in banned or text_id in banned or text_id in seen:
                 continue
@@ -98,22 +104,23 @@ def whole_shares(count: int, shares: Mapping[str, Fraction]) -> dict[str, int]:
 
 
 def held_out_problems(
-    recipe: Recipe, seed: int, split: Literal["validation", "test"], per_modality: int
+    recipe: Recipe, seed: int, split: Literal["validation", "test"], per_modality: int, check: Check | None = None
 ) -> list[Problem]:
     """Up to `per_modality` different problems of each modality in the recipe, in the order of `MODALITIES`.
 
     The sources of a modality share them by weight; what a finite source lacks, the others of its modality give, and if
     all of them lack it, a warning says how many there are. Rendered problems are the twins of the text problems of
-    the same split, from the first on. Raises DataError if an endless source can't give enough different problems.
+    the same split, from the first on. A problem that `check` raises for is a bad row of its
+    source. Raises DataError if an endless source can't give enough different problems.
     """
     sources = build_sources(recipe, seed)
-    skips = skips_bad_images(recipe)
+    skipped = SkippedRows(recipe)
     problems: list[Problem] = []
     for modality in MODALITIES:
         held = [source for source in sources if source.modality == modality]
         if not held:
             continue
-        found = _by_weight(held, recipe, split, per_modality, skips)
+        found = _by_weight(held, recipe, split, per_modality, skipped, check)
         if len(found) < per_modality:
             log.warning(
                 "%s: the sources of modality %s have %d problems, %d were asked for",
@@ -127,9 +134,14 @@ def held_out_problems(
 
 
 def _by_weight(
-    sources: list[Source], recipe: Recipe, split: Literal["validation", "test"], count: int, skips: frozenset[str]
+    sources: list[Source],
+    recipe: Recipe,
+    split: Literal["validation", "test"],
+    count: int,
+    skipped: SkippedRows,
+    check: Check | None,
 ) -> list[Problem]:
-    items = {source.name: usable_items(source, split, source.name in skips) for source in sources}
+    items = {source.name: usable_items(source, split, skipped, check=check) for source in sources}
     taken: dict[str, list[Problem]] = {name: [] for name in items}
     shares = {name: recipe.shares[name] for name in items}
     wanted = count
@@ -144,7 +156,11 @@ def _by_weight(
 
 
 def demonstrations(
-    recipe: Recipe, seed: int, count: DemonstrationCount, held_out: Iterable[Problem] = ()
+    recipe: Recipe,
+    seed: int,
+    count: DemonstrationCount,
+    held_out: Iterable[Problem] = (),
+    check: Check | None = None,
 ) -> list[Demonstration]:
     """Different demonstrations, none held out: so many by exact weights, counts by source name, or all there are.
 
@@ -152,7 +168,7 @@ def demonstrations(
     one that has too few.
     """
     banned = ids_of(held_out)
-    skips = skips_bad_images(recipe)
+    skipped = SkippedRows(recipe)
     if isinstance(count, int):
         amounts = whole_shares(count, recipe.shares)
     elif count == "all":
@@ -169,7 +185,7 @@ def demonstrations(
         kept = 0
         if not amounts[source.name]:
             continue
-        items = usable_items(source, "demonstrations", source.name in skips, banned)
+        items = usable_items(source, "demonstrations", skipped, banned, check=check)
         if amounts[source.name] < 0 and source.size is None:
             raise ConfigError("sft.demonstrations", f"is all, and source {source.name!r} is endless", "say how many")
         for _, demonstration in islice(items, None if amounts[source.name] < 0 else amounts[source.name]):
@@ -197,10 +213,10 @@ def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
     source shows as a picture is not among them, but its text source has the like.
     """
     texts: list[str] = []
-    skips = skips_bad_images(recipe)
+    skipped = SkippedRows(recipe)
     amounts = whole_shares(count, recipe.shares)
     for source in build_sources(recipe, seed):
-        items = usable_items(source, "demonstrations", source.name in skips, all_there_are=True)
+        items = usable_items(source, "demonstrations", skipped, all_there_are=True)
         for problem, demonstration in islice(items, amounts[source.name]):
             typed = "".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
             texts += [text for text in (typed, demonstration.response if demonstration else "") if text]

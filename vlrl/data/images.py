@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from vlrl.data.image_budget import ImageBudget
-from vlrl.errors import DataError
+from vlrl.errors import BadRowError
 from vlrl.types import Image
 
 MAX_DECODED_PIXELS = 64_000_000  # about 190 MB as RGB; a larger one is refused before it is decoded
@@ -46,7 +46,7 @@ DECODER_ERRORS = (
 PAPER = (255, 255, 255)  # what shows through transparent pixels
 
 
-class BadImageError(DataError):
+class BadImageError(BadRowError):
     """A picture can't be read."""
 
 

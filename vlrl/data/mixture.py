@@ -15,20 +15,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vlrl.data.bad_rows import Check, SkippedRows
 from vlrl.data.draws import (
     ATTEMPTS,
     PATIENCE,
+    checked_item,
     demonstrations,
     exhausted,
     held_out_problems,
     ids_of,
     recipe_texts,
-    skips_bad_images,
 )
 from vlrl.data.images import BadImageError
 from vlrl.data.recipe import Recipe
 from vlrl.data.sources import Source, build_sources
-from vlrl.errors import DataError, RunError
+from vlrl.errors import BadRowError, DataError, RunError
 from vlrl.seeding import stream
 from vlrl.types import Problem
 
@@ -56,7 +57,8 @@ class _Place:
     epoch: int = 0
     drawn: int = 0
     held_out: int = 0  # draws left out because they are held out
-    bad_images: int = 0  # draws left out because a picture can't be read
+    bad_images: int = 0  # draws left out because an image can't be read
+    bad_rows: int = 0  # draws left out because the row can't be used for another reason
     capped: int = 0  # draws left out because a tag of theirs is at its cap
     passed_over: int = 0  # turns of problems that a chooser did not take
 
@@ -64,14 +66,16 @@ class _Place:
 class Mixture:
     """Draws training problems from a recipe. Draws whose id or twin's id is held out are skipped and counted.
 
+    A problem that `check` raises for is a bad row of its source: an error, or left out as the source says.
     Raises DataError if a source has nothing left that isn't held out.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, held_out: Iterable[Problem] = ()) -> None:
+    def __init__(self, recipe: Recipe, seed: int, held_out: Iterable[Problem] = (), check: Check | None = None) -> None:
         self.seed = seed
         self.sources = build_sources(recipe, seed)
         self._by_name = {source.name: source for source in self.sources}
-        self._skips_bad = skips_bad_images(recipe)
+        self.skipped = SkippedRows(recipe)
+        self._check = check
         self._recipe = recipe
         self._shares = recipe.shares
         self._caps = {tag: Fraction(str(cap)) for tag, cap in recipe.caps.items()}
@@ -128,12 +132,15 @@ class Mixture:
             index = self._turn(source, place, chooser)
             for attempt in range(ATTEMPTS if source.fresh else 1):
                 try:
-                    problem, _ = source.item("train", index, attempt)
-                except BadImageError:
-                    if name not in self._skips_bad:
-                        raise
-                    place.bad_images += 1
+                    problem, _ = checked_item(source, "train", index, attempt, self._check)
+                except BadRowError as error:
+                    self.skipped.leave_out(name, error)
+                    if isinstance(error, BadImageError):
+                        place.bad_images += 1
+                    else:
+                        place.bad_rows += 1
                     break
+                self.skipped.read(name)
                 if problem.id in self._held_out or problem.twin in self._held_out:
                     place.held_out += 1
                 elif not full.isdisjoint(problem.tags):
@@ -179,12 +186,13 @@ class Mixture:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """By source: `drawn` problems; `held_out`, `bad_images`, `capped` and `passed_over` ones; finished `epochs`."""
+        """By source: `drawn` problems; `held_out`, `bad_images`, `bad_rows`, `capped`, `passed_over` ones; `epochs`."""
         places = self._places.items()
         return {
             "drawn": {name: place.drawn for name, place in places},
             "held_out": {name: place.held_out for name, place in places},
             "bad_images": {name: place.bad_images for name, place in places},
+            "bad_rows": {name: place.bad_rows for name, place in places},
             "capped": {name: place.capped for name, place in places},
             "passed_over": {name: place.passed_over for name, place in places},
             "epochs": {name: place.epoch for name, place in places},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
+from vlrl.data.bad_rows import bad_row, check_bound
 from vlrl.data.evaluation_sets import refused
 from vlrl.data.images import BadImageError, check_image
 from vlrl.data.row_stream import RowStream
@@ -72,7 +73,10 @@ class RowSource:
         if attempt:
             raise IndexError(f"source {self.name!r}: row {index} of {split} has one problem, not {attempt + 1}")
         reader, row, place = self._row(split, index)
-        problem, demonstration = reader.problem(row, place)
+        try:
+            problem, demonstration = reader.problem(row, place)
+        except DataError as error:
+            raise bad_row(place, error) from error
         for image in problem.images:
             if image.digest not in self._good_pictures:
                 try:
@@ -83,6 +87,10 @@ class RowSource:
                     self._good_pictures.clear()
                 self._good_pictures.add(image.digest)
         return problem, demonstration
+
+    def place_of(self, split: Any, index: int) -> str:
+        """File and line."""
+        return self._row("train" if split == "demonstrations" else split, index)[2]
 
     def difficulty_of(self, split: Any, index: int) -> float | None:
         """What the row's column says; None where no column is named."""
@@ -117,12 +125,22 @@ class RowSource:
         return len(self._rows["test" if self._only_test else "train"])
 
     def _check(self, key: str, table: Table) -> None:
+        settings, left_out = self._settings, 0
         for index in range(len(table)):
             try:
                 self._readers[key].check(table.row(index), table.place(index))
-            except BadImageError:
-                if self._settings.on_bad_image == "error":
+            except BadImageError as error:
+                if (settings.on_bad_image or settings.on_bad_row) == "error":
                     raise
+                left_out += settings.on_bad_image is None
+                last: DataError = error
+            except DataError as error:
+                if settings.on_bad_row == "error":
+                    raise
+                left_out += 1
+                last = error
+        if left_out:
+            check_bound(settings, left_out, len(table), last)
 
 
 def _all(table: Table) -> array[int]:

@@ -14,7 +14,7 @@ from vlrl.data.rows import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import split_of
 from vlrl.data.tables import open_stream, undecoded, with_labels
-from vlrl.errors import DataError
+from vlrl.errors import BadRowError, DataError
 
 MIXING_SEED = 0  # a stream's order is part of the data, not of the run: splits and positions hold whatever the seed
 
@@ -49,7 +49,10 @@ class RowStream:
             for number, raw in enumerate(self._stream, start=1):
                 row = with_labels(dict(raw), self._labels)
                 place = f"{settings.path}, streamed row {number}"
-                key = self._reader.group(row, place) if self._held and settings.held_out else None
+                try:
+                    key = self._reader.group(row, place) if self._held and settings.held_out else None
+                except BadRowError:
+                    key = None  # what is wrong with it is said where it is read
                 if split == ("train" if key is None else split_of(key, settings.held_out, self._held)):
                     found += 1
                     yield row, place

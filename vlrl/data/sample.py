@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from vlrl.data.draws import skips_bad_images, whole_shares
-from vlrl.data.images import BadImageError
+from vlrl.data.bad_rows import SkippedRows
+from vlrl.data.draws import whole_shares
 from vlrl.data.recipe import Recipe
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.sources import DomainSource, RenderedSource, Source, Split, build_sources
+from vlrl.errors import BadRowError
 from vlrl.seeding import stream
 from vlrl.types import Problem, Text
 
@@ -35,13 +36,13 @@ class Sample:
 
     asked  problems that the weights ask of each source; finite sources may have fewer
     rows   training rows of finite sources (test rows of an evaluation set), None for endless ones
-    bad    unreadable pictures by source that were left out, where the source says `on_bad_image: skip`
+    bad    by source, where it says skip: reason → rows that were left out
     """
 
     items: tuple[SampleItem, ...]
     asked: dict[str, int]
     rows: dict[str, int | None]
-    bad: dict[str, int] = field(default_factory=dict)
+    bad: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def draw_sample(recipe: Recipe, seed: int, count: int) -> Sample:
@@ -49,23 +50,22 @@ def draw_sample(recipe: Recipe, seed: int, count: int) -> Sample:
 
     Evaluation sets, which are never trained on, show their test rows. Raises ConfigError or DataError as sources do.
     """
-    skips = skips_bad_images(recipe)
+    skipped = SkippedRows(recipe)
     settings = {source.name: source for source in recipe.sources}
     asked = {name: max(1, amount) for name, amount in whole_shares(count, recipe.shares).items()}
     items: list[SampleItem] = []
     rows: dict[str, int | None] = {}
-    bad: dict[str, int] = {}
     for source in build_sources(recipe, seed):
         held = settings[source.name]
         hidden = isinstance(held, FileSourceSettings) and held.is_evaluation_set and not held.force
         split: Split = "test" if hidden else "train"
         rows[source.name] = source.size_of(split)
-        found = _items(source, split, seed, source.name in skips, bad)
+        found = _items(source, split, seed, skipped)
         items += islice(found, asked[source.name])
-    return Sample(tuple(items), asked, rows, bad)
+    return Sample(tuple(items), asked, rows, {name: dict(found) for name, found in skipped.reasons.items() if found})
 
 
-def _items(source: Source, split: Split, seed: int, skips: bool, bad: dict[str, int]) -> Iterator[SampleItem]:
+def _items(source: Source, split: Split, seed: int, skipped: SkippedRows) -> Iterator[SampleItem]:
     size = source.size_of(split)
     if size is None:
         order: Iterator[int] = iter(range(10**9))
@@ -75,11 +75,10 @@ def _items(source: Source, split: Split, seed: int, skips: bool, bad: dict[str, 
         try:
             problem, demonstration = source.item(split, index)
             text = _text_of(source, split, index) if isinstance(source, RenderedSource) else None
-        except BadImageError:
-            if not skips:
-                raise
-            bad[source.name] = bad.get(source.name, 0) + 1
+        except BadRowError as error:
+            skipped.leave_out(source.name, error)
             continue
+        skipped.read(source.name)
         yield SampleItem(problem, demonstration.response if demonstration else None, text)
 
 

@@ -136,7 +136,16 @@ class FileSourceSettings(SourceSettings):
     held_out: float = Field(default=0.1, ge=0.0, le=0.4, description="share of rows for validation, and again for test")
     validation_path: str | None = None
     test_path: str | None = None
-    on_bad_image: Literal["error", "skip"] = Field(default="error", description="error, or skip: left out and counted")
+    on_bad_row: Literal["error", "skip"] = Field(
+        default="error",
+        description="what a row does that can't be used as it is: end the run, or be left out, named and counted",
+    )
+    max_bad_rows_rate: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="share of rows that `on_bad_row: skip` may leave out; above, an error"
+    )
+    on_bad_image: Literal["error", "skip"] | None = Field(
+        default=None, description="the same for images that can't be read, without a bound; default: as on_bad_row"
+    )
     evaluation_only: bool = Field(default=False, description="never trained on; always so for well-known benchmarks")
     written_by: str | None = Field(
         default=None, description="digest of the model that wrote the responses; distillation keeps to that teacher"

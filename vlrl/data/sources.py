@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from vlrl.data.bad_rows import bad_row
 from vlrl.data.recipe import Recipe
 from vlrl.data.source_settings import (
     DomainSourceSettings,
@@ -16,6 +17,7 @@ from vlrl.data.source_settings import (
     SourceSettings,
     modality_of,
 )
+from vlrl.errors import DataError
 from vlrl.rendered_text.convert import rendered_twin
 from vlrl.scenes.domain import draw_problem, with_split
 from vlrl.seeding import stream
@@ -45,6 +47,10 @@ class Source(Protocol):
         A fresh source has further problems of the same difficulty at the same index, one for each `attempt`, for when
         the first can't be used: leaving out what is held out then doesn't shift the difficulty.
         """
+        ...
+
+    def place_of(self, split: Split, index: int) -> str:
+        """Where the item at `index` comes from, for messages: file and line of a row."""
         ...
 
     def difficulty_of(self, split: Split, index: int) -> float | None:
@@ -82,6 +88,10 @@ class DomainSource:
         made_by = self._held_out if split in HELD_OUT else self._train
         return draw_problem(made_by, rng, difficulty, source=self.name, tags=self.tags)
 
+    def place_of(self, split: Split, index: int) -> str:
+        """The source and the problem's number."""
+        return f"source {self.name!r}, {split} problem {index + 1}"
+
     def difficulty_of(self, split: Split, index: int, drawn_for: str | None = None) -> float:
         """The first number of the item's randomness, rounded as a problem's label is."""
         return round(self._scale(float(stream(self.seed, "data", drawn_for or self.name, split, index).random())), 4)
@@ -108,23 +118,33 @@ class RenderedSource:
         return self.of.size_of(split)
 
     def item(self, split: Split, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
-        """The twin of a text problem; its demonstration has the text problem's response."""
+        """The twin of a text problem; its demonstration has the text problem's response.
+
+        Raises BadRowError for a text that can't be drawn.
+        """
         demonstration: Demonstration | None
         if isinstance(self.of, DomainSource) and split not in HELD_OUT:
             text, demonstration = self.of.item(split, index, attempt, drawn_for=self.name)
         else:
             text, demonstration = self.of.item(split, index, attempt)
-        problem = rendered_twin(
-            text,
-            self.settings.style,
-            stream(self.seed, "data", self.name, split, index, "rendering"),
-            source=self.name,
-            instruction=self.settings.instruction,
-            distortion=self.settings.distortion,
-            part=self.settings.part,
-            tags=(*text.tags, *self.settings.tags),
-        )
+        try:
+            problem = rendered_twin(
+                text,
+                self.settings.style,
+                stream(self.seed, "data", self.name, split, index, "rendering"),
+                source=self.name,
+                instruction=self.settings.instruction,
+                distortion=self.settings.distortion,
+                part=self.settings.part,
+                tags=(*text.tags, *self.settings.tags),
+            )
+        except DataError as error:  # what can't be drawn
+            raise bad_row(f"source {self.name!r}, {self.of.place_of(split, index)}", error) from error
         return problem, Demonstration(problem, demonstration.response) if demonstration else None
+
+    def place_of(self, split: Split, index: int) -> str:
+        """The text problem's."""
+        return self.of.place_of(split, index)
 
     def difficulty_of(self, split: Split, index: int) -> float | None:
         """The text problem's."""

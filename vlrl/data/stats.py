@@ -73,7 +73,7 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
                 "share": float(recipe.shares[name]),
                 "rows": sample.rows[name],
                 "asked": sample.asked[name],
-                "bad_images": sample.bad.get(name, 0),
+                "skipped": sample.bad.get(name, {}),
                 **_means([lengths[i] for i in places]),
                 "answers": _answers([sample.items[i].problem for i in places]),
                 "difficulty": _difficulty([sample.items[i].problem.difficulty for i in places]),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vlrl.data.source_settings import is_local
-from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
 
 
 class Table(Protocol):
@@ -71,9 +71,9 @@ def parse_line(line: bytes | str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise DataError(place, f"is not valid JSON: {error}", "mend or remove the line") from error
+        raise BadRowError(place, f"is not valid JSON: {error}", "mend or remove the line") from error
     if not isinstance(row, dict):
-        raise DataError(place, f"holds {type(row).__name__}, not an object", "write one {…} a line")
+        raise BadRowError(place, f"holds {type(row).__name__}, not an object", "write one {…} a line")
     return row
 
 

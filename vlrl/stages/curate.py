@@ -18,7 +18,8 @@ from vlrl.curation.run import Curated, Shown, curate
 from vlrl.curation.settings import CurateSettings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.words import typed_text
-from vlrl.data.draws import held_out_problems, ids_of, skips_bad_images, usable_items
+from vlrl.data.bad_rows import SkippedRows
+from vlrl.data.draws import held_out_problems, ids_of, usable_items
 from vlrl.data.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_problems
@@ -120,13 +121,13 @@ def drawn(recipe: Recipe, settings: CurateSettings) -> list[Problem]:
     ]
     if settings.problems is not None:
         return Mixture(recipe, settings.seed, banned).draw(settings.problems)
-    sources, skips, ids = build_sources(recipe, settings.seed), skips_bad_images(recipe), ids_of(banned)
+    sources, skipped, ids = build_sources(recipe, settings.seed), SkippedRows(recipe), ids_of(banned)
     for source in sources:
         if source.size is None:
             raise ConfigError(
                 "problems", f"is missing, and source {source.name!r} is endless", "say how many are to be drawn"
             )
-    return [problem for source in sources for problem, _ in usable_items(source, "train", source.name in skips, ids)]
+    return [problem for source in sources for problem, _ in usable_items(source, "train", skipped, ids)]
 
 
 def funnel_table(funnel: Funnel) -> str:
