@@ -8,18 +8,44 @@ import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vlrl.errors import ConfigError, VlrlError, did_you_mean
 
+Effect = Literal["result", "pace", "length"]
+RESULT: dict[str, Any] = {"effect": "result"}
+PACE: dict[str, Any] = {"effect": "pace"}
+LENGTH: dict[str, Any] = {"effect": "length"}
+
 
 class Settings(BaseModel):
-    """Base of every settings block: frozen, and unknown keys are refused."""
+    """Base of every settings block: frozen, and unknown keys are refused.
+
+    A field declares what it changes with `Field(…, json_schema_extra=PACE)`, for a run that goes on with another value:
+
+        RESULT  the weights, or the figures that are compared with earlier ones: refused. Also what isn't declared
+        PACE    how the work is cut up, how often it is looked at, and where it runs: allowed. The same mathematics; the
+                last bits of a sum may differ from there on
+        LENGTH  how long a stage goes on: allowed, also behind its end, as long as no later stage has begun
+
+    What is declared of a block holds for all fields in it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    def effect_of(self, name: str) -> Effect | None:
+        """What this field is declared to change; None without a declaration. For a rule that reads other fields."""
+        return declared_effect(type(self), name)
+
+
+def declared_effect(model: type[BaseModel], name: str) -> Effect | None:
+    """What a field of a settings class is declared to change; None without a declaration."""
+    extra = model.model_fields[name].json_schema_extra
+    found = extra.get("effect") if isinstance(extra, Mapping) else None
+    return cast("Effect | None", found)
 
 
 S = TypeVar("S", bound=Settings)

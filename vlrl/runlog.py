@@ -173,6 +173,11 @@ class RunFolder:
             self.card[key] = {**held, **value} if isinstance(held, dict) and isinstance(value, dict) else value
         self._write_card()
 
+    def note_session(self, **fields: Any) -> None:
+        """Add fields to the present session's entry in the run card."""
+        self.card["sessions"][-1].update(fields)
+        self._write_card()
+
     def metrics(self, phase: str, step: int, values: Mapping[str, float | int | str | None]) -> dict[str, Any]:
         """Append one line to metrics.jsonl and return it. A non-finite number is written as null."""
         clean = {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in values.items()}

@@ -143,7 +143,7 @@ def test_a_run_goes_on_with_a_pool_of_another_size_or_place(tmp_path, changed):
     State(tmp_path, a_run_of_a_pool(tmp_path, **changed))
 
 
-@pytest.mark.parametrize("changed", [{"engine": {"name": "vllm"}}, {"engine": {"max_rows": 7}}])
+@pytest.mark.parametrize("changed", [{"engine": {"name": "vllm"}}, {"engine": {"decode_step": "model"}}])
 def test_what_changes_responses_is_refused_in_a_pool_too(tmp_path, changed):
     RunFolder(tmp_path, a_run_of_a_pool(tmp_path).model_dump(mode="json"), [])
     with pytest.raises(RunError, match=r"engine\.engine"):

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlrl import dist
-from vlrl.config import Settings
+from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.attention import AttentionName, check_attention, set_attention
 from vlrl.model.families import family_of
@@ -36,15 +36,20 @@ class ModelSettings(Settings):
     build: str | None = None
     shape: TinyShape = TinyShape()
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    device: str = "auto"
+    device: str = Field(default="auto", json_schema_extra=PACE)
     context: int | None = Field(default=None, ge=1, description="prompt and response tokens; default: the model's own")
     rope_base: float | None = Field(
         default=None, gt=1.0, description="base of the rotary positions instead of the model's own, for long contexts"
     )
-    attention: AttentionName = Field(default="auto", description="how long packed rows attend; see set_attention")
-    gradient_checkpointing: bool = False
+    attention: AttentionName = Field(
+        default="auto", description="how long packed rows attend; see set_attention", json_schema_extra=PACE
+    )
+    gradient_checkpointing: bool = Field(default=False, json_schema_extra=PACE)
     feature_store_mib: int = Field(
-        default=1024, ge=0, description="features of pictures kept between passes while the tower's weights stay; MiB"
+        default=1024,
+        ge=0,
+        description="features of pictures kept between passes while the tower's weights stay; MiB",
+        json_schema_extra=PACE,
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings
+from vlrl.config import PACE, Settings
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.forward import MicroBatch, PackedForward, forward_backward
 from vlrl.model.load import LoadedModel
@@ -43,9 +43,9 @@ class PolicySettings(Settings):
     freeze: tuple[Part, ...] = ()
     lora: LoraSettings | None = None
     reset_optimizer: Literal["each_iteration", "never"] = "never"
-    micro_batch_tokens: int = Field(default=16_384, ge=1)
-    micro_batch_mib: int | None = Field(default=None, ge=1)
-    pack_rows: bool = False
+    micro_batch_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
+    micro_batch_mib: int | None = Field(default=None, ge=1, json_schema_extra=PACE)
+    pack_rows: bool = Field(default=False, json_schema_extra=PACE)
 
     @model_validator(mode="after")
     def _something_trains(self) -> PolicySettings:

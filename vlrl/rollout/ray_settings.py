@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings
+from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.load import LoadedModel
 from vlrl.registry import component_field
@@ -28,21 +28,40 @@ class RayPoolSettings(Settings):
     serves_all_ranks: ClassVar[bool] = True
     remedy: ClassVar[str] = REMEDY
 
-    actors: int = Field(default=2, ge=1)
+    actors: int = Field(default=2, ge=1, json_schema_extra=PACE)
     engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
-    address: str | None = Field(default=None, description="auto or host:port of a cluster; default: our own, here")
-    cpus_per_actor: float = Field(default=1.0, gt=0.0, description="CPUs and torch threads of an actor")
-    gpus_per_actor: float = Field(default=0.0, ge=0.0, le=1.0, description="0: the actors' models lie on the CPU")
-    resources_per_actor: dict[str, float] = Field(default={}, description="custom Ray resources, e.g. {rollout: 1}")
-    pieces_per_actor: int = Field(default=2, ge=1, description="pieces of one call that an actor gets on average")
-    tries: int = Field(default=4, ge=1, description="actors that one request may lose before it is named")
-    start_timeout_seconds: float = Field(default=600.0, gt=0.0, description="without any actor at work")
-    shard_mib: int = Field(default=256, ge=1, description="MiB of weights in one shared object")
+    address: str | None = Field(
+        default=None, description="auto or host:port of a cluster; default: our own, here", json_schema_extra=PACE
+    )
+    cpus_per_actor: float = Field(
+        default=1.0, gt=0.0, description="CPUs and torch threads of an actor", json_schema_extra=PACE
+    )
+    gpus_per_actor: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="0: the actors' models lie on the CPU", json_schema_extra=PACE
+    )
+    resources_per_actor: dict[str, float] = Field(
+        default={}, description="custom Ray resources, e.g. {rollout: 1}", json_schema_extra=PACE
+    )
+    pieces_per_actor: int = Field(
+        default=2, ge=1, description="pieces of one call that an actor gets on average", json_schema_extra=PACE
+    )
+    tries: int = Field(
+        default=4, ge=1, description="actors that one request may lose before it is named", json_schema_extra=PACE
+    )
+    start_timeout_seconds: float = Field(
+        default=600.0, gt=0.0, description="without any actor at work", json_schema_extra=PACE
+    )
+    shard_mib: int = Field(default=256, ge=1, description="MiB of weights in one shared object", json_schema_extra=PACE)
     object_store_gib: float | None = Field(
-        default=None, gt=0.0, description="shared memory of our own cluster; default: from the model's size"
+        default=None,
+        gt=0.0,
+        description="shared memory of our own cluster; default: from the model's size",
+        json_schema_extra=PACE,
     )
     resize_file: str | None = Field(
-        default=None, description="a file with the number of actors, read while the run goes on; need not exist"
+        default=None,
+        description="a file with the number of actors, read while the run goes on; need not exist",
+        json_schema_extra=PACE,
     )
 
     @model_validator(mode="after")

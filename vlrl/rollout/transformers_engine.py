@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 
-from vlrl.config import Settings
+from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError, EngineError
 from vlrl.model.cost import cost_of
 from vlrl.model.decode_step import DecodeStep, single_layers
@@ -52,13 +52,14 @@ class TransformersEngineSettings(Settings):
     response is read alone.
     """
 
-    max_rows: int = Field(default=1024, ge=1)
-    prefill_tokens: int = Field(default=16_384, ge=1)
+    max_rows: int = Field(default=1024, ge=1, json_schema_extra=PACE)
+    prefill_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
     drop_share: float = Field(
         default=0.1,
         ge=0.0,
         le=1.0,
         description="share of finished rows at which they are cut out; while responses wait for slots, at once",
+        json_schema_extra=PACE,
     )
 
     decode_step: Literal["auto", "own", "model"] = Field(
@@ -66,7 +67,9 @@ class TransformersEngineSettings(Settings):
         description="tokens are read by a step of few operations (own) or the model's own forward pass (model); "
         "auto: own where every module of the decoder is known",
     )
-    cuda_graphs: bool = Field(default=True, description="on CUDA, launch the own step as a graph while rows stay")
+    cuda_graphs: bool = Field(
+        default=True, description="on CUDA, launch the own step as a graph while rows stay", json_schema_extra=PACE
+    )
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """It takes what can be loaded; `own` has to know the decoder."""

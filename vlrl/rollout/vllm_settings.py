@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings
+from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.cost import CostModel, head_size
 from vlrl.model.load import LoadedModel
@@ -32,16 +32,29 @@ class VllmEngineSettings(Settings):
            which frees all it had on any device and takes seconds
     """
 
-    max_rows: int = Field(default=256, ge=1)
-    prefill_tokens: int = Field(default=8192, ge=1)
-    block_tokens: int = Field(default=32, ge=32, multiple_of=32, description="tokens of one block of keys and values")
-    cache_gib: float | None = Field(
-        default=None, gt=0, description="GiB for keys and values; default: 1 on CPU, what memory_share leaves on CUDA"
+    max_rows: int = Field(default=256, ge=1, json_schema_extra=PACE)
+    prefill_tokens: int = Field(default=8192, ge=1, json_schema_extra=PACE)
+    block_tokens: int = Field(
+        default=32, ge=32, multiple_of=32, description="tokens of one block of keys and values", json_schema_extra=PACE
     )
-    memory_share: float = Field(default=0.5, gt=0, lt=1, description="share of a CUDA device's memory for the engine")
-    eager: bool = Field(default=False, description="no CUDA graphs: a faster start, slower tokens; CPU is always eager")
-    sleep: Literal["stay", "release", "restart"] = "stay"
-    restarts: int = Field(default=1, ge=0, description="how often what an engine failed at is redone on a new one")
+    cache_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="GiB for keys and values; default: 1 on CPU, what memory_share leaves on CUDA",
+        json_schema_extra=PACE,
+    )
+    memory_share: float = Field(
+        default=0.5, gt=0, lt=1, description="share of a CUDA device's memory for the engine", json_schema_extra=PACE
+    )
+    eager: bool = Field(
+        default=False,
+        description="no CUDA graphs: a faster start, slower tokens; CPU is always eager",
+        json_schema_extra=PACE,
+    )
+    sleep: Literal["stay", "release", "restart"] = Field(default="stay", json_schema_extra=PACE)
+    restarts: int = Field(
+        default=1, ge=0, description="how often what an engine failed at is redone on a new one", json_schema_extra=PACE
+    )
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
     library: ClassVar[str] = "vllm"
     needs_own_process_group: ClassVar[bool] = True

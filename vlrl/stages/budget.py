@@ -40,7 +40,7 @@ class Budget:
         return max(warmup_steps, int(self.progress(step) * self.steps))
 
     def ends_after(self, step: int) -> bool:
-        """Whether 0-based `step`, whose tokens are booked, was the last."""
+        """Whether 0-based `step`, whose tokens are booked, was the last; −1: whether there is no step at all."""
         return step + 1 >= self.steps or (self.tokens is not None and self.spent >= self.tokens)
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings
+from vlrl.config import LENGTH, PACE, RESULT, Settings
 from vlrl.data.draws import DemonstrationCount
 from vlrl.losses.dpo import DpoLoss
 from vlrl.losses.grpo import GrpoLoss
@@ -26,12 +26,16 @@ _LENGTH = {"steps", "epochs"}  # a stretch that says one of these has neither fr
 class FixedSetSettings(Settings):
     """Training on a fixed set in epochs, with validation and the best checkpoint kept."""
 
-    steps: int = Field(default=STEPS, ge=1)
-    epochs: float | None = Field(default=None, gt=0, description="passes over the set, in place of `steps`")
+    steps: int = Field(default=STEPS, ge=1, json_schema_extra=LENGTH)
+    epochs: float | None = Field(
+        default=None, gt=0, description="passes over the set, in place of `steps`", json_schema_extra=LENGTH
+    )
     batch: int = Field(default=64, ge=1)
     policy: PolicySettings = PolicySettings()
-    validate_every: int = Field(default=50, ge=1)
-    checkpoint_every: int = Field(default=500, ge=1)
+    validate_every: int = Field(
+        default=50, ge=1, description="steps between validations, whose best weights stay", json_schema_extra=RESULT
+    )
+    checkpoint_every: int = Field(default=500, ge=1, json_schema_extra=PACE)
 
     @model_validator(mode="after")
     def _one_length(self) -> FixedSetSettings:
@@ -79,7 +83,7 @@ class SftSettings(SftStretch):
     own schedule, so that the rate rises again (k1.5 §2.5.2: 2e-5 → 2e-6 at 32k tokens, then up to 1e-5 → 1e-6 at 128k).
     """
 
-    stretches: tuple[SftStretch, ...] = ()
+    stretches: tuple[SftStretch, ...] = Field(default=(), json_schema_extra=RESULT)
 
     @model_validator(mode="before")
     @classmethod
@@ -134,7 +138,7 @@ class RecordSettings(Settings):
     rollouts: int = Field(default=1, ge=1)
     batch: int = Field(default=64, ge=1)
     sampling: Sampling = Sampling()
-    micro_batch_tokens: int = Field(default=16_384, ge=1)
+    micro_batch_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
 
     @model_validator(mode="after")
     def _responses_are_drawn(self) -> RecordSettings:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.credit.assign import Judged
-from vlrl.errors import EngineError, VerifierFaultError
+from vlrl.errors import EngineError, RunError, VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.methods import source_of
 from vlrl.model.policy import Example, Policy
@@ -56,7 +56,9 @@ def run_rl(session: Session) -> Policy:
     first = _resume(session, parts)
     session.progress.start("rl", settings.steps)
     session.hybrid.figures()  # what went before belongs to no step
-    for step in range(first, settings.steps):
+    if budget.ends_after(first - 1):  # killed between its last checkpoint and its end
+        session.refresh(policy, version=first)
+    for step in range(first, first if budget.ends_after(first - 1) else settings.steps):
         clock = Clock()
         session.refresh(policy, version=step)
         clock.lap("switch")
@@ -99,13 +101,13 @@ def run_rl(session: Session) -> Policy:
         session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
         if step % settings.log_every == 0 or last:
             run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
+        if not last and settings.export_every is not None and (step + 1) % settings.export_every == 0:
+            policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
+        if last or (step + 1) % settings.checkpoint_every == 0:
+            save_checkpoint(run.path / "checkpoints", step + 1, parts)  # the last one lets the stage be lengthened
+            session.forget_features()
         if last:
             break
-        if settings.export_every is not None and (step + 1) % settings.export_every == 0:
-            policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
-        if (step + 1) % settings.checkpoint_every == 0:
-            save_checkpoint(run.path / "checkpoints", step + 1, parts)
-            session.forget_features()
     run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
     return policy
 
@@ -252,6 +254,8 @@ def _resume(session: Session, parts: dict[str, Any]) -> int:
     session.run.truncate_after("eval", step)
     if held is not None:
         session.progress.say(f"resumed from {held}")
+    if step > session.settings.rl.steps:
+        raise RunError(str(held), f"lies behind rl.steps, {session.settings.rl.steps}", "give more steps")
     return step
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from rich.console import Console
@@ -24,6 +24,7 @@ from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
 from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
+from vlrl.stages.checkpoint import latest_checkpoint, step_of
 from vlrl.stages.distil import run_distil
 from vlrl.stages.dpo import run_dpo
 from vlrl.stages.inputs import LEAVES, check_inputs
@@ -31,6 +32,8 @@ from vlrl.stages.prepare import run_prepare
 from vlrl.stages.progress import Progress
 from vlrl.stages.record import pass_over_recorded, run_record
 from vlrl.stages.rl import run_rl
+from vlrl.stages.run_changes import Change, changes, described, refuse_other_results
+from vlrl.stages.run_inputs import RunInputs
 from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
@@ -43,13 +46,6 @@ WORK: dict[Stage, Callable[[Session], Policy | None]] = {
     "dpo": run_dpo,
     "rl": run_rl,
 }
-MAY_CHANGE = (  # settings that change no result, so that a run may go on with others
-    *("stages", "threads", "tracker", "run_folder", "name", "patience_minutes"),
-    # of the Ray pool, whose size may change while a run goes on: where its actors are, and how many
-    *("engine.address", "engine.actors", "engine.resize_file", "engine.resources_per_actor"),
-    *("engine.object_store_gib", "engine.shard_mib", "engine.tries", "engine.start_timeout_seconds"),
-    "engine.restarts",
-)
 
 
 def start_run(
@@ -78,6 +74,11 @@ def start_run(
             print(f"{folder} holds a finished run of these settings; --fresh starts it anew")
         return folder
     is_new = not folder.exists()
+    try:
+        inputs = RunInputs(folder, settings, recipe) if dist.is_first() or not is_new else None
+    except VlrlError:
+        _put_back(earlier, folder)
+        raise
     dist.barrier()
     if not dist.is_first():
         _follow(settings, done)
@@ -88,10 +89,17 @@ def start_run(
     except VlrlError:
         _put_back(earlier, folder)
         raise
+    done.take_changes()
     run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
+    assert inputs is not None
+    inputs.write()
+    if done.changes:
+        run.note_session(changed=described(done.changes))
     status = "failed"
     try:
         with Progress(_totals(settings)) as progress:
+            for line in done.said():
+                progress.say(line)
             _run_stages(settings, run, progress, done)
         status = "finished"
     except KeyboardInterrupt:
@@ -203,7 +211,10 @@ def _totals(settings: RunSettings) -> dict[str, int]:
 
 
 class State:
-    """Which stages of a run are finished (state.json), so that a second call continues and refuses other settings."""
+    """Which stages of a run are finished (state.json), so that a second call continues and refuses other settings.
+
+    changes  settings that this call has other values of than the one before, none of which the result depends on
+    """
 
     def __init__(self, folder: Path, settings: RunSettings) -> None:
         self.folder = folder
@@ -215,19 +226,57 @@ class State:
             held = json.loads(self._file.read_text())
             self.finished, self.results, self.seconds = held["finished"], held["results"], held["seconds"]
         earlier = folder / "run.yaml"
+        self.changes: list[Change] = []
+        self._reopened = False
         if earlier.is_file():
-            self._refuse_other_settings(yaml.safe_load(earlier.read_text()), settings.model_dump(mode="json"))
+            self.changes = changes(yaml.safe_load(earlier.read_text()), settings)
+            refuse_other_results(str(folder), self.changes)
+            for change in self.changes:
+                if change.effect == "length":
+                    self._lengthen(change)
 
-    def _refuse_other_settings(self, before: dict[str, Any], now: dict[str, Any]) -> None:
-        different = [k for k in _flatten(now) | _flatten(before) if _flatten(now).get(k) != _flatten(before).get(k)]
-        matters = [k for k in different if not any(f"{k}.".startswith(f"{name}.") for name in MAY_CHANGE)]
-        if matters:
-            first = matters[0]
+    def _lengthen(self, change: Change) -> None:
+        """A stage goes on for longer or ends sooner than was said. Raises RunError where that comes too late."""
+        stage = cast(Stage, change.stage)
+        later = [one for one in LEARNING[LEARNING.index(stage) + 1 :] if one in self.finished or self._steps_of(one)]
+        if later and (stage in self.finished or self._steps_of(stage)):
             raise RunError(
-                f"{self.folder}, {first}",
-                f"the folder holds a run with {_flatten(before).get(first)!r}, now {_flatten(now).get(first)!r}",
-                "give another run_folder=…, or --fresh to start anew (the old run is deleted)",
+                f"{self.folder}, {change}",
+                f"the stage {later[0]!r} has begun with what {stage!r} left",
+                f"take the change back, or start a run of its own with model.path={self.folder / LEAVES[stage]}",
             )
+        done = self._steps_of(stage)
+        shorter = isinstance(change.old, (int, float)) and isinstance(change.new, (int, float))
+        shorter = shorter and change.new < change.old
+        if shorter and (stage in self.finished or (change.key == f"{stage}.steps" and change.new < done)):
+            raise RunError(
+                f"{self.folder}, {change}",
+                f"{done} steps of the stage are done",
+                "a stage can be lengthened, or shortened to what lies ahead; earlier models are those of export_every",
+            )
+        if stage in self.finished:
+            self.finished = [one for one in self.finished if one not in (stage, "eval")]
+            self.results.pop(stage, None)
+            self._reopened = True
+
+    def _steps_of(self, stage: str) -> int:
+        """Steps that the stage's newest checkpoint comes after; 0 without one."""
+        held = latest_checkpoint(self.folder / ("checkpoints" if stage == "rl" else f"checkpoints_{stage}"))
+        return 0 if held is None else step_of(held)
+
+    def take_changes(self) -> None:
+        """Stages that go on behind their end are unfinished on disk, too; before run.yaml says the new length."""
+        if self._reopened:
+            self._write()
+
+    def said(self) -> list[str]:
+        """What changed since the call before, in words."""
+        lines = [f"goes on with another {one}" for one in self.changes if one.key not in ("stages", "threads")]
+        if any(one.effect == "length" for one in self.changes):
+            lines.append("schedules that depend on the length go by the new one from here on; the run card says since")
+        if any(one.key == "threads" for one in self.changes):
+            lines.append("threads changed: from here on last bits differ from a run with one number of threads")
+        return lines
 
     def has(self, stage: str) -> bool:
         """Whether a stage is finished."""
@@ -243,16 +292,10 @@ class State:
     def finish(self, stage: str, seconds: dict[str, float]) -> None:
         """Mark a stage as finished, on disk."""
         self.finished.append(stage)
-        held = {"finished": self.finished, "results": self.results, "seconds": seconds}
+        self.seconds = dict(seconds)
+        self._write()
+
+    def _write(self) -> None:
+        held = {"finished": self.finished, "results": self.results, "seconds": self.seconds}
         if dist.is_first():
             write_atomically(self._file, json.dumps(held))
-
-
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -11,7 +11,7 @@ import vlrl.credit
 import vlrl.losses  # files the losses under their names
 import vlrl.rollout.ray_pool  # files the engines under their names
 import vlrl.rollout.vllm_settings  # noqa: F401
-from vlrl.config import Settings
+from vlrl.config import LENGTH, PACE, Effect, Settings, declared_effect
 from vlrl.credit.assign import CreditSettings
 from vlrl.credit.repeat_penalty import RepeatPenalty
 from vlrl.data.perturb import check_perturbation
@@ -81,9 +81,12 @@ class RlSettings(Settings):
     """Reinforcement learning by online mirror descent (k1.5 §2.3) or another loss."""
 
     preset: str | None = Field(default=None, description="an algorithm of stages/presets.py; the rest goes over it")
-    steps: int = Field(default=100, ge=1)
+    steps: int = Field(default=100, ge=1, json_schema_extra=LENGTH)
     response_tokens: int | None = Field(
-        default=None, ge=1, description="the stage ends once so many were sampled; `steps` is then an upper bound"
+        default=None,
+        ge=1,
+        description="the stage ends once so many were sampled; `steps` is then an upper bound",
+        json_schema_extra=LENGTH,
     )
     problems_per_step: int = Field(default=32, ge=1)
     rollouts_per_problem: int = Field(default=8, ge=1)
@@ -113,22 +116,37 @@ class RlSettings(Settings):
     partial: PartialRollouts | None = Field(
         default=None, description="cut rollouts over iterations; null: every response is written to its end"
     )
-    agreement: AgreementSettings = AgreementSettings()
+    agreement: AgreementSettings = Field(default=AgreementSettings(), json_schema_extra=PACE)
     policy: PolicySettings = Field(
         default=PolicySettings(), description="reset_optimizer is `each_iteration` with the loss `kimi`, else `never`"
     )
     max_fault_rate: float = Field(
-        default=0.05, ge=0.0, le=1.0, description="share of faulted verdicts that stops the run"
+        default=0.05,
+        ge=0.0,
+        le=1.0,
+        description="share of faulted verdicts that stops the run",
+        json_schema_extra=PACE,
     )
-    validate_every: int = Field(default=25, ge=1)
-    checkpoint_every: int = Field(default=50, ge=1)
+    validate_every: int = Field(default=25, ge=1, json_schema_extra=PACE)
+    checkpoint_every: int = Field(default=50, ge=1, json_schema_extra=PACE)
     export_every: int | None = Field(
         default=None,
         ge=1,
         description="steps between models in Hugging Face format, model_step_<N>/; null: the last alone",
+        json_schema_extra=PACE,
     )
-    log_groups: int = Field(default=8, ge=0, description="groups written to rollouts.jsonl at every logged step")
-    log_every: int = Field(default=10, ge=1, description="steps between groups written to rollouts.jsonl")
+    log_groups: int = Field(
+        default=8, ge=0, description="groups written to rollouts.jsonl at every logged step", json_schema_extra=PACE
+    )
+    log_every: int = Field(
+        default=10, ge=1, description="steps between groups written to rollouts.jsonl", json_schema_extra=PACE
+    )
+
+    def effect_of(self, name: str) -> Effect | None:
+        """Validation changes the result where the choice of problems goes by it."""
+        if name == "validate_every" and self.drawing.modality_gap is not None:
+            return "result"
+        return declared_effect(type(self), name)
 
     @model_validator(mode="before")
     @classmethod
@@ -223,14 +241,18 @@ class EvalSettings(Settings):
 
     problems: int = Field(default=400, ge=1)
     curve_problems: int = Field(default=100, ge=1)
-    samples: int = Field(default=1, ge=1)
+    samples: int = Field(default=1, ge=1, json_schema_extra=PACE)
     sampling: Sampling = Sampling()
     split: Literal["test", "validation"] = "test"
     seed: int | None = Field(default=None, description="seed of the held-out draw; default: the run's seed")
     benchmarks: tuple[str, ...] | None = Field(
-        default=None, description="configs that `vlrl eval` takes; their benchmarks are asked on the training curve too"
+        default=None,
+        description="configs that `vlrl eval` takes; their benchmarks are asked on the training curve too",
+        json_schema_extra=PACE,
     )
-    benchmarks_every: int | None = Field(default=None, ge=1, description="RL steps between two such askings")
+    benchmarks_every: int | None = Field(
+        default=None, ge=1, description="RL steps between two such askings", json_schema_extra=PACE
+    )
 
     @model_validator(mode="after")
     def _benchmarks_have_a_pace(self) -> EvalSettings:
@@ -245,12 +267,13 @@ class RunSettings(Settings):
     plugins: tuple[str, ...] = Field(
         default=(),
         description="Python files that register parts which these settings name: losses, perturbations …",
+        json_schema_extra=PACE,  # a run remembers what is in them, wherever they lie
     )
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: str = Field(min_length=1, json_schema_extra=PACE)
+    run_folder: str | None = Field(default=None, json_schema_extra=PACE)
     seed: int = 0
-    data: str
-    stages: tuple[Stage, ...] = ("sft", "rl", "eval")
+    data: str = Field(json_schema_extra=PACE)  # the same of the recipe
+    stages: tuple[Stage, ...] = Field(default=("sft", "rl", "eval"), json_schema_extra=PACE)
     model: ModelSettings
     system_prompt: str | None = None
     engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
@@ -261,10 +284,18 @@ class RunSettings(Settings):
     dpo: DpoSettings = DpoSettings()
     rl: RlSettings = RlSettings()
     eval: EvalSettings = EvalSettings()
-    tracker: Literal["none", "wandb"] = "none"
-    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+    tracker: Literal["none", "wandb"] = Field(default="none", json_schema_extra=PACE)
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="CPU threads of torch; default: its own choice. Runs of other numbers differ in last bits",
+        json_schema_extra=PACE,
+    )
     patience_minutes: float = Field(
-        default=60.0, gt=0.0, description="minutes that a rank waits for the others before it ends with an error"
+        default=60.0,
+        gt=0.0,
+        description="minutes that a rank waits for the others before it ends with an error",
+        json_schema_extra=PACE,
     )
 
     @field_validator("plugins")

@@ -13,7 +13,7 @@ import torch
 
 from vlrl import dist
 from vlrl.data.mixture import demonstrations
-from vlrl.errors import DataError
+from vlrl.errors import DataError, RunError
 from vlrl.evaluation.held_out import twin_metrics
 from vlrl.losses.registry import Loss
 from vlrl.losses.sft import SftLoss
@@ -175,6 +175,8 @@ def train_on(
     if held is not None:
         start = load_checkpoint(held, {"policy": policy, "best": best})
         session.progress.say(f"resumed from {held}")
+    if start > ends[-1]:
+        raise RunError(str(held), f"lies behind the stage's end, step {ends[-1]}", f"give {stage} more steps or epochs")
     session.run.truncate_after(stage, start)
     order = _order_of(stretches, number, session.settings.seed, stage)
     for _ in range(start - (ends[number - 1] if number else 0)):
@@ -206,7 +208,7 @@ def train_on(
         session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
         if out_of_time:
             break
-        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < ends[-1]:
+        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == ends[-1]:
             save_checkpoint(checkpoints, step + 1, {"policy": policy, "best": best})
             session.forget_features()
     best.restore()
