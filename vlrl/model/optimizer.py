@@ -13,6 +13,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.errors import RunError
+from vlrl.model.muon import Muon
 from vlrl.model.parts import Part, part_of
 
 
@@ -153,13 +154,7 @@ def _move_gradient(copy: torch.nn.Parameter, weight: torch.Tensor) -> None:
 
 
 def _muon(parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.Muon(
-        parameters,
-        lr=rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
+    return Muon(parameters, lr=rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
 
 
 def _adamw(parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings) -> torch.optim.Optimizer:
