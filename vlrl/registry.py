@@ -12,8 +12,11 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.types import content_digest
 
 T = TypeVar("T")
+PLUGIN = "vlrl_plugin_"  # how the modules of plugin files are called
+_loading: list[str] = []  # plugin files that are being run, the inner one last
 
 
 class Registry(Generic[T]):
@@ -25,6 +28,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, Any] = {}
+        self._origins: dict[str, tuple[Any, str]] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that files a component under `name`. Raises ConfigError if another one has it."""
@@ -39,6 +43,8 @@ class Registry(Generic[T]):
                     f"{self.kind} {name!r}", f"is already registered by {held.__module__}", "choose another name"
                 )
             self._entries[name] = component
+            if _loading:
+                self._origins[name] = (component, _loading[-1])
             return component
 
         return file
@@ -48,6 +54,11 @@ class Registry(Generic[T]):
         if name not in self._entries:
             raise ConfigError(f"{self.kind}", f"unknown {self.kind} {name!r}", did_you_mean(name, self._entries))
         return self._entries[name]
+
+    def plugin_of(self, name: str) -> str | None:
+        """The plugin file that filed what now stands under `name`; None where no plugin did."""
+        component, file = self._origins.get(name, (None, None))
+        return file if name in self._entries and component is self._entries[name] else None
 
     def names(self) -> list[str]:
         """All names, sorted."""
@@ -134,7 +145,7 @@ def load_plugin(path: str | Path) -> None:
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise ConfigError(f"plugins: {path}", "no such file", "give the path of a .py file")
-    module_name = f"vlrl_plugin_{file.stem}_{abs(hash(str(file)))}"
+    module_name = f"{PLUGIN}{file.stem}_{content_digest(str(file))[:16]}"  # the same in every process
     if module_name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(module_name, file)
@@ -142,11 +153,14 @@ def load_plugin(path: str | Path) -> None:
         raise ConfigError(f"plugins: {path}", "is not a Python file", "give the path of a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    _loading.append(str(file))
     try:
         spec.loader.exec_module(module)
     except ConfigError:
         del sys.modules[module_name]
         raise
-    except Exception as error:  # whatever the user's file raises belongs in the message, not in a traceback
+    except (Exception, SystemExit) as error:  # whatever the user's file raises belongs in the message
         del sys.modules[module_name]
         raise ConfigError(f"plugins: {path}", f"{type(error).__name__}: {error}", "mend the plugin file") from error
+    finally:
+        _loading.pop()

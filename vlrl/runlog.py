@@ -89,6 +89,7 @@ def group_record(group: ScoredGroup) -> dict[str, Any]:
                 "answer": verdict.answer,
                 "note": verdict.note,
                 "fault": verdict.fault,
+                **({"score_parts": dict(verdict.parts)} if verdict.parts else {}),
                 "reward": group.rewards.total[i],
                 "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
                 "advantage": group.advantages[i],

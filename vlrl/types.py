@@ -211,6 +211,7 @@ class Verdict:
     correct  kept apart from the score, so that graded rewards work everywhere
     answer   what was taken as the answer, where something was
     note     why, in a few words
+    parts    sub-scores by name where the verifier gives them, in its own ranges: they are logged, and reward nothing
     fault    set when the *verifier* broke. That is never the same as zero: the response leaves the baseline
              and takes no part in the update.
     """
@@ -220,6 +221,7 @@ class Verdict:
     answer: str | None = None
     note: str = ""
     fault: str | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:

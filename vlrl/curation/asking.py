@@ -16,7 +16,7 @@ from vlrl.rollout.collector import Encode
 from vlrl.rollout.engine import Request, RolloutEngine, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, content_digest
-from vlrl.verify.judge import judge
+from vlrl.verify.judge import judge_all
 
 Told = Callable[[str, int, int, dict[str, float]], None]  # stage, done, of, figures
 
@@ -110,17 +110,18 @@ class EngineAsk:
             Request(one, n, sampling, derive_seed(self.seed, "curation", stage, question.problem.id))
             for one, question in zip(encoded, questions, strict=True)
         ]
-        answers = []
-        for one, question, answer in zip(encoded, questions, self._engine.generate(requests), strict=True):
+        generated = self._engine.generate(requests)
+        for one, question, answer in zip(encoded, questions, generated, strict=True):
             if answer.content_hash != one.content_hash:
                 raise EngineError(
                     f"problem {question.problem.id}",
                     f"the engine read content {answer.content_hash}, the encoder made {one.content_hash}",
                     "engine and encoder must share one processor output; check versions and picture budget",
                 )
-            verdicts = tuple(judge(question.problem, rollout.text) for rollout in answer.rollouts)
-            answers.append(Answered(answer.rollouts, verdicts))
-        return answers
+        verdicts = judge_all(
+            [(q.problem, [r.text for r in a.rollouts]) for q, a in zip(questions, generated, strict=True)]
+        )
+        return [Answered(answer.rollouts, held) for answer, held in zip(generated, verdicts, strict=True)]
 
     def _check_faults(self, stage: str, answered: Sequence[Answered]) -> None:
         faults = [fault for one in answered for fault in one.faults]

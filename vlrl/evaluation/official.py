@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify import gsm8k, mathvision, mathvista, mmmu, tabmwp
-from vlrl.verify.judge import judge, prepare
+from vlrl.verify.judge import judge, judge_all, prepare
 from vlrl.verify.mathvista import IntegerRule
 
 Mode = Literal["reward", "official"]
@@ -39,16 +39,22 @@ def score_answers(
     if mode == "reward" or benchmark not in OFFICIAL:
         prepare(problems)
     rng = random.Random(mmmu.SEED)
-    verdicts = []
+    verdicts: list[Verdict] = []
+    asked: list[tuple[Problem, list[str]]] = []  # side by side, where their verifier waits
+    places: list[int] = []
     for problem, answer in zip(problems, answers, strict=True):
         if answer is None:
             verdicts.append(Verdict.wrong("missing"))
         elif answer.use_extraction and not answer.has_extraction:
             verdicts.append(Verdict.wrong("no extraction"))
         elif mode == "reward" or benchmark not in OFFICIAL:
-            verdicts.append(judge(problem, str(answer.extraction or "") if answer.use_extraction else answer.text))
+            asked.append((problem, [str(answer.extraction or "") if answer.use_extraction else answer.text]))
+            places.append(len(verdicts))
+            verdicts.append(Verdict.broken("not judged yet"))
         else:
             verdicts.append(OFFICIAL[benchmark](problem, answer, rng, integer_rule))
+    for place, held in zip(places, judge_all(asked), strict=True):
+        verdicts[place] = held[0]
     return verdicts
 
 

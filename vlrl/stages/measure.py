@@ -9,7 +9,7 @@ import numpy as np
 from vlrl.evaluation.scores import pass_at_k
 from vlrl.model.encode import Encoded
 from vlrl.model.policy import Example
-from vlrl.types import ScoredGroup
+from vlrl.types import ScoredGroup, Verdict
 
 
 def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
@@ -30,13 +30,22 @@ def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
         "verdicts/fault_rate": 1 - len(judged) / len(verdicts),
         "tokens/response": float(lengths.sum()),
     }
-    metrics |= group_diagnostics(groups)
+    metrics |= group_diagnostics(groups) | part_metrics(judged)
     for modality in sorted({g.problem.modality for g in groups}):
         some = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
         metrics[f"accuracy/{modality}"] = sum(some) / max(1, len(some))
     for ending in ("stop", "length", "repeat", "unfinished"):
         metrics[f"ending/{ending}"] = sum(r.ending == ending for r in rollouts) / len(rollouts)
     return metrics
+
+
+def part_metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """score_parts/<name>: mean of each sub-score over the verdicts that have it; nothing without sub-scores."""
+    held: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        for name, value in verdict.parts.items():
+            held.setdefault(name, []).append(value)
+    return {f"score_parts/{name}": sum(values) / len(values) for name, values in sorted(held.items())}
 
 
 def example_metrics(examples: Sequence[Example]) -> dict[str, float]:

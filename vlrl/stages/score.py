@@ -19,7 +19,7 @@ from vlrl.evaluation.scores import wilson_interval
 from vlrl.evaluation.tally import Groups, Tally, tally, tally_groups, tally_seeds
 from vlrl.runlog import write_atomically
 from vlrl.types import Problem, Text, Verdict
-from vlrl.verify.judge import judge, prepare, verifiers
+from vlrl.verify.judge import judge_all, prepare, verifiers
 from vlrl.verify.mathvista import INTEGER_RULES, IntegerRule
 
 SCORED = tuple(name for name in READERS if name != "aime")
@@ -213,7 +213,8 @@ def verify_command(pairs: str, verifier: str, as_json: bool = False) -> list[Ver
         gold = (Text(str(row.get("question") or "")),), str(row["gold"])
         problems.append(Problem(*gold, verifier, "text", "pairs", facts=options))
     prepare(problems)
-    verdicts = [judge(problem, str(row["prediction"])) for problem, (_, row) in zip(problems, records, strict=True)]
+    asked = [(problem, [str(row["prediction"])]) for problem, (_, row) in zip(problems, records, strict=True)]
+    verdicts = [held[0] for held in judge_all(asked)]
     for verdict, (_, row) in zip(verdicts, records, strict=True):
         if as_json:
             shown = {"id": row["id"], "correct": verdict.correct, "note": verdict.note, "fault": verdict.fault}

@@ -34,6 +34,7 @@ from vlrl.stages.progress import Progress
 from vlrl.stages.settings import LEARNING, RunSettings
 from vlrl.stages.taught_by import teachers_of
 from vlrl.types import Problem
+from vlrl.verify import guarded
 
 TOKENIZER_TEXTS = 4000
 ENCODED_BYTES = 2**30
@@ -48,6 +49,7 @@ class Session:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         check_machine(settings)
+        guarded.configure(settings.judging)
         self.settings, self.run, self.progress = settings, run, progress
         self.seconds: dict[str, float] = {}
         self.recipe = load_recipe(settings.data)

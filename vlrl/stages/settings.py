@@ -34,6 +34,7 @@ from vlrl.stages.fixed_set_settings import DistilSettings, DpoSettings, RecordSe
 from vlrl.stages.presets import expand
 from vlrl.stages.reference_model import ReferenceModel
 from vlrl.types import ScoredGroup
+from vlrl.verify.guarded import JudgingSettings
 
 Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]  # in the order in which a run takes them
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -284,6 +285,7 @@ class RunSettings(Settings):
     dpo: DpoSettings = DpoSettings()
     rl: RlSettings = RlSettings()
     eval: EvalSettings = EvalSettings()
+    judging: JudgingSettings = Field(default=JudgingSettings(), json_schema_extra=PACE)
     tracker: Literal["none", "wandb"] = Field(default="none", json_schema_extra=PACE)
     threads: int | None = Field(
         default=None,

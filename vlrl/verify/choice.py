@@ -33,7 +33,7 @@ def gold_option(problem: Problem) -> list[str]:
     """The gold's letter, and its text where there are options. Raises DataError if the gold is none of them."""
     options = [str(option) for option in problem.facts.get("choices") or ()]
     index = gold_index(problem, options)
-    return [f"({LETTERS[index]})"] + options[index : index + 1]
+    return [f"({LETTERS[index]})", *options[index : index + 1]]
 
 
 @verifier("choice", gold=gold_option)

@@ -19,6 +19,7 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import Verifier, judge, verifier, verifiers
+from vlrl.verify.returned import as_verdict
 
 Part = Verifier | str
 COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose facts carry the parts
@@ -142,7 +143,7 @@ def _run(part: Part, problem: Problem, response: str) -> Verdict:
         verifiers.get(part)  # an unknown name is the user's mistake, not a fault
         return judge(dataclasses.replace(problem, verifier=part), response)
     try:
-        return part(problem, response)
+        return as_verdict(part(problem, response), getattr(part, "__name__", type(part).__name__))
     except Exception as error:  # as in `judge`: whatever a part raises is its fault, not a zero
         return Verdict.broken(f"{type(error).__name__}: {error}")
 

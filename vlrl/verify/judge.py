@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from vlrl import dist
 from vlrl.registry import Registry
 from vlrl.types import Problem, Verdict
+from vlrl.verify import guarded
+from vlrl.verify.returned import as_verdict
 
 Verifier: TypeAlias = Callable[[Problem, str], Verdict]
 
@@ -31,13 +34,18 @@ def verifier(
     name: str,
     prepare: Callable[[], None] | None = None,
     gold: DeclareGold | None = gold_as_written,
+    wall_seconds: float | None = None,
 ) -> Callable[[Verifier], Verifier]:
     """Decorator: a plain function `(problem, response) -> Verdict` becomes the verifier `name`.
 
     prepare  begins whatever it needs before its first verdict (worker processes) and returns at once
     gold     answers of which one must score 1 for a problem whose gold is sound; None (or a function that returns
              None): golds of this verifier can't be checked, because a model judges or a program is run
+    wall_seconds  what one verdict may take where it waits for something else, such as a server; verdicts of such a
+                  verifier are asked for side by side. Default: the run's `judging.wall_seconds`
     """
+    if wall_seconds is not None:
+        guarded.wall_seconds[name] = wall_seconds
     if prepare is not None:
         _preparations[name] = prepare
     _golds[name] = gold
@@ -54,24 +62,64 @@ def declared_gold(problem: Problem) -> Sequence[str] | None:
 
 def prepare(problems: Iterable[Problem]) -> None:
     """Lets the verifiers of these problems begin what they need, so that no verdict waits for it; returns at once."""
-    for name in {problem.verifier for problem in problems} & _preparations.keys():
+    names = {name for problem in problems for name in _names(problem)}
+    for name in names & _preparations.keys():
         _preparations[name]()
+    if any(name in verifiers and guarded.route(name, verifiers) == "worker" for name in names):
+        guarded.pool(verifiers).start()
+
+
+def _names(problem: Problem) -> Iterator[str]:
+    """The problem's verifier, and those that its facts combine."""
+    yield problem.verifier
+    parts = problem.facts.get("parts")
+    for part in parts if isinstance(parts, (list, tuple)) else ():
+        name = part.get("verifier") if isinstance(part, Mapping) else part
+        if isinstance(name, str):
+            yield name
 
 
 def judge(problem: Problem, response: str) -> Verdict:
     """The verdict of the problem's own verifier. Raises ConfigError for an unknown verifier.
 
-    Whatever the verifier raises becomes `Verdict.fault`: the response then leaves the group's baseline.
+    Whatever the verifier raises or returns that is no verdict becomes `Verdict.fault`: the response then leaves the
+    group's baseline. One that isn't ours is called where it can be ended: `guarded`.
     """
-    check = verifiers.get(problem.verifier)
+    name = problem.verifier
+    check = verifiers.get(name)
+    if guarded.route(name, verifiers) != "here":
+        return guarded.verdict(name, verifiers, problem, response)
     try:
-        verdict: Verdict = check(problem, response)
-    except Exception as error:  # a verifier may be a user's function: whatever it raises is its fault, not a zero
-        return Verdict.broken(f"{problem.verifier}: {type(error).__name__}: {error}")
-    return verdict
+        verdict = check(problem, response)
+    except (Exception, SystemExit) as error:  # it may call a user's function: whatever it raises is its fault
+        return Verdict.broken(f"{name}: {type(error).__name__}: {error}")
+    return verdict if type(verdict) is Verdict else as_verdict(verdict, name)
 
 
 def judge_all(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
-    """Verdicts of every problem's responses, in order. With several ranks each judges some, and all get the same."""
+    """Verdicts of every problem's responses, in order. With several ranks each judges some, and all get the same.
+
+    Verifiers that are called in workers or threads work side by side, at most `judging.workers` at a time.
+    """
     shares = [range(r, len(asked), dist.world()) for r in range(dist.world())]
-    return dist.spread(asked, shares, lambda some: [tuple(judge(p, text) for text in texts) for p, texts in some])
+    return dist.spread(asked, shares, _judge_here)
+
+
+def _judge_here(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
+    beside = [any(guarded.route(name, verifiers) != "here" for name in _names(problem)) for problem, _ in asked]
+    count = sum(len(texts) for (_, texts), waits in zip(asked, beside, strict=True) if waits)
+    if count < 2:
+        return [tuple(judge(problem, text) for text in texts) for problem, texts in asked]
+    executor = ThreadPoolExecutor(min(guarded.settings.workers, count), thread_name_prefix="judge")
+    try:
+        begun = [
+            [executor.submit(judge, problem, text) for text in texts] if waits else []
+            for (problem, texts), waits in zip(asked, beside, strict=True)
+        ]
+        at_once = [
+            () if waits else tuple(judge(problem, text) for text in texts)
+            for (problem, texts), waits in zip(asked, beside, strict=True)
+        ]
+        return [done or tuple(one.result() for one in some) for done, some in zip(at_once, begun, strict=True)]
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for verdicts

@@ -31,6 +31,7 @@ Ask: TypeAlias = Callable[[str, Sequence[Image]], str]
 
 MAX_ANSWER_CHARS = 500
 MAX_REPLY_BYTES = 1 << 20
+WALL_SECONDS = 600.0  # of one verdict, with the retries of an endpoint
 RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 
 PROMPT = """You compare a student's answer with the reference answer of a question.
@@ -175,7 +176,7 @@ def use_judge(ask: Ask, name: str = "default") -> None:
     _asked[name] = ask
 
 
-@verifier("model_judge", gold=None)
+@verifier("model_judge", gold=None, wall_seconds=WALL_SECONDS)
 def model_judge(problem: Problem, response: str) -> Verdict:
     """A model decides, see the file's head. Rejects what declares no answer, several answers, or over 500 characters.
 

@@ -3,8 +3,11 @@
 It is run as a script (`worker.Nursery` starts it), holds one thread and nothing of the trainer, so that a fork of it is
 safe. What the workers do stands in a file of its own with two functions:
 
-    load() -> state                 once, in the nursery
+    load() -> state                 once, in the nursery; load(argument) where the trainer gives one, a text
     answer(state, job) -> reply     in a worker, for every job; reply is a JSON object
+
+A program with `LIMITED_ONCE_LOADED = True` may take what it likes while it loads; its workers' memory is what was taken
+by then and what one answer may have.
 
 Everything is JSON lines. On the trainer's socket, whose number is an argument:
 
@@ -43,6 +46,11 @@ def limit_memory(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def address_space() -> int:
+    """Bytes of address space that this process has taken."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def read_program(path: Path) -> ModuleType:
     """The program as a module; its folder doesn't come on the path, so that no module beside it hides a library."""
     spec = importlib.util.spec_from_file_location("worker_program", path)
@@ -60,10 +68,11 @@ def work(program: ModuleType, state: Any, channel: socket.socket, processor_seco
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends the process, also inside one long C call
     with channel, channel.makefile("rb") as jobs:
         for line in jobs:
-            signal.setitimer(signal.ITIMER_REAL, ALARM_SECONDS)
+            job = json.loads(line)
+            signal.setitimer(signal.ITIMER_REAL, job.get("alarm_seconds", ALARM_SECONDS))
             signal.setitimer(signal.ITIMER_PROF, processor_seconds)
             try:
-                reply = program.answer(state, json.loads(line))
+                reply = program.answer(state, job)
             except MemoryError:
                 reply = {"error": "memory"}
             except RecursionError:
@@ -155,14 +164,17 @@ def serve(births: Births, control: socket.socket, trainer: int) -> None:
 def main() -> None:
     """Arguments: program, number of the trainer's socket, bytes of memory and processor seconds of a worker."""
     trainer = os.getppid()
-    path, descriptor, memory_bytes, processor_seconds = sys.argv[1:]
+    path, descriptor, memory_bytes, processor_seconds, *argument = sys.argv[1:]
     control = socket.socket(fileno=int(descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which then closes the socket
-    limit_memory(int(memory_bytes))  # before anything is loaded: what is loaded counts
     try:
         program = read_program(Path(path))
-        state = program.load()
-    except Exception as error:  # whatever it is, the trainer says it to the user
+        if not (late := getattr(program, "LIMITED_ONCE_LOADED", False)):
+            limit_memory(int(memory_bytes))  # before anything is loaded: what is loaded counts
+        state = program.load(*argument)
+        if late:
+            limit_memory(int(memory_bytes) + address_space())
+    except (Exception, SystemExit) as error:  # whatever it is, the trainer says it to the user
         control.sendall(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
         return
     gc.collect()

@@ -88,7 +88,7 @@ class Lines:
 class Nursery:
     """One nursery process. Starts to load at once; safe to use from several threads."""
 
-    def __init__(self, program: Path, memory_bytes: int, processor_seconds: float) -> None:
+    def __init__(self, program: Path, memory_bytes: int, processor_seconds: float, argument: str | None = None) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -100,6 +100,7 @@ class Nursery:
                     str(theirs.fileno()),
                     str(memory_bytes),
                     str(processor_seconds),
+                    *([] if argument is None else [argument]),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -41,7 +41,11 @@ class WorkerPool:
         wall_seconds: float = WALL_SECONDS,
         memory_bytes: int = MEMORY_BYTES,
         jobs_per_worker: int = JOBS_PER_WORKER,
+        processor_seconds: float = PROCESSOR_SECONDS,
+        argument: str | None = None,
     ) -> None:
+        """`argument` is what the program's `load` is called with."""
+        self._limit, self._argument = processor_seconds, argument
         self.program, self.wall_seconds, self.memory_bytes = program, wall_seconds, memory_bytes
         self.size = size or min(4, os.cpu_count() or 1)
         self.jobs_per_worker = jobs_per_worker
@@ -66,13 +70,13 @@ class WorkerPool:
         with self._changed:
             self._living_nursery()
 
-    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply of a worker to this job. Raises TooHeavy or WorkerFault."""
+    def ask(self, job: Mapping[str, Any], wall_seconds: float | None = None) -> dict[str, Any]:
+        """The reply of a worker to this job, within these seconds or the pool's. Raises TooHeavy or WorkerFault."""
         self._own()
         if not self._loaded:
             self.start()
             self._wait_until_loaded(time.monotonic() + self.load_seconds)
-        deadline = time.monotonic() + self.wall_seconds
+        deadline = time.monotonic() + (wall_seconds or self.wall_seconds)
         with self._worker(deadline) as worker:
             before = worker.seconds
             try:
@@ -102,7 +106,7 @@ class WorkerPool:
         if self._nursery is None or not self._nursery.alive:
             if self._nursery is not None:
                 self._nursery.close()
-            self._nursery = Nursery(self.program, self.memory_bytes, PROCESSOR_SECONDS)
+            self._nursery = Nursery(self.program, self.memory_bytes, self._limit, self._argument)
         return self._nursery
 
     def _wait_until_loaded(self, deadline: float) -> None:
