@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "vlrl"
 LAYERS = [
-    {"types", "errors", "config", "registry", "methods", "seeding", "dist", "runlog"},
+    {"types", "errors", "config", "registry", "methods", "seeding", "dist", "runlog", "shipped", "version", "extras"},
     {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
     {"model", "rollout"},
     {"curation", "sampling", "evaluation"},

@@ -19,14 +19,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Reinforcement learning for vision-language models, the Kimi k1.5 way.\n\n"
-    "Start with `vlrl run configs/quickstart.yaml`: four modalities, a small real model, two CPU cores, minutes.",
+    "Start with `vlrl run quickstart`: four modalities, a small real model, two CPU cores, minutes.",
 )
 
 OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
 app.add_typer(data, name="data")
 
-Config = Annotated[Path, typer.Argument(help="A run's settings, e.g. configs/quickstart.yaml.", show_default=False)]
+Config = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file of settings, or the name of a shipped one (`vlrl configs`).",
+        show_default=False,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Dotted overrides, e.g. seed=3 rl.loss.tau=0.2 rl.steps=50."),
@@ -43,6 +50,7 @@ def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> No
     """
     from vlrl.stages.pipeline import is_pipeline, run_pipeline
 
+    config = _found(config, "run")
     if is_pipeline(config):
         _alone("a pipeline")
         print(f"finished: {run_pipeline(config, overrides or [], fresh)}")
@@ -56,19 +64,19 @@ def prepare(config: Config, overrides: Overrides = None, fresh: Fresh = False) -
 
     JSON lines with pictures beside them; prints how many problems of each source and modality there are.
     """
-    _run(config, overrides, "prepare", fresh)
+    _run(_found(config, "prepare"), overrides, "prepare", fresh)
 
 
 @app.command()
 def sft(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
     """Warm up alone: supervised fine-tuning on the demonstrations. The best validated model lands in model_sft/."""
-    _run(config, overrides, "sft", fresh)
+    _run(_found(config, "sft"), overrides, "sft", fresh)
 
 
 @app.command()
 def rl(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
     """Reinforcement learning alone, from the config's model, or from model_sft/ where the run folder has one."""
-    _run(config, overrides, "rl", fresh)
+    _run(_found(config, "rl"), overrides, "rl", fresh)
 
 
 @app.command("eval")
@@ -79,6 +87,7 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
     """
     from vlrl.stages.evaluate import evaluate_benchmarks, names_benchmarks
 
+    config = _found(config, "eval")
     if names_benchmarks(config):
         _alone("an evaluation of benchmarks")
         evaluate_benchmarks(config, overrides or [])
@@ -92,14 +101,9 @@ def report(
 ) -> None:
     """Write report.html, one file to open without a server, and run_card.md. Works while a run is going on, too."""
     from vlrl.report.report import write_report
+    from vlrl.stages.config_kinds import run_folder_of
 
-    folder = run_folder
-    if run_folder.suffix in (".yaml", ".yml"):
-        from vlrl.config import load_settings
-        from vlrl.stages.settings import RunSettings
-
-        folder = Path(load_settings(RunSettings, run_folder).folder)
-    print(f"report: {write_report(folder)}")
+    print(f"report: {write_report(run_folder_of(run_folder))}")
 
 
 @app.command()
@@ -117,7 +121,7 @@ def plan(
     """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
     from vlrl.stages.plan import print_plan
 
-    print_plan(config, overrides or [], measure, ranks, gpu_gib)
+    print_plan(_found(config, "plan"), overrides or [], measure, ranks, gpu_gib)
 
 
 @app.command()
@@ -128,7 +132,7 @@ def curate(config: Config, overrides: Overrides = None) -> None:
     """
     from vlrl.stages.curate import start_curation
 
-    start_curation(config, overrides or [])
+    start_curation(_found(config, "curate"), overrides or [])
 
 
 @app.command()
@@ -152,6 +156,7 @@ def ablate(
     from vlrl.stages.ablate import start_ablation
     from vlrl.stages.ablation_load import load_ablation
 
+    config = _found(config, "ablate")
     settings = load_ablation(config, overrides or [], vary, seeds, leave_one_out)
     options = [*([f"--vary {vary}"] if vary else []), *(["--leave-one-out"] if leave_one_out else [])]
     command = " ".join(["vlrl ablate", str(config), *(overrides or []), *options])
@@ -170,7 +175,7 @@ def long2short(
     """
     from vlrl.stages.long2short import start_long2short
 
-    print(f"report: {start_long2short(config, overrides or [], out)}")
+    print(f"report: {start_long2short(_found(config, 'long2short'), overrides or [], out)}")
 
 
 @app.command()
@@ -233,6 +238,45 @@ def verify(
     verify_command(pairs, verifier, as_json)
 
 
+@app.command()
+def configs() -> None:
+    """List the configs that come with vlrl: the name by which any command takes one, its command, what it is."""
+    from vlrl.stages.shipped_commands import print_shipped
+
+    print_shipped("config")
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with vlrl, by the name that `data:` and `vlrl data …` take."""
+    from vlrl.stages.shipped_commands import print_shipped
+
+    print_shipped("recipe")
+
+
+@app.command("copy")
+def copy_to_edit(
+    name: Annotated[
+        str, typer.Argument(help="A shipped config or recipe, e.g. quickstart, rl/k1_5.", show_default=False)
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where its folders configs/ and data_recipes/ go.")] = Path(),
+) -> None:
+    """Write a shipped config with its recipe, and whatever else it names, to files of yours to edit.
+
+    They keep their paths, so that `vlrl run configs/quickstart.yaml`, given in that folder, takes the copy. A file that
+    is there already is never overwritten.
+    """
+    from vlrl.stages.shipped_commands import copy_shipped
+
+    copy_shipped(name, folder)
+
+
+def _found(config: Path, command: str) -> Path:
+    from vlrl.stages.config_kinds import find_config
+
+    return find_config(config, command)
+
+
 def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bool) -> None:
     from vlrl.stages.run import start_run
 
@@ -245,8 +289,22 @@ def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bo
     dist.leave()
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from vlrl.version import version_lines
+
+        print("\n".join(version_lines()))
+        raise typer.Exit
+
+
 @app.callback()
-def _every_command(context: typer.Context) -> None:
+def _every_command(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Versions of vlrl and what it computes with."),
+    ] = False,
+) -> None:
     """Settings-only commands and those that start runs of their own are one process."""
     if context.invoked_subcommand not in OVER_RANKS:
         _alone(f"vlrl {context.invoked_subcommand}")

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vlrl import shipped
 from vlrl.errors import ConfigError, VlrlError, did_you_mean
 
 Effect = Literal["result", "pace", "length"]
@@ -52,14 +53,16 @@ S = TypeVar("S", bound=Settings)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
+def read_yaml(path: str | Path, kind: shipped.Kind = "config") -> dict[str, Any]:
     """A YAML mapping from a file. `${NAME}` and `${NAME:-default}` are taken from the environment.
+
+    What is no file may be the name of a shipped one of that kind (`vlrl.shipped`).
 
     Raises ConfigError for a missing file, malformed YAML (with line), a variable that isn't set, or a non-mapping.
     """
-    file = Path(path)
+    file = shipped.locate(path, kind)
     if not file.is_file():
-        raise ConfigError(str(path), "no such file", "check the path; the shipped configs lie under configs/")
+        raise shipped.not_there(path, kind)
     try:
         loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except yaml.YAMLError as error:

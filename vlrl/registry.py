@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.shipped import locate
 from vlrl.types import content_digest
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def load_plugin(path: str | Path) -> None:
 
     Raises ConfigError if the file is missing or fails while it is loaded.
     """
-    file = Path(path).expanduser().resolve()
+    file = locate(path, "example").resolve()
     if not file.is_file():
         raise ConfigError(f"plugins: {path}", "no such file", "give the path of a .py file")
     module_name = f"{PLUGIN}{file.stem}_{content_digest(str(file))[:16]}"  # the same in every process

@@ -262,10 +262,10 @@ def describe_machine() -> dict[str, Any]:
     return {"cores": cores, "memory_gib": memory_gib, "system": platform.system(), "processor": platform.machine()}
 
 
-def describe_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
+def describe_versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Versions of Python and of those packages that are installed; by default the ones that decide the numbers."""
     found = {"python": sys.version.split()[0]}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -274,15 +274,21 @@ def describe_versions() -> dict[str, str]:
 
 
 def describe_code() -> dict[str, Any]:
-    """The commit of this checkout and whether it has uncommitted changes; empty outside a checkout."""
-    here = Path(__file__).resolve().parent
+    """The commit of this checkout and its uncommitted changes; of a wheel, the commit that it was built from.
+
+    Empty where neither is known: a repository that merely lies around an installed package says nothing of it.
+    """
+    package = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+            done = subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
+    if not (package.parent / ".git").exists():
+        built_from = package / "commit.txt"
+        return {"commit": built_from.read_text().strip(), "changed_files": []} if built_from.is_file() else {}
     commit = git("rev-parse", "HEAD")
     return {"commit": commit, "changed_files": (git("status", "--porcelain") or "").splitlines()} if commit else {}

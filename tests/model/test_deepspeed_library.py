@@ -74,5 +74,5 @@ def test_gradients_add_up_in_float32_over_micro_batches_and_ranks(dtype):
 
 def test_without_the_library_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"backend: 'deepspeed' is not installed[\s\S]*vlrl\[deepspeed\]"):
+    with pytest.raises(ConfigError, match=r"backend: 'deepspeed' is not installed[\s\S]*pip install .*\[deepspeed\]"):
         require_library(DeepSpeedBackend(), "backend")

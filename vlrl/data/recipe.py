@@ -32,6 +32,7 @@ from vlrl.data.source_settings import (
 from vlrl.data.weights import mean_weight, shares_of, turning_points, weight_at
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.registry import load_plugin
+from vlrl.shipped import locate
 
 
 class Recipe(Settings):
@@ -135,9 +136,10 @@ class Recipe(Settings):
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe of a YAML file, checked. Overrides name sources: `sources.sums.weight=0.5`, `image.max_pixels=2304`.
 
-    Raises ConfigError with place, value and remedy.
+    What is no file may be the name of a shipped recipe. Raises ConfigError with place, value and remedy.
     """
-    values = read_yaml(path)
+    path = locate(path, "recipe")
+    values = read_yaml(path, "recipe")
     if overrides:
         values = _override(values, overrides)
     _resolve_paths(values, Path(path).expanduser().resolve().parent)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
+from vlrl.extras import install
 from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.deepspeed_policy import DeepSpeedPolicy
 from vlrl.model.load import LoadedModel, ModelSettings
@@ -55,7 +56,7 @@ class DeepSpeedBackend(ZeroSettings):
     """DeepSpeed's ZeRO over the ranks that a launcher started."""
 
     library: ClassVar[str] = "deepspeed"
-    remedy: ClassVar[str] = "pip install 'vlrl[deepspeed]', or use backend: torch"
+    remedy: ClassVar[str] = f"{install('deepspeed')}, or use backend: torch"
 
     def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
         """Raises ConfigError for optimisers and precisions that ZeRO's shards can't step as one process does."""

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
+from vlrl.extras import install
 from vlrl.model.parts import Part, freeze_parts, part_of, trained_parts
 
 _BASE, _ADAPTER = ".base_layer.", ".lora_"
@@ -54,7 +55,7 @@ def choose_trained(model: Any, freeze: Sequence[Part], lora: LoraSettings | None
 def require_peft(lora: LoraSettings | None, place: str = "lora") -> None:
     """Raises ConfigError where adapters are asked for and their library is missing. Looks, but imports nothing."""
     if lora is not None and importlib.util.find_spec("peft") is None:
-        raise ConfigError(place, "the library peft is not installed", "pip install 'vlrl[lora]'")
+        raise ConfigError(place, "the library peft is not installed", install("lora"))
 
 
 def adapted_layers(model: Any, lora: LoraSettings) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.extras import install
 
 TrackerName = Literal["none", "wandb"]
 TrackerMode = Literal["online", "offline", "disabled"]  # wandb's own
@@ -49,7 +50,7 @@ class WandbTracker:
             import wandb
         except ImportError as error:
             raise ConfigError(
-                "tracker: wandb", "wandb is not installed", "it comes with the extra: pip install 'vlrl[wandb]'"
+                "tracker: wandb", "wandb is not installed", f"it comes with the extra: {install('wandb')}"
             ) from error
         folder = run_folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from vlrl.errors import ConfigError, EngineError
+from vlrl.extras import install
 
-REMEDY = "pip install 'vlrl[ray]' (the extra ray), or use engine: transformers"
+REMEDY = f"{install('ray')} (the extra ray), or use engine: transformers"
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 

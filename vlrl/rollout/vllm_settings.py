@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
+from vlrl.extras import install_vllm
 from vlrl.model.cost import CostModel, head_size
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.engines import engines
@@ -58,7 +59,7 @@ class VllmEngineSettings(Settings):
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
     library: ClassVar[str] = "vllm"
     needs_own_process_group: ClassVar[bool] = True
-    remedy: ClassVar[str] = "scripts/setup vllm (CPU), pip install 'vlrl[vllm]' (CUDA), or engine: transformers"
+    remedy: ClassVar[str] = f"{install_vllm()}, or engine: transformers"
     own_weights: ClassVar[bool] = True
     leaves_early: ClassVar[bool] = False
 

@@ -13,6 +13,7 @@ from typing import Any
 from vlrl.config import as_arguments, load_settings
 from vlrl.errors import RunError
 from vlrl.runlog import write_atomically
+from vlrl.shipped import locate
 from vlrl.stages.ablation_settings import AblationSettings
 from vlrl.stages.link_commands import load_link
 from vlrl.stages.link_inputs import state_of_files
@@ -80,8 +81,10 @@ def inputs_of(settings: AblationSettings) -> dict[str, str]:
             if "data" in held:
                 recipes.append(str(held["data"]))
         found[f"link {link.name}"] = _digest(held)
-    for recipe in sorted({one for one in recipes if Path(one).is_file()}):
-        found[f"recipe {recipe}"] = content_digest(*state_of_files({"data": recipe}, settings.place))
+    for recipe in sorted({one for one in recipes if locate(one, "recipe").is_file()}):
+        found[f"recipe {recipe}"] = content_digest(
+            *state_of_files({"data": str(locate(recipe, "recipe"))}, settings.place)
+        )
     return found
 
 

@@ -9,7 +9,12 @@ import typer
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Look at data before training on it.")
 
-Recipe = Annotated[Path, typer.Argument(help="A mixture, e.g. data_recipes/quickstart.yaml.", show_default=False)]
+Recipe = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RECIPE", help="A YAML file, or the name of a shipped recipe (`vlrl recipes`).", show_default=False
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Dotted overrides by source name, e.g. sources.sums.weight=0.5."),

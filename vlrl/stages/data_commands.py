@@ -24,6 +24,7 @@ from vlrl.errors import ConfigError
 from vlrl.registry import load_plugin
 from vlrl.report.preview import write_preview
 from vlrl.scenes.domain import domains
+from vlrl.stages.config_kinds import find_recipe
 
 
 def list_domains(plugins: Sequence[Path] = ()) -> list[dict[str, str]]:
@@ -73,7 +74,7 @@ def print_stats(
     as_json: bool,
 ) -> dict[str, Any]:
     """Draw problems of a recipe and print what they consist of. Raises ConfigError or DataError as its sources do."""
-    recipe = load_recipe(recipe_file, overrides)
+    recipe = load_recipe(find_recipe(recipe_file, "data stats"), overrides)
     counting = tokenizer_counting(tokenizer) if tokenizer else estimated_tokens
     found = recipe_stats(recipe, draw_sample(recipe, seed, count), token_side, counting)
     if as_json:
@@ -149,7 +150,7 @@ def write_page(
     recipe_file: Path, overrides: Sequence[str], page: Path | None, count: int, seed: int, token_side: int
 ) -> Path:
     """Write the preview of a recipe; show it where a file was named and there is a desktop. Returns the page's path."""
-    recipe = load_recipe(recipe_file, overrides)
+    recipe = load_recipe(find_recipe(recipe_file, "data preview"), overrides)
     target = page or Path(f"preview_{recipe_file.stem}.html")
     shown = write_preview(recipe, recipe_file.stem, draw_sample(recipe, seed, count), target, token_side)
     print(f"{target}: {shown} problems, {target.stat().st_size / 1e6:.1f} MB")

@@ -10,6 +10,7 @@ from typing import Any
 from vlrl.config import read_yaml
 from vlrl.data.source_settings import is_local
 from vlrl.errors import ConfigError
+from vlrl.shipped import Kind, locate, not_there
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".parquet", ".py")
 PATHS = ("path", "folder", "data", "pairs", "records", "first", "second", "long", "short")  # ends of keys of paths
@@ -26,7 +27,7 @@ def state_of_files(held: Mapping[str, Any], chain: Path) -> list[str]:
     seen: set[Path] = set()
 
     def look(values: Any, folder: Path) -> None:
-        for file in sorted({folder / path for path in _paths(values)}):
+        for file in sorted({_located(folder / path) for path in _paths(values)}):
             if os.path.exists(file) and file.resolve() not in seen and not _is_of(chain, file):
                 seen.add(file.resolve())
                 take(file)
@@ -44,6 +45,13 @@ def state_of_files(held: Mapping[str, Any], chain: Path) -> list[str]:
 
     look(held, Path())
     return found
+
+
+def _located(path: Path) -> Path:
+    """A path among the settings, or the shipped config or recipe of that path."""
+    kinds: tuple[Kind, ...] = ("config", "recipe") if path.suffix and not path.exists() else ()
+    found = [locate(path, kind) for kind in kinds]
+    return next((one for one in found if one != path), path)
 
 
 def _is_of(chain: Path, file: Path) -> bool:
@@ -81,8 +89,9 @@ def is_made_by(chain: Path, path: str) -> bool:
 
 def check_data(path: str, chain: Path) -> None:
     """Raises ConfigError for a recipe or problem file that is not there, and that no link of the chain makes."""
-    if not is_made_by(chain, path) and not Path(path).is_file():
-        raise ConfigError("data", f"no such file: {path}", "check the path")
+    if not is_made_by(chain, path) and not locate(path, "recipe").is_file():
+        missing = not_there(path, "recipe")
+        raise ConfigError("data", f"no such file: {path}", missing.remedy)
 
 
 def check_rows(path: str, place: str, chain: Path) -> None:
