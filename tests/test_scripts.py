@@ -124,6 +124,55 @@ def test_vllm_comes_with_the_tests_or_by_name_without_what_it_asks_for(installed
     assert len(pip_calls(installed)) == 4
 
 
+def host_with_torch(checkout: Path, version: str, cuda: str) -> dict[str, str]:
+    """PYTHON with a torch of that kind; environments that it makes are without pip, and ask the stand-in for it."""
+    site = checkout.parent / "host"
+    (site / "torch").mkdir(parents=True)
+    built = f"class version: cuda = {cuda!r}" if cuda else "class version: cuda = None"
+    (site / "torch" / "__init__.py").write_text(f"__version__ = {version!r}\n{built}\n")
+    old = checkout / ".venv"
+    stand_in = next(old.glob("lib/python*/site-packages/pip"))
+    kept = checkout.parent / "pip"
+    shutil.copytree(stand_in, kept)
+    make = (
+        'if [ "${2:-}" = venv ]; then '
+        f'{sys.executable} "$@" --without-pip; '
+        f"for place in .venv/lib/python*/site-packages; do cp -r {kept} $place; done; exit; fi\n"
+    )
+    write_program(checkout.parent / "python", f"export PYTHONPATH={site}\n{make}exec {sys.executable} \"$@\"")
+    (checkout.parent / "programs" / "cp").symlink_to(shutil.which("cp") or "")
+    return {"PYTHON": str(checkout.parent / "python")}
+
+
+def test_on_a_cuda_host_its_torch_is_kept(installed: Path):
+    host = host_with_torch(installed, "2.11.0+cu129", "12.9")
+    done = run(installed, "scripts/setup", "cuda", **host)
+    assert done.returncode == 0, done.stderr
+    assert "keeps its torch 2.11.0+cu129" in done.stdout
+    assert "include-system-site-packages = true" in (installed / ".venv" / "pyvenv.cfg").read_text()
+    assert pip_calls(installed) == ["install --quiet -c .venv/host-torch.txt -e .[vllm,lora]"]
+    assert (installed / ".venv" / "host-torch.txt").read_text() == "torch==2.11.0+cu129\n"
+    for mode in ("cuda", "cuda-without-vllm", "run"):
+        assert run(installed, "scripts/setup", mode, **host).returncode == 0
+    assert len(pip_calls(installed)) == 1
+
+
+def test_on_a_cuda_host_without_a_torch_for_cuda_vllm_chooses_it(installed: Path):
+    host = host_with_torch(installed, "2.13.0+cpu", "")
+    assert run(installed, "scripts/setup", "cuda", **host).returncode == 0
+    assert pip_calls(installed) == ["install --quiet -e .[vllm,lora]"]
+    assert "include-system-site-packages = false" in (installed / ".venv" / "pyvenv.cfg").read_text()
+
+
+def test_where_no_vllm_goes_with_the_torch_of_a_cuda_host_setup_says_what_to_do(installed: Path):
+    main = next((installed / ".venv").glob("lib/python*/site-packages/pip/__main__.py"))
+    main.write_text("raise SystemExit(1)")
+    done = run(installed, "scripts/setup", "cuda", **host_with_torch(installed, "2.11.0+cu129", "12.9"))
+    assert done.returncode == 1
+    assert "keeps torch 2.11.0+cu129" in done.stderr
+    assert "scripts/setup cuda-without-vllm" in done.stderr
+
+
 def test_setup_that_failed_is_tried_again(installed: Path):
     main = next((installed / ".venv").glob("lib/python*/site-packages/pip/__main__.py"))
     works = main.read_text()
