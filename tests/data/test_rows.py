@@ -58,12 +58,12 @@ def test_pictures_stand_where_the_question_puts_them(folder, question, expected)
 @pytest.mark.parametrize(
     ("question", "pictures", "message"),
     [
-        ("<image> or <image>", ["a.png"], "2 × <image> but 1 pictures"),
-        ("<image>", ["a.png", "b.png"], "1 × <image> but 2 pictures"),
-        ("<image>", [], "1 × <image> but 0 pictures"),
+        ("<image> or <image>", ["a.png"], "2 × <image> but 1 images"),
+        ("<image>", ["a.png", "b.png"], "1 × <image> but 2 images"),
+        ("<image>", [], "1 × <image> but 0 images"),
         ("<image 3>", ["a.png", "b.png"], "names <image 3> but has 2"),
-        ("<image 0>", ["a.png"], "number pictures from 1"),
-        ("only <image 1>", ["a.png", "b.png"], "doesn't name picture 2"),
+        ("<image 0>", ["a.png"], "number images from 1"),
+        ("only <image 1>", ["a.png", "b.png"], "doesn't name image 2"),
         ("<image> and <image 2>", ["a.png", "b.png"], "mixes"),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_missing_picture_is_skipped_and_counted_too(folder):
 
 def test_a_missing_picture_is_found_before_anything_is_drawn(folder):
     rows = [{"question": "?", "answer": "1", "images": ["gone.png"]}]
-    with pytest.raises(DataError, match=r"line 1: the picture 'gone\.png'"):
+    with pytest.raises(DataError, match=r"line 1: the image 'gone\.png'"):
         Mixture(recipe_of(folder, rows), 0)
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from vlrl.data.image_budget import ImageBudget
+from vlrl.data.placeholders import placeholder_in
 from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
-from vlrl.data.rows import PLACEHOLDER
 from vlrl.errors import DataError
 from vlrl.runlog import write_atomically
 from vlrl.types import Demonstration, Problem, Text
@@ -96,11 +96,11 @@ def _row(item: Problem | Demonstration, facts: Sequence[str]) -> dict[str, Any]:
     text, images = "", []
     for piece in problem.prompt:
         if isinstance(piece, Text):
-            held = PLACEHOLDER.search(piece.text)
+            held = placeholder_in(piece.text)
             if held:
                 raise DataError(
                     f"problem {problem.id}",
-                    f"its text holds {held[0]}, which a row would read as a picture",
+                    f"its text holds {held}, which a row would read as a picture",
                     "use the problem file itself, or take the mark out of the text",
                 )
             text += piece.text

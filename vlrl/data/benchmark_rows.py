@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlrl.data.images import BadImageError
+from vlrl.data.image_refs import image_of
 from vlrl.data.placeholders import LETTERS, PLACEHOLDER
 from vlrl.data.records import Record
 from vlrl.errors import ConfigError, DataError, did_you_mean
@@ -309,16 +309,7 @@ def _pictures(row: Row, folder: Path, place: str) -> dict[int, Image]:
 
 
 def _picture(given: Any, folder: Path, place: str) -> Image:
-    if isinstance(given, Mapping):
-        given = given.get("bytes") or given.get("path")
-    if isinstance(given, bytes):
-        return Image.from_bytes(given)
-    if not isinstance(given, str):
-        raise DataError(place, f"is given as {type(given).__name__}", "give a path or encoded bytes")
-    try:
-        return Image.from_file(str(folder / given))
-    except OSError as error:
-        raise BadImageError(place, f"{given!r} can't be read: {error.strerror}", f"paths start at {folder}") from error
+    return image_of(given, folder, place)
 
 
 def _placed(text: str, pictures: Mapping[int, Image], place: str) -> tuple[Text | Image, ...]:

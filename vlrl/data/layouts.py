@@ -1,102 +1,212 @@
 """Rows in the layouts of other trainers and of benchmarks, so that a switch costs one line: `layout: easyr1`.
 
-    easyr1         problem, answer, images
-    verl           prompt (messages), images, reward_model.ground_truth
-    trl            prompt (text or messages) or problem, image or images, solution / answer / ground_truth, completion
-    llama-factory  instruction + input → output, or conversations / messages; images
-    ms-swift       messages, conversation, query → response; images, solution
-
-A trainer's layout becomes the columns `question`, `answer`, `images` and, where there is one, `response`. System
-messages are left out: a run's config sets its own. Without a column for the answer, it is what the last response
-declares. The benchmarks' layouts (`vlrl.data.benchmark_rows`) bring their own prompt and verifier along.
+A trainer's layout says in which columns a row asks, answers, shows images and responds; `LAYOUTS_OF_TRAINERS` is the
+whole table. A question is a text, or a chat in any of the spellings that `vlrl.data.chat` reads. System messages are
+left out: a run's config sets its own. Without a column for the answer, it is what the response declares. Columns of
+tools, earlier turns, boxes, videos and recordings that hold something make the row refused by name, unless the layout
+reads them. The benchmarks' layouts (`vlrl.data.benchmark_rows`) bring their own prompt and verifier along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from vlrl.errors import DataError
+from vlrl.data.chat import ASKED_ONCE, messages_of, text_of, turns_of
+from vlrl.data.grounding import fill_objects
+from vlrl.data.placeholders import Piece, pieces_of
+from vlrl.data.row_view import RowView, is_empty
+from vlrl.data.written import shortened, written
+from vlrl.errors import BadRowError
 from vlrl.verify.extract import extract
 
-Row = Mapping[str, Any]
 BENCHMARK_LAYOUTS = ("mathvista", "mmmu", "mmmu-pro", "mathvision", "math", "aime", "gsm8k", "tabmwp", "dynamath")
-_ANSWERS = ("solution", "answer", "ground_truth")
-_USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt")
-_ASKED_ONCE = "one question a row: leave the further turns out"
+CHATS = ("messages", "conversations", "conversation", "message", "contents", "texts", "dialog", "context_messages")
+IMAGES = ("images", "image", "image_path", "image_paths", "image_file", "image_url", "image_urls", "img", "img_path")
+REFUSED = ("history", "objects", "tools", "videos", "video", "audios", "audio")  # where they hold something
+# what preference rows and other stages of those trainers hold, and the system message
+LEFT_OUT = frozenset(
+    [
+        "system",
+        "system_prompt",
+        "rejected",
+        "rejected_response",
+        "rejected_images",
+        "rejected_messages",
+        "kto_tag",
+        "score",
+        "margin",
+        "channel",
+        "extra_info",
+        "reward_method",
+        "accu_reward_method",
+    ]
+)
 
 
-def canonical_row(layout: str, row: Row, place: str) -> dict[str, Any]:
-    """The row with the columns that a trainer's layout stands for; its other columns stay. Raises DataError."""
-    return {**row, **CONVERTERS[layout](row, place)}
+@dataclass(frozen=True)
+class TrainerLayout:
+    """Which columns of a trainer's rows hold what; of several the first that holds something.
+
+    asked      the question as a text; `input` is added to an `instruction`
+    chats      the question as a chat, tried before `asked`
+    answers    the gold; where two of them hold something they must agree
+    responses  a whole response
+    """
+
+    asked: tuple[str, ...] = ("problem", "question", "prompt", "query", "instruction")
+    chats: tuple[str, ...] = CHATS
+    answers: tuple[str, ...] = ("solution", "answer", "ground_truth", "reward_model", "gt", "target")
+    responses: tuple[str, ...] = ("completion", "response", "output", "chosen")
 
 
-def _easyr1(row: Row, place: str) -> dict[str, Any]:
-    return {"question": _cell(row, place, "problem"), "answer": _cell(row, place, "answer"), "images": _images(row)}
-
-
-def _verl(row: Row, place: str) -> dict[str, Any]:
-    question, response = _turns(_cell(row, place, "prompt"), f"{place}, prompt")
-    reward = _cell(row, place, "reward_model")
-    if not isinstance(reward, Mapping) or reward.get("ground_truth") is None:
-        raise DataError(f"{place}, reward_model", f"got {reward!r}", "give {style: rule, ground_truth: answer}")
-    found = {"question": question, "answer": reward["ground_truth"], "images": _images(row)}
-    return found if response is None else {**found, "response": response}
-
-
-def _trl(row: Row, place: str) -> dict[str, Any]:
-    if row.get("prompt") is not None:
-        question, response = _turns(row["prompt"], f"{place}, prompt")
-    else:
-        question, response = str(_cell(row, place, "problem", "question", "prompt")), None
-    if row.get("completion") is not None:
-        completion = row["completion"]
-        response = completion if isinstance(completion, str) else _text_of(completion[-1], f"{place}, completion")
-    return _judged(row, place, question, response)
-
-
-def _chat(row: Row, place: str) -> dict[str, Any]:
-    for column in ("messages", "conversations", "conversation"):
-        if row.get(column) is not None:
-            question, response = _turns(row[column], f"{place}, {column}")
-            break
-    else:
-        if row.get("history"):
-            raise DataError(f"{place}, history", f"holds {len(row['history'])} earlier turns", _ASKED_ONCE)
-        question = str(_cell(row, place, "instruction", "query", "messages"))
-        question += f"\n{row['input']}" if row.get("input") else ""
-        given = next((row[column] for column in ("output", "response") if row.get(column) is not None), None)
-        response = None if given is None else str(given)
-    return _judged(row, place, question, response)
-
-
-CONVERTERS: dict[str, Callable[[Row, str], dict[str, Any]]] = {
-    "easyr1": _easyr1,
-    "verl": _verl,
-    "trl": _trl,
-    "llama-factory": _chat,
-    "ms-swift": _chat,
+_TRL = TrainerLayout(chats=("prompt", *CHATS))
+LAYOUTS_OF_TRAINERS: dict[str, TrainerLayout] = {
+    "easyr1": TrainerLayout(asked=("problem",), chats=(), answers=("answer",), responses=()),
+    "verl": TrainerLayout(asked=("prompt",), chats=("prompt",), answers=("reward_model",), responses=()),
+    "trl": _TRL,
+    "r1-v": _TRL,
+    "open-r1": _TRL,
+    "vlm-r1": TrainerLayout(),
+    "mm-eureka": TrainerLayout(),
+    "openrlhf": TrainerLayout(
+        asked=("input", "prompt", "question", "query"),
+        chats=("message", "prompt", "input", *CHATS),
+        answers=("answer", "label", "ground_truth", "solution"),
+    ),
+    "llama-factory": TrainerLayout(),
+    "ms-swift": TrainerLayout(),
+    "sharegpt": TrainerLayout(),
+    "llava": TrainerLayout(),
+    "internvl": TrainerLayout(),
+    "qwen-vl": TrainerLayout(),
+    "openai": TrainerLayout(),
+    "chat": TrainerLayout(chats=(*CHATS, "prompt", "input")),
 }
-LAYOUTS = (*CONVERTERS, *BENCHMARK_LAYOUTS)
+LAYOUTS = (*LAYOUTS_OF_TRAINERS, *BENCHMARK_LAYOUTS)
 
 
-def _judged(row: Row, place: str, question: str, response: str | None) -> dict[str, Any]:
-    """With the answer from its own column (tags and boxes around it are taken off), else from the response."""
-    found: dict[str, Any] = {"question": question, "images": _images(row)}
-    if response is not None:
-        found["response"] = response
-    given = next((row[column] for column in _ANSWERS if row.get(column) is not None), None)
-    if given is not None:
-        found["answer"] = _declared(given) if isinstance(given, str) else given
-        return found
+@dataclass(frozen=True)
+class AskedRow:
+    """What a row asks: the question's pieces, the images of its columns, the gold as given, and a response."""
+
+    pieces: list[Piece]
+    images: list[Any]
+    answer: Any
+    response: str | None
+
+
+def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
+    """A row in the layout of a trainer. Raises BadRowError for what it lacks and for content that it can't carry."""
+    layout = LAYOUTS_OF_TRAINERS[name]
+    pieces, response = _question(layout, row, place)
+    for column in layout.responses:
+        if response is None and row.holds(column):
+            given = row[column]
+            turns = messages_of(given)
+            response = _response(turns, f"{place}, {column}") if turns else pieces_of(written(given, place))
+    images = column_images(row, None, place)
+    if row.holds("objects") and name == "ms-swift":
+        pieces, response = fill_objects(row["objects"], pieces, response, place)
+    for column in REFUSED:
+        if row.holds(column) and column in row.unread():
+            what = f"holds {len(row[column])} earlier turns" if column == "history" else "is not read"
+            remedy = ASKED_ONCE if column == "history" else "leave the row out, or empty the column"
+            raise BadRowError(f"{place}, {column}", f"{what}: {shortened(row[column])}", remedy)
+    said = text_of(response, place)
+    answer = _answer(layout, row, place, said)
+    return AskedRow(pieces, images, answer, said)
+
+
+def column_images(row: RowView, named: str | None, place: str) -> list[Any]:
+    """The row's images as it refers to them: of a named column, or of the first usual one that holds some.
+
+    `image_1`, `image_2` … are read in order. `named` "" is for none.
+    """
+    if named == "":
+        return []
+    for column in IMAGES if named is None else (named,):
+        if row.holds(column):
+            given = row[column]
+            if isinstance(given, str) and given.lstrip()[:1] in ("[", "{"):
+                given = _from_json(given)
+            listed = list(given) if isinstance(given, list | tuple) else [given]
+            if any(is_empty(item) for item in listed):
+                raise BadRowError(f"{place}, {column}", f"holds an empty image: {shortened(listed)}", "mend the row")
+            return listed
+    numbered = [f"image_{k}" for k in range(1, 21)] if named is None else []
+    return [row[column] for column in numbered if row.holds(column)]
+
+
+def suggested_layout(row: Mapping[str, Any]) -> str:
+    """A remedy for a row without the usual columns that looks as if another trainer had written it."""
+    for column in (*CHATS, "prompt"):
+        if messages_of(row.get(column)):
+            return f"its column {column!r} holds messages: set `layout: chat`, or that of its trainer."
+    if "reward_model" in row:
+        return "set `layout: verl`."
+    return "set `layout: easyr1`, or `columns: {question: problem}`." if "problem" in row else ""
+
+
+def _question(layout: TrainerLayout, row: RowView, place: str) -> tuple[list[Piece], list[Piece] | None]:
+    for column in layout.chats:
+        if row.holds(column) and (messages_of(row[column]) or not isinstance(row[column], str)):
+            return turns_of(row[column], f"{place}, {column}")
+    for column in layout.asked:
+        if row.holds(column):
+            text = written(row[column], f"{place}, {column}")
+            if column == "instruction" and row.holds("input"):
+                text += f"\n{written(row['input'], place)}"
+            return turns_of(text, f"{place}, {column}")
+    names = list(dict.fromkeys((*layout.asked, *layout.chats)))
+    raise BadRowError(
+        place,
+        f"has no {' or '.join(map(repr, names))}",
+        f"its columns: {', '.join(row)}; is the layout the right one?",
+    )
+
+
+def _response(turns: list[Mapping[str, Any]], place: str) -> list[Piece] | None:
+    """The last message of a completion."""
+    return turns_of([{"role": "user", "content": "?"}, turns[-1]], place)[1]
+
+
+def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | None) -> Any:
+    """The gold of its own column (tags and boxes around it are taken off), else what the response declares."""
+    found: dict[str, Any] = {}
+    for column in layout.answers:
+        if row.holds(column):
+            given = row[column]
+            if column == "reward_model":
+                if not isinstance(given, Mapping) or is_empty(given.get("ground_truth")):
+                    raise BadRowError(
+                        f"{place}, reward_model", f"got {shortened(given)}", "give {style: rule, ground_truth: answer}"
+                    )
+                given = given["ground_truth"]
+            found[column] = given
+    if len(layout.answers) == 1 and not found:
+        column = layout.answers[0]
+        raise BadRowError(f"{place}, {column}", "is missing or empty", "is the layout the right one?")
+    if len(found) > 1:  # a worked solution beside the answer
+        short = {c: given for c, given in found.items() if not isinstance(given, str) or _declared(given, False)}
+        found = short or found
+        golds = {c: _declared(g, True) if isinstance(g, str) else written(g, f"{place}, {c}") for c, g in found.items()}
+        if len(set(golds.values())) > 1:
+            raise BadRowError(
+                place, f"has several answers: {shortened(golds)}", "keep one of these columns, or name it as the answer"
+            )
+    if found:
+        given = next(iter(found.values()))
+        return _declared(given, True) if isinstance(given, str) else given
     declared = None if response is None else _declared(response, prose=False)
     if declared is None:
-        raise DataError(
+        raise BadRowError(
             place,
-            "has no answer: no column " + ", ".join(_ANSWERS) + ", and no response that declares one",
+            "has no answer: no column " + ", ".join(layout.answers) + ", and no response that declares one",
             "add such a column, or write <answer>…</answer> or \\boxed{…} in the response",
         )
-    return {**found, "answer": declared}
+    return declared
 
 
 def _declared(text: str, prose: bool = True) -> str | None:
@@ -109,54 +219,10 @@ def _declared(text: str, prose: bool = True) -> str | None:
     return None
 
 
-def _turns(given: Any, place: str) -> tuple[str, str | None]:
-    """The user's one question and the last response, from a text or from messages of any of the usual spellings."""
-    if isinstance(given, str):
-        return given, None
-    if not isinstance(given, list | tuple) or not all(isinstance(turn, Mapping) for turn in given):
-        raise DataError(place, f"got {given!r}", "give a text or a list of messages")
-    asked: list[str] = []
-    response = None
-    for turn in given:
-        if "human" in turn:  # one object for a question and its response
-            asked.append(str(turn["human"]))
-            response = None if turn.get("assistant") is None else str(turn["assistant"])
-            continue
-        role = turn.get("role", turn.get("from"))
-        if role in _USERS:
-            asked.append(_text_of(turn, place))
-        elif role in _ASSISTANTS:
-            response = _text_of(turn, place)
-        elif role != "system":
-            raise DataError(place, f"has a message of {role!r}", "messages are of system, user and assistant")
-    if len(asked) != 1:
-        raise DataError(place, f"has {len(asked)} questions", _ASKED_ONCE)
-    return asked[0], response
+def _from_json(text: str) -> Any:
+    import json
 
-
-def _text_of(turn: Row, place: str) -> str:
-    """A message's text; a picture among its parts becomes a placeholder."""
-    content = turn.get("content", turn.get("value"))
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list | tuple):
-        raise DataError(place, f"a message holds {content!r}", "give a text or a list of parts")
-    return "".join("<image>" if part.get("type") == "image" else str(part.get("text") or "") for part in content)
-
-
-def _images(row: Row) -> list[Any]:
-    given = row.get("images") if row.get("images") is not None else row.get("image")
-    if given is None or given == "":
-        return []
-    return list(given) if isinstance(given, list | tuple) else [given]
-
-
-def _cell(row: Row, place: str, *columns: str) -> Any:
-    for column in columns:
-        if row.get(column) is not None:
-            return row[column]
-    raise DataError(
-        place,
-        f"has no {' or '.join(map(repr, columns))}",
-        f"its columns: {', '.join(row)}; is the layout the right one?",
-    )
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -128,7 +128,7 @@ class RowSource:
         settings, left_out = self._settings, 0
         for index in range(len(table)):
             try:
-                self._readers[key].check(table.row(index), table.place(index))
+                self._readers[key].problem(table.row(index), table.place(index))
             except BadImageError as error:
                 if (settings.on_bad_image or settings.on_bad_row) == "error":
                     raise

@@ -50,7 +50,7 @@ class RowStream:
                 row = with_labels(dict(raw), self._labels)
                 place = f"{settings.path}, streamed row {number}"
                 try:
-                    key = self._reader.group(row, place) if self._held and settings.held_out else None
+                    key = min(self._reader.keys(row, place)) if self._held and settings.held_out else None
                 except BadRowError:
                     key = None  # what is wrong with it is said where it is read
                 if split == ("train" if key is None else split_of(key, settings.held_out, self._held)):

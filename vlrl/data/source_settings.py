@@ -102,6 +102,9 @@ class Columns(Settings):
     thought: str | None = Field(default=None, description="a column with a chain of thought for demonstrations")
     response: str | None = Field(default=None, description="a column with a whole response for demonstrations")
     facts: dict[str, str] = Field(default_factory=dict, description="fact: column, e.g. {precision: precision}")
+    ignored: tuple[str, ...] = Field(
+        default=(), description="columns of images or messages that are of no use; a row with others is refused"
+    )
 
 
 class VerifierByColumn(Settings):
@@ -132,6 +135,10 @@ class FileSourceSettings(SourceSettings):
     columns: Columns = Columns()
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
     facts: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")
+    choice_answers: Literal["letter", "text", "index", "number"] | None = Field(
+        default=None,
+        description="how golds are written where rows leave it open: letter, text, index (from 0), number (from 1)",
+    )
     domain: str = Field(default="", description="the domain name in reports; the source's name if not given")
     held_out: float = Field(default=0.1, ge=0.0, le=0.4, description="share of rows for validation, and again for test")
     validation_path: str | None = None

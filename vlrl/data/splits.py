@@ -1,18 +1,21 @@
-"""Which split a row belongs to: by its picture or question alone, never by seed or place, so that it holds in all runs.
+"""Which split a row belongs to: by its images or question alone, never by seed or place, so that it holds in all runs.
 
-Rows with one key (`RowReader.group`) fall on one side. Large tables are read column by column, not row by row.
+Rows that share a key (`RowReader.keys`: an image's content, a question, a group) fall on one side, also by way of other
+rows. Large tables are read column by column, not row by row.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vlrl.data.rows import RowReader, picture_key
+from vlrl.data.layouts import IMAGES
+from vlrl.data.rows import RowReader
 from vlrl.data.tables import HubTable, Table
-from vlrl.types import content_digest
+from vlrl.errors import BadRowError
+from vlrl.types import Image, content_digest
 
 _MARK = "held out"
 
@@ -28,7 +31,7 @@ def _side(digits: str, held_out: float, held: Sequence[str]) -> str:
 
 
 def part_rows(table: Table, reader: RowReader, held_out: float, held: Sequence[str]) -> dict[str, array[int]]:
-    """Row numbers by split, in order. Raises DataError for a row that lacks its columns."""
+    """Row numbers by split, in order. Raises BadRowError unless such rows are left out."""
     rows = {name: array("q") for name in ("train", *held)}
     if not held or held_out == 0:
         rows["train"] = array("q", range(len(table)))
@@ -50,27 +53,57 @@ def part_rows(table: Table, reader: RowReader, held_out: float, held: Sequence[s
     return rows
 
 
+class _Linked:
+    """Keys that belong together because a row has both. `first` gives one name to all that are linked."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, str] = {}
+
+    def link(self, keys: Sequence[str]) -> str:
+        """Link a row's keys; returns one of them."""
+        if len(set(keys)) > 1:
+            roots = {self.first(key) for key in keys}
+            least = min(roots)
+            for root in roots - {least}:
+                self._parents[root] = least
+        return keys[0]
+
+    def first(self, key: str) -> str:
+        """The least of all keys that are linked with this one."""
+        root = key
+        while (parent := self._parents.get(root)) is not None:
+            root = parent
+        while key != root:
+            self._parents[key], key = root, self._parents[key]
+        return root
+
+
 def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
     """The rows' keys in order, some at a time."""
     settings = reader.settings
     if isinstance(table, HubTable) and settings.layout is None:
         columns = settings.columns
-        pictures = [columns.images] if columns.images else [] if columns.images == "" else ["images", "image"]
-        for name in [columns.group] if columns.group else [*pictures, columns.question]:
-            batches = table.batches([name])
-            if batches is None:
-                continue  # no such column: the next one decides, as for single rows
-            found = _column_keys(batches, name, is_picture=name in pictures)
-            if found is not None:
-                yield from found
-                return
-            break
+        images = [name for name in (columns.images,) if name] or [name for name in IMAGES if name in table.columns]
+        name = columns.group or (columns.question if settings.modality == "text" else images[0] if images else "")
+        batches = table.batches([name]) if name else None
+        found = None if batches is None else _column_keys(batches, is_picture=not columns.group and name in images)
+        if found is not None:
+            yield from found
+            return
+    linked = _Linked()
+    firsts = []
     for index in range(len(table)):
-        yield (reader.group(table.row(index), table.place(index)),)
+        try:
+            firsts.append(linked.link(reader.keys(table.row(index), table.place(index))))
+        except BadRowError:
+            if (settings.on_bad_image or settings.on_bad_row) == settings.on_bad_row == "error":
+                raise
+            firsts.append("")  # said, or left out, where the row is read
+    yield [linked.first(key) for key in firsts]
 
 
-def _column_keys(batches: Iterator[Any], name: str, is_picture: bool) -> Iterator[list[str]] | None:
-    """Keys straight from a column, where every row has a text (or a list that begins with a picture) in it."""
+def _column_keys(batches: Iterator[Any], is_picture: bool) -> Iterator[list[str]] | None:
+    """Keys straight from a column where every row has a text, or one encoded image, in it."""
     import pyarrow.compute as pc
     import pyarrow.types as kinds
 
@@ -80,21 +113,30 @@ def _column_keys(batches: Iterator[Any], name: str, is_picture: bool) -> Iterato
         if column.null_count:
             return None
         if kinds.is_list(column.type) or kinds.is_large_list(column.type):
-            if not is_picture or (len(column) and pc.min(pc.list_value_length(column)).as_py() < 1):
+            lengths = pc.list_value_length(column)
+            if not is_picture or (len(column) and (pc.min(lengths).as_py(), pc.max(lengths).as_py()) != (1, 1)):
                 return None
-            column = pc.list_slice(column, 0, 1).flatten()
-        simple = kinds.is_string(column.type) or kinds.is_large_string(column.type)
-        if not simple and not (is_picture and (kinds.is_struct(column.type) or kinds.is_binary(column.type))):
-            return None
-        if simple and is_picture and pc.any(pc.equal(column, "")).as_py():
+            column = column.flatten()
+        if is_picture:
+            if kinds.is_struct(column.type):
+                names = [column.type.field(i).name for i in range(column.type.num_fields)]
+                if "bytes" not in names or pc.any(pc.is_null(pc.struct_field(column, "bytes"))).as_py():
+                    return None
+            elif not kinds.is_binary(column.type) or column.null_count:
+                return None
+        elif not kinds.is_string(column.type) and not kinds.is_large_string(column.type):
             return None
 
     def keys() -> Iterator[list[str]]:
         for batch in held:
             column = batch.column(0)
             if kinds.is_list(column.type) or kinds.is_large_list(column.type):
-                column = pc.list_slice(column, 0, 1).flatten()
+                column = column.flatten()
             values = column.to_pylist()
-            yield [picture_key(value) for value in values] if is_picture else values
+            yield [_digest(value) for value in values] if is_picture else values
 
     return keys()
+
+
+def _digest(given: bytes | Mapping[str, Any]) -> str:
+    return Image.from_bytes(given["bytes"] if isinstance(given, Mapping) else given).digest

@@ -120,6 +120,12 @@ class HubTable:
         """The row, pictures as {bytes, path}."""
         return with_labels(self._dataset[index], self._labels)
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        names: list[str] = self._dataset.column_names
+        return names
+
     def batches(self, columns: list[str], rows: int = 20_000) -> Iterator[Any] | None:
         """The named columns of all rows in order as Arrow record batches; None where that isn't to be had."""
         if self._labels or self._dataset._indices is not None or not set(columns) <= set(self._dataset.column_names):

@@ -1,0 +1,194 @@
+"""Messages of a chat as others write them: OpenAI, Qwen, Anthropic, Gemini, ShareGPT, ms-swift, Cauldron.
+
+    {"role": "user", "content": "text" | [parts]}      {"from": "human", "value": "text"}
+    {"human": "…", "assistant": "…"}                   {"role": "user", "parts": [{"text": "…"}]}
+    parts: "text", {"type": "text", "text": …}, {"text": …}, {"type": "image"}, {"image": path},
+           {"type": "image_url", "image_url": {"url": …}}, {"type": "image", "source": {"type": "base64", "data": …}} …
+
+Every key of a message and of a part is accounted for: it is read, it is one that says nothing a question needs (an
+image's `detail`), or the row is refused by name. One question a row, at most one response.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from vlrl.data.image_refs import BESIDE, KINDS, PAYLOADS
+from vlrl.data.placeholders import Piece, Shown, Slot, pieces_of, refuse_other_media
+from vlrl.data.row_view import is_empty
+from vlrl.data.written import shortened
+from vlrl.errors import BadRowError
+
+USERS = ("user", "human", "prompter", "question")
+ASSISTANTS = ("assistant", "gpt", "model", "bot", "chatgpt", "answer")
+SYSTEMS = ("system", "developer")
+ASKED_ONCE = "one question a row: leave the further turns out, or make rows of them"
+_CONTENT = ("content", "value", "text", "parts")
+_UNUSED_IN_MESSAGE = frozenset(
+    [
+        "loss",
+        "loss_scale",
+        "loss_weight",
+        "weight",
+        "train",
+        "name",
+        "id",
+        "index",
+        "turn",
+        "cache_control",
+        "source",
+        "reasoning_content",
+        "thinking",
+        "refusal",
+        "annotations",
+    ]
+)
+_TEXTS = ("text", "input_text", "output_text")
+
+
+def turns_of(given: Any, place: str) -> tuple[list[Piece], list[Piece] | None]:
+    """The one question and the last response of a chat. Raises BadRowError where it holds anything else.
+
+    given  a text, a message, a list of messages, or one of these as a JSON text
+    """
+    messages = messages_of(given)
+    if messages is None:
+        if isinstance(given, str):
+            return _text(given, place), None
+        raise BadRowError(place, f"got {shortened(given)}", "give a text or a list of messages")
+    asked: list[list[Piece]] = []
+    response: list[Piece] | None = None
+    for message in messages:
+        for role, content in _messages_in(message, place):
+            if role in USERS:
+                if response is not None:
+                    raise BadRowError(place, "has a question behind a response", ASKED_ONCE)
+                asked.append(content)
+            elif role in ASSISTANTS:
+                if response is not None:
+                    raise BadRowError(place, "has several responses", ASKED_ONCE)
+                response = content
+            elif role in SYSTEMS:
+                if any(not isinstance(piece, str) for piece in content):
+                    raise BadRowError(place, "has an image in its system message", "move it into the question")
+            else:
+                raise BadRowError(place, f"has a message of {role!r}", "messages are of system, user and assistant")
+    if len(asked) != 1:
+        raise BadRowError(place, f"has {len(asked)} questions", ASKED_ONCE)
+    return asked[0], response
+
+
+def messages_of(given: Any) -> list[Mapping[str, Any]] | None:
+    """The messages of a chat, also where they are one JSON text; None for what is no chat."""
+    if isinstance(given, str):
+        given = _json(given, "[{")
+    if isinstance(given, Mapping):
+        given = given.get("messages") or given.get("conversations") or [given]
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(turn, Mapping) for turn in given):
+        return None
+    known = {"role", "from", "human", "user", "assistant", *_CONTENT}
+    return list(given) if all(known & set(turn) for turn in given) else None
+
+
+def text_of(pieces: list[Piece] | None, place: str) -> str | None:
+    """The text of a response. Raises BadRowError where it holds an image."""
+    if pieces is None:
+        return None
+    texts = [piece.text if isinstance(piece, Slot) else piece for piece in pieces]
+    if not all(isinstance(text, str) and text for text in texts):
+        raise BadRowError(place, "has an image in its response", "responses are text")
+    return "".join(map(str, texts))
+
+
+def _messages_in(message: Mapping[str, Any], place: str) -> list[tuple[str, list[Piece]]]:
+    """The message, or question and response where one object holds both."""
+    held = {key: value for key, value in message.items() if not is_empty(value) or value == ""}
+    if not {"role", "from"} & held.keys():
+        pairs = [(role, held.pop(key)) for key, role in _PAIRED if key in held]
+        _refuse(held.keys() - _UNUSED_IN_MESSAGE, held, "a message", place)
+        return [(role, _content(value, place)) for role, value in pairs]
+    role = str(held.pop("role", held.pop("from", ""))).strip().lower()
+    held.pop("from", None)
+    named = [key for key in _CONTENT if key in held]
+    if len(named) > 1 and len({str(held[key]) for key in named}) > 1:
+        raise BadRowError(place, f"a message holds {' and '.join(map(repr, named))}", "give its content once")
+    pieces = _content(held.pop(named[0]), place) if named else []
+    for key in named[1:]:
+        held.pop(key)
+    beside = [Shown(given) for key in ("images", "image") if key in held for given in _listed(held.pop(key))]
+    _refuse(held.keys() - _UNUSED_IN_MESSAGE, held, f"a message of {role!r}", place)
+    return [(role, [*beside, *pieces])]
+
+
+_PAIRED = (("system", "system"), ("human", "user"), ("user", "user"), ("assistant", "assistant"))
+
+
+def _refuse(keys: set[str], held: Mapping[str, Any], what: str, place: str) -> None:
+    if keys:
+        key = sorted(keys)[0]
+        raise BadRowError(place, f"{what} holds {key!r}, which is not read: {shortened(held[key])}", "take it out")
+
+
+def _content(given: Any, place: str) -> list[Piece]:
+    if isinstance(given, str):
+        parts = _json(given, "[{")
+        if not (isinstance(parts, list) and all(isinstance(part, Mapping) and _is_part(part) for part in parts)):
+            return _text(given, place)
+        given = parts
+    if isinstance(given, Mapping):
+        given = [given]
+    if not isinstance(given, list | tuple):
+        raise BadRowError(place, f"a message holds {shortened(given)}", "give a text or a list of parts")
+    return [piece for part in given for piece in _part(part, place)]
+
+
+def _is_part(part: Mapping[str, Any]) -> bool:
+    return bool({"type", "text", "image", "image_url"} & set(part))
+
+
+def _part(part: Any, place: str) -> list[Piece]:
+    if isinstance(part, str):
+        return _text(part, place)
+    if not isinstance(part, Mapping):
+        raise BadRowError(place, f"a part of a message is {shortened(part)}", "give a text or an object")
+    held = {key: value for key, value in part.items() if not is_empty(value)}
+    kind = held.pop("type", None)
+    if kind is None and not held:
+        return _text(str(part.get("text") or ""), place)
+    if kind in _TEXTS or (kind is None and held.keys() - BESIDE == {"text"}):
+        texts = [held.pop(key) for key in ("text", "content", "value") if key in held]
+        _refuse(held.keys() - BESIDE, held, "a part of text", place)
+        if len(texts) > 1 or not all(isinstance(text, str) for text in texts):
+            raise BadRowError(place, f"a part of text holds {shortened(texts)}", "give one text")
+        return _text(texts[0] if texts else "", place)
+    payloads = held.keys() & {*PAYLOADS, "content", "value"}
+    if kind in KINDS or (kind is None and payloads):
+        number = held.get("index")
+        _refuse(held.keys() - payloads - BESIDE, held, "a part for an image", place)
+        if not payloads:
+            return [Slot(number + 1 if isinstance(number, int) else None)]
+        if len(payloads) > 1:
+            return [Shown({key: held[key] for key in payloads})]
+        return [Shown(held[payloads.pop()])]
+    raise BadRowError(place, f"has a part of type {kind or sorted(held)!r}", "parts are texts and images")
+
+
+def _text(text: str, place: str) -> list[Piece]:
+    refuse_other_media(text, place)
+    return pieces_of(text)
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _json(text: str, starts: str) -> Any:
+    """What a JSON text that begins with one of the characters says; None for another text."""
+    if text.lstrip()[:1] not in tuple(starts):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

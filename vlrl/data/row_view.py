@@ -1,0 +1,121 @@
+"""A row that remembers what was read of it, so that nothing with content is dropped in silence.
+
+A reader takes a row's cells through a `RowView`. What it neither read nor declared as of no use to it must not hold an
+image, a video, a recording or messages: `refuse_unread` names such a column. Plain values that nobody read (ids,
+categories, sizes) are what tables are full of; they are listed by `vlrl data stats`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from vlrl.data.written import shortened
+from vlrl.errors import BadRowError
+
+MEDIA_COLUMNS = frozenset(
+    f"{kind}{ending}"
+    for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
+    for ending in ("", "_path", "_paths", "_url", "_urls", "_file", "_files", "_bytes", "_base64", "_b64", "_list")
+) | {"audios", "decoded_image", "frames"}
+_MEDIA_WORD = re.compile(r"(?:^|_)(?:image|img|pic|photo|figure|frame|video|audio)", re.IGNORECASE)
+_MEDIA_FILE = re.compile(
+    r"\.(?:png|jpe?g|gif|webp|bmp|tiff?|avif|jp2|mp4|avi|mov|mkv|webm|wav|mp3|flac|ogg|m4a)$", re.IGNORECASE
+)
+_MEDIA_URI = re.compile(r"data:(?:image|video|audio)/", re.IGNORECASE)
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
+_ROLES = ("role", "from")
+
+
+class RowView(Mapping[str, Any]):
+    """A row's cells; whoever takes one has read it. `in`, `keys` and iteration read nothing."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+        self._read: set[str] = set()
+
+    def __getitem__(self, column: str) -> Any:
+        value = self._row[column]
+        self._read.add(column)
+        return value
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def holds(self, column: str) -> bool:
+        """Whether there is something in a column; it doesn't count as read."""
+        return not is_empty(self._row.get(column))
+
+    def unread(self) -> list[str]:
+        """The columns that hold something that was not read."""
+        return [column for column in self._row if column not in self._read and self.holds(column)]
+
+    def refuse_unread(self, place: str, ignored: frozenset[str], images: list[Any]) -> None:
+        """Raises BadRowError for a column that holds content and was not read.
+
+        ignored  columns that are declared to be of no use
+        images   the row's images as it refers to them; another column that names the same file is no loss
+        """
+        names = {PurePath(name).name for name in map(file_named, images) if name}
+        for column in self.unread():
+            if column in ignored:
+                continue
+            kind = _content(column, self._row[column], names, bool(images))
+            if kind is not None:
+                raise BadRowError(
+                    f"{place}, {column}",
+                    f"holds {kind} that would be lost: {shortened(self._row[column])}",
+                    "name the column in `columns:`, or in `columns: {ignored: […]}` if it is of no use; "
+                    "`layout:` reads rows of other trainers",
+                )
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: null, an empty text, list or object, or an object of nulls as Arrow fills them."""
+    if value is None or (isinstance(value, str | bytes | list | tuple | Mapping) and len(value) == 0):
+        return True
+    if isinstance(value, Mapping):
+        return all(is_empty(item) for item in value.values())
+    return isinstance(value, list | tuple) and all(item is None for item in value)
+
+
+def file_named(given: Any) -> str | None:
+    """The file that a reference to an image names, where it names one."""
+    if isinstance(given, Mapping):
+        given = next((given[key] for key in ("path", "image", "url", "image_url") if given.get(key)), None)
+        return file_named(given)
+    return given if isinstance(given, str) and len(given) < 4096 and not given.startswith("data:") else None
+
+
+def _content(column: str, value: Any, names: set[str], has_images: bool) -> str | None:
+    """What kind of content a value is, None where it is a plain one."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(item, Mapping) and any(role in item for role in _ROLES) for item in items):
+        return "messages"
+    if any(isinstance(item, bytes) and item.startswith(_MAGIC) for item in items):
+        return "an image"
+    for item in items:
+        if isinstance(item, Mapping):
+            data = item.get("bytes")
+            if isinstance(data, bytes) and data.startswith(_MAGIC):
+                return "an image"
+            item = file_named(item)
+        if not isinstance(item, str):
+            continue
+        if _MEDIA_URI.match(item):
+            return "an image"
+        is_media = bool(_MEDIA_WORD.search(column)) or column in MEDIA_COLUMNS
+        if _MEDIA_FILE.search(item) and (is_media or not has_images) and PurePath(item).name not in names:
+            return "the name of an image, a video or a recording"
+    if column.lower() in MEDIA_COLUMNS and not all(isinstance(item, bool | int | float) for item in items):
+        named = [file_named(item) for item in items]
+        return None if all(name and PurePath(name).name in names for name in named) else "media"
+    return None
