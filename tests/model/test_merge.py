@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_models import build_spread, fresh
 
 from vlrl.errors import ConfigError
@@ -79,7 +80,9 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(two, tmp_path):
         merge_models(first, other_kind, 0.5, tmp_path / "out")
     narrower = shutil.copytree(first, tmp_path / "narrower")
     held = json.loads((narrower / "tokenizer.json").read_text())
-    held["model"]["vocab"]["new word"] = 10_000
+    vocabulary = held["model"]["vocab"]
+    one, other = list(vocabulary)[-2:]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
     (narrower / "tokenizer.json").write_text(json.dumps(held))
     with pytest.raises(ConfigError, match="different tokenizers"):
         merge_models(first, narrower, 0.5, tmp_path / "out")
@@ -90,3 +93,41 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(two, tmp_path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match="is there already"):
         merge_models(first, second, 0.5, second)
+
+
+def test_models_that_are_not_whole_are_refused_by_the_side_that_is_not(two, tmp_path):
+    first, second, _ = two
+    broken = shutil.copytree(second, tmp_path / "broken")
+    next(iter(sorted(broken.glob("*.safetensors")))).unlink()
+    for a, b in ((broken, first), (first, broken)):
+        with pytest.raises(ConfigError, match="shards are missing") as told:
+            merge_models(a, b, 0.5, tmp_path / "out")
+        assert str(broken) in told.value.problem
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="adapters of"):
+        merge_models(first, tmp_path / "adapters", 0.5, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["adapters", "broken"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_and_nothing_stays(two, tmp_path, value):
+    first, second, _ = two
+    spoilt = shutil.copytree(first, tmp_path / "spoilt")
+    held = load_file(spoilt / "model.safetensors")
+    name = sorted(held)[-1]
+    held[name].flatten()[-1] = value
+    save_file(held, spoilt / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=f"{name}.*NaN or infinite"):
+        merge_models(second, spoilt, 0.5, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["spoilt"]
+
+
+def test_merged_files_have_the_modes_of_new_files(two, tmp_path):
+    first, second, _ = two
+    before = os.umask(0o027)
+    try:
+        merged = merge_models(first, second, 0.5, tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert {file.stat().st_mode & 0o777 for file in merged.iterdir()} == {0o640}

@@ -85,7 +85,8 @@ def test_what_is_there_or_will_be_or_was_read_is_not_missed(tmp_path):
     (records / "teacher.json").write_text("{}")
     check_inputs(settings("stages=[distil]", f"distil.records={records}"))
     hub = settings("rl.teacher.path=owner/name", "rl.credit.token_credit=[opd]")
-    check_inputs(hub)  # whether a hub has it shows when it is asked
+    with pytest.raises(ConfigError, match="owner/name"):  # no hub has it, and without network none is reached
+        check_inputs(hub)
 
 
 def test_a_model_of_an_earlier_stage_of_the_run_may_be_read_but_no_later_one(tmp_path):

@@ -75,6 +75,9 @@ class Family(Protocol):
     def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
         """Patches of a picture of this size in pixels."""
 
+    def misfit(self, config: Any, pixels: Pixels) -> str | None:
+        """How an image as the processor cuts it differs from what the tower reads, in words; None if it doesn't."""
+
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """(layers, width) of the vision tower."""
 
@@ -122,6 +125,15 @@ class PatchRows:
         """As the image processor counts them."""
         count: int = image_processor.get_number_of_image_patches(height, width, {})
         return count
+
+    def misfit(self, config: Any, pixels: Pixels) -> str | None:
+        """By the numbers in a patch."""
+        vision = config.vision_config
+        channels = getattr(vision, "in_channels", 3)
+        wanted = int(channels) * int(vision.temporal_patch_size) * int(vision.patch_size) ** 2
+        if pixels.values.shape[1] == wanted:
+            return None
+        return f"makes patches of {pixels.values.shape[1]} numbers, the tower reads {wanted}"
 
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """By Qwen's names."""
@@ -202,6 +214,11 @@ class Tiles:
         tiles = image_processor([[blank]], return_tensors="np")["pixel_values"].shape[1]
         return int(tiles) * (int(config.vision_config.image_size) // int(config.vision_config.patch_size)) ** 2
 
+    def misfit(self, config: Any, pixels: Pixels) -> str | None:
+        """By the side of a tile."""
+        side, wanted = pixels.values.shape[-1], int(config.vision_config.image_size)
+        return None if side == wanted else f"makes tiles of {side} pixels a side, the tower reads {wanted}"
+
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """By SigLIP's names."""
         return int(vision.num_hidden_layers), int(vision.hidden_size)
@@ -221,11 +238,9 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def family_of(config: Any) -> Family:
-    """The rules of a model's family, by `model_type`. Raises ConfigError for one that isn't known."""
+def family_of(config: Any, place: str = "model.path") -> Family:
+    """The rules of a model's family, by `model_type`. Raises ConfigError at `place` for one that isn't known."""
     name = config.model_type
     if name not in FAMILIES:
-        raise ConfigError(
-            "model.path", f"{name!r}: how it reads pictures isn't known here", f"known: {', '.join(FAMILIES)}"
-        )
+        raise ConfigError(place, f"{name!r}: how it reads images isn't known here", f"known: {', '.join(FAMILIES)}")
     return FAMILIES[name]

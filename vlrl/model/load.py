@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 import transformers
 from pydantic import Field, model_validator
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText
 
 from vlrl import dist
 from vlrl.config import PACE, Settings
@@ -19,9 +19,10 @@ from vlrl.errors import ConfigError
 from vlrl.model.attention import AttentionName, check_attention, set_attention
 from vlrl.model.families import family_of
 from vlrl.model.feature_store import FeatureStore
+from vlrl.model.file_modes import ordinary_mode
 from vlrl.model.lora import plain_weights
+from vlrl.model.model_folder import open_folder, refuse_bad_values, refuse_other_weights
 from vlrl.model.patch_product import set_patch_products
-from vlrl.model.pictures_only import allow_processors_without_torchvision
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
 
 # raises ConfigError for a configuration that can't be used on the device, with this context or in this dtype
@@ -134,38 +135,31 @@ def load_model(
     return load_folder(settings.path, settings, check)
 
 
-def check_folder(path: str, place: str) -> None:
-    """Raises ConfigError at `place` for a path that is no hub id and no folder. `owner/name` is a hub id, unless a
-    folder `owner` is here.
-    """
-    given = Path(path).expanduser()
-    looks_local = path.startswith((".", "/", "~")) or path.count("/") > 1 or ("/" in path and given.parent.is_dir())
-    if looks_local and not given.is_dir():
-        raise ConfigError(place, f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
-
-
-def load_folder(path: str, settings: ModelSettings, check: Check | None = None) -> LoadedModel:
-    """A model and processor through AutoModelForImageTextToText and AutoProcessor. Raises ConfigError.
+def load_folder(
+    path: str, settings: ModelSettings, check: Check | None = None, place: str = "model.path"
+) -> LoadedModel:
+    """A model and processor from a folder or hub id. Raises ConfigError at `place` for everything wrong with it.
 
     `check` looks at the configuration before weights are read.
     """
-    check_folder(path, "model.path")
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    allow_processors_without_torchvision()
     say_accelerator()
-    device = choose_device(settings.device)
-    check_attention(settings.attention, device, DTYPES[settings.dtype])
+    device, dtype = choose_device(settings.device), DTYPES[settings.dtype]
+    check_attention(settings.attention, device, dtype)
+    opened = open_folder(path, place)
+    config, processor = adapt_config(opened.config, settings), opened.processor
+    if check is not None:
+        check(config, device, context_of(config, settings), dtype)
     try:
-        processor = AutoProcessor.from_pretrained(path)  # type: ignore[no-untyped-call]
-        config = adapt_config(AutoConfig.from_pretrained(path), settings)
-        if check is not None:
-            check(config, device, context_of(config, settings), DTYPES[settings.dtype])
-        model: Any = AutoModelForImageTextToText.from_pretrained(path, config=config, dtype=DTYPES[settings.dtype])
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "model.path", f"{path} can't be loaded: {error}", "give a vision-language model folder"
-        ) from error
-    set_attention(model, settings.attention, device, DTYPES[settings.dtype])
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            opened.path, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(place, f"{path} can't be loaded: {error}", "give a vision-language model folder") from error
+    model, told = loaded
+    refuse_other_weights(told, path, place)
+    refuse_bad_values(model, path, place)
+    set_attention(model, settings.attention, device, dtype)
     set_patch_products(model)
     model.to(device).eval()
     if settings.gradient_checkpointing:
@@ -234,3 +228,4 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     state = dict(plain_weights(loaded.model, loaded.model.state_dict().items()))
     loaded.model.save_pretrained(folder, state_dict=state)
     loaded.processor.save_pretrained(folder)
+    ordinary_mode(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from vlrl.errors import ConfigError
+from vlrl.model.file_modes import ordinary_mode
+from vlrl.model.model_folder import check_folder, is_finite
+from vlrl.model.weight_files import read_json, stored_tensors
 
-INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 NOT_COMPARED = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "_attn_implementation")
 
 
@@ -22,28 +23,52 @@ def merge_models(first: Path, second: Path, weight: float, out: Path) -> Path:
     """Write `weight`·first + (1 − weight)·second in Hugging Face format to `out`; the rest is copied from `first`.
 
     The paper's merge has weight 0.5. Means are taken in float32 and written in the dtype of `first`; one shard of
-    `first` is in memory at a time. Raises ConfigError, before anything is written, for a folder without safetensors,
-    another architecture, tokenizer, set of weights or shape, or an `out` that is there.
+    `first` is in memory at a time. Raises ConfigError, before anything is written, for a folder that is no whole model,
+    another architecture, tokenizer, set of weights or shape, or an `out` that is there; and for weights that are NaN or
+    infinite, with nothing left behind.
     """
     if not 0.0 <= weight <= 1.0:
         raise ConfigError("merge, weight", f"{weight} is outside [0, 1]", "give the share of the first model")
     if out.exists():
         raise ConfigError(f"merge, {out}", "is there already", "choose another folder")
+    for folder in (first, second):
+        check_folder(str(folder), "merge")
     _refuse_different(first, second)
     shards, of_second = _shards(first), {name: file for file, names in _shards(second).items() for name in names}
     temporary = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(first, temporary, ignore=shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt"))
-    for file, names in shards.items():
-        merged = {}
-        with safe_open(file, framework="pt") as one:
-            for name in names:
-                mine = one.get_tensor(name)
-                with safe_open(of_second[name], framework="pt") as other:
-                    merged[name] = mean_of(mine, other.get_tensor(name), weight)
-        save_file(merged, temporary / file.name, metadata={"format": "pt"})
-    temporary.rename(out)
+    try:
+        shutil.copytree(first, temporary, ignore=shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt"))
+        for file, names in shards.items():
+            merged = {}
+            with safe_open(file, framework="pt") as one:
+                for name in names:
+                    mine = one.get_tensor(name)
+                    with safe_open(of_second[name], framework="pt") as other:
+                        its = other.get_tensor(name)
+                    for folder, tensor in ((first, mine), (second, its)):
+                        _refuse_bad(tensor, name, f"merge, {folder}")
+                    merged[name] = mean_of(mine, its, weight)
+                    _refuse_bad(merged[name], name, "merge, the mean")
+            save_file(merged, temporary / file.name, metadata={"format": "pt"})
+        ordinary_mode(temporary)
+        temporary.rename(out)
+    except OSError as error:
+        raise ConfigError(
+            f"merge, {out}",
+            f"can't be written: {error.strerror or error}",
+            "see that the disk has room and the folder lets you write",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return out
+
+
+def _refuse_bad(tensor: torch.Tensor, name: str, place: str) -> None:
+    if not is_finite(tensor):
+        raise ConfigError(
+            place, f"weight {name!r} has NaN or infinite values", "take a model of an earlier step, which has none"
+        )
 
 
 def mean_of(first: torch.Tensor, second: torch.Tensor, weight: float) -> torch.Tensor:
@@ -56,16 +81,10 @@ def mean_of(first: torch.Tensor, second: torch.Tensor, weight: float) -> torch.T
 
 def _shards(folder: Path) -> dict[Path, list[str]]:
     """Weight files with the names in them."""
-    index = folder / INDEX
-    if index.is_file():
-        held: dict[Path, list[str]] = {}
-        for name, file in json.loads(index.read_text(encoding="utf-8"))["weight_map"].items():
-            held.setdefault(folder / file, []).append(name)
-        return held
-    if not (folder / SINGLE).is_file():
-        raise ConfigError(f"merge, {folder}", f"has neither {SINGLE} nor {INDEX}", "give a Hugging Face model folder")
-    with safe_open(folder / SINGLE, framework="pt") as file:
-        return {folder / SINGLE: list(file.keys())}
+    held: dict[Path, list[str]] = {}
+    for name, tensor in stored_tensors(folder, f"merge, {folder}").items():
+        held.setdefault(tensor.file, []).append(name)
+    return held
 
 
 def _refuse_different(first: Path, second: Path) -> None:
@@ -80,7 +99,10 @@ def _refuse_different(first: Path, second: Path) -> None:
         raise ConfigError(
             "merge, tokenizer.json", f"{first} and {second} have different tokenizers", "merge models that share one"
         )
-    shapes = [dict(_shapes(folder)) for folder in (first, second)]
+    shapes = [
+        {name: list(tensor.shape) for name, tensor in stored_tensors(folder, f"merge, {folder}").items()}
+        for folder in (first, second)
+    ]
     for name in sorted(shapes[0].keys() ^ shapes[1].keys()):
         raise ConfigError(f"merge, weight {name!r}", f"is only in {first if name in shapes[0] else second}")
     for name, shape in shapes[0].items():
@@ -89,11 +111,7 @@ def _refuse_different(first: Path, second: Path) -> None:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ConfigError(f"merge, {folder}", "has no config.json", "give a Hugging Face model folder")
-    held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return held
+    return read_json(folder / "config.json", f"merge, {folder}")
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -109,12 +127,5 @@ def _tokenizer(folder: Path) -> Any:
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise ConfigError(f"merge, {folder}", "has no tokenizer.json", "give a Hugging Face model folder")
-    held = json.loads(file.read_text(encoding="utf-8"))
-    return held["model"], held.get("added_tokens")
-
-
-def _shapes(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for file, names in _shards(folder).items():
-        with safe_open(file, framework="pt") as held:
-            for name in names:
-                yield name, tuple(held.get_slice(name).get_shape())
+    held = read_json(file, f"merge, {folder}")
+    return held.get("model"), held.get("added_tokens")

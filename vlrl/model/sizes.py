@@ -13,9 +13,7 @@ from typing import Any
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForImageTextToText,
-    AutoProcessor,
     Qwen2_5_VLConfig,
     Qwen2VLImageProcessorPil,
     Qwen3VLConfig,
@@ -23,11 +21,13 @@ from transformers import (
 
 from vlrl.errors import ConfigError
 from vlrl.model.families import family_of
+from vlrl.model.hub import cached_folder, is_local
 from vlrl.model.load import ModelSettings
+from vlrl.model.model_folder import open_folder
 from vlrl.model.optimizer import takes_muon
 from vlrl.model.parts import part_of
-from vlrl.model.pictures_only import allow_processors_without_torchvision
 from vlrl.model.tiny import small_parts
+from vlrl.model.weight_files import missing_files
 
 
 @dataclass(frozen=True)
@@ -153,19 +153,12 @@ def find_architecture(
         config, small = small_parts(settings.build, texts(), settings.shape)
         return Architecture(config, small.image_processor, small, f"built on the spot: {settings.build}")
     assert settings.path is not None
-    path = str(Path(settings.path).expanduser()) if settings.path.startswith("~") else settings.path
-    here = Path(path).is_dir()
-    if not here and (path.startswith((".", "/")) or path.count("/") > 1):
-        raise ConfigError(place, f"no such folder: {path}", "give a Hugging Face model folder or a hub id")
-    try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True)
-        allow_processors_without_torchvision()
-        processor: Any = AutoProcessor.from_pretrained(path, local_files_only=True)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        if here:
-            raise ConfigError(place, f"{path} can't be read: {error}", "give a vision-language model folder") from error
-        return _published(path, place)
-    return Architecture(config, processor.image_processor, processor, f"{'folder' if here else 'local cache'}: {path}")
+    folder = Path(settings.path).expanduser() if is_local(settings.path) else cached_folder(settings.path)
+    if folder is None or (not is_local(settings.path) and missing_files(folder)):
+        return _published(settings.path, place)
+    opened = open_folder(str(folder), place)
+    origin = f"{'folder' if is_local(settings.path) else 'local cache'}: {settings.path}"
+    return Architecture(opened.config, opened.processor.image_processor, opened.processor, origin)
 
 
 def _published(name: str, place: str) -> Architecture:

@@ -24,6 +24,7 @@ from transformers import (
 
 from vlrl.config import Settings
 from vlrl.errors import did_you_mean
+from vlrl.model.file_modes import ordinary_mode
 
 SPECIAL = (
     "<|endoftext|>",
@@ -286,4 +287,5 @@ def build_tiny(name: str, texts: Iterable[str], folder: str | Path, seed: int, s
     )
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
+    ordinary_mode(folder)
     return folder

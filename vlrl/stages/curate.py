@@ -27,7 +27,7 @@ from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, RunError
 from vlrl.model.encode import Encoder
-from vlrl.model.load import load_model
+from vlrl.model.load import LoadedModel, load_model
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
 from vlrl.stages.progress import Progress
@@ -45,12 +45,13 @@ def start_curation(config: Path, overrides: Sequence[str] = ()) -> Curated:
     problems, budget, plugins = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    loaded = load_asked(settings, problems) if settings.needs_model else None  # one that can't be used leaves no folder
     run = RunFolder(settings.folder, settings.as_written(), sys.argv)
     status = "failed"
     try:
         with ExitStack() as held:
             progress = held.enter_context(Progress({stage_name(stage): len(problems) for stage in settings.stages}))
-            ask = load_asking(settings, problems, budget, run, progress) if settings.needs_model else None
+            ask = asking(settings, loaded, budget, run, progress) if loaded is not None else None
             if ask is not None:
                 held.callback(ask.close)
             shown = Shown(progress.start, lambda name, done: progress.step(name, done, {}), progress.say)
@@ -73,19 +74,23 @@ def _refuse_other_runs(folder: Path) -> None:
         raise RunError(str(folder), "holds a training run", "give another run_folder=…")
 
 
-def load_asking(
-    settings: CurateSettings, problems: Sequence[Problem], budget: ImageBudget, run: RunFolder, progress: Progress
-) -> EngineAsk:
-    """The model, its engine and the journal of the run folder."""
+def load_asked(settings: CurateSettings, problems: Sequence[Problem]) -> LoadedModel:
+    """The model that is asked; a small one is trained on the problems' text and built in the run folder."""
     assert settings.model is not None, "the settings refuse a stage that asks without a model"
     check_engine(settings.engine)
-    loaded = load_model(
+    return load_model(
         settings.model,
         settings.seed,
         lambda: [typed_text(p) for p in problems],
-        run.path / "built_model",
+        Path(settings.folder) / "built_model",
         settings.engine.check,
     )
+
+
+def asking(
+    settings: CurateSettings, loaded: LoadedModel, budget: ImageBudget, run: RunFolder, progress: Progress
+) -> EngineAsk:
+    """The model's engine and the journal of the run folder."""
     encoder = Encoder(loaded, budget, settings.system_prompt)
     name = model_hash(loaded)
     run.note(model={**describe_model(loaded), "hash": name})

@@ -63,12 +63,13 @@ def evaluate_benchmarks(config: Path, overrides: Sequence[str] = ()) -> list[dic
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    run = RunFolder(settings.folder, settings.model_dump(mode="json"), sys.argv)
+    folder = Path(settings.folder)  # a model that can't be used leaves none
+    loaded = load_model(
+        settings.model, settings.seed, lambda: _texts(benchmarks), folder / "built_model", settings.engine.check
+    )
+    run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
     status = "failed"
     try:
-        loaded = load_model(
-            settings.model, settings.seed, lambda: _texts(benchmarks), run.path / "built_model", settings.engine.check
-        )
         with closing(settings.engine.open(loaded)) as engine:
             results = [_ask(one, loaded, engine, settings.batch, run.path) for one in benchmarks]
         run.results({"benchmarks": results})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlrl.data.teacher_records import holds_records
 from vlrl.errors import ConfigError
-from vlrl.model.load import check_folder
+from vlrl.model.model_folder import check_folder
 from vlrl.stages.record import FOLDER
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 

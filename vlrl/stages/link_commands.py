@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vlrl.config import Settings, load_settings
-from vlrl.model.load import check_folder
+from vlrl.model.model_folder import check_folder
 from vlrl.stages.link_inputs import check_data, check_rows, is_made_by
 
 if TYPE_CHECKING:

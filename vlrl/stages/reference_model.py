@@ -21,7 +21,7 @@ class ReferenceModel(Settings):
 
     def load(self, own: LoadedModel, place: str) -> LoadedModel:
         """The model, on the device of `own`. Raises ConfigError at `place` for one of another tokenizer."""
-        loaded = load_folder(self.path, self.as_loaded(str(own.device)))
+        loaded = load_folder(self.path, self.as_loaded(str(own.device)), place=f"{place}.path")
         if tokenizer_hash(loaded) != tokenizer_hash(own):
             raise ConfigError(
                 f"{place}.path", f"{self.path} has another tokenizer than the policy", "take a model of its family"
