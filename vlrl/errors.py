@@ -50,6 +50,14 @@ class RunError(VlrlError):
     """A run folder or a checkpoint is not what the command needs."""
 
 
+class NonFiniteError(RunError):
+    """A number that a run learns from or writes with is NaN or infinite."""
+
+    def at(self, place: str) -> NonFiniteError:
+        """The same error at a place around it."""
+        return NonFiniteError(f"{place}, {self.place}", self.problem, self.remedy)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A remedy line for an unknown name: the closest known one, or the list of all."""
     options = sorted(known)

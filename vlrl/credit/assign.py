@@ -5,6 +5,7 @@ shape → advantage → adjust → token_credit → weigh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +18,7 @@ from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment, PerToken, Rew
 from vlrl.credit.shapes import shapes
 from vlrl.credit.token_parts import add, adjusts, multiply, token_credits, weighers
 from vlrl.credit.token_weights import own_tokens
+from vlrl.errors import NonFiniteError
 from vlrl.methods import needs_of, source_of
 from vlrl.registry import component_field
 from vlrl.types import Group, Rewards, ScoredGroup, Verdict
@@ -133,6 +135,8 @@ class Credit:
         enough = [i for i, one in enumerate(rewarded) if len(one.rewards.total) >= settings.advantage.least]
         given = settings.advantage.over([rewarded[i] for i in enough], moment, self._state("advantage"))
         found: dict[int, tuple[float, ...]] = dict(zip(enough, given, strict=True))
+        for i, values in found.items():
+            _check_finite(f"advantage of {type(settings.advantage).__name__}", values, rewarded[i].group)
         credited = [
             CreditedGroup(one.group, found.get(i, (0.0,) * len(one.rewards.total))) for i, one in enumerate(rewarded)
         ]
@@ -163,6 +167,7 @@ class Credit:
             if weight:
                 name = _name(shapes, shape)
                 parts[name], weights[name] = shape.of(group, moment), weight
+                _check_finite(f"reward part {name!r}", parts[name], group)
                 total = [t + weight * value for t, value in zip(total, parts[name], strict=True)]
         return RewardedGroup(group, Rewards(parts, tuple(total)), weights)
 
@@ -176,6 +181,17 @@ class Credit:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self._states = {place: dict(held) for place, held in state.items()}
+
+
+def _check_finite(what: str, values: Sequence[float], group: JudgedGroup) -> None:
+    """Raises NonFiniteError that names the part, the problem and the response (among those that could be judged)."""
+    for j, value in enumerate(values):
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"problem {group.problem.id}, response {j}, {what}",
+                f"is {value}, from scores {[verdict.score for verdict in group.verdicts]}",
+                "mend the part, or leave it out",
+            )
 
 
 def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup) -> ScoredGroup:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from vlrl import dist
-from vlrl.errors import RunError
+from vlrl.errors import NonFiniteError, RunError
 from vlrl.model.deepspeed_library import (
     SkippingAdamW,
     ZeroSettings,
@@ -26,6 +26,7 @@ from vlrl.model.deepspeed_library import (
     import_deepspeed,
     local_rank_in_environment,
 )
+from vlrl.model.finite import GRADIENT_REMEDY
 from vlrl.model.forward import MicroBatch
 from vlrl.model.frozen_tower import frozen_below_projector
 from vlrl.model.load import LoadedModel
@@ -103,9 +104,7 @@ class DeepSpeedPolicy(SharedPolicy):
         self._engine.step()
         norm = float(self._engine.get_global_grad_norm())
         if self._engine.optimizer.overflow or not math.isfinite(norm):
-            raise RunError(
-                "update", f"the gradient norm is {norm}", "lower the learning rate; the weights are untouched"
-            )
+            raise NonFiniteError("update", f"the gradient norm is {norm}, the loss is finite", GRADIENT_REMEDY)
         self._current = self._zero.stage < 3
         self._forget_features()
         return norm

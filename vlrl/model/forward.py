@@ -5,6 +5,7 @@ What every policy shares, whatever makes the optimiser step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -19,6 +20,7 @@ from vlrl.losses.terms import Denominators, Terms
 from vlrl.model.attention import takes_flex
 from vlrl.model.encode import EncodedImage
 from vlrl.model.families import PictureFeatures
+from vlrl.model.finite import cause_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.lockstep import Lockstep, Step
 from vlrl.model.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
@@ -182,6 +184,8 @@ class PackedForward:
             beside.append(carried)
         with torch.no_grad():
             _observe(sums, some, terms, float(value), found.entropy)
+            if sums.cause is None and not (math.isfinite(float(value)) and math.isfinite(sums.kl)):
+                sums.cause = cause_of(some, terms, float(value))
         return sum(beside, start=value)
 
     def _padding(self, step: Step) -> torch.Tensor:

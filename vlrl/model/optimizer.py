@@ -12,7 +12,8 @@ import torch
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.errors import RunError
+from vlrl.errors import NonFiniteError
+from vlrl.model.finite import GRADIENT_REMEDY
 from vlrl.model.muon import Muon
 from vlrl.model.parts import Part, part_of
 
@@ -99,16 +100,14 @@ class Optimizer:
     def step(self, share: float) -> float:
         """Clip, step at `share` of the peak rate, clear gradients. Returns the gradient norm before clipping.
 
-        Raises RunError for a gradient that is not finite, before any weight is touched.
+        Raises NonFiniteError for a gradient that is not finite, before any weight is touched.
         """
         for weight, copy in zip(self._rounded, self._copies, strict=True):
             _move_gradient(copy, weight)
         limit = self.settings.max_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
         if not math.isfinite(norm):
-            raise RunError(
-                "update", f"the gradient norm is {norm}", "lower the learning rate; the weights are untouched"
-            )
+            raise NonFiniteError("update", f"the gradient norm is {norm}, the loss is finite", GRADIENT_REMEDY)
         for part, rate in self._parts:
             for group in part.param_groups:
                 group["lr"] = rate * share

@@ -82,12 +82,14 @@ class SharedPolicy(ABC):
     ) -> UpdateSums:
         """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too.
 
-        Raises RunError for a gradient that is not finite, before any weight is touched.
+        Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
         over = count(examples, left_out)
         mine = self.shares.mine(examples, lambda example: example.row)
         with self._updating(examples, rate):
             sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
+            if sums.cause is not None:
+                raise sums.cause
             norm = self._step(rate)
         return sums.stepped(norm)
 

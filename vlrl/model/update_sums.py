@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vlrl.errors import NonFiniteError
 from vlrl.model.gap import LogprobGap
 
 
@@ -17,6 +18,7 @@ class UpdateSums:
     entropy, kl   nats over these tokens
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
+    cause         the first number that made the loss NaN or infinite, where it is
     """
 
     loss: float = 0.0
@@ -26,6 +28,7 @@ class UpdateSums:
     gap: LogprobGap = field(default_factory=LogprobGap)
     norm: float = 0.0
     updates: int = 0
+    cause: NonFiniteError | None = None
 
     def stepped(self, norm: float) -> UpdateSums:
         """The optimiser has made its step, with this gradient norm."""
@@ -42,6 +45,7 @@ class UpdateSums:
         self.gap.merge(other.gap)
         self.norm += other.norm
         self.updates += other.updates
+        self.cause = self.cause or other.cause
 
     def metrics(self) -> Mapping[str, float]:
         """loss/total and gradient/norm, means over updates; entropy/mean and kl/reference in nats a token;

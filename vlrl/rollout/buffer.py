@@ -16,7 +16,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.model.encode import Encoded
-from vlrl.rollout.collector import Collected, Encode, check_content, check_same_content
+from vlrl.rollout.collector import Collected, Encode, answers, check_content, check_same_content
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
@@ -97,7 +97,7 @@ class RolloutBuffer:
             for one in served
         ]
         after = []
-        for one, answer in zip(served, engine.generate(requests), strict=True):
+        for one, answer in zip(served, answers(engine, requests, [one.problem for one in served]), strict=True):
             assert one.encoded is not None
             check_content(one.problem, one.encoded, answer)
             after.append(replace(one, rollouts=answer.rollouts, content_hash=answer.content_hash))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vlrl.errors import EngineError
+from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.encode import Encoded
+from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.rollout.engine import Generates, Generation, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem
@@ -35,10 +37,28 @@ def collect(
         for place, (one, problem) in enumerate(zip(encoded, problems, strict=True))
     ]
     collected = []
-    for one, problem, answer in zip(encoded, problems, engine.generate(requests), strict=True):
+    for one, problem, answer in zip(encoded, problems, answers(engine, requests, problems), strict=True):
         check_content(problem, one, answer)
         collected.append(Collected(Group(problem, answer.rollouts), one))
     return collected
+
+
+def answers(engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]) -> list[Generation]:
+    """The engine's answers. Raises NonFiniteError that names the problem of a response whose numbers aren't finite."""
+    try:
+        found = list(engine.generate(requests))
+    except NonFiniteError as error:
+        raise error.at("rollout") from None
+    for problem, answer in zip(problems, found, strict=True):
+        for number, rollout in enumerate(answer.rollouts):
+            if not math.isfinite(math.fsum(rollout.logprobs)):
+                token = next(t for t, value in enumerate(rollout.logprobs) if not math.isfinite(value))
+                raise NonFiniteError(
+                    f"rollout, problem {problem.id}, response {number}, token {token}",
+                    f"the engine's log-probability is {rollout.logprobs[token]}",
+                    LOGITS_REMEDY,
+                )
+    return found
 
 
 def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> None:

@@ -7,6 +7,7 @@ takes its slot; a prompt leaves with its last response.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ import torch
 from pydantic import Field
 
 from vlrl.config import PACE, Settings
-from vlrl.errors import ConfigError, EngineError
+from vlrl.errors import ConfigError, EngineError, NonFiniteError
 from vlrl.model.cost import cost_of
 from vlrl.model.decode_step import DecodeStep, single_layers
+from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.known_decoders import KNOWN, what_is_unknown
 from vlrl.model.load import LoadedModel
 from vlrl.model.logprobs import sampling_logprobs
@@ -214,7 +216,8 @@ class TransformersEngine:
             logp = sampling_logprobs(logits, self._forbidden, 1.0)
             drawn = live.uniforms()
             tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.cut, live.greedy)
-            chosen = logp.gather(1, tokens[:, None])[:, 0]
+            # logits that aren't finite have no token in the vocabulary: `_write` names them
+            chosen = logp.gather(1, tokens.clamp(max=logp.shape[1] - 1)[:, None])[:, 0]
             steps += 1
             written += sum(row.goes_on for row in live.rows)
             going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
@@ -316,6 +319,13 @@ class TransformersEngine:
             if not row.goes_on:
                 going.append(False)
                 continue
+            if not math.isfinite(logprob):
+                asked = requests[row.request].encoded.problem_id
+                raise NonFiniteError(
+                    f"problem {asked}, response {row.index}, token {len(row.tokens)}",
+                    f"its log-probability is {logprob}: the model's logits are not finite",
+                    LOGITS_REMEDY,
+                )
             row.tokens.append(token)
             row.logprobs.append(logprob)
             stop = requests[row.request].sampling.stop

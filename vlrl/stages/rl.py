@@ -18,6 +18,7 @@ from vlrl.credit.assign import Judged
 from vlrl.errors import EngineError, RunError, VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
 from vlrl.methods import source_of
+from vlrl.model.finite import check_policy, shortest
 from vlrl.model.policy import Example, Policy
 from vlrl.model.update_sums import UpdateSums
 from vlrl.rollout.buffer import RolloutBuffer
@@ -60,6 +61,7 @@ def run_rl(session: Session) -> Policy:
         session.refresh(policy, version=first)
     for step in range(first, first if budget.ends_after(first - 1) else settings.steps):
         clock = Clock()
+        session.at = f"rl, step {step + 1}"
         session.refresh(policy, version=step)
         clock.lap("switch")
         groups, pairs, metrics = gather(session, desk, buffer, settings, step, budget.progress(step), clock)
@@ -86,6 +88,10 @@ def run_rl(session: Session) -> Policy:
             policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
         )
         policy.end_iteration()
+        exports = not last and settings.export_every is not None and (step + 1) % settings.export_every == 0
+        saves = last or (step + 1) % settings.checkpoint_every == 0
+        if exports or saves:  # while the engine sleeps
+            check_policy(policy, shortest(examples), settings.sampling.temperature, "checkpoint")
         with logged_first(run, step, metrics):
             settings.agreement.check_gap(metrics, step)
         clock.lap("update")
@@ -101,9 +107,9 @@ def run_rl(session: Session) -> Policy:
         session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
         if step % settings.log_every == 0 or last:
             run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
-        if not last and settings.export_every is not None and (step + 1) % settings.export_every == 0:
+        if exports:
             policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
-        if last or (step + 1) % settings.checkpoint_every == 0:
+        if saves:
             save_checkpoint(run.path / "checkpoints", step + 1, parts)  # the last one lets the stage be lengthened
             session.forget_features()
         if last:

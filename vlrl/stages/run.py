@@ -18,7 +18,7 @@ from rich.console import Console
 from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
-from vlrl.errors import RunError, VlrlError
+from vlrl.errors import NonFiniteError, RunError, VlrlError
 from vlrl.model.policy import Policy
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
@@ -172,7 +172,7 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
         if stage not in WORK or done.has(stage):
             continue
         with session.timed(stage):
-            policy = WORK[stage](session)
+            policy = _work(session, stage)
         if policy is not None:
             policy.save(run.path / LEAVES[stage])
             del policy
@@ -186,6 +186,14 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
     if wants_eval:
         done.finish("eval", session.seconds)
     run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in session.seconds.items()}})
+
+
+def _work(session: Session, stage: Stage) -> Policy | None:
+    """The stage's work. Raises NonFiniteError with the step and the problem that it was found at."""
+    try:
+        return WORK[stage](session)
+    except NonFiniteError as error:
+        raise error.at(session.at or stage) from error
 
 
 def record_evaluation(session: Session, done: State, name: str) -> None:

@@ -52,6 +52,7 @@ class Session:
         guarded.configure(settings.judging)
         self.settings, self.run, self.progress = settings, run, progress
         self.seconds: dict[str, float] = {}
+        self.at = ""  # the step that is being made, for errors
         self.recipe = load_recipe(settings.data)
         held_out_seed = settings.seed if settings.eval.seed is None else settings.eval.seed
         self.validation = held_out_problems(self.recipe, held_out_seed, "validation", settings.eval.curve_problems)

@@ -18,6 +18,7 @@ from vlrl.evaluation.held_out import twin_metrics
 from vlrl.losses.registry import Loss
 from vlrl.losses.sft import SftLoss
 from vlrl.model.encode import Encoded
+from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
@@ -191,6 +192,7 @@ def train_on(
             policy = session.policy(stretches[number].settings.policy)
             order = _order_of(stretches, number, session.settings.seed, stage)
         here, settings = stretches[number], stretches[number].settings
+        session.at = f"{stage}, step {step + 1}"
         chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
         session.rest()
         chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
@@ -209,6 +211,8 @@ def train_on(
         if out_of_time:
             break
         if (step + 1) % settings.checkpoint_every == 0 or step + 1 == ends[-1]:
+            session.rest()
+            check_policy(policy, shortest(chosen), here.temperature, "checkpoint")
             save_checkpoint(checkpoints, step + 1, {"policy": policy, "best": best})
             session.forget_features()
     best.restore()
