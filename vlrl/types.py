@@ -300,6 +300,8 @@ class Draft:
     facts    what the verifier needs: choices, tolerance, …
     chance   probability that a blind guess is right, where the domain knows it (choices); else None
     tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
+    scene    what is drawn, as data: the domain's `answers` finds every answer that the question admits in it; it stays
+             with the draft and never becomes part of a problem
     """
 
     question: str
@@ -310,3 +312,4 @@ class Draft:
     layout: tuple[str | int, ...] = ()
     chance: float | None = None
     tags: tuple[str, ...] = ()
+    scene: Any = None

@@ -38,8 +38,10 @@ def without_badge(panel: np.ndarray) -> np.ndarray:
 def test_picture_1_turned_by_the_answer_is_picture_2():
     for draft, (page,) in drawn("picture_rotation", 0.0, size=400):
         second = page[:, 204:].astype(np.uint8)
-        ink = np.nonzero((second < 240).all(axis=2))  # it is drawn a little smaller, in the middle of its half
-        second = second[ink[0].min() : ink[0].max() + 1, ink[1].min() : ink[1].max() + 1]
+        # it is drawn a little smaller, a square around the middle of its half; white sky at an edge is part of it
+        rows, columns = np.nonzero((second < 254).any(axis=2))
+        half = max(100 - rows.min(), rows.max() + 1 - 100, 96 - columns.min(), columns.max() + 1 - 96)
+        second = second[100 - half : 100 + half, 96 - half : 96 + half]
         first, second = (cv2.resize(p.astype(np.uint8), (100, 100)).astype(int) for p in (page[6:194, 6:194], second))
         inner = slice(32, 68)
         gaps = [np.abs(np.rot90(first, -k)[inner, inner] - second[inner, inner]).mean() for k in range(4)]

@@ -20,6 +20,7 @@ from PIL import Image
 
 import vlrl.scenes
 import vlrl.verify  # noqa: F401  both fill their registries
+from vlrl.scenes.contract import faults_of
 from vlrl.scenes.domain import domains, draw_problem, encode_png, with_split, worked_response
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Problem
@@ -210,6 +211,14 @@ def wrong_answers(problem: Problem) -> list[str]:
             f"[{c}, {d}, {a}, {b}]",
         ]
     return [f"{gold}x", f"{gold} or x", f"x{gold}", gold[:-1]]
+
+
+@every_domain
+def test_a_problem_has_one_right_answer_legible_labels_and_a_question_that_reads_well(name):
+    for i in range(33):
+        made = domains.build(name) if i % 2 else small(name)
+        faults = faults_of(made, made.draw(stream(9, "scenes", name, i), (i % 11) / 10))
+        assert not faults, (i, faults)
 
 
 @every_domain

@@ -32,6 +32,7 @@ class Arithmetic:
     bounded: bool = True
 
     verifier = "number"
+    one_answer = "an expression has one value; parentheses stand where precedence would change it"
 
     def __post_init__(self) -> None:
         check_span("domain 'arithmetic', terms", self.terms, 2, 20)

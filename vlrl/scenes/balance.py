@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,11 +52,7 @@ class Balance:
         if asked > 1:
             steps.append(f"{asked}*{weights[-1]}={answer}")
         noun = f"one {shapes[-1]}" if asked == 1 else f"{asked} {PLURALS[shapes[-1]]}"
-        question = pick(
-            rng, ("How many {0} weigh as much as {1}?", "All scales are level. {1} on the left: how many {0}?")
-        )
-        if question.startswith("All"):
-            question = "All scales are level. How many {0} balance {1}?"
+        question = pick(rng, ("How many {0} weigh as much as {1}?", "All scales are level. How many {0} balance {1}?"))
         canvas = Canvas(self.size, pick(rng, PAPERS))
         room = min(94 / scales, 46)
         top = 50 - room * scales / 2
@@ -63,7 +60,19 @@ class Balance:
             sides = contents[at] if rng.random() < 0.5 else contents[at][::-1]
             self._scale(canvas, top + (i + 1) * room - 2, room, sides, colours)
         thought = " ".join(steps) or str(answer)
-        return Draft(question.format(PLURALS[shapes[0]], noun), str(answer), (canvas.image(),), thought)
+        scene = {"scales": contents, "unit": shapes[0], "other": (asked, shapes[-1])}
+        return Draft(question.format(PLURALS[shapes[0]], noun), str(answer), (canvas.image(),), thought, scene=scene)
+
+    def answers(self, scene: Any) -> set[str]:
+        """What the scales' equations leave for the ratio of the two weights: one number, or nothing certain."""
+        shapes = sorted({shape for sides in scene["scales"] for side in sides for shape in side})
+        rows = [[left.count(s) - right.count(s) for s in shapes] for left, right in scene["scales"]]
+        _, sizes, directions = np.linalg.svd(np.array(rows, float), full_matrices=True)
+        if (sizes > 1e-9).sum() < len(shapes) - 1:
+            return {"any number"}
+        weights = dict(zip(shapes, directions[-1], strict=True))
+        pieces, other = scene["other"]
+        return {f"{pieces * weights[other] / weights[scene['unit']]:.6g}"}
 
     def _scale(
         self, canvas: Canvas, floor: float, room: float, sides: tuple[list[str], ...], colours: dict[str, Colour]

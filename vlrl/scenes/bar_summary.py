@@ -18,13 +18,16 @@ THINGS = ("Oslo", "Rome", "Lima", "Cairo", "Paris", "Delhi", "Tokyo", "Quito", "
 QUESTIONS = {
     "range": (
         "What is the difference between the largest and the smallest value?",
-        "Largest value minus smallest value?",
+        "How much is the largest value minus the smallest value?",
     ),
     "more": ("How many bars show more than {0}?", "Count the cities with a value above {0}."),
-    "total": ("What is the sum of all values?", "What do all bars make together?"),
-    "mean": ("What is the mean of all values?", "What is the average value of a city?"),
-    "median": ("What is the median of all values?", "Put the values in order: which one stands in the middle?"),
-    "above_mean": ("By how much is {1} above the mean of all cities?", "How much larger is {1} than the average?"),
+    "total": ("What is the sum of all values?", "What do the values of all bars add up to?"),
+    "mean": ("What is the mean of all values?", "What is the average of all values?"),
+    "median": ("What is the median of all values?", "Put the values in order. Which one stands in the middle?"),
+    "above_mean": (
+        "By how much is the value of {1} above the mean of all cities?",
+        "How much larger is the value of {1} than the average of all cities?",
+    ),
 }
 
 
@@ -39,6 +42,7 @@ class BarSummary:
     size: int = 288
 
     verifier = "number"
+    one_answer = "every bar ends on a grid line, so each value is exact"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'bar_summary', size", self.size, 160)

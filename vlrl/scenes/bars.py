@@ -26,6 +26,7 @@ class Bars:
     size: int = 240
 
     verifier = "number"
+    one_answer = "heights are whole numbers of guide lines"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'bars', size", self.size, 48)

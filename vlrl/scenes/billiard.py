@@ -37,6 +37,7 @@ class Billiard:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "a ball that loses no speed has one path, and no wrong letter lies near an earlier bounce"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'billiard', size", self.size, 160)

@@ -31,6 +31,7 @@ class BlockSupport:
     size: int = 288
 
     verifier = "number"
+    one_answer = "blocks that touch do so over a whole unit or more, so what rests on what is plain"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'block_support', size", self.size, 96)

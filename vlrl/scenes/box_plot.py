@@ -27,6 +27,7 @@ class BoxPlot:
     size: int = 288
 
     verifier = "number"
+    one_answer = "every line of a box lies on a grid line"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'box_plot', size", self.size, 160)
@@ -57,7 +58,10 @@ class BoxPlot:
                 a, b = values[group][part], values[other][part]
             question = pick(
                 rng,
-                ("How far apart is the {0} of {1} and {2}?", "By how much does the {0} of groups {1} and {2} differ?"),
+                (
+                    "How far apart are the {0}s of groups {1} and {2}?",
+                    "By how much do the {0}s of groups {1} and {2} differ?",
+                ),
             )
             question, answer = question.format(PARTS[part], names[group], names[other]), abs(a - b)
             thought = f"{max(a, b)}-{min(a, b)}={answer}"

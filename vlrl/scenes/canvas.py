@@ -3,12 +3,18 @@
 (0, 0) is the top left corner, x runs right and y down; angles are in degrees clockwise from 12 o'clock. OpenCV draws
 the shapes with anti-aliasing at a sixteenth of a pixel, Pillow the text in DejaVu Sans (the open font that matplotlib
 brings along), each piece of text once per process.
+
+Every text is kept as a `Label`. `illegible` names what a reader couldn't read: a label that leaves the image, touches
+another one, lies on ink of its own shade, or was drawn over. `image` hands the complaints on under
+`info["illegible"]`, and the conformance test of the domains wants none. `place` puts a label at the first of several
+points where it can be read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,6 +41,8 @@ NAMED: dict[str, Colour] = {
     "pink": (240, 130, 180),
     "brown": (131, 84, 50),
 }
+CONTRAST = 70  # least difference in luminance (0–255) between a label and every pixel around its letters
+LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)  # of red, green and blue, ITU-R BT.601
 _SHIFT = 4  # coordinates are passed to OpenCV in sixteenths of a pixel
 
 
@@ -50,16 +58,57 @@ def mixed(first: Colour, second: Colour, share: float) -> Colour:
     return a, b, c
 
 
+@dataclass(frozen=True)
+class Label:
+    """A text on a canvas: the box of its ink in pixels (right and bottom excluded), and what it was drawn with."""
+
+    words: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+    colour: Colour
+
+    def touches(self, other: Label) -> bool:
+        """Whether the boxes of two labels share a pixel or lie directly side by side."""
+        across = self.left <= other.right and other.left <= self.right
+        return across and self.top <= other.bottom and other.top <= self.bottom
+
+
 class Canvas:
     """A picture of `size` px in width and `height` hundredths of that in height."""
 
     def __init__(self, size: int, paper: Colour = WHITE, height: float = 100) -> None:
         self.unit = size / 100  # px
         self.pixels = np.full((round(size * height / 100), size, 3), paper, np.uint8)
+        self._labels: list[tuple[Label, np.ndarray, bool]] = []  # label, pixels of its box when drawn, clear ground
+        self._without_room: list[str] = []
 
     def image(self) -> Pillow.Image:
-        """The finished picture."""
-        return Pillow.fromarray(self.pixels)
+        """The finished picture; `info["illegible"]` holds the complaints about its labels, none if all can be read."""
+        finished = Pillow.fromarray(self.pixels)
+        finished.info["illegible"] = self.illegible()
+        return finished
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """All texts in the order in which they were drawn."""
+        return tuple(label for label, _, _ in self._labels)
+
+    def illegible(self) -> tuple[str, ...]:
+        """What can't be read: labels that leave the image, touch each other, lie on their own shade or are covered."""
+        high, wide = self.pixels.shape[:2]
+        found = [f"{words!r} has no room" for words in self._without_room]
+        for i, (label, drawn, clear) in enumerate(self._labels):
+            if label.left < 0 or label.top < 0 or label.right > wide or label.bottom > high:
+                found.append(f"{label.words!r} leaves the image")
+                continue
+            if not clear:
+                found.append(f"{label.words!r} lies on ink of its own shade")
+            if (self.pixels[label.top : label.bottom, label.left : label.right] != drawn).any():
+                found.append(f"{label.words!r} is drawn over")
+            found += [f"{label.words!r} touches {o.words!r}" for o, _, _ in self._labels[:i] if label.touches(o)]
+        return tuple(found)
 
     def _fixed(self, points: Sequence[Point] | np.ndarray) -> np.ndarray:
         # OpenCV's (0, 0) is the centre of the first pixel, ours is its corner
@@ -131,18 +180,58 @@ class Canvas:
         self, at: Point, words: str, height: float, colour: Colour = INK, bold: bool = False, anchor: str = "mm"
     ) -> None:
         """One line of text; `height` is the font size, `anchor` as in Pillow: l, m, r and a, m, s."""
-        mask = _text_mask(words, max(6, round(height * self.unit)), bold)
+        mask, left, top, label = self._laid_out(at, words, height, colour, bold, anchor)
+        clear = self._is_clear(label)
+        rows, columns = mask.shape
+        high, wide = self.pixels.shape[:2]
+        t, b, s, e = max(0, top), min(high, top + rows), max(0, left), min(wide, left + columns)
+        if t < b and s < e:
+            share = mask[t - top : b - top, s - left : e - left, None]
+            under = self.pixels[t:b, s:e].astype(np.float32)
+            self.pixels[t:b, s:e] = np.rint(under + share * (np.array(colour, np.float32) - under)).astype(np.uint8)
+        box = self.pixels[max(0, label.top) : label.bottom, max(0, label.left) : label.right]
+        self._labels.append((label, box.copy(), clear))
+
+    def place(
+        self,
+        points: Iterable[Point],
+        words: str,
+        height: float,
+        colour: Colour = INK,
+        bold: bool = False,
+        anchor: str = "mm",
+    ) -> bool:
+        """The text at the first of the points where it can be read; False, and nothing is drawn, where it can nowhere:
+        then draw another scene. `illegible` names it.
+
+        Place labels after everything else is drawn: only what is there can be kept clear of.
+        """
+        high, wide = self.pixels.shape[:2]
+        for at in points:
+            _, _, _, label = self._laid_out(at, words, height, colour, bold, anchor)
+            inside = label.left >= 0 and label.top >= 0 and label.right <= wide and label.bottom <= high
+            if inside and self._is_clear(label) and not any(label.touches(other) for other in self.labels):
+                self.text(at, words, height, colour, bold, anchor)
+                return True
+        self._without_room.append(words)
+        return False
+
+    def _laid_out(
+        self, at: Point, words: str, height: float, colour: Colour, bold: bool, anchor: str
+    ) -> tuple[np.ndarray, int, int, Label]:
+        """The ink shares of a text, where their array begins (left, top) in pixels, and the label that it makes."""
+        mask, (ink_left, ink_top, ink_right, ink_bottom) = _text_mask(words, max(6, round(height * self.unit)), bold)
         rows, columns = mask.shape
         x, y = at[0] * self.unit, at[1] * self.unit
         left = round(x - {"l": 0, "m": columns / 2, "r": columns}[anchor[0]])
         top = round(y - {"a": 0, "m": rows / 2, "s": rows}[anchor[1]])
-        high, wide = self.pixels.shape[:2]
-        t, b, s, e = max(0, top), min(high, top + rows), max(0, left), min(wide, left + columns)
-        if t >= b or s >= e:
-            return
-        share = mask[t - top : b - top, s - left : e - left, None]
-        under = self.pixels[t:b, s:e].astype(np.float32)
-        self.pixels[t:b, s:e] = np.rint(under + share * (np.array(colour, np.float32) - under)).astype(np.uint8)
+        label = Label(words, left + ink_left, top + ink_top, left + ink_right, top + ink_bottom, colour)
+        return mask, left, top, label
+
+    def _is_clear(self, label: Label) -> bool:
+        """Whether every pixel of a label's box and of the rim around it stands out against the label's colour."""
+        ground = self.pixels[max(0, label.top - 1) : label.bottom + 1, max(0, label.left - 1) : label.right + 1]
+        return bool((np.abs(ground @ LUMINANCE - np.dot(label.colour, LUMINANCE)) >= CONTRAST).all())
 
 
 @lru_cache(maxsize=64)
@@ -155,13 +244,16 @@ def _font(pixels: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=4096)
-def _text_mask(words: str, pixels: int, bold: bool) -> np.ndarray:
-    """Ink shares in [0, 1] of one line of text: (rows, columns) float32, rows from cap height to baseline and a bit."""
+def _text_mask(words: str, pixels: int, bold: bool) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Ink shares in [0, 1] of one line of text, (rows, columns) float32, and the box of its ink in that array.
+
+    Rows run from above the capitals to below the descenders. The baseline lies so that capitals and digits are centred
+    in the array's height.
+    """
     font = _font(pixels, bold)
     width = max(1, math.ceil(font.getlength(words)))
     mask = Pillow.new("L", (width + 2, math.ceil(pixels * 1.1)), 0)
-    # The baseline lies so that capitals and digits are centred in the mask's height.
     ImageDraw.Draw(mask).text((1, pixels * 0.55 + pixels * 0.365), words, fill=255, font=font, anchor="ls")
     shares: np.ndarray = np.asarray(mask, dtype=np.float32) / 255
     shares.setflags(write=False)
-    return shares
+    return shares, mask.getbbox() or (0, 0, 1, 1)

@@ -14,14 +14,17 @@ from vlrl.types import Draft
 LEFT, RIGHT = 6.0, 94.0
 LONGEST = 30  # marks of the longest track, in metres
 WHERE = (
-    "Where is the {0} cart after {1}? Give the mark.",
-    "Which mark has the {0} cart reached {1} later?",
+    "At which mark is the mast of the {0} cart after {1}?",
+    "The {0} cart keeps its speed for {1}. Which mark does its mast reach?",
 )
 WHEN = (
-    "After how many seconds do the {0} and the {1} cart collide?",
-    "The carts keep their speeds. How many seconds pass until {0} and {1} crash into each other?",
+    "After how many seconds do the masts of the {0} and the {1} cart meet?",
+    "The carts keep their speeds. How many seconds pass until the masts of {0} and {1} meet?",
 )
-SPOT = ("At which mark do the {0} and the {1} cart collide?", "The {0} and the {1} cart crash. At which mark?")
+SPOT = (
+    "At which mark do the masts of the {0} and the {1} cart meet?",
+    "The {0} and the {1} cart keep their speeds until their masts meet. At which mark is that?",
+)
 
 
 @domain("carts", family="trajectories")
@@ -35,6 +38,7 @@ class Carts:
     size: int = 288
 
     verifier = "number"
+    one_answer = "steady speeds: one place at a time, one time and place of meeting"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'carts', size", self.size, 160)

@@ -27,26 +27,31 @@ class CircleAngle:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the angles around the centre, at the rim and in a triangle of two radii each leave one value"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'circle_angle', size", self.size, 128)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One circle. Difficulty 0: sectors of 360°; .5: rim and middle, or two radii; 1: one after the other."""
-        canvas = Canvas(self.size, pick(rng, PAPERS))
-        canvas.disc(CENTRE, RADIUS, mixed(pick(rng, tuple(NAMED.values())), WHITE, 0.8), INK, 0.8)
-        start = float(rng.uniform(0, 360))
-        if difficulty < 0.3:
-            answer, thought = _sectors(canvas, rng, start, scaled((2, 4), difficulty))
-        else:
-            angle = 2 * int(rng.integers(22, 76))  # at the middle
-            kinds = ("rim", "middle", "radii", "base") if difficulty < 0.75 else ("both", "back")
-            answer, thought = _triangle(canvas, rng, start, angle, pick(rng, kinds))
-        canvas.disc(CENTRE, 1.1, INK)
-        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), thought)
+        kinds = ("rim", "middle", "radii", "base") if difficulty < 0.75 else ("both", "back")
+        kind = "sectors" if difficulty < 0.3 else pick(rng, kinds)
+        while True:
+            canvas = Canvas(self.size, pick(rng, PAPERS))
+            canvas.disc(CENTRE, RADIUS, mixed(pick(rng, tuple(NAMED.values())), WHITE, 0.8), INK, 0.8)
+            start = float(rng.uniform(0, 360))
+            if kind == "sectors":
+                answer, thought = _sectors(canvas, rng, start, scaled((2, 4), difficulty))
+            else:
+                angle = 2 * int(rng.integers(22, 72))  # at the middle
+                answer, thought = _triangle(canvas, rng, start, angle, kind)
+            if answer is not None and not canvas.illegible():  # otherwise a label has no room
+                break
+        centre = "" if kind == "sectors" else "M is the centre of the circle. "
+        return Draft(centre + pick(rng, WORDINGS), str(answer), (canvas.image(),), thought)
 
 
-def _sectors(canvas: Canvas, rng: np.random.Generator, start: float, count: int) -> tuple[int, str]:
+def _sectors(canvas: Canvas, rng: np.random.Generator, start: float, count: int) -> tuple[int | None, str]:
     """Radii that divide the circle; all angles but one are written."""
     while True:
         parts = (rng.multinomial(360 - 35 * (count + 1), [1 / (count + 1)] * (count + 1)) + 35).tolist()
@@ -54,20 +59,36 @@ def _sectors(canvas: Canvas, rng: np.random.Generator, start: float, count: int)
         parts = [int(p + s - round(shift.mean())) for p, s in zip(parts, shift, strict=True)]
         if sum(parts) == 360 and min(parts) >= 30:
             break
-    at = start
-    for i, part in enumerate(parts):
+    canvas.arc(CENTRE, 9, start, start + parts[0], NAMED["red"], 0.8)
+    starts = [start + sum(parts[:i]) for i in range(len(parts))]
+    for at in starts:
         canvas.line(CENTRE, towards(CENTRE, at, RADIUS), INK, 0.7)
-        words = "x" if i == 0 else f"{part}°"
-        canvas.text(towards(CENTRE, at + part / 2, 20), words, 5.4, INK, bold=i == 0)
-        if i == 0:
-            canvas.arc(CENTRE, 9, at, at + part, NAMED["red"], 0.8)
-        at += part
+    canvas.disc(CENTRE, 1.1, INK)
+    for i, (at, part) in enumerate(zip(starts, parts, strict=True)):
+        if not _between(canvas, CENTRE, at, part, "x" if i == 0 else f"{part}°", 20):
+            return None, ""
     answer = parts[0]
     return answer, f"360-{'-'.join(map(str, parts[1:]))}={answer}"
 
 
-def _triangle(canvas: Canvas, rng: np.random.Generator, start: float, angle: int, kind: str) -> tuple[int, str]:
-    """Two points A and B on the rim, seen from the middle under `angle`, and mostly a third point C on the far arc."""
+def _between(canvas: Canvas, vertex: Point, start: float, sweep: float, words: str, far: float) -> bool:
+    """Words between the arms of an angle, `far` from its vertex or where they have room; False where that is nowhere.
+
+    x is the angle in question.
+    """
+    places = [
+        towards(vertex, start + sweep * share, far + more)
+        for more in range(0, 19, 2)
+        for share in (0.5, 0.4, 0.6, 0.3, 0.7)
+    ]
+    return canvas.place(places, words, 5.4 if words == "x" else 5, INK, bold=words == "x")
+
+
+def _triangle(canvas: Canvas, rng: np.random.Generator, start: float, angle: int, kind: str) -> tuple[int | None, str]:
+    """Two points A and B on the rim, seen from the middle under `angle`, and mostly a third point C on the far arc.
+
+    No answer where a label has no room.
+    """
     a, b = towards(CENTRE, start, RADIUS), towards(CENTRE, start + angle, RADIUS)
     far = start + angle + (360 - angle) * float(rng.uniform(0.35, 0.65))
     c = towards(CENTRE, far, RADIUS)
@@ -83,7 +104,6 @@ def _triangle(canvas: Canvas, rng: np.random.Generator, start: float, angle: int
     for p, name, way in ((a, "A", start), (b, "B", start + angle)):
         canvas.text(towards(CENTRE, way, RADIUS + 5), name, 4.8)
         canvas.disc(p, 0.9, INK)
-    canvas.text(towards(CENTRE, start + angle / 2 + 180, 5), "M", 4.8)
     at_middle, at_rim, at_base = {
         "rim": (f"{angle}°", "x", ""),
         "middle": ("x", f"{rim}°", ""),
@@ -92,21 +112,21 @@ def _triangle(canvas: Canvas, rng: np.random.Generator, start: float, angle: int
         "both": ("", f"{rim}°", "x"),
         "back": ("", "x", f"{base}°"),
     }[kind]
-    red = NAMED["red"]
+    marked: list[tuple[Point, float, float, str, float]] = []  # vertex, first arm, sweep, words, reach of the arc
     if at_middle:
-        canvas.arc(CENTRE, 7, start, start + angle, red, 0.7)
-        canvas.text(towards(CENTRE, start + angle / 2, 15), at_middle, 5, INK, bold=at_middle == "x")
-    if at_rim:
-        towards_a = _direction(c, a)
-        towards_b = _direction(c, b)
-        spread = (towards_b - towards_a + 180) % 360 - 180
-        canvas.arc(c, 10, towards_a, towards_a + spread, red, 0.7)
-        canvas.text(towards(c, towards_a + spread / 2, 18), at_rim, 5, INK, bold=at_rim == "x")
-    if at_base:
-        to_b, to_middle = _direction(a, b), _direction(a, CENTRE)
-        spread = (to_middle - to_b + 180) % 360 - 180
-        canvas.arc(a, 10, to_b, to_b + spread, red, 0.7)
-        canvas.text(towards(a, to_b + spread / 2, 17), at_base, 5, INK, bold=at_base == "x")
+        marked.append((CENTRE, start, angle, at_middle, 7))
+    for vertex, (one, other), words in ((c, (a, b), at_rim), (a, (b, CENTRE), at_base)):
+        if words:
+            first = _direction(vertex, one)
+            marked.append((vertex, first, (_direction(vertex, other) - first + 180) % 360 - 180, words, 10))
+    for vertex, first, sweep, _, reach in marked:
+        canvas.arc(vertex, reach, first, first + sweep, NAMED["red"], 0.7)
+    canvas.disc(CENTRE, 1.1, INK)
+    beside = [towards(CENTRE, start + angle / 2 + 180 + turn, far) for far in (5, 6, 7) for turn in range(-80, 81, 20)]
+    if not all(_between(canvas, v, first, sweep, words, reach + 7) for v, first, sweep, words, reach in marked):
+        return None, ""
+    if not canvas.place(beside, "M", 4.8):
+        return None, ""
     return {
         "rim": (rim, f"{angle}/2={rim}"),
         "middle": (angle, f"{rim}*2={angle}"),

@@ -31,6 +31,7 @@ class Clock:
     size: int = 288
 
     verifier = "time"
+    one_answer = "the hour hand moves with the minutes, so the two hands fix the time of a twelve-hour clock"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'clock', size", self.size, 48)
@@ -73,8 +74,8 @@ class Clock:
         for number in range(12):
             if numbers == "all" or (numbers == "quarters" and number % 3 == 0):
                 words = ROMAN[number] if roman else str(number or 12)
-                canvas.text(towards(centre, number * 30, radius - 11.5), words, 6 if roman else 7, INK, bold=True)
-        minute_hand = (radius - 9) * 0.95
+                canvas.text(towards(centre, number * 30, radius - 12), words, 4.2 if roman else 5.2, INK, bold=True)
+        minute_hand = (radius - 9) * 0.95 if numbers == "none" else radius - 17  # no hand lies on a number
         for degrees, length, width in (
             ((hour % 12) * 30 + minute / 2, minute_hand * hand, 2.6),
             (minute * 6.0, minute_hand, 1.4),

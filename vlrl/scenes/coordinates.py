@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlrl.scenes.canvas import GREY, INK, NAMED, WHITE, Canvas, Point, mixed
+from vlrl.scenes.canvas import GREY, INK, NAMED, WHITE, Canvas, Point, mixed, towards
 from vlrl.scenes.domain import domain
 from vlrl.scenes.draws import check_at_least, pick, scaled, shuffled
 from vlrl.types import Draft
@@ -26,6 +26,7 @@ class Coordinates:
     size: int = 288
 
     verifier = "point"
+    one_answer = "points lie on the grid; the order of the letters fixes the fourth corner of a parallelogram"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'coordinates', size", self.size, 160)
@@ -79,11 +80,14 @@ class Coordinates:
         colour = pick(rng, [c for n, c in NAMED.items() if n != "yellow"])
         if corners:
             canvas.curve([_at(spots[i]) for i in corners], mixed(colour, WHITE, 0.4), 0.8)
-        for spot, letter in zip(spots, letters, strict=False):
-            x_at, y_at = _at(spot)
-            canvas.disc((x_at, y_at), 1.6, colour)
-            canvas.disc((x_at + 3.4, y_at - 3.6), 2.7, WHITE)
-            canvas.text((x_at + 3.4, y_at - 3.6), letter, 5, colour, bold=True)
+        for spot in spots:
+            canvas.disc(_at(spot), 1.6, colour)
+        self._numbers(canvas)
+        for (x_at, y_at), letter in zip(map(_at, spots), letters, strict=False):
+            around = [towards((x_at, y_at), 45 + 30 * i, far) for far in (4.9, 5.6) for i in range(12)]
+            canvas.place(around, letter, 5, mixed(colour, INK, 0.4), bold=True)
+        if canvas.illegible():
+            return self.draw(rng, difficulty)
         question = question.format(*letters) + " Answer as (x, y)."
         return Draft(question, f"({target[0]}, {target[1]})", (canvas.image(),), thought, facts={"radius": 0})
 
@@ -100,8 +104,12 @@ class Coordinates:
         canvas.line((across, bottom + 3), (across, top - 3), INK, 0.6)
         canvas.arrow_head((right + 5, middle), 90, 3, INK)
         canvas.arrow_head((across, top - 5), 0, 3, INK)
-        canvas.text((right + 4, middle + 4.5), "x", 4.4)
-        canvas.text((across - 4, top - 4), "y", 4.4)
+        canvas.text((right + 4.6, middle - 4), "x", 4.4)
+        canvas.text((across + 4, top - 5), "y", 4.4)
+
+    @staticmethod
+    def _numbers(canvas: Canvas) -> None:
+        across, middle = _at((0, 0))
         for i in range(-FAR, FAR + 1):
             if i:
                 canvas.text((_at((i, 0))[0], middle + 3.4), str(i), 3.4)

@@ -13,8 +13,8 @@ from vlrl.types import Draft
 
 HIGHEST = 4
 WORDINGS = (
-    "How many cubes are in the stack? Hidden cubes hold up the ones above them.",
-    "Count the cubes. Every cube stands on another one or on the floor.",
+    "How many cubes are in the stack? Hidden cubes count too: each cube stands on another one or on the floor.",
+    "Count all cubes, hidden ones too. Every cube stands on another one or on the floor.",
 )
 
 
@@ -31,6 +31,7 @@ class CubeStack:
     size: int = 288
 
     verifier = "number"
+    one_answer = "columns get lower towards the viewer: the top of each can be seen, and nothing is hollow"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'cube_stack', size", self.size, 96)

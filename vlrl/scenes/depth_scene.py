@@ -28,6 +28,7 @@ class DepthScene:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "every foot can be seen, and those of neighbours in depth stand clearly apart"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'depth_scene', size", self.size, 96)
@@ -52,7 +53,9 @@ class DepthScene:
             behind = rank > 0 and (rank == count - 1 or bool(rng.integers(2)))
             known = nouns[rank - 1] if behind else nouns[rank + 1]
             word = "behind" if behind else "in front of"
-            question = pick(rng, ("Which thing stands directly {0} the {1}", "What is next {0} the {1} in depth"))
+            question = pick(
+                rng, ("Which thing stands directly {0} the {1}", "Which thing comes next {0} the {1} in depth")
+            )
             question = question.format(word, known)
         else:
             rank = int(rng.integers(count))

@@ -33,6 +33,7 @@ class Dice:
     size: int = 288
 
     verifier = "number"
+    one_answer = "only the upper side of a die is seen"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'dice', size", self.size, 48)
@@ -57,10 +58,10 @@ class Dice:
             turn = float(rng.uniform(-35, 35)) * min(1.0, 2 * difficulty)
             self._die(canvas, (x, y), turn, value, NAMED[names[0 if counts else 1]])
         if partly:
-            question = pick(rng, ("What is the sum of the {} dice?", "Add up the pips on the {} dice."))
+            question = pick(rng, ("What do the pips on the {} dice add up to?", "Add up the pips on the {} dice."))
             question = question.format(names[0])
         else:
-            question = pick(rng, ("What is the sum of the dice?", "How many pips are there in total?"))
+            question = pick(rng, ("What do the pips on all dice add up to?", "How many pips are there in total?"))
         terms = [value for value, counts in zip(values, counted, strict=True) if counts]
         return Draft(question, str(sum(terms)), (canvas.image(),), one_sum(terms))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from vlrl.scenes.draws import check_at_least, pick
 from vlrl.types import Draft
 
 WORDINGS = (
-    "How many dots has the next figure?",
+    "How many dots does the next figure have?",
     "The figures follow a rule. How many dots belong in the last box?",
 )
 
@@ -40,8 +41,11 @@ class DotSequence:
             kind = pick(rng, ("add", "take", "growing"))
         else:
             kind = pick(rng, ("growing", "double", "previous"))
-        counts, last_step = self._sequence(rng, kind)
-        *shown, answer = counts
+        while True:
+            counts, last_step = self._sequence(rng, kind)
+            *shown, answer = counts
+            if self.answers(shown) == {str(answer)}:
+                break
         canvas = Canvas(self.size, pick(rng, PAPERS), height=50)
         colour = pick(rng, tuple(NAMED.values()))
         scattered = bool(rng.integers(2))
@@ -62,7 +66,22 @@ class DotSequence:
                 y = 12.7 + 24.6 * (row + 0.5) / rows
                 canvas.disc((x, y), 1.75 if rows == 5 else 1.3, colour)
         thought = f"{' '.join(map(str, shown))} {last_step}"
-        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), thought)
+        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), thought, scene=shown)
+
+    def answers(self, scene: list[int]) -> set[str]:
+        """How every rule that the shown numbers follow goes on: steps that are equal, grow evenly or by a factor;
+        numbers with one ratio; sums of the two before."""
+        steps = [b - a for a, b in pairwise(scene)]
+        found = set()
+        if steps[2] - steps[1] == steps[1] - steps[0]:
+            found.add(scene[3] + 2 * steps[2] - steps[1])
+        if all(b * scene[0] == a * scene[1] for a, b in pairwise(scene)):
+            found.add(scene[3] * scene[1] // scene[0])
+        if steps[0] and steps[1] % steps[0] == 0 and steps[1] ** 2 == steps[0] * steps[2]:
+            found.add(scene[3] + steps[2] * steps[1] // steps[0])
+        if scene[2] == scene[0] + scene[1] and scene[3] == scene[1] + scene[2]:
+            found.add(scene[2] + scene[3])
+        return {str(number) for number in found}
 
     @staticmethod
     def _sequence(rng: np.random.Generator, kind: str) -> tuple[list[int], str]:

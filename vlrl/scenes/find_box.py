@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from vlrl.scenes.scattered import scatter
 from vlrl.types import Draft
 
 WORDINGS = (
-    "Where is the {}? Answer with its box [left, top, right, bottom] in thousandths of the picture.",
-    "Give the bounding box of the {} as [left, top, right, bottom], with 1000 for the whole width or height.",
-    "Find the {}: its box as [left, top, right, bottom] on a scale from 0 to 1000.",
+    "Where is the {}? Answer with its box [left, top, right, bottom]. The image runs from [0, 0] to [1000, 1000].",
+    "Give the bounding box of the {} as [left, top, right, bottom], in thousandths of the image from its top left.",
+    "Find the {} and give its box [left, top, right, bottom] on a scale from 0 (top left) to 1000 (bottom right).",
 )
 
 
@@ -44,4 +45,15 @@ class FindBox:
         answer = list(spots[0].box)
         noun = f"{spots[0].colour} {spots[0].form}"
         facts = {"threshold": 0.5}
-        return Draft(pick(rng, WORDINGS).format(noun), str(answer), (canvas.image(),), f"{noun} {answer}", facts=facts)
+        return Draft(
+            pick(rng, WORDINGS).format(noun),
+            str(answer),
+            (canvas.image(),),
+            f"{noun} {answer}",
+            facts=facts,
+            scene={"spots": spots, "noun": noun},
+        )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The boxes of all figures of the asked colour and form."""
+        return {str(list(s.box)) for s in scene["spots"] if f"{s.colour} {s.form}" == scene["noun"]}

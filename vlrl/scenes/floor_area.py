@@ -23,6 +23,7 @@ class FloorArea:
     size: int = 288
 
     verifier = "number"
+    one_answer = "all corners are right angles, so the lengths that aren't written follow from the others"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'floor_area', size", self.size, 160)
@@ -59,14 +60,15 @@ class FloorArea:
                 hole = cut_wide * cut_high
                 steps += [f"{cut_wide}*{cut_high}={hole}", f"{area}-{hole}={area - hole}"]
                 area -= hole
-            question, answer = pick(rng, ("What is the area of the figure?", "Find the area.")), area
+            question, answer = pick(rng, ("What is the area of the figure?", "Find the area of the figure.")), area
         else:
             steps, answer = [f"{wide}+{high}={around}", f"2*{around}={2 * around}"], 2 * around
             if form == "U":
                 answer += 2 * cut_high
                 steps += [f"2*{cut_high}={2 * cut_high}", f"{2 * around}+{2 * cut_high}={answer}"]
-            question = pick(rng, ("What is the perimeter of the figure?", "Find the perimeter."))
+            question = pick(rng, ("What is the perimeter of the figure?", "Find the perimeter of the figure."))
 
+        question += " All its corners are right angles."
         canvas = Canvas(self.size, pick(rng, PAPERS))
         scale = 68 / max(wide, high)
         left, floor = 50 - scale * wide / 2, 50 + scale * high / 2
@@ -79,6 +81,8 @@ class FloorArea:
         for i, words in enumerate(labels):
             if words:
                 self._label(canvas, points[i], points[(i + 1) % len(points)], words, mirrored)
+        if canvas.illegible():  # a side too short for its length
+            return self.draw(rng, difficulty)
         return Draft(question, str(answer), (canvas.image(),), " ".join(steps))
 
     @staticmethod
@@ -89,4 +93,5 @@ class FloorArea:
         length = float(np.hypot(*along))
         side = -1 if mirrored else 1  # the corners run clockwise, or the other way round in the mirror
         out = along[1] / length * side, -along[0] / length * side
-        canvas.text((middle[0] + out[0] * 5, middle[1] + out[1] * 5), words, 5.6, INK, bold=True)
+        beside = [(middle[0] + out[0] * far, middle[1] + out[1] * far) for far in (4, 5, 6)]
+        canvas.place(beside, words, 5.6, INK, bold=True)

@@ -26,6 +26,7 @@ class Fraction:
     size: int = 288
 
     verifier = "number"
+    one_answer = "parts are equal and each has one colour; equal fractions are one answer"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'fraction', size", self.size, 96)
@@ -60,7 +61,7 @@ class Fraction:
             for i, fill in enumerate(fills):
                 x, y = left + i % columns * cell, top + i // columns * cell
                 canvas.box(x, y, x + cell, y + cell, fill, mixed(INK, WHITE, 0.1))
-        wordings = ("What fraction of the figure is {}?", "Which part of the figure is {}? Answer with a fraction.")
+        wordings = ("What fraction of the figure is {}?", "What part of the figure is {}? Answer with a fraction.")
         answer = Ratio(count, parts)
         reduced = f"{answer.numerator}/{answer.denominator}"
         thought = f"{count} of {parts}" + ("" if answer.denominator == parts else f", {count}/{parts}={reduced}")

@@ -10,10 +10,11 @@ import numpy as np
 from vlrl.scenes.domain import domain
 from vlrl.scenes.draws import check_at_least, pick
 from vlrl.scenes.panels import page
-from vlrl.scenes.picture_pool import Split, check_pool, crop
+from vlrl.scenes.picture_pool import Split, check_pool, crop, differ
 from vlrl.types import Draft
 
 MOVES = {"right": "moves to the right", "left": "moves to the left", "in": "moves closer", "out": "moves away"}
+LEAST = 4.0  # grey levels by which one frame differs from the next
 
 
 @domain("frame_order", family="puzzles", modality="real")
@@ -58,13 +59,26 @@ class FrameOrder:
                 frames.append(pixels[inset : inset + extent, inset : inset + extent])
         frames = [np.asarray(cv2.resize(f, (side, side), interpolation=cv2.INTER_LINEAR)) for f in frames]
         order = rng.permutation(4).tolist()  # order[panel] = when it was taken
+        scene = (frames, order)
+        if len(self.answers(scene)) > 1:
+            return self.draw(rng, difficulty)
         canvas = page(self.size, [frames[i] for i in order], "ABCD")
         answer = ", ".join("ABCD"[order.index(i)] for i in range(4))
         question = pick(
             rng,
             (
-                "The camera {}. List the frames in the order in which they were taken.",
+                "The camera {}. List the frames A, B, C and D in the order in which they were taken.",
                 "Four frames of a film: the camera {}. Which came first, second, third and fourth?",
             ),
         )
-        return Draft(question.format(MOVES[move]), answer, (canvas.image(),), f"in order {answer}")
+        return Draft(question.format(MOVES[move]), answer, (canvas.image(),), f"in order {answer}", scene=scene)
+
+    def answers(self, scene: tuple[list[np.ndarray], list[int]]) -> set[str]:
+        """The order in which the frames were taken, and others with neighbours exchanged that can't be told apart."""
+        frames, order = scene
+        letters = ["ABCD"[order.index(i)] for i in range(4)]
+        found = {", ".join(letters)}
+        for i in range(3):
+            if not differ(frames[i], frames[i + 1], LEAST):
+                found.add(", ".join([*letters[:i], letters[i + 1], letters[i], *letters[i + 2 :]]))
+        return found

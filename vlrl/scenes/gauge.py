@@ -12,7 +12,7 @@ from vlrl.scenes.draws import check_at_least, pick
 from vlrl.types import Draft
 
 SWEEP = 240  # degrees from the first to the last mark
-WORDINGS = ("What value does the needle show?", "Read the gauge.", "What does this gauge read?")
+WORDINGS = ("What value does the needle show?", "Read the gauge.", "What value does this gauge show?")
 
 
 @domain("gauge", family="gauges")
@@ -26,6 +26,7 @@ class Gauge:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the needle stands on a mark"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'gauge', size", self.size, 48)
@@ -49,10 +50,11 @@ class Gauge:
         for mark in range(sections * marks + 1):
             degrees = self._degrees(mark, sections * marks)
             major = mark % marks == 0
-            outer = 29.5 if major else 28.0
+            outer = 28.8 if major else 27.6
             canvas.line(towards(centre, degrees, 25.5), towards(centre, degrees, outer), INK, 1.1 if major else 0.5)
             if major:
-                canvas.text(towards(centre, degrees, 34.6), str(first + mark * step), 5.2, INK)
+                words = str(first + mark * step)
+                canvas.text(towards(centre, degrees, 35.2), words, {3: 4.6, 4: 4.0}.get(len(words), 5.2), INK)
         if second:
             _, other = colours[3 + int(rng.integers(3))]
             apart = int(rng.integers(sections * marks)) + 1

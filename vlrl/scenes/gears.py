@@ -27,6 +27,7 @@ class Gears:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "the gears form a chain, and each turns against the one before"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'gears', size", self.size, 96)

@@ -29,6 +29,7 @@ class GraphLinks:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the number of lines, of neighbours and of circles in reach doesn't depend on the way that is taken"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'graph_links', size", self.size, 128)
@@ -46,12 +47,18 @@ class GraphLinks:
             "way": int(rng.integers(1, 5)),
         }[kind]
         wordings = {
-            "near": ("How many circles are joined to {0} by a line?", "How many neighbours has {0}?"),
+            "near": (
+                "How many circles are joined to {0} by a line?",
+                "To how many other circles does a line lead directly from {0}?",
+            ),
             "reach": (
                 "How many other circles can be reached from {0}?",
-                "From {0}, how many others are in reach along lines?",
+                "Starting at {0} and moving along lines, how many other circles are within reach?",
             ),
-            "way": ("How many lines does the shortest way from {0} to {1} have?", "Fewest lines from {0} to {1}?"),
+            "way": (
+                "How many lines does the shortest way from {0} to {1} have?",
+                "What is the smallest number of lines on a way from {0} to {1}?",
+            ),
         }
         question = pick(rng, wordings[kind])
         while True:

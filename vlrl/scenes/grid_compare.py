@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,12 +58,20 @@ class GridCompare:
         cells = rng.permutation(room)[: len(colours)].tolist()
         shapes = rng.integers(4, size=len(colours)).tolist()
         items = [Item(n, SHAPES[s], c) for n, s, c in zip(cells, shapes, colours, strict=True)]
-        question = pick(rng, ("More {} or {}?", "Which is more: {} or {}?")).format(first, second)
+        question = pick(
+            rng, ("Are there more {} or more {} shapes?", "Which shapes are there more of: {} or {}?")
+        ).format(first, second)
         return Draft(
-            question if not self.ties else f"{question[:-1]}, or same?",
+            question if not self.ties else f"{question[:-1]}, or is it the same?",
             choices[answer],
             (draw_items(rng, self.size, self.cells, items),),
             f"{counts[0]} {counts[1]}",
             facts={"choices": choices},
             chance=1 / len(choices),
+            scene={"items": items, "asked": (first, second)},
         )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The colour of more items than the other, or `same`."""
+        first, second = (sum(item.colour == colour for item in scene["items"]) for colour in scene["asked"])
+        return {scene["asked"][first < second] if first != second else "same"}

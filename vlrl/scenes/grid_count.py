@@ -31,6 +31,7 @@ class GridCount:
     items: tuple[int, int] = (3, 9)
 
     verifier = "number"
+    one_answer = "every shape has one of four colours and one of four forms"
 
     def __post_init__(self) -> None:
         check_grid("domain 'grid_count'", self.size, self.cells)

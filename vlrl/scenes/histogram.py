@@ -14,7 +14,13 @@ from vlrl.scenes.draws import check_at_least, pick, scaled
 from vlrl.types import Draft
 
 LEVELS = 10
-SUBJECTS = (("pupils", "points"), ("trees", "metres"), ("parcels", "kilograms"), ("runners", "minutes"))
+# what is counted, the unit along the axis, and what one has: "How many trees are 5 metres tall?"
+SUBJECTS = (
+    ("pupils", "points", "have {}", "with {}"),
+    ("trees", "metres", "are {} tall", "that are {} tall"),
+    ("parcels", "kilograms", "weigh {}", "that weigh {}"),
+    ("runners", "minutes", "took {}", "that took {}"),
+)
 
 
 @domain("histogram", family="charts")
@@ -28,6 +34,7 @@ class Histogram:
     size: int = 288
 
     verifier = "number"
+    one_answer = "every bound that is asked about is an edge between two bars"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'histogram', size", self.size, 160)
@@ -41,21 +48,22 @@ class Histogram:
         shape = np.exp(-(((np.arange(classes) + 0.5 - peak) / classes) ** 2) * 4)
         counts = np.clip(np.rint(shape * LEVELS * rng.uniform(0.5, 1.1, size=classes)), 1, LEVELS).astype(int)
         edges = [(first + i) * width for i in range(classes + 1)]
-        noun, unit = pick(rng, SUBJECTS)
+        noun, unit, verb, clause = pick(rng, SUBJECTS)
+        fewer = "fewer" if unit == "points" else "less"
         if difficulty < 0.3:
             low = int(rng.integers(classes))
             high = low + 1
-            where = f"{edges[low]} to {edges[high]} {unit}"
+            where = f"{edges[low]} to under {edges[high]} {unit}"
         elif difficulty < 0.75:
             cut = int(rng.integers(1, classes))
             low, high = (0, cut) if rng.random() < 0.5 else (cut, classes)
-            where = f"less than {edges[cut]} {unit}" if low == 0 else f"at least {edges[cut]} {unit}"
+            where = f"{fewer} than {edges[cut]} {unit}" if low == 0 else f"{edges[cut]} {unit} or more"
         else:
             low = int(rng.integers(classes - 2))
             high = int(rng.integers(low + 3, min(classes, low + 5) + 1))
-            where = f"{edges[low]} to {edges[high]} {unit}"
-        question = pick(rng, ("How many {0} have {1}?", "Count the {0} with {1}.", "{1}: how many {0} is that?"))
-        question = question.format(noun, where)
+            where = f"{edges[low]} to under {edges[high]} {unit}"
+        question = pick(rng, ("How many {0} {1}?", "Count the {0} {2}."))
+        question = question.format(noun, verb.format(where), clause.format(where))
         terms = [int(n) * step for n in counts[low:high]]
         answer = sum(terms)
 
@@ -71,4 +79,4 @@ class Histogram:
             canvas.text((LEFT + 2 + i * wide, BOTTOM + 4), str(edge), 4.2 if classes < 7 else 3.6, INK)
         canvas.text(((LEFT + RIGHT) / 2, BOTTOM + 11), unit, 4.6, INK)
         thought = running_sum(terms) if len(terms) > 1 else str(answer)
-        return Draft(question[0].upper() + question[1:], str(answer), (canvas.image(),), thought)
+        return Draft(question, str(answer), (canvas.image(),), thought)

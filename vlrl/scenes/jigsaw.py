@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -58,9 +59,21 @@ class Jigsaw:
         question = pick(
             rng,
             (
-                "The pieces of a picture are mixed up ({}). List the piece numbers in the right reading order.",
-                "Put the picture together ({}): which pieces belong in its places, in reading order?",
+                "The pieces of an image are mixed up ({}). List their numbers in order, row by row from the top left.",
+                "Put the image together ({}). Which pieces belong in its places, row by row from the top left?",
             ),
         )
         thought = f"in reading order {answer}"
-        return Draft(question.format(form), answer, (canvas.image(),), thought)
+        return Draft(
+            question.format(form), answer, (canvas.image(),), thought, scene={"pieces": pieces, "order": order}
+        )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The right order, and every one with two pieces exchanged that don't clearly differ."""
+        pieces, order = scene["pieces"], scene["order"]
+        right = [str(order.index(place) + 1) for place in range(len(pieces))]
+        found = {", ".join(right)}
+        for a, b in combinations(range(len(pieces)), 2):
+            if not differ(pieces[a], pieces[b]):
+                found.add(", ".join({a: right[b], b: right[a]}.get(i, number) for i, number in enumerate(right)))
+        return found

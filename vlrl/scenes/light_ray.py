@@ -28,6 +28,7 @@ class LightRay:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "a ray has one path between mirrors, and each way out has its own letter"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'light_ray', size", self.size, 128)
@@ -87,7 +88,10 @@ class LightRay:
             canvas.text(middle(cell), letter, 5.6, WHITE, bold=True)
         question = pick(
             rng,
-            ("Which letter does the ray of light reach: {}?", "The mirrors turn the ray. Where does it leave: {}?"),
+            (
+                "Which letter does the ray of light reach: {}?",
+                "The mirrors turn the ray of light. At which letter does it leave the grid: {}?",
+            ),
         )
         return Draft(
             question.format(either(choices)),

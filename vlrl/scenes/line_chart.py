@@ -27,6 +27,7 @@ class LineChart:
     size: int = 288
 
     verifier = "number"
+    one_answer = "points lie on grid lines, and no two lines share one"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'line_chart', size", self.size, 96)
@@ -60,7 +61,11 @@ class LineChart:
                 values[asked, [early, late]] = ends
             first, last = (int(values[asked, i]) * step for i in (early, late))
             question = pick(
-                rng, ("By how much does the value{} change from {} to {}?", "How large is the change{} from {} to {}?")
+                rng,
+                (
+                    "By how much does the value{} change from {} to {}?",
+                    "How large is the change in the value{} from {} to {}?",
+                ),
             )
             question = question.format(of_line, months[early], months[late])
             answer = abs(first - last)
@@ -93,8 +98,8 @@ class LineChart:
             for place in places:
                 canvas.disc(place, 1.4, NAMED[name])
         for i, name in enumerate(names):
-            canvas.line((LEFT + i * 26, 94), (LEFT + 6 + i * 26, 94), NAMED[name], 1.2)
-            canvas.text((LEFT + 8 + i * 26, 94), name, 4.6, anchor="lm")
+            canvas.line((LEFT + i * 28, 94), (LEFT + 6 + i * 28, 94), NAMED[name], 1.2)
+            canvas.text((LEFT + 8 + i * 28, 94), name, 4.2, anchor="lm")
         return Draft(question, str(answer), (canvas.image(),), thought)
 
     @staticmethod

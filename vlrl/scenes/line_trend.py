@@ -16,14 +16,17 @@ from vlrl.types import Draft
 LEVELS = 10
 RISES = (
     "How many times does{0} value {1} from one year to the next?",
-    "Count the years in which{0} value {1}s against the year before.",
+    "Count the years in which{0} value {1}s compared with the year before.",
 )
 RUNS = (
-    "For how many years in a row does{0} value {1} at most?",
-    "How many steps long is the longest run in which{0} value keeps {2}?",
+    "Take a step to be the way from one year to the next. How many steps in a row does{0} value {1} at most?",
+    "How long, in steps from one year to the next, is the longest run in which{0} value keeps {2}?",
 )
 ABOVE = ("In how many years is {0} above {1}?", "Count the years in which {0} has a higher value than {1}.")
-CROSSINGS = ("How many times do the lines of {0} and {1} cross?", "How often does the lead change between {0} and {1}?")
+CROSSINGS = (
+    "How many times do the lines of {0} and {1} cross?",
+    "How many times does the lead change between {0} and {1}?",
+)
 
 
 @domain("line_trend", family="charts")
@@ -37,6 +40,7 @@ class LineTrend:
     size: int = 288
 
     verifier = "number"
+    one_answer = "neighbouring years differ, no two lines share a point, and runs are counted in steps between years"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'line_trend', size", self.size, 160)
@@ -69,7 +73,10 @@ class LineTrend:
         wanted, verb = ("up", "rise") if rising else ("down", "fall")
         whose = f" the {one}" if lines > 1 else " the"
         if kind == "steps":
-            answer, text = moves.count(wanted), pick(rng, RISES).format(whose, verb)
+            answer, text = (
+                moves.count(wanted),
+                pick(rng, RISES).format(whose, verb),
+            )
             thought = f"{' '.join(moves)}: {answer}"
         elif kind == "runs":
             answer = longest_run(moves, wanted)

@@ -16,8 +16,8 @@ from vlrl.types import Draft
 Square = tuple[int, int]  # row, column
 MOVES: dict[str, Square] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 WORDINGS = (
-    "How many steps is the shortest way from the green to the red square?",
-    "Walk from the green to the red square: how many steps at least?",
+    "A step leads to the next square. How many steps does the shortest way from the green to the red square take?",
+    "What is the smallest number of steps from the green to the red square, if each step leads to the next square?",
 )
 
 
@@ -32,6 +32,7 @@ class Maze:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the length of the shortest way doesn't depend on which of several is taken"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'maze', size", self.size, 96)

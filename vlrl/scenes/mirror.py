@@ -65,7 +65,8 @@ class Mirror:
             a, b = 2 + i * 8.2, 2 + i * 8.2 + 5
             canvas.line((a, 50) if lying else (50, a), (b, 50) if lying else (50, b), INK, 1.2)
         question = pick(
-            rng, ("Is the pattern symmetric about the dashed line?", "Are both sides mirror images of each other?")
+            rng,
+            ("Is the pattern symmetric about the dashed line?", "Are the two sides of the dashed line mirror images?"),
         )
         thought = "all squares match" if symmetric else f"{wrong} squares don't match"
         return Draft(
@@ -75,4 +76,9 @@ class Mirror:
             thought,
             facts={"choices": CHOICES},
             chance=0.5,
+            scene=whole if not lying else whole.T,
         )
+
+    def answers(self, scene: np.ndarray) -> set[str]:
+        """Whether the left half is the right one read backwards."""
+        return {"yes" if (scene == scene[:, ::-1]).all() else "no"}

@@ -23,7 +23,7 @@ TRIPLES = (
     (15, 20, 25),
     (20, 21, 29),
 )
-WORDINGS = ("How long is the side x?", "Find the length x.", "What is x?")
+WORDINGS = ("How long is the side x?", "Find the length x.", "What is the length of the side x?")
 
 
 @domain("missing_side", family="geometry")
@@ -37,12 +37,18 @@ class MissingSide:
     size: int = 288
 
     verifier = "number"
+    one_answer = "perimeter, Pythagoras and similar triangles each leave one length"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'missing_side', size", self.size, 128)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One figure. Difficulty 0: from the perimeter; .5: a right-angled triangle; 1: similar triangles."""
+        while (made := self._figure(rng, difficulty)) is None:  # until every label has room
+            continue
+        return made
+
+    def _figure(self, rng: np.random.Generator, difficulty: float) -> Draft | None:
         canvas = Canvas(self.size, pick(rng, PAPERS))
         shade = mixed(pick(rng, tuple(NAMED.values())), WHITE, 0.72)
         if difficulty < 0.3:
@@ -51,7 +57,7 @@ class MissingSide:
             question, answer, thought = self._right_angle(canvas, rng, shade)
         else:
             question, answer, thought = self._similar(canvas, rng, shade)
-        return Draft(question, str(answer), (canvas.image(),), thought)
+        return None if canvas.illegible() else Draft(question, str(answer), (canvas.image(),), thought)
 
     def _perimeter(self, canvas: Canvas, rng: np.random.Generator, shade: tuple[int, int, int]) -> tuple[str, int, str]:
         while True:
@@ -64,7 +70,9 @@ class MissingSide:
         _label_sides(canvas, corners, (str(a), str(b), "x"))
         around = a + b + x
         canvas.text((50, 6), f"perimeter {around}", 5.4, INK)
-        question = pick(rng, ("The perimeter is written above. How long is x?", "Find x from the perimeter."))
+        question = pick(
+            rng, ("The perimeter is written above. How long is x?", "Find the length x from the perimeter.")
+        )
         return question, x, f"{around}-{a}-{b}={x}"
 
     def _right_angle(
@@ -104,13 +112,19 @@ class MissingSide:
         for p, q in ((cut_left, cut_right), (left, right)):  # the sign for parallel lines
             canvas.arrow_head(((p[0] + q[0]) / 2 + 6, p[1]), 90, 3.4, INK)
         asks_base = bool(rng.integers(2))
-        canvas.text(_beside(top, cut_left, -5), str(small), 5.2, INK, bold=True)
         remaining = whole - small
-        canvas.text(_beside(cut_left, left, -5), str(remaining), 5.2, INK, bold=True)
+        for p, q, words in ((top, cut_left, str(small)), (cut_left, left, str(remaining))):
+            canvas.place([_beside(p, q, -far) for far in range(5, 12)], words, 5.2, INK, bold=True)
         above = ((cut_left[0] + cut_right[0]) / 2 - 3, cut_left[1] + 5)
         canvas.text(above, str(base) if asks_base else "x", 5.2, INK, bold=True)
         canvas.text((50, left[1] + 6), "x" if asks_base else str(wide), 5.2, INK, bold=True)
-        question = pick(rng, ("The two marked lines are parallel. How long is x?", "Two lines are parallel. Find x."))
+        question = pick(
+            rng,
+            (
+                "The lines with arrowheads are parallel. How long is x?",
+                "The lines with arrowheads are parallel. Find the length x.",
+            ),
+        )
         steps = f"{small}+{remaining}={whole} {whole}/{small}={factor}"
         if asks_base:
             return question, wide, f"{steps} {base}*{factor}={wide}"
@@ -140,9 +154,8 @@ def _label_sides(canvas: Canvas, corners: list[Point], labels: tuple[str, ...]) 
     middle = sum(p[0] for p in corners) / 3, sum(p[1] for p in corners) / 3
     for i, words in enumerate(labels):
         a, b = corners[i], corners[(i + 1) % 3]
-        one = _beside(a, b, 6)
-        other = _beside(a, b, -6)
-        canvas.text(max((one, other), key=lambda p: math.dist(p, middle)), words, 5.6, INK, bold=True)
+        side = max((1, -1), key=lambda s: math.dist(_beside(a, b, 6 * s), middle))
+        canvas.place([_beside(a, b, far * side) for far in (5.5, 6.5, 7.5, 8.5)], words, 5.6, INK, bold=True)
 
 
 def _beside(a: Point, b: Point, far: float) -> Point:

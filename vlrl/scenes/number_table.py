@@ -28,6 +28,7 @@ class NumberTable:
     size: int = 336
 
     verifier = "number"
+    one_answer = "every cell holds one whole number"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'number_table', size", self.size, 160)
@@ -41,14 +42,20 @@ class NumberTable:
         first, second = rng.permutation(rows)[:2].tolist()
         a, b = numbers[first][column], numbers[second][column]
         if difficulty < 0.35:
-            question = pick(rng, ("How many {0} has {1}?", "What is the number of {0} for {1}?"))
+            question = pick(rng, ("How many {0} does {1} have?", "What number of {0} does {1} have?"))
             question, answer, thought = question.format(goods[column], people[first]), a, f"{people[first]} {a}"
         elif difficulty < 0.75:
             if a < b:
                 first, second, a, b = second, first, b, a
-            question = pick(rng, ("How many more {0} has {1} than {2}?", "{1} has more {0} than {2}, by how many?"))
+            question = pick(
+                rng,
+                (
+                    "How many more {0} does {1} have than {2}?",
+                    "By how many is the number of {0} larger for {1} than for {2}?",
+                ),
+            )
             if a == b:
-                question = "How many {0} have {1} and {2} together?"
+                question = "How many {0} do {1} and {2} have together?"
             question = question.format(goods[column], people[first], people[second])
             answer = a + b if a == b else a - b
             thought = f"{a}+{b}={answer}" if a == b else f"{a}-{b}={answer}"
@@ -59,7 +66,9 @@ class NumberTable:
                 question = question.format(goods[column])
             else:
                 terms = numbers[first]
-                question = pick(rng, ("How many things has {} in all?", "Add up the row of {}.")).format(people[first])
+                question = pick(rng, ("How many things does {} have in all?", "Add up the row of {}.")).format(
+                    people[first]
+                )
             answer, thought = sum(terms), running_sum(terms)
 
         canvas = Canvas(self.size, WHITE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,11 +55,19 @@ class OddOne:
             items.append(Item(number, shape, colour))
         row, column = divmod(odd, self.cells)
         kind = "odd one" if not mixed else "odd colour" if by_colour else "odd shape"
-        question = pick(rng, ("Which cell has the {}?", "Cell number of the {}?")).format(kind)
+        question = pick(rng, ("Which cell has the {}?", "What is the number of the cell with the {}?")).format(kind)
+        question += " Cells are numbered from 1, row by row from the top left."
         return Draft(
             question,
             str(odd + 1),
             (draw_items(rng, self.size, self.cells, items),),
             f"{row}*{self.cells}+{column + 1}={odd + 1}",
             chance=1 / self.cells**2,
+            scene={"items": items, "kind": kind},
         )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The cells whose item has a colour, a form, or both (as asked) that occur nowhere else."""
+        traits = {"odd colour": ("colour",), "odd shape": ("shape",), "odd one": ("colour", "shape")}[scene["kind"]]
+        seen = [tuple(getattr(item, trait) for trait in traits) for item in scene["items"]]
+        return {str(item.cell + 1) for item, look in zip(scene["items"], seen, strict=True) if seen.count(look) == 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,16 +16,19 @@ from vlrl.types import Draft
 
 WORDINGS = {
     "mirror": (
-        "Three panels show one picture, turned or not; one shows its mirror image. Which: A, B, C or D?",
+        "Three panels show one image, turned or not, and one shows its mirror image. Which one is it: A, B, C or D?",
         "Which panel is mirrored, while the others are only turned: A, B, C or D?",
     ),
     "turn": (
-        "Which panel shows the picture turned another way than the rest: A, B, C or D?",
-        "One panel is not turned like the others. Which: A, B, C or D?",
+        "Which panel shows the image turned another way than the rest: A, B, C or D?",
+        "One panel is not turned like the others. Which one is it: A, B, C or D?",
     ),
-    "blur": ("Which panel is less sharp than the others: A, B, C or D?", "One panel is blurred. Which: A, B, C or D?"),
+    "blur": (
+        "Which panel is less sharp than the others: A, B, C or D?",
+        "One panel is blurred. Which one is it: A, B, C or D?",
+    ),
     "swap": (
-        "In one panel two quarters of the picture changed places. Which: A, B, C or D?",
+        "In one panel two quarters of the image have changed places. Which one is it: A, B, C or D?",
         "Which panel has two of its quarters swapped: A, B, C or D?",
     ),
 }
@@ -63,7 +67,7 @@ class OddTransform:
             if (
                 swapped
                 and all(differ(mirrored, np.rot90(pixels, k)) for k in range(4))
-                and differ(pixels, np.rot90(pixels, 2))
+                and all(differ(pixels, np.rot90(pixels, k)) for k in (1, 2, 3))
             ):
                 break
         odd = int(rng.integers(4))
@@ -81,6 +85,8 @@ class OddTransform:
         else:
             panels[odd] = mirrored
             panels = [np.rot90(p, int(k)) for p, k in zip(panels, rng.integers(4, size=4), strict=True)]
+        if kind == "blur" and not _sharper(pixels, panels[odd]):  # it was blurred before
+            return self.draw(rng, difficulty)
         canvas = page(self.size, panels, "ABCD")
         answer = "ABCD"[odd]
         word = {"turn": "turned", "blur": "blurred", "swap": "swapped", "mirror": "mirrored"}[kind]
@@ -91,4 +97,26 @@ class OddTransform:
             f"{word}: {answer}",
             facts={"choices": list("ABCD")},
             chance=0.25,
+            scene={"kind": kind, "panels": panels},
         )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The panels that clearly differ from each of the others, turned or not where the question allows it."""
+        turns = range(4) if scene["kind"] == "mirror" else (0,)
+
+        def same(one: np.ndarray, other: np.ndarray) -> bool:
+            if scene["kind"] == "blur":
+                return not _sharper(one, other) and not _sharper(other, one)
+            if scene["kind"] == "swap":  # a quarter of the image may be all that changed
+                return not differ(one, other, 6)
+            return any(not differ(one, np.rot90(other, k)) for k in turns)
+
+        shown = scene["panels"]
+        alike = [sum(same(a, b) for b in shown) for a in shown]
+        return {letter for letter, count in zip("ABCD", alike, strict=True) if count == 1}
+
+
+def _sharper(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one image has clearly more fine detail than another: twice the variance of the Laplacian."""
+    fine, coarse = (float(cv2.Laplacian(np.ascontiguousarray(p), cv2.CV_32F).var()) for p in (one, other))
+    return fine > 2 * coarse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -65,9 +66,19 @@ class PatchPlace:
             rng,
             (
                 "Which patch fills the hole: A, B, C or D?",
-                "A patch was cut out at the question mark. Which: A, B, C or D?",
+                "A patch was cut out at the question mark. Which one was it: A, B, C or D?",
             ),
         )
         return Draft(
-            question, answer, (canvas.image(),), f"patch {answer}", facts={"choices": list("ABCD")}, chance=0.25
+            question,
+            answer,
+            (canvas.image(),),
+            f"patch {answer}",
+            facts={"choices": list("ABCD")},
+            chance=0.25,
+            scene={"hole": patches[0], "offered": [patches[i] for i in order]},
         )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The patches that don't clearly differ from what was in the hole."""
+        return {c for c, patch in zip("ABCD", scene["offered"], strict=True) if not differ(patch, scene["hole"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,28 @@ class PatternMatrix:
             rng, ("Which figure belongs in the empty cell: A, B, C or D?", "What completes the pattern: A, B, C or D?")
         )
         named = f"{answer.count + 1} × {SHAPES[answer.shape]}, shade {answer.shade + 1}, size {answer.half + 1}"
-        return Draft(question, letter, (canvas.image(),), f"{named}: {letter}", facts={"choices": choices}, chance=0.25)
+        return Draft(
+            question,
+            letter,
+            (canvas.image(),),
+            f"{named}: {letter}",
+            facts={"choices": choices},
+            chance=0.25,
+            scene={"cells": cells, "offered": order},
+        )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The choices of which every trait follows some rule that the eight cells keep, read by rows or by columns."""
+        fitting = {}
+        for trait in TRAITS:
+            rows = [[getattr(cell, trait) for cell in row] for row in scene["cells"]]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            fitting[trait] = _continuations(rows) | _continuations(columns)
+        return {
+            letter
+            for letter, cell in zip("ABCD", scene["offered"], strict=True)
+            if all(getattr(cell, trait) in fitting[trait] for trait in TRAITS)
+        }
 
 
 def _rule(rng: np.random.Generator, span: int, varies: bool, steps: bool) -> list[list[int]]:
@@ -97,6 +119,20 @@ def _rule(rng: np.random.Generator, span: int, varies: bool, steps: bool) -> lis
         return [[value] * 3 for value in values]
     shift = pick(rng, (1, 2))
     return [[values[(r * shift + c) % 3] for c in range(3)] for r in range(3)]
+
+
+def _continuations(lines: list[list[int]]) -> set[int]:
+    """The last value of the last line by every rule that the first two lines and the rest of the last one keep."""
+    first, second, (a, b, _) = lines
+    found: set[int] = set()
+    if len(set(first)) == len(set(second)) == 1 and a == b:
+        found.add(a)
+    steps = {line[i + 1] - line[i] for line in (first, second) for i in (0, 1)} | {b - a}
+    if len(steps) == 1:
+        found.add(2 * b - a)
+    if set(first) == set(second) and len(set(first)) == 3 and {a, b} < set(first):
+        found |= set(first) - {a, b}
+    return found
 
 
 def _show(canvas: Canvas, cell: Cell, x: float, y: float) -> None:

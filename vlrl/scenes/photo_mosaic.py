@@ -42,6 +42,7 @@ class PhotoMosaic:
     split: Split = "train"
 
     verifier = "number"
+    one_answer = "every crop of the flower is mostly petals, and the other photograph shows none"
 
     def __post_init__(self) -> None:
         check_grid("domain 'photo_mosaic'", self.size, self.cells)

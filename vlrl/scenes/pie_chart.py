@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from vlrl.scenes.draws import check_at_least, pick, scaled, shuffled
 from vlrl.types import Draft
 
 RANKS = ("largest", "smallest", "second largest")
+
+
+CLEAR = 2  # percent by which a slice is clearly larger than another
 
 
 @domain("pie_chart", family="charts")
@@ -56,4 +60,18 @@ class PieChart:
         for edge in edges:
             canvas.line(centre, towards(centre, edge, radius + 0.5), WHITE, 0.7)
         thought = ", ".join(f"{name} {share}" for name, share in zip(names[::-1], shares[::-1], strict=True))
-        return Draft(question, answer, (canvas.image(),), thought, facts={"choices": choices}, chance=1 / len(choices))
+        return Draft(
+            question,
+            answer,
+            (canvas.image(),),
+            thought,
+            facts={"choices": choices},
+            chance=1 / len(choices),
+            scene=(rank, dict(zip(names, shares, strict=True))),
+        )
+
+    def answers(self, scene: Any) -> set[str]:
+        """The slices that may have the rank when two shares are told apart only by `CLEAR` percent or more."""
+        rank, shares = scene
+        wanted = sorted(shares.values())[{"largest": -1, "smallest": 0, "second largest": -2}[rank]]
+        return {name for name, share in shares.items() if abs(share - wanted) < CLEAR}

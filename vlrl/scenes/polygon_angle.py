@@ -26,6 +26,7 @@ class PolygonAngle:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the sum of a polygon's angles leaves one"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'polygon_angle', size", self.size, 160)
@@ -46,6 +47,7 @@ class PolygonAngle:
 
         if outside:  # leaves room for what lies around the polygon
             points = [(50 + (x - 50) * 0.78, 50 + (y - 50) * 0.78) for x, y in points]
+        marked: list[tuple[Point, float, float, str]] = []  # corner, first arm, sweep, words
         canvas = Canvas(self.size, pick(rng, PAPERS))
         colour = pick(rng, tuple(NAMED.values()))
         canvas.polygon(points, mixed(colour, WHITE, 0.75), INK, 0.8)
@@ -59,9 +61,15 @@ class PolygonAngle:
             if sweep > 180:
                 start, sweep = end, 360 - sweep
             canvas.arc(point, 6.5, start, start + sweep, colour if i != asked else INK, 0.7)
-            reach = 15 if sweep > 50 else 18
-            words = "x" if i == asked else f"{angle}°"
-            canvas.text(towards(point, start + sweep / 2, reach), words, 6 if i == asked else 5.2, INK, bold=i == asked)
+            marked.append((point, start, sweep, "x" if i == asked else f"{angle}°"))
+        for point, start, sweep, words in marked:
+            between = [
+                towards(point, start + sweep * share, reach)
+                for reach in range(12, 27, 2)
+                for share in (0.5, 0.4, 0.6, 0.3, 0.7)
+            ]
+            if not canvas.place(between, words, 6 if words == "x" else 5.2, INK, bold=words == "x"):
+                return self.draw(rng, difficulty)
         return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), " ".join(steps), facts={"unit": "degrees"})
 
     @staticmethod

@@ -14,7 +14,7 @@ from vlrl.types import Draft
 BEAM, UPPER, LOWER = 10.0, 21.0, 60.0
 FORCES = (
     "The pulleys and ropes weigh nothing. With how many newtons must one pull to hold the load?",
-    "Which force at the arrow holds the load, in newtons? Only the load has weight.",
+    "Only the load has weight. How many newtons of force at the arrow hold it?",
     "The load hangs still. How many newtons pull at the arrow, if rope and pulleys are weightless?",
 )
 LENGTHS = (
@@ -34,6 +34,7 @@ class Pulleys:
     size: int = 288
 
     verifier = "number"
+    one_answer = "one rope pulls equally everywhere, so the number of strands fixes force and length"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'pulleys', size", self.size, 128)

@@ -79,6 +79,7 @@ class RingWalk:
     styles: tuple[str, ...] = ("moves",)
 
     verifier = "number"
+    one_answer = "every symbol maps a number to one number"
 
     def __post_init__(self) -> None:
         check_span("domain 'ring_walk', moves", self.moves, 1, 40)

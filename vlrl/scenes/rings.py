@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,21 @@ class Rings:
             where += f" but outside the {names[1]} one"
         question = pick(rng, ("How many {0} lie {1}?", "Count the {0} {1}.", "How many {0} are {1}?"))
         thought = f"{counts[0]}-{counts[1]}={answer}" if without else f"inside {answer}"
-        return Draft(question.format(what, where), str(answer), (canvas.image(),), thought)
+        kind = kinds[0] if one_kind else ""
+        scene = {"figures": placed, "rings": rings, "kind": kind, "both": both, "without": without}
+        return Draft(question.format(what, where), str(answer), (canvas.image(),), thought, scene=scene)
+
+    def answers(self, scene: Any) -> set[str]:
+        """The counts when a figure is inside a ring by its middle, wholly, or by any part of it."""
+        found = set()
+        for more in (-HALF, 0.0, HALF):
+            rings = [(centre, radius + more) for centre, radius in scene["rings"]]
+            inside = [_inside(place, rings) for place, kind in scene["figures"] if scene["kind"] in ("", kind)]
+            if scene["both"]:
+                found.add(sum(i[0] and i[1] for i in inside))
+            else:
+                found.add(sum(i[0] and not (scene["without"] and i[1]) for i in inside))
+        return {str(count) for count in found}
 
 
 def _rings(rng: np.random.Generator, count: int) -> list[tuple[Point, float]]:

@@ -6,6 +6,7 @@ import heapq
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from vlrl.types import Draft
 
 LETTERS = "ABCDEFGHI"
 WORDINGS = ("How long is the shortest way from {} to {}?", "What is the length of the shortest route from {} to {}?")
+TOUCH = 6.0  # hundredths of the image between a town's middle and a road that seems to touch it
 Road = tuple[int, int]  # two town numbers, the smaller first
 
 
@@ -38,9 +40,13 @@ class RoadMap:
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One map. Difficulty 0: three or four towns; 1: eight or nine, where the way with fewest roads misleads."""
         towns = scaled((3, 8), difficulty) + int(rng.integers(2))
-        places = _places(rng, towns)
-        roads = _roads(rng, places)
-        start, goal, way = self._asked(rng, towns, roads)
+        while True:
+            places = _places(rng, towns)
+            roads = _roads(rng, places)
+            start, goal, way = self._asked(rng, towns, roads)
+            scene = {"places": places, "roads": roads, "ends": (start, goal)}
+            if len(self.answers(scene)) == 1:
+                break
         lengths = [roads[min(a, b), max(a, b)] for a, b in pairwise(way)]
 
         canvas = Canvas(self.size, pick(rng, PAPERS))
@@ -50,14 +56,26 @@ class RoadMap:
             middle = (places[a][0] + places[b][0]) / 2, (places[a][1] + places[b][1]) / 2
             canvas.disc(middle, 3.0, WHITE)
             canvas.text(middle, str(length), 4.6)
-        colour = pick(rng, tuple(NAMED.values()))
+        colour = pick(rng, [c for n, c in NAMED.items() if n != "yellow"])  # white letters stand on it
         for place, letter in zip(places, LETTERS, strict=False):
             canvas.disc(place, 4.2, colour, INK, 0.5)
             canvas.text(place, letter, 5.2, WHITE, bold=True)
         names = " ".join(LETTERS[i] for i in way)
         thought = f"{names} {one_sum(lengths)}" if len(lengths) > 1 else f"{names} {lengths[0]}"
         question = pick(rng, WORDINGS).format(LETTERS[start], LETTERS[goal])
-        return Draft(question, str(sum(lengths)), (canvas.image(),), thought)
+        return Draft(question, str(sum(lengths)), (canvas.image(),), thought, scene=scene)
+
+    def answers(self, scene: Any) -> set[str]:
+        """The least lengths when a road that touches a town on its way serves it, with either part as long, or not."""
+        places, roads, (start, goal) = scene["places"], scene["roads"], scene["ends"]
+        with_stops = dict(roads)
+        for (a, b), length in roads.items():
+            for c, place in enumerate(places):
+                if c not in (a, b) and _distance(place, places[a], places[b]) < TOUCH:
+                    for end in (a, b):
+                        known = with_stops.get((min(end, c), max(end, c)), length)
+                        with_stops[min(end, c), max(end, c)] = min(length, known)
+        return {str(_least(map_, start, goal, len(places))) for map_ in (roads, with_stops)}
 
     @staticmethod
     def _asked(rng: np.random.Generator, towns: int, roads: dict[Road, int]) -> tuple[int, int, list[int]]:
@@ -67,6 +85,15 @@ class RoadMap:
         far = [goal for goal, way in ways.items() if len(way) > 2]
         goal = pick(rng, far) if far and rng.random() < 0.85 else pick(rng, [g for g in ways if g != start])
         return start, goal, ways[goal]
+
+
+def _least(roads: dict[Road, int], start: int, goal: int, towns: int) -> int:
+    """The least length from one town to another: distances are lowered until no road lowers them further."""
+    far = {town: 0 if town == start else 9 * towns + 1 for town in range(towns)}
+    for _ in range(towns):
+        for (a, b), length in roads.items():
+            far[a], far[b] = min(far[a], far[b] + length), min(far[b], far[a] + length)
+    return far[goal]
 
 
 def _places(rng: np.random.Generator, towns: int) -> list[Point]:

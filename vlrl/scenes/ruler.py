@@ -27,6 +27,7 @@ class Ruler:
     size: int = 448
 
     verifier = "number"
+    one_answer = "both ends of a pencil lie on marks"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'ruler', size", self.size, 160)

@@ -41,6 +41,7 @@ class ScannedDigits:
     split: Split = "train"
 
     verifier = "number"
+    one_answer = "every scan is labelled, and a sum has one value"
 
     def __post_init__(self) -> None:
         check_grid("domain 'scanned_digits'", self.size, self.cells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,20 @@ class ScatterPlot:
             legend(canvas, [(name, NAMED[name]) for name in sorted(names)])
         hits = sorted(round(p[0], 1) for p, m in list(zip(points, marks, strict=True))[:answer] if m == 0)
         thought = f"at x {', '.join(map(str, hits))}: {answer}" if hits else "none: 0"
-        return Draft(question, str(answer), (canvas.image(),), thought)
+        counted = [p for p, mark in zip(points, marks, strict=True) if mark == 0]
+        scene = {"points": counted, "bounds": [(a, *bounds[a]) for a in asked]}
+        return Draft(question, str(answer), (canvas.image(),), thought, scene=scene)
+
+    def answers(self, scene: Any) -> set[str]:
+        """The counts of points on the asked side of every bound, when it is read up to a quarter of a unit off."""
+        found = set()
+        for off in (-0.25, 0.0, 0.25):
+            inside = [
+                all((point["xy".index(a)] > bound + off) == (side == "greater") for a, bound, side in scene["bounds"])
+                for point in scene["points"]
+            ]
+            found.add(str(sum(inside)))
+        return found
 
 
 def _at(place: tuple[float, float]) -> Point:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from vlrl.scenes.draws import check_at_least, pick, shuffled
 from vlrl.types import Draft
 
 WORDINGS = (
-    "Every row, column and framed box holds each number from 1 to {0} once. Which one is at the question mark?",
-    "Fill the grid so that no number from 1 to {0} is twice in a row, column or box. What stands at the question mark?",
-    "A small sudoku with the numbers 1 to {0}: what is the number at the question mark?",
+    "Every row, column and framed box holds each number from 1 to {0} once. Which one belongs at the question mark?",
+    "Fill the grid: no number from 1 to {0} occurs twice in a row, column or framed box. What is at the question mark?",
+    "This is a small sudoku with the numbers 1 to {0}. Which number belongs at the question mark?",
 )
 Cell = tuple[int, int]
 
@@ -75,7 +76,23 @@ class SmallSudoku:
             f"row {r + 1} column {c + 1} sees {' '.join(map(str, sorted(seen)))}, so {full[r, c]}"
             for (r, c), seen in found
         )
-        return Draft(pick(rng, WORDINGS).format(side), str(answer), (canvas.image(),), thought)
+        scene = {"given": given, "target": target, "box": (high, wide)}
+        return Draft(pick(rng, WORDINGS).format(side), str(answer), (canvas.image(),), thought, scene=scene)
+
+    def answers(self, scene: Any) -> set[str]:
+        """The numbers at the question mark with which the grid can be filled."""
+        given, target, (high, wide) = scene["given"], scene["target"], scene["box"]
+        side = high * wide
+        open_cells = {(r, c) for r in range(side) for c in range(side)} - set(given)
+
+        def can_be_filled(known: dict[Cell, int]) -> bool:
+            free = {cell: _free(cell, known, high, wide) for cell in open_cells - set(known)}
+            if not free:
+                return True
+            cell = min(free, key=lambda c: (len(free[c]), c))
+            return any(can_be_filled({**known, cell: number}) for number in sorted(free[cell]))
+
+        return {str(n) for n in _free(target, given, high, wide) if can_be_filled({**given, target: n})}
 
 
 def _units(cell: Cell, high: int, wide: int) -> list[list[Cell]]:
@@ -84,6 +101,12 @@ def _units(cell: Cell, high: int, wide: int) -> list[list[Cell]]:
     top, left = r // high * high, c // wide * wide
     box = [(top + i, left + j) for i in range(high) for j in range(wide)]
     return [[(r, i) for i in range(side)], [(i, c) for i in range(side)], box]
+
+
+def _free(cell: Cell, known: dict[Cell, int], high: int, wide: int) -> set[int]:
+    """The numbers that no cell in the row, column or box has."""
+    seen = {known[c] for unit in _units(cell, high, wide) for c in unit if c in known}
+    return set(range(1, high * wide + 1)) - seen
 
 
 def _solved(rng: np.random.Generator, high: int, wide: int) -> dict[Cell, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,13 +51,15 @@ class SpatialRelation:
         colours = [first, second] + [others[i % 2] for i in range(distractors)]
         items = [Item(n, SHAPES[s], c) for n, s, c in zip(taken + free, shapes, colours, strict=True)]
         if one_of_four:
-            question = pick(rng, ("Where is {} from {}: left, right, above or below?",)).format(first, second)
+            question = f"Is the {first} shape to the left of, to the right of, above or below the {second} one?"
             choices, answer = list(PLACES), place
         else:
             truth = bool(rng.integers(2))
             claim = place if truth else {"left": "right", "right": "left", "above": "below", "below": "above"}[place]
-            words = f"{claim} of" if by_column else claim
-            question = pick(rng, ("Is {} {} {}?", "{} {} {}: yes or no?")).format(first, words, second)
+            words = f"to the {claim} of" if by_column else claim
+            question = pick(
+                rng, ("Is the {} shape {} the {} one?", "Yes or no: the {} shape is {} the {} one.")
+            ).format(first, words, second)
             choices, answer = ["yes", "no"], "yes" if truth else "no"
         sign = "<" if ahead < behind else ">"
         return Draft(
@@ -66,4 +69,13 @@ class SpatialRelation:
             f"{ahead + 1}{sign}{behind + 1}",
             facts={"choices": choices},
             chance=1 / len(choices),
+            scene={"spots": spots, "claim": None if one_of_four else claim},
         )
+
+    def answers(self, scene: Any) -> set[str]:
+        """Every place that fits the two cells; for a claim, whether it is one of them."""
+        (row, column), (to_row, to_column) = scene["spots"]
+        fits = {"left": column < to_column, "right": column > to_column, "above": row < to_row, "below": row > to_row}
+        if scene["claim"] is not None:
+            return {"yes" if fits[scene["claim"]] else "no"}
+        return {place for place, holds in fits.items() if holds}

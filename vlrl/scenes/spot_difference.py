@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -15,10 +16,11 @@ from vlrl.types import Draft
 
 COLOURS = tuple(NAMED)[:6]
 MOST = 5
+ALIKE = ({"disc", "hexagon"}, {"square", "diamond"}, {"star", "cross"})  # hard to tell apart where they are small
 WORDINGS = (
-    "How many figures differ between the two pictures?",
-    "Compare the pictures: at how many places do they differ?",
-    "Spot the differences. How many are there?",
+    "How many figures differ between the two images?",
+    "Compare the images: in how many places do they differ?",
+    "Spot the differences between the two images. How many are there?",
 )
 
 
@@ -67,7 +69,14 @@ class SpotDifference:
         rows = [sum(changed[r * side : (r + 1) * side]) for r in range(side)]
         thought = f"{'+'.join(map(str, rows))}={count}"
         question = pick(rng, WORDINGS)
-        return Draft(question, str(count), pictures, thought, layout=("Picture 1:", 0, "Picture 2:", 1, question))
+        layout = ("Image 1:", 0, "Image 2:", 1, question)
+        return Draft(question, str(count), pictures, thought, layout=layout, scene=(first, second))
+
+    def answers(self, scene: Any) -> set[str]:
+        """In how many cells the two images show something else, whether or not forms that look alike are told apart."""
+        changed = [(one, other) for one, other in zip(*scene, strict=True) if one != other]
+        alike = [one.colour == other.colour and {one.form, other.form} in ALIKE for one, other in changed]
+        return {str(len(changed)), str(len(changed) - sum(alike))}
 
     def _picture(self, things: list[Thing], side: int, shift: np.ndarray, paper: tuple[int, int, int]) -> Pillow.Image:
         canvas, cell = Canvas(self.size, paper), 96 / side
@@ -88,4 +97,4 @@ def _changed(rng: np.random.Generator, thing: Thing, difficulty: float) -> Thing
         return replace(thing, form="")
     if kind == "colour":
         return replace(thing, colour=pick(rng, [c for c in COLOURS if c != thing.colour]))
-    return replace(thing, form=pick(rng, [f for f in FIGURES if f != thing.form]))
+    return replace(thing, form=pick(rng, [f for f in FIGURES if f != thing.form and {f, thing.form} not in ALIKE]))

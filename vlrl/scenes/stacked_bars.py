@@ -28,6 +28,7 @@ class StackedBars:
     size: int = 288
 
     verifier = "number"
+    one_answer = "every edge lies on a grid line"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'stacked_bars', size", self.size, 160)
@@ -42,7 +43,9 @@ class StackedBars:
         bar, part = int(rng.integers(bars)), int(rng.integers(parts))
         below, top = int(values[bar, :part].sum()), int(values[bar, : part + 1].sum())
         if difficulty < 0.3:
-            question = pick(rng, ("How high is the whole bar of {0}?", "What is the total for {0}?")).format(years[bar])
+            question = pick(rng, ("How high is the whole bar for {0}?", "What is the total for {0}?")).format(
+                years[bar]
+            )
             answer = int(values[bar].sum()) * step
             thought = f"{years[bar]} {answer}"
         elif difficulty < 0.75:

@@ -28,6 +28,7 @@ class Sticks:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "each stick crosses every other, so their order from the top is fixed"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'sticks', size", self.size, 96)
@@ -40,20 +41,20 @@ class Sticks:
         if difficulty < 0.3:
             rank, asks = (
                 0,
-                ("Which stick lies on top of all others", "Which stick can be lifted without moving another"),
+                ("Which stick lies on top of all others", "Which stick can be lifted without moving another one"),
             )
         elif difficulty < 0.75:
             rank = pick(rng, (0, count - 1))
             asks = (
-                ("Which stick lies on top", "Which stick has no other stick above it")
+                ("Which stick lies on top of all others", "Which stick has no other stick above it")
                 if rank == 0
-                else ("Which stick lies at the bottom", "Which stick lies under all others")
+                else ("Which stick lies at the very bottom", "Which stick lies under all others")
             )
         else:
             rank = int(rng.integers(count))
             asks = (
                 f"Which stick is {RANKS[rank]} from the top",
-                f"Picked up from the top, which stick comes {RANKS[rank]}",
+                f"If the sticks are picked up from the top, which one comes {RANKS[rank]}",
             )
         canvas = Canvas(self.size, pick(rng, PAPERS))
         for (centre, degrees, half), name in zip(reversed(sticks), reversed(names), strict=True):

@@ -26,6 +26,7 @@ class Tangle:
     size: int = 288
 
     verifier = "choice"
+    one_answer = "every line has one lower end, and a pale rim keeps lines that cross apart"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'tangle', size", self.size, 160)

@@ -25,6 +25,7 @@ class Thermometer:
     size: int = 288
 
     verifier = "number"
+    one_answer = "the column ends on a mark"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'thermometer', size", self.size, 160)
@@ -42,17 +43,24 @@ class Thermometer:
         asked = int(rng.integers(count))
         if count == 1:
             question = pick(
-                rng, ("What temperature is shown in °C?", "Read the thermometer.", "How many degrees are shown?")
+                rng,
+                ("What temperature is shown in °C?", "Read the thermometer.", "How many degrees Celsius are shown?"),
             )
             answer, thought = values[0], f"{values[0]}"
         elif difficulty < 0.75:
-            question = pick(rng, ("What does thermometer {} show in °C?", "How many degrees does {} show?"))
+            question = pick(
+                rng, ("What does thermometer {} show in °C?", "How many degrees Celsius does thermometer {} show?")
+            )
             question, answer = question.format(names[asked]), values[asked]
             thought = f"{names[asked]} {answer}"
         else:
             high, low = max(values), min(values)
             question = pick(
-                rng, ("How many degrees is the warmest above the coldest?", "Highest minus lowest temperature in °C?")
+                rng,
+                (
+                    "By how many degrees is the warmest above the coldest?",
+                    "What is the highest temperature minus the lowest one, in °C?",
+                ),
             )
             answer = high - low
             thought = f"{high}-{f'({low})' if low < 0 else low}={answer}"

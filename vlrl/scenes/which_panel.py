@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,14 @@ from vlrl.scenes.figures import FIGURES, figure
 from vlrl.types import Draft
 
 COLOURS = tuple(NAMED)[:6]
-RELATIONS = ("left of", "right of", "above", "below")
+RELATIONS = {
+    "to the left of": (0, 1),
+    "to the right of": (0, -1),
+    "above": (1, 1),
+    "below": (1, -1),
+}  # axis, sign of the gap
+CLEAR = 12.0  # hundredths of the image that two figures are apart along an axis that is asked about
+Claim = tuple[int, str, int]  # figure, relation, other figure
 
 
 @domain("which_panel", family="multi_image")
@@ -39,7 +47,7 @@ class WhichPanel:
         while len({(f, c) for f, c in zip(forms, colours, strict=True)}) < count:
             colours = [pick(rng, COLOURS) for _ in range(count)]
         asked = [(0, 1)] if difficulty < 0.6 else [(0, 1), (0, 2)]
-        claims = [(a, pick(rng, RELATIONS), b) for a, b in asked]
+        claims: list[Claim] = [(a, pick(rng, tuple(RELATIONS)), b) for a, b in asked]
         panels: list[list[Point]] = []
         right = int(rng.integers(4))
         for panel in range(4):
@@ -49,15 +57,17 @@ class WhichPanel:
                     (12.5 + cell % 4 * 25 + float(dx), 12.5 + cell // 4 * 25 + float(dy))
                     for cell, (dx, dy) in zip(cells, rng.uniform(-2.5, 2.5, size=(count, 2)), strict=True)
                 ]
-                hold = [_holds(cells[a], word, cells[b]) for a, word, b in claims]
+                gaps = [_gap(places, claim) for claim in claims]
+                hold = [gap > 0 for gap in gaps]
                 # of two claims a wrong panel mostly keeps one: the whole description has to be read
-                if all(hold) if panel == right else not all(hold) and (len(hold) == 1 or any(hold)):
+                wanted = all(hold) if panel == right else not all(hold) and (len(hold) == 1 or any(hold))
+                if wanted and min(map(abs, gaps)) >= CLEAR:
                     break
             panels.append(places)
         names = [f"{c} {f}" for f, c in zip(forms, colours, strict=True)]
         words = " and ".join(f"{word} the {names[b]}" for _, word, b in claims)
         question = pick(
-            rng, ("In which picture is the {} {}: A, B, C or D?", "Which picture shows the {} {}: A, B, C or D?")
+            rng, ("In which image is the {} {}: A, B, C or D?", "Which image shows the {} {}: A, B, C or D?")
         ).format(names[0], words)
         pictures = []
         for places in panels:
@@ -75,15 +85,18 @@ class WhichPanel:
             facts={"choices": list("ABCD")},
             layout=(*layout, question),
             chance=0.25,
+            scene={"panels": panels, "claims": claims},
         )
 
+    def answers(self, scene: Any) -> set[str]:
+        """The panels in which every claim holds, or fails by less than half of what two figures are clearly apart."""
+        panels, claims = scene["panels"], scene["claims"]
+        held = [all(_gap(places, claim) > -CLEAR / 2 for claim in claims) for places in panels]
+        return {letter for letter, holds in zip("ABCD", held, strict=True) if holds}
 
-def _holds(cell: int, word: str, other: int) -> bool:
-    """Whether a cell of the 4 × 4 grid lies so from another one, by whole columns or rows."""
-    (down, right), (other_down, other_right) = divmod(cell, 4), divmod(other, 4)
-    return {
-        "left of": right < other_right,
-        "right of": right > other_right,
-        "above": down < other_down,
-        "below": down > other_down,
-    }[word]
+
+def _gap(places: list[Point], claim: Claim) -> float:
+    """How far the first figure of a claim lies from the second in the claimed direction; below 0: the other way."""
+    first, word, second = claim
+    axis, sign = RELATIONS[word]
+    return sign * (places[second][axis] - places[first][axis])

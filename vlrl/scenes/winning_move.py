@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from vlrl.scenes.draws import check_at_least, pick, scaled, shuffled
 from vlrl.types import Draft
 
 WORDINGS = (
-    "X moves next. In which square does X complete a line of {0}?",
+    "It is X's move. In which numbered square does X complete a line of {0}?",
     "Where must X play to get {0} in a line? Give the number of the square.",
     "Which numbered square wins for X with {0} in a row, column or diagonal?",
 )
@@ -72,7 +73,17 @@ class WinningMove:
         row, column = divmod(target, side)
         thought = f"row {row + 1}, column {column + 1}, {row}*{side}+{column + 1}={target + 1}"
         question = pick(rng, WORDINGS).format(side)
-        return Draft(question, str(target + 1), (canvas.image(),), thought, chance=None)
+        return Draft(question, str(target + 1), (canvas.image(),), thought, scene={"side": side, "board": board})
+
+    def answers(self, scene: Any) -> set[str]:
+        """Every free square whose line holds crosses everywhere else."""
+        side, board = scene["side"], scene["board"]
+        free = [n for n in range(side * side) if n not in board]
+        return {
+            str(n + 1)
+            for n in free
+            if any(n in way and all(board.get(m) == "X" for m in way if m != n) for way in _lines(side))
+        }
 
 
 def _lines(side: int) -> list[tuple[int, ...]]:
