@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 from pygments import lex
 from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.util import ClassNotFound
 
 from vlrl.errors import ConfigError
-from vlrl.rendered_text.fonts import check_glyphs, font_of_height
-from vlrl.rendered_text.page import Colour, OverfullError, Page, new_page
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.fonts import font_of_height
+from vlrl.rendered_text.page import Colour, Page, new_page
+from vlrl.rendered_text.styles import refuse_shaped, styles
+from vlrl.rendered_text.typeface import Typeface, typeface
+from vlrl.rendered_text.undrawable import OverfullError
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class CodeBlock:
 
     runs: tuple[tuple[int, int, str, str], ...]  # (row, column, text of one colour, colour)
     rows: int
-    font: ImageFont.FreeTypeFont
+    font: Typeface
     paper: Colour
 
     @property
@@ -48,7 +51,7 @@ class CodeBlock:
         """The code, without its background."""
         pen = ImageDraw.Draw(page)
         for row, column, text, colour in self.runs:
-            pen.text((x + column * self.advance, y + row * self.step), text, font=self.font, fill=colour)
+            self.font.draw(pen, (x + column * self.advance, y + row * self.step), text, colour)
 
 
 @styles.register("code")
@@ -74,7 +77,7 @@ class Code(Page):
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The code on a page."""
-        block = lay_code(text, self.language, self.theme, self.room, capital_pixels, self.line_numbers)
+        block = lay_code(text, self.language, self.theme, self.room, capital_pixels, self.line_numbers, self.fallbacks)
         needed = 2 * self.margin + block.height
         page = new_page(self.width, needed, self.min_height, self.max_height, block.paper)
         block.draw(page, self.margin, self.margin)
@@ -82,16 +85,25 @@ class Code(Page):
 
 
 def lay_code(
-    text: str, language: str, theme: str, room: int, capital_pixels: int, line_numbers: bool = False
+    text: str,
+    language: str,
+    theme: str,
+    room: int,
+    capital_pixels: int,
+    line_numbers: bool = False,
+    fallbacks: tuple[str, ...] = (),
 ) -> CodeBlock:
-    """Code broken at `room` pixels. Raises OverfullError if a single character has no room."""
+    """Code broken at `room` pixels; wide characters (Chinese, emoji) take two places.
+
+    Raises OverfullError if a single character has no room, UndrawableError for scripts that can't be set on a grid.
+    """
     text = text.expandtabs(4)
-    check_glyphs(text, "mono")
-    font = font_of_height("mono", capital_pixels)
+    refuse_shaped(text, "code")
+    font = typeface(text, "mono", capital_pixels, fallbacks=fallbacks)
     advance = font.getlength("M")
     first = len(str(text.count("\n") + 1)) + 2 if line_numbers else 0  # the column of the code
     columns = int(room / advance)
-    if columns <= first:
+    if columns < first + (1 if text.isascii() else 2):
         raise OverfullError("rendered text", f"{room} pixels have no room for a character of code", "raise width")
     colours, paper = _colours(theme)
     whole = advance.is_integer()  # then a run of characters can be drawn at once, at the same places
@@ -107,14 +119,22 @@ def lay_code(
                 if line_numbers:
                     runs.append((row, 0, str(line).rjust(first - 2), _readable_grey(paper)))
                 continue
-            if column == columns:
+            places = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+            if column + places > columns:
                 row, column = row + 1, first
             before = runs[-1] if runs else None
-            if whole and before and before[0] == row and before[3] == colour and before[1] + len(before[2]) == column:
+            if (
+                places == 1
+                and whole
+                and before
+                and before[0] == row
+                and before[3] == colour
+                and before[1] + len(before[2]) == column
+            ):
                 runs[-1] = (row, before[1], before[2] + character, colour)
             elif not character.isspace():
                 runs.append((row, column, character, colour))
-            column += 1
+            column += places
     return CodeBlock(tuple(runs), row + 1, font, paper)
 
 

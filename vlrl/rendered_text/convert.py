@@ -11,6 +11,7 @@ from vlrl.errors import DataError
 from vlrl.rendered_text.distortion import Distortion
 from vlrl.rendered_text.parts import Part, split_text
 from vlrl.rendered_text.styles import Style
+from vlrl.rendered_text.undrawable import UndrawableError
 from vlrl.types import Image, Problem, Text
 
 
@@ -28,7 +29,7 @@ def rendered_twin(
 
     `part` says which part of the text is drawn (`parts.split_text`), the rest is typed where it stands in the text.
     `twin` is the id of the text problem, `instruction` is typed after all of it. Raises DataError if the problem isn't
-    text alone, the text doesn't fit the style, or it has no such part.
+    text alone, and UndrawableError, which names the problem, if the text can't be drawn or has no such part.
     """
     if problem.modality != "text" or problem.images:
         raise DataError(
@@ -38,8 +39,9 @@ def rendered_twin(
     try:
         for drawn, text in split_text(problem.question, part):
             prompt.append(_drawn(text, style, rng, distortion) if drawn else Text(text))
-    except DataError as error:
-        raise DataError(f"source {source!r}, {error.place}", error.problem, error.remedy) from error
+    except UndrawableError as error:
+        place = f"source {source!r}, problem {problem.id} ({problem.question[:40]!r}), {error.place}"
+        raise UndrawableError(place, error.problem, error.remedy) from error
     if instruction:
         prompt.append(Text(instruction))
     return dataclasses.replace(

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from vlrl.errors import ConfigError, DataError
+from vlrl.errors import ConfigError
 from vlrl.rendered_text.code_style import lay_code
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
+from vlrl.rendered_text.fonts import Family, font_file
 from vlrl.rendered_text.layout import wrap
 from vlrl.rendered_text.page import Block, Colour, Lines, Page, draw_stack, new_page, stack_height
 from vlrl.rendered_text.styles import styles
 from vlrl.rendered_text.table_style import Looks, lay_table, line_step
+from vlrl.rendered_text.typeface import typeface
+from vlrl.rendered_text.undrawable import UndrawableError
 
 GAP = 8  # pixels between data and prose
 
@@ -42,12 +44,11 @@ class _DataPage(Page):
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The text on a page."""
         paper, ink = self._colours
-        font = font_of_height(self.family, capital_pixels)
         blocks: list[Block] = []
         for part in self.parts(text):
             if isinstance(part, str):
-                check_glyphs(part, self.family)
-                blocks.append(Lines(wrap(part, self.room, font.getlength), font, line_step(font), ink))
+                font = typeface(part, self.family, capital_pixels, fallbacks=self.fallbacks)
+                blocks.append(Lines(wrap(part, self.room, font.getlength), font, line_step(font), ink, self.room))
             else:
                 blocks.append(self.lay_data(part, capital_pixels))
         page = new_page(
@@ -87,13 +88,22 @@ class Json(_DataPage):
             found += [text[done : start.start()].strip(), (value,)]
             done = at = end
         if not found:
-            raise DataError("rendered text, style 'json'", "the text holds no JSON object or list", "use another style")
+            raise UndrawableError(
+                "rendered text, style 'json'", "the text holds no JSON object or list", "use another style"
+            )
         return [part for part in [*found, text[done:].strip()] if part]
 
     def lay_data(self, data: Any, capital_pixels: int) -> Block:
         """Indented and coloured JSON."""
         text = indented(data[0], self.indent, 0)
-        return lay_code(text, "json", "monokai" if self.dark else "default", self.room, capital_pixels)
+        return lay_code(
+            text,
+            "json",
+            "monokai" if self.dark else "default",
+            self.room,
+            capital_pixels,
+            fallbacks=self.fallbacks,
+        )
 
 
 class _Written(str):
@@ -155,7 +165,7 @@ class Csv(_DataPage):
                 found.append(lines[i])
                 i += 1
         if not any_table:
-            raise DataError(
+            raise UndrawableError(
                 "rendered text, style 'csv'",
                 f"the text holds no two lines in a row with the same number of fields between {self.delimiter!r}",
                 "set delimiter, or use another style",
@@ -169,8 +179,8 @@ class Csv(_DataPage):
     def lay_data(self, data: Any, capital_pixels: int) -> Block:
         """A ruled table."""
         paper, ink = self._colours
-        check_glyphs("".join(cell for row in data for cell in row), self.family)
+        text = "\n".join(cell for row in data for cell in row)
         shade: Colour = (48, 54, 66) if self.dark else (228, 233, 241)
         rule: Colour = (74, 80, 92) if self.dark else (200, 200, 200)
-        font = font_of_height(self.family, capital_pixels)
+        font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
         return lay_table(data, self.room - 1, font, self.padding, Looks(paper, ink, shade, rule))

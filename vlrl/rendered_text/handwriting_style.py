@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +9,12 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
-from vlrl.rendered_text.layout import wrap
+from vlrl.rendered_text.fonts import Family, font_file
+from vlrl.rendered_text.inline import in_visual_order
+from vlrl.rendered_text.layout import is_gap, pieces_of, wrap
 from vlrl.rendered_text.page import Colour, Page, new_page
 from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.typeface import typeface
 
 INKS: tuple[Colour, ...] = ((20, 38, 110), (25, 25, 30), (60, 40, 110))
 RULED: Colour = (190, 208, 230)
@@ -37,8 +38,7 @@ class Handwriting(Page):
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The text on a sheet."""
-        check_glyphs(text, self.family)
-        font = font_of_height(self.family, capital_pixels)
+        font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
         lines = wrap(text, self.room - 6, font.getlength)
         ascent, descent = font.getmetrics()
         step = round((ascent + descent) * 1.25)
@@ -57,9 +57,11 @@ class Handwriting(Page):
                 float(self.margin),
                 self.margin + number * step + float(rng.uniform(-1, 1)) * self.unsteadiness / 2,
             )
-            for piece in re.findall(r"\s+|\S+", line):
-                if not piece.isspace():
+            if line.rtl:
+                along += self.room - 6 - font.getlength(line, rtl=True)
+            for piece in in_visual_order(pieces_of(line), line.rtl, str):
+                if not is_gap(piece):
                     off = float(rng.uniform(-1, 1)) * self.unsteadiness / 2
-                    pen.text((along, top + off), piece, font=font, fill=ink)
-                along += font.getlength(piece)
+                    font.draw(pen, (along, top + off), piece, ink, rtl=line.rtl)
+                along += font.getlength(piece, rtl=line.rtl)
         return page

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
 
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from vlrl.rendered_text.formula import Formula
-from vlrl.rendered_text.page import Colour, OverfullError
+from vlrl.rendered_text.layout import is_gap
+from vlrl.rendered_text.page import Colour
+from vlrl.rendered_text.scripts import clusters, has_right_to_left, may_break
+from vlrl.rendered_text.typeface import Typeface
+from vlrl.rendered_text.undrawable import OverfullError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Word:
     """A word, or white space, in one font."""
 
     text: str
-    font: ImageFont.FreeTypeFont
+    font: Typeface
     colour: Colour
 
     @property
@@ -47,11 +55,13 @@ class RichLines:
     """Lines of pieces; every line is as high as its highest piece."""
 
     lines: Sequence[Sequence[Piece]]
-    font: ImageFont.FreeTypeFont  # its metrics are the least a line has
+    font: Typeface  # its metrics are the least a line has
     spacing: float = 1.2
     indent: int = 0  # pixels
     bullet: Word | None = None  # stands left of the first line
     bullet_at: int = 0  # pixels
+    room: int = 0  # pixels; a line that runs from right to left ends there
+    rtl: bool = False
 
     def _extent(self, line: Sequence[Piece]) -> tuple[int, int]:
         """Pixels above and below the baseline."""
@@ -79,14 +89,19 @@ class RichLines:
         for number, (line, height) in enumerate(zip(self.lines, self._heights(), strict=True)):
             baseline, along = y + self._extent(line)[0], float(x + self.indent)
             if number == 0 and self.bullet:
-                at = (x + self.bullet_at, baseline)
-                pen.text(at, self.bullet.text, font=self.bullet.font, fill=self.bullet.colour, anchor="ls")
-            for piece in line:
+                at = (float(x + self.bullet_at), float(baseline))
+                if self.rtl:
+                    at = (x + self.room - self.bullet_at - self.bullet.width, at[1])
+                self.bullet.font.draw(pen, at, self.bullet.text, self.bullet.colour, on_baseline=True)
+            if self.rtl:
+                along = x + self.room - self.indent - sum(piece.width for piece in line)
+            for piece in in_visual_order(line, self.rtl, _text_of):
                 if isinstance(piece, MathWord):
                     mask = Pillow.fromarray(piece.formula.mask)
                     page.paste(piece.colour, (round(along), baseline - piece.formula.ascent), mask)
                 else:
-                    pen.text((along, baseline), piece.text, font=piece.font, fill=piece.colour, anchor="ls")
+                    place = (along, float(baseline))
+                    piece.font.draw(pen, place, piece.text, piece.colour, rtl=self.rtl, on_baseline=True)
                 along += piece.width
             y += height
 
@@ -101,7 +116,7 @@ def break_pieces(pieces: Sequence[Piece], width: float) -> list[list[Piece]]:
     length = 0.0
     for chunk in _chunks(pieces):
         needed = sum(piece.width for piece in chunk)
-        space = isinstance(chunk[0], Word) and chunk[0].text.isspace()
+        space = isinstance(chunk[0], Word) and is_gap(chunk[0].text)
         if space and not lines[-1]:
             continue  # a line begins with a word
         if length + needed > width and not space and lines[-1]:
@@ -112,7 +127,11 @@ def break_pieces(pieces: Sequence[Piece], width: float) -> list[list[Piece]]:
             length += needed
             continue
         for piece in chunk:
-            parts = [Word(c, piece.font, piece.colour) for c in piece.text] if isinstance(piece, Word) else [piece]
+            parts = (
+                [Word(c, piece.font, piece.colour) for c in clusters(piece.text)]
+                if isinstance(piece, Word)
+                else [piece]
+            )
             for part in parts:
                 if part.width > width:
                     shown = f"{part.text!r}" if isinstance(part, Word) else "a formula"
@@ -134,10 +153,47 @@ def _chunks(pieces: Sequence[Piece]) -> list[list[Piece]]:
     chunks: list[list[Piece]] = []
     open_run = False
     for piece in pieces:
-        space = isinstance(piece, Word) and piece.text.isspace()
-        if open_run and not space:
+        space = isinstance(piece, Word) and is_gap(piece.text)
+        if open_run and not space and not _parted(chunks[-1][-1], piece):
             chunks[-1].append(piece)
         else:
             chunks.append([piece])
         open_run = not space
     return chunks
+
+
+def _parted(before: Piece, after: Piece) -> bool:
+    """Whether a line may end between two pieces that no space parts."""
+    return isinstance(before, Word) and isinstance(after, Word) and may_break(before.text[-1], after.text[0])
+
+
+def _text_of(piece: Piece) -> str:
+    return piece.text if isinstance(piece, Word) else "x"  # a formula runs from left to right
+
+
+def in_visual_order(pieces: Sequence[T], rtl: bool, text_of: Callable[[T], str]) -> list[T]:
+    """The pieces of a line from left to right, where their words are shaped one by one (after UAX #9, rule L2).
+
+    In a paragraph that runs from right to left the words do so, but for stretches that run the other way; and the
+    other way round. White space between two words of one direction goes with them.
+    """
+    against = [_runs_against(text_of(piece), rtl) for piece in pieces]
+    if not rtl and not any(against):
+        return list(pieces)
+    for i, way in enumerate(against):
+        if way is None:
+            before = next((w for w in reversed(against[:i]) if w is not None), False)
+            after = next((w for w in against[i + 1 :] if w is not None), False)
+            against[i] = before and after
+    ordered: list[T] = []
+    for is_against, group in groupby(zip(against, pieces, strict=True), key=lambda pair: bool(pair[0])):
+        stretch = [piece for _, piece in group]
+        ordered += stretch[::-1] if is_against else stretch
+    return ordered[::-1] if rtl else ordered
+
+
+def _runs_against(text: str, rtl: bool) -> bool | None:
+    """Whether a word runs against its paragraph; None for one without a direction of its own."""
+    if has_right_to_left(text):
+        return not rtl
+    return rtl if any(c.isalnum() for c in text) else None

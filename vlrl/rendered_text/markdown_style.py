@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from vlrl.rendered_text.code_style import lay_code
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
+from vlrl.rendered_text.fonts import Family, font_file
 from vlrl.rendered_text.formula import FontSet, set_formula
 from vlrl.rendered_text.inline import MathWord, Piece, RichLines, Word, break_pieces
+from vlrl.rendered_text.layout import pieces_of
 from vlrl.rendered_text.markup import MarkupBlock, read_blocks, read_inline, read_lines
 from vlrl.rendered_text.page import Block, Colour, Page, draw_stack, new_page, stack_height
+from vlrl.rendered_text.scripts import is_right_to_left
 from vlrl.rendered_text.styles import styles
 from vlrl.rendered_text.table_style import Looks, TableBlock, lay_table
+from vlrl.rendered_text.typeface import Typeface, typeface
 
 GAP = 4  # pixels between blocks
 
@@ -68,34 +70,48 @@ class Writer:
     smallest_script_pixels: int = 6
     markup: bool = True  # otherwise only formulas are read
     formulas: bool = True
+    fallbacks: tuple[str, ...] = ()
 
     def lay(self, text: str, room: int) -> list[Block]:
-        """The blocks of `text`, each at most `room` pixels wide. Raises DataError for what can't be shown."""
+        """The blocks of `text`, each at most `room` pixels wide. Raises UndrawableError for what can't be shown."""
         number = count(1)
         blocks = read_blocks(text) if self.markup else read_lines(text)
         return [self._lay_block(block, room, number) for block in blocks]
 
     def _lay_block(self, block: MarkupBlock, room: int, number: Iterator[int]) -> Block:
-        font = self._font()
         if block.kind == "gap":
-            return Space(sum(font.getmetrics()) // 2)
+            return Space(sum(self._font("").getmetrics()) // 2)
         if block.kind == "code":
-            code = lay_code(block.text, _language(block.mark), self._theme, room - 16, self.capital_pixels)
+            code = lay_code(
+                block.text,
+                _language(block.mark),
+                self._theme,
+                room - 16,
+                self.capital_pixels,
+                fallbacks=self.fallbacks,
+            )
             return Panel(code, room, 8, code.paper if self._is_dark else (244, 245, 247))
         if block.kind == "table":
             return self._lay_table(block, room)
         if block.kind == "formula":
-            return RichLines(break_pieces([self._formula(block.text, number)], room - 24), font, 1.5, indent=24)
+            lines = break_pieces([self._formula(block.text, number)], room - 24)
+            return RichLines(lines, self._font(""), 1.5, indent=24)
+        words = "".join(
+            part for style, part in read_inline(block.text, self.formulas, self.markup) if style != "formula"
+        )
+        rtl = is_right_to_left(words)
         if block.kind == "heading":
             larger = self.capital_pixels + max(6 - 2 * len(block.mark), 0)
             pieces = self._pieces(block.text, number, larger, bold=True)
-            return RichLines(break_pieces(pieces, room), font_of_height(self.family, larger, bold=True), 1.35)
+            return RichLines(break_pieces(pieces, room), self._font(words, larger, bold=True), 1.35, room=room, rtl=rtl)
+        font = self._font(words)
         if block.kind == "item":
             step = round(font.getlength("0") * 3)
             indent = step * (block.level + 1)
             lines = break_pieces(self._pieces(block.text, number), room - indent)
-            return RichLines(lines, font, 1.25, indent, Word(block.mark, font, self.ink), indent - step)
-        return RichLines(break_pieces(self._pieces(block.text, number), room), font, 1.25)
+            mark = Word(block.mark, self._font(block.mark), self.ink)
+            return RichLines(lines, font, 1.25, indent, mark, indent - step, room, rtl)
+        return RichLines(break_pieces(self._pieces(block.text, number), room), font, 1.25, room=room, rtl=rtl)
 
     @property
     def _is_dark(self) -> bool:
@@ -105,8 +121,8 @@ class Writer:
     def _theme(self) -> str:
         return "monokai" if self._is_dark else "default"
 
-    def _font(self, pixels: int | None = None, bold: bool = False) -> ImageFont.FreeTypeFont:
-        return font_of_height(self.family, pixels or self.capital_pixels, bold)
+    def _font(self, text: str, pixels: int | None = None, bold: bool = False) -> Typeface:
+        return typeface(text, self.family, pixels or self.capital_pixels, bold, self.fallbacks)
 
     def _formula(self, tex: str, number: Iterator[int]) -> MathWord:
         formula = set_formula(tex, self.capital_pixels, self.fontset, self.smallest_script_pixels, next(number))
@@ -120,10 +136,10 @@ class Writer:
                 pieces.append(self._formula(part, number))
                 continue
             family: Family = "mono" if style == "code" else self.family
-            check_glyphs(part, family)
-            font = font_of_height(family, pixels or self.capital_pixels, bold or style == "bold")
+            is_bold = bold or style == "bold"
+            font = typeface(part, family, pixels or self.capital_pixels, is_bold, self.fallbacks)
             colour = self._code_colour if style == "code" else self.ink
-            pieces += [Word(word, font, colour) for word in re.findall(r"\s+|\S+", part)]
+            pieces += [Word(word, font, colour) for word in pieces_of(part)]
         return pieces
 
     @property
@@ -132,10 +148,10 @@ class Writer:
 
     def _lay_table(self, block: MarkupBlock, room: int) -> TableBlock:
         rows = [["".join(part for _, part in read_inline(cell, formulas=False)) for cell in row] for row in block.rows]
-        check_glyphs("".join(cell for row in rows for cell in row), self.family)
+        font = self._font("\n".join(cell for row in rows for cell in row))
         shade: Colour = (48, 54, 66) if self._is_dark else (228, 233, 241)
         rule: Colour = (74, 80, 92) if self._is_dark else (200, 200, 200)
-        return lay_table(rows, room - 1, self._font(), 5, Looks(self.paper, self.ink, shade, rule))
+        return lay_table(rows, room - 1, font, 5, Looks(self.paper, self.ink, shade, rule))
 
 
 def _language(name: str) -> str:
@@ -182,6 +198,7 @@ class Markdown(Page):
             self.smallest_script_pixels,
             self.markup,
             self.formulas,
+            self.fallbacks,
         )
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:

@@ -23,6 +23,10 @@ INLINE = re.compile(
 )
 
 
+# an amount and words between two dollars, and nothing of a formula: "$5 now and 6$ later"
+MONEY = re.compile(r"\d[\d,.]*[ .,;:)!?][^\\^_={}<>+*/]*?(?<![A-Za-z])[A-Za-z]{2,}[^\\^_={}<>+*/]*")
+
+
 @dataclass(frozen=True)
 class MarkupBlock:
     """One block. `text` is a line, the code, or a formula; `mark` the language, the item's mark or the heading's #."""
@@ -77,6 +81,8 @@ def read_inline(text: str, formulas: bool = True, markup: bool = True) -> list[t
     for match in INLINE.finditer(text):
         kind = str(match.lastgroup)
         if (kind in ("dollar", "paren") and not formulas) or (kind in ("code", "bold") and not markup):
+            continue
+        if kind == "dollar" and MONEY.fullmatch(match.group(kind)):
             continue
         parts.append(("plain", text[done : match.start()]))
         inside = match.group(kind)

@@ -8,15 +8,15 @@ from typing import Protocol
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
-from vlrl.errors import ConfigError, DataError
+from vlrl.errors import ConfigError
+from vlrl.rendered_text.fonts import font_of_height
+from vlrl.rendered_text.layout import Line, even_lines
+from vlrl.rendered_text.typeface import Typeface
+from vlrl.rendered_text.undrawable import OverfullError
 
 Colour = tuple[int, int, int]
-
-
-class OverfullError(DataError):
-    """A text doesn't fit a page at this size of letters; at a smaller one it may."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Page:
     margin: int = 16  # pixels
     capital_pixels: int = 12  # least height of a capital letter
     smallest_capital_pixels: int | None = None  # the floor for a text that doesn't fit; None: never smaller
+    fallbacks: tuple[str, ...] = ()  # families, or paths of font files, for characters that the family lacks, in order
 
     def __post_init__(self) -> None:
         place = f"style {type(self).__name__.lower()!r}"
@@ -41,6 +42,8 @@ class Page:
             raise ConfigError(f"{place}, min_height", f"{self.min_height} is above max_height {self.max_height}")
         if self.capital_pixels < 5:
             raise ConfigError(f"{place}, capital_pixels", f"{self.capital_pixels} is too small to read", "at least 5")
+        for name in self.fallbacks:
+            font_of_height(name, self.capital_pixels)
         floor = self.smallest_capital_pixels
         if floor is not None and not 5 <= floor <= self.capital_pixels:
             raise ConfigError(
@@ -49,6 +52,7 @@ class Page:
 
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The text on a page, RGB, its capitals as high as the settings say, or smaller down to the floor."""
+        text = even_lines(text)
         floor = self.capital_pixels if self.smallest_capital_pixels is None else self.smallest_capital_pixels
         for pixels in range(self.capital_pixels, floor, -1):
             try:
@@ -93,12 +97,13 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of one font, `step` pixels apart."""
+    """Lines of one typeface, `step` pixels apart."""
 
     lines: Sequence[str]
-    font: ImageFont.FreeTypeFont
+    font: Typeface
     step: int
     ink: Colour
+    room: int  # pixels; lines that run from right to left end there
 
     @property
     def height(self) -> int:
@@ -106,10 +111,19 @@ class Lines:
         return len(self.lines) * self.step
 
     def draw(self, page: Pillow.Image, x: int, y: int) -> None:
-        """All lines, from their left edge."""
+        """All lines, from their left edge, or up to the right edge of the room."""
         pen = ImageDraw.Draw(page)
         for number, line in enumerate(self.lines):
-            pen.text((x, y + number * self.step), line, font=self.font, fill=self.ink)
+            draw_line(pen, (x, y + number * self.step), line, self.font, self.ink, self.room)
+
+
+def draw_line(
+    pen: ImageDraw.ImageDraw, at: tuple[float, float], line: str, font: Typeface, ink: Colour, room: float
+) -> None:
+    """A line whose upper left corner is at `at`, or with its right end `room` pixels further where it runs that way."""
+    rtl = isinstance(line, Line) and line.rtl
+    x = at[0] + room - font.getlength(line, rtl=True) if rtl else at[0]
+    font.draw(pen, (x, at[1]), line, ink, rtl=rtl)
 
 
 def stack_height(blocks: Sequence[Block], gap: int) -> int:

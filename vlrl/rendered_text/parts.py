@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from vlrl.errors import DataError
 from vlrl.rendered_text.markup import FENCE, TABLE_RULE
+from vlrl.rendered_text.undrawable import UndrawableError
 
 Part = Literal["all", "context", "question", "data"]
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"“(])")
@@ -21,7 +21,7 @@ def split_text(text: str, part: Part) -> list[tuple[bool, str]]:
     data      only fenced code and tables (lines with bars or tabs); the prose is typed
 
     The question is the last paragraph, or of a single paragraph the last line, or of a single line the last sentence.
-    Raises DataError if the text has no such part.
+    Raises UndrawableError if the text has no such part.
     """
     if part == "all":
         return [(True, text)]
@@ -36,7 +36,7 @@ def _question(text: str) -> tuple[str, str]:
         found = list(ends.finditer(text))
         if found:
             return text[: found[-1].start()], text[found[-1].end() :]
-    raise DataError(
+    raise UndrawableError(
         "rendered text, part", f"{text[:60]!r} is a single sentence: no context before a question", "use part: all"
     )
 
@@ -56,7 +56,9 @@ def _data(text: str) -> list[tuple[bool, str]]:
         beside = (i > 0 and row[i - 1]) or (i + 1 < len(row) and row[i + 1])
         drawn[i] = drawn[i] or (is_row and beside)
     if not any(drawn):
-        raise DataError("rendered text, part", f"{text[:60]!r} holds no fenced code and no table", "use part: all")
+        raise UndrawableError(
+            "rendered text, part", f"{text[:60]!r} holds no fenced code and no table", "use part: all"
+        )
     parts: list[tuple[bool, str]] = []
     for is_drawn, line in zip(drawn, lines, strict=True):
         if parts and parts[-1][0] == is_drawn:

@@ -10,10 +10,12 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from vlrl.errors import ConfigError
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
+from vlrl.rendered_text.fonts import Family, font_file
 from vlrl.rendered_text.layout import wrap
-from vlrl.rendered_text.page import Colour, OverfullError, Page, new_page
+from vlrl.rendered_text.page import Colour, Page, draw_line, new_page
 from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.typeface import typeface
+from vlrl.rendered_text.undrawable import OverfullError
 
 DARK_PAPER: Colour = (24, 26, 30)
 LIGHT_INK: Colour = (232, 232, 228)
@@ -43,8 +45,7 @@ class Plain(Page):
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The text on a page."""
-        check_glyphs(text, self.family)
-        font = font_of_height(self.family, capital_pixels)
+        font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
         lines = wrap(text, self._column_width, font.getlength)
         ascent, descent = font.getmetrics()
         step = round((ascent + descent) * self.line_spacing)
@@ -55,7 +56,7 @@ class Plain(Page):
         for number, line in enumerate(lines):
             column, row = divmod(number, rows)
             at = (self.margin + column * (self._column_width + self.gutter), self.margin + row * step)
-            pen.text(at, line, font=font, fill=self.ink)
+            draw_line(pen, at, line, font, self.ink, self._column_width)
         return page
 
 
@@ -105,6 +106,7 @@ class Document(Page):
             max_height=self.max_height,
             margin=self.margin,
             capital_pixels=size,
+            fallbacks=self.fallbacks,
             family=family,
             line_spacing=float(rng.uniform(1.1, 1.5)),
             columns=2 if two else 1,

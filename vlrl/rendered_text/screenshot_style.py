@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from vlrl.errors import ConfigError
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
+from vlrl.rendered_text.fonts import Family, font_file
 from vlrl.rendered_text.layout import wrap
 from vlrl.rendered_text.markdown_style import GAP, Markdown
-from vlrl.rendered_text.page import Colour, Lines, OverfullError, Page, draw_stack, new_page, stack_height
+from vlrl.rendered_text.page import Colour, Lines, Page, draw_stack, new_page, stack_height
 from vlrl.rendered_text.styles import styles
 from vlrl.rendered_text.table_style import line_step
+from vlrl.rendered_text.typeface import Typeface, typeface
+from vlrl.rendered_text.undrawable import OverfullError
 
 PADDING = 10  # pixels between a bubble's edge and its text
 
@@ -57,8 +59,7 @@ class Chat(Page):
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The conversation on a screen."""
-        check_glyphs(text, self.family)
-        font, bold = (font_of_height(self.family, capital_pixels, bold) for bold in (False, True))
+        font, bold = (typeface(text, self.family, capital_pixels, b, self.fallbacks) for b in (False, True))
         bubbles = [self._bubble(speaker, message, font, bold) for speaker, message in self.messages(text)]
         gap = 12
         needed = 2 * self.margin + sum(b.height for b in bubbles) + gap * (len(bubbles) - 1)
@@ -84,21 +85,24 @@ class Chat(Page):
         before = [("", pieces[0])] if pieces[0].strip() or not spoken else []
         return [(speaker, message.strip("\n").rstrip()) for speaker, message in [*before, *spoken]]
 
-    def _bubble(self, speaker: str, message: str, font: ImageFont.FreeTypeFont, bold: ImageFont.FreeTypeFont) -> Bubble:
+    def _bubble(self, speaker: str, message: str, font: Typeface, bold: Typeface) -> Bubble:
         own = speaker.lower() in ("", self.speakers[0].lower())
         room = int(self.room * self.bubble_rate) - 2 * PADDING
         lines = wrap(message, room, font.getlength)
         name_ink: Colour = (190, 195, 205) if self.dark else (70, 78, 92)
-        name = Lines([speaker], bold, line_step(bold), name_ink) if speaker else None
+        name = Lines([speaker], bold, line_step(bold), name_ink, room) if speaker else None
         widest = max(
-            [font.getlength(line) for line in lines] + ([bold.getlength(speaker) - 2 * PADDING] if name else [])
+            [font.getlength(line, line.rtl) for line in lines]
+            + ([bold.getlength(speaker) - 2 * PADDING] if name else [])
         )
         grounds: tuple[Colour, Colour] = (
             ((20, 70, 140), (44, 48, 58)) if self.dark else ((205, 228, 255), (255, 255, 255))
         )
         ink: Colour = (240, 240, 240) if self.dark else (10, 12, 16)
         width = min(int(widest) + 2 * PADDING + 2, self.room)
-        return Bubble(name, Lines(lines, font, line_step(font), ink), own, width, grounds[0 if own else 1])
+        return Bubble(
+            name, Lines(lines, font, line_step(font), ink, width - 2 * PADDING), own, width, grounds[0 if own else 1]
+        )
 
 
 @styles.register("page")
@@ -113,8 +117,7 @@ class WebPage(Markdown):
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The window with the text."""
         blocks = self.writer(capital_pixels).lay(text, self.room)
-        check_glyphs(self.address, "sans")
-        font = font_of_height("sans", capital_pixels)
+        font = typeface(self.address, "sans", capital_pixels)
         line = sum(font.getmetrics())
         bar = line + 22
         left, right = 62, self.width - 12
@@ -132,6 +135,6 @@ class WebPage(Markdown):
         for i, colour in enumerate([(237, 106, 94), (244, 191, 79), (97, 197, 84)]):
             pen.ellipse((12 + 16 * i, bar // 2 - 5, 22 + 16 * i, bar // 2 + 5), fill=colour)
         pen.rounded_rectangle((left, 6, right, bar - 7), radius=8, fill=field)
-        pen.text((left + 12, 11), self.address, font=font, fill=ink)
+        font.draw(pen, (left + 12, 11), self.address, ink)
         draw_stack(page, blocks, self.margin, bar + self.margin, GAP)
         return page

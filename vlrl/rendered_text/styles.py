@@ -14,13 +14,15 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from vlrl.errors import DataError
 from vlrl.registry import Registry
-from vlrl.rendered_text.fonts import check_glyphs, font_of_height
+from vlrl.rendered_text.fonts import font_of_height
+from vlrl.rendered_text.scripts import INVISIBLE, needs_shaping
+from vlrl.rendered_text.typeface import check_characters
+from vlrl.rendered_text.undrawable import UndrawableError
 
 
 class Style(Protocol):
-    """Draws text. Raises DataError for text that it can't show whole."""
+    """Draws text. Raises UndrawableError for text that it can't show whole."""
 
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The text as an RGB picture."""
@@ -57,10 +59,11 @@ class Cells:
 
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The characters of the text, one a cell."""
+        refuse_shaped(text, "cells")
         characters = text if self.keep_spaces else "".join(text.split())
         across = self.size // self.cell
         if len(characters) > across * across:
-            raise DataError(
+            raise UndrawableError(
                 "rendered text, style 'cells'",
                 f"{characters!r} has {len(characters)} characters, {across}×{across} cells hold {across * across}",
                 "make size larger, cell smaller or the text shorter",
@@ -74,10 +77,21 @@ class Cells:
         return Pillow.fromarray(canvas if self.dark else 255 - canvas, mode="L").convert("RGB")
 
 
+def refuse_shaped(text: str, style: str) -> None:
+    """Raises UndrawableError for a script, or an invisible character, that can't be set one character a cell."""
+    script = needs_shaping(text) or next((f"{c!r}, which is invisible" for c in text if c in INVISIBLE), None)
+    if script:
+        raise UndrawableError(
+            f"rendered text, style {style!r}",
+            f"the text has {script}: that can't be set one character a cell",
+            "use a style of running text, or leave the text typed",
+        )
+
+
 @lru_cache(maxsize=4096)
 def _glyph(character: str, cell: int) -> np.ndarray:
     """Ink of one character in the middle of a cell, (cell, cell) in 0–255."""
-    check_glyphs(character, "mono")
+    check_characters(character, ("mono",))
     font = font_of_height("mono", (cell * 5) // 8, bold=True)
     left, top, right, bottom = font.getbbox(character)
     image = Pillow.new("L", (cell, cell), 0)
@@ -86,6 +100,8 @@ def _glyph(character: str, cell: int) -> np.ndarray:
     y = (cell - (line_bottom - line_top)) / 2 - line_top
     y = min(max(y, -top), cell - bottom)  # descenders and accents stay inside the cell
     if right - left > cell or bottom - top > cell:
-        raise DataError("rendered text, style 'cells'", f"{character!r} is larger than a cell", "make cell larger")
+        raise UndrawableError(
+            "rendered text, style 'cells'", f"{character!r} is larger than a cell", "make cell larger"
+        )
     ImageDraw.Draw(image).text((round(x), round(y)), character, font=font, fill=255)
     return np.asarray(image)

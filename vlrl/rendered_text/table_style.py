@@ -10,12 +10,14 @@ from itertools import groupby, zip_longest
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
-from vlrl.rendered_text.fonts import Family, check_glyphs, font_file, font_of_height
+from vlrl.rendered_text.fonts import Family, font_file
 from vlrl.rendered_text.layout import wrap
-from vlrl.rendered_text.page import Block, Colour, Lines, OverfullError, Page, new_page, stack_height
+from vlrl.rendered_text.page import Block, Colour, Lines, Page, new_page, stack_height
 from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.typeface import Typeface, typeface
+from vlrl.rendered_text.undrawable import OverfullError
 
 SEPARATOR = re.compile(r"[|\t]")
 RULE = re.compile(r"[\s|:-]*-[\s|:-]*")  # a markdown line like |---|:--:|
@@ -37,7 +39,7 @@ class TableBlock:
 
     widths: Sequence[int]  # of columns, pixels
     rows: Sequence[Sequence[Sequence[str]]]  # cells of lines
-    font: ImageFont.FreeTypeFont
+    font: Typeface
     padding: int  # pixels
     looks: Looks
 
@@ -63,7 +65,7 @@ class TableBlock:
             shade = self.looks.shade if number == 0 else self.looks.paper
             for lines, width in zip(row, self.widths, strict=True):
                 pen.rectangle((left, y, left + width, y + height), fill=shade, outline=self.looks.rule)
-                cell = Lines(lines, self.font, self.step, self.looks.ink)
+                cell = Lines(lines, self.font, self.step, self.looks.ink, width - 2 * self.padding - 2)
                 cell.draw(page, left + self.padding, y + self.padding)
                 left += width
             y += height
@@ -87,14 +89,13 @@ class Table(Page):
 
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The text, its tables ruled."""
-        check_glyphs(text, self.family)
-        font = font_of_height(self.family, capital_pixels)
+        font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
         looks = Looks(self.paper, self.ink, self.shade, self.rule)
         blocks: list[Block] = []
         for rows in _blocks(text):
             if len(rows[0]) == 1:
                 lines = [line for row in rows for line in wrap(row[0], self.room - 1, font.getlength)]
-                blocks.append(Lines(lines, font, line_step(font), self.ink))
+                blocks.append(Lines(lines, font, line_step(font), self.ink, self.room))
             else:
                 blocks.append(lay_table(rows, self.room - 1, font, self.padding, looks))
         needed = 2 * self.margin + stack_height(blocks, 0)
@@ -106,14 +107,12 @@ class Table(Page):
         return page
 
 
-def line_step(font: ImageFont.FreeTypeFont) -> int:
+def line_step(font: Typeface) -> int:
     """Pixels from a line of a table to the next."""
     return round(sum(font.getmetrics()) * 1.2)
 
 
-def lay_table(
-    rows: Sequence[Sequence[str]], room: int, font: ImageFont.FreeTypeFont, padding: int, looks: Looks
-) -> TableBlock:
+def lay_table(rows: Sequence[Sequence[str]], room: int, font: Typeface, padding: int, looks: Looks) -> TableBlock:
     """Rows of cells, all of one length, within `room` pixels. Raises OverfullError for more columns than fit."""
     columns = list(zip(*rows, strict=True))
     least = math.ceil(font.getlength("W")) + 2 * padding + 2
