@@ -7,7 +7,20 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "vlrl"
 LAYERS = [
-    {"types", "errors", "config", "registry", "methods", "seeding", "dist", "runlog", "shipped", "version", "extras"},
+    {
+        "types",
+        "errors",
+        "config",
+        "registry",
+        "methods",
+        "seeding",
+        "dist",
+        "runlog",
+        "shipped",
+        "version",
+        "extras",
+        "instruction_set",
+    },
     {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
     {"model", "rollout"},
     {"curation", "sampling", "evaluation"},

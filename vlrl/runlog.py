@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 
 from vlrl.errors import RunError
+from vlrl.instruction_set import in_words
 from vlrl.types import Problem, ScoredGroup, Text
 
 SCHEMA = 1
@@ -259,7 +260,13 @@ def describe_machine() -> dict[str, Any]:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory_gib = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cores": cores, "memory_gib": memory_gib, "system": platform.system(), "processor": platform.machine()}
+    return {
+        "cores": cores,
+        "memory_gib": memory_gib,
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "instruction_set": in_words(),
+    }
 
 
 def describe_versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:

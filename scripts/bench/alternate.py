@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from vlrl.instruction_set import in_words
+
 
 @dataclass(frozen=True)
 class Seconds:
@@ -59,4 +61,4 @@ def machine() -> str:
     """One line for the head of a table."""
     load = os.getloadavg()[0]
     threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} cores"
-    return f"{threads}, torch {torch.__version__}, load average {load:.1f}"
+    return f"{threads}, {in_words()}, torch {torch.__version__}, load average {load:.1f}"
