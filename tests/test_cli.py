@@ -217,6 +217,8 @@ def test_a_run_folder_of_another_run_is_left_as_it_is(vlrl, config, command):
     folder = config.parent / "run"
     folder.mkdir()
     write_yaml(folder / "run.yaml", load_settings(RunSettings, config, ["seed=5"]).model_dump(mode="json"))
+    (folder / "run_card.json").write_text('{"schema": 1, "status": "finished"}')
+    (folder / "state.json").write_text('{"finished": ["rl"], "results": {}, "seconds": {}}')
     before = tree(folder)
     assert_refused(vlrl(command, config), str(folder), "seed", "5", "0", "run_folder=", "--fresh")
     assert tree(folder) == before

@@ -139,7 +139,7 @@ def host_with_torch(checkout: Path, version: str, cuda: str) -> dict[str, str]:
         f'{sys.executable} "$@" --without-pip; '
         f"for place in .venv/lib/python*/site-packages; do cp -r {kept} $place; done; exit; fi\n"
     )
-    write_program(checkout.parent / "python", f"export PYTHONPATH={site}\n{make}exec {sys.executable} \"$@\"")
+    write_program(checkout.parent / "python", f'export PYTHONPATH={site}\n{make}exec {sys.executable} "$@"')
     (checkout.parent / "programs" / "cp").symlink_to(shutil.which("cp") or "")
     return {"PYTHON": str(checkout.parent / "python")}
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vlrl import dist
-from vlrl.errors import ConfigError, VlrlError
+from vlrl import dist, interrupts
+from vlrl.errors import ConfigError, VlrlError, storage_error
 from vlrl.stages.data_cli import data
 
 app = typer.Typer(
@@ -38,7 +38,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="Dotted overrides, e.g. seed=3 rl.loss.tau=0.2 rl.steps=50."),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Delete what the run folder holds and start anew.")]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Start anew; the run that the folder holds is set aside, and goes when this one has results."
+    ),
+]
 
 
 @app.command()
@@ -320,26 +325,47 @@ def _alone(what: str) -> None:
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
+    """Entry point. Exit code 2 for a user's mistake and 1 for a failure of the system, each one message and never a
+    traceback; 128 + its number for a signal, 130 for Ctrl-C.
+    """
+    with interrupts.listening():
+        code = _outcome()
+        by_signal = interrupts.exit_code()
+        if code and by_signal is not None:
+            code = by_signal
+            if not interrupts.told():
+                interrupts.tell("interrupted")
+    if code:
+        dist.leave(code)
+        raise SystemExit(code)
+
+
+def _outcome() -> int:
+    """Run the command; its exit code."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        return code if isinstance(code, int) else 0  # typer's own exits; commands return nothing
     except VlrlError as error:
-        of_rank = "" if dist.is_first() else f"rank {dist.rank()}: "
-        print(f"{of_rank}error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except typer.Abort:
-        raise SystemExit(130) from None
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        raise SystemExit(130) from None
+        return _failed(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
     except typer.Exit as end:
-        raise SystemExit(end.exit_code) from None
+        return int(end.exit_code)
     except Exception as error:
         show = getattr(error, "show", None)  # typer's own usage errors print themselves
-        if show is None:
+        if show is not None:
+            show()
+            return 2
+        known = storage_error(error)
+        if known is None:
             raise
-        show()
-        raise SystemExit(2) from None
+        return _failed(known)
+
+
+def _failed(error: VlrlError) -> int:
+    of_rank = "" if dist.is_first() else f"rank {dist.rank()}: "
+    print(f"{of_rank}error: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ def end() -> None:
             distributed.destroy_process_group()
 
 
-def leave() -> None:
-    """The end of this process where it is one of several: exit code 0, after the exit handlers, without finalisation.
+def leave(code: int = 0) -> None:
+    """The end of this process where it is one of several: with this exit code, after the exit handlers, not finalised.
 
     Libraries keep references to the group, so that gloo's threads outlive `end`. One of them may still hold a tensor of
     Python's, and letting go of it while the interpreter is finalised aborts the process ("terminate called without an
@@ -85,11 +85,12 @@ def leave() -> None:
     """
     if not launched():
         return
-    end()
+    if not code:  # after an error the others don't come to the end
+        end()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def barrier() -> None:

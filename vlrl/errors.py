@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
+import re
 from collections.abc import Iterable
 
 
 class VlrlError(Exception):
-    """A mistake the user can mend. The command line prints it as one message and exits with code 2.
+    """A mistake the user can mend. The command line prints it as one message and exits with `exit_code`.
 
     place   where the mistake is: file and key, file and line, problem id …
     problem what is wrong, with the value as given
     remedy  what to do about it
     """
+
+    exit_code = 2
 
     def __init__(self, place: str, problem: str, remedy: str = "") -> None:
         self.place, self.problem, self.remedy = place, problem, remedy
@@ -56,6 +61,48 @@ class NonFiniteError(RunError):
     def at(self, place: str) -> NonFiniteError:
         """The same error at a place around it."""
         return NonFiniteError(f"{place}, {self.place}", self.problem, self.remedy)
+
+
+class StorageError(VlrlError):
+    """The system failed to read or write: a full disk, a folder that can't be written, a device that is gone."""
+
+    exit_code = 1
+
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on that disk; the same command then goes on",
+    errno.EDQUOT: "make room within the quota; the same command then goes on",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f); the same command then goes on",
+    errno.EROFS: "that disk is mounted for reading only: give a folder that can be written",
+    errno.EACCES: "give a folder or file that this user may use",
+    errno.EPERM: "give a folder or file that this user may use",
+    errno.EMFILE: "raise the limit on open files (ulimit -n); the same command then goes on",
+    errno.ENOENT: "restore it, or check the path",
+    errno.ENOTDIR: "a file stands where a folder should be: check the path",
+    errno.EISDIR: "a folder stands where a file should be: check the path",
+    errno.EPIPE: "nobody reads the output any more; the same command goes on",
+}
+
+
+def storage_error(error: BaseException) -> StorageError | None:
+    """What an error of the system says to the user: path, reason and what to do. None where it is no such error.
+
+    Libraries written in Rust and C++ (safetensors, torch) wrap it in errors of their own; those are looked through.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno is not None:
+            place = " → ".join(str(name) for name in (seen.filename, seen.filename2) if name is not None)
+            remedy = _REMEDIES.get(seen.errno, "see to the disk or the path; the same command then goes on")
+            return StorageError(place or "the system", (seen.strerror or str(seen)).lower(), remedy)
+        if found := _OS_ERROR.search(str(seen)):
+            number = int(found[1])
+            return StorageError("the system", os.strerror(number).lower(), _REMEDIES.get(number, "see to the disk"))
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

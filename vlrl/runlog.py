@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,38 +26,15 @@ from typing import Any
 
 import yaml
 
-from vlrl.errors import RunError
 from vlrl.instruction_set import in_words
-from vlrl.types import Problem, ScoredGroup, Text
+from vlrl.log_lines import SCHEMA as SCHEMA
+from vlrl.log_lines import mend_jsonl
+from vlrl.log_lines import read_jsonl as read_jsonl
+from vlrl.types import Problem, ScoredGroup, Text, content_digest
+from vlrl.whole_files import write_atomically as write_atomically  # what others write into a run folder, too
 
-SCHEMA = 1
+LOGS = ("metrics.jsonl", "rollouts.jsonl")
 _PACKAGES = ("vlrl", "torch", "transformers", "numpy", "pillow", "opencv-python-headless", "datasets")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write beside, sync, rename: a reader sees the old file or the new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run's JSONL file. A torn last line (a killed run) is left out; an unknown schema is refused."""
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith("\n"):
-                return
-            record = json.loads(line)
-            if record.get("schema") != SCHEMA:
-                raise RunError(
-                    f"{path}, line {number}",
-                    f"schema {record.get('schema')!r}, this version reads {SCHEMA}",
-                    "read it with the version that wrote it",
-                )
-            yield record
 
 
 def problem_record(problem: Problem) -> dict[str, Any]:
@@ -111,17 +89,6 @@ def image_suffix(data: bytes) -> str:
     return ".gif" if data.startswith(b"GIF8") else ".img"
 
 
-def cut_torn_line(path: Path) -> None:
-    """Cut off a last line that a killed run left unfinished, so that the next line starts on its own."""
-    if not path.is_file():
-        return
-    with open(path, "rb+") as file:
-        data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
-
-
 class RunFolder:
     """One run on disk. Opening it writes run.yaml and starts the run card; `finish` completes the card."""
 
@@ -131,16 +98,20 @@ class RunFolder:
         settings: Mapping[str, Any],
         command: Sequence[str] = (),
         also: Callable[[str, int, Mapping[str, Any]], None] | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
-        """`also` is told every line of metrics, e.g. an experiment tracker."""
+        """`also` is told every line of metrics, e.g. an experiment tracker; `say` what was found damaged and mended.
+
+        `damaged` has, of every damaged log, (phase, step) of the line before the first damaged one.
+        """
         self.path = Path(path)
-        self._also = also
+        self._also, self._say = also, say
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "images").mkdir(exist_ok=True)
         self._started = time.monotonic()
-        for name in ("metrics.jsonl", "rollouts.jsonl"):
-            cut_torn_line(self.path / name)
-        self._images_kept: set[str] = {f.stem for f in (self.path / "images").iterdir()}
+        found = [mend_jsonl(self.path / name, say) for name in LOGS]
+        self.damaged = [one for one in found if one is not None]
+        self._images_kept = set(self._whole_images())
         write_atomically(self.path / "run.yaml", yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True))
         earlier = self._read_card()
         self.card: dict[str, Any] = {
@@ -163,7 +134,28 @@ class RunFolder:
 
     def _read_card(self) -> dict[str, Any]:
         file = self.path / "run_card.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        if not file.is_file():
+            return {}
+        try:
+            held = json.loads(file.read_bytes())
+            if isinstance(held, dict) and isinstance(held.get("sessions", []), list):
+                return held
+            reason = "it is no run card"
+        except ValueError as error:
+            reason = str(error)
+        self._say(f"{file} is damaged ({reason}): a new one is begun, without the sessions before this one")
+        return {}
+
+    def _whole_images(self) -> Iterator[str]:
+        """Digests of the images that are there with their own bytes; others are removed, and written when they come."""
+        for file in sorted((self.path / "images").iterdir()):
+            if file.name.startswith(".") or not file.is_file() or len(file.stem) != len(content_digest(b"")):
+                continue
+            if content_digest(file.read_bytes()) == file.stem:
+                yield file.stem
+            else:
+                self._say(f"{file} is damaged ({file.stat().st_size} bytes) and is removed")
+                file.unlink()
 
     def _write_card(self) -> None:
         write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
@@ -202,16 +194,25 @@ class RunFolder:
         for image in problem.images:
             if image.digest not in self._images_kept:
                 data = image.read_bytes()
-                (self.path / "images" / f"{image.digest}{image_suffix(data)}").write_bytes(data)
+                write_atomically(self.path / "images" / f"{image.digest}{image_suffix(data)}", data)
                 self._images_kept.add(image.digest)
 
     def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-        with open(self.path / name, "a", encoding="utf-8") as file:
-            file.writelines(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in records)
+        lines = "".join(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in records)
+        with open(self.path / name, "ab") as file:
+            end = file.tell()
+            try:
+                file.write(lines.encode("utf-8"))
+                file.flush()
+            except OSError as error:  # a full disk: no half line stays
+                with suppress(OSError):
+                    file.truncate(end)
+                error.filename = error.filename or str(self.path / name)
+                raise
 
     def truncate_after(self, phase: str, step: int) -> None:
         """Drop lines of `phase` later than `step` from both JSONL files: a resumed run writes them again."""
-        for name in ("metrics.jsonl", "rollouts.jsonl"):
+        for name in LOGS:
             file = self.path / name
             if file.is_file():
                 kept = [r for r in read_jsonl(file) if r["phase"] != phase or r["step"] <= step]
@@ -221,9 +222,16 @@ class RunFolder:
         """Write results.json whole."""
         write_atomically(self.path / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
-    def finish(self, status: str, **fields: Any) -> None:
-        """Complete the run card: status `finished`, `failed` or `interrupted`."""
+    def damaged_from(self, *phases: str) -> int | None:
+        """The step of these phases from which on a log was damaged, None where it is whole."""
+        return min((step for phase, step in self.damaged if phase in phases), default=None)
+
+    def finish(self, status: str, reason: str | None = None, **fields: Any) -> None:
+        """Complete the run card: status `finished`, `failed` or `interrupted`, the last two with a reason."""
         self.card["status"] = status
+        self.card.pop("reason", None)
+        if reason is not None:
+            self.card["reason"] = reason
         self.card["sessions"][-1]["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
         self.card["sessions"][-1]["seconds"] = round(time.monotonic() - self._started, 1)
         self.note(**fields)
@@ -234,7 +242,7 @@ class FollowedRun(RunFolder):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._also = None
+        self._also, self._say, self.damaged = None, _nothing, []
         self._started = time.monotonic()
         self.card = {"sessions": [{}]}
 
@@ -252,6 +260,10 @@ class FollowedRun(RunFolder):
 
     def results(self, results: Mapping[str, Any]) -> None:
         """Left to the first rank."""
+
+
+def _nothing(text: str) -> None:
+    """What the ranks after the first say."""
 
 
 def describe_machine() -> dict[str, Any]:

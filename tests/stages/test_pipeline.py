@@ -29,7 +29,7 @@ def story(tmp_path, monkeypatch) -> Path:
     recipe = {"sources": [{"name": "rows", "kind": "file", "path": "rows.jsonl"}]}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     write_curation(tmp_path, 4)
-    (tmp_path / "run.yaml").write_text("name: run\ndata: recipe.yaml\nmodel: {path: base}\n")
+    (tmp_path / "run.yaml").write_text("name: run\ndata: recipe.yaml\nmodel: {path: owner/base}\n")
     (tmp_path / "story.yaml").write_text(yaml.safe_dump({"name": "story", "pipeline": LINKS}))
     return tmp_path
 
@@ -38,18 +38,27 @@ def write_curation(folder, problems):
     (folder / "curate.yaml").write_text(f"name: c\ndata: recipe.yaml\nproblems: {problems}\nstages: [formats]\n")
 
 
+class Calls(list[tuple[str, str, list[str]]]):
+    """(command, config, overrides) of every call; `fresh` says which of them started anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fresh: list[bool] = []
+
+
 @pytest.fixture
-def calls(monkeypatch) -> list[tuple[str, str, list[str]]]:
-    made: list[tuple[str, str, list[str]]] = []
+def calls(monkeypatch) -> Calls:
+    made = Calls()
 
     def command(does):
-        def call(config, overrides):
+        def call(config, overrides, fresh):
             made.append((does, str(config), list(overrides)))
+            made.fresh.append(fresh)
 
         return call
 
     monkeypatch.setattr(pipeline, "COMMANDS", {does: command(does) for does in pipeline.COMMANDS})
-    monkeypatch.setattr(pipeline, "merge_models", lambda *given: made.append(("merge", "", [f"={given[-1]}"])))
+    monkeypatch.setattr(pipeline, "merge_models", lambda *given, **_: made.append(("merge", "", [f"={given[-1]}"])))
     return made
 
 
@@ -186,11 +195,8 @@ def test_the_folder_around_the_chain_is_no_input(elsewhere, calls):
     assert names(calls) == ["one"]
 
 
-def test_what_is_stale_is_deleted_before_it_starts_anew_and_an_unbroken_start_is_kept(story, calls, monkeypatch):
-    def stop(config, overrides):
-        place = Path(overrides[-1].partition("=")[2])
-        place.mkdir(parents=True)
-        (place / "half").touch()
+def test_what_is_stale_starts_anew_and_what_was_broken_off_goes_on(story, calls, monkeypatch):
+    def stop(config, overrides, fresh):
         raise RunError("run", "was stopped")
 
     working = pipeline.COMMANDS["run"]
@@ -201,10 +207,10 @@ def test_what_is_stale_is_deleted_before_it_starts_anew_and_an_unbroken_start_is
     monkeypatch.setitem(pipeline.COMMANDS, "run", working)
     run(story)
     assert names(calls) == ["curated", "warm", "learned", "other"]  # curated once
-    assert (story / "runs/story/warm/half").is_file()  # it went on in its folder
+    assert not any(calls.fresh)  # it went on in its folder
     write_curation(story, 6)
     run(story)
-    assert not (story / "runs/story/warm/half").exists()
+    assert calls.fresh[4:] == [True] * 3  # `other` reads none of it
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from vlrl import whole_files
 from vlrl.config import load_settings
 from vlrl.errors import DataError, RunError
 from vlrl.runlog import SCHEMA, RunFolder, read_jsonl
-from vlrl.stages import checkpoint as checkpoints
 from vlrl.stages import rl, sft
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from vlrl.stages.run import State, start_run
@@ -91,7 +91,7 @@ def test_a_checkpoint_is_whole_or_absent(tmp_path, monkeypatch):
     def killed(*args):
         raise Killed
 
-    monkeypatch.setattr(checkpoints.os, "replace", killed)
+    monkeypatch.setattr(whole_files.os, "replace", killed)
     with pytest.raises(Killed):
         save_checkpoint(tmp_path, 2, {"part": Held(2)})
     monkeypatch.undo()
@@ -112,7 +112,7 @@ def test_a_kill_while_an_old_checkpoint_is_removed_leaves_no_half_one(tmp_path, 
             raise Killed
         removed(folder, **kwargs)
 
-    monkeypatch.setattr(checkpoints.shutil, "rmtree", killed)
+    monkeypatch.setattr(whole_files.shutil, "rmtree", killed)
     with pytest.raises(Killed):
         save_checkpoint(tmp_path, 2, {"part": Held(2)}, keep=1)
     monkeypatch.undo()

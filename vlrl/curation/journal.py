@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vlrl.curation.stage import Answered
-from vlrl.runlog import SCHEMA, cut_torn_line, read_jsonl
+from vlrl.log_lines import SCHEMA, mend_jsonl, read_jsonl
 from vlrl.types import Rollout, Segment, Verdict
 
 Name = tuple[str, str, str]  # stage, key, problem id
 
 
 class Journal:
-    """The answers of a run folder. Opening it cuts off a line that a killed run left unfinished."""
+    """The answers of a run folder. Opening it takes out what a kill or a bad disk damaged: that is asked again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, say: Callable[[str], None] = print) -> None:
         self.path = path
-        cut_torn_line(path)
+        mend_jsonl(path, say)
         self._held: dict[Name, Answered] = {}
         if path.is_file():
             for record in read_jsonl(path):

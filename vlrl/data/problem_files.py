@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 from vlrl.data.tables import JsonLines
 from vlrl.errors import DataError, did_you_mean
-from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text
+from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text, content_digest
+from vlrl.whole_files import write_atomically
 
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
 OPTIONAL = ("source", "difficulty", "facts", "tags", "twin")
@@ -50,7 +50,7 @@ def problem_lines(folder: Path, items: Iterable[Item]) -> list[str]:
         lines.append(_line(item, problem, names))
     for name, image in pictures.items():
         target = folder / name
-        if not target.exists():
+        if not target.exists() or content_digest(target.read_bytes()) != image.digest:
             _write_whole(target, image.read_bytes())
     return lines
 
@@ -129,9 +129,7 @@ def _suffix(image: Image, problem: Problem) -> str:
 def _write_whole(target: Path, data: bytes) -> None:
     """The file is there with all its bytes or not there: written beside, then renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.{os.getpid()}.part")
-    beside.write_bytes(data)
-    beside.replace(target)
+    write_atomically(target, data)
 
 
 def _read(path: Path) -> list[tuple[Problem, dict[str, str]]]:

@@ -66,6 +66,19 @@ class FeatureStore:
         self._held.clear()
         self._bytes = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: digests, which kind, and tensors, the oldest first."""
+        return {"held": [(*key, [one.cpu() for one in found.tensors]) for key, found in self._held.items()]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`; the weights that made them are in the model by now."""
+        self.clear()
+        self._versions = [p._version for p in self._tower], [p._version for p in self._projector]
+        device = next((p.device for p in self._projector), torch.device("cpu"))
+        for digest, below, tensors in state["held"]:
+            first, *more = (one.to(device) for one in tensors)
+            self.put(digest, PictureFeatures(first, tuple(more)), below)
+
     def _check(self) -> None:
         tower, projector = [p._version for p in self._tower], [p._version for p in self._projector]
         changed: list[Part] = ["vision"] if tower != self._versions[0] else []

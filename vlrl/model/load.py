@@ -19,11 +19,11 @@ from vlrl.errors import ConfigError
 from vlrl.model.attention import AttentionName, check_attention, set_attention
 from vlrl.model.families import family_of
 from vlrl.model.feature_store import FeatureStore
-from vlrl.model.file_modes import ordinary_mode
 from vlrl.model.lora import plain_weights
 from vlrl.model.model_folder import open_folder, refuse_bad_values, refuse_other_weights
 from vlrl.model.patch_product import set_patch_products
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
+from vlrl.whole_files import whole_folder
 
 # raises ConfigError for a configuration that can't be used on the device, with this context or in this dtype
 Check = Callable[[Any, torch.device, int, torch.dtype], None]
@@ -224,8 +224,7 @@ def stop_ids(model: Any) -> tuple[int, ...]:
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
     """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in."""
-    folder.mkdir(parents=True, exist_ok=True)
     state = dict(plain_weights(loaded.model, loaded.model.state_dict().items()))
-    loaded.model.save_pretrained(folder, state_dict=state)
-    loaded.processor.save_pretrained(folder)
-    ordinary_mode(folder)
+    with whole_folder(folder) as place:
+        loaded.model.save_pretrained(place, state_dict=state)
+        loaded.processor.save_pretrained(place)

@@ -12,33 +12,32 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from vlrl.errors import ConfigError
-from vlrl.model.file_modes import ordinary_mode
 from vlrl.model.model_folder import check_folder, is_finite
 from vlrl.model.weight_files import read_json, stored_tensors
+from vlrl.whole_files import whole_folder
 
 NOT_COMPARED = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "_attn_implementation")
 
 
-def merge_models(first: Path, second: Path, weight: float, out: Path) -> Path:
+def merge_models(first: Path, second: Path, weight: float, out: Path, replace: bool = False) -> Path:
     """Write `weight`·first + (1 − weight)·second in Hugging Face format to `out`; the rest is copied from `first`.
 
     The paper's merge has weight 0.5. Means are taken in float32 and written in the dtype of `first`; one shard of
     `first` is in memory at a time. Raises ConfigError, before anything is written, for a folder that is no whole model,
-    another architecture, tokenizer, set of weights or shape, or an `out` that is there; and for weights that are NaN or
-    infinite, with nothing left behind.
+    another architecture, tokenizer, set of weights or shape, or an `out` that is there and not to be replaced; and for
+    weights that are NaN or infinite, with nothing left behind.
     """
     if not 0.0 <= weight <= 1.0:
         raise ConfigError("merge, weight", f"{weight} is outside [0, 1]", "give the share of the first model")
-    if out.exists():
+    if out.exists() and not replace:
         raise ConfigError(f"merge, {out}", "is there already", "choose another folder")
     for folder in (first, second):
         check_folder(str(folder), "merge")
     _refuse_different(first, second)
     shards, of_second = _shards(first), {name: file for file, names in _shards(second).items() for name in names}
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        shutil.copytree(first, temporary, ignore=shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt"))
+    with whole_folder(out) as place:
+        ignored = shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt")
+        shutil.copytree(first, place, ignore=ignored, dirs_exist_ok=True)
         for file, names in shards.items():
             merged = {}
             with safe_open(file, framework="pt") as one:
@@ -50,17 +49,7 @@ def merge_models(first: Path, second: Path, weight: float, out: Path) -> Path:
                         _refuse_bad(tensor, name, f"merge, {folder}")
                     merged[name] = mean_of(mine, its, weight)
                     _refuse_bad(merged[name], name, "merge, the mean")
-            save_file(merged, temporary / file.name, metadata={"format": "pt"})
-        ordinary_mode(temporary)
-        temporary.rename(out)
-    except OSError as error:
-        raise ConfigError(
-            f"merge, {out}",
-            f"can't be written: {error.strerror or error}",
-            "see that the disk has room and the folder lets you write",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            save_file(merged, place / file.name, metadata={"format": "pt"})
     return out
 
 

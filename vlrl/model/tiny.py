@@ -24,7 +24,7 @@ from transformers import (
 
 from vlrl.config import Settings
 from vlrl.errors import did_you_mean
-from vlrl.model.file_modes import ordinary_mode
+from vlrl.whole_files import whole_folder
 
 SPECIAL = (
     "<|endoftext|>",
@@ -285,7 +285,7 @@ def build_tiny(name: str, texts: Iterable[str], folder: str | Path, seed: int, s
     model.generation_config = GenerationConfig(
         eos_token_id=config.text_config.eos_token_id, pad_token_id=config.text_config.pad_token_id
     )
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    ordinary_mode(folder)
+    with whole_folder(folder) as place:
+        model.save_pretrained(place)
+        processor.save_pretrained(place)
     return folder

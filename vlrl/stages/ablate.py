@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ from vlrl.stages.ablation_curves import curve_of, slopes_of, spent_by_step
 from vlrl.stages.ablation_figures import draw_against, draw_curves
 from vlrl.stages.ablation_plan import keep_plan
 from vlrl.stages.ablation_settings import AblationSettings, Outcome
+from vlrl.stages.ending import has_finished
 from vlrl.stages.pipeline import run_links
+from vlrl.stages.run_place import claimed
 
 Floats = NDArray[np.float64]
 
@@ -46,8 +49,7 @@ class Cell:
     @property
     def finished(self) -> bool:
         """Whether all its stages are done."""
-        card = self.folder / "run_card.json"
-        return card.is_file() and json.loads(card.read_text(encoding="utf-8"))["status"] == "finished"
+        return has_finished(self.folder)
 
 
 @dataclass(frozen=True)
@@ -142,23 +144,36 @@ def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str],
     waiting = [cell for cell in cells if cell is not None and not cell.finished]
     failed: list[str] = []
 
+    running: set[subprocess.Popen[bytes]] = set()
+    stopped = threading.Event()
+
     def work(cell: Cell) -> None:
-        if failed:
+        if failed or stopped.is_set():
             return
         cell.folder.parent.mkdir(parents=True, exist_ok=True)
         log = cell.folder.with_name(f"{cell.folder.name}.log")
         command = [sys.executable, "-m", "vlrl.cli", *cell.arguments]
-        with open(log, "w", encoding="utf-8") as file:
-            done = subprocess.run(
+        with open(log, "wb") as file:
+            process = subprocess.Popen(
                 command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}
             )
-        if done.returncode:
-            failed.append(f"{cell.label} ended with code {done.returncode}:\n{log.read_text(encoding='utf-8')[-2000:]}")
+            running.add(process)
+            code = process.wait()
+            running.discard(process)
+        if code:
+            said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            failed.append(f"{cell.label} ended with code {code}:\n{said}")
         else:
             say(f"done: {cell.label}")
 
     with ThreadPoolExecutor(processes) as pool:
-        list(pool.map(work, waiting))
+        try:
+            list(pool.map(work, waiting))
+        except KeyboardInterrupt:  # each saves a checkpoint; the pool waits for them
+            stopped.set()
+            for process in list(running):
+                process.terminate()
+            raise
     if failed:
         raise RunError("ablation", failed[0], "mend it and call the same command again; finished runs are kept")
 
@@ -193,6 +208,13 @@ def _started(run: Path) -> str:
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
     """Run it and write report.md and its figures into the ablation's folder, or `<name>.md` into `out`."""
+    with claimed(settings.place, "ablation") as place:
+        page = _ablated(settings, command, out)
+        place.finish()
+    return page
+
+
+def _ablated(settings: AblationSettings, command: str, out: Path | None) -> Path:
     found = run_ablation(settings)
     folder = out or settings.place
     name = settings.name if out else "report"

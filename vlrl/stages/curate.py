@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-import yaml
 
 from vlrl.config import load_settings
 from vlrl.curation.asking import EngineAsk, model_hash
@@ -30,25 +29,38 @@ from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, load_model
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
+from vlrl.stages.ending import ending, settings_of
 from vlrl.stages.progress import Progress
+from vlrl.stages.run_place import claimed
 from vlrl.stages.session import describe_model
 from vlrl.types import Problem
 
 
-def start_curation(config: Path, overrides: Sequence[str] = ()) -> Curated:
-    """Curate as a config says and print the funnel.
+def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = False) -> Curated:
+    """Curate as a config says and print the funnel. With `fresh` what the folder holds is set aside until it is done.
 
     Raises ConfigError or DataError before a model is loaded, RunError if the folder holds another kind of run.
     """
     settings = load_settings(CurateSettings, config, overrides)
-    _refuse_other_runs(Path(settings.folder))
+    folder = Path(settings.folder)
+    _refuse_other_runs(folder)
     problems, budget, plugins = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    with claimed(folder, "curation", fresh) as place:
+        curated = _curated(settings, problems, budget, plugins)
+        place.finish()
+    print(funnel_table(curated.funnel))
+    print(f"{folder / 'curated.jsonl'}: {len(curated.funnel.kept)} problems; report: {folder / 'curation.html'}")
+    return curated
+
+
+def _curated(
+    settings: CurateSettings, problems: Sequence[Problem], budget: ImageBudget, plugins: Sequence[str]
+) -> Curated:
     loaded = load_asked(settings, problems) if settings.needs_model else None  # one that can't be used leaves no folder
     run = RunFolder(settings.folder, settings.as_written(), sys.argv)
-    status = "failed"
-    try:
+    with ending(run):
         with ExitStack() as held:
             progress = held.enter_context(Progress({stage_name(stage): len(problems) for stage in settings.stages}))
             ask = asking(settings, loaded, budget, run, progress) if loaded is not None else None
@@ -57,20 +69,12 @@ def start_curation(config: Path, overrides: Sequence[str] = ()) -> Curated:
             shown = Shown(progress.start, lambda name, done: progress.step(name, done, {}), progress.say)
             curated = curate(problems, settings, run, ask, budget, shown, plugins)
         run.note(data={"from": settings.data, "problems": len(problems)})
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    finally:
-        run.finish(status)
-    print(funnel_table(curated.funnel))
-    print(f"{run.path / 'curated.jsonl'}: {len(curated.funnel.kept)} problems; report: {run.path / 'curation.html'}")
     return curated
 
 
 def _refuse_other_runs(folder: Path) -> None:
-    earlier = folder / "run.yaml"
-    if earlier.is_file() and "stages" in (held := yaml.safe_load(earlier.read_text())) and "examples" not in held:
+    held = settings_of(folder)
+    if held is not None and "stages" in held and "examples" not in held:
         raise RunError(str(folder), "holds a training run", "give another run_folder=…")
 
 

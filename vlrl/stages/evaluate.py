@@ -27,6 +27,8 @@ from vlrl.rollout.engines import engines
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.runlog import RunFolder, write_atomically
+from vlrl.stages.ending import ending
+from vlrl.stages.run_place import claimed
 from vlrl.types import content_digest
 
 
@@ -63,20 +65,23 @@ def evaluate_benchmarks(config: Path, overrides: Sequence[str] = ()) -> list[dic
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    with claimed(Path(settings.folder), "evaluation") as place:
+        results = _evaluated(settings, benchmarks)
+        place.finish()
+    print(results_table(results))
+    return results
+
+
+def _evaluated(settings: EvaluationSettings, benchmarks: Sequence[Benchmark]) -> list[dict[str, Any]]:
     folder = Path(settings.folder)  # a model that can't be used leaves none
     loaded = load_model(
         settings.model, settings.seed, lambda: _texts(benchmarks), folder / "built_model", settings.engine.check
     )
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
-    status = "failed"
-    try:
+    with ending(run):
         with closing(settings.engine.open(loaded)) as engine:
             results = [_ask(one, loaded, engine, settings.batch, run.path) for one in benchmarks]
         run.results({"benchmarks": results})
-        status = "finished"
-    finally:
-        run.finish(status)
-    print(results_table(results))
     return results
 
 

@@ -79,41 +79,41 @@ def _check_long2short(settings: Long2ShortSettings, chain: Path) -> None:
         check_link(link, filled(link.set, places), chain)
 
 
-def _run(config: Path, overrides: Sequence[str]) -> None:
+def _run(config: Path, overrides: Sequence[str], fresh: bool) -> None:
     from vlrl.stages.run import start_run
 
-    start_run(config, overrides)
+    start_run(config, overrides, fresh=fresh)
 
 
-def _prepare(config: Path, overrides: Sequence[str]) -> None:
+def _prepare(config: Path, overrides: Sequence[str], fresh: bool) -> None:
     from vlrl.stages.run import start_run
 
-    start_run(config, overrides, ["prepare"])
+    start_run(config, overrides, ["prepare"], fresh)
 
 
-def _curate(config: Path, overrides: Sequence[str]) -> None:
+def _curate(config: Path, overrides: Sequence[str], fresh: bool) -> None:
     from vlrl.stages.curate import start_curation
 
-    start_curation(config, list(overrides))
+    start_curation(config, list(overrides), fresh)
 
 
-def _long2short(config: Path, overrides: Sequence[str]) -> None:
+def _long2short(config: Path, overrides: Sequence[str], fresh: bool) -> None:
     from vlrl.stages.long2short import start_long2short
 
-    start_long2short(config, overrides)
+    start_long2short(config, overrides)  # a chain, which finds by itself what has changed
 
 
-def _evaluate(config: Path, overrides: Sequence[str]) -> None:
+def _evaluate(config: Path, overrides: Sequence[str], fresh: bool) -> None:
     from vlrl.stages.evaluate import evaluate_benchmarks, names_benchmarks
     from vlrl.stages.run import start_run
 
     if names_benchmarks(config):
-        evaluate_benchmarks(config, overrides)
+        evaluate_benchmarks(config, overrides)  # always as a whole
     else:
-        start_run(config, overrides, ["eval"])
+        start_run(config, overrides, ["eval"], fresh)
 
 
-COMMANDS: dict[Does, Callable[[Path, Sequence[str]], None]] = {
+COMMANDS: dict[Does, Callable[[Path, Sequence[str], bool], None]] = {
     "run": _run,
     "prepare": _prepare,
     "curate": _curate,

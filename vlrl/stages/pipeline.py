@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ from vlrl.model.merge import merge_models
 from vlrl.runlog import write_atomically
 from vlrl.stages.link_commands import COMMANDS, Does, check_link_inputs, check_model, load_link
 from vlrl.stages.link_inputs import state_of_files
+from vlrl.stages.run_place import claimed
 from vlrl.types import content_digest
 
+LEDGER, _STARTED = "pipeline.json", " started"
 _REFERENCE = re.compile(r"\{(\w+)\}")
 
 
@@ -89,13 +90,18 @@ def run_pipeline(
 
 def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[str], None] = print) -> Path:
     """As `run_pipeline`, of a chain that is already read."""
-    if fresh:
-        shutil.rmtree(settings.folder, ignore_errors=True)
+    with claimed(settings.folder, "chain", fresh, say, links_in, has_finished_link) as place:
+        _run_links(settings, say)
+        place.finish()
+    return settings.folder
+
+
+def _run_links(settings: PipelineSettings, say: Callable[[str], None]) -> None:
     places = {link.name: str(settings.folder / link.name) for link in settings.pipeline}
     for link in settings.pipeline:
         check_link(link, filled(link.set, places), settings.folder)
-    ledger = settings.folder / "pipeline.json"
-    done: dict[str, str] = json.loads(ledger.read_text(encoding="utf-8")) if ledger.is_file() else {}
+    ledger = settings.folder / LEDGER
+    done = _read(ledger, say)
     digests: dict[str, str] = {}
     for link in settings.pipeline:
         given = filled(link.set, places)
@@ -104,22 +110,20 @@ def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[st
             say(f"{link.name}: finished earlier, nothing that it reads has changed")
             continue
         place = Path(places[link.name])
-        stale = done.get(f"{link.name} started") not in (None, reads)
+        stale = done.get(link.name + _STARTED) not in (None, reads)
         if stale:
             say(f"{link.name}: what it reads has changed, it starts anew")
-            shutil.rmtree(place, ignore_errors=True)
         done.pop(link.name, None)
-        done[f"{link.name} started"] = reads
+        done[link.name + _STARTED] = reads
         _write(ledger, done)
         say(f"{link.name}: {link.does} {link.config}".rstrip())
-        if link.does == "merge":
-            shutil.rmtree(place, ignore_errors=True)  # a merge is made anew, never continued
-            merge_models(Path(given["first"]), Path(given["second"]), float(given.get("weight", 0.5)), place)
+        if link.does == "merge":  # made anew, never continued; the old one stands until the new one is whole
+            sides = Path(given["first"]), Path(given["second"])
+            merge_models(*sides, float(given.get("weight", 0.5)), place, replace=True)
         else:
-            COMMANDS[link.does](Path(link.config), [*as_arguments(given), f"run_folder={place}"])
+            COMMANDS[link.does](Path(link.config), [*as_arguments(given), f"run_folder={place}"], stale)
         done[link.name] = reads
         _write(ledger, done)
-    return settings.folder
 
 
 def check_link(link: Link, given: Mapping[str, Any], chain: Path | None = None) -> None:
@@ -159,6 +163,31 @@ def filled(value: Any, places: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: filled(held, places) for key, held in value.items()}
     return [filled(held, places) for held in value] if isinstance(value, list) else value
+
+
+def links_in(folder: Path) -> set[str]:
+    """Names of the links that a chain has begun; none where its ledger is missing or damaged."""
+    return {name.removesuffix(_STARTED) for name in _read(folder / LEDGER, lambda text: None)}
+
+
+def has_finished_link(folder: Path) -> bool:
+    """Whether a chain has a link that is finished."""
+    return any(not name.endswith(_STARTED) for name in _read(folder / LEDGER, lambda text: None))
+
+
+def _read(ledger: Path, say: Callable[[str], None]) -> dict[str, str]:
+    """What each link had read when it was finished. Without it every link is called again and finds itself finished."""
+    if not ledger.is_file():
+        return {}
+    try:
+        held = json.loads(ledger.read_bytes())
+        if isinstance(held, dict) and all(isinstance(value, str) for value in held.values()):
+            return held
+        reason = "it is no ledger of a chain"
+    except ValueError as error:
+        reason = str(error)
+    say(f"{ledger} is damaged ({reason}): every link is called again, and goes on from what it has")
+    return {}
 
 
 def _write(ledger: Path, done: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from vlrl import interrupts
 from vlrl.credit.assign import Judged
 from vlrl.errors import EngineError, RunError, VerifierFaultError
 from vlrl.losses.terms import NOTHING, Denominators
@@ -27,7 +28,7 @@ from vlrl.runlog import RunFolder
 from vlrl.seeding import derive_seed, stream
 from vlrl.stages.agreement import ProbesDue
 from vlrl.stages.budget import Budget, sampled_tokens
-from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint
 from vlrl.stages.credit_desk import CreditDesk
 from vlrl.stages.examples import Pair, skipped, to_examples
 from vlrl.stages.measure import example_metrics, group_metrics, prompt_metrics
@@ -53,13 +54,33 @@ def run_rl(session: Session) -> Policy:
         "probes": probes,
         "mixture": session.mixture,
         "drawing": session.drawing,
+        "features": session.features,
     }
     first = _resume(session, parts)
     session.progress.start("rl", settings.steps)
     session.hybrid.figures()  # what went before belongs to no step
-    if budget.ends_after(first - 1):  # killed between its last checkpoint and its end
+    if first and budget.ends_after(first - 1):  # broken off after the last step
         session.refresh(policy, version=first)
-    for step in range(first, first if budget.ends_after(first - 1) else settings.steps):
+        first = settings.steps
+    with interrupts.deferred():
+        _steps(session, policy, desk, buffer, budget, probes, parts, first)
+    run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
+    return policy
+
+
+def _steps(
+    session: Session,
+    policy: Policy,
+    desk: CreditDesk,
+    buffer: RolloutBuffer,
+    budget: Budget,
+    probes: ProbesDue,
+    parts: dict[str, Any],
+    first: int,
+) -> None:
+    """The steps from 0-based `first` on, until the budget ends them or a signal does, with a checkpoint."""
+    settings, run = session.settings.rl, session.run
+    for step in range(first, settings.steps):
         clock = Clock()
         session.at = f"rl, step {step + 1}"
         session.refresh(policy, version=step)
@@ -109,13 +130,9 @@ def run_rl(session: Session) -> Policy:
             run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
         if exports:
             policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
-        if saves:
-            save_checkpoint(run.path / "checkpoints", step + 1, parts)  # the last one lets the stage be lengthened
-            session.forget_features()
+        session.checkpoint("rl", step + 1, parts, saves, last)
         if last:
             break
-    run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
-    return policy
 
 
 def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dict[str, float]:
@@ -254,7 +271,8 @@ class Clock:
 
 
 def _resume(session: Session, parts: dict[str, Any]) -> int:
-    held: Path | None = latest_checkpoint(session.run.path / "checkpoints")
+    before = session.run.damaged_from("rl", "eval")
+    held: Path | None = latest_checkpoint(session.checkpoints("rl"), session.progress.say, before)
     step = 0 if held is None else load_checkpoint(held, parts)
     session.run.truncate_after("rl", step)
     session.run.truncate_after("eval", step)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from rich.console import Console
 
 from vlrl import dist
 from vlrl.config import load_settings
-from vlrl.data.recipe import load_recipe
-from vlrl.errors import NonFiniteError, RunError, VlrlError
+from vlrl.data.recipe import Recipe, load_recipe
+from vlrl.errors import NonFiniteError, RunError
 from vlrl.model.policy import Policy
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
 from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
-from vlrl.stages.checkpoint import latest_checkpoint, step_of
+from vlrl.stages.checkpoint import newest_step
+from vlrl.stages.completeness import complete_ends
 from vlrl.stages.distil import run_distil
 from vlrl.stages.dpo import run_dpo
+from vlrl.stages.ending import ending, settings_of
 from vlrl.stages.inputs import LEAVES, check_inputs
 from vlrl.stages.prepare import run_prepare
 from vlrl.stages.progress import Progress
@@ -34,6 +33,7 @@ from vlrl.stages.record import pass_over_recorded, run_record
 from vlrl.stages.rl import run_rl
 from vlrl.stages.run_changes import Change, changes, described, refuse_other_results
 from vlrl.stages.run_inputs import RunInputs
+from vlrl.stages.run_place import claimed
 from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
@@ -53,7 +53,8 @@ def start_run(
 ) -> Path:
     """Run a config's stages, or `stages` in their place, and write the report; returns the run folder.
 
-    Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
+    With `fresh` a run that the folder holds is set aside, and removed when the new one has its results. Raises
+    ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
     """
     if stages:
         overrides = [*overrides, f"stages=[{', '.join(stages)}]"]
@@ -65,83 +66,49 @@ def start_run(
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
-    check_inputs(settings, () if fresh else State(folder, settings).finished)
-    earlier = _set_aside(folder) if fresh and dist.is_first() else None
-    dist.barrier()
-    done = State(folder, settings)
-    if all(done.has(stage) for stage in settings.stages):
+    with claimed(folder, "run", fresh) if dist.is_first() else nullcontext() as place:
         if dist.is_first():
-            print(f"{folder} holds a finished run of these settings; --fresh starts it anew")
-        return folder
-    is_new = not folder.exists()
-    try:
-        inputs = RunInputs(folder, settings, recipe) if dist.is_first() or not is_new else None
-    except VlrlError:
-        _put_back(earlier, folder)
-        raise
-    dist.barrier()
+            done = State(folder, settings)
+            check_inputs(settings, done.finished)
+            complete_ends(settings, done)
+        dist.barrier()  # the folder is now as it is gone on from
+        if not dist.is_first():
+            done = State(folder, settings)
+        dist.barrier()  # and every rank has read it before the first one writes
+        if not all(done.has(stage) for stage in settings.stages):
+            _from_start_to_report(settings, recipe, folder, done)
+        elif dist.is_first():
+            print(f"{folder} holds a finished run of these settings, and all of it is there; --fresh starts it anew")
+        if place is not None:
+            place.finish()
+    return folder
+
+
+def _from_start_to_report(settings: RunSettings, recipe: Recipe, folder: Path, done: State) -> None:
+    """Everything from the run card's first line to the report. A run that ends otherwise says why in its card."""
     if not dist.is_first():
         _follow(settings, done)
-        return folder
+        return
     resolved = settings.model_dump(mode="json")
-    try:
-        tracker = open_tracker(settings.tracker, folder, resolved)
-    except VlrlError:
-        _put_back(earlier, folder)
-        raise
+    inputs = RunInputs(folder, settings, recipe)
+    tracker = open_tracker(settings.tracker, folder, resolved)
     done.take_changes()
     run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
-    assert inputs is not None
-    inputs.write()
-    if done.changes:
-        run.note_session(changed=described(done.changes))
-    status = "failed"
-    try:
-        with Progress(_totals(settings)) as progress:
-            for line in done.said():
-                progress.say(line)
-            _run_stages(settings, run, progress, done)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
-    except VlrlError:
-        if is_new and not (folder / "metrics.jsonl").is_file() and not done.finished:
-            status = "removed"  # found before anything was learned: nothing half-written stays
-        raise
-    finally:
-        if status == "removed":
-            shutil.rmtree(folder)
-            _put_back(earlier, folder)
-        else:
-            run.finish(status)
-            if earlier is not None:
-                shutil.rmtree(earlier)
-        tracker.finish(failed=status != "finished")
+    with ending(run, tracker), Progress(_totals(settings)) as progress:
+        inputs.write()
+        if done.changes:
+            run.note_session(changed=described(done.changes))
+        for line in done.said():
+            progress.say(line)
+        _run_stages(settings, run, progress, done)
     write_report(folder)
-    return folder
+    done.seal()
 
 
 def _follow(settings: RunSettings, done: State) -> None:
     """The same run on the ranks after the first, which write nothing and say nothing."""
     with Progress(_totals(settings), Console(quiet=True)) as progress:
         _run_stages(settings, FollowedRun(settings.folder), progress, done)
-
-
-def _set_aside(folder: Path) -> Path | None:
-    """With --fresh the old run goes once the new one has begun to learn; until then it waits under another name."""
-    if not folder.exists():
-        return None
-    aside = folder.with_name(f".{folder.name}.before")
-    shutil.rmtree(aside, ignore_errors=True)
-    os.replace(folder, aside)
-    return aside
-
-
-def _put_back(earlier: Path | None, folder: Path) -> None:
-    if earlier is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(earlier, folder)
 
 
 def _run_stages(settings: RunSettings, run: RunFolder, progress: Progress, done: State) -> None:
@@ -222,6 +189,7 @@ class State:
     """Which stages of a run are finished (state.json), so that a second call continues and refuses other settings.
 
     changes  settings that this call has other values of than the one before, none of which the result depends on
+    A state that can't be read counts as none: every stage then goes on from its last checkpoint, which is its end.
     """
 
     def __init__(self, folder: Path, settings: RunSettings) -> None:
@@ -230,18 +198,28 @@ class State:
         self.finished: list[str] = []
         self.results: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        self.sealed = False  # whether the report was written after everything else
         if self._file.is_file():
-            held = json.loads(self._file.read_text())
-            self.finished, self.results, self.seconds = held["finished"], held["results"], held["seconds"]
-        earlier = folder / "run.yaml"
+            self._read()
         self.changes: list[Change] = []
         self._reopened = False
-        if earlier.is_file():
-            self.changes = changes(yaml.safe_load(earlier.read_text()), settings)
+        before = settings_of(folder)
+        if before is not None:
+            self.changes = changes(before, settings)
             refuse_other_results(str(folder), self.changes)
             for change in self.changes:
                 if change.effect == "length":
                     self._lengthen(change)
+
+    def _read(self) -> None:
+        try:
+            held = json.loads(self._file.read_bytes())
+            self.finished, self.results = [str(one) for one in held["finished"]], dict(held["results"])
+            self.seconds, self.sealed = dict(held["seconds"]), bool(held.get("sealed", False))
+        except (ValueError, KeyError, TypeError) as error:
+            if dist.is_first():
+                print(f"{self._file} is damaged ({error}): every stage goes on from its last checkpoint")
+            self.finished, self.results, self.seconds, self.sealed = [], {}, {}, False
 
     def _lengthen(self, change: Change) -> None:
         """A stage goes on for longer or ends sooner than was said. Raises RunError where that comes too late."""
@@ -265,12 +243,11 @@ class State:
         if stage in self.finished:
             self.finished = [one for one in self.finished if one not in (stage, "eval")]
             self.results.pop(stage, None)
-            self._reopened = True
+            self._reopened, self.sealed = True, False
 
     def _steps_of(self, stage: str) -> int:
         """Steps that the stage's newest checkpoint comes after; 0 without one."""
-        held = latest_checkpoint(self.folder / ("checkpoints" if stage == "rl" else f"checkpoints_{stage}"))
-        return 0 if held is None else step_of(held)
+        return newest_step(self.folder / ("checkpoints" if stage == "rl" else f"checkpoints_{stage}"))
 
     def take_changes(self) -> None:
         """Stages that go on behind their end are unfinished on disk, too; before run.yaml says the new length."""
@@ -300,10 +277,22 @@ class State:
     def finish(self, stage: str, seconds: dict[str, float]) -> None:
         """Mark a stage as finished, on disk."""
         self.finished.append(stage)
-        self.seconds = dict(seconds)
+        self.seconds, self.sealed = dict(seconds), False
+        self._write()
+
+    def forget(self, stages: Collection[str], results: Collection[str]) -> None:
+        """These stages count as unfinished again, on disk, and these results as not there: what they left is gone."""
+        self.finished = [stage for stage in self.finished if stage not in stages]
+        self.results = {name: held for name, held in self.results.items() if name not in results}
+        self.sealed = False
+        self._write()
+
+    def seal(self) -> None:
+        """Everything that a finished run has is there."""
+        self.sealed = True
         self._write()
 
     def _write(self) -> None:
-        held = {"finished": self.finished, "results": self.results, "seconds": self.seconds}
+        held = {"finished": self.finished, "results": self.results, "seconds": self.seconds, "sealed": self.sealed}
         if dist.is_first():
             write_atomically(self._file, json.dumps(held))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vlrl import dist
+from vlrl import dist, interrupts
 from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all, twin_places
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.model.encode import Encoder
+from vlrl.model.feature_store import FeatureStore
 from vlrl.model.load import LoadedModel, load_folder, load_model
 from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
@@ -29,6 +30,7 @@ from vlrl.runlog import RunFolder
 from vlrl.sampling.drawing import Drawing, DrawingSettings
 from vlrl.seeding import derive_seed
 from vlrl.stages.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
+from vlrl.stages.checkpoint import save_checkpoint
 from vlrl.stages.checks import check_machine
 from vlrl.stages.progress import Progress
 from vlrl.stages.settings import LEARNING, RunSettings
@@ -175,6 +177,29 @@ class Session:
         """
         if self.loaded.store is not None:
             self.loaded.store.clear()
+
+    def checkpoints(self, stage: str) -> Path:
+        """Where a stage's checkpoints lie."""
+        return self.run.path / ("checkpoints" if stage == "rl" else f"checkpoints_{stage}")
+
+    def checkpoint(self, stage: str, step: int, parts: Mapping[str, Any], due: bool, last: bool) -> None:
+        """The end of a step: a checkpoint where one is due or a signal asks for the end. Raises Stopped for the latter.
+
+        One that is due forgets features first, as a run does that goes on from it. One out of turn keeps them, so that
+        what goes on from it computes what it would have without the break.
+        """
+        stops = not last and interrupts.wanted()
+        if due:
+            self.forget_features()
+        if due or stops:
+            saved = save_checkpoint(self.checkpoints(stage), step, parts)
+            if stops:
+                raise interrupts.stop(f"{stage} step {step} is saved in {saved}")
+
+    @property
+    def features(self) -> FeatureStore:
+        """What is known of images, for a checkpoint; with several ranks each has its own, and none is kept."""
+        return FeatureStore(None, 0) if self.loaded.store is None or dist.launched() else self.loaded.store
 
     def rest(self) -> None:
         """The engine sleeps from here on; before the policy trains."""

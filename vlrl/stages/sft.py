@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import torch
 
-from vlrl import dist
+from vlrl import dist, interrupts
 from vlrl.data.mixture import demonstrations
 from vlrl.errors import DataError, RunError
 from vlrl.evaluation.held_out import twin_metrics
@@ -23,7 +23,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
 from vlrl.seeding import stream
-from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint, step_of
+from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, step_of
 from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
 from vlrl.stages.session import Session
 from vlrl.stages.taught_by import writers_of
@@ -168,13 +168,13 @@ def train_on(
     """
     ends = list(accumulate(one.steps for one in stretches))
     best = BestWeights(session.loaded.model)
-    checkpoints, start = session.run.path / f"checkpoints_{stage}", 0
-    held = latest_checkpoint(checkpoints)
+    checkpoints, start = session.checkpoints(stage), 0
+    held = latest_checkpoint(checkpoints, session.progress.say, session.run.damaged_from(stage))
     # a checkpoint at a joint is that of the stretch before it
     number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
     policy = first if first is not None and number == 0 else session.policy(stretches[number].settings.policy)
     if held is not None:
-        start = load_checkpoint(held, {"policy": policy, "best": best})
+        start = load_checkpoint(held, {"policy": policy, "best": best, "features": session.features})
         session.progress.say(f"resumed from {held}")
     if start > ends[-1]:
         raise RunError(str(held), f"lies behind the stage's end, step {ends[-1]}", f"give {stage} more steps or epochs")
@@ -185,7 +185,7 @@ def train_on(
     session.progress.start(stage, ends[-1])
     session.hybrid.figures()  # what went before belongs to no step
     began = clock()
-    for step in range(start, ends[-1]):
+    for step in _until_stopped(start, ends[-1]):
         started = time.monotonic()
         if step == ends[number]:
             number += 1
@@ -210,15 +210,22 @@ def train_on(
         session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
         if out_of_time:
             break
-        if (step + 1) % settings.checkpoint_every == 0 or step + 1 == ends[-1]:
+        last = step + 1 == ends[-1]
+        saves = last or (step + 1) % settings.checkpoint_every == 0
+        if saves:
             session.rest()
             check_policy(policy, shortest(chosen), here.temperature, "checkpoint")
-            save_checkpoint(checkpoints, step + 1, {"policy": policy, "best": best})
-            session.forget_features()
+        session.checkpoint(stage, step + 1, {"policy": policy, "best": best, "features": session.features}, saves, last)
     best.restore()
     session.refresh(policy, version=best.step)
     session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
     return policy
+
+
+def _until_stopped(start: int, end: int) -> Iterator[int]:
+    """The steps; a signal that comes in one of them waits for its end."""
+    with interrupts.deferred():
+        yield from range(start, end)
 
 
 class BestWeights:

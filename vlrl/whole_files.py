@@ -1,0 +1,103 @@
+"""Files and folders that are whole or absent: written beside, brought to the disk, renamed.
+
+A reader, or a run that goes on after a kill or a full disk, finds the old one or the new one, never half of one. What a
+broken-off write leaves has a name of its own (`.<name>.tmp`, `.<name>.old`) and is swept away by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+TEMPORARY, REPLACED = ".tmp", ".old"
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file whole. Text is UTF-8. Raises OSError; then the old file stands and nothing lies beside it."""
+    temporary = path.with_name(f".{path.name}{TEMPORARY}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync(path.parent)
+    except BaseException as error:
+        with suppress(OSError):  # what is said is the first error
+            temporary.unlink(missing_ok=True)
+        raise _at(path, error) from None
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of `folder` when the block ends, with ordinary file modes.
+
+    Raises OSError; then, and whenever the block raises, what was there before stands and the rest is removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}{TEMPORARY}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        _settle(temporary)
+        put_in_place(temporary, folder)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise _at(folder, error) from None
+
+
+def put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename a finished folder to where it belongs; one that stands there goes."""
+    remove_whole(folder)
+    os.replace(temporary, folder)
+    sync(folder.parent)
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder; renamed first, so that a kill on the way leaves a hidden rest and never half a folder."""
+    if folder.is_dir():
+        hidden = folder.with_name(f".{folder.name}{REPLACED}")
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.replace(folder, hidden)
+        shutil.rmtree(hidden)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what broken-off writes left directly in a folder."""
+    for left in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".*{REPLACED}")]:
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def sync(path: Path) -> None:
+    """Bring a file or a folder's list of names to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _settle(folder: Path) -> None:
+    """Files of a library get the mode that an `open` would have given them, and all of it is on the disk."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for place, _, files in os.walk(folder):
+        for name in files:
+            file = Path(place, name)
+            file.chmod(0o666 & ~mask)
+            sync(file)
+        sync(Path(place))
+
+
+def _at(path: Path, error: BaseException) -> BaseException:
+    """The error with a path, where the system's has none (a full disk says no more than that it is full)."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = str(path)
+    return error
