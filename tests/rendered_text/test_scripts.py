@@ -91,14 +91,14 @@ def test_every_character_of_a_text_has_a_glyph_in_the_font_that_sets_it_or_the_t
         plain = [chr(c) for c in draw.integers(0x20, 0x7F, size=3)]
         special = [chr(c) for c in draw.integers(low, high + 1, size=int(draw.integers(1, 4)))]
         text = "".join(draw.permutation(plain + special))
-        names = ("serif", han_font, "sans") if draw.random() < 0.5 else ("sans",)
+        names = ("stix", han_font, "sans") if draw.random() < 0.5 else ("sans",)
         try:
-            face = typeface(text, names[0], 12, fallbacks=names[1:])
+            face = typeface(text, names[0], 12, bool(draw.integers(2)), fallbacks=names[1:])
         except UndrawableError:
             refused += 1
             continue
         drawn += 1
-        known = {font_file(name): known_characters(name) for name in names}
+        known = {font_file(name, bold): known_characters(name, bold) for name in names for bold in (False, True)}
         seen = ""
         for font, _, piece in face.runs(text.expandtabs(4)):
             assert all(ord(c) in known[font.path] for c in piece if c not in INVISIBLE and c not in "\n\t"), repr(text)
@@ -129,6 +129,13 @@ def test_what_can_not_be_drawn_is_refused_by_name_in_every_style(style, text, na
     assert isinstance(caught.value, DataError)
     assert named in str(caught.value) or "one character a cell" in str(caught.value)
     assert caught.value.remedy
+
+
+def test_what_a_bold_cut_lacks_is_set_in_the_plain_one():
+    lacking = sorted(known_characters("stix") - known_characters("stix", True))
+    text = next(chr(c) for c in lacking if c > 0x2200 and not needs_shaping(chr(c)))
+    (font, _, _), *_ = typeface(text, "stix", 12, bold=True).runs(text)
+    assert font.path == font_file("stix")
 
 
 def test_the_remedy_names_a_family_that_has_the_script():
@@ -211,6 +218,13 @@ def test_marks_stand_on_their_letters():
     composed = ink(styles.build("plain").draw("é", rng()))
     apart = ink(styles.build("plain").draw("e\u0301", rng()))
     assert composed.sum() == pytest.approx(apart.sum(), rel=0.1)
+
+
+@raqm
+def test_marks_that_are_piled_up_into_other_lines_are_refused():
+    styles.build("plain").draw("e\u0323\u0302", rng())
+    with pytest.raises(UndrawableError, match=r"20 marks are piled up on 'e'"):
+        styles.build("plain").draw("e" + "\u0301" * 20, rng())
 
 
 def test_letters_are_never_parted_from_their_marks():

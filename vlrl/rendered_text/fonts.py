@@ -150,7 +150,7 @@ def font_of_height(family: str, capital_pixels: int, bold: bool = False) -> Imag
     that has no outlines, as fonts of coloured images have none.
     """
     path = font_file(family, bold)
-    if ord("H") not in known_characters(family):
+    if ord("H") not in known_characters(family, bold):
         return _sized(family, path, round(font_of_height("sans", capital_pixels).size))
     size = capital_pixels
     while True:
@@ -171,9 +171,9 @@ def _sized(family: str, path: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=64)
-def known_characters(family: str) -> frozenset[int]:
+def known_characters(family: str, bold: bool = False) -> frozenset[int]:
     """The code points for which a font has a glyph: the keys of its character map."""
-    path = font_file(family)
+    path = font_file(family, bold)
     try:
         return frozenset(code for code, glyph in FT2Font(path).get_charmap().items() if glyph)
     except (RuntimeError, OSError) as error:

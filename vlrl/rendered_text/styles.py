@@ -15,9 +15,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from vlrl.registry import Registry
-from vlrl.rendered_text.fonts import font_of_height
 from vlrl.rendered_text.scripts import INVISIBLE, needs_shaping
-from vlrl.rendered_text.typeface import check_characters
+from vlrl.rendered_text.typeface import typeface
 from vlrl.rendered_text.undrawable import UndrawableError
 
 
@@ -91,8 +90,7 @@ def refuse_shaped(text: str, style: str) -> None:
 @lru_cache(maxsize=4096)
 def _glyph(character: str, cell: int) -> np.ndarray:
     """Ink of one character in the middle of a cell, (cell, cell) in 0–255."""
-    check_characters(character, ("mono",))
-    font = font_of_height("mono", (cell * 5) // 8, bold=True)
+    ((font, _, character),) = typeface(character, "mono", (cell * 5) // 8, bold=True).runs(character)
     left, top, right, bottom = font.getbbox(character)
     image = Pillow.new("L", (cell, cell), 0)
     _, line_top, _, line_bottom = font.getbbox("H")

@@ -28,6 +28,7 @@ from vlrl.rendered_text.undrawable import UndrawableError
 
 Colour = tuple[int, int, int]
 _UNSEEN = frozenset("\u00ad\u200b\u2060\ufeff")  # left out where letters are set one by one
+Cut = tuple[str, bool]  # a family or a font file, and whether its bold cut
 _HIDDEN = str.maketrans(dict.fromkeys(_UNSEEN))
 
 
@@ -35,9 +36,8 @@ _HIDDEN = str.maketrans(dict.fromkeys(_UNSEEN))
 class Typeface:
     """Fonts of one height of capitals, the family first; every method takes text that `typeface` has accepted."""
 
-    names: tuple[str, ...]  # of the fonts: families or files
+    cuts: tuple[Cut, ...]  # of the fonts
     fonts: tuple[ImageFont.FreeTypeFont, ...]
-    bold: bool
     metrics: tuple[int, int]  # pixels above and below the baseline, of all fonts that the text needs
 
     def getmetrics(self) -> tuple[int, int]:
@@ -80,14 +80,14 @@ class Typeface:
         if text.isascii():
             return [(self.fonts[0], False, text)]
         if has_right_to_left(text):
-            at = _covering(text, self.names)
+            at = _covering(text, self.cuts)
             assert at is not None  # `typeface` has seen to it
-            return [(_shaping(self.fonts[at]), True, _plain_spaces(text, self.names[at]))]
+            return [(_shaping(self.fonts[at]), True, _plain_spaces(text, self.cuts[at]))]
         runs = []
         for (at, shaped), group in groupby(
-            clusters(text), key=lambda c: (_font_of(c, self.names), bool(needs_shaping(c)))
+            clusters(text), key=lambda c: (_font_of(c, self.cuts), bool(needs_shaping(c)))
         ):
-            piece = _plain_spaces("".join(group), self.names[at])
+            piece = _plain_spaces("".join(group), self.cuts[at])
             runs.append(
                 (_shaping(self.fonts[at]), True, piece) if shaped else (self.fonts[at], False, piece.translate(_HIDDEN))
             )
@@ -102,25 +102,51 @@ def typeface(
     Raises UndrawableError for control characters, characters without a glyph in any of the fonts, scripts that must be
     shaped where Pillow has no raqm, and a paragraph from right to left that no single font covers.
     """
-    names = (family, *fallbacks)
     own = font_of_height(family, capital_pixels, bold)
     if text.isascii() and control_character(text) is None:
-        return Typeface((family,), (own,), bold, own.getmetrics())
-    check_characters(text, names)
-    fonts = tuple(font_of_height(name, capital_pixels, bold) for name in names)
-    needed = {0} | {at for c in set(clusters(text)) if (at := _font_of(c, names))}
-    needed |= {_covering(line, names) or 0 for line in text.split("\n") if has_right_to_left(line)}
+        return Typeface(((family, bold),), (own,), own.getmetrics())
+    cuts = _cuts((family, *fallbacks), bold)
+    check_characters(text, (family, *fallbacks), bold)
+    fonts = tuple(font_of_height(name, capital_pixels, is_bold) for name, is_bold in cuts)
+    needed = {0} | {_font_of(c, cuts) for c in set(clusters(text))}
+    needed |= {_covering(line, cuts) or 0 for line in text.split("\n") if has_right_to_left(line)}
     metrics = [fonts[at].getmetrics() for at in sorted(needed)]
-    return Typeface(names, fonts, bold, (max(up for up, _ in metrics), max(down for _, down in metrics)))
+    face = Typeface(cuts, fonts, (max(up for up, _ in metrics), max(down for _, down in metrics)))
+    for cluster in set(clusters(text)):
+        if len(cluster) > 2:
+            _check_height(cluster, face)
+    return face
 
 
-def check_characters(text: str, names: Sequence[str]) -> None:
+def _check_height(cluster: str, face: Typeface) -> None:
+    """Raises UndrawableError for a letter whose marks are piled up into the line above or below."""
+    up, down = face.metrics
+    spare = (up + down) / 8
+    for font, shaped, piece in face.runs(cluster):
+        if shaped and piece.strip():
+            _, top, _, bottom = font.getbbox(piece, anchor="ls")
+            if top < -up - spare or bottom > down + spare:
+                raise UndrawableError(
+                    "rendered text",
+                    f"{len(cluster) - 1} marks are piled up on {_named(cluster[0])}, higher than a line",
+                    "leave the text typed",
+                )
+
+
+def _cuts(names: Sequence[str], bold: bool) -> tuple[Cut, ...]:
+    """The cuts to ask in order; what no bold one has is set in the plain ones."""
+    plain = tuple((name, False) for name in names)
+    return (*((name, True) for name in names), *plain) if bold else plain
+
+
+def check_characters(text: str, names: Sequence[str], bold: bool = False) -> None:
     """Raises UndrawableError, with the characters, unless each can be drawn with one of the fonts."""
     control = control_character(text)
     if control is not None:
         kind = "a control character" if unicodedata.category(control) == "Cc" else "no character of Unicode"
         raise UndrawableError("rendered text", f"{_named(control)} is {kind}", "take it out of the text")
-    known = [known_characters(name) for name in names]
+    cuts = _cuts(names, bold)
+    known = [known_characters(*cut) for cut in cuts]
     missing = sorted(
         {c for c in text if not _is_blank(c) and c not in INVISIBLE and all(ord(c) not in each for each in known)}
     )
@@ -139,14 +165,14 @@ def check_characters(text: str, names: Sequence[str]) -> None:
             "install Pillow's own wheel, or leave the text typed",
         )
     for cluster in set(clusters(text)):
-        if len(cluster) > 1 and _covering(cluster, names) is None:
+        if len(cluster) > 1 and _covering(cluster, cuts) is None:
             raise UndrawableError(
                 "rendered text",
                 f"none of the fonts has all of {', '.join(map(_named, cluster[:5]))}, which are set as one",
                 "put a font that has them all into fallbacks, or leave the text typed",
             )
     for line in text.split("\n"):
-        if has_right_to_left(line) and _covering(line, names) is None:
+        if has_right_to_left(line) and _covering(line, cuts) is None:
             raise UndrawableError(
                 "rendered text",
                 f"none of the fonts covers the whole line {line[:40]!r}, which runs from right to left in part",
@@ -155,24 +181,24 @@ def check_characters(text: str, names: Sequence[str]) -> None:
 
 
 @lru_cache(maxsize=8192)
-def _font_of(cluster: str, names: tuple[str, ...]) -> int:
+def _font_of(cluster: str, cuts: tuple[Cut, ...]) -> int:
     """The first font with a glyph for every character of a cluster."""
-    return _covering(cluster, names) or 0
+    return _covering(cluster, cuts) or 0
 
 
-def _covering(text: str, names: Sequence[str]) -> int | None:
+def _covering(text: str, cuts: Sequence[Cut]) -> int | None:
     """The first font with a glyph for every character that needs one."""
     needed = {ord(c) for c in text if not _is_blank(c) and c not in INVISIBLE}
-    return next((at for at, name in enumerate(names) if needed <= known_characters(name)), None)
+    return next((at for at, cut in enumerate(cuts) if needed <= known_characters(*cut)), None)
 
 
 def _is_blank(character: str) -> bool:
     return character in "\n\t" or unicodedata.category(character) in ("Zs", "Zl", "Zp")
 
 
-def _plain_spaces(text: str, name: str) -> str:
+def _plain_spaces(text: str, cut: Cut) -> str:
     """A text whose spaces all have a glyph: one that a font lacks is drawn as its plain space, the wide one as two."""
-    known = known_characters(name)
+    known = known_characters(*cut)
     if all(ord(c) in known or not _is_blank(c) for c in text):
         return text
     return "".join(

@@ -54,7 +54,11 @@ class DepthScene:
             known = nouns[rank - 1] if behind else nouns[rank + 1]
             word = "behind" if behind else "in front of"
             question = pick(
-                rng, ("Which thing stands directly {0} the {1}", "Which thing comes next {0} the {1} in depth")
+                rng,
+                (
+                    "Which thing comes directly {0} the {1} in depth",
+                    "In depth, which thing is the next one {0} the {1}",
+                ),
             )
             question = question.format(word, known)
         else:

@@ -54,7 +54,7 @@ class Gauge:
             canvas.line(towards(centre, degrees, 25.5), towards(centre, degrees, outer), INK, 1.1 if major else 0.5)
             if major:
                 words = str(first + mark * step)
-                canvas.text(towards(centre, degrees, 35.2), words, {3: 4.6, 4: 4.0}.get(len(words), 5.2), INK)
+                canvas.text(towards(centre, degrees, 35.2), words, {3: 4.6, 4: 3.6}.get(len(words), 5.2), INK)
         if second:
             _, other = colours[3 + int(rng.integers(3))]
             apart = int(rng.integers(sections * marks)) + 1
