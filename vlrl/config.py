@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from vlrl import shipped
 from vlrl.errors import ConfigError, VlrlError, did_you_mean
@@ -37,9 +38,32 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, given: Any) -> Any:
+        """YAML's yes and no, on and off are truth values, which Python would count as 1 and 0."""
+        if isinstance(given, Mapping):
+            for name, field in cls.model_fields.items():
+                if isinstance(given.get(name), bool) and not takes_truth(field.annotation):
+                    raise ValueError(
+                        f"{name} is {'yes' if given[name] else 'no'} (true or false), which is no value of it"
+                    )
+        return given
+
     def effect_of(self, name: str) -> Effect | None:
         """What this field is declared to change; None without a declaration. For a rule that reads other fields."""
         return declared_effect(type(self), name)
+
+
+def takes_truth(annotation: Any) -> bool:
+    """Whether a field of this type may be true or false."""
+    if annotation in (bool, Any) or isinstance(annotation, str):
+        return True
+    if get_origin(annotation) is Literal:
+        return any(isinstance(one, bool) for one in get_args(annotation))
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return any(takes_truth(one) for one in get_args(annotation))
+    return isinstance(annotation, TypeVar)
 
 
 def declared_effect(model: type[BaseModel], name: str) -> Effect | None:
@@ -50,6 +74,7 @@ def declared_effect(model: type[BaseModel], name: str) -> Effect | None:
 
 
 S = TypeVar("S", bound=Settings)
+_PLAIN = {"tuple_type": "is no list; write [one, another]", "dict_type": "is no block of keys; write {key: value}"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -69,23 +94,37 @@ def read_yaml(path: str | Path, kind: shipped.Kind = "config") -> dict[str, Any]
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}", f"not valid YAML: {getattr(error, 'problem', error)}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), f"is not UTF-8 text: {error}", "save it as UTF-8") from error
+    except OSError as error:
+        raise ConfigError(str(path), f"can't be read: {error.strerror}", "check its permissions") from error
+    except (ValueError, TypeError) as error:  # of a date such as 2020-13-45, or a key that is a list
+        raise ConfigError(str(path), f"holds a value that can't be read: {error}", "put it in quotes") from error
     if loaded is None:
         loaded = {}
     if not isinstance(loaded, dict):
         raise ConfigError(str(path), f"holds {type(loaded).__name__}, not settings", "write `key: value` lines")
-    expanded: dict[str, Any] = _expand(loaded, str(path), "")
+    try:
+        expanded: dict[str, Any] = _expand(loaded, str(path), "")
+    except RecursionError as error:
+        raise ConfigError(str(path), "an anchor holds itself", "write the block out") from error
     return expanded
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice and reads 1e-4 as a number (YAML 1.1 wants 1.0e-4)."""
+    """Safe YAML that refuses a key given twice and reads 1e-4 as a number (YAML 1.1 wants 1.0e-4).
+
+    Merge keys (`<<`) are laid under the keys beside them.
+    """
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    own = [(key, value) for key, value in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    keys = [loader.construct_object(key, deep=True) for key, _ in own]
     for i, key in enumerate(keys):
         if key in keys[:i]:
-            raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=node.value[i][0].start_mark)
+            raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=own[i][0].start_mark)
+    loader.flatten_mapping(node)  # what is merged comes first, so that the own keys win
     return dict(loader.construct_pairs(node, deep=True))
 
 
@@ -117,8 +156,11 @@ def _expand(value: Any, file: str, key: str) -> Any:
 
 
 def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A copy of `settings` with `dotted.key=value` overrides; values are read as YAML. Raises ConfigError."""
-    merged = yaml.safe_load(yaml.safe_dump(settings))
+    """A copy of `settings` with `dotted.key=value` overrides; values are read as YAML. Raises ConfigError.
+
+    An item of a list goes by its number from 0, `stages.0=sft` or `stages[0]=sft`; the number behind the last adds one.
+    """
+    merged = copy.deepcopy(settings)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
@@ -127,20 +169,48 @@ def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[
             value = yaml.load(text, Loader=_StrictLoader)
         except yaml.YAMLError as error:
             raise ConfigError(f"command line, {override!r}", "the value is not valid YAML") from error
-        *path, last = key.split(".")
-        place = merged
-        for part in path:
-            inner = place.get(part)
-            if isinstance(inner, str):  # `loss: kimi` and `loss.tau=0.2` together mean {name: kimi, tau: 0.2}
-                inner = {"name": inner}
-            elif inner is None:
-                inner = {}
-            elif not isinstance(inner, dict):
-                raise ConfigError(f"command line, {override!r}", f"{part!r} is a value, it has no keys below it")
-            place[part] = inner
-            place = inner
-        place[last] = value
+        _put(merged, re.sub(r"\[(\d+)\]", r".\1", key).split("."), value, f"command line, {override!r}")
     return dict(merged)
+
+
+def _put(place: Any, path: Sequence[str], value: Any, said: str) -> None:
+    """Puts a value at a dotted place of nested mappings and lists, making mappings on the way."""
+    *above, last = path
+    for part in above:
+        inner = _item(place, part, said)
+        if isinstance(inner, str):  # `loss: kimi` and `loss.tau=0.2` together mean {name: kimi, tau: 0.2}
+            inner = {"name": inner}
+        elif inner is None:
+            inner = {}
+        elif not isinstance(inner, (dict, list)):
+            raise ConfigError(said, f"{part!r} is a value, it has no keys below it")
+        _set_item(place, part, inner, said)
+        place = inner
+    _set_item(place, last, value, said)
+
+
+def _item(place: dict[Any, Any] | list[Any], part: str, said: str) -> Any:
+    if isinstance(place, dict):
+        return place.get(part)
+    number = _number(place, part, said)
+    return place[number] if number < len(place) else None
+
+
+def _set_item(place: dict[Any, Any] | list[Any], part: str, value: Any, said: str) -> None:
+    if isinstance(place, dict):
+        place[part] = value
+    elif (number := _number(place, part, said)) == len(place):
+        place.append(value)
+    else:
+        place[number] = value
+
+
+def _number(place: list[Any], part: str, said: str) -> int:
+    if not part.isdecimal() or int(part) > len(place):
+        raise ConfigError(
+            said, f"{part!r} is no item of a list of {len(place)}", f"give a number from 0 to {len(place)}"
+        )
+    return int(part)
 
 
 def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
@@ -163,7 +233,7 @@ def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
         if first["type"] == "missing":
             raise ConfigError(place, "is missing", f"add `{path[-1]}:` to the file") from error
         given = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
-        message = first["msg"].removeprefix("Value error, ")
+        message = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise ConfigError(place, f"{message}{given}", _expected(model, path)) from error
 
 

@@ -7,10 +7,11 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
+from vlrl.config import takes_truth
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.shipped import locate
 from vlrl.types import content_digest
@@ -71,6 +72,11 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
+    @staticmethod
+    def _is(spec: Any, component: Any) -> bool:
+        """Whether an object is a component already: the function itself, or made by the class."""
+        return isinstance(spec, component) if isinstance(component, type) else spec is component
+
     def build(self, spec: Any, default: str | None = None) -> Any:
         """A component from `"name"`, `{name: …, setting: …}` or an object that already is one.
 
@@ -81,7 +87,10 @@ class Registry(Generic[T]):
         if isinstance(spec, str):
             spec = {"name": spec}
         if not isinstance(spec, dict):
-            return spec
+            if spec is not None and any(self._is(spec, one) for one in self._entries.values()):
+                return spec
+            said = "is null" if spec is None else f"is {spec!r}"
+            raise ConfigError(self.kind, said, f"write a name ({', '.join(self.names())}), or {{name: …, setting: …}}")
         if "name" not in spec and default is not None:
             spec = {"name": default, **spec}
         if "name" not in spec:
@@ -100,11 +109,17 @@ def _construct(place: str, component: type, settings: dict[str, Any]) -> Any:
         known = [n for n in component.model_fields if n != "name"]
     elif dataclasses.is_dataclass(component):
         known = [f.name for f in dataclasses.fields(component) if f.init]
+        hints = get_type_hints(component)
+        for key, value in settings.items():
+            if isinstance(value, bool) and key in hints and not takes_truth(hints[key]):
+                raise ConfigError(
+                    f"{place}, {key}", f"is {'yes' if value else 'no'} (true or false)", "give a value of it"
+                )
     else:
         known = []
     for key in settings:
         if key not in known:
-            raise ConfigError(place, f"unknown setting {key!r}", did_you_mean(key, known))
+            raise ConfigError(place, f"unknown setting {key!r}", did_you_mean(str(key), known))
     try:
         if issubclass(component, BaseModel):
             return component.model_validate(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vlrl.config import apply_overrides, as_arguments, build_settings, load_settings
+from vlrl.credit.advantages import GroupNormalised
 from vlrl.errors import ConfigError
 from vlrl.losses.grpo import GrpoLoss
 from vlrl.losses.kimi import KimiLoss
@@ -33,13 +34,26 @@ def test_the_presets_say_the_same_as_the_shipped_configs():
 
 
 def test_what_a_config_says_goes_over_the_preset():
-    settings = rl(preset="dapo", loss={"clip_high": 0.5}, credit={"advantage": "mean"}, steps=7)
+    shorter = {"advantage": {"epsilon": 0.5}}
+    settings = rl(preset="dapo", loss={"clip_high": 0.5}, credit=shorter, steps=7)
     assert settings.loss == GrpoLoss(clip_low=0.2, clip_high=0.5, aggregate="token")
-    assert type(settings.credit.advantage).__name__ == "MeanBaseline"
+    assert settings.credit.advantage == GroupNormalised(epsilon=0.5)
     assert [type(part).__name__ for part in settings.credit.shape] == ["Overlong"]
     assert settings.steps == 7
-    assert rl(preset="dapo", loss={"name": "kimi", "tau": 0.3}).loss == KimiLoss(tau=0.3)
-    assert rl(preset="dapo", loss="kimi").loss == KimiLoss()
+    assert rl(preset="dapo", loss=None, credit=None).loss == GrpoLoss(clip_low=0.2, clip_high=0.28, aggregate="token")
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"loss": {"name": "kimi", "tau": 0.3}}, "rl.loss"),
+        ({"loss": "kimi"}, "rl.loss"),
+        ({"credit": {"advantage": "mean"}}, "rl.credit.advantage"),
+    ],
+)
+def test_a_config_and_a_preset_that_name_two_components_for_one_are_refused(given, place):
+    with pytest.raises(ConfigError, match=f"{place}: is .* and rl.preset 'dapo' means 'grpo'"):
+        rl(preset="dapo", **given)
 
 
 def test_overrides_on_the_command_line_name_a_preset_and_change_it():
@@ -56,8 +70,6 @@ def test_overrides_on_the_command_line_name_a_preset_and_change_it():
         ({"loss": KimiLoss()}, "each_iteration"),
         ({"loss": "grpo"}, "never"),
         ({"loss": {"name": "gspo"}, "policy": {"freeze": ["vision"]}}, "never"),
-        ({"preset": "kimi", "loss": "grpo"}, "never"),
-        ({"preset": "dapo", "loss": "kimi"}, "each_iteration"),
         ({"preset": "positive_only"}, "each_iteration"),
         ({"preset": "rest"}, "never"),
         ({"loss": "kimi", "policy": {"reset_optimizer": "never"}}, "never"),
@@ -85,7 +97,6 @@ def test_dr_grpo_divides_by_the_response_budget():
     assert rl(preset="dr_grpo", sampling={"max_tokens": 40}).loss.length == 40
     assert rl(preset="dr_grpo", sampling={"max_tokens": 40}, loss={"length": 7, "clip_high": 0.3}).loss.length == 7
     assert rl(preset="dr_grpo", loss={"aggregate": "token"}).loss == GrpoLoss(aggregate="token")
-    assert rl(preset="dr_grpo", loss="kimi").loss == KimiLoss()
 
 
 def test_an_unknown_preset_is_refused_with_a_suggestion():

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from vlrl.data.bad_rows import Check, SkippedRows, bad_row
 from vlrl.data.recipe import Recipe
@@ -17,7 +19,8 @@ from vlrl.types import MODALITIES, Demonstration, Problem, Text
 ATTEMPTS = 16  # problems of one difficulty that are tried before the next index is
 PATIENCE = 200  # indices in a row without a usable problem before a source is called exhausted
 
-DemonstrationCount = int | dict[str, int] | Literal["all"]
+# no stage trains on none: `sft` is then left out of the stages
+DemonstrationCount = Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=0)]] | Literal["all"]
 
 log = logging.getLogger(__name__)
 

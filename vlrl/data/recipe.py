@@ -10,6 +10,7 @@ before a model is. Relative paths in a recipe file start at the folder of that f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +82,12 @@ class Recipe(Settings):
         for source in self.sources:
             if isinstance(source, RenderedSourceSettings):
                 self._check_rendered(source, by_name)
+            if not self.shares[source.name]:
+                raise ConfigError(
+                    f"source {source.name!r}, weight",
+                    f"{source.weight} is less than a millionth of all weights: it would never give a problem",
+                    "raise it, or leave the source out",
+                )
         for tag, cap in self.caps.items():
             self._check_cap(tag, cap)
         return self
@@ -156,7 +163,8 @@ def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any
     names = [str(source["name"]) for source in sources if isinstance(source, dict) and "name" in source]
     if not names or len(set(names)) != len(sources):  # the recipe is wrong: let the check of the whole say how
         return apply_overrides(values, overrides)
-    values = apply_overrides({**values, "sources": dict(zip(names, sources, strict=True))}, overrides)
+    named = [_by_name(override, names) for override in overrides]
+    values = apply_overrides({**values, "sources": dict(zip(names, sources, strict=True))}, named)
     changed = values["sources"]
     if isinstance(changed, dict):
         order = names + [name for name in changed if name not in names]  # overriding sorts the keys
@@ -164,6 +172,15 @@ def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any
             {"name": name, **changed[name]} if isinstance(changed[name], dict) else changed[name] for name in order
         ]
     return values
+
+
+def _by_name(override: str, names: Sequence[str]) -> str:
+    """`sources.0.weight=2` or `sources[0].weight=2` with the name of the source in place of its number."""
+    found = re.match(r"sources(?:\.(\d+)|\[(\d+)\])(?=[.=\[])", override)
+    number = None if found is None else int(found[1] or found[2])
+    if found is None or number is None or number >= len(names) or str(number) in names:
+        return override
+    return f"sources.{names[number]}{override[found.end() :]}"
 
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> None:

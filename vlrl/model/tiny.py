@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import transformers
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForImageTextToText,
@@ -53,21 +53,21 @@ class TinyShape(Settings):
     tile, tiles_a_side  Idefics3 only: pixels of a tile's side, and tiles along the longer side of every picture
     """
 
-    text_width: int = 96
-    text_layers: int = 3
-    head_size: int = 32
-    key_value_heads: int = 3
-    mlp_width: int = 256
-    vision_width: int = 64
-    vision_layers: int = 2
-    vision_heads: int = 2
-    patch: int = 8
-    tile: int = 48
-    tiles_a_side: int = 1
-    vocabulary: int = 400
-    context: int = 2048
-    min_pixels: int = 16 * 16
-    max_pixels: int = 1024 * 1024
+    text_width: int = Field(default=96, ge=1)
+    text_layers: int = Field(default=3, ge=1)
+    head_size: int = Field(default=32, ge=1)
+    key_value_heads: int = Field(default=3, ge=1)
+    mlp_width: int = Field(default=256, ge=1)
+    vision_width: int = Field(default=64, ge=1)
+    vision_layers: int = Field(default=2, ge=1)
+    vision_heads: int = Field(default=2, ge=1)
+    patch: int = Field(default=8, ge=1)
+    tile: int = Field(default=48, ge=1)
+    tiles_a_side: int = Field(default=1, ge=1)
+    vocabulary: int = Field(default=400, ge=1)
+    context: int = Field(default=2048, ge=1)
+    min_pixels: int = Field(default=16 * 16, ge=1)
+    max_pixels: int = Field(default=1024 * 1024, ge=1)
 
     @model_validator(mode="after")
     def _heads_share_keys_evenly(self) -> TinyShape:

@@ -1,8 +1,9 @@
 """Algorithms by name: `rl: {preset: dapo}` stands for the settings below; what a config says besides goes over them.
 
 Rates, sizes and sampling are the config's own, and so are the numbers of `over_sampling` (DAPO's dynamic sampling). A
-component that a config gives under another name replaces the preset's; settings without a name, or under the same one,
-are laid over it. The resolved settings of a run hold the name and everything that it stood for.
+loss or an advantage that a config gives without a name, or under the same one, is laid over the preset's; under another
+name it is refused, since nobody could tell which of the two is meant. The resolved settings of a run hold the name and
+everything that it stood for.
 """
 
 from __future__ import annotations
@@ -85,19 +86,20 @@ def expand(given: Mapping[str, Any]) -> dict[str, Any]:
     name = given.get("preset")
     if name is None:
         return _with_reset(given)
-    if name not in PRESETS:
+    given = {key: value for key, value in given.items() if key not in ("loss", "credit") or value is not None}
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError("rl.preset", f"unknown preset {name!r}", did_you_mean(str(name), list(PRESETS)))
-    return _with_reset(_with_budget(_over(PRESETS[name], given, ())))
+    return _with_reset(_with_budget(_over(PRESETS[name], given, (), name)))
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _over(below: Mapping[str, Any], above: Mapping[str, Any], path: tuple[str, ...], preset: str) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         place = (*path, key)
-        if place in COMPONENTS:
-            merged[key] = _component(merged.get(key), value)
+        if place in COMPONENTS and key in merged:
+            merged[key] = _component(merged[key], value, ".".join(place), preset)
         elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _over(merged[key], value, place)
+            merged[key] = _over(merged[key], value, place, preset)
         else:
             merged[key] = value
     return merged
@@ -126,9 +128,15 @@ def _with_reset(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "policy": {**policy, "reset_optimizer": rule}}
 
 
-def _component(below: Any, above: Any) -> Any:
+def _component(below: Any, above: Any, place: str, preset: str) -> Any:
     below = {"name": below} if isinstance(below, str) else below
     above = {"name": above} if isinstance(above, str) else above
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
-        return above
-    return {**below, **above} if above.get("name", below["name"]) == below["name"] else above
+        return below if above is None else above
+    if (named := above.get("name", below["name"])) != below["name"]:
+        raise ConfigError(
+            f"rl.{place}",
+            f"is {named!r}, and rl.preset {preset!r} means {below['name']!r}",
+            f"leave one of them out; rl.{place}=null takes the preset's",
+        )
+    return {**below, **above}

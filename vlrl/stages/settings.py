@@ -309,6 +309,8 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _stages_are_in_order(self) -> RunSettings:
+        if not self.stages:
+            raise ConfigError("stages", "is empty: nothing would be done", f"name some of {', '.join(STAGES)}")
         taken = [one for one in STAGES if one in self.stages]
         if list(self.stages) != taken:
             raise ConfigError(
