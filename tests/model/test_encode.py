@@ -48,12 +48,6 @@ def test_tiles_belong_to_the_picture_that_they_were_cut_from(loaded_models):
     assert placeholders == sum(i.num_patches for i in together.images) // 4
 
 
-@pytest.mark.parametrize("text", ["see <image>", "<row_1_col_1>", "<global-img>", "<fake_token_around_image>"])
-def test_marks_of_tiles_written_as_text_are_refused(loaded_models, text):
-    with pytest.raises(DataError, match="picture placeholder"):
-        encode(loaded_models["tiny-idefics3"], ask(pixels(1), text))
-
-
 def test_the_content_hash_changes_with_one_pixel_and_with_one_token(qwen3):
     picture = pixels(1)
     other = picture.copy()
@@ -75,20 +69,6 @@ def test_the_system_prompt_comes_first(qwen3):
 def test_a_prompt_as_long_as_the_context_is_refused(qwen3):
     with pytest.raises(DataError, match="the context holds 160"):
         encode(qwen3, ask("red " * 200))
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [("see <|image_pad|>",), ("<|image", "_pad|>"), (pixels(1), "<|vision_start|>"), ("<|video_pad|>", pixels(1))],
-)
-def test_placeholders_written_as_text_are_refused_even_across_pieces(qwen3, pieces):
-    with pytest.raises(DataError, match="picture placeholder"):
-        encode(qwen3, ask(*pieces))
-
-
-def test_a_placeholder_in_the_system_prompt_is_refused(qwen3):
-    with pytest.raises(DataError, match="system_prompt"):
-        Encoder(qwen3, BUDGET, "<|image_pad|>").encode([ask("red")])
 
 
 def test_nothing_to_encode_is_nothing(qwen3):

@@ -19,7 +19,8 @@ from vlrl.data.images import open_image
 from vlrl.errors import DataError
 from vlrl.model.families import Pixels, family_of
 from vlrl.model.load import LoadedModel
-from vlrl.types import Problem, Text
+from vlrl.model.prompt_text import PromptWriter
+from vlrl.types import Problem
 
 
 @dataclass(frozen=True)
@@ -85,75 +86,54 @@ class Encoder:
     """Encodes problems with one model's processor and chat template under one picture budget."""
 
     def __init__(self, loaded: LoadedModel, budget: ImageBudget, system_prompt: str | None = None) -> None:
-        self._processor = loaded.processor
         self._context = loaded.context
         self._budget = budget
-        self._system = system_prompt
         self._loaded = loaded
         self._family = family_of(loaded.config)
-        self._marks = [*loaded.tokenizer.convert_ids_to_tokens(list(loaded.placeholder_ids)), *self._family.marks]
+        self._writer = PromptWriter(loaded, system_prompt)
 
     def encode(self, problems: Sequence[Problem]) -> list[Encoded]:
         """Encoded prompts in order; all pictures go through the processor in one call.
 
-        Raises DataError for a picture that can't be read, a prompt that holds placeholder tokens as text, or a prompt
-        longer than the context.
+        Raises DataError for an image that can't be read, a prompt whose texts can't be told from the template's own, or
+        a prompt longer than the context.
         """
         if not problems:
             return []
-        prompts = [self._render(problem) for problem in problems]
-        pictures = [[open_image(image, self._budget) for image in problem.images] for problem in problems]
+        prompts = self._writer.write(problems)
+        images = [[open_image(image, self._budget) for image in problem.images] for problem in problems]
         ids: dict[int, tuple[int, ...]] = {}
         types: dict[int, tuple[int, ...]] = {}
-        pixels: list[Pixels] = []
-        # in one call all prompts have pictures or none has: processors count placeholders prompt by prompt
-        for seeing in (True, False):
-            places = [i for i, row in enumerate(pictures) if bool(row) == seeing]
+        pixels: dict[int, list[Pixels]] = {}
+        # in one call all prompts have images or none has: processors count placeholders prompt by prompt
+        for seeing, apart in ((True, False), (True, True), (False, False), (False, True)):
+            places = [i for i, row in enumerate(images) if (bool(row), prompts[i].texts is not None) == (seeing, apart)]
             if not places:
                 continue
-            inputs: dict[str, Any] = {"text": [prompts[i] for i in places], "add_special_tokens": False}
+            inputs: dict[str, Any] = {"text": [prompts[i].text for i in places], "add_special_tokens": False}
             if seeing:
-                inputs["images"] = [pictures[i] for i in places]
-            output = self._processor(**inputs)
+                inputs["images"] = [images[i] for i in places]
+            output = self._writer.processor_for([prompts[i] for i in places])(**inputs)
             for i, row in zip(places, output["input_ids"], strict=True):
                 ids[i] = tuple(row)
             given = output.get("mm_token_type_ids")
             for place, i in enumerate(places):
                 types[i] = tuple(given[place]) if given is not None else self._types(ids[i])
             if seeing:
-                counts = [len(pictures[i]) for i in places]
-                pixels = self._family.cut(output, [ids[i] for i in places], counts, self._loaded)
-        encoded, used = [], 0
+                counts = [len(images[i]) for i in places]
+                cut = iter(self._family.cut(output, [ids[i] for i in places], counts, self._loaded))
+                pixels |= {i: [next(cut) for _ in images[i]] for i in places}
+        encoded = []
         for place, problem in enumerate(problems):
-            cut = pixels[used : used + len(problem.images)]
-            used += len(problem.images)
-            images = tuple(_picture(image.digest, one) for image, one in zip(problem.images, cut, strict=True))
-            encoded.append(self._finish(problem, ids[place], types[place], images))
+            seen = zip(problem.images, pixels.get(place, []), strict=True)
+            found = tuple(_picture(image.digest, one) for image, one in seen)
+            encoded.append(self._finish(problem, ids[place], types[place], found))
         return encoded
 
     def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Token types where the processor doesn't tell them."""
         picture = self._loaded.config.image_token_id
         return tuple(int(i == picture) for i in ids)
-
-    def _render(self, problem: Problem) -> str:
-        content = [
-            {"type": "text", "text": p.text} if isinstance(p, Text) else {"type": "image"} for p in problem.prompt
-        ]
-        messages: list[dict[str, Any]] = [{"role": "system", "content": self._system}] if self._system else []
-        messages.append({"role": "user", "content": content})
-        # neighbouring texts are read as one, so a placeholder may also arise between two of them
-        written = "".join(piece.text if isinstance(piece, Text) else "\0" for piece in problem.prompt)
-        for place, text in ((f"problem {problem.id}", written), ("system_prompt", self._system or "")):
-            held = next((mark for mark in self._marks if mark in text), None)
-            if held is not None:
-                raise DataError(
-                    place,
-                    f"its text holds the picture placeholder {held}: {text[:80]!r}",
-                    "pictures are given as pieces of the prompt, not as tokens",
-                )
-        prompt: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return prompt
 
     def _finish(
         self, problem: Problem, ids: tuple[int, ...], types: tuple[int, ...], images: tuple[EncodedImage, ...]

@@ -17,6 +17,7 @@ from vlrl.errors import DataError, RunError
 from vlrl.evaluation.held_out import twin_metrics
 from vlrl.losses.registry import Loss
 from vlrl.losses.sft import SftLoss
+from vlrl.model.control_tokens import control_tokens
 from vlrl.model.encode import Encoded
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
@@ -31,15 +32,13 @@ from vlrl.types import Demonstration, Problem
 
 
 def response_tokens(loaded: LoadedModel, demonstration: Demonstration) -> tuple[int, ...]:
-    """Token ids of a demonstration's response with the end token. Raises DataError if it holds placeholder tokens."""
-    ids = loaded.tokenizer(demonstration.response, add_special_tokens=False)["input_ids"]
-    if set(ids).intersection(loaded.placeholder_ids):
-        raise DataError(
-            f"demonstration of problem {demonstration.problem.id}",
-            "its response holds picture placeholder tokens, which the policy can never write",
-            "remove them from the response",
-        )
-    return (*ids, loaded.stop_ids[0])
+    """Token ids of a demonstration's response with the end token; names of control tokens in it are read as text.
+
+    Raises DataError where the tokenizer can't do that.
+    """
+    control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
+    place = f"demonstration of problem {demonstration.problem.id}"
+    return (*control.read(demonstration.response, place), loaded.stop_ids[0])
 
 
 def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:
