@@ -19,7 +19,7 @@ SUBJECTS = (
     ("pupils", "points", "have {}", "with {}"),
     ("trees", "metres", "are {} tall", "that are {} tall"),
     ("parcels", "kilograms", "weigh {}", "that weigh {}"),
-    ("runners", "minutes", "took {}", "that took {}"),
+    ("runners", "minutes", "took {}", "who took {}"),
 )
 
 

@@ -42,7 +42,7 @@ class NumberTable:
         first, second = rng.permutation(rows)[:2].tolist()
         a, b = numbers[first][column], numbers[second][column]
         if difficulty < 0.35:
-            question = pick(rng, ("How many {0} does {1} have?", "What number of {0} does {1} have?"))
+            question = pick(rng, ("How many {0} does {1} have?", "According to the table, how many {0} does {1} have?"))
             question, answer, thought = question.format(goods[column], people[first]), a, f"{people[first]} {a}"
         elif difficulty < 0.75:
             if a < b:
@@ -51,7 +51,7 @@ class NumberTable:
                 rng,
                 (
                     "How many more {0} does {1} have than {2}?",
-                    "By how many is the number of {0} larger for {1} than for {2}?",
+                    "How many more {0} than {2} does {1} have?",
                 ),
             )
             if a == b:
