@@ -204,7 +204,7 @@ def test_a_line_that_is_no_json_is_named(folder):
 
 def test_rows_with_one_picture_or_one_group_are_held_out_together(folder):
     rows = [{"question": f"{i}?", "answer": str(i), "seed": i // 5} for i in range(200)]
-    recipe = recipe_of(folder, rows, held_out=0.2, columns={"group": "seed"})
+    recipe = recipe_of(folder, rows, held_out=0.2, columns={"group": "seed"}, modality="text")
     (source,) = Mixture(recipe, 0).sources
     sides = {
         split: {int(source.item(split, i)[0].answer) // 5 for i in range(source.size_of(split))}

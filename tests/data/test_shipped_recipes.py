@@ -163,7 +163,7 @@ def test_the_rows_of_sets_without_pictures_parse_and_a_missing_picture_is_named(
     with pytest.raises(BadImageError) as caught:
         RowReader(source, table.folder).problem({**table.row(3), **named}, table.place(3))
     assert "line 4" in caught.value.place
-    assert "can't be read" in caught.value.problem
+    assert "is not there" in caught.value.problem
 
 
 @pytest.mark.real_data

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from vlrl.cli import app
@@ -90,3 +91,42 @@ def test_tokens_of_a_picture_by_hand(size, side, tokens):
     # (10, 10) is enlarged to 56×56 = 3,136 pixels; 2000×1000 reduced to 1,400 × 700 = 980,000: 50 × 25
     budget = ImageBudget(min_pixels=3136, max_pixels=980_000)
     assert picture_tokens(*size, budget, side) == tokens
+
+
+def test_the_figures_say_what_all_rows_of_files_hold_and_what_is_wrong_with_some(tmp_path):
+    good = [{"question": f"{i} + 1?", "answer": str(i + 1), "note": "x"} for i in range(6)]
+    with_options = {"question": "Which?", "choices": ["4", "5"], "answer": "4"}
+    rows = [*good, with_options, {"question": "no answer"}, {"question": "?", "answer": "one or two"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = f"path: {tmp_path}/rows.jsonl, modality: text, verifier: number, held_out: 0, on_bad_row: skip"
+    (tmp_path / "mine.yaml").write_text(f"sources:\n  - {{name: rows, kind: file, {source}}}\n")
+    found = json.loads(run("stats", str(tmp_path / "mine.yaml"), "--json"))["sources"]["rows"]
+    table = found["tables"]["train"]
+    assert (table["rows"], table["read"], table["images"], table["golds_accepted"]) == (9, 8, 0, 7)
+    assert (table["options"], table["rows_with_options"]) == (2, 1)
+    assert sum(table["left_out"].values()) == 1
+    assert table["bad_golds"][0]["place"].endswith("rows.jsonl, line 9")
+    assert table["unused_columns"] == ["note"]
+    assert found["n"] == 7
+    printed = run("stats", str(tmp_path / "mine.yaml"))
+    assert (
+        "rows.jsonl, line 9" in "".join(printed.split("\n")).replace("│", "").replace("  ", "") or "line 9" in printed
+    )
+    assert "golds accepted" in printed
+
+
+def test_stats_and_preview_count_images(tmp_path):
+    for i in range(3):
+        Pillow.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / f"{i}.png")
+    rows = [
+        {"question": "?", "answer": "1", "images": ["0.png", "1.png"]},
+        {"question": "?", "answer": "2", "image": "2.png"},
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = f"path: {tmp_path}/rows.jsonl, modality: real, verifier: number, held_out: 0"
+    (tmp_path / "mine.yaml").write_text(f"sources:\n  - {{name: rows, kind: file, {source}}}\n")
+    found = json.loads(run("stats", str(tmp_path / "mine.yaml"), "--json"))["sources"]["rows"]
+    assert found["images"] == found["tables"]["train"]["images"] == 3
+    page = tmp_path / "page.html"
+    assert "2 problems with 3 images" in run("preview", str(tmp_path / "mine.yaml"), "--open", str(page))
+    assert "2 problems with 3 images" in page.read_text()

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from vlrl.data.gold_checks import BadGoldError, CountedGoldError
 from vlrl.data.images import BadImageError
 from vlrl.data.recipe import Recipe
 from vlrl.data.source_settings import FileSourceSettings, RenderedSourceSettings, SourceSettings
@@ -14,7 +15,7 @@ from vlrl.errors import BadRowError, DataError
 from vlrl.types import Problem
 
 NAMED_ROWS = 5  # rows of a source that are named in the log, one by one; later ones are only counted
-FIRST_ROWS = 100  # the bound on left-out rows is looked at as if at least so many had been read
+FIRST_ROWS = 1000  # the bound on left-out rows is looked at as if at least so many had been read
 
 Check = Callable[[Problem], None]  # raises DataError for a problem that can't be used, such as a prompt too long
 
@@ -52,6 +53,7 @@ class SkippedRows:
         self.reasons: dict[str, Counter[str]] = {name: Counter() for name in by_name}
         self._read: Counter[str] = Counter()
         self._bounded: Counter[str] = Counter()
+        self._golds: Counter[str] = Counter()
 
     def read(self, source: str) -> None:
         """Count a row that could be used."""
@@ -63,6 +65,9 @@ class SkippedRows:
         Raises DataError where the source has left out more than its bound allows.
         """
         held = self._settings[source]
+        if isinstance(error, BadGoldError):
+            self._leave_out_gold(source, error)
+            return
         images_apart = held is not None and isinstance(error, BadImageError) and held.on_bad_image is not None
         if held is None or (held.on_bad_image if images_apart else held.on_bad_row) == "error":
             raise error
@@ -75,9 +80,33 @@ class SkippedRows:
             self._bounded[source] += 1
             check_bound(held, self._bounded[source], max(FIRST_ROWS, self._read[source]), error)
 
+    def _leave_out_gold(self, source: str, error: BadGoldError) -> None:
+        """Bad golds are always left out, up to their bound; whole tables were counted and named before."""
+        held = self._settings[source]
+        if held is None:
+            raise error
+        self._read[source] += 1
+        self.reasons[source][reason_of(error)] += 1
+        self._golds[source] += not isinstance(error, CountedGoldError)
+        rows = max(FIRST_ROWS, self._read[source])
+        if self._golds[source] > gold_bound(held) * rows:
+            raise DataError(
+                f"source {source!r}, max_bad_golds_rate",
+                f"{self._golds[source]} of {rows} golds are not accepted by their own verifier; one of them: "
+                f"{error.place}: {error.problem}",
+                error.remedy,
+            )
+
     def total(self, source: str) -> int:
         """How often a row of this source was left out."""
         return sum(self.reasons[source].values())
+
+
+def gold_bound(settings: FileSourceSettings) -> float:
+    """The share of rows whose golds may be bad."""
+    if settings.max_bad_golds_rate is not None:
+        return settings.max_bad_golds_rate
+    return settings.max_bad_rows_rate if settings.on_bad_row == "skip" else 0.01
 
 
 def check_bound(settings: FileSourceSettings, left_out: int, rows: int, last: DataError) -> None:

@@ -30,11 +30,13 @@ def ids_of(problems: Iterable[Problem]) -> frozenset[str]:
     return frozenset(name for problem in problems for name in (problem.id, problem.twin) if name is not None)
 
 
-def exhausted(source: str, split: Split) -> DataError:
-    """The error for a source that has no further problem to give."""
+def exhausted(source: str, split: Split, skipped: SkippedRows) -> DataError:
+    """The error for a source that has no further problem to give, with what was left out of it."""
+    found = [f"{count} × {reason}" for reason, count in skipped.reasons[source].most_common(3)]
     return DataError(
         f"source {source!r}, {split}",
-        "has no further usable problem: what it gave last was held out, given before, or had an unreadable picture",
+        "has no further usable problem: what it gave last was held out or given before"
+        + (f", or was left out ({'; '.join(found)})" if found else ""),
         "make the source larger (more difficult problems, more rows) or ask for fewer held-out problems",
     )
 
@@ -73,7 +75,7 @@ def usable_items(
     while size is None or index < size:
         if without >= PATIENCE and size is None:
             if source.fresh and not all_there_are:
-                raise exhausted(source.name, split)
+                raise exhausted(source.name, split, skipped)
             return
         for attempt in range(ATTEMPTS if source.fresh else 1):
             try:

@@ -156,7 +156,7 @@ class Mixture:
                 f"gave no problem without the tags {sorted(full)}, which are at their caps",
                 "raise the recipe's caps, or lower the weight of this source",
             )
-        raise exhausted(name, "train")
+        raise exhausted(name, "train", self.skipped)
 
     def _turn(self, source: Source, place: _Place, chooser: Chooser | None) -> int:
         """The index whose turn it is, after those that the chooser passes over."""

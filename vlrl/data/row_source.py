@@ -5,19 +5,22 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from vlrl.data.bad_rows import bad_row, check_bound
+from vlrl.data.bad_rows import bad_row
 from vlrl.data.evaluation_sets import refused
+from vlrl.data.gold_checks import bad_gold, check_gold
 from vlrl.data.images import BadImageError, check_image
 from vlrl.data.row_stream import RowStream
 from vlrl.data.rows import Row, RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import part_rows
-from vlrl.data.tables import Table, open_table
+from vlrl.data.table_check import TableReport, check_table, warn_of_overlap
+from vlrl.data.tables import Table, open_table, table_state
 from vlrl.errors import DataError
 from vlrl.types import Demonstration, Modality, Problem
 
 CHECKED_ROWS = 20_000  # tables up to this length are checked whole before training; longer ones row by row as drawn
 REMEMBERED_PICTURES = 100_000  # digests of pictures that were found good; forgotten all at once beyond
+_checked: dict[tuple[str, str, str], TableReport] = {}  # by settings, table and the file's state
 
 
 class RowSource:
@@ -49,14 +52,14 @@ class RowSource:
         else:
             self._tables["train"] = open_table(settings.path, settings.split, settings.name, settings.subset)
         self._readers = {key: RowReader(settings, table.folder) for key, table in self._tables.items()}
+        self.reports: dict[str, TableReport] = {}  # by table, of those that were read whole
+        self._check()
+        self.overlap = warn_of_overlap(settings, self.reports)
         self._rows = self._part(within)
         self._good_pictures: set[str] = set()
         self.size: int | None = self._size()
         if self.size == 0:
             raise DataError(f"source {self.name!r}", "all rows are held out", "lower `held_out` or add rows")
-        for key, table in self._tables.items():
-            if len(table) <= CHECKED_ROWS:
-                self._check(key, table)
 
     def size_of(self, split: Any) -> int | None:
         """Number of rows in a split; None for a stream's."""
@@ -77,6 +80,8 @@ class RowSource:
             problem, demonstration = reader.problem(row, place)
         except DataError as error:
             raise bad_row(place, error) from error
+        if not self._only_test:
+            self._check_gold(split, index, problem, place)
         for image in problem.images:
             if image.digest not in self._good_pictures:
                 try:
@@ -108,6 +113,15 @@ class RowSource:
         table, number = self._tables[key], self._rows[split][index]
         return self._readers[key], table.row(number), table.place(number)
 
+    def _check_gold(self, split: str, index: int, problem: Problem, place: str) -> None:
+        """Raises BadGoldError for a gold that its verifier refuses; rows that were read before are known."""
+        key = split if split in self._tables else "train"
+        report = self.reports.get(key)
+        if report is None:
+            check_gold(problem, place)
+        elif (number := self._rows[split][index]) in report.bad_golds:
+            raise bad_gold(*report.bad_golds[number], counted=True)
+
     def _part(self, within: tuple[str, ...]) -> dict[str, array[int]]:
         """Row numbers by split; a stream's splits are not among them."""
         rows = {key: _all(table) for key, table in self._tables.items() if key != "train"}
@@ -124,23 +138,15 @@ class RowSource:
             return None
         return len(self._rows["test" if self._only_test else "train"])
 
-    def _check(self, key: str, table: Table) -> None:
-        settings, left_out = self._settings, 0
-        for index in range(len(table)):
-            try:
-                self._readers[key].problem(table.row(index), table.place(index))
-            except BadImageError as error:
-                if (settings.on_bad_image or settings.on_bad_row) == "error":
-                    raise
-                left_out += settings.on_bad_image is None
-                last: DataError = error
-            except DataError as error:
-                if settings.on_bad_row == "error":
-                    raise
-                left_out += 1
-                last = error
-        if left_out:
-            check_bound(settings, left_out, len(table), last)
+    def _check(self) -> None:
+        """Read all rows of the tables that aren't too long, once in a process."""
+        for key, table in self._tables.items():
+            if len(table) <= CHECKED_ROWS:
+                known = (self._settings.model_dump_json(), key, table_state(table))
+                if known not in _checked:
+                    only_test = key == "train" and self._only_test
+                    _checked[known] = check_table(table, self._readers[key], must_hold=not only_test)
+                self.reports[key] = _checked[known]
 
 
 def _all(table: Table) -> array[int]:

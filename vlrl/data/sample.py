@@ -11,6 +11,7 @@ from vlrl.data.draws import whole_shares
 from vlrl.data.recipe import Recipe
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.sources import DomainSource, RenderedSource, Source, Split, build_sources
+from vlrl.data.table_check import TableReport
 from vlrl.errors import BadRowError
 from vlrl.seeding import stream
 from vlrl.types import Problem, Text
@@ -37,12 +38,14 @@ class Sample:
     asked  problems that the weights ask of each source; finite sources may have fewer
     rows   training rows of finite sources (test rows of an evaluation set), None for endless ones
     bad    by source, where it says skip: reason → rows that were left out
+    tables by source and table (train, validation, test): what all its rows hold, where they were read whole
     """
 
     items: tuple[SampleItem, ...]
     asked: dict[str, int]
     rows: dict[str, int | None]
     bad: dict[str, dict[str, int]] = field(default_factory=dict)
+    tables: dict[str, dict[str, TableReport]] = field(default_factory=dict)
 
 
 def draw_sample(recipe: Recipe, seed: int, count: int) -> Sample:
@@ -55,14 +58,18 @@ def draw_sample(recipe: Recipe, seed: int, count: int) -> Sample:
     asked = {name: max(1, amount) for name, amount in whole_shares(count, recipe.shares).items()}
     items: list[SampleItem] = []
     rows: dict[str, int | None] = {}
+    tables: dict[str, dict[str, TableReport]] = {}
     for source in build_sources(recipe, seed):
         held = settings[source.name]
         hidden = isinstance(held, FileSourceSettings) and held.is_evaluation_set and not held.force
         split: Split = "test" if hidden else "train"
         rows[source.name] = source.size_of(split)
+        if reports := getattr(source, "reports", None):
+            tables[source.name] = reports
         found = _items(source, split, seed, skipped)
         items += islice(found, asked[source.name])
-    return Sample(tuple(items), asked, rows, {name: dict(found) for name, found in skipped.reasons.items() if found})
+    bad = {name: dict(found) for name, found in skipped.reasons.items() if found}
+    return Sample(tuple(items), asked, rows, bad, tables)
 
 
 def _items(source: Source, split: Split, seed: int, skipped: SkippedRows) -> Iterator[SampleItem]:

@@ -150,6 +150,13 @@ class FileSourceSettings(SourceSettings):
     max_bad_rows_rate: float = Field(
         default=0.5, ge=0.0, le=1.0, description="share of rows that `on_bad_row: skip` may leave out; above, an error"
     )
+    max_bad_golds_rate: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="share of rows whose gold their own verifier may refuse: left out and named; above, an error. "
+        "Default: 0.01, or max_bad_rows_rate with on_bad_row: skip",
+    )
     on_bad_image: Literal["error", "skip"] | None = Field(
         default=None, description="the same for images that can't be read, without a bound; default: as on_bad_row"
     )

@@ -15,11 +15,13 @@ from vlrl.data.image_budget import ImageBudget
 from vlrl.data.images import open_image, size_in_budget
 from vlrl.data.recipe import Recipe
 from vlrl.data.sample import Sample, SampleItem
+from vlrl.data.table_check import TableReport
 from vlrl.types import MODALITIES, Image, Problem
 
 CHARS_PER_TOKEN = 3.5  # of English text, where no tokenizer is given
 SIDES = (64, 128, 224, 448, 896, 1792)  # pixels of the longer side at which groups of picture sizes end
 BINS = 5  # of difficulty
+MOST_NAMED = 20  # bad golds of a table
 
 Counting = Callable[[str], int]
 
@@ -54,6 +56,9 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
     sources, modalities  by name: n, share, tokens (means of text, image, response), …
     tokens               shares of text, image and response tokens over the whole sample; response only over problems
                          that have a worked response
+    skipped, images      by source: rows of the sample that were left out and why; images in the sample
+    tables               by source, of all rows of its tables: rows, images, options, golds that their verifier accepts,
+                         rows left out and why, columns of no use
     answers              by source: different ones, the most frequent and its share
     difficulty           by source with labels: mean and counts in five equal bins of [0, 1]
     repeats              problems, prompts and pictures that occur more than once
@@ -74,6 +79,8 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
                 "rows": sample.rows[name],
                 "asked": sample.asked[name],
                 "skipped": sample.bad.get(name, {}),
+                "images": sum(len(sample.items[i].problem.images) for i in places),
+                "tables": {key: _table(report) for key, report in sample.tables.get(name, {}).items()},
                 **_means([lengths[i] for i in places]),
                 "answers": _answers([sample.items[i].problem for i in places]),
                 "difficulty": _difficulty([sample.items[i].problem.difficulty for i in places]),
@@ -102,6 +109,23 @@ def _lengths(
 ) -> tuple[int, int, int | None]:
     images = sum(picture_tokens(*sizes.size(image), recipe.image, token_side) for image in item.problem.images)
     return count(item.typed) if item.typed else 0, images, None if item.response is None else count(item.response)
+
+
+def _table(report: TableReport) -> dict[str, Any]:
+    return {
+        "rows": report.rows,
+        "read": report.read,
+        "images": report.images,
+        "rows_with_images": report.with_images,
+        "options": report.options,
+        "rows_with_options": report.with_options,
+        "golds_accepted": report.read - len(report.bad_golds),
+        "bad_golds": [
+            {"place": place, "fault": fault} for place, fault in list(report.bad_golds.values())[:MOST_NAMED]
+        ],
+        "left_out": dict(report.left_out),
+        "unused_columns": list(report.unread),
+    }
 
 
 def _grouped(items: Sequence[SampleItem], key: Callable[[SampleItem], str]) -> dict[str, list[int]]:

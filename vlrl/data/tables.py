@@ -33,6 +33,14 @@ class Table(Protocol):
         ...
 
 
+def table_state(table: Table) -> str:
+    """What tells a table from the one that had its path before: path, sizes and times of its files."""
+    place = str(getattr(table, "path", table.folder))
+    files = sorted(Path(place).rglob("*")) if Path(place).is_dir() else [Path(place)]
+    stats = [(str(file), file.stat()) for file in files if file.is_file()]
+    return repr((place, len(table), [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]))
+
+
 class JsonLines:
     """A JSONL file. Empty lines are passed over; line numbers in messages count them."""
 

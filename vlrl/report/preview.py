@@ -42,6 +42,7 @@ def write_preview(recipe: Recipe, name: str, sample: Sample, target: Path, token
             "share": f"{float(recipe.shares[source]):.1%}",
             "rows": "endless" if sample.rows[source] is None else f"{sample.rows[source]:,} rows",
             "shown": sum(item.problem.source == source for item in sample.items),
+            "images": sum(len(item.problem.images) for item in sample.items if item.problem.source == source),
         }
         for source in {item.problem.source: None for item in sample.items}
     ]
@@ -51,6 +52,7 @@ def write_preview(recipe: Recipe, name: str, sample: Sample, target: Path, token
     page = environment.get_template("preview.html.jinja").render(
         name=name,
         cards=cards,
+        image_count=sum(len(item.problem.images) for item in sample.items),
         sources=sources,
         modalities=[m for m in MODALITIES if any(item.problem.modality == m for item in sample.items)],
         budget=recipe.image,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import vlrl
@@ -123,7 +124,36 @@ def stats_tables(found: dict[str, Any]) -> list[Table]:
     for row in found["pictures"]:
         side = "larger" if row["longer_side"] is None else f"up to {row['longer_side']}"
         pictures.add_row(side, str(row["n"]), "×".join(map(str, row["median"])), f"{row['tokens']:.0f}")
-    return [shares, answers, pictures] if found["pictures"] else [shares, answers]
+    tables = _row_tables(found)
+    return [shares, *tables, answers, pictures] if found["pictures"] else [shares, *tables, answers]
+
+
+def _row_tables(found: dict[str, Any]) -> list[Table]:
+    """What all rows of files hold, and what is wrong with some of them; nothing where there are no files."""
+    rows = Table(title="rows of files", title_justify="left")
+    for column in ("", "table", "rows", "left out", "images", "options", "golds accepted"):
+        rows.add_column(column, justify="left" if column in ("", "table") else "right", no_wrap=column == "")
+    wrong = Table(title="rows that are left out, golds that are not accepted, columns of no use", title_justify="left")
+    for column in ("", "n", "what"):
+        wrong.add_column(column, overflow="fold")
+    for name, source in found["sources"].items():
+        for key, table in source["tables"].items():
+            inside = [
+                f"{table[what]:,} in {table[f'rows_with_{what}']:,} rows" if table[what] else "–"
+                for what in ("images", "options")
+            ]
+            left_out = str(table["rows"] - table["read"])
+            rows.add_row(name, key, f"{table['rows']:,}", left_out, *inside, f"{table['golds_accepted']:,}")
+            for reason, count in table["left_out"].items():
+                wrong.add_row(f"{name}, {key}", str(count), escape(reason))
+            for bad in table["bad_golds"]:
+                wrong.add_row(f"{name}, {key}", "1", escape(f"{bad['place']}: {bad['fault']}"))
+            if table["unused_columns"]:
+                listed = ", ".join(table["unused_columns"])
+                wrong.add_row(f"{name}, {key}", str(len(table["unused_columns"])), escape(f"columns: {listed}"))
+        for reason, count in source["skipped"].items() if not source["tables"] else ():
+            wrong.add_row(name, str(count), escape(reason))
+    return [table for table in (rows, wrong) if table.row_count]
 
 
 def _token_cells(row: dict[str, Any]) -> list[str]:
@@ -152,8 +182,10 @@ def write_page(
     """Write the preview of a recipe; show it where a file was named and there is a desktop. Returns the page's path."""
     recipe = load_recipe(find_recipe(recipe_file, "data preview"), overrides)
     target = page or Path(f"preview_{recipe_file.stem}.html")
-    shown = write_preview(recipe, recipe_file.stem, draw_sample(recipe, seed, count), target, token_side)
-    print(f"{target}: {shown} problems, {target.stat().st_size / 1e6:.1f} MB")
+    sample = draw_sample(recipe, seed, count)
+    shown = write_preview(recipe, recipe_file.stem, sample, target, token_side)
+    images = sum(len(item.problem.images) for item in sample.items)
+    print(f"{target}: {shown} problems with {images} images, {target.stat().st_size / 1e6:.1f} MB")
     has_desktop = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     if page is not None and has_desktop and sys.stdout.isatty():
         webbrowser.open(target.resolve().as_uri())

@@ -1,0 +1,108 @@
+"""Golds that their own verifier doesn't accept, found when data is loaded: once for each gold, in parallel, remembered.
+
+What a verifier of the package accepted is remembered in a file by digest, with a digest of the package's verifiers, so
+that the next run needn't ask again. Golds of plugins' verifiers are asked in every process.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import vlrl.verify
+from vlrl.errors import BadRowError
+from vlrl.types import Problem, content_digest
+from vlrl.verify.gold_check import gold_problem
+from vlrl.verify.judge import prepare, verifiers
+
+THREADS = min(8, os.cpu_count() or 1)  # verifiers that compute long have worker processes, each thread asks one
+_known: dict[str, str | None] = {}  # by digest of what the verdict depends on: what is wrong, None for nothing
+_read: set[Path] = set()
+
+
+class BadGoldError(BadRowError):
+    """A row's gold that its verifier doesn't accept: nobody could earn the reward."""
+
+
+class CountedGoldError(BadGoldError):
+    """One of the bad golds of a table that was read whole, where they were counted against their bound."""
+
+
+def gold_key(problem: Problem) -> str:
+    """A digest of all that a verdict on a problem's gold may depend on."""
+    facts = json.dumps(dict(problem.facts), sort_keys=True, default=str)
+    return content_digest(problem.verifier, problem.answer, facts, problem.question)
+
+
+def gold_faults(problems: Sequence[Problem]) -> list[str | None]:
+    """What is wrong with each problem's gold, None for nothing. Asked in parallel, one question once.
+
+    Raises ConfigError for an unknown verifier.
+    """
+    _recall()
+    keys = [gold_key(problem) for problem in problems]
+    asked = {key: problem for key, problem in zip(keys, problems, strict=True) if key not in _known}
+    if asked:
+        prepare(asked.values())
+        if len(asked) < 2 * THREADS:
+            found = [gold_problem(problem) for problem in asked.values()]
+        else:
+            with ThreadPoolExecutor(THREADS) as threads:
+                found = list(threads.map(gold_problem, asked.values(), chunksize=16))
+        _known.update(zip(asked, found, strict=True))
+        _remember(key for key, problem in asked.items() if _known[key] is None and _is_own(problem))
+    return [_known[key] for key in keys]
+
+
+def check_gold(problem: Problem, place: str) -> None:
+    """Raises BadGoldError where the problem's verifier doesn't accept its gold."""
+    (fault,) = gold_faults([problem])
+    if fault is not None:
+        raise bad_gold(place, fault)
+
+
+def bad_gold(place: str, fault: str, counted: bool = False) -> BadGoldError:
+    """The error for a row whose gold has this fault."""
+    remedy = "mend the row, or choose another verifier; `max_bad_golds_rate` is the bound"
+    return (CountedGoldError if counted else BadGoldError)(f"{place}, answer", fault, remedy)
+
+
+def _is_own(problem: Problem) -> bool:
+    """Whether the verdict depends on the package alone."""
+    made_in = getattr(verifiers.get(problem.verifier), "__module__", "")
+    return made_in.startswith("vlrl.verify") and "parts" not in problem.facts
+
+
+@functools.cache
+def _memory() -> Path:
+    """The file of accepted golds, of these very verifiers."""
+    folder = Path(vlrl.verify.__file__).parent
+    sources = [file.read_bytes() for file in sorted(folder.rglob("*.py"))]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "vlrl" / f"golds_{content_digest(*sources)}.txt"
+
+
+def _recall() -> None:
+    file = _memory()
+    if file not in _read:
+        _read.add(file)
+        if file.is_file():
+            _known.update((key, None) for key in file.read_text("ascii", "replace").split() if len(key) == 32)
+
+
+def _remember(keys: Iterable[str]) -> None:
+    """Append to the file; a host without such a folder, or a full disk, only makes the next run ask again."""
+    lines = "".join(f"{key}\n" for key in keys)
+    if not lines:
+        return
+    file = _memory()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, "a", encoding="ascii") as held:
+            held.write(lines)
+    except OSError:
+        return
