@@ -201,7 +201,7 @@ def test_gsm8k_gold_is_the_number_after_the_mark():
 
 def test_a_missing_picture_file_is_named(tmp_path):
     row = {"pid": "1", "question": "?", "answer": "1", "question_type": "free_form", "answer_type": "integer"}
-    with pytest.raises(DataError, match=r"line 3, picture 1: 'images/1.jpg' can't be read"):
+    with pytest.raises(DataError, match=r"line 3, picture 1: the image 'images/1.jpg' is not there"):
         read_benchmark("mathvista", [("file, line 3", row | {"image": "images/1.jpg"})], tmp_path)
 
 

@@ -109,9 +109,7 @@ def test_the_figures_say_what_all_rows_of_files_hold_and_what_is_wrong_with_some
     assert table["unused_columns"] == ["note"]
     assert found["n"] == 7
     printed = run("stats", str(tmp_path / "mine.yaml"))
-    assert (
-        "rows.jsonl, line 9" in "".join(printed.split("\n")).replace("│", "").replace("  ", "") or "line 9" in printed
-    )
+    assert "rowsjsonlline9" in "".join(c for c in printed if c.isalnum())  # a table folds long lines
     assert "golds accepted" in printed
 
 

@@ -11,6 +11,7 @@ import vlrl.scenes
 import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes name)
 from vlrl.config import Settings, build_settings
 from vlrl.data.evaluation_sets import is_evaluation_set
+from vlrl.data.file_text import COMPRESSED, TEXT_TABLES
 from vlrl.data.layouts import BENCHMARK_LAYOUTS, LAYOUTS
 from vlrl.data.weights import check_weight
 from vlrl.errors import ConfigError, did_you_mean
@@ -124,7 +125,7 @@ class FileSourceSettings(SourceSettings):
     """
 
     kind: Literal["file"] = "file"
-    path: str = Field(description="a .jsonl or .parquet file, a folder saved by `datasets`, or a hub id")
+    path: str = Field(description="a .jsonl, .json, .csv or .parquet file (also .gz, .zst), a folder, or a hub id")
     split: str = Field(default="train", description="the split to read where the path has several")
     subset: str = Field(default="", description="the configuration of a hub data set that has several, e.g. main")
     layout: str | None = Field(default=None, description=f"rows as others write them: {', '.join(LAYOUTS)}")
@@ -166,14 +167,18 @@ class FileSourceSettings(SourceSettings):
     )
     force: bool = Field(default=False, description="train on an evaluation set all the same; the run card says so")
 
-    FILE_SUFFIXES: ClassVar[tuple[str, ...]] = (".jsonl", ".json", ".parquet")
+    FILE_SUFFIXES: ClassVar[tuple[str, ...]] = (*TEXT_TABLES, *COMPRESSED, ".parquet")
 
     @model_validator(mode="after")
     def _usable(self) -> FileSourceSettings:
         for key in ("path", "validation_path", "test_path"):
             value = getattr(self, key)
             if value is not None and is_local(value) and not Path(value).expanduser().exists():
-                raise ConfigError(f"source {self.name!r}, {key}", f"no such file: {value}", "check the path")
+                raise ConfigError(
+                    f"source {self.name!r}, {key}",
+                    f"no such file: {value}",
+                    f"it was looked for at {Path(value).expanduser().absolute()}",
+                )
         if self.layout is not None and self.layout not in LAYOUTS:
             raise ConfigError(
                 f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", did_you_mean(self.layout, LAYOUTS)

@@ -1,36 +1,31 @@
-"""Tables on disk or on a hub, read row by row: JSONL, JSON, parquet, and whatever `datasets` loads.
+"""Tables on disk or on a hub, read row by row: text tables by ourselves, parquet and what else there is by `datasets`.
 
 Nothing is decoded and no more than an index is held: a JSONL file is remembered by the places where its lines start,
-a `datasets` table stays memory-mapped.
+a `datasets` table stays memory-mapped. Text tables never go through a library that guesses types.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from vlrl.data.file_text import kind_of
 from vlrl.data.source_settings import is_local
-from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
+from vlrl.data.text_tables import (
+    COMPRESSED,
+    TEXT_TABLES,
+    ImageFolder,
+    JoinedTables,
+    JsonLines,
+    JsonList,
+    Table,
+    open_text_table,
+    text_files,
+)
+from vlrl.errors import ConfigError, DataError, did_you_mean
 
-
-class Table(Protocol):
-    """Rows by number."""
-
-    folder: Path  # where relative picture paths start
-
-    def __len__(self) -> int: ...
-
-    def row(self, index: int) -> dict[str, Any]:
-        """The row as a dictionary. Raises DataError if it can't be read."""
-        ...
-
-    def place(self, index: int) -> str:
-        """File and line, for messages."""
-        ...
+__all__ = ["HubTable", "JsonLines", "JsonList", "Table", "local_text", "open_stream", "open_table", "table_state"]
 
 
 def table_state(table: Table) -> str:
@@ -41,80 +36,12 @@ def table_state(table: Table) -> str:
     return repr((place, len(table), [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]))
 
 
-class JsonLines:
-    """A JSONL file. Empty lines are passed over; line numbers in messages count them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.folder = path, path.parent
-        self._starts, self._lengths, self._lines = array("q"), array("q"), array("q")
-        start = 0
-        self._file = open(path, "rb")  # noqa: SIM115  (held open: rows are read in any order while training runs)
-        for number, line in enumerate(self._file, start=1):
-            if line.strip():
-                self._starts.append(start)
-                self._lengths.append(len(line))
-                self._lines.append(number)
-            start += len(line)
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self._file.close()
-
-    def place(self, index: int) -> str:
-        """File and line."""
-        return f"{self.path}, line {self._lines[index]}"
-
-    def row(self, index: int) -> dict[str, Any]:
-        """The parsed line. Raises DataError if it isn't a JSON object."""
-        # a read that doesn't move the file's position, which forked processes share
-        line = os.pread(self._file.fileno(), self._lengths[index], self._starts[index])
-        return parse_line(line, self.place(index))
-
-
-def parse_line(line: bytes | str, place: str) -> dict[str, Any]:
-    """One JSON object. Raises DataError."""
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise BadRowError(place, f"is not valid JSON: {error}", "mend or remove the line") from error
-    if not isinstance(row, dict):
-        raise BadRowError(place, f"holds {type(row).__name__}, not an object", "write one {…} a line")
-    return row
-
-
-class JsonList:
-    """A JSON file that holds one list of objects."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.folder = path, path.parent
-        try:
-            rows = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise DataError(str(path), f"is not valid JSON: {error}", "JSON lines belong in a .jsonl file") from error
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise DataError(str(path), "is not a list of objects", "write [{…}, {…}], or one object a line in .jsonl")
-        self._rows: list[dict[str, Any]] = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def place(self, index: int) -> str:
-        """File and row."""
-        return f"{self.path}, row {index + 1}"
-
-    def row(self, index: int) -> dict[str, Any]:
-        """The object."""
-        return self._rows[index]
-
-
 class HubTable:
     """A table of the `datasets` library; pictures stay encoded, class numbers become their names."""
 
     def __init__(self, dataset: Any, name: str, folder: Path) -> None:
         self._dataset, self._labels = undecoded(dataset)
+        self._narrow = narrow_floats(self._dataset.features)
         self._name, self.folder = name, folder
 
     def __len__(self) -> int:
@@ -126,7 +53,7 @@ class HubTable:
 
     def row(self, index: int) -> dict[str, Any]:
         """The row, pictures as {bytes, path}."""
-        return with_labels(self._dataset[index], self._labels)
+        return with_own_digits(with_labels(self._dataset[index], self._labels), self._narrow)
 
     @property
     def columns(self) -> list[str]:
@@ -140,6 +67,37 @@ class HubTable:
             return None
         held: list[Any] = self._dataset.data.table.select(columns).to_batches(max_chunksize=rows)
         return iter(held)
+
+
+Digits = Callable[[Any], Any]
+
+
+def narrow_floats(features: Any) -> dict[str, Digits]:
+    """For every column with numbers of 16 or 32 bits: what gives them the digits that they have at that precision."""
+    found = {column: _digits_of(feature) for column, feature in (features or {}).items()}
+    return {column: digits for column, digits in found.items() if digits is not None}
+
+
+def _digits_of(feature: Any) -> Digits | None:
+    import numpy as np
+
+    kind = str(getattr(feature, "dtype", ""))
+    if kind in ("float16", "float32") and not hasattr(feature, "feature"):
+        narrow = np.dtype(kind).type
+        return lambda value: None if value is None else float(str(narrow(value)))
+    if isinstance(feature, dict):
+        inner = narrow_floats(feature)
+        return (lambda value: None if value is None else with_own_digits(value, inner)) if inner else None
+    of_items = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    item = None if of_items is None else _digits_of(of_items)
+    if item is None:
+        return None
+    return lambda value: [item(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def with_own_digits(row: dict[str, Any], narrow: dict[str, Digits]) -> dict[str, Any]:
+    """The row with 24.23 for what a float32 holds as 24.229999542236328."""
+    return {**row, **{column: digits(row[column]) for column, digits in narrow.items()}} if narrow else row
 
 
 def undecoded(dataset: Any) -> tuple[Any, dict[str, Any]]:
@@ -173,14 +131,15 @@ def open_table(path: str, split: str, source: str, subset: str = "") -> Table:
     place = f"source {source!r}, path"
     if not is_local(path):
         return _from_library(path, split, place, subset)
-    file = local_file(path, place)
     table: Table
-    if file.is_dir() or file.suffix == ".parquet":
+    held = local_text(path, split, source)
+    if held is None:
         table = _from_library(path, split, place, subset)
-    elif file.suffix == ".json":
-        table = JsonList(file)
     else:
-        table = JsonLines(file)
+        files, beside_images = held
+        tables = [open_text_table(found) for found in files]
+        table = tables[0] if len(tables) == 1 else JoinedTables(tables, files[0].parent)
+        table = ImageFolder(table, files[0].parent) if beside_images else table
     if len(table) == 0:
         raise DataError(place, f"{path} holds no rows", "check that the file was written whole")
     return table
@@ -190,9 +149,14 @@ def local_file(path: str, place: str) -> Path:
     """The file or folder of a local path. Raises ConfigError for a missing one or an unknown kind."""
     file = Path(path).expanduser()
     if not file.exists():
-        raise ConfigError(place, f"no such file: {path}", "check the path")
-    if not file.is_dir() and file.suffix not in (".json", ".jsonl", ".parquet"):
-        raise ConfigError(place, f"{file.name} is no known kind of table", "give .jsonl, .json, .parquet or a folder")
+        raise ConfigError(place, f"no such file: {path}", f"it was looked for at {file.absolute()}")
+    if not file.is_dir() and kind_of(file) not in (*TEXT_TABLES, ".parquet"):
+        kinds = ", ".join((*TEXT_TABLES, ".parquet"))
+        raise ConfigError(
+            place,
+            f"{file.name} is no known kind of table",
+            f"give {kinds} (or {', '.join(COMPRESSED)} of one) or a folder",
+        )
     return file
 
 
@@ -221,7 +185,7 @@ def _from_library(path: str, split: str, place: str, subset: str) -> HubTable:
 
 
 def open_stream(path: str, split: str, source: str, subset: str = "") -> tuple[Any, Path]:
-    """A data set of the `datasets` library that is read row by row as it comes, and where picture paths start.
+    """A data set of the `datasets` library that is read row by row as it comes, and where image paths start.
 
     Nothing is converted or kept. Raises ConfigError naming the source.
     """
@@ -231,8 +195,7 @@ def open_stream(path: str, split: str, source: str, subset: str = "") -> tuple[A
     file = local_file(path, place) if is_local(path) else Path(path)
     try:
         if file.is_file():
-            kind = "parquet" if file.suffix == ".parquet" else "json"
-            stream = datasets.load_dataset(kind, data_files=str(file), split="train", streaming=True)
+            stream = datasets.load_dataset("parquet", data_files=str(file), split="train", streaming=True)
         elif (file / "dataset_dict.json").exists():
             stream = datasets.load_from_disk(str(file))[split].to_iterable_dataset()
         elif (file / "state.json").exists():
@@ -244,3 +207,13 @@ def open_stream(path: str, split: str, source: str, subset: str = "") -> tuple[A
             place, f"`datasets` can't stream {path!r}: {error}", "check path, split and network"
         ) from error
     return stream, file.parent if file.is_file() else file
+
+
+def local_text(path: str, split: str, source: str) -> tuple[list[Path], bool] | None:
+    """The files of text at a local path, and whether it is a folder of images; None for tables of other kinds."""
+    if not is_local(path):
+        return None
+    file = local_file(path, f"source {source!r}, path")
+    if file.is_dir():
+        return text_files(file, split)
+    return ([file], False) if kind_of(file) in TEXT_TABLES else None

@@ -1,0 +1,73 @@
+"""Rows of JSON as they are written: one reader for all JSON files, never a library that guesses types.
+
+Numbers keep their digits, a key stands once, and a text holds no half of a surrogate pair and no NUL, which tokenizers
+and files can't carry.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vlrl.data.written import WrittenFloat, shortened
+from vlrl.errors import BadRowError
+
+_SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|\x00|\xed[\xa0-\xbf]")  # may be a surrogate, or NUL
+_FORBIDDEN = re.compile("[\ud800-\udfff\x00]")
+
+
+class _DuplicateKeyError(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _DuplicateKeyError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=WrittenFloat)
+
+
+def parse_json(data: bytes | str, place: str, remedy: str = "mend or remove the line") -> Any:
+    """What a JSON text says. Raises BadRowError for one that is no JSON, or holds what no text can carry."""
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        found = _DECODER.decode(text.strip("\ufeff \t\r\n"))
+    except UnicodeDecodeError as error:
+        raise BadRowError(place, f"is not UTF-8 at byte {error.start}", "save the file as UTF-8") from error
+    except RecursionError as error:
+        raise BadRowError(place, "is nested too deeply", remedy) from error
+    except ValueError as error:
+        raise BadRowError(place, f"is not valid JSON: {error}", remedy) from error
+    if _SUSPECT.search(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")):
+        refuse_unreadable(found, place)
+    return found
+
+
+def parse_row(data: bytes | str, place: str) -> dict[str, Any]:
+    """One JSON object. Raises BadRowError."""
+    row = parse_json(data, place)
+    if not isinstance(row, dict):
+        raise BadRowError(place, f"holds {type(row).__name__}, not an object", "write one {…} a line")
+    return row
+
+
+def refuse_unreadable(value: Any, place: str) -> None:
+    """Raises BadRowError for a text with a lone surrogate or NUL, wherever in the value it stands."""
+    if isinstance(value, str):
+        if match := _FORBIDDEN.search(value):
+            what = "a NUL character" if match[0] == "\x00" else f"half a surrogate pair, \\u{ord(match[0]):04x}"
+            raise BadRowError(place, f"holds {what}: {shortened(value)}", "mend the text")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            refuse_unreadable(key, place)
+            refuse_unreadable(item, f"{place}, {shortened(key)}" if place.count(",") < 3 else place)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            refuse_unreadable(item, place)
