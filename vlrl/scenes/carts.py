@@ -19,7 +19,7 @@ WHERE = (
 )
 WHEN = (
     "After how many seconds do the masts of the {0} and the {1} cart meet?",
-    "The carts keep their speeds. How many seconds pass until the masts of {0} and {1} meet?",
+    "The carts keep their speeds. How many seconds pass until the masts of the {0} and the {1} cart meet?",
 )
 SPOT = (
     "At which mark do the masts of the {0} and the {1} cart meet?",

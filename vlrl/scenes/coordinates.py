@@ -59,7 +59,11 @@ class Coordinates:
                 axis = pick(rng, ("x", "y"))
                 target = (x, -y) if axis == "x" else (-x, y)
                 question = pick(
-                    rng, ("{0} is mirrored in the {axis}-axis. Where is its image?", "Mirror {0} in the {axis}-axis.")
+                    rng,
+                    (
+                        "{0} is mirrored in the {axis}-axis. Where is its image?",
+                        "What are the coordinates of the mirror image of {0} in the {axis}-axis?",
+                    ),
                 )
                 question = question.replace("{axis}", axis)
                 thought = f"{letters[0]} at ({x}, {y}), its image at ({target[0]}, {target[1]})"

@@ -19,13 +19,16 @@ RISES = (
     "Count the years in which{0} value {1}s compared with the year before.",
 )
 RUNS = (
-    "Take a step to be the way from one year to the next. How many steps in a row does{0} value {1} at most?",
+    "A step goes from one year to the next. In how many steps in a row, at most, does{0} value {1}?",
     "How long, in steps from one year to the next, is the longest run in which{0} value keeps {2}?",
 )
-ABOVE = ("In how many years is {0} above {1}?", "Count the years in which {0} has a higher value than {1}.")
+ABOVE = (
+    "In how many years is the {0} line above the {1} one?",
+    "Count the years in which the {0} line has a higher value than the {1} one.",
+)
 CROSSINGS = (
-    "How many times do the lines of {0} and {1} cross?",
-    "How many times does the lead change between {0} and {1}?",
+    "How many times do the {0} and the {1} line cross?",
+    "How many times does the lead change between the {0} and the {1} line?",
 )
 
 
