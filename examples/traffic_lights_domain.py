@@ -21,6 +21,7 @@ class TrafficLights:
     size: int = 96  # pixels, square
 
     verifier = "number"
+    one_answer = "every light shows one of three colours, and none covers another"
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One row of lights."""

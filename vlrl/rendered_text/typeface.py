@@ -46,6 +46,8 @@ class Typeface:
 
     def getlength(self, text: str, rtl: bool = False) -> float:
         """Pixels that a line takes."""
+        if text.isascii():  # by far the most frequent
+            return self.fonts[0].getlength(text)
         return sum(_length(font, shaped, piece, rtl) for font, shaped, piece in self.runs(text))
 
     def getbbox(self, text: str) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@
             '''One clock. Difficulty 0: full hours; 1: any minute.'''
             ...
         verifier = "time"        # or a method: verify(problem, response) -> Verdict
+        one_answer = "the hands fix the time"  # or a method: answers(scene), all answers that `Draft.scene` admits
 
 A domain that reads a finite pool of pictures has a field `split: Literal["train", "held_out"] = "train"`; sources set
 it, so that held-out problems never show a training picture.
