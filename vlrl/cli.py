@@ -235,12 +235,13 @@ def verify(
         str, typer.Option(help="Lines {id, gold, prediction, options?}; options are the verifier's facts.")
     ],
     verifier: Annotated[str, typer.Option(help="Name of a verifier: number, choice, math, text, box …")],
+    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers verifiers of yours.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line a pair: id, correct, note, fault.")] = False,
 ) -> None:
     """Judge pairs of gold and prediction with one verifier."""
     from vlrl.stages.score import verify_command
 
-    verify_command(pairs, verifier, as_json)
+    verify_command(pairs, verifier, as_json, plugin or [])
 
 
 @app.command()

@@ -10,8 +10,8 @@ import pytest
 from vlrl.data.draws import demonstrations
 from vlrl.data.prepare import SetCounts, write_problems
 from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
-from vlrl.data.recipe import Recipe
-from vlrl.errors import DataError
+from vlrl.data.recipe import Recipe, load_recipe
+from vlrl.errors import ConfigError, DataError
 from vlrl.types import Problem, Text
 
 
@@ -109,6 +109,23 @@ def test_prepared_sets_are_counted_disjoint_and_whole(tmp_path):
     seen += read_problems(tmp_path / "train_sample.jsonl")
     assert not {p.id for p in seen} & banned
     assert not {p.twin for p in seen} & banned
+
+
+def test_prepared_rows_without_worked_responses_have_no_demonstrations(tmp_path):
+    """`vlrl prepare` on rows with question and answer alone, and beside a source that has some."""
+    rows = "".join(json.dumps({"question": f"{i}?", "answer": "2"}) + "\n" for i in range(60))
+    (tmp_path / "rows.jsonl").write_text(rows)
+    own = {"name": "own", "kind": "file", "path": "rows.jsonl", "modality": "text", "verifier": "number"}
+    sums = {"name": "sums", "kind": "domain", "domain": "arithmetic"}
+    counts = SetCounts(demonstrations=20, validation_per_modality=3, test_per_modality=3, train_sample=10)
+    for number, sources in enumerate(([own], [own, sums])):
+        (tmp_path / "recipe.yaml").write_text(json.dumps({"sources": sources}))
+        held = load_recipe(tmp_path / "recipe.yaml")
+        written = {one.path.stem: one for one in write_problems(held, 0, tmp_path / str(number), counts)}
+        assert sum(written["train_sample"].by_source.values()) == 10
+        assert written["demonstrations"].by_source == {"sums": 10} if number else "demonstrations" not in written
+    with pytest.raises(ConfigError, match="source 'own': has no demonstrations"):  # counted by name, they are wanted
+        write_problems(held, 0, tmp_path / "2", counts.model_copy(update={"demonstrations": {"own": 5}}))
 
 
 def test_sets_of_size_zero_are_left_out(tmp_path):

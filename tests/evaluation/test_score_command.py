@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from vlrl.cli import app, main
 from vlrl.errors import ConfigError, DataError
 from vlrl.stages.score import score_command, verify_command
+from vlrl.verify.judge import verifiers
 
 CHOICES = ["triangle", "square", "circle"]
 MATHVISTA = [
@@ -288,3 +289,20 @@ def test_dynamath_figures_to_four_decimals(capsys):
     figures = scored(capsys, "dynamath", path, path)["groups"]["seed_question"]
     assert round(figures["average"]["accuracy"], 4) == 0.6333
     assert round(figures["worst_case"]["accuracy"], 4) == 0.3473
+
+
+def test_pairs_are_judged_by_a_verifier_of_a_plugin(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+    plugin = tmp_path / "even.py"
+    plugin.write_text(
+        "from vlrl.types import Verdict\n"
+        "from vlrl.verify.judge import verifier\n\n"
+        "@verifier('even_length')\n"
+        "def even(problem, response):\n"
+        "    return Verdict.right(response) if len(response) % 2 == 0 else Verdict.wrong('odd', response)\n"
+    )
+    pairs = [{"id": i, "gold": "x", "prediction": said} for i, said in enumerate(("ab", "abc"))]
+    verify_command(write(tmp_path / "pairs.jsonl", pairs), "even_length", plugins=[plugin])
+    assert "even_length: 1/2 correct, 0 faults" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"none\.py: no such file"):
+        verify_command(str(tmp_path / "pairs.jsonl"), "even_length", plugins=[tmp_path / "none.py"])

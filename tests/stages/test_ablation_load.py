@@ -35,6 +35,23 @@ def test_where_the_warm_up_varies_every_arm_is_a_whole_run(base):
     assert load_ablation(base, [], vary="model.build=tiny-qwen3-vl,tiny-qwen2.5-vl").share == "nothing"
 
 
+@pytest.mark.parametrize("given", [{"vary": "loss=kimi,grpo"}, {"leave_one_out": True}])
+@pytest.mark.parametrize("stages", [["rl", "eval"], ["rl"]])
+def test_a_run_without_a_warm_up_needs_none_to_be_varied(base, given, stages):
+    base.write_text(yaml.safe_dump({**BASE, "stages": stages, "rl": RECIPE}))
+    plan = load_ablation(base, [], **given)
+    assert plan.share == "nothing"
+    for arm in plan.arms:
+        assert plan.of_run(arm, None, 1).get("model.path") is None
+        assert plan.run_of(arm).stages == ("rl", "eval")
+
+
+def test_a_run_without_rl_is_refused_before_anything_runs(base):
+    base.write_text(yaml.safe_dump({**BASE, "stages": ["sft", "eval"]}))
+    with pytest.raises(ConfigError, match=r"stages: are \[sft, eval\], without rl"):
+        load_ablation(base, [], vary="sft.steps=100,400")
+
+
 def test_presets_vary_what_the_config_fixes_itself(monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     plan = load_ablation(Path("configs/rl/k1_5.yaml"), [], vary="preset=kimi,grpo")

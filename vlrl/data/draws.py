@@ -166,8 +166,11 @@ def demonstrations(
     count: DemonstrationCount,
     held_out: Iterable[Problem] = (),
     check: Check | None = None,
+    as_there_are: bool = False,
 ) -> list[Demonstration]:
     """Different demonstrations, none held out: so many by exact weights, counts by source name, or all there are.
+
+    as_there_are  sources that are not counted by name give as many as they have, down to none
 
     Raises ConfigError for an unknown source, one that has no worked responses, or all of an endless one; DataError for
     one that has too few.
@@ -185,6 +188,7 @@ def demonstrations(
                     "sft.demonstrations", f"unknown source {name!r}", did_you_mean(name, list(recipe.shares))
                 )
         amounts = {name: count.get(name, 0) for name in recipe.shares}
+    may_lack = as_there_are and not isinstance(count, dict)
     found: list[Demonstration] = []
     for source in build_sources(recipe, seed):
         kept = 0
@@ -194,6 +198,8 @@ def demonstrations(
         if amounts[source.name] < 0 and source.size is None:
             raise ConfigError("sft.demonstrations", f"is all, and source {source.name!r} is endless", "say how many")
         for _, demonstration in islice(items, None if amounts[source.name] < 0 else amounts[source.name]):
+            if demonstration is None and may_lack:
+                break
             if demonstration is None:
                 raise ConfigError(
                     f"source {source.name!r}",
@@ -202,7 +208,7 @@ def demonstrations(
                 )
             found.append(demonstration)
             kept += 1
-        if kept < amounts[source.name]:
+        if kept < amounts[source.name] and not may_lack:
             raise DataError(
                 f"source {source.name!r}, demonstrations",
                 f"has {kept} of the {amounts[source.name]} that its weight asks for",

@@ -36,7 +36,8 @@ class WrittenSet:
 def write_problems(recipe: Recipe, seed: int, folder: str | Path, counts: SetCounts | None = None) -> list[WrittenSet]:
     """Write demonstrations.jsonl, validation.jsonl, test.jsonl and train_sample.jsonl with images/ into `folder`.
 
-    Demonstrations and training problems are none of the held-out ones. Everything is drawn before anything is written.
+    Demonstrations and training problems are none of the held-out ones. Of sources that have no worked responses, or
+    few, there are as many demonstrations as they have. Everything is drawn before anything is written.
     Raises ConfigError or DataError as the recipe's sources do.
     """
     counts = counts or SetCounts()
@@ -46,7 +47,7 @@ def write_problems(recipe: Recipe, seed: int, folder: str | Path, counts: SetCou
     }
     banned = held_out["validation"] + held_out["test"]
     sets: dict[str, Sequence[Problem | Demonstration]] = {
-        "demonstrations": demonstrations(recipe, seed, counts.demonstrations, banned),
+        "demonstrations": demonstrations(recipe, seed, counts.demonstrations, banned, as_there_are=True),
         **held_out,
         "train_sample": Mixture(recipe, seed, banned).draw(counts.train_sample),
     }

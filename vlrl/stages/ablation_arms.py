@@ -25,6 +25,13 @@ def check_arms(settings: AblationSettings) -> None:
             run = load_settings(RunSettings, settings.base, as_arguments(settings.of_run(arm, rate, settings.seeds[0])))
         except ConfigError as error:
             raise ConfigError(f"arm {arm!r}: {error.place}", error.problem, error.remedy) from error
+        if lacks := [stage for stage in ("rl", "eval") if stage not in run.stages]:
+            raise ConfigError(
+                f"arm {arm!r}: stages",
+                f"are [{', '.join(run.stages)}], without {' and '.join(lacks)}; arms are compared by what their models "
+                "answer after RL",
+                "give a config whose stages hold rl and eval",
+            )
         other = known.setdefault(json.dumps(_decisive(run), sort_keys=True), arm)
         if other != arm:
             differing = {*as_arguments(held)} ^ {*as_arguments(settings.arms[other])}

@@ -33,6 +33,8 @@ def load_ablation(
     vary           KEY=A,B,…: the values
     leave_one_out  the whole recipe, and the recipe without each of its parts
 
+    Where the run has a warm-up that the arms don't vary, they share it; else every arm is a whole run, evaluated.
+
     Raises ConfigError.
     """
     held = read_yaml(config)
@@ -45,13 +47,16 @@ def load_ablation(
         run = load_settings(RunSettings, config, overrides)
         named, said = _without_each(run) if leave_one_out and vary is None else _varied(vary, leave_one_out)
         rate = run.rl.policy.optimizer.lr
+        shares = "sft" in run.stages and named.get("share", "sft") == "sft"
+        whole = {} if shares or "eval" in run.stages else {"stages": [*run.stages, "eval"]}
         settings = build_settings(
             AblationSettings,
             {
                 **named,
                 "name": f"{run.name}_{named['name']}",
                 "base": str(config),
-                "overrides": dict(_split(one) for one in overrides),
+                "share": "sft" if shares else "nothing",
+                "overrides": {**dict(_split(one) for one in overrides), **whole},
                 "sweep": {"values": [rate / 3, rate, rate * 3]},
                 "seeds": list(range(1, (seeds or 5) + 1)),
             },

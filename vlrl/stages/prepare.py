@@ -16,6 +16,15 @@ def run_prepare(settings: RunSettings, run: RunFolder, progress: Progress) -> No
         validation_per_modality=settings.eval.curve_problems,
         test_per_modality=settings.eval.problems,
     )
-    for written in write_problems(load_recipe(settings.data), settings.seed, run.path / "data", counts):
+    recipe = load_recipe(settings.data)
+    sets = write_problems(recipe, settings.seed, run.path / "data", counts)
+    for written in sets:
         by_source = ", ".join(f"{name} {count}" for name, count in written.by_source.items())
         progress.say(f"{written.path}: {sum(written.by_source.values())} problems ({by_source})")
+    worked = next((one.by_source for one in sets if one.path.stem == "demonstrations"), {})
+    wanted = counts.demonstrations if isinstance(counts.demonstrations, dict) else recipe.shares
+    if lacking := [name for name in wanted if wanted[name] and name not in worked]:
+        progress.say(
+            f"no demonstrations are in {', '.join(lacking)}: name a column `thought` or `response` for the stage sft, "
+            "or start from a model that answers some of the questions with stages: [rl, eval]"
+        )

@@ -17,6 +17,7 @@ from vlrl.evaluation.join import Joined, join_responses
 from vlrl.evaluation.official import OFFICIAL, Answer, Mode, score_answers
 from vlrl.evaluation.scores import wilson_interval
 from vlrl.evaluation.tally import Groups, Tally, tally, tally_groups, tally_seeds
+from vlrl.registry import load_plugin
 from vlrl.runlog import write_atomically
 from vlrl.types import Problem, Text, Verdict
 from vlrl.verify.judge import judge_all, prepare, verifiers
@@ -189,12 +190,15 @@ def table(benchmark: str, mode: Mode, scored: Scored) -> str:
     return "\n".join(lines)
 
 
-def verify_command(pairs: str, verifier: str, as_json: bool = False) -> list[Verdict]:
+def verify_command(pairs: str, verifier: str, as_json: bool = False, plugins: Sequence[Path] = ()) -> list[Verdict]:
     """Judge pairs `{id, gold, prediction, options?}` and print the share of correct ones, or one JSON line a pair.
 
-    `options` become facts of the verifier (precision, tolerance, unit, choices, strict …). Raises ConfigError for an
-    unknown verifier, DataError with file and line for a pair that lacks a column or repeats an id.
+    `options` become facts of the verifier (precision, tolerance, unit, choices, strict …); `plugins` are Python files
+    that register verifiers. Raises ConfigError for an unknown verifier, DataError with file and line for a pair that
+    lacks a column or repeats an id.
     """
+    for plugin in plugins:
+        load_plugin(plugin)
     if verifier not in verifiers:
         raise ConfigError("--verifier", f"unknown verifier {verifier!r}", did_you_mean(verifier, verifiers))
     records = read_records(pairs, "--pairs")
