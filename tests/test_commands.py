@@ -20,24 +20,22 @@ STAGE = {"steps": 1, "batch": 2, "policy": {"optimizer": {"lr": 1.0e-4}}}
 RUN: dict[str, Any] = {
     "data": "recipe.yaml",
     "threads": 1,
-    "model": {"build": "tiny-qwen3-vl"},
+    "model": {"path": "first/model_sft"},
     "sft": {**STAGE, "demonstrations": 8, "validate_every": 1},
     "rl": {"steps": 1, "problems_per_step": 2, "rollouts_per_problem": 2, "sampling": TINY, "log_every": 1},
     "eval": {"problems": 2, "curve_problems": 2, "sampling": TINY},
 }
-FIRST = {"model": {"path": "first/model_sft"}}
 RUNS: dict[str, dict[str, Any]] = {  # shapes of a run, by what differs from RUN
     "sft": {"stages": ["sft"]},
     "rl": {"stages": ["rl"]},
     "rl_eval": {"stages": ["rl", "eval"]},
-    "sft_rl_eval": {"stages": ["sft", "rl", "eval"]},
+    "sft_rl_eval": {"stages": ["sft", "rl", "eval"], "model": {"build": "tiny-qwen3-vl"}},
     "eval": {"stages": ["eval"]},
-    "dpo": {"stages": ["dpo", "eval"], "dpo": {**STAGE, "pairs": "pairs.jsonl"}, **FIRST},
+    "dpo": {"stages": ["dpo", "eval"], "dpo": {**STAGE, "pairs": "pairs.jsonl"}},
     "record_distil": {
         "stages": ["record", "distil", "eval"],
-        "record": {"teacher": FIRST["model"], "problems": 2, "sampling": TINY},
+        "record": {"teacher": RUN["model"], "problems": 2, "sampling": TINY},
         "distil": STAGE,
-        **FIRST,
     },
 }
 OTHERS: dict[str, dict[str, Any]] = {

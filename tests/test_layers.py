@@ -12,7 +12,7 @@ LAYERS = [
     {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
     {"model", "rollout"},
     {"curation", "sampling", "evaluation"},
-    {"stages", "report", "cli", "__main__"},
+    {"stages", "report", "cli", "__main__", "doctor"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SIDEWAYS = {

@@ -245,6 +245,27 @@ def verify(
 
 
 @app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="A run's config, which is then tried as well.", show_default=False),
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    step: Annotated[bool, typer.Option(help="With a config: one tiny step of it, in a process of its own.")] = True,
+) -> None:
+    """Look for what is known to go wrong on this host, and with a config try it: each finding with a remedy.
+
+    Versions and pairs of packages, instructions, threads, memory, disks, images, fonts, CUDA; then settings, recipe,
+    golds, one step with each engine and whether images are seen. Exit code 0 only where nothing is a problem.
+    """
+    from vlrl.doctor.examine import print_examination
+
+    found = None if config is None else _found(config, "doctor")
+    raise SystemExit(print_examination(found, overrides or [], as_json, step))
+
+
+@app.command()
 def configs() -> None:
     """List the configs that come with vlrl: the name by which any command takes one, its command, what it is."""
     from vlrl.stages.shipped_commands import print_shipped
