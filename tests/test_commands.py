@@ -177,7 +177,7 @@ def test_a_run_of_every_shape_runs_to_its_end_by_every_command_that_takes_it(vlr
         ("run", "chain", "runs/chain/learned/report.html"),
         ("curate", "curation", "runs/curation/curated.jsonl"),
         ("eval", "benchmarks", "runs/benchmarks/results.json"),
-        ("long2short", "long2short", "runs/long2short/0/merge/model.safetensors"),
+        ("long2short", "long2short", "runs/long2short/0/pipeline.json"),
     ],
 )
 def test_what_is_no_run_is_done_by_its_command(vlrl: Call, whole: Path, command: str, shape: str, leaves: str):
