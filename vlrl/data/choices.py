@@ -135,10 +135,10 @@ def gold_of(given: Any, options: Options, meaning: Meaning | None, place: str) -
             f"the gold {shortened(text)!r}{what} is none of the options {shortened(list(options.texts))}",
             "mend the row; `choice_answers` says how golds are written: letter, text, index (from 0), number (from 1)",
         )
-    is_text = places.by_text == index and places.by_letter != index
     letters = {letter.upper() for option in options.texts if (letter := option.strip("()[]. ")).isalpha()}
-    # among options that are letters themselves only a letter is beyond doubt
-    return options.texts[index] if is_text and not letters & set(LETTERS[: len(options.texts)]) else LETTERS[index]
+    if letters & set(LETTERS[: len(options.texts)]):
+        return f"({LETTERS[index]})"  # among options that are letters themselves only this is beyond doubt
+    return options.texts[index] if places.by_text == index and places.by_letter != index else LETTERS[index]
 
 
 @dataclass(frozen=True)
