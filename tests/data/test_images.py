@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from vlrl.data.image_budget import ImageBudget
-from vlrl.data.images import MAX_DECODED_PIXELS, BadImageError, open_image, size_in_budget
+from vlrl.data.images import MAX_DECODED_PIXELS, BadImageError, check_header, check_image, open_image, size_in_budget
 from vlrl.types import Image
 
 
@@ -212,3 +212,21 @@ def test_sizes_by_hand(size, low, high, expected):
 def test_opening_with_a_budget_resizes():
     opened = open_image(encoded(left_red_right_blue(200, 100)), ImageBudget(min_pixels=1, max_pixels=5000))
     assert opened.size == (100, 50)
+
+
+@pytest.mark.parametrize("size", [(2010, 10), (10, 2010), (201, 1)])
+def test_an_image_that_no_processor_takes_is_refused_from_its_header(size):
+    image = encoded(Pillow.new("RGB", size))
+    for check in (check_header, check_image):
+        with pytest.raises(BadImageError, match="more than 200 times"):
+            check(image)
+
+
+@pytest.mark.parametrize("budget", [(3136, 401408), (16, 1024), (256, 2304), (10_000, 12_000)])
+def test_a_narrow_image_that_processors_take_stays_one_in_any_budget(budget):
+    limits = ImageBudget(min_pixels=budget[0], max_pixels=budget[1])
+    for short in (1, 2, 3, 7, 10, 33, 100):
+        for ratio in (1, 50, 150, 190, 199, 200):
+            width, height = size_in_budget(short * ratio, short, limits)
+            assert width <= 200 * height, (short, ratio)
+            assert (height, width) == size_in_budget(short, short * ratio, limits)

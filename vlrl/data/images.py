@@ -43,7 +43,11 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
+MAX_ASPECT = 200  # of the longer side to the shorter: processors of the Qwen family refuse a narrower image
 PAPER = (255, 255, 255)  # what shows through transparent pixels
+
+
+UNREADABLE = "replace the file, or set `on_bad_image: skip` in its source"
 
 
 class BadImageError(BadRowError):
@@ -71,6 +75,25 @@ def check_image(image: Image) -> None:
     open_image(image)
 
 
+def check_header(image: Image) -> None:
+    """Raises BadImageError for what the first bytes tell: no image, too large, too narrow. Decodes nothing."""
+    place = f"picture {image.path or image.digest}"
+    try:
+        with (
+            warnings.catch_warnings(),
+            io.BytesIO(image.data) if image.data is not None else open(str(image.path), "rb") as file,
+        ):
+            warnings.simplefilter("ignore")
+            with Pillow.open(file, formats=FORMATS) as opened:
+                _refuse_unfit(opened, place)
+    except BadImageError:
+        raise
+    except Pillow.DecompressionBombError as error:
+        raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
+    except DECODER_ERRORS as error:
+        raise BadImageError(place, f"is not a readable picture: {error}", UNREADABLE) from error
+
+
 def _decode(data: bytes, place: str) -> Pillow.Image:
     try:
         with warnings.catch_warnings():
@@ -86,14 +109,27 @@ def _decode(data: bytes, place: str) -> Pillow.Image:
     except Pillow.DecompressionBombError as error:
         raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
     except DECODER_ERRORS as error:
-        raise BadImageError(
-            place, f"is not a readable picture: {error}", "replace the file, or set `on_bad_image: skip` in its source"
-        ) from error
+        raise BadImageError(place, f"is not a readable picture: {error}", UNREADABLE) from error
 
 
 def _refuse_too_large(opened: Pillow.Image, data: bytes, place: str) -> None:
     """Raises BadImageError, before anything is decoded, for what would fill memory or take long."""
+    _refuse_unfit(opened, place)
     width, height = opened.size
+    scans = data.count(b"\xff\xda") if opened.format == "JPEG" else 1  # the mark can't stand inside the scans' data
+    if scans * width * height > MAX_SCANNED_PIXELS:
+        raise BadImageError(place, f"has {scans} scans of {width}×{height} pixels", "save it anew or take it out")
+
+
+def _refuse_unfit(opened: Pillow.Image, place: str) -> None:
+    """Raises BadImageError for a size that can't be decoded, or that no model's processor takes."""
+    width, height = opened.size
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BadImageError(
+            place,
+            f"has {width}×{height} pixels: one side is more than {MAX_ASPECT} times the other",
+            "crop or pad it, or set `on_bad_image: skip` in its source",
+        )
     most = SLOW_FORMATS.get(opened.format or "", MAX_DECODED_PIXELS)
     if width * height > most:
         raise BadImageError(
@@ -101,9 +137,6 @@ def _refuse_too_large(opened: Pillow.Image, data: bytes, place: str) -> None:
             f"has {width}×{height} pixels, at most {most} are decoded",
             "make it smaller or take it out of the data",
         )
-    scans = data.count(b"\xff\xda") if opened.format == "JPEG" else 1  # the mark can't stand inside the scans' data
-    if scans * width * height > MAX_SCANNED_PIXELS:
-        raise BadImageError(place, f"has {scans} scans of {width}×{height} pixels", "save it anew or take it out")
 
 
 def _to_rgb(image: Pillow.Image) -> Pillow.Image:
@@ -133,10 +166,20 @@ def size_in_budget(width: int, height: int, budget: ImageBudget) -> tuple[int, i
     """Width and height with a pixel count inside the budget, aspect kept as far as whole pixels allow.
 
     A picture that is so narrow that one side would vanish keeps one pixel there; the budget then holds for the most.
+    Sides in a ratio that processors take (MAX_ASPECT) stay in one.
     """
     pixels = width * height
     if budget.min_pixels <= pixels <= budget.max_pixels:
         return width, height
+    new_width, new_height = _scaled(width, height, budget)
+    if max(width, height) <= MAX_ASPECT * min(width, height):  # rounding the shorter side down must not break it
+        new_width, new_height = min(new_width, MAX_ASPECT * new_height), min(new_height, MAX_ASPECT * new_width)
+    return new_width, new_height
+
+
+def _scaled(width: int, height: int, budget: ImageBudget) -> tuple[int, int]:
+    """The sides scaled into the budget and rounded to whole pixels."""
+    pixels = width * height
     if pixels > budget.max_pixels:
         scale = math.sqrt(budget.max_pixels / pixels)
         new_width, new_height = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))

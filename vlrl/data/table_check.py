@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vlrl.data.bad_rows import check_bound, gold_bound, reason_of
+from vlrl.data.bad_rows import bad_row, check_bound, gold_bound, reason_of
 from vlrl.data.gold_checks import gold_faults
-from vlrl.data.images import BadImageError
+from vlrl.data.images import BadImageError, check_header
 from vlrl.data.rows import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.tables import Table
@@ -67,10 +67,14 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
         place = table.place(index)
         try:
             problem, _ = reader.problem(table.row(index), place)
-        except BadRowError as error:
+            for image in problem.images:
+                if image.digest not in report.keys:  # an image that was seen before is in order
+                    check_header(image)
+        except BadRowError as found:
+            error = bad_row(place, found)
             apart = isinstance(error, BadImageError) and settings.on_bad_image is not None
             if (settings.on_bad_image if apart else settings.on_bad_row) == "error":
-                raise
+                raise error from found
             report.left_out[reason_of(error)] += 1
             bounded += not apart
             last = error
