@@ -170,10 +170,14 @@ def three_rows_one_damaged(folder: Path) -> list[dict]:
     return [{"question": "?", "answer": str(i), "images": [n]} for i, n in enumerate(["a.png", "broken.png", "b.png"])]
 
 
-def test_a_broken_picture_stops_the_draw_and_is_named_with_its_row(folder):
-    mixture = Mixture(recipe_of(folder, three_rows_one_damaged(folder)), 0)
+def test_a_broken_picture_is_named_with_its_row_when_the_table_or_the_row_is_read(folder):
     with pytest.raises(DataError, match=r"rows\.jsonl, line 2, picture .*broken\.png"):
-        mixture.draw(3)
+        Mixture(recipe_of(folder, three_rows_one_damaged(folder)), 0)
+    data = picture_bytes()
+    (folder / "cut.png").write_bytes(data[: len(data) - 20])  # its header says nothing
+    mixture = Mixture(recipe_of(folder, [{"question": "?", "answer": "1", "images": ["cut.png"]}]), 0)
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 1, picture .*cut\.png"):
+        mixture.draw(1)
 
 
 def test_a_broken_picture_is_skipped_and_counted_where_that_was_chosen(folder):
