@@ -22,6 +22,7 @@ from vlrl.model.finite import check_weights
 from vlrl.model.load import LoadedModel, load_folder, load_model
 from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
+from vlrl.model.pictures_only import loads_with
 from vlrl.model.policy import Policy
 from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.engine import Sampling
@@ -285,4 +286,5 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
         "device": str(loaded.device),
         "context": loaded.context,
         "vocabulary": len(loaded.tokenizer),
+        "loads_with": loads_with(loaded.processor),
     }
