@@ -96,6 +96,11 @@ class RowReader:
             raise BadRowError(f"{place}, {column}", f"is {given!r}", "give a number in [0, 1]; 1 is the hardest")
         return float(given)
 
+    def gold_and_options(self, row: Row, place: str) -> tuple[Any, Options]:
+        """The gold as the row gives it, and its options. Raises BadRowError."""
+        view = RowView(row)
+        return self._asked(view, place).answer, row_options(view, self.settings.columns.choices, place)
+
     def keys(self, row: Row, place: str) -> list[str]:
         """What a row shares with others that must fall into its split: the named column, its images, or its question.
 
