@@ -24,6 +24,7 @@ from vlrl.verify.extract import extract
 BENCHMARK_LAYOUTS = ("mathvista", "mmmu", "mmmu-pro", "mathvision", "math", "aime", "gsm8k", "tabmwp", "dynamath")
 CHATS = ("messages", "conversations", "conversation", "message", "contents", "texts", "dialog", "context_messages")
 IMAGES = ("images", "image", "image_path", "image_paths", "image_file", "image_url", "image_urls", "img", "img_path")
+NUMBERED = tuple(f"image_{k}" for k in range(1, 21))
 REFUSED = ("history", "objects", "tools", "videos", "video", "audios", "audio")  # where they hold something
 # what preference rows and other stages of those trainers hold, and the system message
 LEFT_OUT = frozenset(
@@ -137,8 +138,11 @@ def column_images(row: RowView, named: str | None, place: str) -> list[Any]:
             if any(is_empty(item) for item in listed):
                 raise BadRowError(f"{place}, {column}", f"holds an empty image: {shortened(listed)}", "mend the row")
             return listed
-    numbered = [f"image_{k}" for k in range(1, 21)] if named is None else []
-    return [row[column] for column in numbered if row.holds(column)]
+    return [row[column] for column in NUMBERED if row.holds(column)] if named is None and _is_numbered(row) else []
+
+
+def _is_numbered(row: RowView) -> bool:
+    return any(column.startswith("image_") for column in row)
 
 
 def suggested_layout(row: Mapping[str, Any]) -> str:

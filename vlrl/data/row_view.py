@@ -54,7 +54,8 @@ class RowView(Mapping[str, Any]):
 
     def holds(self, column: str) -> bool:
         """Whether there is something in a column; it doesn't count as read."""
-        return not is_empty(self._row.get(column))
+        value = self._row.get(column)
+        return value is not None and not is_empty(value)
 
     def unread(self) -> list[str]:
         """The columns that hold something that was not read."""
