@@ -158,7 +158,7 @@ def test_verify_prints_one_line_a_pair(tmp_path, capsys):
         {"id": "a", "gold": "0.5", "prediction": "1/2"},
         {"id": "b", "gold": "0.5", "prediction": "0.51", "options": {"tolerance": 0.01}},
         {"id": "c", "gold": "0.5", "prediction": "0.51"},
-        {"id": "d", "gold": "half", "prediction": "0.5"},
+        {"id": "d", "gold": "some of it", "prediction": "0.5"},
     ]
     verify_command(write(tmp_path / "pairs.jsonl", pairs), "number", as_json=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

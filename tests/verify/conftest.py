@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from vlrl.verify.mathematics import pool
-from vlrl.verify.worker_pool import WALL_SECONDS
+from vlrl.verify.sandbox.worker_pool import WALL_SECONDS
 
 settings.register_profile("verify", deadline=None, max_examples=60)
 settings.load_profile("verify")

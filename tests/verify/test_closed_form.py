@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.verify.closed_form import same_closed_form
-from vlrl.verify.formula import read_formula
+from vlrl.verify.math.closed_form import same_closed_form
+from vlrl.verify.math.formula import read_formula
+from vlrl.verify.math.normal_form import TooLargeError, normal_form
+from vlrl.verify.math.numeric_equivalence import NoValueError, places, value_at
 from vlrl.verify.mathematics import equivalent, pool
-from vlrl.verify.normal_form import TooLargeError, normal_form
-from vlrl.verify.sampling import NoValueError, places, value_at
-from vlrl.verify.worker_pool import TooHeavy, WorkerFault
+from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_what_commits_to_nothing_earns_nothing(kit: str):
         "6ish", "6f", "6 pm", "6'", "6‰", "6\u0336", "6\u20e3", "6-", "6e0.5", "6 and a half", "6:1", "1:6",
         "six tenths",
         "a sixth", "6 per 7", "not 5",
-        "5 is wrong", "Ⅵ", "𝟔", "6₂", "6π", "6\\in S", "|6|", "\\sqrt{36}", "6.2.1", "- -6",
+        "5 is wrong", "Ⅵ", "6₂", "6π", "6\\in S", "|6|", "\\sqrt{36}", "6.2.1", "- -6",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_the_number_is_not(answer: str):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlrl.verify.extract import boxed, extract, visible_text
+from vlrl.verify.reading.declared import boxed, extract, visible_text
 
 
 @pytest.mark.parametrize(

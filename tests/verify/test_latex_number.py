@@ -7,7 +7,11 @@ import time
 
 import pytest
 
-from vlrl.verify.latex_number import latex_to_number
+import vlrl.verify  # noqa: F401  fills the registry
+from vlrl.types import Problem, Text
+from vlrl.verify import mathvision
+from vlrl.verify.judge import judge
+from vlrl.verify.math.latex_number import latex_to_number
 
 
 @pytest.mark.parametrize(
@@ -98,3 +102,13 @@ def test_hostile_expressions_end_at_once(text):
     start = time.perf_counter()
     latex_to_number(text)
     assert time.perf_counter() - start < 0.2
+
+
+@pytest.mark.parametrize(
+    "text", ["10^{400}", "-10^{400}", "2^{2000}", "300!", r"\frac{10^{400}}{3}", r"\binom{400}{200}10^{300}"]
+)
+def test_a_number_beyond_floats_is_none_and_ends_nothing(text: str):
+    assert latex_to_number(text) is None
+    assert not mathvision.is_right("7", [], mathvision.extract(f"The answer is $\\boxed{{{text}}}$"))
+    asked = Problem((Text("?"),), "A", "mathvision", "text", "test", facts={"choices": ["7", "8", text]})
+    assert judge(asked, f"\\boxed{{{text}}}").fault is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from patience import answered, patiently, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
-from vlrl.verify.latex import gold_parts, plain_form, split_unit, too_complex
+from vlrl.verify.math.latex import gold_parts, plain_form, split_unit, too_complex
 from vlrl.verify.mathematics import equivalent, plainly
 
 # Pairs labelled "not equivalent" that are: the label tells of a limit of the parser they were written for.
@@ -118,7 +118,7 @@ def test_the_fast_path_agrees_with_the_worker_on_numbers(a, b):
 
 
 def _patient_equivalence(gold: list[str], answer: list[str]) -> tuple[bool, str]:
-    from vlrl.verify.worker_pool import WorkerFault
+    from vlrl.verify.sandbox.worker_pool import WorkerFault
 
     for _ in range(25):
         try:

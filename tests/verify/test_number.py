@@ -11,7 +11,8 @@ from patience import answered, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.verify.judge import judge
-from vlrl.verify.numerals import parse_numeral, unit_name
+from vlrl.verify.values.quantity import read_quantity
+from vlrl.verify.values.units import read_unit
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,6 @@ from vlrl.verify.numerals import parse_numeral, unit_name
         ("6 cm", 6),
         ("6 \\text{ cm}", 6),
         ("6cm²", 6),
-        ("6 apples", 6),
         ("60 km/h", 60),
         ("6%", 6),
         ("6 percent", 6),
@@ -71,11 +71,10 @@ from vlrl.verify.numerals import parse_numeral, unit_name
         ("45°", 45),
         ("45^\\circ", 45),
         ("6 square centimetres", 6),
-        ("six apples", 6),
     ],
 )
 def test_every_claimed_form_is_read_exactly(text: str, value: object):
-    found = parse_numeral(text)
+    found = read_quantity(text)
     if value is None:
         assert found is None
     else:
@@ -97,22 +96,13 @@ def test_every_claimed_form_is_read_exactly(text: str, value: object):
         "2+3",
         "2^5",
         "(6)",
-        "6,0",
-        "12,34",
-        "1,2345",
-        "1,00",
         "6 7",
         "1/0",
         "NaN",
         "inf",
-        "٦",
-        "６",
         "6²",
         "1e401",
         "9" * 401,
-        "6 million",
-        "6 dozen",
-        "6k",
         "0x6",
         "1_000",
         "6x",
@@ -132,7 +122,7 @@ def test_every_claimed_form_is_read_exactly(text: str, value: object):
     ],
 )
 def test_what_is_no_single_numeral_is_refused(text: str):
-    assert parse_numeral(text) is None
+    assert read_quantity(text) is None
 
 
 @pytest.mark.parametrize(
@@ -147,10 +137,10 @@ def test_what_is_no_single_numeral_is_refused(text: str):
     ],
 )
 def test_units_have_one_name(a: str, b: str):
-    assert unit_name(a) == unit_name(b)
+    assert read_unit(a) == read_unit(b)
 
 
-def score(gold: str, answer: str, question: str = "How many?", **facts: object) -> float:
+def score(gold: str, answer: str, question: str = "How many apples?", **facts: object) -> float:
     return judge(problem("number", gold, question, **facts), answered(answer)).score
 
 
@@ -261,11 +251,11 @@ def test_equality_is_symmetric_and_another_value_is_wrong(a: int, b: int):
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**6), max_value=10**6, places=4))
 def test_decimals_are_read_without_rounding(value: object):
-    found = parse_numeral(f"{value:f}")
+    found = read_quantity(f"{value:f}")
     assert found is not None
     assert found.value == Fraction(f"{value:f}")
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_grammar(text: str):
-    parse_numeral(text)
+    read_quantity(text)

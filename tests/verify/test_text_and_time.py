@@ -9,8 +9,9 @@ from patience import answered, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.verify.judge import judge
-from vlrl.verify.text import levenshtein, normalise, similarity
-from vlrl.verify.time_of_day import parse_time
+from vlrl.verify.text import levenshtein, similarity
+from vlrl.verify.values.moments import parse_time
+from vlrl.verify.values.normaliser import normalise
 
 
 def score(verifier: str, gold: str, answer: str, **facts: object) -> float:

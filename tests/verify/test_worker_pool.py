@@ -19,9 +19,9 @@ from patience import answered, problem
 import vlrl.verify
 from vlrl.verify import mathematics
 from vlrl.verify.judge import judge
-from vlrl.verify.worker_pool import TooHeavy, WorkerFault, WorkerPool
+from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault, WorkerPool
 
-PROGRAM = Path(vlrl.verify.__file__).with_name("math_worker.py")
+PROGRAM = Path(vlrl.verify.__file__).parent / "math" / "math_worker.py"
 JOB = {"gold": ["x+1"], "answer": ["1+x"], "strict": True, "rounding": 6, "relations": False}
 
 
@@ -315,7 +315,7 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
 @pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), 9)"])
 def test_nursery_and_workers_end_when_their_trainer_is_gone(end: str):
     code = (
-        "import sys, os\nfrom pathlib import Path\nfrom vlrl.verify.worker_pool import WorkerPool\n"
+        "import sys, os\nfrom pathlib import Path\nfrom vlrl.verify.sandbox.worker_pool import WorkerPool\n"
         f"pool = WorkerPool(Path({str(PROGRAM)!r}), size=1, wall_seconds=60.0)\npool.ask({JOB!r})\n"
         "print(pool._nursery.process.pid, flush=True)\n"
         "child = os.fork()\n"  # holds copies of all sockets and lives on

@@ -18,7 +18,7 @@ from vlrl.curation.picture_hash import MAX_BITS, MAX_COLOUR, PictureHash, Pictur
 from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.words import Shingle, jaccard, numbers_of, shingles, whole_text, wordless_pictures, words_of
 from vlrl.types import Image, Problem
-from vlrl.verify.text import normalise
+from vlrl.verify.values.normaliser import normalise
 
 TOLD_EVERY = 100
 MAX_CHANGED = 0.0005  # one letter of a full page changes 0.001 to 0.002 of its detail, other bytes of it nothing

@@ -11,7 +11,7 @@ from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.words import typed_text
 from vlrl.errors import DataError
 from vlrl.types import Problem
-from vlrl.verify.text import normalise
+from vlrl.verify.values.normaliser import normalise
 
 Kind = Literal["multiple choice", "true/false", "proof"]
 

@@ -15,8 +15,8 @@ from typing import Any
 from vlrl.types import Problem, Text
 from vlrl.verify.choice import LETTERS, gold_index
 from vlrl.verify.judge import judge
-from vlrl.verify.numerals import parse_numeral
-from vlrl.verify.text import normalise
+from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.quantity import read_quantity
 
 TAG = "opened_choice"
 MAX_WORDS = 4  # ours: a longer phrase can be put in too many ways to be compared as text
@@ -53,7 +53,7 @@ def to_open_answer(problem: Problem) -> Problem:
         raise NotOpen(f"the question speaks of its options: {spoken[0]!r}")
     if not question.strip():
         raise NotOpen("nothing but the options is typed")
-    numeric = parse_numeral(gold) is not None
+    numeric = read_quantity(gold) is not None
     facts: Mapping[str, Any] = {
         key: value for key, value in problem.facts.items() if key not in ("choices", "accepted")
     }
@@ -118,7 +118,7 @@ def _check_options(options: list[str], gold: str) -> None:
             raise NotOpen("options are pictures")
     if len({normalise(option) for option in options}) < len(options):
         raise NotOpen("two options are the same")
-    if parse_numeral(gold) is None and len(gold.split()) > MAX_WORDS:
+    if read_quantity(gold) is None and len(gold.split()) > MAX_WORDS:
         raise NotOpen(f"the right option has more than {MAX_WORDS} words: {gold!r}")
 
 

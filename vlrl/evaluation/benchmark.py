@@ -34,8 +34,8 @@ from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, Rollout, Text, Verdict
 from vlrl.verify.judge import prepare
-from vlrl.verify.numerals import parse_numeral
-from vlrl.verify.text import normalise
+from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.quantity import read_quantity
 
 OWN = "problems"  # problem files of this project, as `vlrl prepare` writes them
 
@@ -192,7 +192,7 @@ def _vote(answer: str | None) -> str | None:
     """What an answer counts as in a majority: its value where it is a number, else its text, case and markup aside."""
     if answer is None:
         return None
-    number = parse_numeral(answer)
+    number = read_quantity(answer)
     return normalise(answer) if number is None else str(number.value)
 
 

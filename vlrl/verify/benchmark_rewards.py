@@ -1,7 +1,8 @@
 """The verifiers `mathvista`, `mmmu`, `mathvision`, `tabmwp`, `dynamath`: benchmark answers as a reward, without luck.
 
-Each reads what the response declares or concludes (`vlrl.verify.conclusions`) and gives nothing to silence, hedges, two
-answers, a letter beyond the options or the nearest option. The published rules lie in files of the benchmarks' names.
+Each reads what the response declares or commits to (`reading.committed_answer`); it gives nothing to silence, hedges,
+two answers, a letter beyond the options or the nearest option. The published rules lie in files of the benchmarks'
+names.
 """
 
 from __future__ import annotations
@@ -10,19 +11,17 @@ import json
 import re
 
 from vlrl.types import Problem, Verdict
-from vlrl.verify.choice import choice, gold_index, gold_option
-from vlrl.verify.conclusions import concluded_number, concluded_option
-from vlrl.verify.extract import extract
+from vlrl.verify.choice import choice, committed_option, gold_index, gold_option, options_of
 from vlrl.verify.judge import verifier
 from vlrl.verify.mathematics import load_workers, math
-from vlrl.verify.number import golds, within
-from vlrl.verify.numerals import parse_numeral, unit_name
-from vlrl.verify.text import normalise, text
+from vlrl.verify.number import committed_number, golds
+from vlrl.verify.reading.declared import extract
+from vlrl.verify.text import text
 from vlrl.verify.time_of_day import time
+from vlrl.verify.values.compare import differs
+from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.quantity import read_quantity
 
-_MEASURES = frozenset(
-    ["m", "cm", "mm", "km", "in", "ft", "yd", "mi", "g", "kg", "mg", "oz", "lb", "l", "ml", "s", "min", "h", "$", "€"]
-)  # one excludes the others
 _LIST = re.compile(r"\[[^\[\]]{1,400}\]")
 
 
@@ -54,7 +53,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     """
     if problem.facts.get("choices"):
         return judge_option(problem, response)
-    if all(parse_numeral(gold) is not None for gold in _all_golds(problem)):
+    if all(read_quantity(gold) is not None for gold in _all_golds(problem)):
         return judge_number(problem, response, precision=2)
     return text(problem, response)
 
@@ -76,7 +75,7 @@ def tabmwp(problem: Problem, response: str) -> Verdict:
     """
     if problem.facts.get("choices"):
         return judge_option(problem, response)
-    if parse_numeral(problem.answer) is not None:
+    if read_quantity(problem.answer) is not None:
         return judge_number(problem, response, precision=3)
     if problem.answer.rstrip(".").upper().endswith((".M", "AM", "PM")):
         return time(problem, response)
@@ -92,37 +91,33 @@ def dynamath(problem: Problem, response: str) -> Verdict:
     kind = problem.facts.get("answer_type")
     if kind == "multiple choice":
         return choice(problem, response)
-    if parse_numeral(problem.answer) is not None:
+    if read_quantity(problem.answer) is not None:
         return judge_number(problem, response, precision=3)
     return math(problem, response) if kind == "float" else text(problem, response)
 
 
 def judge_option(problem: Problem, response: str) -> Verdict:
-    """Whether the response declares or concludes the gold option."""
-    options = [str(option) for option in problem.facts["choices"]]
-    conclusion = concluded_option(response, options, problem.question)
-    if conclusion.value is None:
-        return Verdict.wrong(conclusion.note)
-    index = int(conclusion.value)
-    gold = gold_index(problem, options)
+    """Whether the response declares or states the gold option."""
+    options = options_of(problem)
+    statement = committed_option(response, options, problem.question)
+    if statement.value is None:
+        return Verdict.wrong(statement.note)
+    index, gold = statement.value, gold_index(problem, options)
     right = index == gold or normalise(options[index]) == normalise(options[gold])
     return Verdict.right(options[index]) if right else Verdict.wrong("another option", options[index])
 
 
 def judge_number(problem: Problem, response: str, precision: int | None) -> Verdict:
-    """Whether the response declares or concludes the gold number, both rounded to `precision` decimals if given."""
-    conclusion = concluded_number(response, problem.question)
-    if conclusion.value is None:
-        return Verdict.wrong(conclusion.note)
-    found = parse_numeral(conclusion.value)
+    """Whether the response declares or states the gold number, both rounded to `precision` decimals if given."""
+    alternatives = golds(problem)
+    statement = committed_number(response, problem)
+    found = statement.value
     if found is None:
-        return Verdict.wrong("not a number", conclusion.value)
-    answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else conclusion.value
-    unit, asked = unit_name(found.unit), unit_name(str(problem.facts.get("unit") or ""))
-    if unit != asked and {unit, asked} <= _MEASURES:
-        return Verdict.wrong("wrong unit", answer)
-    right = any(within(found.value, gold.value, {"precision": precision}) for gold in golds(problem))
-    return Verdict.right(answer) if right else Verdict.wrong("wrong number", answer)
+        return Verdict.wrong(statement.note, statement.text)
+    answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else statement.text
+    facts = {"precision": precision, "percent_sign": "optional", "unit": problem.facts.get("unit")}
+    notes = [differs(found, gold, problem.question, facts) for gold in alternatives]
+    return Verdict.right(answer) if None in notes else Verdict.wrong(str(notes[0]), answer)
 
 
 def _judge_list(problem: Problem, response: str) -> Verdict:

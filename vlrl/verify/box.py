@@ -8,9 +8,9 @@ import numpy as np
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
-from vlrl.verify.extract import extract
 from vlrl.verify.geometry import Box, iou, read_box, read_boxes
 from vlrl.verify.judge import verifier
+from vlrl.verify.reading.declared import extract
 
 COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vlrl.types import Problem, Verdict
-from vlrl.verify.extract import extract
 from vlrl.verify.judge import verifier
+from vlrl.verify.reading.declared import extract
 
 
 @verifier("exact")

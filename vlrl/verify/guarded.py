@@ -28,7 +28,7 @@ from vlrl.config import Settings
 from vlrl.registry import PLUGIN, Registry
 from vlrl.types import Problem, Verdict
 from vlrl.verify.returned import as_verdict
-from vlrl.verify.worker_pool import TooHeavy, WorkerFault, WorkerPool
+from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault, WorkerPool
 
 Route = Literal["worker", "thread", "here"]
 

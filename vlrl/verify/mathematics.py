@@ -16,16 +16,23 @@ from typing import Any
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
-from vlrl.verify.numerals import NUMBER_WORDS, Numeral, parse_numeral, unit_name
-from vlrl.verify.same_structure import Terms, same_answer
-from vlrl.verify.text import normalise
-from vlrl.verify.worker_pool import TooHeavy, WorkerPool
+from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
+from vlrl.verify.math.same_structure import Terms, same_answer
+from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
+from vlrl.verify.values.compare import differs, is_rounded, within
+from vlrl.verify.values.moments import read_moment
+from vlrl.verify.values.normaliser import clean, normalise
+from vlrl.verify.values.number_words import NUMBER_WORDS
+from vlrl.verify.values.quantity import Quantity, read_quantity
+from vlrl.verify.values.units import read_unit
 
+STARVED_SECONDS = 20.0  # of wall clock, for a worker that gets no processor time: only what it computes is limited
 DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an exact value are compared
 
-_ATTACHED_LETTERS = re.compile(r"[0-9.}]\s*[A-Za-z]{1,2}$")
-_DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]{1,2}")
+_ATTACHED_LETTERS = re.compile(r"[0-9.}][A-Za-z]{1,2}$")
+_DECIMAL_COMMA = re.compile(r"(?<![0-9])[0-9]+,[0-9]+(?![0-9])")
+_NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
+_WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
 _NUMBER_IN_SET = re.compile(r"[0-9}]\s{0,3}(?:\\in(?![A-Za-z])|∈)")
 _OPTION = re.compile(r"^\(([A-Z])\)$")
@@ -61,25 +68,25 @@ def math(problem: Problem, response: str) -> Verdict:
 
     A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
     """
-    extraction = declared_mathematics(response)
+    extraction = declared_mathematics(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = list(extraction.candidates)
     note = "another value"
     for text in (problem.answer, *problem.facts.get("accepted", ())):
         gold = gold_parts(str(text))
-        equal, note = equivalent(gold, answer, problem.facts)
+        equal, note = equivalent(gold, answer, problem.facts, f"{problem.question} {text}")
         if equal:
             return Verdict.right(extraction.answer, note)
     return Verdict.wrong(note, extraction.answer)
 
 
-def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> tuple[bool, str]:
+def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], question: str = "") -> tuple[bool, str]:
     """(whether the answer equals the gold, how that was decided); both are the parts of one answer.
 
     Raises WorkerFault if the worker process failed.
     """
-    decided = plainly(gold, answer, facts)
+    decided = plainly(gold, answer, facts, question)
     if decided is not None:
         return decided, "" if decided else "another value"
     reason = next((r for part in answer if (r := too_complex(part))), None)
@@ -92,16 +99,23 @@ def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> 
     if len(gold) == len(answer) == 1 and {_opening(gold[0]), _opening(answer[0])} == {"set", "tuple"}:
         return False, "a set is no tuple and no interval"
     cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
-    units = [{unit_name(unit) for _, unit in side if unit} for side in cut]
+    units = [{unit for text, suffix in side if (unit := read_unit(suffix)) is not None} for side in cut]
     if units[0] and units[1] and units[0] != units[1]:
         return False, "wrong unit"
     texts = [[text for text, _ in side] for side in cut]
     strict, relations = bool(facts.get("strict", True)), bool(facts.get("allow_set_relation_comp", False))
     rounding = _decimals(facts.get("precision"))
-    same = same_answer(texts[0], texts[1], Terms(rounding, relations)) if strict else None
+    same = same_answer(texts[0], texts[1], Terms(rounding, relations, "precision" in facts)) if strict else None
     if same is not None:
         return same, "" if same else "another value"
-    job = {"gold": texts[0], "answer": texts[1], "strict": strict, "rounding": rounding, "relations": relations}
+    if any(_WORDS_WRAPPED.search(part) for part in texts[1]) and not any(
+        _WORDS_WRAPPED.search(part) for part in texts[0]
+    ):
+        return False, "words that are no unit"
+    job = {
+        "gold": texts[0], "answer": texts[1], "strict": strict, "rounding": rounding, "relations": relations,
+        "relative": "precision" not in facts,
+    }  # fmt: skip
     try:
         reply = pool().ask(job)
     except TooHeavy as limit:
@@ -119,15 +133,19 @@ def _opening(text: str) -> str:
     return "set" if text.startswith("\\{") else "tuple" if text.startswith(("(", "[")) else ""
 
 
-def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> bool | None:
-    """The verdict on plain cases: equal text, numbers, lists of numbers, letters. None where it takes mathematics."""
+def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], question: str = "") -> bool | None:
+    """The verdict on plain cases: equal text, moments, numbers, lists of them, letters. None: it takes mathematics."""
     if gold == answer and any(gold):
         return True
-    numbers = _numbers(gold), _numbers(answer)
+    if len(gold) == len(answer) == 1 and (decided := _moments(gold[0], answer[0], question)) is not None:
+        return decided
+    asked = " ".join((question, *gold))
+    named = any("=" in part for part in gold)
+    numbers = _numbers(gold, asked, named), _numbers(answer, asked, named)
     if numbers[0] and numbers[1]:
-        if len(numbers[0]) != len(numbers[1]):
-            return False
-        return _same_numbers(numbers[0], numbers[1], facts)
+        same = len(numbers[0]) == len(numbers[1]) and _same_numbers(numbers[0], numbers[1], facts, question)
+        comma = any(_DECIMAL_COMMA.search(part) for part in (*gold, *answer))
+        return same if same or not comma else None  # 1,2 may be two values
     forms = [plain_form(part) for part in gold], [plain_form(part) for part in answer]
     if forms[0] == forms[1] and any(forms[0]):
         return True
@@ -142,9 +160,8 @@ def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> boo
                 return False  # the second: several letters
         if normalise(one) == normalise(other) and len(one) > 1 and _LETTERS.fullmatch(one):
             return True
-        comma = next((t for t in (one, other) if _DECIMAL_COMMA.fullmatch(t)), None)
-        if comma is not None and comma.replace(",", ".") in (one, other):
-            return True
+        if numbers[0] and _NUMBER_AND_WORDS.fullmatch(clean(answer[0])):
+            return False  # "7 million" is read as a number; what is left here is none
         kinds = [
             "number" if n else "letters" if _LETTERS.fullmatch(f) and f not in _CONSTANTS else ""
             for n, f in ((numbers[0], one), (numbers[1], other))
@@ -156,6 +173,14 @@ def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any]) -> boo
     return None
 
 
+def _moments(gold: str, answer: str, question: str) -> bool | None:
+    """The verdict where one side is a date, a time or a score: none of them is arithmetic, and no time is a ratio."""
+    one, other = read_moment(gold, question), read_moment(answer, question)
+    if one is None and (other is None or ":" in gold):
+        return None
+    return one is not None and other is not None and one.kind == other.kind and bool(one.value & other.value)
+
+
 def _is_prose(text: str) -> bool:
     """Whether a text is words without a number among them: "No solution"."""
     words = _WORD.findall(text)
@@ -164,87 +189,54 @@ def _is_prose(text: str) -> bool:
     return not any(word.casefold() in NUMBER_WORDS or word.casefold() in _CONSTANTS for word in words)
 
 
-def _numbers(parts: list[str]) -> list[Numeral]:
-    """The parts as plain numbers: one part may list several; [] where anything else is among them."""
+def _numbers(parts: list[str], asked: str, named: bool = False) -> list[Quantity]:
+    """The parts as plain numbers: one part may list several; [] where anything else is among them.
+
+    named  names count, so that `x = 5` is no plain number
+    """
     found = []
+    if any("=" in part for part in parts) and (named or len(parts) > 1 or "," in parts[0]):
+        return []
     for part in parts:
-        whole = _numeral(part)
-        pieces = [whole] if whole is not None else [_numeral(p) for p in re.split(r",\s+|;\s*", part)]
+        whole = _quantity(part, asked)
+        pieces = [whole] if whole is not None else [_quantity(p, asked) for p in re.split(r",\s+|;\s*", part)]
         if len(pieces) > 100 or any(p is None for p in pieces):
             return []
         found += [p for p in pieces if p is not None]
     return found
 
 
-def _numeral(text: str) -> Numeral | None:
+def _quantity(text: str, asked: str) -> Quantity | None:
     """A number; letters right behind it are a unit only where the text sets them apart."""
-    numeral = parse_numeral(text)
-    if numeral is not None and numeral.unit and _ATTACHED_LETTERS.search(text.rstrip(". ")):
+    quantity = read_quantity(text, asked)
+    if quantity is not None and quantity.unit is not None and _ATTACHED_LETTERS.search(text.rstrip(". ")):
         return None
-    return numeral
+    return quantity
 
 
-def _same_numbers(gold: list[Numeral], answer: list[Numeral], facts: Mapping[str, Any]) -> bool:
+def _same_numbers(gold: list[Quantity], answer: list[Quantity], facts: Mapping[str, Any], question: str) -> bool:
     precision = facts.get("precision")
     if isinstance(precision, (list, tuple)):
         return _matched(gold, answer, [Fraction(str(p)) for p in precision])
-    if isinstance(precision, float) and 0 < precision < 1:
-        return _matched(gold, answer, [Fraction(str(precision))] * len(gold))
-    if len(gold) == 1:
-        return _same_number(gold[0], answer[0], facts)
     remaining = list(answer)
     for value in gold:
-        match = next((a for a in remaining if _same_number(value, a, facts)), None)
+        match = next((a for a in remaining if _same_number(value, a, facts, question)), None)
         if match is None:
             return False
         remaining.remove(match)
     return True
 
 
-def _same_number(gold: Numeral, answer: Numeral, facts: Mapping[str, Any]) -> bool:
-    unit = str(facts.get("unit") or "") or gold.unit
-    if answer.unit and unit and unit_name(answer.unit) != unit_name(unit):
-        return False
-    if gold.percent != answer.percent and (gold.unit or answer.unit):
-        return False
-    if close(answer.value, gold.value, facts):
+def _same_number(gold: Quantity, answer: Quantity, facts: Mapping[str, Any], question: str) -> bool:
+    if differs(answer, gold, question, facts) is None:
         return True
-    if gold.percent != answer.percent:  # 28% and 0.28; 28% and 28 are equal above
-        return close(
-            answer.value / 100 if answer.percent else answer.value,
-            gold.value / 100 if gold.percent else gold.value,
-            facts,
-        )
-    return False
+    if gold.percent and not answer.percent and answer.unit is None and within(answer.value * 100, gold.value, facts):
+        return True  # 0.28 for 28%
+    units = {q.unit for q in (gold, answer) if q.unit is not None}
+    return gold.percent == answer.percent and len(units) < 2 and is_rounded(answer.value, gold.value)
 
 
-def close(value: Fraction, gold: Fraction, facts: Mapping[str, Any]) -> bool:
-    """Equal exactly, to the facts' tolerance or precision, or as a decimal of six digits or more that was rounded."""
-    if value == gold:
-        return True
-    tolerance, relative, precision = facts.get("tolerance"), facts.get("relative_tolerance"), facts.get("precision")
-    apart = abs(value - gold)
-    if tolerance is not None and apart <= Fraction(str(tolerance)):
-        return True
-    if relative is not None and apart <= Fraction(str(relative)) * abs(gold):
-        return True
-    if precision is not None and not isinstance(precision, (list, tuple)):
-        decimals = _decimals(precision)
-        return bool(round(value, decimals) == round(gold, decimals))
-    if _terminates(value) == _terminates(gold) or gold == 0:
-        return False  # two decimals are compared as they stand; a fraction may have been written as a rounded decimal
-    return bool(apart <= abs(gold) / 10**DEFAULT_ROUNDING)
-
-
-def _terminates(value: Fraction) -> bool:
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
-
-
-def _matched(gold: list[Numeral], answer: list[Numeral], tolerances: list[Fraction]) -> bool:
+def _matched(gold: list[Quantity], answer: list[Quantity], tolerances: list[Fraction]) -> bool:
     """Whether every gold value has an answer of its own within its tolerance, in any order."""
     if len(tolerances) != len(gold):
         return False
@@ -266,4 +258,4 @@ def _decimals(precision: Any) -> int:
 @cache
 def pool() -> WorkerPool:
     """The worker processes of this process; they start with `prepare` or the first answer that needs them."""
-    return WorkerPool(Path(__file__).with_name("math_worker.py"))
+    return WorkerPool(Path(__file__).parent / "math" / "math_worker.py", wall_seconds=STARVED_SECONDS)

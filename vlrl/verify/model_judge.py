@@ -24,8 +24,8 @@ from typing import Any, TypeAlias
 
 from vlrl.errors import ConfigError
 from vlrl.types import Image, Problem, Verdict, content_digest
-from vlrl.verify.extract import extract, visible_text
 from vlrl.verify.judge import verifier
+from vlrl.verify.reading.declared import extract, visible_text
 
 Ask: TypeAlias = Callable[[str, Sequence[Image]], str]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
-from vlrl.verify.extract import extract
 from vlrl.verify.geometry import inside, make_box, read_point
 from vlrl.verify.judge import verifier
+from vlrl.verify.reading.declared import extract
 
 
 def declared_point(problem: Problem) -> list[str] | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
-from vlrl.verify.extract import extract
 from vlrl.verify.judge import verifier
-from vlrl.verify.number import within
-from vlrl.verify.numerals import parse_numeral, unit_name
-from vlrl.verify.text import normalise
+from vlrl.verify.reading.declared import extract
+from vlrl.verify.values.compare import differs
+from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.quantity import read_quantity
 
 MAX_ITEMS = 500
 
@@ -95,9 +95,8 @@ def matches(gold: list[str], found: list[str], problem: Problem) -> int:
 
 def same_value(gold: str, found: str, problem: Problem) -> bool:
     """Whether two values of a list are one: as numbers where the gold is a number, else as normalised text."""
-    a, b = parse_numeral(gold), parse_numeral(found)
+    asked = f"{problem.question} {problem.answer}"
+    a, b = read_quantity(gold, asked), read_quantity(found, asked)
     if a is None:
         return normalise(gold) == normalise(found)
-    if b is None or a.percent != b.percent or (a.unit and b.unit and unit_name(a.unit) != unit_name(b.unit)):
-        return False
-    return within(b.value, a.value, problem.facts)
+    return b is not None and a.percent == b.percent and differs(b, a, problem.question, problem.facts) is None

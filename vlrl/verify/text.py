@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from vlrl.types import Problem, Verdict
-from vlrl.verify.extract import extract
 from vlrl.verify.judge import verifier
-
-_SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
-_SPACES = re.compile(r"\s+")
-_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox)\s?\{([^{}\\]*)\}")
-_WRAPPERS = (("**", "**"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)"))
+from vlrl.verify.reading.declared import extract
+from vlrl.verify.values.normaliser import normalise
 
 
 @verifier("text")
@@ -39,26 +32,6 @@ def text(problem: Problem, response: str) -> Verdict:
         if score >= float(threshold):
             return Verdict(score, False, extraction.answer, "similar text")
     return Verdict.wrong("another text", extraction.answer)
-
-
-def normalise(text: str) -> str:
-    """Case folded, one kind of space, quote and dash, without markup around the whole and without a final stop."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text).translate(_SIGNS)
-    text = text.strip()
-    if "\\" in text:
-        text = _LATEX_TEXT.sub(r"\1", text)
-    for _ in range(3):
-        before = text
-        text = text.strip().removesuffix(".").strip()
-        for opening, closing in _WRAPPERS:
-            size = len(opening)
-            if text.startswith(opening) and text.endswith(closing) and len(text) > 2 * size:
-                inner = text[size : len(text) - len(closing)]
-                text = inner if opening not in inner else text
-        if text == before:
-            break
-    return _SPACES.sub(" ", text).strip().casefold()
 
 
 def similarity(a: str, b: str) -> float:

@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable, Iterator
 from zlib import crc32
 
-from vlrl.verify.formula import Tree
-from vlrl.verify.normal_form import TooLargeError, normal_form
+from vlrl.verify.math.formula import Tree
+from vlrl.verify.math.normal_form import TooLargeError, normal_form
 
 POINTS = 3
 LARGEST = 1e12

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from vlrl.verify.closed_form import same_formula
-from vlrl.verify.formula import Formula
-from vlrl.verify.relations import same_equation, same_inequality
-from vlrl.verify.sampling import NoValueError, places, value_at
-from vlrl.verify.structure import Bracket, Chain, Items, Leaf, Matrix, Ratio, Structure, Union, read_structure
+from vlrl.verify.math.closed_form import same_formula
+from vlrl.verify.math.formula import Formula
+from vlrl.verify.math.numeric_equivalence import NoValueError, places, value_at
+from vlrl.verify.math.relations import same_equation, same_inequality
+from vlrl.verify.math.structure import Bracket, Chain, Items, Leaf, Matrix, Ratio, Structure, Union, read_structure
 
 MAX_PAIRS = 150
 ZERO = Formula(("number", Fraction(0)), frozenset(), False, False)
@@ -30,6 +30,7 @@ _NO_NAME = re.compile(
     r"\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|exp|sqrt|sum|int|prod|lim|text|mbox|not|pi|pm|infty|max|min|binom)"
     r"|(?<![A-Za-z\\])[a-z]{3,}"
 )
+_PRODUCT = re.compile(r"[a-z]\s?[a-z]")
 _FONT = re.compile(r"\\(?:mathrm|text|rm|mathbf)(?![a-z])|[{}\s]")
 
 
@@ -40,6 +41,7 @@ class Terms:
 
     decimals: int = 6
     relations: bool = False
+    absolute: bool = False  # the problem's facts name the decimals; else so many significant digits are meant
 
 
 def same_answer(gold: list[str], answer: list[str], terms: Terms) -> bool | None:
@@ -59,6 +61,8 @@ def same(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
         return _one_and_many(gold, answer, terms)
     if isinstance(gold, Leaf) and isinstance(answer, Leaf):
         return _same_leaf(gold, answer, terms)
+    if isinstance(gold, Leaf) and isinstance(answer, Bracket):
+        return False if gold.formula is not None and not gold.formula.unknowns else None
     if isinstance(gold, Bracket) and isinstance(answer, Bracket):
         return _same_bracket(gold, answer, terms)
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
@@ -91,7 +95,7 @@ def _same_leaf(gold: Leaf, answer: Leaf, terms: Terms) -> bool | None:
     if gold.formula is None or answer.formula is None:
         return None
     if not gold.formula.unknowns and not answer.formula.unknowns and _decimal(gold) != _decimal(answer):
-        return _same_rounded(gold.formula, answer.formula, terms.decimals)
+        return _same_rounded(gold.formula, answer.formula, terms)
     return same_formula(gold.formula, answer.formula, terms.decimals)
 
 
@@ -100,21 +104,34 @@ def _decimal(leaf: Leaf) -> bool:
     return leaf.text.strip().removeprefix("-").replace(".", "", 1).isdigit() and "." in leaf.text
 
 
-def _same_rounded(one: Formula, other: Formula, decimals: int) -> bool | None:
-    """Whether two numbers, one of them a decimal, round to the same decimals, where rounding errors leave no doubt."""
+def _same_rounded(one: Formula, other: Formula, terms: Terms) -> bool | None:
+    """Whether two numbers, one of them a decimal, round to the same digits, where rounding errors leave no doubt."""
     try:
         a, b = value_at(one.tree, places(0)), value_at(other.tree, places(0))
     except NoValueError:
         return None
-    spread = [{round(v + sign * (e + 1e-9 * max(1.0, abs(v))), decimals) for sign in (-1, 1)} for v, e in (a, b)]
+    if not terms.absolute:
+        apart, error = abs(a[0] - b[0]), a[1] + b[1]
+        allowed = 1.5 * min(abs(a[0]), abs(b[0])) * 10.0**-terms.decimals
+        if apart - error > allowed:
+            return False
+        return True if apart + error < allowed or apart == 0 else None
+    spread = [{round(v + sign * (e + 1e-9 * max(1.0, abs(v))), terms.decimals) for sign in (-1, 1)} for v, e in (a, b)]
     if len(spread[0]) > 1 or len(spread[1]) > 1:
-        return same_formula(one, other, decimals)  # near a tie, or too large for so many decimals
+        return same_formula(one, other, terms.decimals)  # near a tie, or too large for so many decimals
     return spread[0] == spread[1]
 
 
 def _unordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: Terms) -> bool | None:
     if len(gold) * len(answer) > MAX_PAIRS:
         return None
+    by_name = _named(gold), _named(answer)
+    if by_name[0] and by_name[1]:
+        if by_name[0].keys() != by_name[1].keys():
+            return False
+        return _all([same(value, by_name[1][name], terms) for name, value in by_name[0].items()])
+    if len(by_name[0]) > 1 and len(gold) == len(answer) and not any(isinstance(a, Chain) for a in answer):
+        return _ordered(list(by_name[0].values()), answer, terms)
     table = [[same(g, a, terms) for a in answer] for g in gold]
     names = {_name(item.members[0]) for item in (*gold, *answer) if isinstance(item, Chain)}
     if len(gold) == len(answer):
@@ -131,9 +148,32 @@ def _unordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: Te
                 return True
     if any(isinstance(item, Chain) and {*item.relations} != {"="} for item in (*gold, *answer)):
         return None
+    if len(gold) != len(answer) and not any(_several_values(item) for item in (*gold, *answer)):
+        return False
     columns = zip(*table, strict=True)
     certain = any(all(v is False for v in line) for line in (*table, *columns))
     return False if certain else None
+
+
+def _named(items: Sequence[Structure]) -> dict[str, Structure]:
+    """Values by their names, of `x = 5, y = 6`; {} where one has no name or two have the same."""
+    found = {}
+    for item in items:
+        if not isinstance(item, Chain) or item.relations != ("=",) or not (name := _name(item.members[0])):
+            return {}
+        found[name] = item.members[1]
+    return found if len(found) == len(items) else {}
+
+
+def _several_values(item: Structure) -> bool:
+    """Whether one item may stand for several values: it has a ±, or is no plain formula."""
+    last = item.members[-1] if isinstance(item, Chain) else item
+    return (
+        not isinstance(last, Leaf)
+        or "pm" in last.text
+        or "±" in last.text
+        or (isinstance(item, Chain) and last.formula is None)
+    )
 
 
 def _one_and_many(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
@@ -227,6 +267,14 @@ def _with_relation(gold: Structure, answer: Structure, terms: Terms) -> bool | N
     assert isinstance(gold, Chain)
     if gold.relations == ("∈",):
         return same(gold.members[1], answer, terms) if _name(gold.members[0]) and not isinstance(answer, Leaf) else None
+    if (
+        {*gold.relations} == {"="}
+        and not _name(gold.members[0])
+        and len(gold.members) == 2
+        and isinstance(answer, Leaf)
+        and _has_unknown(gold)
+    ):
+        return False  # an equation is not answered by one of its sides
     if {*gold.relations} == {"="} and _name(gold.members[0]):
         return None if isinstance(answer, Items) else same(gold.members[-1], answer, terms)
     interval = _interval(gold)
@@ -236,9 +284,18 @@ def _with_relation(gold: Structure, answer: Structure, terms: Terms) -> bool | N
 
 
 def _answered_by_relation(gold: Structure, answer: Chain, terms: Terms) -> bool | None:
+    if answer.relations == ("=",) and not _name(answer.members[0]) and _name(answer.members[1]):
+        answer = Chain(answer.members[::-1], answer.relations)  # 5 = x
     named, last = bool(_name(answer.members[0])), answer.members[-1]
     if answer.relations == ("∈",):
         return same(gold, last, terms) if named and isinstance(gold, (Bracket, Union)) else None
+    if {*answer.relations} <= {"=", "≈"} and not named and isinstance(gold, Leaf) and not _unknowns_of(gold):
+        if any(_unknowns_of(member) for member in answer.members):
+            return False  # x^2 = 5
+        if answer.relations == ("=",) * len(answer.relations):
+            if isinstance(answer.members[0], Leaf) and answer.members[0].text.strip().isdigit():
+                return same(gold, answer.members[0], terms) and same(gold, last, terms)  # 8 = 5
+            return same(gold, last, terms)
     if {*answer.relations} <= {"=", "≈"} and isinstance(gold, Leaf):
         found = [same(gold, member, terms) for member in answer.members[named:]]
         if all(verdict is False for verdict in found):
@@ -251,6 +308,14 @@ def _answered_by_relation(gold: Structure, answer: Chain, terms: Terms) -> bool 
         interval = _interval(answer)
         return None if interval is None else same(gold, interval[1], terms)
     return None
+
+
+def _unknowns_of(member: Structure) -> bool:
+    return isinstance(member, Leaf) and member.formula is not None and bool(member.formula.unknowns)
+
+
+def _has_unknown(chain: Chain) -> bool:
+    return any(_unknowns_of(member) for member in chain.members)
 
 
 def _both_relations(gold: Chain, answer: Chain, terms: Terms) -> bool | None:
@@ -270,6 +335,10 @@ def _both_relations(gold: Chain, answer: Chain, terms: Terms) -> bool | None:
 def _both_equations(gold: Chain, answer: Chain, names: tuple[str, str], terms: Terms) -> bool | None:
     if len(gold.members) > 2 or len(answer.members) > 2:
         return None
+    values = gold.members[1], answer.members[1]
+    plain = all(isinstance(v, Leaf) and v.formula and not _unknowns_of(v) for v in values)
+    if names[0] and names[1] and names[0] != names[1] and plain:
+        return False  # AB = 4 is not CD = 4
     if names[0] and names[0] == names[1]:
         found = same(gold.members[1], answer.members[1], terms)
         right = [member for chain in (gold, answer) for member in chain.members[1:]]
@@ -327,6 +396,8 @@ def _name(member: Structure) -> str:
     if not isinstance(member, Leaf) or member.infinite:
         return ""
     bare = _SUBSCRIPT.sub("", member.text)
+    if _PRODUCT.fullmatch(bare.strip()):
+        return ""  # xy = 5 is an equation
     if not _NAME.fullmatch(bare) or _NO_NAME.search(bare) or not any(c.isalpha() for c in bare):
         return ""
     return _FONT.sub("", member.text)

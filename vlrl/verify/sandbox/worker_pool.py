@@ -17,12 +17,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlrl.verify.worker import Nursery, TooHeavy, Worker, WorkerFault
+from vlrl.verify.sandbox.worker import Nursery, TooHeavy, Worker, WorkerFault
 
 __all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
 
 WALL_SECONDS = 1.8  # an answer may take 2 s in all; the rest is for the end of its worker and the trainer's side
-PROCESSOR_SECONDS = 1.0  # what an answer may compute: mathematics needs half of it at most
+PROCESSOR_SECONDS = 1.5  # what an answer may compute: mathematics needs half of it at most
 MEMORY_BYTES = 512 * 2**20  # with the 70 MB that the libraries take
 LOAD_SECONDS = 60.0  # for the nursery to load on a busy machine, before the first answer
 JOBS_PER_WORKER = 4000  # ours: parser caches grow with every new text, so a worker retires

@@ -2,19 +2,15 @@ r"""Whether words commit to an answer: doubt, denial, alternatives, and taking b
 
 A list of words can't be complete, so what *may* stand around an answer is listed too: between a verb and the answer
 only words that change nothing (`committed_before`), before "the answer is" only a finished clause or a connective
-(`declared_by`). A few words of doubt of other languages are known; a sentence that they leave unread earns nothing.
+(`declared_by`). Words that the question itself puts together ("the gap between the two", "not red") are no doubt.
 """
 
 from __future__ import annotations
 
 import re
 
-_ABROAD = (  # no, not, never, perhaps, or: German, French, Spanish, Italian, Portuguese, Dutch, Russian, Turkish
-    r"nicht|keine?|niemals|nein|vielleicht|möglicherweise|vermutlich|wahrscheinlich|oder|pas|jamais|peut-être|ou|"
-    r"quizás?|"
-    r"tal vez|nunca|no es|tampoco|forse|né|oppure|não|talvez|niet|geen|misschien|не|нет|возможно|или|değil|belki|veya"
-)
-_ABROAD_JOINED = r"不是|可能|也许|或者?|还是|または|ではない|아니|또는"
+from vlrl.verify.reading.cues import DOUBTS_ABROAD, STATES_ABROAD, STATES_JOINED
+
 _DENIAL_SIGNS = (
     r"[≠¬✗✘❌]|!=|<>|~~|\\(?:neq?|neg|lnot|not|cancel|xcancel|bcancel|sout|st)(?![a-z])|<(?:s|del|strike)>|<!--"
 )
@@ -33,20 +29,21 @@ _DOUBT = re.compile(
     r"rule[sd]? out|"
     r"ruling out|discard(?:s|ed)?|eliminat\w{1,4}|dismiss(?:es|ed)?|(?:anything|everything|all|any|nothing) but|"
     r"other than|rather than|instead of|unless|otherwise|else|whether|suppose|a lie|"
-    rf"{_ABROAD})\b|(?<!that )(?<!which )\b(?:might|could)\b|n't\b|n’t\b|\?|^\W*(?:without|if|no)\b(?!\W*[,:])"
-    rf"|\bif\b|{_ABROAD_JOINED}"
-    rf"|{_DENIAL_SIGNS}|{_HEARSAY}",
+    r"drop(?:s|ped)?|ignor\w{1,3}|omit\w{0,4})\b|(?<!that )(?<!which )\b(?:might|could)\b|n't\b|n’t\b|[?？؟]"
+    rf"|^\W*(?:without|if|no)\b(?!\W*[,:])|\bif\b|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(  # in a sentence that may deny other options
     r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|might|could|unsure|not sure|guess|doubt(?:s|"
     r"ed)?|whether|"
-    rf"suppose|never|hardly|reject(?:s|ed)?|{_ABROAD})\b|{_ABROAD_JOINED}|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"suppose|never|hardly|reject(?:s|ed)?)\b|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
+_A_NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|half)"
 _VAGUE = re.compile(
-    r"\b(?:or|about|around|roughly|nearly|almost|at least|at most|more than|less than|fewer than|over|under|up to)\b"
-    r"|[±~<>≈≥≤]",
+    r"\b(?:about|around|roughly|nearly|almost|approximately|at least|at most|more than|less than|"
+    r"fewer than|over|under|up to|or)"
+    rf"\W+(?:\w+\s){{0,2}}(?:[0-9]|{_A_NUMBER}\b)|\bor (?:so|more|less)\b|[±~<>≥≤]|^\W*[≈∼]|\b(?:is|are)\s?[≈∼]",
     re.IGNORECASE,
 )
 _FILLERS = (
@@ -66,7 +63,7 @@ _VERBS = (
 )
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
-    rf"(?:^|[=:]|[A-Za-z]['’]s\b|"
+    rf"(?:^|[=:：]|[A-Za-z]['’]s\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
     rf"\b{_VERBS}(?:\s+that)?\s*[:,]?)(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
     re.IGNORECASE,
 )
@@ -97,11 +94,12 @@ _RETRACTION = (
     r"|(?:^|[.!\n])\W{0,4}(?:hmm+|oops|sorry|edit|correction|update)\b|\bcorrection:"
     r"|\b(?:however|nevertheless|nonetheless)\b(?:[^.\n]|\.(?=[0-9])){0,60}\b(?:correct|right|possible|answer)\b"
 )
+_RETRACTS = re.compile(rf"^\W{{0,4}}(?:actually|wait|no|or|maybe|perhaps|alternatively)\b|{_RETRACTION}", re.IGNORECASE)
 _AFTER_DECLARED = re.compile(  # after a tag, a box or JSON nothing of this kind may follow
     r"\b(?:maybe|perhaps|possibly|alternatively|actually|instead|wait|otherwise|else|nevertheless|nonetheless)\b"
     r"|\b(?:correct|right|true|real|actual) (?:one|value|result|option|choice) (?:is|should|would|must)\b"
     r"|\b(?:could|might|may|can) (?:also|be|equally)\b|^\W{0,5}(?:or|and|but|not|no|nor)\b|\b(?:not sure|unsure)\b"
-    rf"|[.\n]\s{{0,5}}(?:Or|No)\b|^\W{{0,5}}(?:{_ABROAD})\b|^\W{{0,5}}(?:{_ABROAD_JOINED})|{_RETRACTION}",
+    rf"|[.\n]\s{{0,5}}(?:Or|No)\b|^\W{{0,5}}(?:{DOUBTS_ABROAD})|{_RETRACTION}",
     re.IGNORECASE,
 )
 _AFTER_PHRASE = re.compile(  # after "the answer is …" an explanation may follow, but no other answer
@@ -121,27 +119,55 @@ _POLITE = re.compile(
 _STOPS = re.compile(r"[\s.!。]*")
 _CLOSING = re.compile(r"(?:[*$`_)\]}\"'”’]|\\[)\]])+")
 _DETERMINER = re.compile(r"\b(?:the|my|our)\s{1,3}$", re.IGNORECASE)
-_REASON = re.compile(r"(?<=\S),?\s{1,3}(?:because|since)\b", re.IGNORECASE)
+_REASON = re.compile(r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which|where|while|given)\b", re.IGNORECASE)
+_CONNECTIVE = re.compile(
+    r"^\W{0,4}(?:(?:so|therefore|thus|hence|consequently|finally|overall|in the end|in total|in all|altogether|now|"
+    r"donc|ainsi|daher|somit|folglich|"
+    r"also|portanto|logo|assim|"
+    r"entonces|por (?:lo )?tanto|итак|следовательно|поэтому|значит|إذن|لذلك|لذا)\b[,،]?\s*|(?:所以|因此|因而|故|"
+    r"综上(?:所述)?|于是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서)[、，,]?\s*)",
+    re.IGNORECASE,
+)
+_IN_FRONT = re.compile(
+    r"^\W{0,3}(?:since|as|if|when|after|given|because|to|for|by)\b[^.;:]{3,200}?,\s(?=\S+\s)", re.IGNORECASE
+)
 _UNIT_MARKUP = re.compile(r"\\[pb]mod\s?\{?\w{1,20}\}?|\\[A-Za-z]+|\\[ ,;!)\]]|\^\s?\{?-?[1-4]\}?|[$~{}]")
 _LABEL = re.compile(r"\W{0,4}[A-J]\b\W{0,4}")
 _SPACES = re.compile(r"\s+")
+_AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
+_GIVEN = re.compile(r"\s+(?:[0-9$(*]|(?:zero|one|t[a-z]+|f[a-z]+|s[a-z]+|eight|nine|eleven)$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 SHORT_WORDS, SHORT_CHARS = 3, 100
 
 
-def doubts(sentence: str) -> bool:
-    """Whether a sentence negates, asks or doubts."""
-    return _DOUBT.search(sentence) is not None
+def doubts(sentence: str, question: str = "") -> bool:
+    """Whether a sentence negates, asks or doubts in words of its own."""
+    return _own(_DOUBT, sentence, question)
 
 
-def maybe(sentence: str) -> bool:
+def maybe(sentence: str, question: str = "") -> bool:
     """Whether a sentence guesses, in one of several ways; a denial of another option is no guess."""
-    return _MAYBE.search(sentence) is not None
+    return _own(_MAYBE, sentence, question)
 
 
-def hedges(sentence: str) -> bool:
+def hedges(sentence: str, question: str = "") -> bool:
     """Whether a sentence offers more than one thing, gives a bound or a rough value, negates, asks or doubts."""
-    return doubts(sentence) or _VAGUE.search(sentence) is not None
+    return doubts(sentence, question) or _own(_VAGUE, sentence, question)
+
+
+def _own(pattern: re.Pattern[str], sentence: str, question: str) -> bool:
+    """Whether the pattern is found where the question doesn't have the same words: it and the word after it."""
+    asked = ""
+    for match in pattern.finditer(sentence):
+        after = _AFTER.match(sentence, match.end())
+        if match[0].casefold() == "between" and (after is None or not _GIVEN.match(after[0])):
+            continue  # "the gap between the two"; but "between 3 and 4"
+        if not question or after is None or not match[0][:1].isalpha():
+            return True
+        asked = asked or _SPACES.sub(" ", question.casefold())
+        if _SPACES.sub(" ", (match[0] + after[0]).casefold()) not in asked:
+            return True
+    return False
 
 
 def committed_before(before: str) -> bool:
@@ -149,14 +175,30 @@ def committed_before(before: str) -> bool:
     return _COMMITTED_BEFORE.search(_SPACES.sub(" ", before[-200:])) is not None
 
 
-def without_reason(sentence: str) -> str:
-    """The sentence up to "because": what it states, without why."""
-    return _REASON.split(sentence, maxsplit=1)[0]
+def main_clause(sentence: str) -> str:
+    """What a sentence states, without why ("…, because", "…, which") and without a clause in front ("Since …,")."""
+    return _REASON.split(_IN_FRONT.sub("", without_connective(sentence), count=1), maxsplit=1)[0]
 
 
-def denied_after(after: str) -> bool:
-    """Whether a value is the subject of a statement that says more of it: "6 is out", but not "6 is the answer"."""
-    return _PREDICATE.match(after) is not None
+def without_connective(sentence: str) -> str:
+    """The sentence without "so", "therefore,", "因此" in front."""
+    return _CONNECTIVE.sub("", sentence, count=1)
+
+
+def retracts(sentence: str) -> bool:
+    """Whether a sentence takes back what was said before it."""
+    return _RETRACTS.search(sentence) is not None
+
+
+def denied_after(after: str, question: str = "") -> bool:
+    """Whether a value is the subject of a statement that says more of it than the question asks: "6 is out", but not
+    "6 is the answer", nor "the mine is closer to the sea" where that is asked."""
+    match = _PREDICATE.match(after)
+    if match is None or not question:
+        return match is not None
+    words = [w.casefold() for w in _WORD.findall(after[match.end() :])][:3]
+    asked = question.casefold()
+    return not words or doubts(after) or not all(w in asked for w in words)
 
 
 def declared_by(before: str) -> bool:

@@ -7,9 +7,9 @@ rounding of a decimal explains. Everything else (not read, ambiguous, too near t
 
 from __future__ import annotations
 
-from vlrl.verify.formula import Formula, read_formula
-from vlrl.verify.normal_form import same_form
-from vlrl.verify.sampling import apart
+from vlrl.verify.math.formula import Formula, read_formula
+from vlrl.verify.math.normal_form import same_form
+from vlrl.verify.math.numeric_equivalence import apart
 
 APART = 1e-4  # relative and absolute: far more than the 6 decimals to which a decimal and an exact value are compared
 

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vlrl.verify.formula import Tree
+from vlrl.verify.math.formula import Tree
 
 MAX_TERMS = 48
 MAX_SIZE = 10**40  # of numerators and denominators on the way

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from vlrl.verify.formula import Formula, Tree
-from vlrl.verify.normal_form import ONE, TooLargeError, normal_form
-from vlrl.verify.sampling import NoValueError, Place, places, value_at
+from vlrl.verify.math.formula import Formula, Tree
+from vlrl.verify.math.normal_form import ONE, TooLargeError, normal_form
+from vlrl.verify.math.numeric_equivalence import NoValueError, Place, places, value_at
 
 CLEARLY = 1e-3
 STEPS = 33  # of the line along which roots are looked for

@@ -51,9 +51,9 @@ def latex_to_number(text: str) -> Value | None:
         return None
     try:
         value = _Reader(_tokens(text)).whole()
+        return value if math.isfinite(value) else None  # which a whole number beyond floats does not answer
     except (_UnreadableError, ArithmeticError, ValueError):
         return None
-    return value if math.isfinite(value) else None
 
 
 def _tokens(text: str) -> list[str]:

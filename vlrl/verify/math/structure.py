@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vlrl.verify.formula import Formula, read_formula
+from vlrl.verify.math.formula import Formula, read_formula
 
 MAX_CHARS = 600
 MAX_ITEMS = 30

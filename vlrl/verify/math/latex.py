@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.doubt import doubts
-from vlrl.verify.extract import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
-from vlrl.verify.prose import number_text
+from vlrl.verify.reading.committed_answer import Reader, committed, without_tail
+from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
+from vlrl.verify.reading.gold import gold_text
+from vlrl.verify.reading.hedging import doubts, without_connective
+from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
+from vlrl.verify.values.moments import read_moment
+from vlrl.verify.values.quantity import Quantity, read_quantity
+from vlrl.verify.values.units import read_unit
 
 MAX_CHARS = 1000  # ours: longer formulas are not answers
 MAX_DEPTH = 40
@@ -40,7 +45,8 @@ _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
 _ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
 _PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
 _LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
+_ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _WORD_APART = re.compile(r"(?:^|\s)[A-Za-z]{3,}(?:\s|$)")
 _MATH_WORDS = frozenset(
     (
@@ -68,7 +74,7 @@ _DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def declared_mathematics(response: str) -> Extraction:
+def declared_mathematics(response: str, question: str = "") -> Extraction:
     """As `extract`, with two rules more: several boxes in one list are one answer, and prose is cut to its formula.
 
     `candidates` of the result are the parts of the answer: `\\boxed{1} and \\boxed{2}` gives ("1", "2").
@@ -79,28 +85,53 @@ def declared_mathematics(response: str) -> Extraction:
             parts = one_list_of_boxes(visible_text(response)[-MAX_TEXT_CHARS:])
             if set(parts) == set(found.candidates):  # and no later "the answer is …" says something else
                 return Extraction(", ".join(parts), "box", candidates=tuple(parts))
-        return found
+        return found if found.declared else _in_prose(response, found, question)
     if found.how == "json" and found.answer.startswith("{") and '"' in found.answer:
         return Extraction(None, found.how, "a JSON object without an answer")
     if found.declared:
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
-    if doubts(_NOT_EQUAL.sub("=", found.answer)):
-        return Extraction(None, found.how, "hedged or negated", found.candidates)
+    if doubts(_NOT_EQUAL.sub("=", found.answer), question):
+        return _in_prose(response, found, question)
     segments = formulas(found.answer)
     if segments and not _MORE_WORDS.search(found.answer[_last_end(found.answer) :]):
         return Extraction(found.answer, found.how, candidates=tuple(segments))
-    bare = _LABEL.sub("", found.answer)
+    bare = _LABEL.sub("", without_connective(found.answer))
+    if read_quantity(bare, question) is not None or read_moment(bare) is not None:
+        return Extraction(found.answer, found.how, candidates=(bare,))
     words = [w for w in _WORD.findall(_ENVIRONMENT.sub("", _TEXT.sub("", bare))) if w.lower() not in _MATH_WORDS]
-    if segments or len(words) > 1 or (words and any(c.isdigit() for c in bare)):
-        number = number_text(found.answer)
-        if number is not None:
-            text = f"{number[0]}\\text{{ {number[1]}}}" if number[1] else number[0]
-            return Extraction(text, found.how, candidates=(text,))
+    if segments or len(words) > 1 or _ABROAD.search(bare) or (words and any(c.isdigit() for c in bare)):
+        prose = _in_prose(response, found, question)
+        if prose.answer is not None:
+            return prose
         if segments:
             return Extraction(found.answer, found.how, candidates=tuple(segments))
-    if len(words) > 1 or (words and _WORD_APART.search(bare) and any(c.isdigit() for c in bare)):
+    if (
+        len(words) > 1
+        or _ABROAD.search(bare)
+        or (words and _WORD_APART.search(bare) and any(c.isdigit() for c in bare))
+    ):
         return Extraction(None, found.how, "no formula")
     return Extraction(found.answer, found.how, candidates=(bare,))
+
+
+def _in_prose(response: str, found: Extraction, question: str) -> Extraction:
+    """The number that the response's prose commits to, as the one part of its answer."""
+    reader = Reader(
+        lambda text: read_quantity(without_tail(text), question),
+        lambda s: number_in_sentence(s, question, False),
+        lambda s: leading_number(s, question),
+    )
+    number = committed(response, reader).value
+    if number is None:
+        return Extraction(None, found.how, found.note or "no formula", found.candidates)
+    text = written(number)
+    return Extraction(text, found.how, candidates=(text,))
+
+
+def written(number: Quantity) -> str:
+    """A quantity as LaTeX."""
+    unit = f"\\text{{ {number.unit.name}}}" if number.unit is not None else "\\%" if number.percent else ""
+    return f"{number.value}{unit}"
 
 
 def _last_end(text: str) -> int:
@@ -110,7 +141,7 @@ def _last_end(text: str) -> int:
 def gold_parts(gold: str) -> list[str]:
     """The parts of a gold answer, which may be wrapped in a box, in dollar signs or in a sentence."""
     if "$" not in gold and "\\" not in gold:
-        return [gold.strip()]
+        return [gold_text(gold).strip()]
     boxes = boxed(gold)
     if boxes:
         distinct = list(dict.fromkeys(box.strip() for box in boxes))
@@ -161,7 +192,7 @@ def formula_parts(text: str) -> list[str]:
 def split_unit(text: str) -> tuple[str, str]:
     r"""(formula, unit) where a `\text{…}` ends the formula; the unit is "" where there is none."""
     match = _UNIT_TAIL.search(text)
-    if match is None or not text[: match.start()].strip() or not any(c.isalpha() for c in match[1]):
+    if match is None or not text[: match.start()].strip() or read_unit(match[1].strip() + match[2]) is None:
         return text, ""
     if re.search(r"\b(?:and|or)\b", match[1]) or text[: match.start()].rstrip().endswith(
         (",", "=", "+", "-", "^", "_")

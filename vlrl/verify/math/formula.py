@@ -18,7 +18,7 @@ from fractions import Fraction
 from math import factorial
 from typing import Any
 
-from vlrl.verify.formula_tokens import ANGLES, FRACTIONS, FUNCTIONS, GREEK, UnreadError, tokens_of
+from vlrl.verify.math.formula_tokens import ANGLES, FRACTIONS, FUNCTIONS, GREEK, UnreadError, tokens_of
 
 MAX_CHARS = 300
 MAX_DEPTH = 20

@@ -1,0 +1,1 @@
+"""Formulas: exact forms and numbers first, math-verify in worker processes last."""

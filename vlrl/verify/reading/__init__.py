@@ -1,0 +1,1 @@
+"""What a response declares or commits to as its answer, in any of ten languages."""

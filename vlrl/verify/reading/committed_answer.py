@@ -1,0 +1,144 @@
+"""What a response commits to: its declared answer, or else the one value that its prose states. For all verifiers.
+
+A verifier brings a reader: `whole(text)` for a text that must be the answer and nothing else, `inside(sentence)` for a
+sentence that states it. A declared answer (tag, box, JSON) must be readable as it stands. Prose is read in this order,
+and the first step that gives a value decides:
+
+1. every "the answer is …", in ten languages: two different values are no answer
+2. the last sentence that draws a conclusion ("so", "因此", "donc" …)
+3. what stands in bold type, if it is the same value everywhere
+4. the last sentence and the first one, if they don't differ; a first one that sets the scene ("initially") is skipped
+
+Thinking, code, tables, drawings, questions and courtesies are not read. Values are compared by `==`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from vlrl.verify.reading.cues import CONCLUDES, COURTESY, SETUP, TAIL_ABROAD
+from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, SENTENCE_END, Extraction, extract, visible_text
+from vlrl.verify.reading.hedging import retracts
+
+V = TypeVar("V")
+
+MAX_SENTENCE = 600  # characters; a longer "sentence" is no statement
+_MAX_BOLD = 200  # spans in bold type that are read
+_CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
+_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+
+
+@dataclass(frozen=True)
+class Reader(Generic[V]):
+    """How a verifier reads its kind of value: from a text that is the answer, from a sentence that states it, and from
+    the beginning of what follows "the answer is"."""
+
+    whole: Callable[[str], V | None]
+    inside: Callable[[str], V | None]
+    leading: Callable[[str], V | None] = lambda _: None
+
+    def read(self, text: str) -> V | None:
+        """The value that a text is, or states."""
+        value = self.whole(text)
+        return self.inside(text) if value is None else value
+
+    def said(self, text: str) -> V | None:
+        """The value of what follows "the answer is"."""
+        value = self.read(text)
+        return self.leading(text) if value is None else value
+
+
+@dataclass(frozen=True)
+class Statement(Generic[V]):
+    """The value that was read, the text it was read from, and why there is none where there is none."""
+
+    value: V | None
+    text: str | None
+    note: str = ""
+
+
+def committed(response: str, reader: Reader[V]) -> Statement[V]:
+    """The one value that the response commits to, as the reader reads it."""
+    found = extract(response)
+    if found.declared:
+        return _declared(found, reader)
+    if found.how == "none" and not found.candidates:
+        return Statement(None, None, found.note)
+    if found.how == "phrase":
+        values = [v for c in found.candidates if (v := reader.said(c)) is not None]
+        if found.note and found.note != "more than one answer":
+            return Statement(None, found.candidates[-1] if found.candidates else None, found.note)
+        if values:
+            if any(v != values[0] for v in values):
+                return Statement(None, found.candidates[-1], "more than one answer")
+            return Statement(values[-1], found.candidates[-1])
+    if found.how == "line" and (value := reader.whole(without_tail(found.answer or ""))) is not None:
+        return Statement(value, found.answer)
+    return _prose(response, reader)
+
+
+def without_tail(text: str) -> str:
+    """The text without what closes a sentence after its value in Japanese or Korean."""
+    return text if text.isascii() else TAIL_ABROAD.sub("", text.strip())
+
+
+def _declared(found: Extraction, reader: Reader[V]) -> Statement[V]:
+    if found.answer is not None:
+        value = reader.whole(found.answer)
+        return Statement(value, found.answer, "" if value is not None else "not readable")
+    if found.note != "more than one answer" or not found.candidates:
+        return Statement(None, None, found.note)
+    values = [reader.whole(candidate) for candidate in found.candidates]
+    if values[0] is None or any(v != values[0] for v in values):
+        return Statement(None, None, found.note)
+    return Statement(values[0], found.candidates[-1])  # one value in two spellings
+
+
+def sentences_of(response: str) -> list[str]:
+    """The sentences of a response in order, without code, tables, drawings, questions and courtesies."""
+    text = ESCAPED_LINE.sub("\n", _CODE.sub("\n", visible_text(response)[-MAX_TEXT_CHARS:]))
+    pieces = (piece.strip() for piece in SENTENCE_END.split(text))
+    return [p for p in pieces if any(c.isalnum() for c in p) and p.count("|") < 2 and not COURTESY.search(p)]
+
+
+def _prose(response: str, reader: Reader[V]) -> Statement[V]:
+    spoken = sentences_of(response)
+    for place in reversed(range(len(spoken))):
+        if CONCLUDES.search(spoken[place]) and (value := _stated(spoken[place], reader)) is not None:
+            return _unless_retracted(value, spoken, place, reader)
+    bold = [
+        v
+        for s in spoken
+        if len(s) <= MAX_SENTENCE
+        for t in _BOLD.findall(s)[:_MAX_BOLD]
+        if (v := reader.read(t.strip(" .:")))
+    ]
+    if bold and all(v == bold[0] for v in bold):
+        return _unless_retracted(bold[-1], spoken, len(spoken) - 1, reader)
+    if not spoken:
+        return Statement(None, None, "nothing but code, questions and courtesies")
+    last = _stated(spoken[-1], reader)
+    first = last if len(spoken) == 1 or SETUP.search(spoken[0]) else _stated(spoken[0], reader)
+    if last is not None and first is not None and last != first:
+        return Statement(None, spoken[-1], "first and last sentence differ")
+    value = first if last is None else last
+    if value is None:
+        return Statement(None, spoken[-1], "no readable answer")
+    return _unless_retracted(value, spoken, len(spoken) - 1 if last is not None else 0, reader)
+
+
+def _stated(sentence: str, reader: Reader[V]) -> V | None:
+    return reader.inside(sentence) if len(sentence) <= MAX_SENTENCE else None
+
+
+def _unless_retracted(value: V, spoken: list[str], place: int, reader: Reader[V]) -> Statement[V]:
+    """The value, unless a later sentence takes it back or is another bare value."""
+    after = spoken[place + 1 :]
+    if any(retracts(s) for s in after):
+        return Statement(None, spoken[place], "the answer is taken back or hedged after it is given")
+    if any((v := reader.whole(s)) is not None and v != value for s in after if len(s) < 60):
+        return Statement(None, spoken[place], "more than one answer")
+    return Statement(value, spoken[place])

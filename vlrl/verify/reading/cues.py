@@ -1,0 +1,76 @@
+"""The words by which a text declares, concludes and states its answer, in ten languages.
+
+English, Chinese, Japanese, Korean, Russian, French, German, Spanish, Portuguese, Arabic. Patterns for `re.IGNORECASE`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LATIN_ANSWER = (
+    r"(?:la\s|die\s|a\s|das\s|l['’]|ma\s|meine\s|mi\s|(?:\bla\s)?(?:bonne|richtige|korrekte|endgültige)\s)*"
+    r"\b(?:réponse|antwort|respuesta|resposta|ergebnis|lösung)\b"
+    r"(?:\s(?:finale?|correcta?|correcte|correta|exacte|definitiva|juste|richtig))?\s{0,3}"
+    r"(?::|=|\b(?:est|ist|lautet|es|é|são|sera|wäre|sería|será)\b\s{0,3}:?)"
+)
+_OTHER_ANSWER = (
+    r"(?:最终|正确|所以|因此|故|最後の|最終)?的?(?:答案|结果|結果|答え|解答|正解|回答)\s{0,2}(?:应该|應該|应|應)?(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?"
+    r"|(?:故|应该|应|應|所以|因此)?(?:选择|選擇|选|選)(?=\s{0,2}[（(]?[A-Z](?![A-Za-z]))"
+    r"|(?:최종\s)?(?:정답|답|해답|결과)(?:은|는|이|가)?\s{0,2}(?::|：|=|(?<=[은는이가]\s)|(?<=[은는이가]))\s{0,2}"
+    r"|(?:правильный\s|окончательный\s|верный\s)?(?<!\w)ответ(?:ом)?\s{0,2}(?::|=|—|–|-|это|является|"
+    r"равен|будет|(?=\s?[(\"«*$]{0,2}[0-9A-ZА-Я]))\s{0,2}"
+    r"|(?:ال)?(?:إجابة|جواب|حل|ناتج)(?:\s(?:الصحيحة?|النهائية?|الصحيح|النهائي))?\s{0,2}(?::|=|هو|هي)\s{0,2}:?"
+)
+DECLARED_ABROAD = rf"{_LATIN_ANSWER}|{_OTHER_ANSWER}"
+CONCLUDES = re.compile(
+    r"^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in total|altogether|in general|"
+    r"this means|consequently|as a result)\b"
+    r"|\b(?:therefore|thus|hence|in conclusion|in summary|consequently|as a result|finally)\b|(?:[,;:]|and) so\b"
+    r"|所以|因此|因而|故|综上|綜上|于是|於是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서|결론적으로"
+    r"|\b(?:следовательно|поэтому|итак|таким образом|значит|donc|ainsi|par conséquent|daher|somit|folglich|demnach|"
+    r"por (?:lo )?tanto|por consiguiente|así que|entonces|portanto|logo|assim)\b|"
+    r"^\W{0,4}also\b(?=\s(?:ist|sind|es|gibt|beträgt|hat|bleiben))"
+    r"|إذن|إذًا|لذلك|وبالتالي|بالتالي|لذا",
+    re.IGNORECASE,
+)
+COURTESY = re.compile(
+    r"[?？؟]\W*$|\b(?:hope (?:this|that|it)|let me know|feel free|glad to|happy to|i can help|i see the image|"
+    r"i understand|here is|here's|here are|would you like|you're welcome)\b|:\W*$"
+    r"|^\W*(?:is there anything|do you (?:have|want|need)|please (?:let|note|feel)|sure\b|if you (?:have|"
+    r"need|want)|thank)",
+    re.IGNORECASE,
+)
+STATES_ABROAD = (  # verbs right before a value
+    r"est|sont|il y a|vaut|valent|égale?|reste|obtient|ist|sind|beträgt|ergibt|gibt es|bleiben|kostet|hat|"
+    r"es|son|hay|tiene|"
+    r"vale|quedan|cuesta|é|são|há|tem|restam|custa|igual a|это|равно|равен|равна|составляет|всего|имеется|"
+    r"получаем|получим|осталось"
+)
+STATES_JOINED = (
+    r"是|为|為|有|共|等于|等於|得|得到|剩下?|了|は|が|で|に|を|은|는|이|가|총|모두|약|约|約|大约"
+    r"|هو|هي|يساوي|يوجد|هناك|تساوي|لدينا"
+)
+TAIL_ABROAD = re.compile(  # what closes a sentence after its value
+    r"\s?(?:です|である|だ|になります|になる|となります|となる|あります|ある|いる|います|입니다|이다|이에요|예요|임|있습니다|남습니다|개입니다)\s?[。．.!！]?$"
+)
+EXACT_START = re.compile(r"[\s:：，、*]{0,6}")
+SETUP = re.compile(
+    r"\b(?:initially|originally|at first|at the (?:start|beginning)|given|suppose|let|first|step \d+|"
+    r"we start|start(?:s|ed)? with|"
+    r"to (?:find|determine|calculate|solve))\b|^\W*(?:find|read|add|subtract|multiply|divide|look|count|"
+    r"compare|use|calculate)\b|最初|一开始|原来|はじめ|처음|сначала|au début|anfangs|al principio|inicialmente|"
+    r"في البداية",
+    re.IGNORECASE,
+)
+_DOUBT_WORDS = (  # no, not, never, perhaps, or, except
+    r"nicht|keine?|niemals|nein|vielleicht|möglicherweise|vermutlich|wahrscheinlich|oder|außer|weder|pas|"
+    r"jamais|peut-être|ou|"
+    r"probablement|sauf|quizás?|tal vez|nunca|jamás|no es|tampoco|salvo|probablemente|não|talvez|"
+    r"provavelmente|exceto|forse|né|"
+    r"oppure|niet|geen|misschien|не|нет|возможно|может|наверное|вероятно|вряд|или|либо|кроме|ни|değil|belki|veya"
+)
+_DOUBT_JOINED = (
+    r"不是|并非|并不|可能|也许|或许|大概|或者?|还是|不等于|不对|错误|または|もしくは|ではない|じゃない|ではあり|かもしれ|おそらく|たぶん|わから|"
+    r"아니|않|또는|혹은|아마|모르|ليس|ليست|غير|ربما|لعل|ـ?أو\s|إما|لا\s|لن\s"
+)
+DOUBTS_ABROAD = rf"\b(?:{_DOUBT_WORDS})\b|{_DOUBT_JOINED}"

@@ -1,0 +1,307 @@
+r"""What a response declares as its answer: one candidate, or none and the reason. Shared by all verifiers.
+
+Thinking never counts: `<think>…</think>` (also `<thinking>` and `◁think▷`) is cut out, all that precedes a closing tag
+without an opening one, and all that follows an opening tag that is never closed.
+
+In what remains, the first of these that is present decides:
+
+1. `<answer>…</answer>`; the tag must be closed
+2. `\boxed{…}` (nested braces, also `\fbox`); after several different boxes, a "final answer …" that follows them
+3. a JSON object with a key `answer` or `final_answer`, or else a response that is JSON as a whole; a code fence is fine
+4. "the (final, correct) answer is …", "Answer: …", a last line "A: …" or "#### …"
+5. a response of one line, whole
+6. the last sentence
+
+Two *different* candidates of one kind, and a tag and a box that differ, are no answer: whoever writes two answers gets
+nothing for either. The same answer twice is one candidate. Kinds 4 to 6 are *prose*: a verifier must find its answer in
+them by its own, stricter rules. Everything here is linear in the length of the response.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from vlrl.verify.reading.cues import DECLARED_ABROAD, TAIL_ABROAD
+from vlrl.verify.reading.hedging import declared_by, doubts, taken_back
+from vlrl.verify.reading.json_answer import json_answers, json_text
+
+How = Literal["tag", "box", "json", "phrase", "line", "sentence", "none"]
+
+MAX_ANSWER_CHARS = 4000  # ours: longer than any gold answer; a longer candidate is text that hides a guess
+MAX_TEXT_CHARS = 40_000  # ours: an answer stands at the end; of a longer text only this much is read
+MAX_CANDIDATES = 50  # ours: who declares an answer more often than this is guessing
+
+_THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
+_END_TOKEN = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end)\|>|</s>")
+_ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)
+_TAG_LIKE = re.compile(r"<\s{0,3}/?\s{0,3}answer\b", re.IGNORECASE)
+_BARE_WORDS = 4  # a sentence of so few words without a verb is an answer on a line of its own
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|there|it|i|so|has|have|had|see|therefore|thus|costs?|shows?)\b", re.IGNORECASE
+)
+_BOX = re.compile(r"\\f?box(?:ed)?\s{0,3}\{")
+_BRACES = re.compile(r"\\f?box(?:ed)?\s{0,3}\{|\\.|[{}]", re.DOTALL)
+_CUE = re.compile(
+    r"(?:\b(?:final|correct|right|best|most likely|my|the)\s{1,3}){0,4}\banswers?\b(?:\s{1,3}(?:choice|option|here))?"
+    r"(?:\*\*)?\s{0,3}"
+    r"(?::\s{0,3}(?:\*\*)?|=|\bis\b|\bare\b|\bshould be\b|\bwould be\b|\bwill be\b|\bmust be\b)\s{0,3}:?"
+    r"|^\s{0,3}####\s|^\s{0,3}A\s?:\s|^[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$"
+    rf"|(?P<abroad>{DECLARED_ABROAD})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
+_FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
+SENTENCE_END = re.compile(
+    r"(?<=[^\s.\\][.!?])(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*[A-Z0-9А-ЯÀ-Þء-ي¿¡])|"
+    r"(?<=[。！？；؟।])\s*(?=\S)|\n"
+)
+ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The declared answer.
+
+    answer      the one candidate, stripped; None where there is none or more than one
+    how         which rule decided; "none" where nothing was found
+    note        why there is no answer, in a few words
+    candidates  every different candidate of the deciding kind, in order (more than one: no answer)
+    """
+
+    answer: str | None
+    how: How
+    note: str = ""
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def declared(self) -> bool:
+        """Whether the answer stands by itself (tag, box, JSON), so that it must be the answer and nothing else."""
+        return self.how in ("tag", "box", "json")
+
+
+def visible_text(response: str) -> str:
+    """The response without its thinking."""
+    if "hink" not in response and "HINK" not in response:
+        return response
+    kept: list[str] = []
+    depth, start = 0, 0
+    for match in _THINK_TAG.finditer(response):
+        closing = bool(match.group(1) or match.group(2))
+        if not closing:
+            if depth == 0:
+                kept.append(response[start : match.start()])
+            depth += 1
+        elif depth <= 1:
+            if depth == 0:
+                kept.clear()  # a prompt that ends with an opening tag: all up to here was thought
+            depth, start = 0, match.end()
+        else:
+            depth -= 1
+    if depth == 0:
+        kept.append(response[start:])
+    return "".join(kept)
+
+
+def extract(response: str) -> Extraction:
+    """The one answer that the response declares outside its thinking."""
+    text = visible_text(response)
+    if "<" in text:
+        text = _END_TOKEN.split(text, maxsplit=1)[0]
+    text = text[-MAX_TEXT_CHARS:].strip()
+    if not text:
+        return Extraction(None, "none", "empty response" if not response.strip() else "nothing outside the thinking")
+    tags, tail, closed = _tagged(text)
+    if not closed or (not tags and _TAG_LIKE.search(text)):
+        return Extraction(None, "none", "an <answer> tag is not closed or not opened")
+    spans = _box_spans(text)
+    boxes = [text[start:end] for start, end in spans]
+    if tags:
+        return _one("tag", tags, tail, boxes)
+    if boxes:
+        tail = text[spans[-1][1] + 1 :]
+        found = _one("box", boxes, tail)
+        if len(found.candidates) > 1 and (phrase := _final_phrase(tail)) is not None:
+            return phrase
+        return found
+    if "{" in text:
+        values = json_answers(text)
+        if values is not None:
+            return _one("json", values)
+    if (whole := json_text(text)) is not None:
+        return Extraction(whole, "json", candidates=(text,))
+    phrases, tail = _phrases(text)
+    if phrases:
+        return _one("phrase", phrases, tail)
+    if text[0] == "{" and '"answer"' in text:
+        return Extraction(None, "none", "malformed JSON")
+    if "\n" not in text and len(text) <= MAX_ANSWER_CHARS and not SENTENCE_END.search(text, _label_end(text)):
+        return Extraction(text, "line", candidates=(text,))
+    spoken = sentences(text)
+    last = spoken[-2:]
+    if len(last) > 1 and all(len(p.split()) <= _BARE_WORDS and not _VERB.search(p) for p in last):
+        if last[0].endswith(("$", "\\[", "\\(")):  # one formula over several lines
+            return _one("sentence", last[1:])
+        return Extraction(None, "none", "several short answers", tuple(spoken[-2:]))
+    return _one("sentence", spoken[-1:])
+
+
+def _label_end(text: str) -> int:
+    """Where the text of an option begins after its letter, "C. 145°"; 0 where there is none."""
+    match = _LABEL.match(text)
+    return match.end() if match else 0
+
+
+def boxed(text: str) -> list[str]:
+    r"""The contents of every outermost `\boxed{…}` in order; a box whose braces never balance is left out."""
+    return [text[content:end] for content, end in _box_spans(text)]
+
+
+def _box_spans(text: str) -> list[tuple[int, int]]:
+    """(start, end) of the content of every outermost box."""
+    first = _BOX.search(text) if "box" in text else None
+    if first is None:
+        return []
+    open_braces: list[tuple[bool, int, int]] = []  # (a box?, where it starts, where its content starts)
+    spans: list[tuple[int, int, int]] = []  # (start, start of the content, end of the content)
+    for match in _BRACES.finditer(text, first.start()):
+        token = match.group()
+        if token == "}":
+            if open_braces:
+                box, start, content = open_braces.pop()
+                if box:
+                    while spans and spans[-1][0] > start:
+                        spans.pop()  # it lies inside this one
+                    spans.append((start, content, match.start()))
+        elif token[-1] == "{" and token != "\\{":
+            open_braces.append((len(token) > 1, match.start(), match.end()))
+    return [(content, end) for _, content, end in spans]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text that have any letter or digit in them; of a long text, its last part."""
+    pieces = SENTENCE_END.split(text[-4 * MAX_ANSWER_CHARS :])
+    return [piece.strip() for piece in pieces if any(c.isalnum() for c in piece)]
+
+
+def same_answer(a: str, b: str) -> bool:
+    """Whether two candidates are one and the same text, spaces, dollar signs and a final full stop aside."""
+    return _bare(a) == _bare(b)
+
+
+def _bare(text: str) -> str:
+    return _SPACES.sub("", text).strip("$").rstrip(".")
+
+
+def _tagged(text: str) -> tuple[list[str], str, bool]:
+    """Contents of the closed answer tags, the text after the last one, and whether every tag is closed."""
+    if "nswer" not in text and "NSWER" not in text:
+        return [], "", True
+    found: list[str] = []
+    start: int | None = None
+    end = len(text)
+    for match in _ANSWER_TAG.finditer(text):
+        if len(found) > MAX_CANDIDATES:
+            break
+        if match.group(1):
+            if start is not None:
+                found.append(text[start : match.start()])
+                end = match.end()
+            start = None
+        elif start is not None:
+            return [], "", False  # one opens inside another
+        else:
+            start = match.end()
+    return found, text[end:], start is None
+
+
+def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = None) -> Extraction:
+    """The one candidate of this kind, unwrapped; `tail` is what the response says after it."""
+    distinct: dict[str, str] = {}
+    for candidate in found[: MAX_CANDIDATES + 1]:
+        distinct.setdefault(_bare(candidate), candidate.strip())
+    candidates = tuple(distinct.values())
+    if len(found) > MAX_CANDIDATES:
+        return Extraction(None, how, "more than one answer", candidates)
+    if how == "tag" and len(candidates) == 1 and _box_differs(candidates[0], boxes or []):
+        return Extraction(None, how, "the tag and a box differ", candidates)
+    if candidates and tail and taken_back(tail, how, candidates[-1]):
+        return Extraction(None, how, "the answer is taken back or hedged after it is given", candidates)
+    if len(candidates) > 1:
+        return Extraction(None, how, "more than one answer", candidates)
+    if not candidates or not candidates[0]:
+        return Extraction(None, how, "empty answer", candidates)
+    if how != "phrase" and (other := _another_phrase(tail, candidates[0])) is not None:
+        return Extraction(None, how, "more than one answer", (*candidates, other))
+    answer = candidates[0]
+    if how in ("tag", "box") and "box" in answer and len(inner := boxed(answer)) == 1:
+        answer = inner[0].strip()
+    if how == "tag":
+        if answer.startswith("{") and (unpacked := json_answers(answer)) is not None:
+            return _one("json", unpacked)
+        if (cue := _CUE.match(answer)) is not None:
+            answer = answer[cue.end() :].strip()
+    if len(answer) > MAX_ANSWER_CHARS:
+        return Extraction(None, how, f"the answer is {len(answer)} characters long")
+    return Extraction(answer, how, candidates=candidates) if answer else Extraction(None, how, "empty answer")
+
+
+def _box_differs(tagged: str, boxes: list[str]) -> bool:
+    """Whether a box anywhere in the response holds something else than the answer tag."""
+    inner = boxed(tagged) if "box" in tagged else []
+    answer = inner[0].strip() if len(inner) == 1 else tagged
+    return any(not same_answer(answer, box) and box not in tagged for box in boxes)
+
+
+def _phrases(text: str) -> tuple[list[str], str]:
+    """What follows each "the answer is", and the text after the last one."""
+    found: list[str] = []
+    end = len(text)
+    for count, match in enumerate(_CUE.finditer(text)):
+        if count > 2 * MAX_CANDIDATES:
+            return ["too", "often"], ""  # whoever declares an answer a hundred times has none
+        before = _sentence_before(text, match.start())
+        if doubts(before) if match["abroad"] else not declared_by(before):
+            continue  # "I don't think the answer is 6"
+        answer, stop = _to_sentence_end(text, match.end())
+        if answer and not _CUE.search(answer):  # "Final answer: the answer is 6" declares once
+            found.append(answer)
+            end = stop
+    return found, text[end:]
+
+
+def _sentence_before(text: str, position: int) -> str:
+    """What the sentence says before this position; at most 300 characters of it."""
+    window = ESCAPED_LINE.sub("\n", text[max(0, position - 300) : position])
+    ends = [match.end() for match in SENTENCE_END.finditer(window + "A")]
+    return window[ends[-1] :] if ends else window
+
+
+def _another_phrase(tail: str, declared: str) -> str | None:
+    """A "the answer is …" after a declared answer that says something else than it does."""
+    if "nswer" not in tail and "NSWER" not in tail:
+        return None
+    for said in _phrases(tail)[0]:
+        rest = _bare(said).casefold().replace(_bare(declared).casefold(), "", 1)
+        repeats = len(rest) < len(_bare(said)) and not any(c.isdigit() for c in rest)
+        if not repeats or re.search(r"\b(?:or|not)\b", said, re.IGNORECASE):
+            return said
+    return None
+
+
+def _final_phrase(tail: str) -> Extraction | None:
+    """Of a text after its last box: the one "final answer", which outranks boxes of intermediate results."""
+    cue = _FINAL.search(tail)
+    return _one("phrase", *_phrases(tail[cue.start() :])) if cue else None
+
+
+def _to_sentence_end(text: str, start: int) -> tuple[str, int]:
+    """From `start` to the end of the sentence or line, and where that is; the answer may start on the next line."""
+    window = text[start : start + 2 * MAX_ANSWER_CHARS]
+    lead = len(window) - len(window.lstrip())
+    end = SENTENCE_END.search(window, lead)
+    stop = end.start() if end else len(window)
+    said = window[lead:stop].strip().strip("*").strip()
+    return said if said.isascii() else TAIL_ABROAD.sub("", said).rstrip("。"), start + stop

@@ -1,0 +1,203 @@
+"""The number that a sentence states. Of several, only one at a committed place counts; doubt leaves none.
+
+A committed place is: bold type; after the last "=" of an equation whose left side is a name or a computation; right
+after "is", "are", "有", "равно" …; or the only number that the question did not give.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
+from vlrl.verify.reading.cues import STATES_ABROAD, STATES_JOINED
+from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, main_clause
+from vlrl.verify.values.normaliser import plain_characters, without_latex
+from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES
+from vlrl.verify.values.quantity import Quantity, read_quantity
+
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9.,_^/\\%!])(?<![0-9]\s)(?<![0-9]:)(?:-\s?)?(?:\$|[€£¥₹]\s?)?-?"
+    r"(?:\\frac\s?\{-?[0-9]{1,9}\}\s?\{[0-9]{1,9}\}|[0-9]{1,3}(?:[,' ][0-9]{3})+(?![0-9])(?:\.[0-9]+)?|"
+    r"[0-9]{1,3}(?:\.[0-9]{3})*,[0-9]{1,2}(?![0-9])"
+    r"|[0-9]{1,20}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})"
+    r"(?:\s?/\s?[0-9]{1,9})?(?:\s?(?:×|\\times)\s?10\s?\^?\s?\{?-?[0-9]{1,3}\}?)?"
+    r"(?![0-9A-Za-z_^!'‰]|[.,:][0-9]|\s[0-9]|\s?[-+*×/÷=^:]\s?[0-9(\\]|[̀-ͯ⃐-⃿]|-(?!\w*\s))|"
+    r"(?<![A-Za-z0-9.,_^/\\%!])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})(?:\.[0-9]{1,9})?(?=(?:[cmk]?m|km|k?g|m?l|ft|in|lb|oz|h|s|"
+    r"°[CF]?|%)(?:\^?[23])?(?![A-Za-z0-9]))"
+)
+_WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
+_TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?")
+_CHANGED_BEFORE = re.compile(
+    r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
+    r"below|than|at least|at most|up to|or|root of|of all but|one of)|[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|"
+    r"ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
+    re.IGNORECASE,
+)
+_CHANGED_AFTER = re.compile(
+    r"\s{0,2}(?:[!^_²³+*×÷=‰π√\u0300-\u036f\u20d0-\u20ff∈'′]|\\(?!text|mathrm|mbox|circ)[A-Za-z]|"
+    r"[)\]]?-(?:[A-Za-z]|\s*$)|"
+    r"(?:\w{2,9}ths?|thirds?|quarters?)\b|[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
+    r"(?:squared|cubed|half|halves|times|plus|minus|less|per (?:mille|thousand|hundred|ten)|below zero|"
+    r"and a|factorial|percent of|out of|or|/)\b)",
+    re.IGNORECASE,
+)
+_EQUALS = re.compile(r"=|≈|\\approx")
+_LEFT = re.compile(r"([^\s,;:.]{0,60}(?:\s?[-+*/^×÷]\s?[^\s,;:.]{1,30})*)\s*$")
+_UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])")
+_OPERATES = re.compile(r"[-+*/^×÷]|[0-9]|\\(?:sqrt|frac|sin|cos|tan|log|ln|exp)")
+_CALL = re.compile(r"[A-Za-z]'?\([^()]{1,20}\)")
+_SETTING = re.compile(
+    r"\b(?:when|if|where|for|at|let|with|since|given|setting|substitut\w+|plug\w*)\s+[^\s,]{1,12}\s*$", re.IGNORECASE
+)
+_SUBJECT = re.compile(r"^\W{0,3}(?:the|in)\s([^\W\d_]{3,})\s$", re.IGNORECASE)
+_MORE = re.compile(r"\s(?:\w+\s)?(?:more|less|fewer) than\b", re.IGNORECASE)
+_ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by)\b", re.IGNORECASE)
+_RESTATED = re.compile(r"\b(?:which|that) (?:is|equals)\s+$")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|remains?|left|has|have|had|can|will|needed|there|cost|make|stand)\b", re.IGNORECASE
+)
+_ENUMERATION = re.compile(r"[0-9%]\s*(?:[,;|&]|,?\s+and)\s+(?:\\?\$|\*\*)?[0-9]")
+_ALTERNATIVES = re.compile(r"[0-9][^.\n]{0,20}\b(?:or|nor|versus|vs)\b[^.\n]{0,20}[0-9]", re.IGNORECASE)
+_JOINED = re.compile(
+    r"^\s?(?:[^\W\d_]+\s){0,3}(?:(?:and|y|e|et|und|и|和|と|و|&|,)\s?(?:[^\W\d_]+\s){0,2})?$", re.IGNORECASE
+)
+_BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
+_MATH = re.compile(r"\$([^$\s](?:[^$\n]{0,200}[^$\s])?)\$(?![0-9])|\\\(|\\\)|\\\[|\\\]")
+_BEFORE_VALUE = re.compile(
+    r"(?:\b(?:is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|"
+    r"gets?|got|takes?|leaves?|"
+    rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?)"
+    r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
+    re.IGNORECASE,
+)
+_EXPLAINED = re.compile(r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b|[*$)]{0,3}\s?\(")
+_ROUGH = re.compile(r"\b(?:about|approximately|around|roughly|nearly|almost)\s", re.IGNORECASE)
+
+
+def number_in_sentence(sentence: str, question: str = "", rough: bool = True) -> Quantity | None:
+    """The number that a sentence commits to, with its unit; None where it states none, several, or doubts.
+
+    rough  "about 6" is 6; else it is a hedge
+    """
+    sentence = main_clause(without_latex(plain_characters(sentence)))
+    if (whole := read_quantity(without_tail(sentence), question)) is not None:
+        return whole
+    sentence = _MATH.sub(lambda m: m[1] or " ", sentence)
+    judged = _ROUGH.sub("", sentence) if rough else sentence
+    if len(sentence) > MAX_SENTENCE or hedges(judged, question) or _ALTERNATIVES.search(sentence):
+        return None
+    bold = {_value(m[0]) for span in _BOLD.findall(sentence) for m in _NUMBER.finditer(span)}
+    sentence = sentence.replace("**", "")
+    if len(bold) == 1:
+        return _quantity(sentence, [m for m in _NUMBER.finditer(sentence) if _value(m[0]) in bold][-1:], question)
+    equals = list(_EQUALS.finditer(sentence))
+    if equals:
+        start = equals[-1].end()
+        match = _NUMBER.search(sentence, start)
+        bare = match is not None and not sentence[start : match.start()].strip(" *$(,;{")
+        if match is not None and bare and not _SETTING.search(sentence[: equals[0].start()]):
+            return _quantity(sentence, [match], question) if _names_or_computes(sentence, equals) else None
+    matches = list(_NUMBER.finditer(sentence))
+    if not matches:
+        digits = any(c.isdigit() for c in sentence) or _ENUMERATION.search(sentence)
+        return None if digits else _word(sentence, question)
+    behind = sentence[matches[-1].end() :]
+    unit = _TAIL.match(behind)
+    if any(c.isdigit() for c in behind[unit.end() if unit is not None else 0 :]):
+        return None  # "6...7": the second number is none by itself
+    given = given_numbers(question)
+    sound = {m.start() for m in matches if _is_sound(sentence, m, question)}
+    stated = [m for m in matches if m.start() in sound and _BEFORE_VALUE.search(sentence, 0, m.start())]
+    if _ENUMERATION.search(sentence, stated[-1].start() if stated else 0):
+        return None
+    fresh = [m for m in matches if _value(m[0]) not in given]
+    for numbers in (stated, fresh, matches):
+        if numbers and len({_value(m[0]) for m in numbers}) == 1:
+            last = numbers[-1]
+            later = [m for m in matches if m.start() > last.end() and _value(m[0]) not in given]
+            joined = any(_JOINED.match(sentence[last.end() : m.start()]) for m in later)
+            return None if joined or last.start() not in sound else _quantity(sentence, [last], question)
+    again = [m for m in stated[1:] if _RESTATED.search(sentence, 0, m.start())]
+    if again and again[-1] is matches[-1]:
+        return _quantity(sentence, again[-1:], question)
+    return None
+
+
+def leading_number(text: str, question: str = "") -> Quantity | None:
+    """The number that "the answer is …" begins with, where an explanation follows: "1982, with an income of $931"."""
+    text = without_latex(plain_characters(text)).lstrip(" *$(")
+    match = _NUMBER.match(text)
+    if match is None or hedges(text, question) or not _EXPLAINED.match(text, match.end()):
+        return None
+    return read_quantity(match[0])
+
+
+def given_numbers(question: str) -> frozenset[Fraction]:
+    """The numbers of a question."""
+    return frozenset(v for v in map(_value, _NUMBER.findall(question)) if v is not None)
+
+
+def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
+    """Whether the words before a number state it, and neither side makes it another number."""
+    before, after = sentence[: match.start()], sentence[match.end() :]
+    if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after) or denied_after(after):
+        return False
+    tail = _TAIL.match(after)
+    if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
+        return False  # "7 squared", "7 more": what follows a number at the start is read as a whole, or not at all
+    subject = _SUBJECT.match(before)
+    if subject is not None and subject[1].casefold() in question.casefold() and not denied_after(after, question):
+        return True  # "The year 2019 showed the largest difference", where a year is asked
+    return committed_before(before) and not (tail is not None and denied_after(after[tail.end() :], question))
+
+
+def _names_or_computes(sentence: str, equals: list[re.Match[str]]) -> bool:
+    """Whether the first left side is a name or has no unknowns: `AB = 4`, `2 + 3 = 5`, but not `x^2 = 5`."""
+    left = _LEFT.search(sentence[: equals[0].start()])
+    written = left[1] if left is not None else ""
+    written = _CALL.sub("f", written)
+    if _UNKNOWN.search(written) and _OPERATES.search(written):
+        return False
+    return not written.strip("-").replace(".", "", 1).isdigit()  # 8 = 5
+
+
+def _value(text: str) -> Fraction | None:
+    found = read_quantity(text)
+    return None if found is None else found.value
+
+
+def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Quantity | None:
+    """The last one's number with the unit, percent sign or word of scale behind it; other nouns are no units."""
+    if not matches:
+        return None
+    match = matches[-1]
+    if _CHANGED_BEFORE.search(sentence[: match.start()]) or _CHANGED_AFTER.match(sentence, match.end()):
+        return None
+    tail = _TAIL.match(sentence, match.end())
+    if tail is not None:
+        word = tail[0].strip()
+        found = read_quantity(match[0] + tail[0])
+        if (
+            found is not None
+            or word.casefold() in SCALES
+            or not word[0].isalnum()
+            or (len(word) == 1 and word.isascii())
+        ):
+            return found
+        if _MORE.match(sentence, match.end()) and not _ASKS_MORE.search(question):
+            return None
+    return read_quantity(match[0])
+
+
+def _word(sentence: str, question: str) -> Quantity | None:
+    """The only number word of a sentence: "There are six cards"."""
+    found = [m for m in _WORD.finditer(sentence) if any(w in NUMBER_WORDS for w in m[0].casefold().split("-"))]
+    if len(found) != 1 or (value := read_quantity(found[0][0])) is None:
+        return None
+    after = sentence[found[0].end() :]
+    if not committed_before(sentence[: found[0].start()]) or denied_after(after) or _CHANGED_AFTER.match(after):
+        return None
+    tail = _TAIL.match(after)
+    united = read_quantity(found[0][0] + tail[0]) if tail is not None else None
+    return value if united is None else united

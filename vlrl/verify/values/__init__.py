@@ -1,0 +1,1 @@
+"""The text of an answer as a typed value: one normaliser, one grammar, units, comparison by type."""

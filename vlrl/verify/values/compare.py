@@ -1,0 +1,100 @@
+"""Whether two quantities are one: units first, then values, to the tolerance that the problem's facts allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from vlrl.verify.values.quantity import Quantity
+from vlrl.verify.values.units import Unit, read_unit
+
+DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where the gold is no finite decimal
+
+_ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
+    r"per\s\w+))?)|\bin\s+((?:square|cubic)?\s?[^\W\d_]{2,}(?:\sper\s[^\W\d_]+)?)", re.IGNORECASE)  # fmt: skip
+_PERCENTAGE = re.compile(
+    r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=1024)
+def asked_unit(question: str) -> Unit | None:
+    """The one unit of measure that a question names: "(Unit: g)", "How many miles", "in square metres"."""
+    units = [
+        unit
+        for match in _ASKED.finditer(question[-2000:])
+        if (unit := read_unit(next(g for g in match.groups() if g))) is not None
+    ]
+    return units[-1] if units and len({unit.name for unit in units}) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def asks_percentage(question: str) -> bool:
+    """Whether a question speaks of percent."""
+    return _PERCENTAGE.search(question) is not None
+
+
+def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, Any]) -> str | None:
+    """Why one quantity is not the gold; None where it is. Units are converted; a bare number has the gold's unit."""
+    named = str(facts.get("unit") or "")
+    percent = gold.percent or named == "%"
+    if found.unit is not None and percent:
+        return "wrong unit"
+    if found.percent and not percent:
+        unit = gold.unit or (read_unit(named) if named else None)
+        if unit is not None:
+            return "wrong unit"
+        if facts.get("percent_sign") != "optional" and not asks_percentage(question):
+            return None if found.value / 100 == gold.value else "wrong unit"
+    factor = Fraction(1)
+    if found.unit is not None:
+        unit = gold.unit or (read_unit(named) if named else asked_unit(question))
+        if unit is not None and unit.dimension != found.unit.dimension:
+            return (
+                None
+                if "unit" in unit.name and _plain_unit(unit, found.unit) and within(found.value, gold.value, facts)
+                else "wrong unit"
+            )
+        factor = found.unit.factor / unit.factor if unit is not None else factor
+    if within(found.value * factor, gold.value, facts):
+        return None
+    if found.other is not None and gold.value.denominator == 1 and found.other * factor == gold.value:
+        return None
+    return "wrong number"
+
+
+def _plain_unit(unit: Unit, other: Unit) -> bool:
+    """ "square units" may be answered in any square unit."""
+    return {abs(e) for _, e in unit.dimension} == {abs(e) for _, e in other.dimension}
+
+
+def within(value: Fraction, gold: Fraction, facts: Mapping[str, Any]) -> bool:
+    """Whether a value equals the gold exactly or to the tolerance or precision that the facts allow."""
+    if value == gold:
+        return True
+    tolerance, relative, precision = facts.get("tolerance"), facts.get("relative_tolerance"), facts.get("precision")
+    if tolerance is not None and abs(value - gold) <= Fraction(str(tolerance)):
+        return True
+    if relative is not None and abs(value - gold) <= Fraction(str(relative)) * abs(gold):
+        return True
+    if precision is None or isinstance(precision, (list, tuple)):
+        return False
+    if isinstance(precision, float) and 0 < precision < 1:
+        return abs(value - gold) <= Fraction(str(precision))
+    return round(value, int(precision)) == round(gold, int(precision)) if 0 <= precision <= 15 else False
+
+
+def is_rounded(value: Fraction, gold: Fraction) -> bool:
+    """Whether one of two numbers is a decimal of six significant digits or more and the other one no finite decimal."""
+    return _terminates(value) != _terminates(gold) and abs(value - gold) <= abs(gold) / 10**DEFAULT_DIGITS
+
+
+def _terminates(value: Fraction) -> bool:
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1

@@ -1,0 +1,125 @@
+"""Dates, times of day and scores: what looks like arithmetic or a ratio and is none."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+
+from vlrl.verify.values.normaliser import clean
+from vlrl.verify.values.quantity import read_quantity
+
+HALF_DAY = 12 * 3600
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_YEAR_FIRST = re.compile(r"([0-9]{4})\s?[-/.年]\s?([0-9]{1,2})\s?[-/.月]\s?([0-9]{1,2})日?")
+_YEAR_LAST = re.compile(r"([0-9]{1,2})\s?[-/.]\s?([0-9]{1,2})\s?[-/.]\s?([0-9]{4})")
+_MONTH_FIRST = re.compile(r"([a-z]{3,9})\.?\s([0-9]{1,2})(?:st|nd|rd|th)?,?\s([0-9]{4})", re.IGNORECASE)
+_DAY_FIRST = re.compile(
+    r"(?:the\s)?([0-9]{1,2})(?:st|nd|rd|th|\.)?\s(?:of\s)?([a-z]{3,9})\.?,?\s([0-9]{4})", re.IGNORECASE
+)
+_CLOCK = re.compile(
+    r"([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2}))?)?\s{0,2}(o'clock|uhr)?\s{0,2}([ap]\.?\s?m\.?)?", re.IGNORECASE
+)
+_WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"(?:(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|after)\s)([a-z]+|[0-9]{1,2})", re.IGNORECASE
+)
+_SCORE = re.compile(r"([0-9]{1,3})\s?[-:]\s?([0-9]{1,3})")
+_ASKS_RATIO = re.compile(
+    r"\b(?:ratio|proportion|odds|scale|verhältnis|rapport|razón|razão)\b|отношение|比|비율|نسبة", re.IGNORECASE
+)
+_ASKS_SCORE = re.compile(
+    r"\b(?:scores?|final result|endstand|spielstand|resultado|placar|marcador)\b|счёт|счет|比分|スコア|점수|النتيجة",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date ("date": the days that the text may mean), a time of day ("clock") or a score ("score")."""
+
+    kind: str
+    value: frozenset[object]
+
+
+def read_moment(text: str, question: str = "") -> Moment | None:
+    """The date, the time written with a colon, or, where the question asks for one, the score that a text is."""
+    if not any(c.isdigit() for c in text) or len(text) > 40:
+        return None
+    text = clean(text)
+    if days := dates(text):
+        return Moment("date", frozenset(days))
+    if _ASKS_SCORE.search(question) and (match := _SCORE.fullmatch(text)):
+        return Moment("score", frozenset(((int(match[1]), int(match[2])),)))
+    if _WITH_COLON.fullmatch(text) and not _ASKS_RATIO.search(question) and (time := parse_time(text)) is not None:
+        return Moment("clock", frozenset((time,)))
+    return None
+
+
+def dates(text: str) -> set[datetime.date]:
+    """The days that a text may mean: two where day and month can change places."""
+    if match := _YEAR_FIRST.fullmatch(text):
+        orders = [(match[1], match[2], match[3])]
+    elif match := _YEAR_LAST.fullmatch(text):
+        orders = [(match[3], match[1], match[2]), (match[3], match[2], match[1])]
+    elif (match := _MONTH_FIRST.fullmatch(text)) and match[1][:3].casefold() in _MONTHS:
+        orders = [(match[3], str(_MONTHS.index(match[1][:3].casefold()) + 1), match[2])]
+    elif (match := _DAY_FIRST.fullmatch(text)) and match[2][:3].casefold() in _MONTHS:
+        orders = [(match[3], str(_MONTHS.index(match[2][:3].casefold()) + 1), match[1])]
+    else:
+        return set()
+    found = set()
+    for year, month, day in orders:
+        try:
+            found.add(datetime.date(int(year), int(month), int(day)))
+        except ValueError:
+            continue
+    return found
+
+
+def parse_time(text: str) -> tuple[int, bool] | None:
+    """(seconds after midnight, whether the half of the day is known); None for what is not a time of day."""
+    text = clean(text)
+    match = _CLOCK.fullmatch(text)
+    if match:
+        hour, minute, second, oclock, half = match.groups()
+        if (minute is None and not (oclock or half)) or (minute and oclock and oclock[0] == "o"):
+            return None
+        return _seconds(int(hour), int(minute or 0), int(second or 0), half)
+    word = text.casefold().rstrip(".")
+    if word in ("noon", "midnight"):
+        return (HALF_DAY if word == "noon" else 0), True
+    match = _SPOKEN.fullmatch(word)
+    if match:
+        amount = {"quarter": 15, "half": 30}.get(match[1]) or _small(match[1], 59)
+        hour = _small(match[3], 12)
+        if not amount or not hour or (match[1] == "half" and match[2] == "to"):
+            return None
+        minutes = hour * 60 + (-amount if match[2] == "to" else amount)
+        return minutes * 60 % HALF_DAY or HALF_DAY, False
+    if match := re.fullmatch(r"([a-z]+) o'clock", word):
+        hour = _small(match[1], 12)
+        return (hour * 3600, False) if hour else None
+    return None
+
+
+def _seconds(hour: int, minute: int, second: int, half: str | None) -> tuple[int, bool] | None:
+    if minute > 59 or second > 59 or hour > 23 or (half and not 1 <= hour <= 12):
+        return None
+    if half:
+        hour = hour % 12 + (12 if half[0] in "pP" else 0)
+    return hour * 3600 + minute * 60 + second, bool(half) or hour > 12 or hour == 0
+
+
+def _small(text: str, most: int) -> int:
+    number = read_quantity(text)
+    if (
+        number is None
+        or number.unit
+        or number.percent
+        or number.value.denominator != 1
+        or not 1 <= number.value <= most
+    ):
+        return 0
+    return int(number.value)

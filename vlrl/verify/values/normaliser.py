@@ -1,0 +1,122 @@
+r"""One spelling for the text of an answer: what people and models write differently and mean alike.
+
+`clean` serves the grammar of values: full-width and other scripts' digits, dashes, superscripts (`²` → `^2`), vulgar
+fractions, LaTeX wrappers (`\text…{}`, `\mathrm{}`), LaTeX spacing (`\!`, `\,`, `~`), `\frac` and `°` in one form,
+and markup around the whole. `normalise` serves the comparison of words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_VULGAR = {c: unicodedata.normalize("NFKC", c).replace("⁄", "/") for c in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_SUBSCRIPTS = str.maketrans({c: f"_{d}" for c, d in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)})
+_BEFORE = str.maketrans("º˚∘−‐‑‒–﹣－⁄∕٫٬。、‘’′״”“ʹ", "°°°-------//.,.,'''\"\"\"'")
+_WRAP = re.compile(
+    r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|normal|bb|cal|frak)|mbox|hbox|operatorname\*?|emph|boldsymbol|bm|underline)"
+    r"\s?\{([^{}]*)\}"
+)
+_THOUSANDS_LATEX = re.compile(r"\{,\}(?:\\!)?\s*|,\s*\\!\s*")
+_NOTHING = re.compile(r"\\(?:left|right|displaystyle|rm|bf|it|limits|big[lr]?|Big[lr]?|!)(?![A-Za-z])\.?|\\!")
+_BLANK = re.compile(r"\\(?:[,;:> ]|q?quad(?![a-z])|thinspace|enspace|hspace\{[^{}]*\})|(?<=\S)~(?=\S)")
+_DEGREE = re.compile(r"\^?\s?\{?\s?\\(?:circ|degrees?|deg)(?![A-Za-z])\s?\}?")
+_SAME = (
+    (re.compile(r"\\[dtc]frac"), r"\\frac"),
+    (re.compile(r"\\([%$#&_])"), r"\1"), (re.compile(r"\\cdot(?![a-z])"), r"\\times"),
+    (re.compile(r"\\(?:pounds|euro|yen)(?![a-z])(?:\{\})?"), lambda m: {"p": "£", "e": "€", "y": "¥"}[m[0][1]]),
+    (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
+)  # fmt: skip
+_AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"), ("{", "}"))
+_SPACES = re.compile(r"\s+")
+_PLAIN = re.compile(r"-?[0-9A-Za-z.]*[0-9A-Za-z]")
+
+
+def clean(text: str) -> str:
+    """The text in one spelling, without markup around the whole and without a final full stop."""
+    if _PLAIN.fullmatch(text):
+        return text
+    if not text.isascii():
+        text = plain_characters(text)
+    if "\\" in text or "~" in text or "{,}" in text:
+        text = without_latex(text)
+    return _SPACES.sub(" ", unwrapped(text))
+
+
+def plain_characters(text: str) -> str:
+    """The text with ASCII digits, dashes, quotes and points, and superscripts as powers."""
+    if text.isascii():
+        return text
+    for sign, written in _VULGAR.items():
+        if sign in text:
+            text = re.sub(rf"(?<=[0-9])\s?{sign}", f" {written}", text).replace(sign, written)
+    text = _SUPERSCRIPT.sub(_superscript, text).translate(_SUBSCRIPTS).translate(_BEFORE)
+    text = unicodedata.normalize("NFKC", text)
+    if any(c > "~" and c.isdigit() for c in text):  # Arabic, Persian, Devanagari …
+        text = "".join(str(unicodedata.digit(c, c)) if c > "~" and c.isdecimal() else c for c in text)
+    return text
+
+
+def _superscript(match: re.Match[str]) -> str:
+    digits = match[0].translate(_SUPERSCRIPTS)
+    return f"^{digits}" if len(digits) == 1 else f"^{{{digits}}}"
+
+
+def without_latex(text: str) -> str:
+    r"""The text without `\text…{}`, `\left`, LaTeX spaces; `\dfrac`, `\%`, `^\circ` in one spelling."""
+    text = _THOUSANDS_LATEX.sub(",", text)
+    for _ in range(4):
+        text, count = _WRAP.subn(r" \1", text)
+        if not count:
+            break
+    text = _BLANK.sub(" ", _NOTHING.sub("", text))
+    text = _DEGREE.sub("°", text)
+    for pattern, instead in _SAME:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def unwrapped(text: str) -> str:
+    r"""The text without `$…$`, `\(…\)`, `**…**`, braces around the whole and without a final stop."""
+    text = text.strip()
+    for _ in range(4):
+        before = text
+        if text.endswith((".", ",", ";")) and not text.endswith(".."):
+            text = text[:-1].rstrip()
+        for opening, closing in _AROUND:
+            if text.startswith(opening) and text.endswith(closing) and len(text) > len(opening) + len(closing) - 1:
+                inner = text[len(opening) : len(text) - len(closing)]
+                if opening.strip("\\") not in inner and closing.strip("\\") not in inner:
+                    text = inner.strip()
+        if text == before:
+            break
+    return text
+
+
+_SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
+_LATEX_TEXT = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mbox)\s?\{([^{}\\]*)\}")
+_QUOTES = (("**", "**"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)"))
+
+
+def normalise(text: str) -> str:
+    """Case folded, one kind of space, quote and dash, without markup around the whole and without a final stop."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_SIGNS)
+        if any("\uff01" <= c <= "\uff5e" for c in text):
+            text = unicodedata.normalize("NFKC", text)
+    text = text.strip()
+    if "\\" in text:
+        text = _LATEX_TEXT.sub(r"\1", text)
+    for _ in range(3):
+        before = text
+        text = text.strip().removesuffix(".").removesuffix("。").strip()
+        for opening, closing in _QUOTES:
+            size = len(opening)
+            if text.startswith(opening) and text.endswith(closing) and len(text) > 2 * size:
+                inner = text[size : len(text) - len(closing)]
+                text = inner if opening not in inner else text
+        if text == before:
+            break
+    return _SPACES.sub(" ", text).strip().casefold()

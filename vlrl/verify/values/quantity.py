@@ -1,0 +1,318 @@
+r"""Reading a number with its unit: the whole text or nothing; exact values, never a guess, never an evaluation.
+
+A quantity is one of, with an optional sign, currency, scale word, unit or percent:
+
+    12   12.50   .5   1,234,567.8   1 234   1'234   1.234,5   0,375   1{,}000   1.5e-3   1.5\times10^{3}   10^3
+    3/4   \frac{3}{4}   1 1/2   ½   0.1\overline{6}   twenty-one   two thirds   1.2 million   120万   12 lakh   5 ft
+
+Where a point may part thousands as well as decimals, `other` holds the second reading; the gold decides.
+What follows the number must be a unit of the table (`units`), a word of scale, or a noun of the question. Everything
+else makes it another value: not read here are expressions, ranges, `6+`, `~6`, `NaN`, exponents beyond ±400.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vlrl.verify.values.normaliser import clean
+from vlrl.verify.values.number_words import SCALES, WORDS, chinese_number, part_word, words_to_number
+from vlrl.verify.values.units import Unit, read_unit
+
+MAX_DIGITS = 400
+MAX_EXPONENT = 400
+
+_PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_POWER = r"10\s?\^\s?(?:\{\s?[-+]?[0-9]{1,4}\s?\}|\(\s?[-+]?[0-9]{1,4}\s?\)|[-+]?[0-9]{1,4})"
+_CURRENCY = r"(?:US|[A-Z]{3}\s)?[$€£¥₹₽₩]|(?:USD|EUR|GBP|RMB|CNY|INR|JPY|Rs\.?)(?=\s?[0-9])"
+_DIGITS = r"[0-9]+(?:[.,'][0-9]+)*(?:\s[0-9]{3}(?![0-9]))*(?:[.,][0-9]+)?|\.[0-9]+"
+_NUMBER = re.compile(
+    rf"(?P<sign>[-+]?)\s?(?P<currency>{_CURRENCY})?\s?(?P<sign2>-?)(?P<percent>百分之|٪)?"
+    r"(?:"
+    rf"(?P<power>{_POWER})"
+    r"|(?P<repeat>[0-9]*\.[0-9]*)(?:\\(?:overline|bar|dot)\s?\{?(?P<period>[0-9]{1,20})\}?|"
+    r"\((?P<period2>[0-9]{1,20})\))"
+    r"|"
+    r"(?:(?P<mixed>[0-9]{1,15})\s?)?\\frac\s?(?:\{\s?(?P<num>-?[0-9]+)\s?\}\s?\{\s?(?P<den>-?[0-9]+)\s?\}|"
+    r"(?P<n1>[0-9])\s?(?P<d1>[0-9]))"
+    r"|(?P<mixed2>[0-9]{1,15})(?:\s|-|\sand\s)(?P<a>[0-9]+)\s?/\s?(?P<b>[0-9]+)"
+    rf"|(?P<p>{_DIGITS})(?:\s?/\s?(?P<q>[0-9]+(?:\.[0-9]+)?))?"
+    rf"(?:[eE](?P<exp>[-+]?[0-9]{{1,6}})|\s?(?:×|\\times|\*|·|x)\s?(?P<times>{_POWER}))?"
+    r")(?P<rest>.*)",
+    re.DOTALL,
+)
+_NAMED = re.compile(
+    r"(?:the\s)?(?:m?\s?(?:\\angle|∠)\s?)?(?:\\?[A-Za-z]+(?:\([A-Za-z0-9]{1,3}\))?'?|"
+    r"[A-Z][a-z]+(?:\s[a-z]+){0,3})(?:_\{?[A-Za-z0-9]{1,3}\}?)?\s?=\s?"
+)
+_NO_NAME = re.compile(
+    r"(?:not|no|half|twice|minus|negative|sqrt|sin|cos|tan|log|ln|frac)\b|\\(?:neg|not|sqrt|frac|ln|log|sin|cos|tan|pm)"
+)
+_SCALE = re.compile(r"\s?([^\W\d_]+\.?)")
+_PERCENT = re.compile(
+    r"\s?(?:%|percent(?:age)?(?:s|\spoints?)?|per\s?cents?|pct\.?|prozent|pour\s?cent|por\s?(?:ciento|"
+    r"cento)|процент(?:а|ов)?|퍼센트|パーセント|"
+    r"بالمئة|بالمائة|٪)\s?",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+_HAN = re.compile(r"[零〇一二两兩三四五六七八九十百千]+")
+_NO_NOUN = frozenset(
+    re.findall(
+        r"[a-z]+",
+        "or and to not no nor but if than most least about approximately approx roughly maybe perhaps possibly either "
+        "between plus minus times is are was were be isn isnt wrong false incorrect through up down above below over "
+        "under even odd squared cubed factorial per percent percentage mod base score answer option with "
+        "without except "
+        "tens teen pi sqrt infinity off short apart multiplied divided added negative positive what which "
+        "how many much "
+        "ish oclock clock th st nd rd",
+    )
+)
+_COUNTED = frozenset(
+    re.findall(
+        r"\w+",
+        "people person persons man men woman women boy boys girl girls child children kid kids student students adult "
+        "adults item items object objects thing things piece pieces point points way ways solution solutions "
+        "side sides "
+        "个 個 人 名 位 只 隻 条 本 張 张 件 次 種 种 つ 명 개 가지 마리 штук человек شخص",
+    )
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A number as written. `value` is exact; with `percent` it is what stands before the sign (50 for "50%").
+
+    Two are equal where their values are and their units don't contradict each other, as in "5" and "5 cm".
+
+    other  the value where a point parts thousands (1000 for "1.000"); None: there is one reading
+    unit   the unit of measure; None where there is none
+    """
+
+    value: Fraction
+    unit: Unit | None = None
+    percent: bool = False
+    other: Fraction | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Quantity):
+            return NotImplemented
+        united = self.unit is None or other.unit is None or self.unit == other.unit
+        return self.value == other.value and self.percent == other.percent and united
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def read_quantity(text: str, asked: str = "") -> Quantity | None:
+    """The number that this text is, and nothing but that number; None for everything else.
+
+    asked  the question (and gold): its nouns may follow the number ("6 apples")
+    """
+    if _PLAIN.fullmatch(text) and text[-4:-3] != ".":
+        return Quantity(Fraction(text))
+    if len(text) > 4 * MAX_DIGITS:
+        return None
+    text = clean(text)
+    if (
+        "=" in text
+        and (name := _NAMED.match(text)) is not None
+        and not _NO_NAME.match(text)
+        and name[0][:-1].strip() not in WORDS
+    ):
+        text = clean(text[name.end() :])
+    return _read(text, asked) or _compound(text)
+
+
+_PIECE = re.compile(r"\s?,?\s?(?:and\s)?([0-9]{1,9}(?:\.[0-9]{1,9})?)\s?([^\W\d_]+|[°'\"]+)\.?")
+
+
+def _compound(text: str) -> Quantity | None:
+    """ "2 h 30 min" and "5 ft 3 in": units of one kind from large to small, in the first one."""
+    pieces: list[tuple[Fraction, Unit]] = []
+    position = 0
+    while position < len(text):
+        match = _PIECE.match(text, position)
+        unit = read_unit(match[2]) if match is not None else None
+        if match is None or unit is None or len(pieces) > 3:
+            return None
+        if pieces and (unit.dimension != pieces[-1][1].dimension or unit.factor >= pieces[-1][1].factor):
+            return None
+        pieces.append((Fraction(match[1]), unit))
+        position = match.end()
+    if len(pieces) < 2:
+        return None
+    return Quantity(sum((n * u.factor for n, u in pieces), Fraction(0)) / pieces[0][1].factor, pieces[0][1])
+
+
+def _read(text: str, asked: str) -> Quantity | None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return _from_words(text, asked)
+    found = _value(match)
+    if found is None or (match["sign"] and match["sign2"]):
+        return None
+    value, other = found
+    if match["sign"] == "-" or match["sign2"]:
+        value, other = -value, None if other is None else -other
+    rest = match["rest"]
+    if match["percent"]:
+        return Quantity(value, None, True, other) if not rest.strip() else None
+    return _with_tail(value, other, rest, match["currency"] or "", asked)
+
+
+def _with_tail(value: Fraction, other: Fraction | None, rest: str, currency: str, asked: str) -> Quantity | None:
+    """The quantity of a number and what follows it; None where that makes it anything else."""
+    money = read_unit(currency.strip().rstrip(".")[-3:].strip() if currency[:2] != "US" else "$") if currency else None
+    if not rest.strip():
+        return Quantity(value, money, False, other)
+    scale = _SCALE.match(rest)
+    if scale is not None and (factor := _scale(scale[1], spaced=rest[0] == " ")):
+        value, other, rest = value * factor, None if other is None else other * factor, rest[scale.end() :]
+    elif scale is not None and rest[0] == " " and part_word(scale[1].casefold()):
+        return (
+            None
+            if other is not None
+            else _with_tail(value / part_word(scale[1].casefold()), None, rest[scale.end() :], currency, asked)
+        )
+    elif rest == " and a half":
+        return Quantity(value + Fraction(1, 2), money)
+    rest = rest.strip()
+    if not rest:
+        return Quantity(value, money, False, other)
+    if (match := _PERCENT.match(rest)) is not None and rest[match.end() :] in ("", "."):
+        return Quantity(value, None, True, other) if money is None else None
+    unit = read_unit(rest)
+    if unit is not None:
+        return Quantity(value, unit, False, other) if money is None or money == unit else None
+    return Quantity(value, money, False, other) if _is_noun(rest, asked) else None
+
+
+def _scale(word: str, spaced: bool) -> int:
+    """The factor of a word of scale; "K" is one only right behind the number, else kelvin."""
+    word = word.rstrip(".")
+    if len(word) == 1 and word.isascii():
+        return 1000 if word == "k" or (word == "K" and not spaced) else {"M": 10**6, "B": 10**9}.get(word, 0)
+    return SCALES.get(word.casefold(), 0)
+
+
+def _is_noun(text: str, asked: str) -> bool:
+    """Whether words say what is counted: nouns of the question, or such as count everything."""
+    if len(text) > 60 or not text.isprintable() or any(c.isdigit() or c in "\\^_=+-*/<>(){}|&;:?!~" for c in text):
+        return False
+    words = [w.casefold() for w in _WORDS.findall(text)]
+    if not words or len(words) > 6 or any(w in _NO_NOUN or w in SCALES or w in WORDS or part_word(w) for w in words):
+        return False
+    if all(w in _COUNTED for w in words):
+        return True
+    known = {_stem(w) for w in _WORDS.findall(asked.casefold())}
+    content = [w for w in words if w not in ("of", "the", "in", "a", "an", "all", "left", "total")]
+    return bool(content) and all(len(w) > 1 and _stem(w) in known for w in content)
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(?:ies|y)$", "i", word) if word.endswith(("ies", "y")) else re.sub(r"(?<=\w\w)e?s$", "", word)
+
+
+def _value(match: re.Match[str]) -> tuple[Fraction, Fraction | None] | None:
+    """(value, other reading) of what the grammar matched; None where it has no value within bounds."""
+    if match["power"]:
+        power = _power(match["power"])
+        return None if power is None else (power, None)
+    if match["repeat"]:
+        whole, _, digits = match["repeat"].partition(".")
+        period = match["period"] or match["period2"]
+        shift = 10 ** len(digits)
+        repeating = Fraction(int(period), (10 ** len(period) - 1) * shift)
+        return Fraction(int(whole or 0)) + Fraction(int(digits or 0), shift) + repeating, None
+    if match["num"] or match["n1"]:
+        fraction = _divide(match["num"] or match["n1"], match["den"] or match["d1"])
+        if fraction is None or (match["mixed"] and not 0 <= fraction < 1):
+            return None
+        return fraction + int(match["mixed"] or 0), None
+    if match["mixed2"]:
+        fraction = _divide(match["a"], match["b"])
+        return None if fraction is None or not fraction < 1 else (fraction + int(match["mixed2"]), None)
+    read = decimal(match["p"])
+    if read is None:
+        return None
+    value, other = read
+    if match["q"]:
+        quotient = (
+            _divide(str(value.numerator), match["q"])
+            if value.denominator == 1
+            else value / Fraction(match["q"])
+            if Fraction(match["q"])
+            else None
+        )
+        if quotient is None:
+            return None
+        value, other = quotient, None
+    if match["exp"]:
+        exponent = int(match["exp"])
+        if abs(exponent) > MAX_EXPONENT:
+            return None
+        value, other = value * Fraction(10) ** exponent, None
+    if match["times"]:
+        power = _power(match["times"])
+        if power is None:
+            return None
+        value, other = value * power, None
+    return value, other
+
+
+_GROUPED = re.compile(
+    r"[0-9]{1,3}(?:(?P<mark>[,' ])[0-9]{3}(?:(?P=mark)[0-9]{3})*)(?:\.[0-9]+)?|"
+    r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?"
+)
+_GROUPED_POINTS = re.compile(r"[0-9]{1,3}(?:(?:\.[0-9]{3}){2,}(?:,[0-9]+)?|\.[0-9]{3},[0-9]+|(?:[ '][0-9]{3})+,[0-9]+)")
+_EITHER = re.compile(r"(?!0)[0-9]{1,3}[.,][0-9]{3}")
+
+
+def decimal(text: str) -> tuple[Fraction, Fraction | None] | None:
+    """(value, the value where a point parts thousands) of digits with separators; None for everything else."""
+    if len(text) > MAX_DIGITS:
+        return None
+    if text.replace(".", "", 1).isdigit():
+        other = Fraction(text.replace(".", "")) if _EITHER.fullmatch(text) else None
+        return Fraction("0" + text if text[0] == "." else text), other
+    if _EITHER.fullmatch(text):
+        return Fraction(text.replace(",", "")), None
+    if _GROUPED.fullmatch(text) and text[0] != "0":
+        return Fraction(re.sub("[,' ]", "", text)), None
+    if _GROUPED_POINTS.fullmatch(text) and text[0] != "0":
+        return Fraction(re.sub("[.' ]", "", text).replace(",", ".")), None
+    if text.replace(",", "", 1).isdigit():
+        return Fraction(text.replace(",", ".")), None
+    return None
+
+
+def _divide(numerator: str, denominator: str) -> Fraction | None:
+    if len(numerator) > MAX_DIGITS or len(denominator) > MAX_DIGITS:
+        return None
+    bottom = Fraction(denominator)
+    return None if bottom == 0 else Fraction(numerator) / bottom
+
+
+def _power(text: str) -> Fraction | None:
+    exponent = int(re.sub(r"[^0-9-]", "", text.split("^")[1]))
+    return Fraction(10) ** exponent if abs(exponent) <= MAX_EXPONENT else None
+
+
+def _from_words(text: str, asked: str) -> Quantity | None:
+    """ "twenty-one apples", "minus three", "one hundred and five", 十八个."""
+    if (han := _HAN.match(text)) is not None and (number := chinese_number(han[0])) is not None:
+        return _with_tail(Fraction(number), None, text[han.end() :], "", asked)
+    words = text.casefold().replace("-", " ").split()
+    if not words or len(words) > 20 or not words[0].isalpha():
+        return None
+    negative = words[0] in ("minus", "negative")
+    value, used = words_to_number(words[negative:])
+    if not used:
+        return None
+    rest = words[negative + used :]
+    if rest and (rest[0] in SCALES or rest[0] in WORDS or part_word(rest[0])):
+        return None
+    return _with_tail(-value if negative else value, None, f" {' '.join(rest)}" if rest else "", "", asked)

@@ -1,0 +1,215 @@
+"""Units of measure: a closed table with exact conversions, and products, quotients and powers of them.
+
+A text that is no unit of this table is none: `million`, `plus 1` and `apples` are no units.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from vlrl.verify.values.normaliser import plain_characters
+
+Dimension = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit as a multiple of base units: `km/h` is 5/18 of m·s⁻¹. `name` is its first spelling in the table."""
+
+    name: str
+    dimension: Dimension
+    factor: Fraction
+
+
+_TABLE = """
+m 1 m | m meter metre mètre metro метр метра метров 米 公尺 メートル 미터 متر
+m 1/100 cm | cm centimeter centimetre zentimeter centimètre centímetro сантиметр см 厘米 公分 センチ 센티미터
+m 1/1000 mm | mm millimeter millimetre millimètre milímetro мм 毫米 ミリ
+m 1/10 dm | dm decimeter decimetre 分米
+m 1000 km | km kilometer kilometre kilomètre kilómetro quilômetro километр км 千米 公里 킬로미터 كيلومتر
+m 1/1000000 μm | μm um micrometer micrometre micron
+m 1/1000000000 nm | nm nanometer nanometre
+m 127/5000 in | in inch inche zoll ″ ''
+m 381/1250 ft | ft foot feet ′
+m 1143/1250 yd | yd yard
+m 201168/125 mi | mi mile meile milla milha
+g 1 g | g gram gramme gramm gramo grama г грамм граммов 克 グラム 그램
+g 1000 kg | kg kilogram kilogramme kilogramm kilogramo kilo кг килограмм 千克 公斤 キログラム キロ 킬로그램
+g 1/1000 mg | mg milligram
+g 1000000 t | t ton tonne metric_ton 吨 トン
+g 45359237/100000 lb | lb lbs pound
+g 45359237/1600000 oz | oz ounce
+s 1 s | s sec second sekunde seconde segundo с секунд секунда 秒 초 ثانية
+s 1/1000 ms | ms millisecond
+s 60 min | min minute minuten minuto мин минут минута 分 分钟 分鐘 분 دقيقة
+s 3600 h | h hr hour stunde stunden heure hora ч час часа часов 小时 小時 時間 시간 ساعة ساعات
+s 86400 d | d day tag tage jour día dia день дня дней 天 日 일 يوم أيام
+s 604800 week | week wk woche wochen semaine semana неделя недель 周 星期 週間
+year 1 year | year yr yrs y.o year_old years_old jahr jahre année an año ano год года лет 年 岁 歳 年間 살 년 سنة سنوات
+year 1/12 month | month monat monate mois mes мес месяц месяцев 个月 ヶ月 か月 개월
+year 10 decade | decade
+year 100 century | century centurie
+m3 1/1000 l | l L liter litre litro литр л 升 リットル 리터
+m3 1/1000000 ml | ml mL milliliter millilitre mililitro cc мл 毫升 ミリリットル 밀리리터
+m3 1/100000 cl | cl centiliter
+m3 473176473/125000000000 gal | gal gallon
+m3 473176473/500000000000 qt | qt quart
+m3 473176473/1000000000000 pt | pt pint
+m3 473176473/2000000000000 cup | cup
+m2 10000 ha | ha hectare
+m2 316160658/78125 acre | acre
+° 1 ° | ° degree deg grad grado grau градус градуса градусов 度 도 درجة
+rad 1 rad | rad radian
+°C 1 °C | °C celsius degree_celsius degrees_celsius ℃
+°F 1 °F | °F fahrenheit degree_fahrenheit degrees_fahrenheit
+K 1 K | K kelvin
+m/s 1397/3125 mph | mph
+m/s 5/18 kmh | kmh kph km/hr
+m/s 463/900 knot | knot kt
+N 1 N | N newton
+N 1000 kN | kN
+J 1 J | J joule
+J 1000 kJ | kJ kilojoule
+J 1000000 MJ | MJ
+J 523/125 cal | cal calorie
+J 4184 kcal | kcal
+J 3600000 kWh | kWh
+eV 1 eV | eV electronvolt
+W 1 W | W watt
+W 1000 kW | kW kilowatt
+W 1000000 MW | MW
+Pa 1 Pa | Pa pascal
+Pa 1000 kPa | kPa
+Pa 1000000 MPa | MPa
+Pa 101325 atm | atm
+Pa 100000 bar | bar
+V 1 V | V volt
+V 1/1000 mV | mV
+V 1000 kV | kV
+A 1 A | A amp ampere
+A 1/1000 mA | mA
+Ω 1 Ω | Ω Ω ohm
+Ω 1000 kΩ | kΩ
+F 1 F | F farad
+F 1/1000000 μF | μF uF
+C 1 C | C coulomb
+T 1 T | T tesla
+Hz 1 Hz | Hz hertz
+Hz 1000 kHz | kHz
+Hz 1000000 MHz | MHz
+Hz 1000000000 GHz | GHz
+mol 1 mol | mol mole
+byte 1 byte | byte
+byte 1000 KB | KB kB kilobyte
+byte 1000000 MB | MB megabyte
+byte 1000000000 GB | GB gigabyte
+byte 1000000000000 TB | TB
+bit 1 bit | bit
+dB 1 dB | dB decibel
+px 1 px | px pixel
+rpm 1 rpm | rpm
+unit 1 unit | unit einheit unité unidad unidade единиц 单位 単位 단위
+$ 1 $ | $ USD usd dollar dólar доллар долларов 美元 ドル 달러 دولار US$
+$ 1/100 cent | cent ¢
+€ 1 € | € EUR eur euro евро 欧元 ユーロ
+£ 1 £ | £ GBP gbp pound_sterling
+¥ 1 ¥ | ¥ JPY yen 円 日元
+元 1 元 | 元 CNY RMB yuan 人民币 块
+₹ 1 ₹ | ₹ INR rupee rs
+₽ 1 ₽ | ₽ RUB рубль рублей рубля
+₩ 1 ₩ | ₩ KRW won 원
+"""
+_ATOM = re.compile(
+    r"(?:(square|sq\.?|cubic|cu\.?)\s?(?![a-z]\b))?"
+    r"([^\W\d_]+(?:\s(?:celsius|fahrenheit|old|ton|sterling))?|[°$€£¥₹₽₩¢Ω′″'%]+[CF]?)\.?"
+    r"(?:\s?\^\s?\{?\s?([-+]?[1-4])\s?\}?|([23])(?![0-9])|\s(squared|cubed))?",
+    re.IGNORECASE,
+)
+_CHINESE_POWER = {"平方": 2, "立方": 3}
+_OVER = re.compile(r"\s?/\s?|\sper\s|\spro\s|\spar\s|\spor\s")
+_TIMES = re.compile(r"\s?(?:\\times|[·*×])\s?|\s")
+
+
+def _base(text: str) -> Dimension:
+    if text == "m/s":
+        return (("m", 1), ("s", -1))
+    return (("m", int(text[1])),) if text in ("m2", "m3") else ((text, 1),)
+
+
+def _read_table() -> dict[str, Unit]:
+    units: dict[str, Unit] = {}
+    for line in _TABLE.strip().splitlines():
+        head, names = line.split(" | ")
+        base, factor, name = head.split(" ")
+        unit = Unit(name, _base(base), Fraction(factor))
+        for spelling in names.split():
+            units.setdefault(spelling.replace("_", " "), unit)
+    return units
+
+
+_UNITS = _read_table()
+_FOLDED = {name.casefold(): unit for name, unit in _UNITS.items() if len(name) > 2}
+
+
+@lru_cache(maxsize=4096)
+def read_unit(text: str) -> Unit | None:
+    """The unit that a text is, `cm`, `square metres`, `m/s^2`, `miles per hour`; None for every other text."""
+    text = plain_characters(text).strip().strip("()").strip()
+    if not text or len(text) > 60:
+        return None
+    if (found := _named(text)) is not None:
+        return found
+    over = _OVER.split(text)
+    if len(over) > 3:
+        return None
+    dimension: dict[str, int] = {}
+    factor, names = Fraction(1), []
+    for place, part in enumerate(over):
+        for name, unit, power in _factors(part.strip().strip("()")):
+            if unit is None:
+                return None
+            power = -power if place else power
+            names.append(unit.name + ("" if power == 1 else str(power)))
+            factor *= unit.factor**power
+            for base, exponent in unit.dimension:
+                dimension[base] = dimension.get(base, 0) + exponent * power
+            del name
+    return Unit(" ".join(names), tuple(sorted((b, e) for b, e in dimension.items() if e)), factor) if names else None
+
+
+def _factors(text: str) -> list[tuple[str, Unit | None, int]]:
+    found: list[tuple[str, Unit | None, int]] = []
+    position = 0
+    while position < len(text):
+        match = _ATOM.match(text, position)
+        if match is None or match.end() == position:
+            return [("", None, 1)]
+        name, power = match[2], int(match[3] or match[4] or 1)
+        if name[:2] in _CHINESE_POWER:
+            name, power = name[2:], _CHINESE_POWER[name[:2]]
+        if match[1]:
+            power *= 2 if match[1][0] in "sS" else 3
+        if match[5]:
+            power *= 2 if match[5].casefold() == "squared" else 3
+        found.append((name, _named(name), power))
+        position = match.end()
+        if (times := _TIMES.match(text, position)) is not None:
+            position = times.end()
+        elif position < len(text):
+            return [("", None, 1)]
+    return found or [("", None, 1)]
+
+
+def _named(text: str) -> Unit | None:
+    """The unit of this name, also in the plural and, for names of three letters or more, in any case."""
+    text = text.removesuffix(".")
+    if (found := _UNITS.get(text)) is not None:
+        return found
+    lower = text.casefold()
+    for form in (lower, lower.removesuffix("s"), lower.removesuffix("es"), lower.removesuffix("n")):
+        if (found := _FOLDED.get(form)) is not None:
+            return found
+    return None
