@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +17,13 @@ from vlrl.config import load_settings
 from vlrl.data.benchmark_rows import mathvista_query, read_benchmark
 from vlrl.data.records import read_records
 from vlrl.errors import ConfigError, DataError
-from vlrl.evaluation.benchmark import Benchmark, BenchmarkSettings, load_benchmark, results_table
+from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.evaluation.scores import pass_at_k, wilson_interval
 from vlrl.rollout.engine import Generation
+from vlrl.stages.benchmark_page import write_shown
 from vlrl.stages.evaluate import EvaluationSettings, evaluate_benchmarks, names_benchmarks
-from vlrl.types import Image, Problem, Rollout, Segment, Text
+from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs" / "eval").glob("*.yaml"))
@@ -246,8 +248,34 @@ benchmarks:
     assert json.loads((tmp_path / "run" / "results.json").read_text())["benchmarks"][0]["value"] == result["value"]
     lines = (tmp_path / "run" / f"responses_mathvista_{result['protocol_hash']}.jsonl").read_text().splitlines()
     assert len(lines) == 4
+    first = json.loads(lines[0])
+    assert (first["gold"], "How many?" in first["question"], len(first["images"])) == ("3", True, 1)
     again = evaluate_benchmarks(tmp_path / "small.yaml")[0]
     assert (again["value"], again["tokens"]) == (result["value"], result["tokens"])
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(text in page for text in ("<h2>Benchmarks</h2>", "mathvista by", result["protocol_hash"], "How many?"))
+    shown = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").read_text().splitlines()]
+    assert [(one["phase"], len(one["rollouts"])) for one in shown] == [("mathvista", 2)] * 2, "twice is once"
+    assert len(list((tmp_path / "run" / "images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 17, 52, 53, 1000])
+def test_a_page_shows_problems_from_evenly_spread_places_each_once(count):
+    problems = tuple(Problem((Text(f"{i}?"),), "1", "number", "text", "d") for i in range(count))
+    responses = ((Rollout((Segment((1,), (0.0,), 0),), "1", "stop"),),) * count
+    benchmark = Benchmark("b", "own", problems, ({},) * count, EvaluationProtocol())
+    result = BenchmarkResult(benchmark, (responses,), (((Verdict.right("1"),),) * count,))
+    written: list[tuple[int, list[str]]] = []
+    run = SimpleNamespace(
+        truncate_after=lambda *_: None,
+        rollouts=lambda _, step, groups: written.append((step, [g.problem.question for g in groups])),
+    )
+    write_shown(run, result)  # type: ignore[arg-type]
+    shown = [name for _, names in written for name in names]
+    assert len(shown) == len(set(shown))
+    assert min(count, 40) <= len(shown) <= 52
+    assert shown[0] == "0?"
+    assert shown[-1] == f"{count - 1}?"
 
 
 @pytest.mark.real_data

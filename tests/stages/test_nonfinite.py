@@ -39,7 +39,6 @@ def test_a_rate_that_explodes_is_named_with_its_step_and_the_resume_has_no_broke
     assert first == second, "from the same whole state"
     assert not list(tmp_path.glob("checkpoints/step_*"))
     assert not list(tmp_path.glob("model*"))
-    assert json.loads((tmp_path / "run_card.json").read_text())["status"] == "failed"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from PIL import Image
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import RunError
+from vlrl.runlog import RunFolder
 from vlrl.stages.run import start_run
 from vlrl.stages.run_inputs import RunInputs
 from vlrl.stages.settings import RunSettings
@@ -36,7 +37,7 @@ def opened(config: Path) -> RunInputs:
 def test_without_an_edit_the_run_goes_on_and_its_folder_holds_the_resolved_recipe(config, tmp_path):
     assert opened(config).remembered
     held = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
-    assert held["sources"][0]["on_bad_image"] == "error", "defaults are written out"
+    assert held["sources"][0]["streaming"] is False, "defaults are written out"
     assert load_recipe(tmp_path / "run" / "recipe.yaml") == load_recipe(tmp_path / "recipe.yaml")
 
 
@@ -95,10 +96,14 @@ def test_damaged_memory_is_one_message(config, tmp_path):
 
 def test_the_command_refuses_before_anything_of_the_run_folder_changes(config, tmp_path):
     edit_rows(tmp_path)
-    (tmp_path / "run" / "run.yaml").write_text(
-        yaml.safe_dump(load_settings(RunSettings, config).model_dump(mode="json"))
-    )
-    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    RunFolder(tmp_path / "run", load_settings(RunSettings, config).model_dump(mode="json"))
+    (tmp_path / "run" / "state.json").write_text('{"finished": [], "results": {}, "seconds": {}}')
+
+    def files() -> dict[str, bytes]:
+        found = (file for file in (tmp_path / "run").iterdir() if file.is_file() and not file.name.startswith("."))
+        return {file.name: file.read_bytes() for file in found}
+
+    before = files()
     with pytest.raises(RunError, match=r"rows\.jsonl"):
         start_run(config, [])
-    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+    assert files() == before

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from vlrl.report.benchmark_tables import benchmark_tables
 from vlrl.report.charts import all_charts, before_after_chart, final_figures, total_seconds
 from vlrl.report.read_run import PHASES, RunRecord, read_run
 from vlrl.report.run_card import card_facts, duration_text, settings_text, write_run_card
@@ -38,6 +39,7 @@ def write_report(run_folder: Path) -> Path:
         tiles=headline(run),
         before_after=before_after_chart(run),
         tables=result_tables(run),
+        benchmarks=benchmark_tables(run),
         modalities=run.modalities,
         sections=all_charts(run),
         viewer={key: payload[key] for key in ("written", "shown")},

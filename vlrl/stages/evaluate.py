@@ -22,11 +22,13 @@ from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSetti
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_model
 from vlrl.registry import component_field
+from vlrl.report.report import write_report
 from vlrl.rollout.engine import RolloutEngine
 from vlrl.rollout.engines import engines
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.rollout.transformers_engine import TransformersEngineSettings
 from vlrl.runlog import RunFolder, write_atomically
+from vlrl.stages.benchmark_page import write_shown
 from vlrl.stages.ending import ending
 from vlrl.stages.run_place import claimed
 from vlrl.types import content_digest
@@ -56,7 +58,7 @@ def names_benchmarks(config: Path) -> bool:
 
 
 def evaluate_benchmarks(config: Path, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Ask all benchmarks, print the table, write results.json and one file of responses a benchmark.
+    """Ask all benchmarks, print the table, write results.json, one file of responses a benchmark, and a report.
 
     Raises ConfigError or DataError before a model is loaded.
     """
@@ -80,8 +82,9 @@ def _evaluated(settings: EvaluationSettings, benchmarks: Sequence[Benchmark]) ->
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
     with ending(run):
         with closing(settings.engine.open(loaded)) as engine:
-            results = [_ask(one, loaded, engine, settings.batch, run.path) for one in benchmarks]
+            results = [_ask(one, loaded, engine, settings.batch, run) for one in benchmarks]
         run.results({"benchmarks": results})
+    print(f"report: {write_report(folder)}")
     return results
 
 
@@ -89,10 +92,11 @@ def _texts(benchmarks: Sequence[Benchmark]) -> list[str]:
     return [problem.question for one in benchmarks for problem in one.problems]
 
 
-def _ask(benchmark: Benchmark, loaded: LoadedModel, engine: RolloutEngine, batch: int, folder: Path) -> dict[str, Any]:
-    benchmark, encoder = with_model(benchmark, loaded)
+def _ask(one: Benchmark, loaded: LoadedModel, engine: RolloutEngine, batch: int, run: RunFolder) -> dict[str, Any]:
+    benchmark, encoder = with_model(one, loaded)
     result = benchmark.run(encoder.encode, engine, batch)
-    write_atomically(folder / f"responses_{benchmark.name}_{benchmark.protocol.hash}.jsonl", response_lines(result))
+    write_shown(run, result)
+    write_atomically(run.path / f"responses_{benchmark.name}_{benchmark.protocol.hash}.jsonl", response_lines(result))
     return result.record()
 
 
@@ -106,7 +110,7 @@ def with_model(benchmark: Benchmark, loaded: LoadedModel) -> tuple[Benchmark, En
 
 
 def response_lines(result: BenchmarkResult) -> str:
-    """One JSON line a response: problem, run, sample, text, ending, tokens, verdict."""
+    """One JSON line a response: problem with question, images by digest and gold, run, sample, text, verdict."""
     lines = []
     for run, (rollouts, verdicts) in enumerate(zip(result.rollouts, result.verdicts, strict=True)):
         for problem, row, judged in zip(result.benchmark.problems, rollouts, verdicts, strict=True):
@@ -115,12 +119,18 @@ def response_lines(result: BenchmarkResult) -> str:
                     "id": problem.id,
                     "run": run,
                     "sample": sample,
+                    "question": problem.question,
+                    "images": [image.digest for image in problem.images],
+                    "gold": problem.answer,
+                    "verifier": problem.verifier,
                     "response": rollout.text,
                     "ending": rollout.ending,
                     "tokens": rollout.num_tokens,
+                    "score": verdict.score,
                     "correct": verdict.correct,
                     "answer": verdict.answer,
                     "note": verdict.fault or verdict.note,
+                    "fault": verdict.fault,
                 }
                 lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     return "".join(lines)

@@ -50,7 +50,7 @@ KINDS: dict[KindName, Kind] = {
             *("recipe.yaml", "inputs.json"),
             *("checkpoints", *(f"checkpoints_{stage}" for stage in ("sft", "distil", "dpo"))),
             *("model", *(f"model_{stage}" for stage in ("sft", "distil", "dpo")), "model_step_[0-9]*"),
-            *("data", "records", "wandb"),
+            *("data", "records", "wandb", "wandb_run.json"),
         ),
         ("checkpoints*/step_*/checkpoint.json", "state.json", "records/recording.json"),
         ("metrics.jsonl", "rollouts.jsonl"),
@@ -73,7 +73,9 @@ KINDS: dict[KindName, Kind] = {
         ),
         ("*/metrics.jsonl",),
     ),
-    "evaluation": Kind((*_COMMON, "metrics.jsonl", "rollouts.jsonl", "images", "responses_*.jsonl"), ("responses_*",)),
+    "evaluation": Kind(
+        (*_COMMON, "metrics.jsonl", "rollouts.jsonl", "images", "responses_*.jsonl", "report.html"), ("responses_*",)
+    ),
     "ablation": Kind((), ()),
 }
 
