@@ -179,12 +179,6 @@ def test_a_broken_picture_is_refused(vlrl, config, command):
     assert not (config.parent / "run").exists()
 
 
-def test_rows_of_which_none_is_held_out_to_validate_on_are_refused_before_a_model_is_made(vlrl, config):
-    own_rows(config.parent, [{"question": f"{i}?", "answer": "2"} for i in range(4)], modality="text", held_out=0)
-    assert_refused(vlrl("run", config), "recipe.yaml, validation", "hold no problem out", "hold more of them out")
-    assert not (config.parent / "run").exists()
-
-
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_fewer_pictures_than_placeholders_are_refused(vlrl, config, command):
     picture(config.parent / "whole.png")

@@ -226,3 +226,54 @@ def test_pictures_may_lie_in_a_folder_of_their_own(folder, tmp_path_factory):
     assert problem.images[0].path == str(folder / "a.png")
     with pytest.raises(DataError, match="is not there"):
         RowReader(settings("easyr1"), elsewhere).problem(row, "line 1")
+
+
+def test_boxes_and_references_of_ms_swift_are_filled_in(folder):
+    row = {
+        "messages": [
+            {"role": "user", "content": "<image>Find <ref-object> and <ref-object>"},
+            {"role": "assistant", "content": "<bbox>"},
+        ],
+        "images": ["a.png"],
+        "objects": {"ref": ["the cow", "its calf"], "bbox": [[1, 2, 5, 6]]},
+    }
+    reader = RowReader(settings("ms-swift", verifier="box"), folder)
+    problem, demonstration = reader.problem(row, "line 1")
+    assert problem.question == "<image>Find the cow and its calf"
+    assert (problem.answer, demonstration.response) == ("[1, 2, 5, 6]", "[1, 2, 5, 6]")
+    assert judge(problem, "<answer>[1, 2, 5, 6]</answer>").score == 1.0
+    for change, message in (
+        ({"objects": None}, "no column `objects` fills it"),
+        ({"objects": {"ref": ["the cow"], "bbox": [[1, 2, 5, 6]]}}, "too few values for <ref-object>"),
+        ({"objects": {"ref": ["a", "b"], "bbox": [[1, 2, 5, 6], [1, 1, 2, 2]]}}, "1 values have no <bbox>"),
+        ({"objects": {"ref": ["a", "b"], "bbox": [[1, 2, 5, 6]], "mask": ["m"]}}, "objects"),
+    ):
+        with pytest.raises(DataError) as caught:
+            reader.problem({**row, **change}, "rows.jsonl, line 7")
+        assert message in str(caught.value)
+        assert "line 7" in caught.value.place
+    for layout in ("llava", "openai"):
+        with pytest.raises(DataError, match="objects"):
+            RowReader(settings(layout), folder).problem(row, "line 7")
+
+
+def test_an_image_of_html_is_read_and_a_second_image_beside_the_first_is_not_lost(folder):
+    plain = FileSourceSettings(name="rows", path="org/name", modality="real", verifier="number")
+    reader = RowReader(plain, folder)
+    row = {"question": 'See <img width="3" src="a.png"/>: how many?', "answer": "3"}
+    assert [type(piece) for piece in reader.problem(row, "line 1")[0].prompt] == [Text, Image, Text]
+    for column in ("thumbnail", "after", "figure_2", "depth"):
+        with pytest.raises(DataError, match=rf"line 7, {column}.*would be lost"):
+            reader.problem({"question": "?", "answer": "3", "image": "a.png", column: "b.png"}, "line 7")
+    kept = {
+        "question": "?",
+        "answer": "3",
+        "image": "a.png",
+        "image_id": "x/a.png",
+        "id": "b.png",
+        "source": "s.org/c.png",
+    }
+    assert len(reader.problem(kept, "line 1")[0].images) == 1
+    ignoring = plain.model_copy(update={"columns": plain.columns.model_copy(update={"ignored": ("depth",)})})
+    row = {"question": "?", "answer": "3", "image": "a.png", "depth": "b.png"}
+    assert len(RowReader(ignoring, folder).problem(row, "line 1")[0].images) == 1

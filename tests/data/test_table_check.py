@@ -174,3 +174,23 @@ def test_a_set_to_evaluate_on_keeps_its_rows_whatever_their_golds(tmp_path, capl
     with caplog.at_level(logging.WARNING):
         assert len(held_out_problems(recipe, 0, "test", 20)) == 10
     assert "2 of 10 golds" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("golds", "meant"),
+    [([0, 1, 2, 1], "ABCB"), ([1, 2, 3, 1], "ABCA"), (["0", "2", "1", "1"], "ACBB"), (["3", "1", "1", "2"], "CAAB")],
+)
+def test_all_rows_together_say_from_where_golds_count(tmp_path, caplog, golds, meant):
+    options = ["red", "blue", "green"]
+    rows = [{"question": f"{i}?", "choices": options, "answer": gold} for i, gold in enumerate(golds)]
+    with caplog.at_level(logging.WARNING):
+        held = source(tmp_path, rows, verifier="choice")
+    assert [held.item("train", i)[0].answer for i in range(4)] == list(meant)
+    assert "4 golds of choices are taken as" in caplog.text
+
+
+@pytest.mark.parametrize("golds", [[1, 2, 1], [0, 3, 1], [1, "red", 3]])
+def test_golds_that_may_count_from_either_are_refused_with_their_row(tmp_path, golds):
+    rows = [{"question": "?", "choices": ["red", "blue", "green"], "answer": gold} for gold in golds]
+    with pytest.raises(DataError, match=r"line 1.*may be an index"):
+        source(tmp_path, rows, verifier="choice")

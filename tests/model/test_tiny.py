@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +20,7 @@ from vlrl.model.load import ModelSettings, choose_device, load_folder, save_mode
 from vlrl.model.packing import Row
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.stages.session import describe_model
 
 
 def weights(folder):
@@ -53,6 +58,32 @@ def test_saved_and_loaded_again_the_logits_are_the_same(tmp_path, architecture, 
     assert type(processor).__name__ == type(loaded.processor).__name__
     assert again.placeholder_ids == loaded.placeholder_ids
     assert again.stop_ids == loaded.stop_ids
+
+
+def test_exported_files_have_the_modes_of_new_files(tmp_path, qwen3):
+    before = os.umask(0o022)
+    try:
+        save_model(qwen3, tmp_path / "saved")
+        build_tiny("tiny-qwen3-vl", TEXTS, tmp_path / "built", 1, SHAPE)
+    finally:
+        os.umask(before)
+    for folder in ("saved", "built"):
+        assert {file.stat().st_mode & 0o777 for file in (tmp_path / folder).iterdir()} == {0o644}
+
+
+def test_an_exported_model_loads_in_a_new_process_as_the_page_says(architecture, model_folders):
+    """docs/models.md: weights by transformers alone; AutoProcessor as it is, or behind one line without torchvision."""
+    page = Path("docs/models.md").read_text()
+    code = page[page.index("```python") + 9 :].split("```")[0].replace("runs/quickstart/model", "{0}")
+    code = code.format(model_folders[architecture]) + "print(type(processor).__name__, type(model).__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Processor" in done.stdout
+
+
+def test_the_run_card_says_what_a_model_loads_with(loaded, architecture):
+    said = describe_model(loaded)["loads_with"]
+    assert ("torchvision" in said) == (architecture != "tiny-idefics3")
 
 
 def test_any_text_survives_the_tokenizer(qwen3):

@@ -116,6 +116,8 @@ def test_every_character_of_a_text_has_a_glyph_in_the_font_that_sets_it_or_the_t
         ("三", "U+4E09"),
         ("a\x07b", "U+0007"),
         ("a\x1b[31mb", "U+001B"),
+        ("a\x7fb", "U+007F"),
+        ("café\x0c", "U+000C"),
         ("x \ud800 y", "U+D800"),
         ("नमस्ते", "DEVANAGARI LETTER"),
         ("สวัสดี", "THAI CHARACTER"),

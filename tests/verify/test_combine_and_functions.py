@@ -13,7 +13,7 @@ from vlrl.errors import ConfigError
 from vlrl.registry import load_plugin
 from vlrl.types import Problem, Verdict
 from vlrl.verify.combine import all_of, cascade, graded, weighted
-from vlrl.verify.functions import from_compute_score, from_trl_reward
+from vlrl.verify.functions import from_compute_score, from_reward, from_trl_reward
 from vlrl.verify.judge import judge
 
 SIX = problem("number", "6")
@@ -145,3 +145,59 @@ def test_trl_reward_functions_are_wrapped():
         from_trl_reward(lambda completions, **_: [None])(SIX, "6")
     with pytest.raises(ValueError, match="one completion in"):
         from_trl_reward(lambda completions, **_: [])(SIX, "6")
+
+
+def easyr1_batch(reward_inputs: list[dict[str, Any]]) -> list[dict[str, float]]:
+    found = []
+    for one in reward_inputs:
+        form, right = float("<answer>" in one["response"]), float(one["ground_truth"] in one["response"])
+        found.append({"overall": 0.9 * right + 0.1 * form, "format": form, "accuracy": right})
+    return found
+
+
+def easyr1_single(reward_input: dict[str, Any]) -> dict[str, float]:
+    return easyr1_batch([reward_input])[0]
+
+
+def verl(data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None) -> dict[str, Any]:
+    return {"score": float(ground_truth in solution_str), "format": 1, "pred": solution_str}
+
+
+def trl(prompts: list[str], completions: list[str], solution: list[str], **kwargs: Any) -> list[float]:
+    return [float(gold in text) for text, gold in zip(completions, solution, strict=True)]
+
+
+class Orm:
+    def __call__(self, completions: list[str], solution: list[str], **kwargs: Any) -> list[float]:
+        return [float(gold in text) for text, gold in zip(completions, solution, strict=True)]
+
+
+@pytest.mark.parametrize("function", [easyr1_batch, easyr1_single, verl, trl, Orm, Orm()])
+def test_reward_functions_of_other_trainers_are_known_by_their_signature(function: Any):
+    check = from_reward(function)
+    assert check(SIX, answered("6")).correct
+    wrong = check(SIX, answered("7"))
+    assert (wrong.correct, wrong.fault) == (False, None)
+
+
+def test_sub_scores_are_kept():
+    verdict = from_reward(easyr1_batch)(SIX, "It is 6.")
+    assert (verdict.score, verdict.correct) == (0.9, True)
+    assert verdict.parts == {"format": 0.0, "accuracy": 1.0}
+    assert from_reward(verl)(SIX, "6").parts == {"format": 1.0}
+
+
+@pytest.mark.parametrize("returned", [[], [{}], [{"overall": 2.0}], None, [None], [{"overall": float("nan")}]])
+def test_what_is_no_result_of_the_contract_is_a_fault(returned: Any, monkeypatch: pytest.MonkeyPatch):
+    from vlrl.verify.judge import verifier, verifiers
+
+    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+    verifier("easyr1_like")(from_reward(lambda reward_inputs: returned, "easyr1"))
+    assert judge(problem("easyr1_like", "6"), "6").fault is not None
+
+
+def test_a_signature_of_no_contract_is_refused():
+    with pytest.raises(ConfigError, match="of none of verl"):
+        from_reward(lambda a, b: 1.0)
+    with pytest.raises(ConfigError, match="did you mean 'easyr1'"):
+        from_reward(easyr1_batch, "easy-r1")

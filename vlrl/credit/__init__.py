@@ -6,6 +6,7 @@ from vlrl.credit import (  # noqa: F401
     batch_advantages,
     distillation,
     fitted,
+    format_reward,
     group_parts,
     length_parts,
     length_reward,

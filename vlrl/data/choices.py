@@ -25,7 +25,21 @@ from vlrl.errors import BadRowError
 
 Meaning = Literal["letter", "text", "index", "number"]
 COLUMNS = ("choices", "options")
-_LETTERED = ("{}", "option_{}", "choice_{}", "option{}", "choice{}", "op{}", "opt_{}", "answer_{}", "ending{}")
+_LETTERED = [
+    tuple(pattern.format(letter) for letter in letters)
+    for pattern in (
+        "{}",
+        "option_{}",
+        "choice_{}",
+        "option{}",
+        "choice{}",
+        "op{}",
+        "opt_{}",
+        "answer_{}",
+        "ending{}",
+    )
+    for letters in (LETTERS, LETTERS.lower(), "123456789", "0123456789")
+]
 _LABEL_KEYS, _TEXT_KEYS = ("label", "labels", "key", "id", "letter", "index"), ("text", "texts", "value", "content")
 _LABELLED = re.compile(
     r"\s*[(\[]?(?P<label>[A-Za-z]|\d{1,2})(?:[)\].:、．)](?:\s+|(?=\D)|$))\s*(?P<text>.*)", re.DOTALL
@@ -76,14 +90,12 @@ def row_options(row: RowView, column: str | None, place: str) -> Options:
             return read_options(row[name], f"{place}, {name}")
     if column is not None:
         return Options()
-    for pattern in _LETTERED:
-        for letters in (LETTERS, LETTERS.lower(), "123456789", "0123456789"):
-            names = [pattern.format(letter) for letter in letters]
-            if all(row.holds(name) for name in names[:2]):
-                held = list(takewhile(row.holds, names))
-                if skipped := [name for name in names[len(held) :] if row.holds(name)]:
-                    raise BadRowError(place, f"has the option {skipped[0]!r} but not {names[len(held)]!r}", "mend it")
-                return _checked([_one(row[name], place) for name in held], [], place)
+    for names in _LETTERED:
+        if names[0] in row and row.holds(names[0]) and row.holds(names[1]):
+            held = list(takewhile(row.holds, names))
+            if skipped := [name for name in names[len(held) :] if row.holds(name)]:
+                raise BadRowError(place, f"has the option {skipped[0]!r} but not {names[len(held)]!r}", "mend it")
+            return _checked([_one(row[name], place) for name in held], [], place)
     return Options()
 
 

@@ -20,6 +20,7 @@ from vlrl.verify.gold_check import gold_problem
 from vlrl.verify.judge import prepare, verifiers
 
 THREADS = min(8, os.cpu_count() or 1)  # verifiers that compute long have worker processes, each thread asks one
+AT_ONCE = 50  # golds that a thread asks in turn
 _known: dict[str, str | None] = {}  # by digest of what the verdict depends on: what is wrong, None for nothing
 _read: set[Path] = set()
 
@@ -48,14 +49,20 @@ def gold_faults(problems: Sequence[Problem]) -> list[str | None]:
     asked = {key: problem for key, problem in zip(keys, problems, strict=True) if key not in _known}
     if asked:
         prepare(asked.values())
-        if len(asked) < 2 * THREADS:
-            found = [gold_problem(problem) for problem in asked.values()]
+        waiting = list(asked.items())
+        parts = [dict(waiting[start : start + AT_ONCE]) for start in range(0, len(waiting), AT_ONCE)]
+        if len(parts) == 1:
+            _known.update(_asked(parts[0]))
         else:
             with ThreadPoolExecutor(THREADS) as threads:
-                found = list(threads.map(gold_problem, asked.values(), chunksize=16))
-        _known.update(zip(asked, found, strict=True))
+                for found in threads.map(_asked, parts):
+                    _known.update(found)
         _remember(key for key, problem in asked.items() if _known[key] is None and _is_own(problem))
     return [_known[key] for key in keys]
+
+
+def _asked(problems: dict[str, Problem]) -> dict[str, str | None]:
+    return {key: gold_problem(problem) for key, problem in problems.items()}
 
 
 def check_gold(problem: Problem, place: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlrl.data.chat import ASKED_ONCE, messages_of, text_of, turns_of
-from vlrl.data.grounding import fill_objects
+from vlrl.data.grounding import fill_objects, refuse_marks
 from vlrl.data.placeholders import Piece, pieces_of
 from vlrl.data.row_view import RowView, is_empty
 from vlrl.data.written import shortened, written
@@ -24,6 +24,7 @@ from vlrl.verify.extract import extract
 BENCHMARK_LAYOUTS = ("mathvista", "mmmu", "mmmu-pro", "mathvision", "math", "aime", "gsm8k", "tabmwp", "dynamath")
 CHATS = ("messages", "conversations", "conversation", "message", "contents", "texts", "dialog", "context_messages")
 IMAGES = ("images", "image", "image_path", "image_paths", "image_file", "image_url", "image_urls", "img", "img_path")
+NUMBERED = tuple(f"image_{k}" for k in range(1, 21))
 REFUSED = ("history", "objects", "tools", "videos", "video", "audios", "audio")  # where they hold something
 # what preference rows and other stages of those trainers hold, and the system message
 LEFT_OUT = frozenset(
@@ -115,6 +116,8 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
             remedy = ASKED_ONCE if column == "history" else "leave the row out, or empty the column"
             raise BadRowError(f"{place}, {column}", f"{what}: {shortened(row[column])}", remedy)
     said = text_of(response, place)
+    for text in (*(piece for piece in pieces if isinstance(piece, str)), said or ""):
+        refuse_marks(text, place)
     answer = _answer(layout, row, place, said)
     return AskedRow(pieces, images, answer, said)
 
@@ -135,8 +138,11 @@ def column_images(row: RowView, named: str | None, place: str) -> list[Any]:
             if any(is_empty(item) for item in listed):
                 raise BadRowError(f"{place}, {column}", f"holds an empty image: {shortened(listed)}", "mend the row")
             return listed
-    numbered = [f"image_{k}" for k in range(1, 21)] if named is None else []
-    return [row[column] for column in numbered if row.holds(column)]
+    return [row[column] for column in NUMBERED if row.holds(column)] if named is None and _is_numbered(row) else []
+
+
+def _is_numbered(row: RowView) -> bool:
+    return any(column.startswith("image_") for column in row)
 
 
 def suggested_layout(row: Mapping[str, Any]) -> str:
@@ -179,6 +185,7 @@ def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | Non
         if row.holds(column):
             given = row[column]
             if column == "reward_model":
+                given = _from_json(given) if isinstance(given, str) else given
                 if not isinstance(given, Mapping) or is_empty(given.get("ground_truth")):
                     raise BadRowError(
                         f"{place}, reward_model", f"got {shortened(given)}", "give {style: rule, ground_truth: answer}"
@@ -198,6 +205,8 @@ def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | Non
             )
     if found:
         given = next(iter(found.values()))
+        if isinstance(given, str):
+            refuse_marks(given, place)
         return _declared(given, True) if isinstance(given, str) else given
     declared = None if response is None else _declared(response, prose=False)
     if declared is None:

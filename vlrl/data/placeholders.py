@@ -19,6 +19,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PLACEHOLDER = re.compile(r"<image(?:[ _]?(\d+))?>")  # as benchmarks write it
 _NOTATIONS = re.compile(
     r"<img>\s*(?P<file>[^<>]+?)\s*</img>"  # Qwen-VL
+    r"|<img\s[^<>]*?src\s*=\s*[\"']?(?P<source>[^\"'<>\s]+)[\"']?[^<>]*>(?:\s*</img>)?"  # HTML
     r"|!\[[^\]\n]*\]\(\s*(?P<linked>data:image/[^)\s]+|[^)\s]+\.(?:png|jpe?g|gif|webp|bmp|tiff?|avif))\s*\)"  # markdown
     r"|(?P<slot>(?:<\|vision_start\|>)?<\|image_pad\|>(?:<\|vision_end\|>)?"  # Qwen2-VL and later
     r"|\(<image>\./</image>\)|<image>\./</image>|<image></image>"  # MiniCPM-V
@@ -59,7 +60,7 @@ def pieces_of(text: str) -> list[Piece]:
     for match in _NOTATIONS.finditer(text):
         if match.start() > start:
             pieces.append(text[start : match.start()])
-        given = match["file"] or match["linked"]
+        given = match["file"] or match["source"] or match["linked"]
         number = match["number"] or match["img"] or match["picture"]
         pieces.append(Shown(given) if given else Slot(int(number) if number else None, match[0]))
         start = match.end()

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vlrl.data.hub_data import load_hub_data
 from vlrl.data.source_settings import is_local
 from vlrl.data.tables import HubTable, JsonLines, Table, open_table
 from vlrl.errors import ConfigError, DataError
@@ -46,7 +47,7 @@ def _subset(path: str, subset: str, split: str, what: str) -> HubTable:
     import datasets
 
     try:
-        loaded = datasets.load_dataset(path, subset, split=split)
+        loaded = load_hub_data(path, subset, what, split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         place = f"{path!r}, subset {subset!r}, split {split!r}"
         raise ConfigError(what, f"`datasets` can't load {place}: {error}", "check the names and the network") from error

@@ -6,6 +6,8 @@ from array import array
 from typing import Any
 
 from vlrl.data.bad_rows import bad_row
+from vlrl.data.choice_meaning import decided_meaning
+from vlrl.data.choices import Meaning
 from vlrl.data.evaluation_sets import refused
 from vlrl.data.gold_checks import bad_gold, check_gold
 from vlrl.data.images import BadImageError, check_image
@@ -20,6 +22,7 @@ from vlrl.types import Demonstration, Modality, Problem
 
 CHECKED_ROWS = 20_000  # tables up to this length are checked whole before training; longer ones row by row as drawn
 REMEMBERED_PICTURES = 100_000  # digests of pictures that were found good; forgotten all at once beyond
+_meanings: dict[tuple[str, str], Meaning | None] = {}  # by settings and the file's state
 _checked: dict[tuple[str, str, str], TableReport] = {}  # by settings, table and the file's state
 
 
@@ -51,6 +54,9 @@ class RowSource:
             self._stream = RowStream(settings, () if self._only_test else within)
         else:
             self._tables["train"] = open_table(settings.path, settings.split, settings.name, settings.subset)
+        if "train" in self._tables:
+            settings = self._with_meaning(settings, self._tables["train"])
+        self._settings = settings
         self._readers = {key: RowReader(settings, table.folder) for key, table in self._tables.items()}
         self.reports: dict[str, TableReport] = {}  # by table, of those that were read whole
         self._check()
@@ -60,6 +66,15 @@ class RowSource:
         self.size: int | None = self._size()
         if self.size == 0:
             raise DataError(f"source {self.name!r}", "all rows are held out", "lower `held_out` or add rows")
+
+    @staticmethod
+    def _with_meaning(settings: FileSourceSettings, table: Table) -> FileSourceSettings:
+        """With what all golds of choices of the table together mean, where the settings don't say."""
+        known = (settings.model_dump_json(), table_state(table))
+        if known not in _meanings:
+            _meanings[known] = decided_meaning(table, RowReader(settings, table.folder))
+        meaning = _meanings[known]
+        return settings if meaning is None else settings.model_copy(update={"choice_answers": meaning})
 
     def size_of(self, split: Any) -> int | None:
         """Number of rows in a split; None for a stream's."""

@@ -20,7 +20,9 @@ MEDIA_COLUMNS = frozenset(
     for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
     for ending in ("", "_path", "_paths", "_url", "_urls", "_file", "_files", "_bytes", "_base64", "_b64", "_list")
 ) | {"audios", "decoded_image", "frames"}
-_MEDIA_WORD = re.compile(r"(?:^|_)(?:image|img|pic|photo|figure|frame|video|audio)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:^|_)(?:id|ids|key|source|origin|license|caption|name|title)$", re.IGNORECASE
+)  # of an image read
 _MEDIA_FILE = re.compile(
     r"\.(?:png|jpe?g|gif|webp|bmp|tiff?|avif|jp2|mp4|avi|mov|mkv|webm|wav|mp3|flac|ogg|m4a)$", re.IGNORECASE
 )
@@ -52,7 +54,8 @@ class RowView(Mapping[str, Any]):
 
     def holds(self, column: str) -> bool:
         """Whether there is something in a column; it doesn't count as read."""
-        return not is_empty(self._row.get(column))
+        value = self._row.get(column)
+        return value is not None and not is_empty(value)
 
     def unread(self) -> list[str]:
         """The columns that hold something that was not read."""
@@ -112,8 +115,8 @@ def _content(column: str, value: Any, names: set[str], has_images: bool) -> str 
             continue
         if _MEDIA_URI.match(item):
             return "an image"
-        is_media = bool(_MEDIA_WORD.search(column)) or column in MEDIA_COLUMNS
-        if _MEDIA_FILE.search(item) and (is_media or not has_images) and PurePath(item).name not in names:
+        is_label = has_images and (_LABEL.search(column) or item.startswith(("http://", "https://")))
+        if _MEDIA_FILE.search(item) and PurePath(item).name not in names and not is_label:
             return "the name of an image, a video or a recording"
     if column.lower() in MEDIA_COLUMNS and not all(isinstance(item, bool | int | float) for item in items):
         named = [file_named(item) for item in items]

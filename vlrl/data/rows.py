@@ -14,7 +14,7 @@ from typing import Any
 from vlrl.data.benchmark_rows import read_benchmark, row_pictures
 from vlrl.data.choices import Options, gold_of, options_in, row_options
 from vlrl.data.grounding import refuse_marks
-from vlrl.data.image_refs import image_of
+from vlrl.data.image_refs import image_of, payload
 from vlrl.data.layouts import (
     BENCHMARK_LAYOUTS,
     LEFT_OUT,
@@ -96,6 +96,11 @@ class RowReader:
             raise BadRowError(f"{place}, {column}", f"is {given!r}", "give a number in [0, 1]; 1 is the hardest")
         return float(given)
 
+    def gold_and_options(self, row: Row, place: str) -> tuple[Any, Options]:
+        """The gold as the row gives it, and its options. Raises BadRowError."""
+        view = RowView(row)
+        return self._asked(view, place).answer, row_options(view, self.settings.columns.choices, place)
+
     def keys(self, row: Row, place: str) -> list[str]:
         """What a row shares with others that must fall into its split: the named column, its images, or its question.
 
@@ -103,6 +108,21 @@ class RowReader:
         """
         if self.settings.columns.group:
             return [str(_cell(row, self.settings.columns.group, place))]
+        images, question = self._shown(row, place)
+        return [image_of(given, self._folder, place).digest for given in images] or [question]
+
+    def key_by_path(self, row: Row, place: str) -> str:
+        """As `keys`, without reading files: the first image as the row refers to it. Raises BadRowError."""
+        if self.settings.columns.group:
+            return str(_cell(row, self.settings.columns.group, place))
+        images, question = self._shown(row, place)
+        if not images:
+            return question
+        given = payload(images[0], place)
+        return given if isinstance(given, str) else image_of(given, self._folder, place).digest
+
+    def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
+        """The row's images as it refers to them, and its question."""
         if self.settings.layout in BENCHMARK_LAYOUTS:
             images = list(row_pictures(row).values())
             question = str(row.get("question") or row.get("problem") or "")
@@ -111,7 +131,7 @@ class RowReader:
             pieces = self._placed(asked, Options(), place, is_whole=False)
             images = [piece.given for piece in pieces if isinstance(piece, Shown)]
             question = "".join(piece for piece in pieces if isinstance(piece, str))
-        return [image_of(given, self._folder, place).digest for given in images] or [question]
+        return images, question
 
     def _asked(self, row: RowView, place: str) -> AskedRow:
         """Question, images of columns, gold as given, and response."""

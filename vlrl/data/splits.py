@@ -17,6 +17,7 @@ from vlrl.data.tables import HubTable, Table
 from vlrl.errors import BadRowError
 from vlrl.types import Image, content_digest
 
+CONTENT_ROWS = 100_000  # longer tables are parted by the paths of their images: reading all of them first takes hours
 _MARK = "held out"
 
 
@@ -90,6 +91,9 @@ def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
         if found is not None:
             yield from found
             return
+    if len(table) > CONTENT_ROWS:
+        yield from _keys_by_path(table, reader)
+        return
     linked = _Linked()
     firsts = []
     for index in range(len(table)):
@@ -100,6 +104,41 @@ def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
                 raise
             firsts.append("")  # said, or left out, where the row is read
     yield [linked.first(key) for key in firsts]
+
+
+def _keys_by_path(table: Table, reader: RowReader) -> Iterator[list[str]]:
+    """For tables too long to read all of their images first: the first image's path, or the question."""
+    settings = reader.settings
+    if isinstance(table, HubTable) and settings.layout is None and not settings.columns.group:
+        names = [name for name in (settings.columns.images, *IMAGES) if name and name in table.columns]
+        batches = table.batches(names[:1]) if names else None
+        found = None if batches is None else _first_texts(batches)
+        if found is not None:
+            yield from found
+            return
+    for index in range(len(table)):
+        try:
+            yield [reader.key_by_path(table.row(index), table.place(index))]
+        except BadRowError:
+            if settings.on_bad_row == "error":
+                raise
+            yield [""]
+
+
+def _first_texts(batches: Iterator[Any]) -> Iterator[list[str]] | None:
+    """The texts of a column, or of the first of its lists, where every row has one."""
+    import pyarrow.compute as pc
+    import pyarrow.types as kinds
+
+    held = [batch.column(0) for batch in batches]
+    for number, column in enumerate(held):
+        if kinds.is_list(column.type) or kinds.is_large_list(column.type):
+            if column.null_count or (len(column) and pc.min(pc.list_value_length(column)).as_py() < 1):
+                return None
+            held[number] = column = pc.list_slice(column, 0, 1).flatten()
+        if column.null_count or not (kinds.is_string(column.type) or kinds.is_large_string(column.type)):
+            return None
+    return (column.to_pylist() for column in held)
 
 
 def _column_keys(batches: Iterator[Any], is_picture: bool) -> Iterator[list[str]] | None:

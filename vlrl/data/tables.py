@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.data.file_text import kind_of
+from vlrl.data.hub_data import load_hub_data
 from vlrl.data.source_settings import is_local
 from vlrl.data.text_tables import (
     COMPRESSED,
@@ -173,7 +174,7 @@ def _from_library(path: str, split: str, place: str, subset: str) -> HubTable:
         elif (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
             loaded = datasets.load_from_disk(str(folder))
         else:
-            loaded = datasets.load_dataset(path, subset or None)
+            loaded = load_hub_data(path, subset or None, place)
     # what the library raises for a damaged table, an unknown id or a missing network
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise ConfigError(place, f"`datasets` can't load {path!r}: {error}", "check path, name and network") from error
@@ -201,7 +202,7 @@ def open_stream(path: str, split: str, source: str, subset: str = "") -> tuple[A
         elif (file / "state.json").exists():
             stream = datasets.load_from_disk(str(file)).to_iterable_dataset()
         else:
-            stream = datasets.load_dataset(path, subset or None, split=split, streaming=True)
+            stream = load_hub_data(path, subset or None, place, split, streaming=True)
     except (OSError, ValueError, RuntimeError, KeyError, datasets.exceptions.DatasetsError) as error:
         raise ConfigError(
             place, f"`datasets` can't stream {path!r}: {error}", "check path, split and network"

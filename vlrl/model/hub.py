@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from vlrl.data.hub_data import ask_hub, unreachable
 from vlrl.errors import ConfigError
 from vlrl.model.weight_files import missing_files
 
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")  # no second copy of the weights, no code
-ANSWER_SECONDS = 10.0  # what the hub has for its first answer
 
 
 def is_local(path: str) -> bool:
@@ -55,44 +49,20 @@ def cached_folder(name: str) -> Path | None:
 
 
 def _download(name: str, place: str) -> Path:
+    ask_hub(name, place, "model", LOCAL_MODEL)
     try:
-        folder = Path(
-            snapshot_download(
-                name, allow_patterns=list(PATTERNS), etag_timeout=min(ANSWER_SECONDS, constants.HF_HUB_ETAG_TIMEOUT)
-            )
-        )
-    except HFValidationError as error:
-        raise ConfigError(place, f"no such folder, and no hub id: {name!r}", "give a folder or owner/name") from error
-    except GatedRepoError as error:
-        raise ConfigError(
-            place, f"{name} is gated on the hub", "accept its terms there and log in with `hf auth login`"
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ConfigError(
-            place,
-            f"no such folder here and no such model on {constants.ENDPOINT}: {name}",
-            "check the spelling; a private model needs `hf auth login`",
-        ) from error
+        folder = Path(snapshot_download(name, allow_patterns=list(PATTERNS)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise ConfigError(place, unreachable(name, error), LOCAL_REMEDY) from error
+        raise ConfigError(place, unreachable(name, error), LOCAL_MODEL) from error
     missing = missing_files(folder)
-    if missing:  # without network the hub's library returns what the cache holds, were it half a model
+    if missing:  # where the hub is lost on the way, its library returns what there is, were it half a model
         raise ConfigError(
-            place, f"{name} has no {missing[0]}, neither in the cache ({folder}) nor on the hub", LOCAL_REMEDY
+            place, f"{name} has no {missing[0]}, neither in the cache ({folder}) nor on the hub", LOCAL_MODEL
         )
     return folder
 
 
-LOCAL_REMEDY = (
+LOCAL_MODEL = (
     "give a folder (`model.path=/folder/of/the/model`), or download it where there is network "
     "(`hf download NAME`) and set HF_HOME to the cache that holds it"
 )
-
-
-def unreachable(name: str, error: BaseException) -> str:
-    """One line that says why the hub didn't give `name`."""
-    reason = error.__cause__ or error
-    text = " ".join(str(reason).split())[:160] or type(reason).__name__
-    if constants.HF_HUB_OFFLINE:
-        return f"{name} is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids the network"
-    return f"{name} is no folder, not in the cache {constants.HF_HUB_CACHE}, and {constants.ENDPOINT} gave: {text}"

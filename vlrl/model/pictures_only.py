@@ -71,6 +71,14 @@ def allow_processors_without_torchvision() -> None:
     auto.AutoVideoProcessor.from_pretrained = classmethod(from_pretrained)
 
 
+def loads_with(processor: Any) -> str:
+    """What loads an exported model with plain transformers classes, for the run card."""
+    libraries = "transformers"
+    if getattr(processor, "video_processor", None) is not None:
+        libraries += " and torchvision (AutoProcessor; without it see docs/models.md)"
+    return libraries
+
+
 def new_video_processor(class_name: str, **settings: Any) -> Any:
     """The video processor of a model built on the spot: transformers' own, or the stand-in without torchvision."""
     if torchvision_is_missing():

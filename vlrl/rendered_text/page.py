@@ -13,7 +13,7 @@ from PIL import ImageDraw
 from vlrl.errors import ConfigError
 from vlrl.rendered_text.fonts import font_of_height
 from vlrl.rendered_text.layout import Line, even_lines
-from vlrl.rendered_text.typeface import Typeface
+from vlrl.rendered_text.typeface import Typeface, refuse_control_characters
 from vlrl.rendered_text.undrawable import OverfullError
 
 Colour = tuple[int, int, int]
@@ -53,6 +53,7 @@ class Page:
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The text on a page, RGB, its capitals as high as the settings say, or smaller down to the floor."""
         text = even_lines(text)
+        refuse_control_characters(text)  # before markup is read: what strips white space would take them out
         floor = self.capital_pixels if self.smallest_capital_pixels is None else self.smallest_capital_pixels
         for pixels in range(self.capital_pixels, floor, -1):
             try:

@@ -6,6 +6,7 @@ with their neighbours are listed, by their blocks.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
@@ -27,6 +28,7 @@ INVISIBLE = frozenset(
         ],
     )
 )
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 ZERO_WIDTH_SPACE = "\u200b"  # a place to break a line
 UNBREAKABLE_SPACES = frozenset("\u00a0\u2007\u202f")
 
@@ -144,6 +146,9 @@ def has_right_to_left(text: str) -> bool:
 
 def control_character(text: str) -> str | None:
     """The first character that is an instruction to a terminal, or half of a pair, rather than text; None without."""
+    if text.isascii():
+        found = _ASCII_CONTROL.search(text)
+        return found.group() if found else None
     for character in text:
         category = unicodedata.category(character)
         if (category == "Cc" and character not in "\n\t") or category in ("Cs", "Cn"):

@@ -16,7 +16,7 @@ from PIL import ImageDraw
 
 from vlrl.registry import Registry
 from vlrl.rendered_text.scripts import INVISIBLE, needs_shaping
-from vlrl.rendered_text.typeface import typeface
+from vlrl.rendered_text.typeface import refuse_control_characters, typeface
 from vlrl.rendered_text.undrawable import UndrawableError
 
 
@@ -58,6 +58,7 @@ class Cells:
 
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The characters of the text, one a cell."""
+        refuse_control_characters(text)
         refuse_shaped(text, "cells")
         characters = text if self.keep_spaces else "".join(text.split())
         across = self.size // self.cell

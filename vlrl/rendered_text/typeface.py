@@ -141,12 +141,17 @@ def _cuts(names: Sequence[str], bold: bool) -> tuple[Cut, ...]:
     return (*((name, True) for name in names), *plain) if bold else plain
 
 
-def check_characters(text: str, names: Sequence[str], bold: bool = False) -> None:
-    """Raises UndrawableError, with the characters, unless each can be drawn with one of the fonts."""
+def refuse_control_characters(text: str) -> None:
+    """Raises UndrawableError for what is no text: an instruction to a terminal, half of a surrogate pair."""
     control = control_character(text)
     if control is not None:
         kind = "a control character" if unicodedata.category(control) == "Cc" else "no character of Unicode"
         raise UndrawableError("rendered text", f"{_named(control)} is {kind}", "take it out of the text")
+
+
+def check_characters(text: str, names: Sequence[str], bold: bool = False) -> None:
+    """Raises UndrawableError, with the characters, unless each can be drawn with one of the fonts."""
+    refuse_control_characters(text)
     cuts = _cuts(names, bold)
     known = [known_characters(*cut) for cut in cuts]
     missing = sorted(

@@ -71,6 +71,11 @@ class RunRecord:
         return [name for name in MODALITIES if name in seen]
 
 
+def is_idle(line: Mapping[str, Any]) -> bool:
+    """Whether a step's metrics say that it changed no weight: no update, or a gradient of zero."""
+    return line.get("updates") == 0 or line.get("gradient/norm") == 0
+
+
 def is_figure(held: Any) -> bool:
     """Whether an entry of results.json is an accuracy with its kinds: `{"sampled": …, "greedy": …, "n": …}`."""
     return isinstance(held, Mapping) and ("sampled" in held or "greedy" in held)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from vlrl.report.benchmark_tables import benchmark_tables
 from vlrl.report.charts import all_charts, before_after_chart, final_figures, total_seconds
-from vlrl.report.read_run import PHASES, RunRecord, read_run
+from vlrl.report.read_run import PHASES, RunRecord, is_idle, read_run
 from vlrl.report.run_card import card_facts, duration_text, settings_text, write_run_card
 from vlrl.report.tables import accuracy_text, result_tables
 from vlrl.report.viewer import script_json, viewer_payload
@@ -70,6 +70,11 @@ def headline(run: RunRecord) -> list[dict[str, str]]:
     steps = [f"{step} {phase.upper()}" for phase, step in last if step is not None]
     if steps:
         tiles.append({"label": "steps", "value": " + ".join(steps), "note": ""})
+    idle = {phase: [is_idle(line) for line in run.metrics if line["phase"] == phase] for phase in PHASES}
+    taught_nothing = [f"{sum(held)} of {len(held)} {phase.upper()}" for phase, held in idle.items() if any(held)]
+    if taught_nothing:
+        note = "nothing to learn from, or a gradient of zero"
+        tiles.append({"label": "steps that changed no weight", "value": ", ".join(taught_nothing), "note": note})
     seconds = total_seconds(run)
     if seconds:
         parts = [f"{name} {duration_text(s)}".replace(" ", "\u00a0") for name, s in seconds]

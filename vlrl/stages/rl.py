@@ -31,6 +31,7 @@ from vlrl.stages.budget import Budget, sampled_tokens
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint
 from vlrl.stages.credit_desk import CreditDesk
 from vlrl.stages.examples import Pair, skipped, to_examples
+from vlrl.stages.idle_steps import IdleSteps, lines_of, say_idle_steps
 from vlrl.stages.measure import example_metrics, group_metrics, prompt_metrics
 from vlrl.stages.session import Session
 from vlrl.stages.settings import RlSettings
@@ -64,6 +65,7 @@ def run_rl(session: Session) -> Policy:
         first = settings.steps
     with interrupts.deferred():
         _steps(session, policy, desk, buffer, budget, probes, parts, first)
+    say_idle_steps(session, "rl")
     run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
     return policy
 
@@ -80,6 +82,7 @@ def _steps(
 ) -> None:
     """The steps from 0-based `first` on, until the budget ends them or a signal does, with a checkpoint."""
     settings, run = session.settings.rl, session.run
+    idle = IdleSteps(lines_of(run.path, "rl"))
     for step in range(first, settings.steps):
         clock = Clock()
         session.at = f"rl, step {step + 1}"
@@ -125,7 +128,10 @@ def _steps(
             clock.lap("validate")
             session.hybrid.figures()  # a validation's own switches belong to no step
         metrics |= session.drawing.metrics() | clock.metrics(metrics["tokens/written"])
+        metrics["updates/idle_steps"] = idle.after(metrics)
         session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
+        if (said := idle.said(step + 1)) is not None:
+            session.progress.say(said)
         if step % settings.log_every == 0 or last:
             run.rollouts("rl", step + 1, _shown(drawn, settings.log_groups))
         if exports:
@@ -138,9 +144,9 @@ def _steps(
 def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dict[str, float]:
     """Validation and benchmarks that are due after so many steps; the last step has both. The engine is left awake."""
     settings, pace = session.settings.rl, session.settings.eval.benchmarks_every
-    validates = step % settings.validate_every == 0 or last
+    validates = bool(session.validation) and (step % settings.validate_every == 0 or last)
     benchmarks = pace is not None and (step % pace == 0 or last)
-    if validates or benchmarks:
+    if validates or benchmarks or last:
         session.refresh(policy, version=step)
     return (validate(session) if validates else {}) | (session.benchmarks.metrics() if benchmarks else {})
 

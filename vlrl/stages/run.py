@@ -164,7 +164,9 @@ def _work(session: Session, stage: Stage) -> Policy | None:
 
 
 def record_evaluation(session: Session, done: State, name: str) -> None:
-    """Evaluate on the held-out test and keep the table under `name`."""
+    """Evaluate on the held-out test and keep the table under `name`; nothing where no problem is held out."""
+    if not session.test:
+        return
     session.progress.start(f"eval {name}", 1)
     with session.timed("eval"):
         result = session.evaluate()

@@ -18,9 +18,11 @@ from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all, twin_pl
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.model.encode import Encoder
 from vlrl.model.feature_store import FeatureStore
+from vlrl.model.finite import check_weights
 from vlrl.model.load import LoadedModel, load_folder, load_model
 from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
+from vlrl.model.pictures_only import loads_with
 from vlrl.model.policy import Policy
 from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.engine import Sampling
@@ -60,10 +62,7 @@ class Session:
         self.validation = held_out_problems(self.recipe, held_out_seed, "validation", settings.eval.curve_problems)
         self.test = held_out_problems(self.recipe, held_out_seed, settings.eval.split, settings.eval.problems)
         self.held_out = [*self.validation, *self.test]
-        if not self.validation and set(LEARNING) & set(settings.stages):
-            raise DataError(
-                f"{settings.data}, validation", "the sources hold no problem out", "add rows, or hold more of them out"
-            )
+        self._say_what_is_not_held_out()
         self.mixture = Mixture(self.recipe, settings.seed, self.held_out)
         self.drawing = self._open_drawing()
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
@@ -87,6 +86,21 @@ class Session:
         )
         if forced := list(self.recipe.forced_evaluation_sets):
             run.note(forced_evaluation_sets=forced)
+
+    def _say_what_is_not_held_out(self) -> None:
+        """A run may go without validation or test, and says so. Raises DataError where nothing is left to do."""
+        stages, missing = self.settings.stages, []
+        remedy = "add rows, or hold more of them out (`held_out` of a source)"
+        if not self.test and "eval" in stages:
+            if not {*LEARNING, "record"} & set(stages):
+                raise DataError(f"{self.settings.data}, {self.settings.eval.split}", "no problem is held out", remedy)
+            missing.append("no test: the model is not evaluated")
+        if not self.validation and set(LEARNING) & set(stages):
+            missing.append("no validation: no curve, and SFT, DPO and distillation keep their last weights")
+        for one in missing:
+            self.progress.say(f"{one}, as the sources hold no problem out; to have it, {remedy}")
+        if missing:
+            self.run.note(held_out_sets=missing)
 
     def _load(self, model_folder: Path | None) -> LoadedModel:
         """The model; a small one is built by the first rank, while the others wait."""
@@ -183,7 +197,8 @@ class Session:
         return self.run.path / ("checkpoints" if stage == "rl" else f"checkpoints_{stage}")
 
     def checkpoint(self, stage: str, step: int, parts: Mapping[str, Any], due: bool, last: bool) -> None:
-        """The end of a step: a checkpoint where one is due or a signal asks for the end. Raises Stopped for the latter.
+        """The end of a step: a checkpoint where one is due or a signal asks for the end. Raises Stopped for the latter,
+        and NonFiniteError for weights that no checkpoint may hold.
 
         One that is due forgets features first, as a run does that goes on from it. One out of turn keeps them, so that
         what goes on from it computes what it would have without the break.
@@ -192,6 +207,7 @@ class Session:
         if due:
             self.forget_features()
         if due or stops:
+            check_weights(parts["policy"].weights(), "checkpoint, weights")
             saved = save_checkpoint(self.checkpoints(stage), step, parts)
             if stops:
                 raise interrupts.stop(f"{stage} step {step} is saved in {saved}")
@@ -270,4 +286,5 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
         "device": str(loaded.device),
         "context": loaded.context,
         "vocabulary": len(loaded.tokenizer),
+        "loads_with": loads_with(loaded.processor),
     }

@@ -26,6 +26,7 @@ from vlrl.model.policy import Example, Policy
 from vlrl.seeding import stream
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, step_of
 from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
+from vlrl.stages.idle_steps import say_idle_steps
 from vlrl.stages.session import Session
 from vlrl.stages.taught_by import writers_of
 from vlrl.types import Demonstration, Problem
@@ -198,7 +199,8 @@ def train_on(
         rate = settings.policy.optimizer.rate_at(step - ends[number] + here.steps, here.steps)
         metrics = {**policy.update(chosen, loss, here.temperature, rate).metrics(), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
-        if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
+        validates = (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time
+        if validates and session.validation:
             session.refresh(policy, version=step + 1)
             scores = validate(session)
             metrics |= scores | session.hybrid.figures()
@@ -216,8 +218,10 @@ def train_on(
             check_policy(policy, shortest(chosen), here.temperature, "checkpoint")
         session.checkpoint(stage, step + 1, {"policy": policy, "best": best, "features": session.features}, saves, last)
     best.restore()
-    session.refresh(policy, version=best.step)
-    session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
+    session.refresh(policy, version=best.step or ends[-1])
+    if best.step:
+        session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
+    say_idle_steps(session, stage)
     return policy
 
 

@@ -46,7 +46,7 @@ def _taken(returned: Any) -> Verdict:
             raise ValueError(f"returned a dictionary without a score: {_shown(returned)}")
         score = score_of(returned[key])
         correct = _truth(returned["correct"]) if "correct" in returned else score >= 1.0
-        parts = {str(k): v for k, v in returned.items() if k not in (key, "correct") and _is_number(v)}
+        parts = {str(k): v for k, v in returned.items() if k not in (key, "correct") and is_number(v)}
         return Verdict(score, correct, parts=parts_of(parts))
     score = score_of(returned)
     return Verdict(score, score >= 1.0)
@@ -56,7 +56,7 @@ def score_of(value: Any) -> float:
     """A score in [0, 1]. Raises ValueError with what was returned instead."""
     if value is None:
         raise ValueError("returned None, not a verdict: nothing is known about the response")
-    if not _is_number(value):
+    if not is_number(value):
         raise ValueError(f"returned {_shown(value)} of type {type(value).__name__}, not a verdict or a score in [0, 1]")
     number = _plain(value)
     if not 0.0 <= number <= 1.0:  # also NaN
@@ -69,8 +69,8 @@ def parts_of(values: Mapping[str, Any]) -> dict[str, float]:
     return {str(name): _plain(value) for name, value in values.items() if math.isfinite(_plain(value))}
 
 
-def _is_number(value: Any) -> bool:
-    """Python's and numpy's numbers and booleans, and arrays and tensors of one element."""
+def is_number(value: Any) -> bool:
+    """Whether this is a number: Python's and numpy's numbers and booleans, and arrays and tensors of one element."""
     if isinstance(value, (bool, int, float)):
         return True
     if isinstance(value, (str, bytes, Mapping, complex)) or not hasattr(value, "__float__"):
@@ -79,7 +79,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _truth(value: Any) -> bool:
-    if not _is_number(value) or _plain(value) not in (0.0, 1.0):
+    if not is_number(value) or _plain(value) not in (0.0, 1.0):
         raise ValueError(f"returned a verdict whose `correct` is {_shown(value)}")
     return bool(_plain(value))
 
