@@ -277,3 +277,22 @@ def test_an_image_of_html_is_read_and_a_second_image_beside_the_first_is_not_los
     ignoring = plain.model_copy(update={"columns": plain.columns.model_copy(update={"ignored": ("depth",)})})
     row = {"question": "?", "answer": "3", "image": "a.png", "depth": "b.png"}
     assert len(RowReader(ignoring, folder).problem(row, "line 1")[0].images) == 1
+
+
+def test_a_worked_solution_beside_the_answer_is_no_second_answer_but_another_value_is(folder):
+    row = {"problem": "<image>How many?", "image": "a.png", "answer": "3", "solution": "One and two make what we seek."}
+    reader = RowReader(settings("open-r1"), folder)
+    assert reader.problem(row, "line 7")[0].answer == "3"
+    assert reader.problem({**row, "solution": "<answer> 3 </answer>"}, "line 7")[0].answer == "3"
+    for other in ("<answer>4</answer>", "So \\boxed{4}", "4"):
+        with pytest.raises(DataError, match="line 7: has several answers"):
+            reader.problem({**row, "solution": other}, "line 7")
+
+
+@pytest.mark.parametrize("column", ["history", "objects", "tools", "messages"])
+def test_context_in_a_column_that_nobody_reads_is_refused(folder, column):
+    plain = FileSourceSettings(name="rows", path="org/name", modality="real", verifier="number")
+    row = {"question": "?", "answer": "3", "image": "a.png", column: [["earlier", "answer"]]}
+    with pytest.raises(DataError, match=f"line 7, {column}"):
+        RowReader(plain, folder).problem(row, "line 7")
+    assert RowReader(plain, folder).problem({**row, column: []}, "line 7")[0].answer == "3"

@@ -95,7 +95,9 @@ def image_of(given: Any, folder: Path, place: str) -> Image:
     if text[:5].lower() == "data:":
         return Image.from_bytes(_from_data_uri(text, place))
     if text[:7].lower() == "file://":
-        path = unquote(text[7:].removeprefix("localhost/"))  # file://images/a.png is written for a relative path, too
+        path = unquote(
+            re.sub(r"^localhost(?=/)", "", text[7:])
+        )  # file://images/a.png is written for a relative path, too
         return _from_file(path, folder, place, given)
     if _SCHEME.match(text):
         raise BadRowError(
@@ -181,7 +183,7 @@ def _from_file(path: str, folder: Path, place: str, given: str) -> Image:
             held = _digests[file] = (stat.st_size, stat.st_mtime_ns, Image.from_file(file).digest)
         return Image(digest=held[2], path=file)
     except FileNotFoundError as error:
-        raise BadImageError(place, f"the image {shortened(given)!r} is not there", where) from error
+        raise BadImageError(place, f"the image {given[:80]!r} is not there", where) from error
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: NUL; RuntimeError: ~user without a home
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise BadImageError(place, f"the image {shortened(given)!r} can't be read: {reason}", where) from error

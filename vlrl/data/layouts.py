@@ -196,8 +196,8 @@ def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | Non
         column = layout.answers[0]
         raise BadRowError(f"{place}, {column}", "is missing or empty", "is the layout the right one?")
     if len(found) > 1:  # a worked solution beside the answer
-        short = {c: given for c, given in found.items() if not isinstance(given, str) or _declared(given, False)}
-        found = short or found
+        worked = {c for c, given in found.items() if isinstance(given, str) and _is_worked(given)}
+        found = {c: given for c, given in found.items() if c not in worked} or found
         golds = {c: _declared(g, True) if isinstance(g, str) else written(g, f"{place}, {c}") for c, g in found.items()}
         if len(set(golds.values())) > 1:
             raise BadRowError(
@@ -216,6 +216,11 @@ def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | Non
             "add such a column, or write <answer>…</answer> or \\boxed{…} in the response",
         )
     return declared
+
+
+def _is_worked(text: str) -> bool:
+    """Whether a text is a solution in words that declares no answer."""
+    return len(text.split()) > 1 and extract(text).how not in ("tag", "box", "json", "phrase")
 
 
 def _declared(text: str, prose: bool = True) -> str | None:

@@ -20,6 +20,7 @@ MEDIA_COLUMNS = frozenset(
     for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
     for ending in ("", "_path", "_paths", "_url", "_urls", "_file", "_files", "_bytes", "_base64", "_b64", "_list")
 ) | {"audios", "decoded_image", "frames"}
+CONTEXT_COLUMNS = frozenset(("history", "objects", "tools", "dialog", "dialogue", "messages", "conversations"))
 _LABEL = re.compile(
     r"(?:^|_)(?:id|ids|key|source|origin|license|caption|name|title)$", re.IGNORECASE
 )  # of an image read
@@ -103,6 +104,8 @@ def _content(column: str, value: Any, names: set[str], has_images: bool) -> str 
     items = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(item, Mapping) and any(role in item for role in _ROLES) for item in items):
         return "messages"
+    if column.lower() in CONTEXT_COLUMNS and not isinstance(value, bool | int | float):
+        return "what a question may need"
     if any(isinstance(item, bytes) and item.startswith(_MAGIC) for item in items):
         return "an image"
     for item in items:

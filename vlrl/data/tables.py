@@ -32,7 +32,7 @@ __all__ = ["HubTable", "JsonLines", "JsonList", "Table", "local_text", "open_str
 def table_state(table: Table) -> str:
     """What tells a table from the one that had its path before: path, sizes and times of its files."""
     place = str(getattr(table, "path", table.folder))
-    files = sorted(Path(place).rglob("*")) if Path(place).is_dir() else [Path(place)]
+    files = sorted(Path(place).expanduser().rglob("*")) if Path(place).expanduser().is_dir() else [Path(place)]
     stats = [(str(file), file.stat()) for file in files if file.is_file()]
     return repr((place, len(table), [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]))
 
@@ -43,14 +43,14 @@ class HubTable:
     def __init__(self, dataset: Any, name: str, folder: Path) -> None:
         self._dataset, self._labels = undecoded(dataset)
         self._narrow = narrow_floats(self._dataset.features)
-        self._name, self.folder = name, folder
+        self.path, self.folder = name, folder
 
     def __len__(self) -> int:
         return len(self._dataset)
 
     def place(self, index: int) -> str:
         """Table and row."""
-        return f"{self._name}, row {index + 1}"
+        return f"{self.path}, row {index + 1}"
 
     def row(self, index: int) -> dict[str, Any]:
         """The row, pictures as {bytes, path}."""

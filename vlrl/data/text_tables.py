@@ -152,7 +152,7 @@ class ImageFolder:
 
     def __init__(self, table: Table, folder: Path) -> None:
         self._table, self.folder = table, folder
-        self.path = folder
+        self.path: Path = getattr(table, "path", folder)
 
     def __len__(self) -> int:
         return len(self._table)
