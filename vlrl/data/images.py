@@ -44,6 +44,7 @@ DECODER_ERRORS = (
     zlib.error,
 )
 MAX_ASPECT = 200  # of the longer side to the shorter: processors of the Qwen family refuse a narrower image
+ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values for an image that lies on its side
 PAPER = (255, 255, 255)  # what shows through transparent pixels
 
 
@@ -77,6 +78,11 @@ def check_image(image: Image) -> None:
 
 def check_header(image: Image) -> None:
     """Raises BadImageError for what the first bytes tell: no image, too large, too narrow. Decodes nothing."""
+    upright_size(image)
+
+
+def upright_size(image: Image) -> tuple[int, int]:
+    """Width and height in pixels as `open_image` would give them, without decoding. Raises BadImageError."""
     place = f"picture {image.path or image.digest}"
     try:
         with (
@@ -86,6 +92,9 @@ def check_header(image: Image) -> None:
             warnings.simplefilter("ignore")
             with Pillow.open(file, formats=FORMATS) as opened:
                 _refuse_unfit(opened, place)
+                width, height = opened.size
+                lies = opened.getexif().get(ORIENTATION) in LYING
+                return (height, width) if lies else (width, height)
     except BadImageError:
         raise
     except Pillow.DecompressionBombError as error:

@@ -113,7 +113,11 @@ class Encoder:
             inputs: dict[str, Any] = {"text": [prompts[i].text for i in places], "add_special_tokens": False}
             if seeing:
                 inputs["images"] = [images[i] for i in places]
-            output = self._writer.processor_for([prompts[i] for i in places])(**inputs)
+            processor = self._writer.processor_for([prompts[i] for i in places])
+            try:
+                output = processor(**inputs)
+            except ValueError as error:
+                raise self._refused([problems[i] for i in places], error) from error
             for i, row in zip(places, output["input_ids"], strict=True):
                 ids[i] = tuple(row)
             given = output.get("mm_token_type_ids")
@@ -129,6 +133,22 @@ class Encoder:
             found = tuple(_picture(image.digest, one) for image, one in seen)
             encoded.append(self._finish(problem, ids[place], types[place], found))
         return encoded
+
+    def _refused(self, problems: Sequence[Problem], error: ValueError) -> Exception:
+        """What the processor says of a batch, as the error of the one problem that it says it of."""
+        if len(problems) > 1:
+            for problem in problems:
+                self.encode([problem])
+            return error
+        return DataError(
+            f"problem {problems[0].id} ({problems[0].source or problems[0].domain})",
+            f"the model's processor refuses it: {' '.join(str(error).split())}",
+            "crop or pad its images, or leave the row out (on_bad_row: skip)",
+        )
+
+    def text_tokens(self, problem: Problem) -> int:
+        """Prompt length with one placeholder an image. Raises DataError as `encode` does for texts."""
+        return self._writer.write([problem])[0].tokens
 
     def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Token types where the processor doesn't tell them."""

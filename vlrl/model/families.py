@@ -13,12 +13,15 @@ import numpy as np
 import torch
 import transformers
 from packaging.version import Version
+from PIL import Image as Pillow
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from vlrl.errors import ConfigError
 
 # before 5.18 the deepstack features of all pictures are one tensor a level
 LEVELS_BY_PICTURE = Version(transformers.__version__).release >= (5, 18)
+
+TILE_TOKENS = 16  # most tokens of `<fake_token_around_image><row_1_col_1>` and a line's end, also where they are spelt
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ class Family(Protocol):
     def misfit(self, config: Any, pixels: Pixels) -> str | None:
         """How an image as the processor cuts it differs from what the tower reads, in words; None if it doesn't."""
 
+    def most_tokens(self, config: Any, patches: int) -> int:
+        """Prompt tokens that an image of so many patches takes at most, those around its placeholders included."""
+
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """(layers, width) of the vision tower."""
 
@@ -134,6 +140,10 @@ class PatchRows:
         if pixels.values.shape[1] == wanted:
             return None
         return f"makes patches of {pixels.values.shape[1]} numbers, the tower reads {wanted}"
+
+    def most_tokens(self, config: Any, patches: int) -> int:
+        """Its placeholders; what stands around them is written by the chat template."""
+        return patches // self.merge(config)
 
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """By Qwen's names."""
@@ -210,7 +220,7 @@ class Tiles:
 
     def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
         """Tiles as the processor cuts a blank picture of this size (its own count leaves a rounding out)."""
-        blank = np.zeros((height, width, 3), dtype=np.uint8)
+        blank = Pillow.new("RGB", (width, height))
         tiles = image_processor([[blank]], return_tensors="np")["pixel_values"].shape[1]
         return int(tiles) * (int(config.vision_config.image_size) // int(config.vision_config.patch_size)) ** 2
 
@@ -218,6 +228,12 @@ class Tiles:
         """By the side of a tile."""
         side, wanted = pixels.values.shape[-1], int(config.vision_config.image_size)
         return None if side == wanted else f"makes tiles of {side} pixels a side, the tower reads {wanted}"
+
+    def most_tokens(self, config: Any, patches: int) -> int:
+        """Placeholders, up to `TILE_TOKENS` around a tile, and as many at the end."""
+        vision = config.vision_config
+        tiles = patches // (int(vision.image_size) // int(vision.patch_size)) ** 2
+        return patches // self.merge(config) + TILE_TOKENS * (tiles + 1)
 
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """By SigLIP's names."""

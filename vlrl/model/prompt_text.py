@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vlrl.errors import DataError
@@ -28,13 +28,15 @@ TRIED = "a b,\n\n  c 12 "
 class Prompt:
     """A prompt before images are put in.
 
-    text   as the chat template writes it; where `texts` are given, with marks in their place
-    texts  what stands at the marks, by number; None: the text is read as it is
+    text    as the chat template writes it; where `texts` are given, with marks in their place
+    texts   what stands at the marks, by number; None: the text is read as it is
+    tokens  its length, every image one placeholder
     """
 
     place: str
     text: str
     texts: tuple[str, ...] | None = None
+    tokens: int = 0
 
     @property
     def whole(self) -> str:
@@ -73,7 +75,7 @@ class PromptWriter:
             self._shapes[kinds] = self._shape(kinds)
         shape, place = self._shapes[kinds], f"problem {problem.id} ({problem.source or problem.domain})"
         if self.control.among(ids) == shape.control:
-            return Prompt(place, written)
+            return Prompt(place, written, tokens=len(ids))
         texts = (self._system or "", *(piece.text for piece in problem.prompt if isinstance(piece, Text)))
         if not shape.separable or _filled(shape.marked, texts) != written:
             name = next((name for name in self.control.names() if any(name in text for text in texts)), "a token")
@@ -83,7 +85,8 @@ class PromptWriter:
                 "can't be kept as text",
                 "take it out of the text, or leave the row out (on_bad_row: skip)",
             )
-        return Prompt(place, shape.marked, texts)
+        apart = Prompt(place, shape.marked, texts)
+        return replace(apart, tokens=len(read_apart(self.control, apart).ids))
 
     def _shape(self, kinds: tuple[bool, ...]) -> _Shape:
         marks = iter(f"\ue000{number}\ue001" for number in range(len(kinds) + 1))

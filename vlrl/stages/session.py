@@ -24,6 +24,7 @@ from vlrl.model.lora import adapted_layers
 from vlrl.model.parts import part_of
 from vlrl.model.pictures_only import loads_with
 from vlrl.model.policy import Policy
+from vlrl.model.prompt_check import PromptCheck
 from vlrl.model.torch_policy import PolicySettings
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.hybrid import Hybrid
@@ -63,8 +64,7 @@ class Session:
         self.test = held_out_problems(self.recipe, held_out_seed, settings.eval.split, settings.eval.problems)
         self.held_out = [*self.validation, *self.test]
         self._say_what_is_not_held_out()
-        self.mixture = Mixture(self.recipe, settings.seed, self.held_out)
-        self.drawing = self._open_drawing()
+        self.mixture, self.drawing = self._open_mixture()
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
         self.loaded = self._load(model_folder)
         for _, policy in settings.policies:
@@ -73,7 +73,8 @@ class Session:
         self.taught_by = teachers_of(model_folder or settings.model.path)
         self.encoder = Encoder(self.loaded, self.recipe.image, settings.system_prompt)
         self._encoded: dict[str, Any] = {}
-        self._check_lengths()
+        self.prompt_check = PromptCheck(self.loaded, self.encoder, self.recipe.image, self._longest())
+        self._check_held_out(held_out_seed)
         self.hybrid = Hybrid(open_engine(settings.engine, self.loaded), self.loaded.device)
         self._policy: Policy | None = None
         self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.hybrid)
@@ -117,7 +118,12 @@ class Session:
             dist.barrier()
         return found
 
-    def _open_drawing(self) -> Drawing:
+    def _open_mixture(self) -> tuple[Mixture, Drawing]:
+        """Training problems, and who chooses among them."""
+        mixture = Mixture(self.recipe, self.settings.seed, self.held_out, self._check_problem)
+        return mixture, self._open_drawing(mixture)
+
+    def _open_drawing(self, mixture: Mixture) -> Drawing:
         """Who chooses problems for RL; without RL nobody chooses. Raises ConfigError or DataError as Drawing does."""
         settings = self.settings.rl.drawing if "rl" in self.settings.stages else DrawingSettings()
         if settings.modality_gap is not None and not twin_places(self.validation):
@@ -126,32 +132,38 @@ class Session:
                 "compares text problems with their rendered twins, and validation holds none",
                 "leave it out, or give the recipe a source of kind `rendered`",
             )
-        return Drawing(settings, self.mixture)
+        return Drawing(settings, mixture)
 
     def _texts(self) -> list[str]:
         return recipe_texts(self.recipe, self.settings.seed, TOKENIZER_TEXTS)
 
-    def _check_lengths(self) -> None:
-        """Prompts of the validation problems and the longest responses fit into the context. Raises DataError."""
+    def _longest(self) -> int:
+        """The most tokens that a response of any stage may take."""
         settings = self.settings
         longest = settings.eval.sampling.max_tokens
         if "rl" in settings.stages:
             longest = max(longest, settings.rl.sampling.max_tokens)
         if "record" in settings.stages and settings.record is not None:
             longest = max(longest, settings.record.sampling.max_tokens)
-        room = self._held_at_once()
-        for start in range(0, len(self.validation), room):
-            self._check_some(self.validation[start : start + room], longest)
+        return longest
 
-    def _check_some(self, problems: Sequence[Problem], longest: int) -> None:
-        for problem, encoded in zip(problems, self._encode_held_out(problems), strict=True):
-            if encoded.num_tokens + longest > self.loaded.context:
-                raise DataError(
-                    f"problem {problem.id} ({problem.source or problem.domain})",
-                    f"its prompt takes {encoded.num_tokens} tokens and responses up to {longest}, "
-                    f"the context holds {self.loaded.context}",
-                    "lower the recipe's image.max_pixels or sampling.max_tokens, or raise model.context",
-                )
+    def _check_problem(self, problem: Problem) -> None:
+        """What the mixture asks of every problem that it draws; the model is there by then."""
+        self.prompt_check(problem)
+
+    def _check_held_out(self, seed: int) -> None:
+        """Held-out problems can be asked too; where one can't, they are drawn once more, without it if its source says
+        so. Raises DataError with the row's place.
+        """
+        try:
+            for problem in self.held_out:
+                self.prompt_check(problem)
+        except DataError:
+            settings, check = self.settings.eval, self._check_problem
+            self.validation = held_out_problems(self.recipe, seed, "validation", settings.curve_problems, check)
+            self.test = held_out_problems(self.recipe, seed, settings.split, settings.problems, check)
+            self.held_out = [*self.validation, *self.test]
+            self.mixture, self.drawing = self._open_mixture()
 
     def _encode_held_out(self, problems: Sequence[Problem]) -> list[Any]:
         """Held-out problems are encoded once for all evaluations of a run, where all of them fit in memory."""

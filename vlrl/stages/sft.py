@@ -23,6 +23,7 @@ from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
 from vlrl.model.packing import Row
 from vlrl.model.policy import Example, Policy
+from vlrl.model.prompt_check import PromptCheck
 from vlrl.seeding import stream
 from vlrl.stages.checkpoint import latest_checkpoint, load_checkpoint, step_of
 from vlrl.stages.fixed_set_settings import FixedSetSettings, SftStretch
@@ -113,7 +114,8 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
     """One stretch with its demonstrations. Raises DataError where all of them are longer than `max_tokens`, or one that
     stays is longer than the context.
     """
-    demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out)
+    asked = PromptCheck(session.loaded, session.encoder, session.recipe.image, longest=1)
+    demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out, asked)
     examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
     most = settings.max_tokens
     fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]

@@ -1,0 +1,55 @@
+"""Rows whose prompt is too long for the run are left out by name, or end it at its start, as their source says."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from vlrl.config import load_settings
+from vlrl.errors import DataError
+from vlrl.runlog import RunFolder
+from vlrl.stages.progress import Progress
+from vlrl.stages.session import Session
+from vlrl.stages.settings import RunSettings
+
+LONG = (3, 7, 20)
+
+
+def session_of(folder: Path, on_bad_row: str, rows: int = 24, held_out: float = 0.3) -> Session:
+    """A session over rows of which those of LONG are too long for a context of 160 tokens."""
+    texts = [f"How many of {n}?" + " red and green" * (80 if n in LONG else 0) for n in range(rows)]
+    lines = [json.dumps({"question": text, "answer": "1"}) + "\n" for text in texts]
+    (folder / "rows.jsonl").write_text("".join(lines))
+    (folder / "recipe.yaml").write_text(
+        f"sources:\n- {{name: own, kind: file, path: rows.jsonl, modality: text, verifier: number, "
+        f"held_out: {held_out}, on_bad_row: {on_bad_row}}}\n"
+    )
+    (folder / "run.yaml").write_text(
+        f"name: rows\ndata: {folder / 'recipe.yaml'}\nstages: [rl]\nrun_folder: {folder / 'run'}\n"
+        "model: {build: tiny-qwen3-vl, device: cpu, shape: {context: 160, text_layers: 1, vision_layers: 1}}\n"
+        "eval: {curve_problems: 8, problems: 8, sampling: {max_tokens: 16}}\n"
+        "rl: {sampling: {max_tokens: 16}}\n"
+    )
+    settings = load_settings(RunSettings, folder / "run.yaml", [])
+    with Progress({}) as progress:
+        return Session(settings, RunFolder(folder / "run", settings.model_dump(mode="json")), progress)
+
+
+def test_rows_too_long_are_left_out_named_and_counted(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        session = session_of(tmp_path, "skip")
+    drawn = session.mixture.draw(40)
+    asked = [problem.question for problem in [*drawn, *session.held_out]]
+    assert not any("red and green" in text for text in asked)
+    assert "rows.jsonl, line" in caplog.text
+    assert "its prompt takes" in caplog.text
+    assert session.encoder.encode(drawn)
+
+
+def test_a_row_too_long_ends_the_run_by_file_and_line(tmp_path):
+    with pytest.raises(DataError, match=r"its prompt takes \d+ tokens") as told:
+        session_of(tmp_path, "error").mixture.draw(40)
+    assert "rows.jsonl, line" in told.value.place
