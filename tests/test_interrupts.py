@@ -91,6 +91,20 @@ def test_what_was_ignored_stays_ignored():
     assert (code, error) == (0, "")
 
 
+def test_a_signal_that_comes_where_exceptions_are_dropped_is_not_lost():
+    dropped = """
+        class Slow:
+            def __del__(self):
+                print('ready', flush=True)
+                time.sleep(1)
+        Slow()
+        time.sleep(30)
+"""
+    code, _, error = ended(start(dropped), signal.SIGTERM)
+    assert code == 143
+    assert error.strip() == "interrupted"
+
+
 def test_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(interrupts.Stopped), interrupts.listening():

@@ -13,13 +13,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from vlrl import dist
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+AGAIN_SECONDS = 0.05
 NOT_TWICE_SECONDS = 0.25  # `timeout` and launchers signal a process and its group: that is one request
 
 
@@ -35,6 +36,7 @@ class _Heard:
         self.at = 0.0
         self.deferring = 0
         self.told = False
+        self.dropped = False
 
 
 _heard = _Heard()
@@ -53,17 +55,36 @@ def listening() -> Iterator[None]:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, _hear)
+    unraisable, sys.unraisablehook = sys.unraisablehook, _come_again(sys.unraisablehook)
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _come_again(
+    otherwise: Callable[[sys.UnraisableHookArgs], object],
+) -> Callable[[sys.UnraisableHookArgs], object]:
+    """A signal that came where Python drops exceptions (a destructor, a callback of fork) comes once more."""
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, Stopped) or _heard.number is None:
+            otherwise(dropped)
+            return
+        _heard.dropped = True
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), _heard.number)).start()
+
+    return hook
 
 
 def _hear(number: int, frame: FrameType | None) -> None:
     now, before = time.monotonic(), _heard.number
     if before is None:
         _heard.number = number
+    elif _heard.dropped:
+        _heard.dropped = False
     elif number != signal.SIGINT or now - _heard.at < NOT_TWICE_SECONDS:
         return
     _heard.at = now
