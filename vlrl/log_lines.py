@@ -56,6 +56,14 @@ def mend_jsonl(path: Path, say: Callable[[str], None]) -> tuple[str, int] | None
     return damaged
 
 
+def any_damaged_line(path: Path) -> bool:
+    """Whether a log, where there is one, has a line that is no record of this version."""
+    try:
+        return path.is_file() and any(_record(path, number, line) is None for number, line in _lines(path))
+    except (ValueError, RunError):
+        return True
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):

@@ -6,11 +6,14 @@ broken-off write leaves has a name of its own (`.<name>.tmp`, `.<name>.old`) and
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from vlrl.errors import StorageError, VlrlError, storage_error
 
 TEMPORARY, REPLACED = ".tmp", ".old"
 
@@ -50,6 +53,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise _at(folder, error) from None
 
 
+@contextmanager
+def errors_at(path: Path) -> Iterator[None]:
+    """An error of the system in the block names this path, where it names none."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise _at(path, error) from None
+
+
 def put_in_place(temporary: Path, folder: Path) -> None:
     """Rename a finished folder to where it belongs; one that stands there goes."""
     remove_whole(folder)
@@ -75,6 +87,12 @@ def sweep(folder: Path) -> None:
             left.unlink()
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's contents."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def sync(path: Path) -> None:
     """Bring a file or a folder's list of names to the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -98,6 +116,8 @@ def _settle(folder: Path) -> None:
 
 def _at(path: Path, error: BaseException) -> BaseException:
     """The error with a path, where the system's has none (a full disk says no more than that it is full)."""
+    if not isinstance(error, (OSError, VlrlError)) and (known := storage_error(error)) is not None:
+        return StorageError(str(path), known.problem, known.remedy)  # a library's own error around the system's
     if isinstance(error, OSError) and error.filename is None:
         error.filename = str(path)
     return error

@@ -274,17 +274,23 @@ def difference(case: Case, folder: Path) -> str | None:
         mine = folder / name
         if not mine.is_file():
             return f"{name} is missing"
-        if file.suffix in (".safetensors", ".png", ".jpg"):
-            same = file.read_bytes() == mine.read_bytes()
-        elif file.suffix == ".jsonl":
-            same = _lines(file) == _lines(mine)
-        elif file.name == "results.json":
-            same = _results(file) == _results(mine)
-        else:
-            same = True  # cards, reports and settings hold paths, times and sessions
+        try:
+            same = _same(file, mine)
+        except ValueError:
+            return f"{name} can't be read"
         if not same:
             return f"{name} differs"
     return None
+
+
+def _same(file: Path, mine: Path) -> bool:
+    if file.suffix in (".safetensors", ".png", ".jpg"):
+        return file.read_bytes() == mine.read_bytes()
+    if file.suffix == ".jsonl":
+        return _lines(file) == _lines(mine)
+    if file.name == "results.json":
+        return bool(_results(file) == _results(mine))
+    return True  # cards, reports and settings hold paths, times and sessions
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

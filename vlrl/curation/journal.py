@@ -16,6 +16,7 @@ from typing import Any
 from vlrl.curation.stage import Answered
 from vlrl.log_lines import SCHEMA, mend_jsonl, read_jsonl
 from vlrl.types import Rollout, Segment, Verdict
+from vlrl.whole_files import errors_at
 
 Name = tuple[str, str, str]  # stage, key, problem id
 
@@ -38,7 +39,7 @@ class Journal:
 
     def add(self, answers: Sequence[tuple[Name, Answered]]) -> None:
         """Append and bring to the disk."""
-        with open(self.path, "a", encoding="utf-8") as file:
+        with errors_at(self.path), open(self.path, "a", encoding="utf-8") as file:
             for (stage, key, problem), answered in answers:
                 record = {"schema": SCHEMA, "stage": stage, "key": key, "problem": problem}
                 file.write(json.dumps({**record, "responses": _responses(answered)}, ensure_ascii=False) + "\n")

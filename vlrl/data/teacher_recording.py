@@ -18,6 +18,7 @@ from vlrl.data.problem_files import problem_lines
 from vlrl.data.teacher_records import NUMBERS, SCHEMA, RecordsHead, TeacherRecord
 from vlrl.errors import DataError
 from vlrl.runlog import write_atomically
+from vlrl.whole_files import errors_at
 
 FILES = ("problems.jsonl", "teacher.jsonl")
 
@@ -103,7 +104,7 @@ class TeacherRecording:
             teacher.append(json.dumps(line) + "\n")
         ends = []
         for name, lines in zip(FILES, (problems, teacher), strict=True):
-            with open(self.folder / name, "ab") as file:
+            with errors_at(self.folder / name), open(self.folder / name, "ab") as file:
                 file.write("".join(lines).encode())
                 file.flush()
                 os.fsync(file.fileno())

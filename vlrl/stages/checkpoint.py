@@ -19,12 +19,11 @@ import torch
 
 from vlrl import dist
 from vlrl.errors import RunError
-from vlrl.whole_files import REPLACED, TEMPORARY, put_in_place, remove_whole, sync
+from vlrl.whole_files import REPLACED, TEMPORARY, errors_at, file_digest, put_in_place, remove_whole, sync
 
 SCHEMA = 2
 CARD = "checkpoint.json"
 _NAME = re.compile(r"step_(\d+)")
-_CHUNK = 2**20
 
 
 def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int = 2) -> Path:
@@ -53,9 +52,10 @@ def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int
             card = {"schema": SCHEMA, "step": step, "parts": sorted(parts), "files": files}
             (temporary / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
             _put_in_place(temporary, final, keep)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        with errors_at(final):
+            raise error
     dist.barrier()
     return final
 
@@ -209,21 +209,13 @@ def damage_of(folder: Path) -> str | None:
             return f"{name} is missing"
         if file.stat().st_size != size:
             return f"{name} has {file.stat().st_size} bytes of {size}"
-        if _digest(file) != digest:
+        if file_digest(file) != digest:
             return f"the contents of {name} have changed since it was written"
     return None
 
 
 def _files(card: Mapping[str, Any]) -> Any:
     return card["files"].items() if card["schema"] == SCHEMA else ()
-
-
-def _digest(file: Path) -> str:
-    found = hashlib.sha256()
-    with open(file, "rb") as held:
-        while chunk := held.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
 
 
 def load_checkpoint(folder: Path, parts: Mapping[str, Any]) -> int:

@@ -6,13 +6,16 @@ import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from vlrl.log_lines import any_damaged_line
 from vlrl.report.report import write_report
-from vlrl.runlog import RunFolder
+from vlrl.runlog import LOGS, RunFolder
 from vlrl.stages.ending import ending, has_content, is_readable
 from vlrl.stages.inputs import LEAVES
-from vlrl.stages.settings import RunSettings
+from vlrl.stages.settings import RunSettings, Stage
+from vlrl.types import content_digest
+from vlrl.whole_files import file_digest
 
 
 class RunState(Protocol):
@@ -23,6 +26,7 @@ class RunState(Protocol):
     results: dict[str, Any]
     seconds: dict[str, float]
     sealed: bool
+    left: dict[str, str]
 
     def has(self, stage: str) -> bool: ...
     def forget(self, stages: Collection[str], results: Collection[str]) -> None: ...
@@ -34,19 +38,20 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
     unfinished, so that it is taken up from its last checkpoint.
     """
     folder = done.folder
-    if not settings.stages or not all(done.has(stage) for stage in settings.stages):
-        return
-    lost, unanswered = lost_stages(settings, done)
+    lost, unanswered = lost_stages(done)
     if lost:
         done.forget(lost, unanswered)
+    if not settings.stages or not all(done.has(stage) for stage in settings.stages):
         return
     wants_results = not {*settings.stages} <= {"prepare"}
     lacks = [name for name in ("report.html", "run_card.md") if not has_content(folder / name)]
     lacks += ["results.json"] if wants_results and not is_readable(folder / "results.json") else []
     lacks += ["run_card.json"] if not is_readable(folder / "run_card.json", "finished") else []
+    lacks += [name for name in LOGS if any_damaged_line(folder / name)]
+    lacks += damaged_images(folder / "images")
     if done.sealed and not lacks:
         return
-    print(f"{folder}: {', '.join(lacks) or 'the end'} is written again")
+    print(f"{folder}: {', '.join(lacks) or 'the end'} is put in order")
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
     with ending(run):
         if wants_results:
@@ -55,49 +60,56 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
     done.seal()
 
 
-def lost_stages(settings: RunSettings, done: RunState) -> tuple[set[str], set[str]]:
-    """Finished stages whose model folder or answers are gone, with a line for each; and results without answers."""
+def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
+    """Finished stages that left files which are not as they were left, with a line for each; and results whose answers
+    are gone.
+    """
     lost: set[str] = set()
     unanswered: set[str] = set()
-    for stage in settings.stages:
-        leaf = LEAVES.get(stage)
-        if leaf is not None and not is_whole_model(done.folder / leaf) and stage != "record":
-            print(f"{done.folder / leaf} is not whole: {stage} is taken up from its last checkpoint")
+    for name, digest in done.left.items():
+        file = done.folder / name
+        if file.is_file() and file_digest(file) == digest:
+            continue
+        what = "is missing" if not file.is_file() else "has changed since it was written"
+        leaf = Path(name).parts[0]
+        stage = next((one for one, left in LEAVES.items() if left == leaf), None)
+        if stage is not None and stage in done.finished:
+            print(f"{file} {what}: {stage} is taken up from its last checkpoint")
             lost.add(stage)
-    for name in done.results:
-        file = done.folder / f"answers_{name}.jsonl"
-        if not has_content(file):
-            print(f"{file} is missing: it is answered again")
-            unanswered.add(name)
-            lost |= {name} if name in settings.stages else {*settings.stages}  # the start's needs the first model
+        answers = leaf.removeprefix("answers_").removesuffix(".jsonl")
+        if stage is None and answers in done.results:
+            print(f"{file} {what}: it is answered again")
+            unanswered.add(answers)
+            lost |= {answers} if answers in LEAVES else {*done.finished}  # the start's needs the first model
     return lost, unanswered
 
 
-def is_whole_model(folder: Path) -> bool:
-    """Whether a folder has a configuration and every file of weights, none of them empty or cut off."""
-    if not is_readable(folder / "config.json"):
-        return False
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        try:
-            names = set(json.loads(index.read_bytes())["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return False
-    return all(_is_whole(folder / name) for name in names)
+def left_by(folder: Path, stage: str) -> dict[str, str]:
+    """Digests of the files that a stage leaves to others, by their names in the run folder: its model, and answers."""
+    leaf = LEAVES.get(cast(Stage, stage)) if stage != "record" else None
+    files = [one for one in (folder / leaf).rglob("*") if one.is_file()] if leaf is not None else []
+    files += folder.glob("answers_*.jsonl")
+    return {str(one.relative_to(folder)): file_digest(one) for one in sorted(files)}
 
 
-def _is_whole(weights: Path) -> bool:
-    """Whether a safetensors file is as long as its header says."""
-    if not has_content(weights):
+def damaged_images(images: Path) -> list[str]:
+    """Names of images that aren't what their names say."""
+    found = [one for one in sorted(images.glob("*")) if one.is_file() and len(one.stem) == len(content_digest(""))]
+    return [f"images/{one.name}" for one in found if content_digest(one.read_bytes()) != one.stem]
+
+
+def is_in_order(folder: Path) -> bool:
+    """Whether a finished run's folder, as far as it is one, has everything that it had when it was finished."""
+    file = folder / "state.json"
+    if not file.is_file():
+        return not (folder / "run_card.json").is_file()
+    try:
+        held = json.loads(file.read_bytes())
+        left, sealed = held["left"], held["sealed"]
+    except (ValueError, KeyError, TypeError):
         return False
-    with open(weights, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > weights.stat().st_size:
-            return False
-        try:
-            header = json.loads(file.read(size))
-            ends = [held["data_offsets"][1] for name, held in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return False
-    return weights.stat().st_size == 8 + size + max(ends, default=0)
+    names = ("report.html", "run_card.md", "results.json")
+    whole = all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in left.items())
+    logs = not any(any_damaged_line(folder / name) for name in LOGS)
+    written = all(has_content(folder / name) for name in names if name != "results.json" or left)
+    return bool(sealed) and whole and logs and written and not damaged_images(folder / "images")

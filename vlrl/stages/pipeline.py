@@ -23,6 +23,7 @@ from vlrl.config import Settings, apply_overrides, as_arguments, load_settings, 
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.model.merge import merge_models
 from vlrl.runlog import write_atomically
+from vlrl.stages.completeness import is_in_order
 from vlrl.stages.link_commands import COMMANDS, Does, check_link_inputs, check_model, load_link
 from vlrl.stages.link_inputs import state_of_files
 from vlrl.stages.run_place import claimed
@@ -106,10 +107,10 @@ def _run_links(settings: PipelineSettings, say: Callable[[str], None]) -> None:
     for link in settings.pipeline:
         given = filled(link.set, places)
         digests[link.name] = reads = input_digest(link, given, digests, settings.folder)
-        if done.get(link.name) == reads:
+        place = Path(places[link.name])
+        if done.get(link.name) == reads and is_in_order(place):
             say(f"{link.name}: finished earlier, nothing that it reads has changed")
             continue
-        place = Path(places[link.name])
         stale = done.get(link.name + _STARTED) not in (None, reads)
         if stale:
             say(f"{link.name}: what it reads has changed, it starts anew")

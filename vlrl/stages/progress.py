@@ -39,10 +39,10 @@ class Progress:
         self._clock = clock
         self._live = self._console.is_terminal and not self._console.is_dumb_terminal
         self._bars = RichProgress(
-            TextColumn("{task.fields[phase]:<10}"),
+            TextColumn("{task.fields[phase]:<10}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[said]}", markup=False),
             console=self._console,
         )
         self._tasks: dict[str, TaskID] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from vlrl.report.tracker import open_tracker
 from vlrl.runlog import FollowedRun, RunFolder, write_atomically
 from vlrl.stages.benchmark_curve import load_curve_benchmarks
 from vlrl.stages.checkpoint import newest_step
-from vlrl.stages.completeness import complete_ends
+from vlrl.stages.completeness import complete_ends, left_by
 from vlrl.stages.distil import run_distil
 from vlrl.stages.dpo import run_dpo
 from vlrl.stages.ending import ending, settings_of
@@ -38,6 +38,7 @@ from vlrl.stages.session import Session
 from vlrl.stages.settings import LEARNING, RunSettings, Stage
 from vlrl.stages.sft import run_sft
 from vlrl.stages.taught_by import keep_teachers
+from vlrl.types import content_digest
 
 WORK: dict[Stage, Callable[[Session], Policy | None]] = {
     "sft": run_sft,
@@ -200,6 +201,7 @@ class State:
         self.finished: list[str] = []
         self.results: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        self.left: dict[str, str] = {}  # digests of the files that finished stages left to others
         self.sealed = False  # whether the report was written after everything else
         if self._file.is_file():
             self._read()
@@ -216,12 +218,15 @@ class State:
     def _read(self) -> None:
         try:
             held = json.loads(self._file.read_bytes())
+            if held.pop("digest", None) not in (None, _digest(held)):
+                raise ValueError("its digest is another")
+            self.left = {str(name): str(digest) for name, digest in held.get("left", {}).items()}
             self.finished, self.results = [str(one) for one in held["finished"]], dict(held["results"])
             self.seconds, self.sealed = dict(held["seconds"]), bool(held.get("sealed", False))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             if dist.is_first():
                 print(f"{self._file} is damaged ({error}): every stage goes on from its last checkpoint")
-            self.finished, self.results, self.seconds, self.sealed = [], {}, {}, False
+            self.finished, self.results, self.seconds, self.sealed, self.left = [], {}, {}, False, {}
 
     def _lengthen(self, change: Change) -> None:
         """A stage goes on for longer or ends sooner than was said. Raises RunError where that comes too late."""
@@ -280,12 +285,15 @@ class State:
         """Mark a stage as finished, on disk."""
         self.finished.append(stage)
         self.seconds, self.sealed = dict(seconds), False
+        if dist.is_first():
+            self.left |= left_by(self.folder, stage)
         self._write()
 
     def forget(self, stages: Collection[str], results: Collection[str]) -> None:
         """These stages count as unfinished again, on disk, and these results as not there: what they left is gone."""
         self.finished = [stage for stage in self.finished if stage not in stages]
         self.results = {name: held for name, held in self.results.items() if name not in results}
+        self.left = {name: one for name, one in self.left.items() if (self.folder / name).is_file()}
         self.sealed = False
         self._write()
 
@@ -295,6 +303,11 @@ class State:
         self._write()
 
     def _write(self) -> None:
-        held = {"finished": self.finished, "results": self.results, "seconds": self.seconds, "sealed": self.sealed}
+        held: dict[str, Any] = {"finished": self.finished, "results": self.results, "seconds": self.seconds}
+        held |= {"sealed": self.sealed, "left": self.left}
         if dist.is_first():
-            write_atomically(self._file, json.dumps(held))
+            write_atomically(self._file, json.dumps({**held, "digest": _digest(held)}))
+
+
+def _digest(held: Mapping[str, Any]) -> str:
+    return content_digest(json.dumps(held))

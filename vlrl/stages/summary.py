@@ -26,13 +26,17 @@ def print_summary(folder: Path) -> None:
         for name, table in tables.items():
             agreement = table["consistency"]["sampled"]
             if agreement is not None:
-                console.print(f"text and rendered twin get the same verdict, {NAMES[name]}: {agreement:.2f}")
+                console.print(
+                    f"text and rendered twin get the same verdict, {NAMES[name]}: {agreement:.2f}", markup=False
+                )
     seconds = results.get("wall_seconds", {})
     if seconds:
-        console.print("wall seconds: " + ", ".join(f"{phase} {value:.0f}" for phase, value in seconds.items()))
+        console.print(
+            "wall seconds: " + ", ".join(f"{phase} {value:.0f}" for phase, value in seconds.items()), markup=False
+        )
     for name in ("model", "model_distil", "model_sft", "data", "report.html"):
         if (folder / name).exists():
-            console.print(f"{name.removesuffix('.html')}: {folder / name}", soft_wrap=True)
+            console.print(f"{name.removesuffix('.html')}: {folder / name}", soft_wrap=True, markup=False)
 
 
 def _accuracies(tables: dict[str, Any]) -> Table:
