@@ -12,8 +12,9 @@ from patience import answered, problem
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.types import Verdict
 from vlrl.verify.box import average_precision, matching_f1, mean_average_precision
-from vlrl.verify.geometry import Box, inside, iou, read_box, read_boxes, read_point
+from vlrl.verify.geometry import Box, inside, iou
 from vlrl.verify.judge import judge
+from vlrl.verify.reading.region_grammar import read_regions
 
 
 def verdict(verifier: str, gold: str, answer: str, **facts: object) -> Verdict:
@@ -55,9 +56,9 @@ def test_iou_is_symmetric_bounded_and_one_only_for_the_same_box(a: Box, b: Box):
     ],
 )
 def test_every_claimed_form_of_a_box_is_read(text: str):
-    found = read_box(text)
-    assert found is not None
-    assert (found.left, found.top, found.right, found.bottom) == (1, 2, 30, 40)
+    read = read_regions(text, "box")
+    assert read.whole
+    assert [region.numbers for region in read.found] == [(1, 2, 30, 40)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_every_claimed_form_of_a_box_is_read(text: str):
     ],
 )
 def test_what_is_no_single_box_is_refused(text: str):
-    assert read_box(text) is None
+    assert not verdict("box", "[1, 2, 30, 40]", text).correct
 
 
 def test_the_threshold_decides_and_grading_gives_the_iou():
@@ -142,7 +143,7 @@ def test_the_gold_boxes_are_right_in_any_order(gold: list[Box]):
     text = json.dumps([[b.left, b.top, b.right, b.bottom] for b in gold])
     back = json.dumps([[b.left, b.top, b.right, b.bottom] for b in reversed(gold)])
     assert verdict("boxes", text, back).score == 1
-    assert read_boxes(text) is not None
+    assert read_regions(text, "box").whole
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,9 @@ def test_the_gold_boxes_are_right_in_any_order(gold: list[Box]):
     ],
 )
 def test_every_claimed_form_of_a_point_is_read(text: str):
-    assert read_point(text) == (3, 4)
+    read = read_regions(text, "point")
+    assert read.whole
+    assert [region.numbers for region in read.found] == [(3, 4)]
 
 
 def test_a_point_is_in_its_region_or_near_its_gold():

@@ -1,28 +1,10 @@
-"""Boxes and points that a model wrote as text: read strictly, compared by area and distance. Units are the image's."""
+"""Boxes and points of an image, compared by area and distance."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from dataclasses import dataclass
-from typing import Any
 
-MAX_COORDINATE = 1e6
-MAX_BOXES = 300  # ours: who lists more boxes is covering the picture
-
-_COORDINATE = r"-?[0-9]{1,7}(?:\.[0-9]{1,12})?"
-_GAP = r"[\s,;]{1,4}|\s{0,2}\)\s{0,2},?\s{0,2}\(\s{0,2}|\s{0,2}\]\s{0,2},\s{0,2}\[\s{0,2}"
-_FOUR = re.compile(
-    rf"\s{{0,2}}[\[(]{{0,2}}\s{{0,2}}({_COORDINATE})(?:{_GAP})({_COORDINATE})(?:{_GAP})({_COORDINATE})(?:{_GAP})({_COORDINATE})\s{{0,2}}[\])]{{0,2}}\.?"
-)
-_TWO = re.compile(
-    rf"[\[(\s]{{0,4}}(?:x\s?=\s?)?({_COORDINATE})[\s,;]{{1,4}}(?:y\s?=\s?)?({_COORDINATE})[\])\s]{{0,4}}\.?"
-)
-_POINT_TAG = re.compile(rf'<point x="({_COORDINATE})" y="({_COORDINATE})"[^<>]{{0,100}}>(?:[^<>]{{0,100}}</point>)?')
-_BOX_TAG = re.compile(r"</?(?:box|bbox)>|<\|/?box_(?:start|end)\|>|```(?:json)?")
-_BOX_KEYS = ("bbox_2d", "bbox", "box", "box_2d")
-_POINT_KEYS = ("point_2d", "point")
+MAX_COORDINATE = 1e6  # of coordinates without a declared convention
 
 
 @dataclass(frozen=True)
@@ -40,75 +22,6 @@ class Box:
     def area(self) -> float:
         """Width × height, > 0."""
         return (self.right - self.left) * (self.bottom - self.top)
-
-
-def make_box(values: Any, layout: str = "xyxy", label: str = "", confidence: float = 1.0) -> Box | None:
-    """A box of four finite numbers; None where they are no box (NaN, turned round, empty, beyond ±10⁶)."""
-    if not isinstance(values, (list, tuple)) or len(values) != 4:
-        return None
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-        return None
-    if not all(math.isfinite(v) and abs(v) <= MAX_COORDINATE for v in values):
-        return None
-    left, top, right, bottom = (float(v) for v in values)
-    if layout == "xywh":
-        right, bottom = left + right, top + bottom
-    return Box(left, top, right, bottom, label, confidence) if left < right and top < bottom else None
-
-
-def read_box(text: str, layout: str = "xyxy") -> Box | None:
-    """The one box that this text is: `[x, y, x, y]`, `(x, y), (x, y)`, `<box>…</box>`, `{"bbox_2d": […]}`."""
-    boxes = read_boxes(text, layout)
-    return boxes[0] if boxes is not None and len(boxes) == 1 else None
-
-
-def read_boxes(text: str, layout: str = "xyxy") -> list[Box] | None:
-    """All boxes of a text that is a list of boxes and nothing else; None if it is not. An empty JSON list is no box."""
-    text = _BOX_TAG.sub(" ", text).strip()
-    match = _FOUR.fullmatch(text)
-    if match:
-        box = make_box([float(g) for g in match.groups()], layout)
-        return None if box is None else [box]
-    loaded = _load(text)
-    if isinstance(loaded, dict):
-        loaded = next((loaded[k] for k in ("boxes", "objects", "answer") if k in loaded), [loaded])
-    if not isinstance(loaded, list) or len(loaded) > MAX_BOXES:
-        return None
-    found = []
-    for item in loaded:
-        label, confidence, values = "", 1.0, item
-        if isinstance(item, dict):
-            boxes = [item[k] for k in _BOX_KEYS if k in item]
-            values = boxes[0] if len(boxes) == 1 else None
-            label = str(item.get("label", ""))
-            given = item.get("score", item.get("confidence", 1.0))
-            if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given):
-                return None
-            confidence = float(given)
-        box = make_box(values, layout, label, confidence)
-        if box is None:
-            return None
-        found.append(box)
-    return found
-
-
-def read_point(text: str) -> tuple[float, float] | None:
-    """The one point that this text is: `(x, y)`, `[x, y]`, `x = …, y = …`, `<point x="…" y="…">`, `{"point_2d": …}`."""
-    text = _BOX_TAG.sub(" ", text).strip()
-    match = _TWO.fullmatch(text) or _POINT_TAG.fullmatch(text)
-    if match:
-        x, y = float(match[1]), float(match[2])
-        return (x, y) if max(abs(x), abs(y)) <= MAX_COORDINATE else None
-    loaded = _load(text)
-    if isinstance(loaded, list) and len(loaded) == 1:
-        loaded = loaded[0]
-    if isinstance(loaded, dict):
-        loaded = next((loaded[k] for k in _POINT_KEYS if k in loaded), [loaded.get("x"), loaded.get("y")])
-    if not isinstance(loaded, list) or len(loaded) != 2:
-        return None
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in loaded):
-        return None
-    return (float(loaded[0]), float(loaded[1])) if max(abs(v) for v in loaded) <= MAX_COORDINATE else None
 
 
 def iou(a: Box, b: Box) -> float:
@@ -132,12 +45,3 @@ def inside(point: tuple[float, float], polygon: list[tuple[float, float]]) -> bo
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
             within = not within
     return within
-
-
-def _load(text: str) -> Any:
-    if len(text) > 100_000:
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
