@@ -99,7 +99,7 @@ def pictured(image: bytes | None, **source: Any) -> Callable[[Path], None]:
         for i in range(40):
             if image is not None:
                 (folder / f"images/{i}.png").write_bytes(image + bytes([i]))
-        given = [{"images": [f"images/{i}.png"]} for i in range(40)]
+        given = [{"images": [f"images/{i}.png"], "asked": f"<image> or <image>? {i}"} for i in range(40)]
         rows(*given, modality="real", **source)(folder)
 
     return plant
@@ -166,7 +166,7 @@ CONFIGS = [
     M("a stage twice", "run run.yaml", ("stages", "rl, rl", "each once"), run(stages=["rl", "rl"])),
     M("stages out of order", "run run.yaml", ("stages", "eval, rl", "write [rl, eval]"), run(stages=["eval", "rl"])),
     M("a stage as a word", "run run.yaml", ("stages",), run(stages="rll")),
-    M("steps of yes", "run run.yaml", ("rl.steps", "True"), run(rl={"steps": True})),
+    M("steps of yes", "run run.yaml", ("run.yaml, rl", "steps is yes"), run(rl={"steps": True})),
     M("no steps", "run run.yaml", ("rl.steps", "0"), run(rl={"steps": 0})),
     M("a half step", "run run.yaml", ("rl.steps", "2.5"), run(rl={"steps": 2.5})),
     M("a NaN", "run run.yaml", ("lr",), run(rl={"policy": {"optimizer": {"lr": float("nan")}}})),
@@ -264,12 +264,17 @@ RECIPES = [
     M("a cap above one", "run run.yaml", ("caps", "2"), recipe(domain(), caps={"easy": 2})),
     M("an unknown key of a recipe", "run run.yaml", ("imgae", "image"), recipe(domain(), imgae={})),
     M("a plugin that isn't there", "run run.yaml", ("none.py", "no such file"), recipe(domain(), plugins=["none.py"])),
-    M("an evaluation set", "run run.yaml", ("aime",), rows(name="aime", path="rows.jsonl", layout="aime")),
+    M("an evaluation set", "run run.yaml", ("is an evaluation set", "force: true"), rows(layout="mathvision")),
     M("an unknown source of an override", "data stats recipe.yaml sources.summs.weight=1", ("summs",)),
     M("a config as a recipe", "data stats run.yaml", ("run.yaml", "`vlrl data stats` doesn't take", "recipe.yaml")),
 ]
 ROWS = [
-    M("no file of rows", "run run.yaml", ("source 'own', path", "no.jsonl", "check the path"), rows(path="no.jsonl")),
+    M(
+        "no file of rows",
+        "run run.yaml",
+        ("source 'own', path", "no.jsonl", "was looked for at"),
+        rows(path="no.jsonl"),
+    ),
     M(
         "torn rows",
         "run run.yaml",
@@ -291,14 +296,19 @@ ROWS = [
     M("a column that isn't there", "run run.yaml", ("'prmpt'",), rows(columns={"question": "prmpt"})),
     M("golds that can't be earned", "run run.yaml", ("rows.jsonl", "number"), rows(*({"answer": "a green one"},) * 40)),
     M("a share above one", "run run.yaml", ("held_out", "1.5"), rows(held_out=1.5)),
-    M("nothing held out but validated", "run run.yaml stages=[sft,rl,eval]", ("held",), rows(held_out=0)),
+    M(
+        "nothing held out but validated",
+        "run run.yaml stages=[sft,rl,eval]",
+        ("recipe.yaml, validation", "hold no problem out", "hold more"),
+        rows(held_out=0),
+    ),
     M("no demonstrations for SFT", "sft run.yaml", ("source 'own'", "no demonstrations", "thought"), rows()),
     M("an unknown modality", "run run.yaml", ("modality", "'video'"), rows(modality="video")),
     M(
         "more placeholders than images",
         "run run.yaml",
         ("rows.jsonl, line",),
-        rows({"question": "<image> or <image>?", "images": []}),
+        pictured(whole_image(), columns={"question": "asked"}),
     ),
 ]
 IMAGES = [
@@ -377,16 +387,10 @@ CHECKPOINTS = [
         earlier_run(lambda r: (r / "run.yaml").write_text("- 1\n")),
     ),
     M(
-        "a torn state.json",
+        "damaged inputs",
         "run run.yaml",
-        ("runs/x/state.json",),
-        earlier_run(lambda r: (r / "state.json").write_text('{"fin')),
-    ),
-    M(
-        "a state.json of a word",
-        "run run.yaml",
-        ("runs/x/state.json",),
-        earlier_run(lambda r: (r / "state.json").write_text('"x"')),
+        ("runs/x/inputs.json", "damaged"),
+        earlier_run(lambda r: (r / "inputs.json").write_text("{")),
     ),
     M("a report of no run", "report empty", ("empty", "not a run folder", "→"), lambda f: (f / "empty").mkdir()),
     M("a report of nothing", "report nothing", ("nothing",)),
@@ -485,7 +489,7 @@ COMMANDS = [
     M("no config", "run", ("CONFIG",)),
     M("an unknown option", "run run.yaml --stpes 3", ("--stpes",)),
     M("an option without value", "plan run.yaml --ranks", ("--ranks",)),
-    M("no ranks", "plan run.yaml --ranks 0", ("--ranks", "0")),
+    M("no ranks", "plan run.yaml --ranks 0", ("--ranks", "greater than or equal to 1")),
     M("measuring another machine", "plan run.yaml --measure --gpu-gib 80", ("--measure", "--gpu-gib")),
     M("a run to curate", "curate run.yaml", ("run.yaml", "`vlrl curate` doesn't take", "vlrl run run.yaml")),
     M("an ablation to plan", "plan mixture", ("mixture", "is an ablation", "vlrl ablate mixture")),
@@ -497,7 +501,7 @@ COMMANDS = [
     M("varying without values", "ablate run.yaml --vary loss", ("--vary", "loss")),
     M("varying an ablation", "ablate mixture --vary loss=a,b", ("--vary", "names its arms itself")),
     M("an unknown benchmark to score", "score mathvsita --problems p --responses r", ("mathvsita", "mathvista")),
-    M("no problems to score", "score gsm8k --problems p.jsonl --responses r.jsonl", ("p.jsonl",)),
+    M("no problems to score", "score gsm8k --problems p.jsonl --responses r.jsonl", ("r.jsonl", "no such file")),
     M("an unknown rule to score by", "score gsm8k --problems p --responses r --mode offical", ("offical",)),
     M("an unknown verifier", "verify --pairs p.jsonl --verifier numbr", ("'numbr'", "did you mean 'number'")),
     M("pairs that aren't there", "verify --pairs p.jsonl --verifier number", ("p.jsonl",)),
@@ -521,10 +525,10 @@ COMMANDS = [
         text("configs/quickstart.yaml", "mine"),
     ),
     M("a preview of nothing", "data preview k15mix", ("k15mix", "k15_mix")),
-    M("a count of no problems", "data stats recipe.yaml --count 0", ("--count", "0")),
+    M("a count of no problems", "data stats recipe.yaml --count 0", ("--count", "greater than or equal to 1")),
     M("a tokenizer that isn't there", "data stats recipe.yaml --tokenizer nowhere/t", ("--tokenizer", "nowhere/t")),
     M("brackets in a name", "run [/b].yaml", ("[/b].yaml", "no such file")),
-    M("brackets in a value", "run run.yaml name=[/red]", ("name", "[/red]")),
+    M("brackets in a value", "run run.yaml name=[/red]", ("name", "/red")),
     M("a doctor of a recipe", "doctor recipe.yaml", ("is a recipe",)),
 ]
 KINDS = {
@@ -541,7 +545,7 @@ KINDS = {
 }
 ALL = {f"{kind}: {one.name}": one for kind, held in KINDS.items() for one in held}
 OUTSIDE = ["config: latin-1", "config: an unknown key", "override: a null loss", "recipe: no sources"]
-OUTSIDE += ["rows: no answer", "image: half an image", "model: a torn config.json", "checkpoint: a torn state.json"]
+OUTSIDE += ["rows: no answer", "image: half an image", "model: a torn config.json", "checkpoint: a torn run.yaml"]
 OUTSIDE += ["plugin: a plugin that ends Python", "variable: a world of no number", "command: an unknown command"]
 OUTSIDE += ["command: brackets in a name"]
 

@@ -333,6 +333,7 @@ def _every_command(
     ] = False,
 ) -> None:
     """Settings-only commands and those that start runs of their own are one process."""
+    dist.check_variables()
     if context.invoked_subcommand not in OVER_RANKS:
         _alone(f"vlrl {context.invoked_subcommand}")
 

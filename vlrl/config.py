@@ -74,6 +74,7 @@ def declared_effect(model: type[BaseModel], name: str) -> Effect | None:
 
 
 S = TypeVar("S", bound=Settings)
+SHOWN = 60  # characters of a block of settings that a message repeats
 _PLAIN = {"tuple_type": "is no list; write [one, another]", "dict_type": "is no block of keys; write {key: value}"}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -163,7 +164,7 @@ def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[
     merged = copy.deepcopy(settings)
     for override in overrides:
         key, equals, text = override.partition("=")
-        if not equals or not key:
+        if not equals or not all(key.split(".")):
             raise ConfigError(f"command line, {override!r}", "is not an override", "write dotted.key=value")
         try:
             value = yaml.load(text, Loader=_StrictLoader)
@@ -232,7 +233,8 @@ def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
             raise ConfigError(place, f"unknown key {path[-1]!r}", did_you_mean(path[-1], known)) from error
         if first["type"] == "missing":
             raise ConfigError(place, "is missing", f"add `{path[-1]}:` to the file") from error
-        given = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        shown = repr(first["input"])
+        given = "" if isinstance(first["input"], dict) and len(shown) > SHOWN else f", got {shown}"
         message = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise ConfigError(place, f"{message}{given}", _expected(model, path)) from error
 

@@ -14,13 +14,27 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from vlrl.errors import ConfigError
+
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 def launched() -> bool:
     """Whether a launcher started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+    world_size, number = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "")
+    return world_size.isdecimal() and int(world_size) > 1 and number.isdecimal()
+
+
+def check_variables() -> None:
+    """Raises ConfigError where a launcher's variables are no numbers, or no rank of that world."""
+    given = {name: os.environ[name] for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK") if name in os.environ}
+    remedy = "a launcher such as torchrun sets it; unset it to run alone"
+    for name, value in given.items():
+        if not value.isdecimal():
+            raise ConfigError(f"environment variable {name}", f"is {value!r}, no whole number", remedy)
+    if launched() and rank() >= world():
+        raise ConfigError("environment variable RANK", f"is {rank()}, and WORLD_SIZE is {world()}", remedy)
 
 
 def rank() -> int:

@@ -217,6 +217,16 @@ def demonstrations(
     return found
 
 
+def check_demonstrations(
+    recipe: Recipe, seed: int, count: DemonstrationCount, held_out: Iterable[Problem] = ()
+) -> None:
+    """Every source that demonstrations are asked of has one. Raises as `demonstrations` does, without drawing all."""
+    if isinstance(count, int):
+        count = {name: min(1, amount) for name, amount in whole_shares(count, recipe.shares).items()}
+    asked = dict.fromkeys(recipe.shares, 1) if count == "all" else {name: min(1, n) for name, n in count.items()}
+    demonstrations(recipe, seed, asked, held_out)
+
+
 def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
     """Texts to train a tokenizer on: the questions as typed, and the worked responses, of `count` problems.
 

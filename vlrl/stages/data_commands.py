@@ -62,7 +62,7 @@ def print_domains(as_json: bool, plugins: Sequence[Path]) -> None:
         table.add_column(column, overflow="fold")
     for row in found:
         table.add_row(row["family"], row["name"], row["modality"], row["verifier"], row["file"])
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
 def print_stats(
@@ -104,7 +104,7 @@ def stats_tables(found: dict[str, Any]) -> list[Table]:
         shares.add_column(column, justify="left" if column in ("", "modality") else "right")
     for name, row in found["sources"].items():
         rows = "endless" if row["rows"] is None else f"{row['rows']:,}"
-        shares.add_row(name, row["modality"], f"{row['share']:.1%}", rows, str(row["n"]), *_token_cells(row))
+        shares.add_row(escape(name), row["modality"], f"{row['share']:.1%}", rows, str(row["n"]), *_token_cells(row))
     shares.add_section()
     for name, row in found["modalities"].items():
         shares.add_row(f"all {name}", name, f"{row['share']:.1%}", "", str(row["n"]), *_token_cells(row))
@@ -115,7 +115,7 @@ def stats_tables(found: dict[str, Any]) -> list[Table]:
         frequent = ", ".join(f"{_short(a['answer'])} {a['share']:.0%}" for a in row["answers"]["most_frequent"][:3])
         level = row["difficulty"]
         cells = ("–", "–") if level is None else (f"{level['mean']:.2f}", " ".join(map(str, level["counts"])))
-        answers.add_row(name, str(row["answers"]["different"]), frequent, *cells)
+        answers.add_row(escape(name), str(row["answers"]["different"]), escape(frequent), *cells)
     pictures = Table(
         title=f"pictures, budget {found['budget'][0]:,} to {found['budget'][1]:,} pixels", title_justify="left"
     )
@@ -143,16 +143,18 @@ def _row_tables(found: dict[str, Any]) -> list[Table]:
                 for what in ("images", "options")
             ]
             left_out = str(table["rows"] - table["read"])
-            rows.add_row(name, key, f"{table['rows']:,}", left_out, *inside, f"{table['golds_accepted']:,}")
+            rows.add_row(
+                escape(name), escape(key), f"{table['rows']:,}", left_out, *inside, f"{table['golds_accepted']:,}"
+            )
             for reason, count in table["left_out"].items():
-                wrong.add_row(f"{name}, {key}", str(count), escape(reason))
+                wrong.add_row(escape(f"{name}, {key}"), str(count), escape(reason))
             for bad in table["bad_golds"]:
-                wrong.add_row(f"{name}, {key}", "1", escape(f"{bad['place']}: {bad['fault']}"))
+                wrong.add_row(escape(f"{name}, {key}"), "1", escape(f"{bad['place']}: {bad['fault']}"))
             if table["unused_columns"]:
                 listed = ", ".join(table["unused_columns"])
-                wrong.add_row(f"{name}, {key}", str(len(table["unused_columns"])), escape(f"columns: {listed}"))
+                wrong.add_row(escape(f"{name}, {key}"), str(len(table["unused_columns"])), escape(f"columns: {listed}"))
         for reason, count in source["skipped"].items() if not source["tables"] else ():
-            wrong.add_row(name, str(count), escape(reason))
+            wrong.add_row(escape(name), str(count), escape(reason))
     return [table for table in (rows, wrong) if table.row_count]
 
 

@@ -82,7 +82,7 @@ def print_plan(
 ) -> None:
     """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would;
     what this machine lacks is noted below the plan."""
-    show_plan(make_plan(config, overrides, measure, ranks, gpu_gib), Console(highlight=False))
+    show_plan(make_plan(config, overrides, measure, ranks, gpu_gib), Console(highlight=False, markup=False))
 
 
 def make_plan(
@@ -181,7 +181,8 @@ def memory_of(device: torch.device) -> int:
 def show_plan(plan: Plan, console: Console) -> None:
     """Print the tables; lines are folded to the console's width."""
     settings = plan.settings
-    console.print(f"[bold]{settings.name}[/bold]: {settings.data}, run folder {settings.folder}, seed {settings.seed}")
+    said = f"{settings.name}: {settings.data}, run folder {settings.folder}, seed {settings.seed}"
+    console.print(said, style="bold", markup=False)
     _show(console, f"model: {plan.architecture.origin}", _model_table(plan))
     _show(console, "prompts, in tokens", _source_table(plan))
     budget = plan.recipe.image
@@ -204,7 +205,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     if plan.pace is not None:
         console.print(pace_line(plan.pace, plan.device))
     for warning in warnings_of(plan):
-        console.print(f"[yellow]note:[/yellow] {warning}")
+        console.print(f"note: {warning}", markup=False)
 
 
 def warnings_of(plan: Plan) -> list[str]:
@@ -239,7 +240,7 @@ def _response_lengths(settings: RunSettings) -> dict[str, int]:
 
 def _show(console: Console, title: str, table: Table) -> None:
     """The title above its table, so that a narrow table doesn't fold it."""
-    console.print(f"\n[bold]{title}[/bold]", soft_wrap=True)
+    console.print(f"\n{title}", style="bold", soft_wrap=True, markup=False)
     console.print(table)
 
 

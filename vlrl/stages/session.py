@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from vlrl import dist, interrupts
+from vlrl.data.draws import check_demonstrations
 from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError, DataError
@@ -64,6 +65,9 @@ class Session:
         self.test = held_out_problems(self.recipe, held_out_seed, settings.eval.split, settings.eval.problems)
         self.held_out = [*self.validation, *self.test]
         self._say_what_is_not_held_out()
+        if "sft" in settings.stages and model_folder is None:
+            for stretch in settings.sft.in_order:
+                check_demonstrations(self.recipe, settings.seed, stretch.demonstrations, self.held_out)
         self.mixture, self.drawing = self._open_mixture()
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
         self.loaded = self._load(model_folder)

@@ -17,7 +17,7 @@ NAMES |= {"start": "at the start", "model": "model"}
 
 def print_summary(folder: Path) -> None:
     """Print results.json as a table, times by phase, and the paths of report and model."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     file = folder / "results.json"
     results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     tables = {name: results[name] for name in NAMES if name in results}
