@@ -109,3 +109,10 @@ def test_an_error_that_a_library_wraps_is_still_the_systems():
     assert said is not None
     assert said.place == "/data/run"
     assert storage_error(ValueError("another mistake")) is None
+
+
+def test_errors_that_were_raised_from_each_other_are_looked_through_once():
+    """As where a cause that was wrapped is raised again from its wrapper: the chain is a circle."""
+    inner, outer = ValueError("inner"), RuntimeError("outer")
+    inner.__cause__, outer.__cause__ = outer, inner
+    assert storage_error(inner) is None

@@ -90,7 +90,9 @@ def storage_error(error: BaseException) -> StorageError | None:
     Libraries written in Rust and C++ (safetensors, torch) wrap it in errors of their own; those are looked through.
     """
     seen: BaseException | None = error
-    while seen is not None:
+    known: set[int] = set()
+    while seen is not None and id(seen) not in known:  # errors that are raised from each other go round in a circle
+        known.add(id(seen))
         if isinstance(seen, OSError) and seen.errno is not None:
             place = " → ".join(str(name) for name in (seen.filename, seen.filename2) if name is not None)
             remedy = _REMEDIES.get(seen.errno, "see to the disk or the path; the same command then goes on")

@@ -26,7 +26,7 @@ from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, RunError
 from vlrl.model.encode import Encoder
-from vlrl.model.load import LoadedModel, load_model
+from vlrl.model.load import check_folder, load_model
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
 from vlrl.stages.ending import ending, settings_of
@@ -44,6 +44,8 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     settings = load_settings(CurateSettings, config, overrides)
     folder = Path(settings.folder)
     _refuse_other_runs(folder)
+    if settings.model is not None and settings.model.path is not None and settings.needs_model:
+        check_folder(settings.model.path, "model.path")
     problems, budget, plugins = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
