@@ -296,12 +296,6 @@ ROWS = [
     M("a column that isn't there", "run run.yaml", ("'prmpt'",), rows(columns={"question": "prmpt"})),
     M("golds that can't be earned", "run run.yaml", ("rows.jsonl", "number"), rows(*({"answer": "a green one"},) * 40)),
     M("a share above one", "run run.yaml", ("held_out", "1.5"), rows(held_out=1.5)),
-    M(
-        "nothing held out but validated",
-        "run run.yaml stages=[sft,rl,eval]",
-        ("recipe.yaml, validation", "hold no problem out", "hold more"),
-        rows(held_out=0),
-    ),
     M("no demonstrations for SFT", "sft run.yaml", ("source 'own'", "no demonstrations", "thought"), rows()),
     M("an unknown modality", "run run.yaml", ("modality", "'video'"), rows(modality="video")),
     M(

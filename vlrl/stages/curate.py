@@ -26,7 +26,8 @@ from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, RunError
 from vlrl.model.encode import Encoder
-from vlrl.model.load import check_folder, load_model
+from vlrl.model.load import LoadedModel, load_model
+from vlrl.model.model_folder import check_folder
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
 from vlrl.stages.ending import ending, settings_of
