@@ -218,9 +218,9 @@ def test_tabmwp_reward_agrees_with_the_recorded_verdicts():
         asked = problem(row["answer"], "tabmwp", row["question"], choices=row["choices"], unit=row["unit"])
         pairs.append((judge(asked, row["response"]).correct, row["true_false"]))
     same, recall, false_positives = agreement(pairs)
-    assert same >= 0.958
+    assert same >= 0.96
     assert recall >= 0.959  # the rest are empty responses that were lucky
-    assert false_positives <= 9  # right answers that the published rule misreads, each listed in docs/verifiers.md
+    assert false_positives <= 8  # right answers that the published rule misreads
 
 
 @pytest.mark.real_data

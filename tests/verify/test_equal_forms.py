@@ -38,6 +38,7 @@ STATED = [
     "したがって、{}個です。",
     "Donc, il y a {} pommes.", "Por lo tanto, hay {} manzanas.", "Итак, всего {} яблок.",
 ]  # fmt: skip
+UNIT_FORMS = ["\\text{{ {}}}", "\\mathrm{{~{}}}", "\\textnormal{{ {}}}", "\\,\\text{{{}}}", "{}"]
 LENGTHS = {"mm": Fraction(1, 1000), "cm": Fraction(1, 100), "m": Fraction(1), "km": Fraction(1000)}
 TIMES = {"s": Fraction(1), "min": Fraction(60), "h": Fraction(3600)}
 NAMES = ["x", "y", "a", "n", "AB", "CD", "k_1"]
@@ -88,7 +89,7 @@ def equal_units(rng: random.Random) -> Iterator[Case]:
     for verifier in ("number", "math"):
         yield verifier, "How much?", f"{value} {one}", f"{value} {one}"
         if "/" not in converted:
-            yield verifier, "How much?", f"{value} {one}", f"{converted} \\text{{ {other}}}"
+            yield verifier, "How much?", f"{value} {one}", f"{converted} {rng.choice(UNIT_FORMS).format(other)}"
 
 
 def equal_structures(rng: random.Random) -> Iterator[Case]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], questi
         return decided
     asked = " ".join((question, *gold))
     named = any("=" in part for part in gold)
-    numbers = _numbers(gold, asked, named), _numbers(answer, asked, named)
+    numbers = _gold_numbers(tuple(gold), asked, named), _numbers(answer, asked, named)
     if numbers[0] and numbers[1]:
         same = len(numbers[0]) == len(numbers[1]) and _same_numbers(numbers[0], numbers[1], facts, question)
         comma = any(_DECIMAL_COMMA.search(part) for part in (*gold, *answer))
@@ -187,6 +187,11 @@ def _is_prose(text: str) -> bool:
     if len(words) < 2 or not _PROSE.fullmatch(text):
         return False
     return not any(word.casefold() in NUMBER_WORDS or word.casefold() in _CONSTANTS for word in words)
+
+
+@lru_cache(maxsize=1024)
+def _gold_numbers(parts: tuple[str, ...], asked: str, named: bool) -> list[Quantity]:
+    return _numbers(list(parts), asked, named)
 
 
 def _numbers(parts: list[str], asked: str, named: bool = False) -> list[Quantity]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
@@ -53,19 +55,23 @@ def committed_number(response: str, problem: Problem, rough: bool = True) -> Sta
     def whole(text: str) -> Quantity | None:
         return read_quantity(without_tail(text), f"{question} {problem.answer} {problem.facts.get('unit') or ''}")
 
-    return committed(
-        response,
-        Reader(
-            whole, lambda text: number_in_sentence(text, question, rough), lambda text: leading_number(text, question)
-        ),
-    )
+    def inside(text: str) -> Quantity | None:
+        return number_in_sentence(text, question, rough)
+
+    return committed(response, Reader(whole, inside, lambda text: leading_number(text, question), question))
+
+
+@lru_cache(maxsize=1024)
+def read_gold(text: str) -> Quantity | None:
+    """The number that a gold is, or that it declares at the end of a worked solution; None where there is none."""
+    return read_quantity(text, text) or read_quantity(gold_text(text), text)
 
 
 def golds(problem: Problem) -> list[Quantity]:
     """The gold and its alternatives as quantities. Raises DataError if one is no number."""
     found = []
     for text in (problem.answer, *problem.facts.get("accepted", ())):
-        quantity = read_quantity(str(text), str(text)) or read_quantity(gold_text(str(text)), str(text))
+        quantity = read_gold(str(text))
         if quantity is None:
             raise DataError(
                 f"problem {problem.id}", f"the gold answer {text!r} is not a number", "use another verifier"

@@ -192,7 +192,11 @@ def formula_parts(text: str) -> list[str]:
 def split_unit(text: str) -> tuple[str, str]:
     r"""(formula, unit) where a `\text{…}` ends the formula; the unit is "" where there is none."""
     match = _UNIT_TAIL.search(text)
-    if match is None or not text[: match.start()].strip() or read_unit(match[1].strip() + match[2]) is None:
+    if (
+        match is None
+        or not text[: match.start()].strip()
+        or read_unit(match[1].replace("~", " ").strip() + match[2]) is None
+    ):
         return text, ""
     if re.search(r"\b(?:and|or)\b", match[1]) or text[: match.start()].rstrip().endswith(
         (",", "=", "+", "-", "^", "_")

@@ -28,6 +28,7 @@ V = TypeVar("V")
 MAX_SENTENCE = 600  # characters; a longer "sentence" is no statement
 _MAX_BOLD = 200  # spans in bold type that are read
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
+_LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 
 
@@ -39,6 +40,7 @@ class Reader(Generic[V]):
     whole: Callable[[str], V | None]
     inside: Callable[[str], V | None]
     leading: Callable[[str], V | None] = lambda _: None
+    question: str = ""
 
     def read(self, text: str) -> V | None:
         """The value that a text is, or states."""
@@ -75,6 +77,7 @@ def committed(response: str, reader: Reader[V]) -> Statement[V]:
             if any(v != values[0] for v in values):
                 return Statement(None, found.candidates[-1], "more than one answer")
             return Statement(values[-1], found.candidates[-1])
+        return Statement(None, found.candidates[-1] if found.candidates else None, "not readable")
     if found.how == "line" and (value := reader.whole(without_tail(found.answer or ""))) is not None:
         return Statement(value, found.answer)
     return _prose(response, reader)
@@ -122,12 +125,18 @@ def _prose(response: str, reader: Reader[V]) -> Statement[V]:
         return Statement(None, None, "nothing but code, questions and courtesies")
     last = _stated(spoken[-1], reader)
     first = last if len(spoken) == 1 or SETUP.search(spoken[0]) else _stated(spoken[0], reader)
-    if last is not None and first is not None and last != first:
+    if last is not None and first is not None and last != first and not _nearer(reader.question, spoken):
         return Statement(None, spoken[-1], "first and last sentence differ")
     value = first if last is None else last
     if value is None:
         return Statement(None, spoken[-1], "no readable answer")
     return _unless_retracted(value, spoken, len(spoken) - 1 if last is not None else 0, reader)
+
+
+def _nearer(question: str, spoken: list[str]) -> bool:
+    """Whether the last sentence has more of the question's words than the first one."""
+    asked, first, last = ({w.casefold() for w in _LONG.findall(t)} for t in (question, spoken[0], spoken[-1]))
+    return len(asked & last) > len(asked & first)
 
 
 def _stated(sentence: str, reader: Reader[V]) -> V | None:

@@ -44,10 +44,12 @@ _VERB = re.compile(
 _BOX = re.compile(r"\\f?box(?:ed)?\s{0,3}\{")
 _BRACES = re.compile(r"\\f?box(?:ed)?\s{0,3}\{|\\.|[{}]", re.DOTALL)
 _CUE = re.compile(
-    r"(?:\b(?:final|correct|right|best|most likely|my|the)\s{1,3}){0,4}\banswers?\b(?:\s{1,3}(?:choice|option|here))?"
+    r"(?:\b(?:final|correct|right|best|most likely|my|the)\s{1,3}){0,4}\banswers?\b(?:\s{1,3}(?:choice|"
+    r"option|here|to (?:the|this) question))?"
     r"(?:\*\*)?\s{0,3}"
     r"(?::\s{0,3}(?:\*\*)?|=|\bis\b|\bare\b|\bshould be\b|\bwould be\b|\bwill be\b|\bmust be\b)\s{0,3}:?"
-    r"|^\s{0,3}####\s|^\s{0,3}A\s?:\s|^[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$"
+    r"|\b(?:correct|right)\s(?:option|choice)\s{0,2}:|^\s{0,3}####\s|^\s{0,3}A\s?:\s|"
+    r"^[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$"
     rf"|(?P<abroad>{DECLARED_ABROAD})",
     re.IGNORECASE | re.MULTILINE,
 )

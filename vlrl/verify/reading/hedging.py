@@ -58,7 +58,7 @@ _VERBS = (
     r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
     r"reach(?:es|ed)?|totals?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
     r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
-    r"adds? up to|comes? to|"
+    r"adds? up to|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
     r"there|therefore|thus|hence|so|then|of|by|to|at|for|in|on|with|from|as|conclude|conclude that)"
 )
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
@@ -128,6 +128,9 @@ _CONNECTIVE = re.compile(
     r"综上(?:所述)?|于是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서)[、，,]?\s*)",
     re.IGNORECASE,
 )
+_SO = re.compile(
+    r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
+)
 _IN_FRONT = re.compile(
     r"^\W{0,3}(?:since|as|if|when|after|given|because|to|for|by)\b[^.;:]{3,200}?,\s(?=\S+\s)", re.IGNORECASE
 )
@@ -176,7 +179,10 @@ def committed_before(before: str) -> bool:
 
 
 def main_clause(sentence: str) -> str:
-    """What a sentence states, without why ("…, because", "…, which") and without a clause in front ("Since …,")."""
+    """What a sentence states: without why ("…, because"), without a clause in front ("Since …,", "…, so")."""
+    led = _SO.match(sentence)
+    if led is not None and not doubts(led[0]):
+        sentence = sentence[led.end() :]
     return _REASON.split(_IN_FRONT.sub("", without_connective(sentence), count=1), maxsplit=1)[0]
 
 

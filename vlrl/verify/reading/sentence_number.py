@@ -23,7 +23,8 @@ _NUMBER = re.compile(
     r"|[0-9]{1,20}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})"
     r"(?:\s?/\s?[0-9]{1,9})?(?:\s?(?:×|\\times)\s?10\s?\^?\s?\{?-?[0-9]{1,3}\}?)?"
     r"(?![0-9A-Za-z_^!'‰]|[.,:][0-9]|\s[0-9]|\s?[-+*×/÷=^:]\s?[0-9(\\]|[̀-ͯ⃐-⃿]|-(?!\w*\s))|"
-    r"(?<![A-Za-z0-9.,_^/\\%!])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})(?:\.[0-9]{1,9})?(?=(?:[cmk]?m|km|k?g|m?l|ft|in|lb|oz|h|s|"
+    r"(?<![A-Za-z0-9.,_^/\\%!])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})(?:\.[0-9]{1,9})?(?=(?:[cmk]?m|"
+    r"km|k?g|m?l|ft|in|lb|oz|h|s|"
     r"°[CF]?|%)(?:\^?[23])?(?![A-Za-z0-9]))"
 )
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
@@ -51,6 +52,7 @@ _SETTING = re.compile(
     r"\b(?:when|if|where|for|at|let|with|since|given|setting|substitut\w+|plug\w*)\s+[^\s,]{1,12}\s*$", re.IGNORECASE
 )
 _SUBJECT = re.compile(r"^\W{0,3}(?:the|in)\s([^\W\d_]{3,})\s$", re.IGNORECASE)
+_OR = re.compile(r"\bor\b(?=\s[0-9$])", re.IGNORECASE)
 _MORE = re.compile(r"\s(?:\w+\s)?(?:more|less|fewer) than\b", re.IGNORECASE)
 _ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by)\b", re.IGNORECASE)
 _RESTATED = re.compile(r"\b(?:which|that) (?:is|equals)\s+$")
@@ -85,7 +87,9 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
         return whole
     sentence = _MATH.sub(lambda m: m[1] or " ", sentence)
     judged = _ROUGH.sub("", sentence) if rough else sentence
-    if len(sentence) > MAX_SENTENCE or hedges(judged, question) or _ALTERNATIVES.search(sentence):
+    if len({_value(m[0]) for m in _NUMBER.finditer(sentence)}) == 1:
+        judged = _OR.sub(" ", judged)  # "1000 grams, or 1000 g"
+    if len(sentence) > MAX_SENTENCE or hedges(judged, question) or _ALTERNATIVES.search(judged):
         return None
     bold = {_value(m[0]) for span in _BOLD.findall(sentence) for m in _NUMBER.finditer(span)}
     sentence = sentence.replace("**", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from math import isclose
 
 from vlrl.verify.math.latex_number import latex_to_number
@@ -73,6 +74,11 @@ def option_by_letter(answer: str, options: Sequence[str]) -> int | None:
     return index if options and _same_text(rest, options[index]) else None
 
 
+@lru_cache(maxsize=1024)
+def _normalised(options: tuple[str, ...]) -> list[str]:
+    return [normalise(option) for option in options]
+
+
 def _same_text(text: str, option: str) -> bool:
     """Whether a text is an option's, in another markup or with another article."""
     return _words(text) == _words(option) and (_words(text) != "" or normalise(text) == normalise(option))
@@ -82,10 +88,11 @@ def option_by_text(answer: str, options: Sequence[str]) -> int | None:
     """The option whose text the answer is, or whose number it is where no other option has that number."""
     if not options:
         return None
-    wanted, texts = normalise(answer), [normalise(option) for option in options]
+    wanted, texts = normalise(answer), _normalised(tuple(options))
     if wanted in texts:
         return texts.index(wanted)
-    bare = [i for i, text in enumerate(texts) if _ARTICLE.sub("", text) == _ARTICLE.sub("", wanted)]
+    without = _ARTICLE.sub("", wanted)
+    bare = [i for i, text in enumerate(texts) if text.endswith(without) and _ARTICLE.sub("", text) == without]
     if len(bare) == 1:
         return bare[0]
     number = read_quantity(answer)
@@ -119,7 +126,7 @@ def option_in_sentence(sentence: str, options: Sequence[str], question: str = ""
         return _by_letters(sentence, found, options, question)
     if _LABEL.match(sentence) and options:
         return None  # a letter before another option's text
-    opening, texts = _YES_NO.match(sentence), [normalise(option) for option in options]
+    opening, texts = _YES_NO.match(sentence), _normalised(tuple(options))
     if opening is not None and opening[1].casefold() in texts:
         rest = sentence[opening.end() :]
         return None if _ALTERNATIVES.search(rest) or _OR.match(rest) else texts.index(opening[1].casefold())

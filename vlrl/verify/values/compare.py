@@ -49,7 +49,7 @@ def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, 
             return "wrong unit"
         if facts.get("percent_sign") != "optional" and not asks_percentage(question):
             return None if found.value / 100 == gold.value else "wrong unit"
-    factor = Fraction(1)
+    factor: Fraction | int = 1
     if found.unit is not None:
         unit = gold.unit or (read_unit(named) if named else asked_unit(question))
         if unit is not None and unit.dimension != found.unit.dimension:
@@ -58,8 +58,8 @@ def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, 
                 if "unit" in unit.name and _plain_unit(unit, found.unit) and within(found.value, gold.value, facts)
                 else "wrong unit"
             )
-        factor = found.unit.factor / unit.factor if unit is not None else factor
-    if within(found.value * factor, gold.value, facts):
+        factor = found.unit.factor / unit.factor if unit is not None and unit != found.unit else 1
+    if within(found.value if factor == 1 else found.value * factor, gold.value, facts):
         return None
     if found.other is not None and gold.value.denominator == 1 and found.other * factor == gold.value:
         return None

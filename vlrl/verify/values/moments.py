@@ -21,6 +21,7 @@ _DAY_FIRST = re.compile(
 _CLOCK = re.compile(
     r"([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2}))?)?\s{0,2}(o'clock|uhr)?\s{0,2}([ap]\.?\s?m\.?)?", re.IGNORECASE
 )
+_LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?[-–:：−]\s?\d|[A-Za-z]{3}.*\d{4}")
 _WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _SPOKEN = re.compile(
     r"(?:(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|after)\s)([a-z]+|[0-9]{1,2})", re.IGNORECASE
@@ -45,7 +46,7 @@ class Moment:
 
 def read_moment(text: str, question: str = "") -> Moment | None:
     """The date, the time written with a colon, or, where the question asks for one, the score that a text is."""
-    if not any(c.isdigit() for c in text) or len(text) > 40:
+    if len(text) > 40 or not _LIKE_ONE.search(text):
         return None
     text = clean(text)
     if days := dates(text):

@@ -20,6 +20,7 @@ _WRAP = re.compile(
     r"\s?\{([^{}]*)\}"
 )
 _THOUSANDS_LATEX = re.compile(r"\{,\}(?:\\!)?\s*|,\s*\\!\s*")
+_REWRITTEN = re.compile(r"\\(?!frac\{)|~|\{,\}")
 _NOTHING = re.compile(r"\\(?:left|right|displaystyle|rm|bf|it|limits|big[lr]?|Big[lr]?|!)(?![A-Za-z])\.?|\\!")
 _BLANK = re.compile(r"\\(?:[,;:> ]|q?quad(?![a-z])|thinspace|enspace|hspace\{[^{}]*\})|(?<=\S)~(?=\S)")
 _DEGREE = re.compile(r"\^?\s?\{?\s?\\(?:circ|degrees?|deg)(?![A-Za-z])\s?\}?")
@@ -66,12 +67,13 @@ def _superscript(match: re.Match[str]) -> str:
 
 def without_latex(text: str) -> str:
     r"""The text without `\text…{}`, `\left`, LaTeX spaces; `\dfrac`, `\%`, `^\circ` in one spelling."""
-    text = _THOUSANDS_LATEX.sub(",", text)
+    if not _REWRITTEN.search(text):
+        return text
+    text = _BLANK.sub(" ", _NOTHING.sub("", _THOUSANDS_LATEX.sub(",", text)))  # first: \\mathrm{~cm}
     for _ in range(4):
         text, count = _WRAP.subn(r" \1", text)
         if not count:
             break
-    text = _BLANK.sub(" ", _NOTHING.sub("", text))
     text = _DEGREE.sub("°", text)
     for pattern, instead in _SAME:
         text = pattern.sub(instead, text)
@@ -81,6 +83,8 @@ def without_latex(text: str) -> str:
 def unwrapped(text: str) -> str:
     r"""The text without `$…$`, `\(…\)`, `**…**`, braces around the whole and without a final stop."""
     text = text.strip()
+    if not text or (text[0] not in "\\$*_`{" and text[-1] not in ".,;"):
+        return text
     for _ in range(4):
         before = text
         if text.endswith((".", ",", ";")) and not text.endswith(".."):
@@ -95,6 +99,7 @@ def unwrapped(text: str) -> str:
     return text
 
 
+_FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
 _LATEX_TEXT = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mbox)\s?\{([^{}\\]*)\}")
 _QUOTES = (("**", "**"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)"))
@@ -104,7 +109,7 @@ def normalise(text: str) -> str:
     """Case folded, one kind of space, quote and dash, without markup around the whole and without a final stop."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_SIGNS)
-        if any("\uff01" <= c <= "\uff5e" for c in text):
+        if _FULL_WIDTH.search(text):
             text = unicodedata.normalize("NFKC", text)
     text = text.strip()
     if "\\" in text:

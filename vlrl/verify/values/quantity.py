@@ -292,6 +292,8 @@ def decimal(text: str) -> tuple[Fraction, Fraction | None] | None:
 def _divide(numerator: str, denominator: str) -> Fraction | None:
     if len(numerator) > MAX_DIGITS or len(denominator) > MAX_DIGITS:
         return None
+    if "." not in denominator and "." not in numerator:
+        return Fraction(int(numerator), int(denominator)) if int(denominator) else None
     bottom = Fraction(denominator)
     return None if bottom == 0 else Fraction(numerator) / bottom
 
