@@ -470,7 +470,7 @@ def main() -> None:
         failed = False
         found: Counter[tuple[str, str, str]] = Counter()
         for deed, count in counts.items():
-            for number in given.only or range(count):
+            for number in (one for one in given.only or range(count) if one < count):
                 case = cases[number % len(cases)]
                 folder = work / "disturbed" / f"{deed.replace(' ', '_')}_{number}" / "run"
                 chance = random.Random(f"{given.seed} {deed} {number}")

@@ -108,8 +108,8 @@ def is_in_order(folder: Path) -> bool:
         left, sealed = held["left"], held["sealed"]
     except (ValueError, KeyError, TypeError):
         return False
-    names = ("report.html", "run_card.md", "results.json")
     whole = all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in left.items())
     logs = not any(any_damaged_line(folder / name) for name in LOGS)
-    written = all(has_content(folder / name) for name in names if name != "results.json" or left)
+    written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
+    written = written and (not left or is_readable(folder / "results.json"))
     return bool(sealed) and whole and logs and written and not damaged_images(folder / "images")
