@@ -13,10 +13,9 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance
 
 from vlrl.curation.contamination import Contamination
-from vlrl.curation.duplicates import MAX_CHANGED, NearDuplicates
+from vlrl.curation.duplicates import NearDuplicates
+from vlrl.curation.image_match import ImageComparison, ImageIndex
 from vlrl.curation.minhash import MinHashIndex
-from vlrl.curation.picture_detail import Details
-from vlrl.curation.picture_hash import PictureIndex, picture_hash
 from vlrl.curation.stage import Context, stages
 from vlrl.curation.words import jaccard, plain_words, shingles, words_of
 from vlrl.data.problem_files import write_problem_file
@@ -45,20 +44,22 @@ def changed(opened):
 
 @pytest.mark.parametrize("how", ["jpeg", "half", "double", "brighter", "webp"])
 def test_a_picture_in_other_bytes_looks_the_same(how):
-    for seed in range(20):
-        index = PictureIndex()
-        for other in range(20):
-            index.add(picture_hash(encoded(picture(other))))
-        assert index.alike(picture_hash(changed(picture(seed))[how])) == [seed]
+    comparison = ImageComparison()
+    index = ImageIndex(comparison)
+    for other in range(10):
+        index.add(encoded(picture(other)))
+    for seed in range(10):
+        image = changed(picture(seed))[how]
+        (candidates,) = index.candidates([image])
+        assert [n for n in candidates if comparison.same(index.images[n], image)] == [seed]
 
 
 def test_colours_count_and_shape_counts():
     opened = picture(3)
-    index = PictureIndex()
-    index.add(picture_hash(encoded(opened)))
     swapped = Pillow.merge("RGB", opened.split()[::-1])
-    assert index.alike(picture_hash(encoded(swapped))) == []
-    assert index.alike(picture_hash(encoded(opened.resize((96, 96))))) == []
+    comparison = ImageComparison()
+    assert not comparison.same(encoded(opened), encoded(swapped))
+    assert not comparison.same(encoded(opened), encoded(opened.resize((96, 96))))
 
 
 def test_minhash_finds_what_is_alike():
@@ -150,8 +151,8 @@ def screenshots(problems):
 def test_pages_of_different_text_are_different_problems_whether_or_not_their_text_is_known(style):
     drawn = pages(style, 100)
     assert len({p.images[0].digest for p in drawn}) == 100
-    from_afar = outcomes(screenshots(drawn), max_changed=1.0)
-    assert from_afar.count("dropped") > 5  # the coarse hash alone takes them for one another
+    from_afar = outcomes(screenshots(drawn[:30]), max_difference=1e9)
+    assert from_afar.count("dropped") > 5  # alignment alone takes them for one another
     assert outcomes(screenshots(drawn)) == ["kept"] * 100
     assert outcomes(drawn) == ["kept"] * 100
 
@@ -180,10 +181,9 @@ def test_one_letter_of_a_page_makes_a_difference_and_other_bytes_make_none():
     words = " ".join(f"{LONG.format(n)}." for n in range(12, 17))
     one, other = (Pillow.open(io.BytesIO(page_of(text, 0).images[0].read_bytes())).convert("RGB") for text in
                   (words + " x=3", words + " x=8"))  # fmt: skip
-    details = Details()
-    assert details.changed(encoded(one), encoded(other)) > MAX_CHANGED
-    for image in changed(one).values():
-        assert details.changed(encoded(one), image) == 0.0
+    comparison = ImageComparison()
+    assert not comparison.same(encoded(one), encoded(other))
+    assert all(comparison.same(encoded(one), image) for image in changed(one).values())
 
 
 def test_what_a_drawn_picture_says_survives_the_problem_file(tmp_path):
@@ -223,7 +223,7 @@ def test_questions_and_pictures_of_a_benchmark_are_left_out(benchmark):
         ask_text("what is the LARGEST prime number, below one hundred"),  # a whole short question
         ask_text("Bob says: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"),  # thirteen words
         ask_picture(changed(picture(5))["jpeg"], "Which colour is at the top?"),  # its picture in other bytes
-    ) == ["text of problems", "text of problems", "picture of problems"]
+    ) == ["text of problems", "text of problems", "shared_image of problems"]
 
 
 def test_what_is_no_ones_own_stays(benchmark):
@@ -250,25 +250,33 @@ def test_a_benchmarks_question_drawn_as_a_picture_is_left_out(benchmark):
 
 
 def test_a_screenshot_is_not_left_out_for_looking_like_another_text_of_a_benchmark(tmp_path):
-    held, drawn = (screenshots(pages("cells", 120)[part]) for part in (slice(0, 60), slice(60, 120)))
+    held, drawn = (screenshots(pages("cells", 60)[part]) for part in (slice(0, 30), slice(30, 60)))
     write_problem_file(tmp_path / "bench.jsonl", held)
     given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
-    assert judged(given, *drawn, max_changed=1.0).count("picture of problems") > 5  # from afar
-    assert judged(given, *drawn) == [""] * 60
+    assert judged(given, *drawn, max_difference=1e9).count("image and text of problems") > 5  # from afar
+    assert judged(given, *drawn) == [""] * 30
     opened = [Pillow.open(io.BytesIO(p.images[0].read_bytes())).convert("RGB") for p in held[:8]]
     again = [replace(p, prompt=(encoded(o, "JPEG", quality=80),)) for p, o in zip(held, opened, strict=False)]
-    assert judged(given, *again) == ["picture of problems"] * 8
+    assert judged(given, *again) == ["image and text of problems"] * 8
 
 
-def test_a_marked_picture_of_a_benchmark_is_still_its_picture(benchmark):
-    marked = picture(5)
-    marked.paste((250, 250, 250), (2, 2, 6, 5))
-    assert judged(benchmark, ask_picture(encoded(marked), "What?")) == ["picture of problems"]
-    assert outcomes([ask_picture(encoded(picture(5))), ask_picture(encoded(marked))]) == ["kept", "kept"]
+def test_image_and_text_must_agree_and_a_shared_image_is_counted_apart(benchmark):
+    image = encoded(picture(5), "JPEG", quality=50)
+    same, other = ask_picture(image, "How many?"), ask_picture(image, "Which colour is at the top?")
+    clean = ask_picture(encoded(picture(6)), "How many?")
+    assert judged(benchmark, same, other, clean) == ["image and text of problems", "shared_image of problems", ""]
+    kept = Contamination(benchmarks=[benchmark], shared_image="keep").decide([same, other, clean], Context(0))
+    assert [d.outcome for d in kept] == ["dropped", "kept", "kept"]
+    assert [d.measured.get("shared_image") for d in kept] == [None, 1, None]
 
 
-def test_boilerplate_counts_where_it_is_asked_to(benchmark):
-    assert judged(benchmark, ask_text(f"{BOILER}: 3 + 4"), common_rows=20) == ["text of problems"]
+def test_every_image_of_a_row_must_have_a_copy(tmp_path):
+    one, two, three = (encoded(picture(seed)) for seed in (1, 2, 3))
+    row = replace(ask_picture(one), prompt=(one, two, Text("Which is brighter?")))
+    write_problem_file(tmp_path / "bench.jsonl", [row])
+    given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
+    both, half = row, replace(row, prompt=(one, three, Text("Which is brighter?")))
+    assert judged(given, both, half, shared_image="keep") == ["image and text of problems", ""]
 
 
 def test_the_row_is_named(benchmark):

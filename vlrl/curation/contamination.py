@@ -1,22 +1,22 @@
-"""Contamination: training problems whose text or picture stands in a benchmark are left out, with the row's name.
+"""Contamination: training problems that are a benchmark's, or whose image is, are left out, with the row's name.
 
-Text is what is typed and what drawn pages say: a benchmark's question doesn't come in as a picture of itself.
+Text is what is typed and what drawn pages say: a benchmark's question doesn't come in as an image of itself.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from vlrl.config import Settings
 from vlrl.curation.duplicates import TOLD_EVERY
-from vlrl.curation.picture_detail import Details
-from vlrl.curation.picture_hash import MAX_BITS, MAX_COLOUR, PictureIndex, picture_hash
+from vlrl.curation.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex
 from vlrl.curation.stage import Context, Decision, Stage, stages
-from vlrl.curation.words import Shingle, plain_words, shingles, whole_text, wordless_pictures
+from vlrl.curation.text_match import MIN_SHARED, MatchText, TextIndex, Weights
+from vlrl.curation.words import whole_text, wordless_pictures
 from vlrl.data.benchmark_rows import READERS, read_benchmark
 from vlrl.data.problem_files import read_problems
 from vlrl.data.records import read_records
@@ -25,7 +25,7 @@ from vlrl.errors import ConfigError, did_you_mean
 from vlrl.types import Image, Problem
 
 OWN = "problems"
-MAX_CHANGED = 0.02  # a short sum with another sign differs in 0.04 of its detail; a stamp on a photograph in less
+SHARED_IMAGE = "shared_image"
 
 
 class BenchmarkFile(Settings):
@@ -65,92 +65,107 @@ class BenchmarkFile(Settings):
 
 @stages.register("contamination")
 class Contamination(Stage):
-    """Drop a problem that shares a run of `words` words with a benchmark's question, or a picture that looks the same.
+    """Drop a problem that asks the same as a row of a benchmark.
 
-    A picture is the same if its coarse hash agrees and at most `max_changed` of its detail differs. A run that stands
-    in `common_rows` rows or more of one benchmark is its boilerplate ("Answer with the option's letter") and doesn't
-    count. A question shorter than `words` is compared as a whole, with no pictures on either side but of itself, and
-    at least `least_words` words: "What is in the picture?" is no one's own.
+    Of a row without images the text decides: both share `min_shared` of the weight of their words, and the numbers
+    agree. Of a row with images, each must have an edited copy among the problem's, and the texts must agree too.
+    A benchmark's image under another question isn't a copy of a row, but the image is known after training: counted
+    as `shared_image`, and dropped unless `shared_image` is "keep".
+
+    A question of less than `least_words` words and numbers that has no image is no one's own and isn't compared.
     """
 
     benchmarks: tuple[BenchmarkFile, ...] = Field(min_length=1)
-    words: int = Field(default=13, ge=2, description="words in a run; 13 as in the GPT-3 paper")
-    least_words: int = Field(default=5, ge=1, description="words that a shorter question must have to be compared")
-    common_rows: int = Field(default=10, ge=2, description="rows from which a run of words is boilerplate")
-    max_bits: int = Field(default=MAX_BITS, ge=0, le=64, description="bits of 64 in which picture hashes may differ")
-    max_colour: float = Field(default=MAX_COLOUR, ge=0.0, le=255.0, description="mean colour difference, of 255")
-    max_changed: float = Field(
-        default=MAX_CHANGED,
+    min_shared: float = Field(
+        default=MIN_SHARED, gt=0.0, le=1.0, description="share of the words' weight from which texts are the same"
+    )
+    least_words: int = Field(default=5, ge=1, description="words that a question without images must have")
+    max_difference: float = Field(
+        default=MAX_DIFFERENCE,
         ge=0.0,
-        le=1.0,
-        description="share of a picture's detail that may differ; 1: the hash decides",
+        description="size of the largest place where an image may differ from its copy, in windows of 7 × 7 pixels",
+    )
+    shared_image: Literal["drop", "keep"] = Field(
+        default="drop", description="what becomes of a benchmark's image under another question; counted either way"
     )
 
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
-        """One decision for every problem, in order. Raises BadImageError for a picture that can't be read."""
-        texts: dict[tuple[Shingle, bool], str] = {}
-        pictures = _Pictures(problems, PictureIndex(self.max_bits, self.max_colour), self.max_changed)
-        for file in self.benchmarks:
-            self._read(file, texts, pictures)
+        """One decision for every problem, in order. Raises BadImageError for an image that can't be read."""
+        rows = [_Row(f"{f.benchmark} {name}", problem) for f in self.benchmarks for name, problem in f.rows()]
+        texts = [MatchText.of(whole_text(problem)) for problem in problems]
+        weights = Weights([*(row.text for row in rows), *texts])
+        asked = TextIndex([row.text for row in rows], weights, self.min_shared)
+        images = _BenchmarkImages(rows, problems, self.max_difference)
         decisions = []
-        for number, problem in enumerate(problems):
-            decisions.append(self._decide(problem, texts, pictures.found))
+        for number, (problem, text) in enumerate(zip(problems, texts, strict=True)):
+            decisions.append(self._decide(problem, text, rows, asked, images))
             if number % TOLD_EVERY == 0:
                 context.told(number)
         return decisions
 
-    def _read(self, file: BenchmarkFile, texts: dict[tuple[Shingle, bool], str], pictures: _Pictures) -> None:
-        count: Counter[tuple[Shingle, bool]] = Counter()
-        first: dict[tuple[Shingle, bool], str] = {}
-        seen: set[str] = set()
-        for name, problem in file.rows():
-            place = f"{file.benchmark} {name}"
-            for run in self._runs(problem):
-                count[run] += 1
-                first.setdefault(run, place)
-            for image in problem.images:
-                if image.digest not in seen:
-                    pictures.compare(image, place)
-                seen.add(image.digest)
-        texts.update({run: first[run] for run, rows in count.items() if rows < self.common_rows})
-
-    def _runs(self, problem: Problem) -> set[tuple[Shingle, bool]]:
-        """Runs of words to compare, each with whether it is a whole short question."""
-        words = plain_words(whole_text(problem))
-        if len(words) >= self.words:
-            return {(run, False) for run in shingles(words, self.words)}
-        return {(tuple(words), True)} if len(words) >= self.least_words and not wordless_pictures(problem) else set()
-
-    def _decide(self, problem: Problem, texts: dict[tuple[Shingle, bool], str], pictures: dict[str, str]) -> Decision:
-        for run in sorted(self._runs(problem)):
-            if run in texts:
-                said = f"shares “{' '.join(run[0])}” with {texts[run]}"
-                return Decision(problem, "dropped", f"text of {texts[run].split()[0]}", said, {"row": texts[run]})
-        for image in problem.images:
-            row = pictures.get(image.digest)
-            if row is not None:
-                return Decision(
-                    problem, "dropped", f"picture of {row.split()[0]}", f"looks like that of {row}", {"row": row}
-                )
-        return Decision(problem)
+    def _decide(
+        self, problem: Problem, text: MatchText, rows: list[_Row], asked: TextIndex, images: _BenchmarkImages
+    ) -> Decision:
+        alike = asked.alike(text)
+        shown = wordless_pictures(problem)
+        for number, share in alike:
+            if not rows[number].images and min(text.length, rows[number].text.length) >= self.least_words:
+                said = f"shares {share:.2f} of its words' weight with {rows[number].name}"
+                return _dropped(problem, "text", rows[number], said)
+        known = {number for image in shown for number in images.rows_with(image)}
+        for number, share in alike:
+            if number in known and images.all_of(rows[number], shown):
+                said = f"looks like {rows[number].name} and shares {share:.2f} of its words' weight"
+                return _dropped(problem, "image and text", rows[number], said)
+        if not known:
+            return Decision(problem)
+        row = rows[min(known)]
+        if self.shared_image == "keep":
+            return Decision(problem, measured={SHARED_IMAGE: 1, "row": row.name})
+        said = f"asks something else about an image of {row.name}"
+        return _dropped(problem, SHARED_IMAGE, row, said, {SHARED_IMAGE: 1})
 
 
-class _Pictures:
-    """The problems' pictures, and which of them a benchmark has: `found` is digest → name of the first row."""
+def _dropped(problem: Problem, what: str, row: _Row, said: str, measured: Mapping[str, int] | None = None) -> Decision:
+    reason = f"{what} of {row.name.split()[0]}"
+    return Decision(problem, "dropped", reason, said, {"row": row.name, **(measured or {})})
 
-    def __init__(self, problems: Sequence[Problem], index: PictureIndex, max_changed: float) -> None:
-        self._of = {image.digest: image for problem in problems for image in problem.images}
-        self._index, self._max_changed, self._details = index, max_changed, Details()
-        self._digests: list[str] | None = None
-        self.found: dict[str, str] = {}
 
-    def compare(self, image: Image, place: str) -> None:
-        """Find the pictures that look like this one of a benchmark. It isn't kept: benchmarks may be large."""
-        if self._digests is None:  # a benchmark without pictures costs nothing
-            self._digests = list(self._of)
-            for digest in self._digests:
-                self._index.add(picture_hash(self._of[digest]))
-        for number in self._index.alike(picture_hash(image)):
-            digest = self._digests[number]
-            if digest not in self.found and self._details.changed(self._of[digest], image) <= self._max_changed:
-                self.found[digest] = place
+class _Row:
+    """A row of a benchmark as it is compared: its name, its text, and its images of which no text is known."""
+
+    def __init__(self, name: str, problem: Problem) -> None:
+        self.name, self.text = name, MatchText.of(whole_text(problem))
+        self.images = wordless_pictures(problem)
+
+
+class _BenchmarkImages:
+    """Which rows of the benchmarks have a copy of an image."""
+
+    def __init__(self, rows: Sequence[_Row], problems: Sequence[Problem], max_difference: float) -> None:
+        self._comparison = ImageComparison(max_difference)
+        self._rows: dict[str, list[int]] = {}
+        self._found: dict[str, list[Image]] = {}
+        index = ImageIndex(self._comparison)
+        shown = {image.digest: image for problem in problems for image in wordless_pictures(problem)}
+        if not shown:  # problems without images cost nothing
+            return
+        for number, row in enumerate(rows):
+            for image in row.images:
+                if image.digest not in self._rows:
+                    index.add(image)
+                    self._rows[image.digest] = []
+                self._rows[image.digest].append(number)
+        images = list(shown.values())
+        for image, candidates in zip(images, index.candidates(images), strict=True):
+            near = [index.images[candidate] for candidate in candidates]
+            self._found[image.digest] = [other for other in near if self._comparison.same(other, image)]
+
+    def rows_with(self, image: Image) -> list[int]:
+        """Numbers of the rows that show a copy of this image."""
+        return [number for other in self._found.get(image.digest, ()) for number in self._rows[other.digest]]
+
+    def all_of(self, row: _Row, shown: Sequence[Image]) -> bool:
+        """Whether each image of the row has a copy among these."""
+        have = {other.digest for image in shown for other in self._found.get(image.digest, ())}
+        return all(image.digest in have for image in row.images)
