@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from vlrl.curation.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex
+from vlrl.curation.image_match import ImageComparison, ImageIndex
 from vlrl.curation.minhash import MinHashIndex
 from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.words import Shingle, jaccard, numbers_of, shingles, whole_text, wordless_pictures, words_of
@@ -20,6 +20,8 @@ from vlrl.types import Image, Problem
 from vlrl.verify.values.normaliser import normalise
 
 TOLD_EVERY = 100
+MAX_DIFFERENCE = 0.6  # windows; another digit of 12 px makes 0.9
+MOST_APART = 0.42  # of a window's contrast: letters of 10 px have strokes of one pixel, JPEG at 60 of them stays below
 
 
 @dataclass
@@ -54,7 +56,7 @@ class NearDuplicates(Stage):
         """One decision for every problem, in order. Raises BadImageError for an image that can't be read."""
         texts = _Texts(self.shingle_words, self.min_similarity, self.same_numbers)
         kept: dict[tuple[int, str, int, int], _Alike] = defaultdict(_Alike)
-        comparison, decisions = ImageComparison(self.max_difference), []
+        comparison, decisions = ImageComparison(self.max_difference, MOST_APART), []
         for number, problem in enumerate(problems):
             images = wordless_pictures(problem)
             answer = normalise(problem.answer) if self.same_answer else ""

@@ -18,31 +18,35 @@ from vlrl.curation.image_views import to_area
 
 WINDOW = 7  # px; about one letter
 _LEAST_INSIDE = 0.6  # of the first view's area
-_EDGE = 0.02  # of the longer side: what a rotation or a blended border leaves there says nothing
+_LEAST_PIXELS = 96 * 96  # a smaller pair is enlarged: a pixel's tolerance would hide strokes of two pixels
+_EDGE = 0.02  # of each side: what a rotation or a blended border leaves there says nothing
 _CONTRAST = 10.0  # of 255; below, a window has no detail of its own
 FLOOR = 25.0  # of 255; a difference is measured against this contrast at least
-_MOST_APART = 0.6  # of a window's contrast; JPEG at 30 of small type reaches 0.5
+MOST_APART = 0.6  # of a window's contrast; JPEG at 30 of small type reaches 0.5
 _SAMPLE = 6000  # pixels that brightness and sharpness are fitted on
 _SHARPNESS = ((0.0, 0.0), (0.7, 0.0), (1.2, 0.0), (1.8, 0.0), (0.0, 0.7), (0.0, 1.2))  # blur of one and other, px
 
 
-def largest_difference(alignment: Alignment, coloured: bool, area: int, floor: float = FLOOR) -> float:
+def largest_difference(
+    alignment: Alignment, coloured: bool, area: int, floor: float = FLOOR, most_apart: float = MOST_APART
+) -> float:
     """The largest connected region that differs, in windows; inf where too little of the images overlaps.
 
-    `coloured` compares the colours too; `area` bounds the pixels that are compared.
+    `coloured` compares the colours too; `area` bounds the pixels that are compared; a window differs if it loses the
+    share `most_apart` of its contrast, of which `floor` is the least that counts.
     """
     one, other, inside = _at_one_resolution(alignment, coloured, area)
     if inside.mean() < _LEAST_INSIDE:
         return inf
-    edge = max(1, round(_EDGE * max(inside.shape)))
+    y, x = (max(1, round(_EDGE * side)) for side in inside.shape)
     framed = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    inside = cv2.erode(framed, np.ones((2 * edge + 1, 2 * edge + 1), np.uint8))[1:-1, 1:-1] > 0
+    inside = cv2.erode(framed, np.ones((2 * y + 1, 2 * x + 1), np.uint8))[1:-1, 1:-1] > 0
     if inside.sum() < 2 * WINDOW * WINDOW:
         return inf
     one, other = _fitted(one, other, inside)
     apart = np.sqrt(np.maximum(_mean(_apart(one, other) ** 2), 0.0))  # a running mean may fall below 0
     contrast = np.maximum(np.maximum(_deviation(one), _deviation(other)), apart)
-    differs = inside & (contrast > _CONTRAST) & (apart > _MOST_APART * np.maximum(contrast, floor))
+    differs = inside & (contrast > _CONTRAST) & (apart > most_apart * np.maximum(contrast, floor))
     count, _, regions, _ = cv2.connectedComponentsWithStats(differs.astype(np.uint8))
     return float(regions[1:, cv2.CC_STAT_AREA].max()) / WINDOW**2 if count > 1 else 0.0
 
@@ -54,6 +58,9 @@ def _at_one_resolution(alignment: Alignment, coloured: bool, area: int) -> tuple
     a = to_area(a, area)
     scale = float(np.sqrt(abs(np.linalg.det(in_pixels(alignment.to_other, a, b)[:, :2]))))
     a, b = _shrunk(a, min(1.0, scale)), _shrunk(b, min(1.0, 1 / scale))
+    larger = (_LEAST_PIXELS / (a.shape[0] * a.shape[1])) ** 0.5
+    if larger > 1:
+        a, b = (cv2.resize(pixels, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC) for pixels in (a, b))
     over, inside = warped(b, in_pixels(alignment.to_other, a, b), a)
     return _channels(a), _channels(over), inside
 

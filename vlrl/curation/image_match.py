@@ -12,15 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from vlrl.curation.image_alignment import FINE, align
-from vlrl.curation.image_difference import largest_difference
+from vlrl.curation.image_difference import FLOOR, MOST_APART, largest_difference
 from vlrl.curation.image_views import MOST_PIXELS, THUMBNAIL, ImageViews
 from vlrl.data.images import open_image
 from vlrl.types import Image
 
-MAX_DIFFERENCE = 0.6  # windows; of edited tables 95 in 100 stay below 0.4, and another digit of 12 px makes 0.9
-_MAX_COARSE, _COARSE_FLOOR = 2.0, 60.0  # at the coarse level thin strokes are grey, and clipping changes their greys
+MAX_DIFFERENCE = 1.5  # windows; JPEG at 30 of small type leaves 1.2, other rows of a template differ by 9 and more
+_MAX_COARSE, _COARSE_FLOOR = 3.0, 60.0  # at the coarse level thin strokes are grey, and clipping changes their greys
 MIN_SIMILARITY = 0.35  # correlation of thumbnails
 MOST_CANDIDATES = 6  # 98 of 100 edited images of a template are the nearest or second to their original
+_SMALL = 160 * 160  # pixels; of a smaller image less may differ, in proportion
 _LEAST_CORRELATION = 0.5  # of aligned images
 _HELD = 256  # images in memory, about 1 MB each
 _BLOCK = 1024
@@ -29,8 +30,8 @@ _BLOCK = 1024
 class ImageComparison:
     """Compares images by reference; the ones that were used last stay in memory, and verdicts by the two digests."""
 
-    def __init__(self, max_difference: float = MAX_DIFFERENCE) -> None:
-        self._max_difference = max_difference
+    def __init__(self, max_difference: float = MAX_DIFFERENCE, most_apart: float = MOST_APART) -> None:
+        self._max_difference, self._most_apart = max_difference, most_apart
         self._views: OrderedDict[str, ImageViews] = OrderedDict()
         self._same: dict[tuple[str, str], bool] = {}
         self.compared = 0
@@ -62,7 +63,9 @@ class ImageComparison:
         coloured = one.coloured and other.coloured
         if largest_difference(alignment, coloured, FINE, _COARSE_FLOOR) > max(_MAX_COARSE, self._max_difference):
             return False
-        return largest_difference(alignment, coloured, MOST_PIXELS) <= self._max_difference
+        pixels = min(alignment.one.grey.size, alignment.other.grey.size)
+        most = self._max_difference * min(1.0, pixels / _SMALL)
+        return largest_difference(alignment, coloured, MOST_PIXELS, FLOOR, self._most_apart) <= most
 
 
 class ImageIndex:
