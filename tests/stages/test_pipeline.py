@@ -22,14 +22,15 @@ LINKS = [
 
 
 @pytest.fixture
-def story(tmp_path, monkeypatch) -> Path:
+def story(tmp_path, monkeypatch, model_folders) -> Path:
     """A chain over real files whose commands only say what they were called with."""
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(model_folders["tiny-qwen3-vl"], tmp_path / "base")
     (tmp_path / "rows.jsonl").write_text("{}\n")
     recipe = {"sources": [{"name": "rows", "kind": "file", "path": "rows.jsonl"}]}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     write_curation(tmp_path, 4)
-    (tmp_path / "run.yaml").write_text("name: run\ndata: recipe.yaml\nmodel: {path: owner/base}\n")
+    (tmp_path / "run.yaml").write_text("name: run\ndata: recipe.yaml\nmodel: {path: base}\n")
     (tmp_path / "story.yaml").write_text(yaml.safe_dump({"name": "story", "pipeline": LINKS}))
     return tmp_path
 
@@ -104,7 +105,7 @@ def test_changed_rows_of_the_recipe_count_as_a_change(story, calls):
 
 
 READERS = {  # settings of a link, and a file that is read because of them
-    "model": ({"config": "run.yaml", "set": {"model.path": "other/model"}}, "other/model/weights.bin"),
+    "model": ({"config": "run.yaml", "set": {"model.path": "other/model"}}, "other/model/README.md"),
     "pairs": (
         {"config": "run.yaml", "set": {"stages": ["dpo"], "dpo.pairs": "other/pairs.jsonl"}},
         "other/pairs.jsonl",
@@ -114,7 +115,7 @@ READERS = {  # settings of a link, and a file that is read because of them
             "config": "run.yaml",
             "set": {"rl.teacher.path": "other/model", "rl.credit.token_credit": ["opd"]},
         },
-        "other/model/weights.bin",
+        "other/model/README.md",
     ),
     "records": (
         {"config": "run.yaml", "set": {"stages": ["distil"], "distil.records": "other/records"}},
@@ -127,9 +128,9 @@ READERS = {  # settings of a link, and a file that is read because of them
     "benchmark": ({"does": "eval", "config": "bench.yaml"}, "other/bench.jsonl"),
     "folder of rows": ({"config": "run.yaml", "set": {"data": "other/recipe.yaml"}}, "other/rows/part.jsonl"),
     "plugin": ({"config": "run.yaml", "set": {"data": "other/recipe.yaml"}}, "other/plugin.py"),
-    "merge": ({"does": "merge", "set": {"first": "other/model", "second": "other/model"}}, "other/model/weights.bin"),
+    "merge": ({"does": "merge", "set": {"first": "other/model", "second": "other/model"}}, "other/model/README.md"),
     "long2short": ({"does": "long2short", "config": "short.yaml"}, "rows.jsonl"),
-    "long2short's model": ({"does": "long2short", "config": "short.yaml"}, "other/model/weights.bin"),
+    "long2short's model": ({"does": "long2short", "config": "short.yaml"}, "other/model/README.md"),
     "long2short's base": ({"does": "long2short", "config": "short.yaml"}, "run.yaml"),
 }
 
@@ -137,8 +138,9 @@ READERS = {  # settings of a link, and a file that is read because of them
 @pytest.fixture
 def elsewhere(story) -> Path:
     """What links may read that no link makes."""
+    shutil.copytree(story / "base", story / "other/model")
     for file in (
-        "model/weights.bin",
+        "model/README.md",
         "records/teacher.json",
         "pairs.jsonl",
         "bench.jsonl",

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.data.draws import DemonstrationCount
@@ -18,10 +21,10 @@ from vlrl.types import Demonstration, Problem
 class SetCounts(Settings):
     """How many problems of each set are drawn; 0 leaves a set out."""
 
-    demonstrations: DemonstrationCount = 480
-    validation_per_modality: int = 100
-    test_per_modality: int = 100
-    train_sample: int = 200
+    demonstrations: DemonstrationCount | Literal[0] = 480
+    validation_per_modality: int = Field(default=100, ge=0)
+    test_per_modality: int = Field(default=100, ge=0)
+    train_sample: int = Field(default=200, ge=0)
 
 
 @dataclass(frozen=True)
