@@ -14,7 +14,7 @@ import numpy as np
 
 from vlrl.curation.image_views import ImageViews, View
 
-COARSE, FINE = 64 * 64, 160 * 160  # pixels of the two levels
+COARSE, FINE, _FINEST = 64 * 64, 160 * 160, 360 * 360  # pixels of the levels
 LEAST_OVERLAP = 0.6  # of the first view's area
 _SCALES = (0.88, 0.94, 1.0, 1.06, 1.13)  # of the frame: 5 % cropped at each side is 0.9, a border of 6 % 1.12
 _ROTATIONS = (-1.2, 0.0, 1.2)  # degrees; from there ECC reaches ±3
@@ -51,6 +51,11 @@ def align(one: ImageViews, other: ImageViews) -> Alignment | None:
     coarse.sort(key=lambda found: -found.correlation)
     fine = [_refined(found, FINE) for found in coarse[:_FINE_GUESSES]]
     return max(fine, key=lambda found: found.correlation, default=None)
+
+
+def sharpened(alignment: Alignment) -> Alignment:
+    """The alignment made better at the finest level, for images that are compared there."""
+    return _refined(alignment, _FINEST)
 
 
 def in_pixels(to_other: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

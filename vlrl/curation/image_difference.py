@@ -23,7 +23,8 @@ _EDGE = 0.02  # of each side: what a rotation or a blended border leaves there s
 _CONTRAST = 10.0  # of 255; below, a window has no detail of its own
 FLOOR = 25.0  # of 255; a difference is measured against this contrast at least
 MOST_APART = 0.6  # of a window's contrast; JPEG at 30 of small type reaches 0.5
-_SAMPLE = 6000  # pixels that brightness and sharpness are fitted on
+_NOISE = 0.6  # px; blur that takes the noise of pixels away
+_SAMPLE = 4000  # pixels that brightness and sharpness are fitted on
 _SHARPNESS = ((0.0, 0.0), (0.7, 0.0), (1.2, 0.0), (1.8, 0.0), (0.0, 0.7), (0.0, 1.2))  # blur of one and other, px
 
 
@@ -81,16 +82,20 @@ def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _fitted(one: np.ndarray, other: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both at one sharpness, and one at the other's brightness: what leaves least on a sample of the pixels."""
+    """Both at one sharpness, and one at the other's brightness: what leaves least on a sample of the pixels.
+
+    Brightness is clipped before anything is blurred, as it was where the image was edited.
+    """
     places = np.flatnonzero(inside.ravel())
     places = places[:: max(1, len(places) // _SAMPLE)]
-    one, other = _blurred(one, 0.6), _blurred(other, 0.6)  # pixel noise
-    x, y = (pixels.reshape(-1, pixels.shape[2])[places].ravel() for pixels in (one, other))
-    gain, offset = min(((_left(x, y, *line), line) for line in _brightnesses(x, y)), key=lambda pair: pair[0])[1]
     best = None
     for blur_one, blur_other in _SHARPNESS:
-        a, b = _blurred(np.clip(gain * one + offset, 0, 255), blur_one), _blurred(other, blur_other)
-        x, y = (pixels.reshape(-1, pixels.shape[2])[places].ravel() for pixels in (a, b))
+        blurs = np.hypot(_NOISE, blur_one), np.hypot(_NOISE, blur_other)
+        b = _blurred(other, blurs[1])
+        x, y = (pixels.reshape(-1, pixels.shape[2])[places].ravel() for pixels in (_blurred(one, blurs[0]), b))
+        gain, offset = min(((_left(x, y, *line), line) for line in _brightnesses(x, y)), key=lambda pair: pair[0])[1]
+        a = _blurred(np.clip(gain * one + offset, 0, 255), blurs[0])
+        x = a.reshape(-1, a.shape[2])[places].ravel()
         left = float(np.sqrt(((x - y) ** 2).mean())) / max(8.0, float(x.std()))
         left *= 1.0 + 0.02 * (blur_one > 0) + 0.05 * (blur_other > 0)  # the plainer explanation
         if best is None or left < best[0]:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlrl.curation.image_alignment import FINE, align
+from vlrl.curation.image_alignment import FINE, align, sharpened
 from vlrl.curation.image_difference import FLOOR, MOST_APART, largest_difference
 from vlrl.curation.image_views import MOST_PIXELS, THUMBNAIL, ImageViews
 from vlrl.data.images import open_image
 from vlrl.types import Image
 
-MAX_DIFFERENCE = 1.5  # windows; JPEG at 30 of small type leaves 1.2, other rows of a template differ by 9 and more
+MAX_DIFFERENCE = 2.5  # windows; edits of small type leave up to 2.5, other rows of a template differ by 9 and more
 _MAX_COARSE, _COARSE_FLOOR = 3.0, 60.0  # at the coarse level thin strokes are grey, and clipping changes their greys
 MIN_SIMILARITY = 0.35  # correlation of thumbnails
 MOST_CANDIDATES = 6  # 98 of 100 edited images of a template are the nearest or second to their original
@@ -63,6 +63,7 @@ class ImageComparison:
         coloured = one.coloured and other.coloured
         if largest_difference(alignment, coloured, FINE, _COARSE_FLOOR) > max(_MAX_COARSE, self._max_difference):
             return False
+        alignment = sharpened(alignment)
         pixels = min(alignment.one.grey.size, alignment.other.grey.size)
         most = self._max_difference * min(1.0, pixels / _SMALL)
         return largest_difference(alignment, coloured, MOST_PIXELS, FLOOR, self._most_apart) <= most

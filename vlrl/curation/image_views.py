@@ -13,6 +13,7 @@ import numpy as np
 MOST_PIXELS = 512 * 512  # of area; letters of 14 px on a page of 1,100 px keep 9 px
 THUMBNAIL = 16  # px a side
 _COARSE = 64 * 64  # pixels of the level that thumbnails are taken from, and of the first level of alignment
+_COLOURS = 160 * 160  # pixels in which colours are looked for
 _MOST_VIEWS = 3
 _PLAIN = 28  # of 255; JPEG and noise stay below in a frame of one colour
 _SATURATED = 24  # of 255, between the strongest and the weakest channel
@@ -63,7 +64,8 @@ class ImageViews:
         rgb = to_area(np.ascontiguousarray(rgb), MOST_PIXELS)
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
         self.views = [View(rgb[y0:y1, x0:x1], grey[y0:y1, x0:x1]) for x0, y0, x1, y1 in _boxes(grey)]
-        self.coloured = bool((np.ptp(rgb, axis=2) > _SATURATED).mean() > 0.002)
+        small = cv2.GaussianBlur(to_area(rgb, _COLOURS), (0, 0), 1.0)  # noise of a grey image is no colour
+        self.coloured = bool((np.ptp(small, axis=2) > _SATURATED).mean() > 0.002)
 
     def thumbnails(self) -> np.ndarray:
         """(2, 256) float32: of the whole image and of the innermost view."""
