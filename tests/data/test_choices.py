@@ -194,3 +194,38 @@ def test_options_that_only_the_question_lists_are_known_to_the_verifier():
 def test_twenty_six_options_have_letters():
     options = Options(tuple(f"option {i}" for i in range(26)))
     assert gold_of("Z", options, None, "row") == "Z"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"choices": ["B. y", "A. x"], "answer": "B"}, "order of their labels"),
+        ({"choices": ["(c) z", "(a) x", "(b) y"], "answer": "z"}, "order of their labels"),
+        ({"choices": ["B. y", "C. z"], "answer": "B"}, "at its place"),
+        ({"choices": ["J. Ash", "B. Lee", "C. Poe"], "answer": "J"}, "at its place"),
+        ({"choices": ["x", "y"], "options": ["y", "x"], "answer": "A"}, "different options"),
+        ({"question": "Which? (A) blue (B) red", "choices": ["red", "blue"], "answer": "A"}, "lists the options as"),
+        ({"question": "Which?\nA. blue\nB. red", "choices": ["red", "blue"], "answer": "A"}, "lists the options as"),
+        ({"A": "x", "C": "z", "answer": "C"}, "but not 'B'"),
+        ({"option_b": "x", "option_c": "z", "answer": "C"}, "but not 'option_a'"),
+        ({"choices": ["img/1.png", "img/2.png"], "answer": "A"}, "option 1 is an image"),
+        ({"choices": ["none", "data:image/png;base64,iVBORw0KGgo="], "answer": "A"}, "option 2 is an image"),
+    ],
+)
+def test_options_that_leave_open_what_is_meant_or_would_be_lost_are_refused(row, message):
+    with pytest.raises(BadRowError, match=message) as caught:
+        read({"question": "Which?", **row}, modality="real")
+    assert "rows, row 4" in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_options_that_only_look_so_are_read():
+    row = {"question": "Which?", "choices": ["J. Ash", "B. Lee", "C. Poe"]}
+    assert read({**row, "answer": "J. Ash"}).facts["choices"] == row["choices"]
+    assert read({**row, "answer": "C"}).answer == "C"
+    same = {"question": "Which?", "choices": ["x", "y"], "options": "A. x\nB. y", "answer": "B"}
+    assert read(same).facts["choices"] == ["x", "y"]
+    twice = {"question": "Is (A) red wine or (B) blue cheese meant?", "choices": ["red", "blue"], "answer": "A"}
+    assert read(twice).question.endswith("\n(A) red\n(B) blue")
+    files = {"question": "Which is lossless?", "choices": ["a.jpg", "a.png"], "answer": "B"}
+    assert read(files, modality="real").facts["choices"] == files["choices"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -229,3 +230,56 @@ def test_a_column_may_hold_the_difficulty(folder):
     for wrong in (1.5, -0.1, "easy", True, None):
         with pytest.raises(DataError, match=r"line 7, hard"):
             read(folder, {"question": "?", "answer": "1", "hard": wrong}, columns=columns)
+
+
+ENCODED = base64.b64encode(picture_bytes()).decode()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"meta": {"thumb": "b.png"}},
+        {"meta": {"views": [{"left": {"file": "views/b.png"}}]}},
+        {"pages": [["b.png"], ["b.png"]]},
+        {"meta": {"raw": picture_bytes()}},
+        {"thumb": ENCODED},
+        {"meta": {"thumb": f"data:image/png;base64,{ENCODED}"}},
+        {"multi_modal_data": {"image": ["b.png"]}},
+    ],
+)
+def test_an_image_at_any_depth_of_a_column_that_is_not_read_is_refused(folder, lost):
+    with pytest.raises(DataError, match="would be lost") as caught:
+        read(folder, {"question": "How many?", "answer": "3", "images": ["a.png"], **lost})
+    assert next(iter(lost)) in str(caught.value)
+    read(folder, {"question": "How many?", "answer": "3", "images": ["a.png"], **lost}, columns={"ignored": list(lost)})
+
+
+def test_facts_about_an_image_that_is_read_are_no_loss(folder):
+    about = {"meta": {"file": "old/a.png", "source": "coco/1.jpg", "url": "https://example.org/1.jpg", "size": [8, 8]}}
+    read(folder, {"question": "How many?", "answer": "3", "images": ["a.png"], "hash": "9j" * 40, **about})
+
+
+@pytest.mark.parametrize("key", ["source", "annotations", "name"])
+def test_an_image_beside_a_message_is_refused(folder, key):
+    said = [
+        {"role": "user", "content": "How many?", key: [{"image": "b.png"}]},
+        {"role": "assistant", "content": r"\boxed{3}"},
+    ]
+    with pytest.raises(DataError, match="would be lost"):
+        read(folder, {"messages": said, "images": ["a.png"]}, layout="chat")
+
+
+@pytest.mark.parametrize("question", ["", "  ", "\n"])
+def test_an_empty_question_without_an_image_is_refused(folder, question):
+    for modality in ("text", "real"):
+        with pytest.raises(DataError, match="line 7: the question is empty"):
+            read(folder, {"question": question, "answer": "3"}, modality=modality)
+    assert shape(read(folder, {"question": question, "answer": "3", "images": ["a.png"]}), folder)[0] == "a.png"
+
+
+def test_a_list_over_several_lines_in_a_file_of_lines_is_named(folder):
+    recipe = recipe_of(folder, [{"question": "?", "answer": "1"}])
+    for rows in ([{"question": "?", "answer": "1"}], {"question": "?", "answer": "1"}):
+        (folder / "rows.jsonl").write_text(json.dumps(rows, indent=1))
+        with pytest.raises(DataError, match=r"line 1.*\n?.*belongs in a \.json file"):
+            Mixture(recipe, 0)

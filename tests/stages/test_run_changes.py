@@ -90,6 +90,11 @@ def test_pace_and_length_may_change(tmp_path, changed):
     )
 
 
+def test_other_stages_are_no_change_that_is_said(tmp_path):
+    began(tmp_path, "stages=[rl]")
+    assert not [line for line in State(tmp_path, a_run(tmp_path)).said() if "stages" in line]
+
+
 def test_every_change_of_the_result_is_named_at_once_with_both_values(tmp_path):
     began(tmp_path)
     other = ["rl.policy.optimizer.lr=0.5", "rl.credit.advantage=grpo", "seed=9", "rl.log_every=3", "model.context=99"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from vlrl.data.image_refs import BESIDE, KINDS, PAYLOADS
 from vlrl.data.placeholders import Piece, Shown, Slot, pieces_of, refuse_other_media
-from vlrl.data.row_view import is_empty
+from vlrl.data.row_view import is_empty, media_in
 from vlrl.data.written import shortened
 from vlrl.errors import BadRowError
 
@@ -105,6 +105,11 @@ def text_of(pieces: list[Piece] | None, place: str) -> str | None:
 def _messages_in(message: Mapping[str, Any], place: str) -> list[tuple[str, list[Piece]]]:
     """The message, or question and response where one object holds both."""
     held = {key: value for key, value in message.items() if not is_empty(value) or value == ""}
+    for key in sorted(held.keys() & _UNUSED_IN_MESSAGE):
+        if kind := media_in(key, held[key]):
+            raise BadRowError(
+                place, f"{key!r} of a message holds {kind} that would be lost: {shortened(held[key])}", "take it out"
+            )
     if not {"role", "from"} & held.keys():
         pairs = [(role, held.pop(key)) for key, role in _PAIRED if key in held]
         _refuse(held.keys() - _UNUSED_IN_MESSAGE, held, "a message", place)

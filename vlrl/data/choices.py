@@ -80,14 +80,31 @@ class Options:
         ]
         return re.search(r"(?<![\w.])" + r"[\s,;.|]*(?:\b(?:and|or)\b\s*)?".join(parts), text) is not None
 
+    def letters_in(self, text: str) -> list[str]:
+        """The letters behind which a question lists these options in another order; empty where it doesn't."""
+        found = []
+        for option in self.texts:
+            words = r"\s+".join(map(re.escape, option.split()))
+            match = re.search(rf"(?<![\w.])[(\[]?([A-Z])\s?[)\].:]+\s*{words}(?!\w)", text)
+            found.append(match[1] if match else "")
+        own = list(LETTERS[: len(found)])
+        return found if found != own and sorted(found) == own else []
+
 
 def row_options(row: RowView, column: str | None, place: str) -> Options:
     """The options of a row: of a named column, of the usual ones, or of one column a letter; `column` "": of none."""
     if column == "":
         return Options()
-    for name in COLUMNS if column is None else (column,):
-        if name in row and not is_empty(row[name]):
-            return read_options(row[name], f"{place}, {name}")
+    names = [name for name in (COLUMNS if column is None else (column,)) if name in row and not is_empty(row[name])]
+    found = [read_options(row[name], f"{place}, {name}") for name in names]
+    if len({options.texts for options in found}) > 1:
+        raise BadRowError(
+            place,
+            f"its columns {' and '.join(map(repr, names))} hold different options",
+            "name the right one: `columns: {choices: …}`",
+        )
+    if found:
+        return found[0]
     if column is not None:
         return Options()
     for names in _LETTERED:
@@ -97,6 +114,15 @@ def row_options(row: RowView, column: str | None, place: str) -> Options:
                 raise BadRowError(place, f"has the option {skipped[0]!r} but not {names[len(held)]!r}", "mend it")
             return _checked([_one(row[name], place) for name in held], [], place)
     return Options()
+
+
+def refuse_stray(row: RowView, place: str) -> None:
+    """Raises BadRowError where a row without options has columns of options that don't begin with the first two."""
+    for names in _LETTERED:
+        held = [name for name in names if row.holds(name)]
+        if len(held) > 1:
+            missing = next(name for name in names if not row.holds(name))
+            raise BadRowError(place, f"has the options {held} but not {missing!r}", "mend the row")
 
 
 def read_options(given: Any, place: str) -> Options:
@@ -134,6 +160,13 @@ def gold_of(given: Any, options: Options, meaning: Meaning | None, place: str) -
         return text
     text = text.strip()
     places = _Places.of(text, options)
+    if meaning in (None, "letter") and (other := _labelled_otherwise(text, options)):
+        raise BadRowError(
+            place,
+            f"the gold {text!r} may be the option {shortened(other)!r} or the one at its place among "
+            f"{shortened(list(options.texts))}",
+            "take the labels off the options, or label them A, B, C … from the first on",
+        )
     if meaning in ("index", "number"):
         index = _index(text, len(options.texts), 0 if meaning == "index" else 1)
     elif meaning is not None:
@@ -210,6 +243,16 @@ def _decided(given: Any, text: str, places: _Places, options: Options, place: st
     return None
 
 
+def _labelled_otherwise(text: str, options: Options) -> str | None:
+    """The option that a letter names by a label within its text, where all texts have one and it isn't at its place."""
+    match, found = _GOLD_LETTER.fullmatch(text), [_LABELLED.fullmatch(option) for option in options.texts]
+    own = [label["label"].upper() for label in found if label]
+    if match is None or options.labels or len(own) < len(found) or own.count(match[1].upper()) != 1:
+        return None
+    at = own.index(match[1].upper())
+    return None if LETTERS[at] == match[1].upper() else options.texts[at]
+
+
 def _index(text: str, count: int, base: int) -> int | None:
     index = int(text) - base if re.fullmatch(r"\d{1,3}", text) else -1
     return index if 0 <= index < count else None
@@ -230,6 +273,8 @@ def _checked(texts: Sequence[str], labels: Sequence[str], place: str) -> Options
     own = [match["label"] for match in found if match]
     if len(texts) > 1 and len(own) == len(texts) and not labels and _in_sequence(own):
         texts, labels = [match["text"].strip() for match in found if match], own
+    elif len(texts) > 1 and len(own) == len(texts) and not labels and _in_sequence(sorted(own)) and own[0].isalpha():
+        raise BadRowError(place, f"labels its options {own}", "put them in the order of their labels")
     if any(not text for text in texts):
         raise BadRowError(place, f"option {list(texts).index('') + 1} is empty", "mend the row")
     if len(texts) > len(LETTERS):

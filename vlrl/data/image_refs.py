@@ -135,6 +135,13 @@ def payload(given: Any, place: str) -> Any:
     return given
 
 
+def is_encoded_image(text: str) -> bool:
+    """Whether a text begins as an encoded image in base64 or a data URI of a medium does; it is not decoded."""
+    if re.match(r"data:(?:image|video|audio)/", text, re.IGNORECASE):
+        return True
+    return len(text) >= _SHORTEST and text.startswith(_STARTS) and _ENCODED.fullmatch(text[:200]) is not None
+
+
 def same_images(some: list[Any], others: list[Any]) -> bool:
     """Whether two lists of references name the same images in the same order, as far as the references tell."""
     return [_plain(given) for given in some] == [_plain(given) for given in others]

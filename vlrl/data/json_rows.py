@@ -52,7 +52,11 @@ def parse_json(data: bytes | str, place: str, remedy: str = "mend or remove the 
 
 def parse_row(data: bytes | str, place: str) -> dict[str, Any]:
     """One JSON object. Raises BadRowError."""
-    row = parse_json(data, place)
+    start = (data if isinstance(data, str) else data[:40].decode("utf-8", "replace")).strip("\ufeff \t\r\n")
+    is_begun = start in ("[", "{", "[{")  # the first line of JSON that goes over several
+    row = parse_json(
+        data, place, *["write one {…} a line; a list over several lines belongs in a .json file"] * is_begun
+    )
     if not isinstance(row, dict):
         raise BadRowError(place, f"holds {type(row).__name__}, not an object", "write one {…} a line")
     return row

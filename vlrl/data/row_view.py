@@ -8,10 +8,11 @@ categories, sizes) are what tables are full of; they are listed by `vlrl data st
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from vlrl.data.image_refs import is_encoded_image
 from vlrl.data.written import shortened
 from vlrl.errors import BadRowError
 
@@ -27,7 +28,6 @@ _LABEL = re.compile(
 _MEDIA_FILE = re.compile(
     r"\.(?:png|jpe?g|gif|webp|bmp|tiff?|avif|jp2|mp4|avi|mov|mkv|webm|wav|mp3|flac|ogg|m4a)$", re.IGNORECASE
 )
-_MEDIA_URI = re.compile(r"data:(?:image|video|audio)/", re.IGNORECASE)
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
 _ROLES = ("role", "from")
 
@@ -99,6 +99,35 @@ def file_named(given: Any) -> str | None:
     return given if isinstance(given, str) and len(given) < 4096 and not given.startswith("data:") else None
 
 
+def media_in(key: str, value: Any, names: Collection[str] = (), has_images: bool = False) -> str | None:
+    """What kind of medium a value holds at any depth, None where it holds none.
+
+    key         the column, or the key of an object, that holds it
+    names       files that are read elsewhere: naming them again is no loss
+    has_images  whether the row has images: then ids, sources, titles and addresses are facts about these
+    """
+    if isinstance(value, Mapping):
+        found = (media_in(f"{key}.{name}", item, names, has_images) for name, item in value.items())
+        return next((kind for kind in found if kind), None)
+    if isinstance(value, list | tuple):
+        return next((kind for item in value if (kind := media_in(key, item, names, has_images))), None)
+    if isinstance(value, bytes):
+        return "an image" if value.startswith(_MAGIC) else None
+    if not isinstance(value, str):
+        return None
+    if is_encoded_image(value):
+        return "an image"
+    if not is_media_file(value) or PurePath(value).name in names:
+        return None
+    is_label = any(_LABEL.search(part) for part in key.split(".")) or value.startswith(("http://", "https://"))
+    return None if has_images and is_label else "the name of an image, a video or a recording"
+
+
+def is_media_file(text: str) -> bool:
+    """Whether a text ends as the name of an image, a video or a recording does."""
+    return len(text) < 4096 and _MEDIA_FILE.search(text) is not None
+
+
 def _content(column: str, value: Any, names: set[str], has_images: bool) -> str | None:
     """What kind of content a value is, None where it is a plain one."""
     items = value if isinstance(value, list | tuple) else [value]
@@ -106,21 +135,8 @@ def _content(column: str, value: Any, names: set[str], has_images: bool) -> str 
         return "messages"
     if column.lower() in CONTEXT_COLUMNS and not isinstance(value, bool | int | float):
         return "what a question may need"
-    if any(isinstance(item, bytes) and item.startswith(_MAGIC) for item in items):
-        return "an image"
-    for item in items:
-        if isinstance(item, Mapping):
-            data = item.get("bytes")
-            if isinstance(data, bytes) and data.startswith(_MAGIC):
-                return "an image"
-            item = file_named(item)
-        if not isinstance(item, str):
-            continue
-        if _MEDIA_URI.match(item):
-            return "an image"
-        is_label = has_images and (_LABEL.search(column) or item.startswith(("http://", "https://")))
-        if _MEDIA_FILE.search(item) and PurePath(item).name not in names and not is_label:
-            return "the name of an image, a video or a recording"
+    if (kind := media_in(column, value, names, has_images)) is not None:
+        return kind
     if column.lower() in MEDIA_COLUMNS and not all(isinstance(item, bool | int | float) for item in items):
         named = [file_named(item) for item in items]
         return None if all(name and PurePath(name).name in names for name in named) else "media"

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.data.benchmark_rows import read_benchmark, row_pictures
-from vlrl.data.choices import Options, gold_of, options_in, row_options
+from vlrl.data.choices import Options, gold_of, options_in, refuse_stray, row_options
 from vlrl.data.grounding import refuse_marks
-from vlrl.data.image_refs import image_of, payload
+from vlrl.data.image_refs import image_of, is_encoded_image, payload
 from vlrl.data.layouts import (
     BENCHMARK_LAYOUTS,
     LEFT_OUT,
@@ -24,7 +24,7 @@ from vlrl.data.layouts import (
     suggested_layout,
 )
 from vlrl.data.placeholders import Piece, Shown, pieces_of, placed, refuse_other_media
-from vlrl.data.row_view import RowView, is_empty
+from vlrl.data.row_view import RowView, is_empty, is_media_file
 from vlrl.data.source_settings import FileSourceSettings, VerifierByColumn, check_verifier
 from vlrl.data.written import shortened, written
 from vlrl.errors import BadRowError, DataError, did_you_mean
@@ -58,8 +58,11 @@ class RowReader:
         options = row_options(view, columns.choices, place)
         pieces = self._placed(asked, options, place)
         prompt = tuple(Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces)
+        self._refuse_images(options, place)
         if not options and verifier == "choice":
             options = options_in("".join(piece for piece in pieces if isinstance(piece, str)))
+            if not options:
+                refuse_stray(view, place)
         answers = self._answers(asked.answer, options if verifier == "choice" else Options(), place)
         problem = Problem(
             prompt=prompt,
@@ -185,9 +188,15 @@ class RowReader:
         """
         pieces: list[Piece] = list(asked.pieces)
         text = "".join(piece for piece in pieces if isinstance(piece, str))
-        if options and not options.shown_in(text):
-            pieces += pieces_of(options.listed)
         images = asked.images
+        if is_whole and not images and not text.strip() and all(isinstance(piece, str) for piece in pieces):
+            raise BadRowError(place, "the question is empty and has no image", "leave the row out or mend it")
+        if options and not options.shown_in(text):
+            if letters := options.letters_in(text):
+                raise BadRowError(
+                    place, f"the question lists the options as {letters}, its column as A, B …", "mend one of them"
+                )
+            pieces += pieces_of(options.listed)
         if not is_whole and images:
             return [*map(Shown, images), text]
         found = placed(pieces, images, place, literal=self.settings.modality == "text")
@@ -195,6 +204,19 @@ class RowReader:
         if count and self.settings.modality == "text":
             raise _images_in_text(place, count)
         return found
+
+    def _refuse_images(self, options: Options, place: str) -> None:
+        """An option that refers to an image would be shown as the name of a file."""
+        if self.settings.modality == "text":
+            return
+        for number, text in enumerate(options.texts, 1):
+            is_file = is_media_file(text) and ("/" in text or (self._folder / text).is_file())
+            if is_file or is_encoded_image(text):
+                raise BadRowError(
+                    place,
+                    f"option {number} is an image: {shortened(text)}",
+                    "name it in the column of images, and write <image 2> in the option",
+                )
 
     def _answers(self, given: Any, options: Options, place: str) -> list[str]:
         answers = list(given) if isinstance(given, list | tuple) else [given]

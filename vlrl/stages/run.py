@@ -263,7 +263,9 @@ class State:
 
     def said(self) -> list[str]:
         """What changed since the call before, in words."""
-        lines = [f"goes on with another {one}" for one in self.changes if one.key not in ("stages", "threads")]
+        lines = [
+            f"goes on with another {one}" for one in self.changes if one.key.split(".")[0] not in ("stages", "threads")
+        ]
         if any(one.effect == "length" for one in self.changes):
             lines.append("schedules that depend on the length go by the new one from here on; the run card says since")
         if any(one.key == "threads" for one in self.changes):
