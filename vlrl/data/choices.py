@@ -95,12 +95,12 @@ def row_options(row: RowView, column: str | None, place: str) -> Options:
     """The options of a row: of a named column, of the usual ones, or of one column a letter; `column` "": of none."""
     if column == "":
         return Options()
-    names = [name for name in (COLUMNS if column is None else (column,)) if name in row and not is_empty(row[name])]
-    found = [read_options(row[name], f"{place}, {name}") for name in names]
+    given = [name for name in (COLUMNS if column is None else (column,)) if name in row and not is_empty(row[name])]
+    found = [read_options(row[name], f"{place}, {name}") for name in given]
     if len({options.texts for options in found}) > 1:
         raise BadRowError(
             place,
-            f"its columns {' and '.join(map(repr, names))} hold different options",
+            f"its columns {' and '.join(map(repr, given))} hold different options",
             "name the right one: `columns: {choices: …}`",
         )
     if found:
