@@ -10,6 +10,7 @@ import math
 import struct
 import warnings
 import zlib
+from typing import IO
 
 import numpy as np
 from PIL import Image as Pillow
@@ -93,7 +94,7 @@ def upright_size(image: Image) -> tuple[int, int]:
             with Pillow.open(file, formats=FORMATS) as opened:
                 _refuse_unfit(opened, place)
                 width, height = opened.size
-                lies = opened.getexif().get(ORIENTATION) in LYING
+                lies = _exif(opened, file).get(ORIENTATION) in LYING
                 return (height, width) if lies else (width, height)
     except BadImageError:
         raise
@@ -101,6 +102,18 @@ def upright_size(image: Image) -> tuple[int, int]:
         raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
     except DECODER_ERRORS as error:
         raise BadImageError(place, f"is not a readable picture: {error}", UNREADABLE) from error
+
+
+def _exif(opened: Pillow.Image, file: IO[bytes]) -> Pillow.Exif:
+    """The image's EXIF tags. Pillow decodes a PNG to look for tags behind its pixels: only where there are any."""
+    if opened.format != "PNG" or "exif" in opened.info:
+        return opened.getexif()
+    place = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(place)
+    behind = b"eXIf" in data or b"Raw profile type exif" in data
+    return opened.getexif() if behind else Pillow.Exif()
 
 
 def _decode(data: bytes, place: str) -> Pillow.Image:
