@@ -63,7 +63,9 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
         return (
             None
             if number is None
-            else option_by_text(str(number.value) + (f" {number.unit.name}" if number.unit else ""), options)
+            else option_by_text(
+                str(number.value) + (f" {number.unit.name}" if number.unit else "%" if number.percent else ""), options
+            )
         )
 
     statement = committed(response, Reader(lambda text: option_of(text, options), inside))

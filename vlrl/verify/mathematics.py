@@ -98,6 +98,8 @@ def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], que
         return False, "a relation"
     if len(gold) == len(answer) == 1 and {_opening(gold[0]), _opening(answer[0])} == {"set", "tuple"}:
         return False, "a set is no tuple and no interval"
+    if len(gold) == len(answer) == 1 and _opening(answer[0]) == "set" and read_quantity(gold[0], question) is not None:
+        return False, "several values"
     cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
     units = [{unit for text, suffix in side if (unit := read_unit(suffix)) is not None} for side in cut]
     if units[0] and units[1] and units[0] != units[1]:

@@ -15,6 +15,7 @@ from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
 from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
 from vlrl.verify.values.moments import read_moment
+from vlrl.verify.values.normaliser import plain_characters
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import read_unit
 
@@ -36,6 +37,7 @@ _SYNONYMS = (
     ("\\,", " "), ("\\;", " "), ("\\ ", " "), ("\\:", " "), ("\\quad", " "), ("\\displaystyle", ""), ("\u2212", "-"),
     ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\neq", "\\ne"), ("\\cdot", "\\times"), ("\\$", ""), ("$", ""),
     ("\\lbrace", "\\{"), ("\\rbrace", "\\}"), ("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"), ("\\%", "%"),
+    ("\\varnothing", "\\emptyset"), ("∅", "\\emptyset"),
 )  # fmt: skip
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _LETTERS_SPACE = re.compile(r"\s+")
@@ -44,6 +46,8 @@ _NOT_EQUAL = re.compile(r"!=|≠|\\neq?(?![A-Za-z])")  # a relation here, no den
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
 _ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
 _PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
+_COLON = re.compile(r"\{:\}|\\colon(?![A-Za-z])")
+_PHANTOM = re.compile(r"\\[hv]?phantom\s?\{[^{}]*\}")  # takes room and shows nothing
 _LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")
 _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
 _ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -140,6 +144,8 @@ def _last_end(text: str) -> int:
 
 def gold_parts(gold: str) -> list[str]:
     """The parts of a gold answer, which may be wrapped in a box, in dollar signs or in a sentence."""
+    if "####" in gold:
+        gold = gold_text(gold)
     if "$" not in gold and "\\" not in gold:
         return [gold_text(gold).strip()]
     boxes = boxed(gold)
@@ -211,6 +217,11 @@ def spelled(text: str) -> str:
         text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text)
     if "pi" in text:
         text = _PI.sub(r"\\pi ", text)
+    if not text.isascii():
+        text = plain_characters(text).replace("π", "\\pi ")
+    text = _PHANTOM.sub("", text) if "phantom" in text else text
+    if "colon" in text or "{:}" in text:
+        text = _COLON.sub(":", text)
     return undouble(text)
 
 
@@ -221,7 +232,7 @@ def undouble(text: str) -> str:
 
 def plain_form(text: str) -> str:
     """One spelling for what is plainly the same formula; equal forms are equal formulas."""
-    text = undouble(text)
+    text = undouble(_PHANTOM.sub("", text) if "phantom" in text else text)
     for old, new in _SYNONYMS:
         if old[0] in text:
             text = text.replace(old, new)

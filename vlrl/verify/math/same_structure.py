@@ -57,6 +57,12 @@ def same(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
         return _with_relation(gold, answer, terms)
     if isinstance(gold, Items) and isinstance(answer, Items):
         return _unordered(gold.items, answer.items, terms)
+    if (
+        isinstance(gold, Items)
+        and isinstance(answer, Bracket)
+        and len(names := _named(gold.items)) == len(answer.items)
+    ):
+        return _ordered(list(names.values()), answer.items, terms) if len(names) > 1 else None
     if isinstance(gold, Items) or isinstance(answer, Items):
         return _one_and_many(gold, answer, terms)
     if isinstance(gold, Leaf) and isinstance(answer, Leaf):
@@ -180,6 +186,10 @@ def _one_and_many(gold: Structure, answer: Structure, terms: Terms) -> bool | No
     """One value and several: different if one of the several is different."""
     if not isinstance(gold, (Items, Leaf)) or not isinstance(answer, (Items, Leaf)):
         return None
+    if isinstance(gold, Leaf) and gold.formula is not None and not _several_values(gold):
+        leaves = isinstance(answer, Items) and all(isinstance(item, Leaf) for item in answer.items)
+        if leaves and isinstance(answer, Items) and len(answer.items) > 1:
+            return False  # also where all of them are the gold: `\\{7, 7\\}`
     many, one = (gold, answer) if isinstance(gold, Items) else (answer, gold)
     assert isinstance(many, Items)
     if len(many.items) < 2 or not all(isinstance(item, (Leaf, Chain)) for item in many.items):
@@ -203,8 +213,10 @@ def _same_ratio(gold: Ratio, answer: Ratio, terms: Terms) -> bool | None:
     sides = [
         [part.formula for part in ratio.parts if isinstance(part, Leaf) and part.formula] for ratio in (gold, answer)
     ]
-    if len(sides[0]) != len(gold.parts) or len(sides[1]) != len(answer.parts) or len(sides[0]) != len(sides[1]):
+    if len(sides[0]) != len(gold.parts) or len(sides[1]) != len(answer.parts):
         return None
+    if len(sides[0]) != len(sides[1]):
+        return False
     if any(same_formula(side[0], ZERO) is not False for side in sides):
         return None
     first, second = sides

@@ -17,7 +17,9 @@ MAX_ITEMS = 30
 MAX_DEPTH = 6
 
 _AND = re.compile(r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*")
-_DROPPED = re.compile(r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\$")
+_DROPPED = re.compile(
+    r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\\[bB]igg?[lr]?(?![a-z])|\$"
+)
 _QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
 _THOUSANDS = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _RELATIONS = {
@@ -187,7 +189,9 @@ def _bracketed(text: str, depth: int) -> Structure | None:
         return Items("set", found.items if isinstance(found, Items) else (found,))
     cuts = _cuts(inside)
     if "semicolon" in cuts:
-        raise UnreadStructureError
+        if "comma" in cuts or opening == "{" or re.search(r"[0-9]\s*,\s*[0-9]", inside):
+            raise UnreadStructureError
+        return Bracket(opening, closing, _several(inside, cuts["semicolon"], depth))
     if "comma" in cuts:
         if _THOUSANDS.search(inside):
             raise UnreadStructureError

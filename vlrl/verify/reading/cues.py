@@ -12,6 +12,9 @@ _LATIN_ANSWER = (
     r"\b(?:réponse|antwort|respuesta|resposta|ergebnis|lösung)\b"
     r"(?:\s(?:finale?|correcta?|correcte|correta|exacte|definitiva|juste|richtig))?\s{0,3}"
     r"(?::|=|\b(?:est|ist|lautet|es|é|são|sera|wäre|sería|será)\b\s{0,3}:?)"
+    r"|\b(?:opción|alternativa|opção|option|proposition)\s(?:correcta|correta|correcte|exacte)\s{0,3}(?::|\b(?:es|é|est)\b)"
+    r"|\brichtige\s(?:option|auswahl)\s(?:ist|lautet)\b"
+    r"|\b(?:правильный|верный)\sвариант(?:\sответа)?\s{0,3}(?::|—|–|-|это\b)"
 )
 _OTHER_ANSWER = (
     r"(?:最终|正确|所以|因此|故|最後の|最終)?的?(?:答案|结果|結果|答え|解答|正解|回答)\s{0,2}(?:应该|應該|应|應)?(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?"
@@ -44,11 +47,11 @@ STATES_ABROAD = (  # verbs right before a value
     r"est|sont|il y a|vaut|valent|égale?|reste|obtient|ist|sind|beträgt|ergibt|gibt es|bleiben|kostet|hat|"
     r"es|son|hay|tiene|"
     r"vale|quedan|cuesta|é|são|há|tem|restam|custa|igual a|это|равно|равен|равна|составляет|всего|имеется|"
-    r"получаем|получим|осталось"
+    r"получаем|получим|осталось|оста[её]тся|es gibt|restent|son las|es la|são as|сейчас|الساعة|يتبقى|يبقى|تبقى"
 )
 STATES_JOINED = (
     r"是|为|為|有|共|等于|等於|得|得到|剩下?|了|は|が|で|に|を|은|는|이|가|총|모두|약|约|約|大约"
-    r"|هو|هي|يساوي|يوجد|هناك|تساوي|لدينا"
+    r"|现在|現在|지금|현재|今|هو|هي|يساوي|يوجد|هناك|تساوي|لدينا"
 )
 TAIL_ABROAD = re.compile(  # what closes a sentence after its value
     r"\s?(?:です|である|だ|になります|になる|となります|となる|あります|ある|いる|います|입니다|이다|이에요|예요|임|있습니다|남습니다|개입니다)\s?[。．.!！]?$"

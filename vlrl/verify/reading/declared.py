@@ -239,7 +239,7 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
         return Extraction(None, how, "more than one answer", (*candidates, other))
     answer = candidates[0]
     if how in ("tag", "box") and "box" in answer and len(inner := boxed(answer)) == 1:
-        answer = inner[0].strip()
+        answer = inner[0].strip() if how == "tag" else _unboxed(answer)
     if how == "tag":
         if answer.startswith("{") and (unpacked := json_answers(answer)) is not None:
             return _one("json", unpacked)
@@ -248,6 +248,12 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
     if len(answer) > MAX_ANSWER_CHARS:
         return Extraction(None, how, f"the answer is {len(answer)} characters long")
     return Extraction(answer, how, candidates=candidates) if answer else Extraction(None, how, "empty answer")
+
+
+def _unboxed(text: str) -> str:
+    r"""The text with the content of its one box in the box's place: `8 \boxed{7}` is "8 7" and not 7."""
+    (start, end), opening = _box_spans(text)[0], _BOX.search(text)
+    return f"{text[: opening.start() if opening else start]}{text[start:end]}{text[end + 1 :]}".strip()
 
 
 def _box_differs(tagged: str, boxes: list[str]) -> bool:

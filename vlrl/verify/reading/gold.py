@@ -8,6 +8,9 @@ from vlrl.verify.reading.declared import extract
 
 def gold_text(gold: str) -> str:
     r"""The answer that a gold declares: 18 of "… = 18 apples.\n#### 18" and of `so it is \boxed{18}`; else the gold."""
+    _, marked, last = gold.rpartition("####")
+    if marked and last.strip() and "\n" not in last.strip():
+        return without_tail(last.strip())
     if len(gold) < 6 or ("\n" not in gold and " " not in gold and "box" not in gold):
         return gold
     found = extract(gold)

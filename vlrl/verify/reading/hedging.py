@@ -22,7 +22,7 @@ _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
 )
 _DOUBT = re.compile(
     r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|unlikely|presumably|supposedly|between|not|"
-    r"never|cannot|"
+    r"never|none of|cannot|"
     r"unclear|unknown|unsure|uncertain|guess|doubt(?:s|ed|ful)?|hardly|scarcely|nobody|no one|except|excluding|"
     r"excludes?|"
     r"besides|apart from|nor|neither|impossible|wrong|incorrect|false|untrue|mistaken|invalid|reject(?:s|ed)?|"
@@ -40,10 +40,19 @@ _MAYBE = re.compile(  # in a sentence that may deny other options
     re.IGNORECASE,
 )
 _A_NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|half)"
+_BOUNDS_ABROAD = (  # at least, at most, less than, more than, "7 to 9"
+    r"至少|至多|最多|最少|不到|不足|不超过|超过|小于|大于|少于|多于|以上|以下|以内|未満|少なくとも|多くとも|より(?:大き|小さ|多|少な)"
+    r"|적어도|최소|최대|이상|이하|미만|초과|보다|على (?:الأقل|الأكثر)|(?:أقل|أكثر|أكبر|أصغر) من"
+    r"|\b(?:au (?:moins|plus)|moins de|plus de|mindestens|höchstens|weniger als|mehr als|(?:kleiner|größer) als|"
+    r"(?:al|por lo) menos|a lo sumo|como máximo|(?:menos|más|mayor|menor) (?:de|que)|(?:pelo|ao) menos|no máximo|"
+    r"(?:mais|maior|menor) (?:de|do|que)|(?:не\s)?(?:менее|более|меньше|больше)|(?:inférieure?|supérieure?) à)\b"
+    r"|[0-9]\s?(?:到|至|~|から|부터|에서|до|bis)\s?[0-9]"
+)
 _VAGUE = re.compile(
     r"\b(?:about|around|roughly|nearly|almost|approximately|at least|at most|more than|less than|"
     r"fewer than|over|under|up to|or)"
-    rf"\W+(?:\w+\s){{0,2}}(?:[0-9]|{_A_NUMBER}\b)|\bor (?:so|more|less)\b|[±~<>≥≤]|^\W*[≈∼]|\b(?:is|are)\s?[≈∼]",
+    rf"\W+(?:\w+\s){{0,2}}(?:[0-9]|{_A_NUMBER}\b)|\bor (?:so|more|less)\b|[±~<>≥≤]|^\W*[≈∼]|\b(?:is|are)\s?[≈∼]|"
+    rf"{_BOUNDS_ABROAD}",
     re.IGNORECASE,
 )
 _FILLERS = (

@@ -16,7 +16,7 @@ from vlrl.verify.values.quantity import Quantity, read_quantity
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _LETTER_WHOLE = re.compile(
-    r"[\s*$`]*(?:(?:the\s)?(?:option|choice|answer|letter|image|选项|選項)\s?)?[*$`]*(?:\\(?:text[a-z]*|math[a-z]*)\{)?"
+    r"[\s*$`]*(?:(?:the\s)?(?:option|choice|answer|letter|image|opción|opção|alternativa|antwort|réponse|respuesta|resposta|вариант|ответ|选项|選項)\s?)?[*$`]*(?:\\(?:text[a-z]*|math[a-z]*)\{)?"
     r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Z])\]|([A-Za-z]))\}?(?=[\s*$`.:)、,—–-]|\\|选|選|项|$)\}?(?:\s?(?:选项|選項|项))?"
     r"[\s*$`]*[.:)、,—–-]{0,3}[\s*$`]*(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
@@ -25,8 +25,15 @@ _LETTER = re.compile(
     r"\(([A-J])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|"
     r"[Ss]elect)\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
     r"(?:option\s|choice\s|letter\s)?[\s*$(\[:'\"“]{0,3}([A-J])(?![\w'’\u0300-\u036f])|"
-    r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|[^\w\u0300-\u036f]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
+    r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|[^\w\u0300-\u036f+#=−-]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
     r"right|best|answer))"
+)
+_LETTER_FIRST = re.compile(  # "B is the answer" abroad
+    r"[\s*$`(]{0,4}([A-J])[\s*$`)]{0,4}\s?(?:(?:が|は)\s?(?:正解|正しい|答え)(?:です|である|だ)?|是正确(?:的|答案|选项)|"
+    r"(?:이|가)\s?(?:정답|답)(?:입니다|이다)?|est la (?:bonne|(?=réponse correcte))\s?réponse(?:\scorrecte)?|"
+    r"ist (?:richtig|korrekt|die (?:richtige\s)?antwort)|es (?:la )?(?:respuesta )?correcta|"
+    r"é a (?:resposta|alternativa|opção) correta|— правильный ответ)\W*",
+    re.IGNORECASE,
 )
 _SECOND_LETTER = re.compile(r"\(?\b[A-J]\)?\s?(?:,|/|\bor\b|\band\b|&)\s?(?:or\s|option\s|choice\s)?\(?[A-J]\b(?!\w)")
 _NEXT_LETTER = re.compile(
@@ -43,6 +50,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _YES_NO = re.compile(r"\W{0,4}(?:so,? |therefore,? )?(yes|no|true|false)(?=\s?(?:[,.;:!]|$))", re.IGNORECASE)
+_GRADE = re.compile(r"^\W*[A-Za-z][+-]\W*$")
+_POSSESSIVE = re.compile(r"['’]s\s")
 _OR = re.compile(r"\W{0,4}(?:or|and)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\W{0,3}\(?[A-J][.):]\s+")
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
@@ -63,7 +72,7 @@ def option_of(answer: str, options: Sequence[str]) -> int | None:
 def option_by_letter(answer: str, options: Sequence[str]) -> int | None:
     """The option whose letter the answer is; what follows the letter must be that option's own text or nothing."""
     match = _LETTER_WHOLE.fullmatch(_FULL_WIDTH.sub(lambda m: chr(ord(m[0]) - 0xFEE0), answer))
-    if match is None:
+    if match is None or _GRADE.search(answer):
         return None
     index = LETTERS.index((match[1] or match[2] or match[3]).upper())
     if index >= (len(options) or 10):
@@ -121,6 +130,9 @@ def option_in_sentence(sentence: str, options: Sequence[str], question: str = ""
         return whole
     if maybe(sentence, question):
         return None
+    if (led := _LETTER_FIRST.fullmatch(sentence)) is not None:
+        index = LETTERS.index(led[1].upper())
+        return index if index < (len(options) or 10) else None
     found = list(_LETTER.finditer(sentence))
     if found:
         return _by_letters(sentence, found, options, question)
@@ -163,7 +175,12 @@ def _by_letters(sentence: str, found: list[re.Match[str]], options: Sequence[str
         and last.group(3) is not None
     ):
         return None  # "A dog", "D. H. Lawrence": a bare letter before other words may be anything
-    clash = not repeats and any(rest.startswith(_words(o)) for i, o in enumerate(options) if i != index and _words(o))
+    bare = _words(_ARTICLE.sub("", after.casefold().lstrip(" \t:.)—–-*$")))
+    clash = not repeats and any(
+        rest.startswith(words) or bare.startswith(words)
+        for i, o in enumerate(options)
+        if i != index and (words := _words(_ARTICLE.sub("", o.casefold())))
+    )
     if (
         clash
         or (last[3] is not None and rest and options and not repeats and not _GOES_ON.match(after))
@@ -190,6 +207,8 @@ def _option_inside(sentence: str, options: Sequence[str], question: str) -> int 
     if len(found) != 1 or doubts(rest.replace("\x00", ""), question):
         return None
     index, start = found.popitem()
+    if _POSSESSIVE.match(sentence, start + len(normalise(options[index]))):
+        return None
     after = sentence[start + len(normalise(options[index])) :]
     return index if committed_before(sentence[:start]) and not denied_after(after, question) else None
 

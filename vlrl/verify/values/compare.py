@@ -14,7 +14,7 @@ from vlrl.verify.values.units import Unit, read_unit
 DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where the gold is no finite decimal
 
 _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
-    r"per\s\w+))?)|\bin\s+((?:square|cubic)?\s?[^\W\d_]{2,}(?:\sper\s[^\W\d_]+)?)", re.IGNORECASE)  # fmt: skip
+    r"per\s\w+))?)|\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
 _PERCENTAGE = re.compile(
     r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
 )
@@ -26,9 +26,16 @@ def asked_unit(question: str) -> Unit | None:
     units = [
         unit
         for match in _ASKED.finditer(question[-2000:])
-        if (unit := read_unit(next(g for g in match.groups() if g))) is not None
+        if (unit := _first_unit(next(g for g in match.groups() if g))) is not None
     ]
     return units[-1] if units and len({unit.name for unit in units}) == 1 else None
+
+
+def _first_unit(words: str) -> Unit | None:
+    """The unit with which words begin, the longest one: km/h of "km/h on the road"."""
+    parts = words.replace("$", "").split()
+    found = (read_unit(" ".join(parts[:count]).rstrip(".")) for count in range(len(parts), 0, -1))
+    return next((unit for unit in found if unit is not None), None)
 
 
 @lru_cache(maxsize=1024)

@@ -21,10 +21,15 @@ _DAY_FIRST = re.compile(
 _CLOCK = re.compile(
     r"([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2}))?)?\s{0,2}(o'clock|uhr)?\s{0,2}([ap]\.?\s?m\.?)?", re.IGNORECASE
 )
+_ABROAD = re.compile(  # 3点45分, 下午3時45分, 오후 3시 45분, 3h45, 3 Uhr 45, 3 ч 45 мин
+    r"(?:(?P<am>上午|早上|午前|오전)|(?P<pm>下午|晚上|午後|오후))?\s?([0-9]{1,2})\s?(?:点|點|時|时|시|h|Uhr|ч\.?|часов|часа)\s?"
+    r"(?:([0-9]{1,2})\s?(?:分|분|min|мин\.?)?|(?P<half>半|반))?"
+)
 _LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?[-–:：−]\s?\d|[A-Za-z]{3}.*\d{4}")
 _WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _SPOKEN = re.compile(
-    r"(?:(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|after)\s)([a-z]+|[0-9]{1,2})", re.IGNORECASE
+    r"(?:(?:an?\s)?(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|after)\s)([a-z]+|[0-9]{1,2})",
+    re.IGNORECASE,
 )
 _SCORE = re.compile(r"([0-9]{1,3})\s?[-:]\s?([0-9]{1,3})")
 _ASKS_RATIO = re.compile(
@@ -82,6 +87,10 @@ def dates(text: str) -> set[datetime.date]:
 def parse_time(text: str) -> tuple[int, bool] | None:
     """(seconds after midnight, whether the half of the day is known); None for what is not a time of day."""
     text = clean(text)
+    there = _ABROAD.fullmatch(text)
+    if there is not None and (there[4] or there["half"] or not text.endswith(("h", "시", "ч"))):  # "3 h" is a duration
+        minutes, part = int(there[4] or (30 if there["half"] else 0)), "am" if there["am"] else "pm"
+        return _seconds(int(there[3]), minutes, 0, part if there["am"] or there["pm"] else None)
     match = _CLOCK.fullmatch(text)
     if match:
         hour, minute, second, oclock, half = match.groups()

@@ -17,15 +17,17 @@ _SUBSCRIPTS = str.maketrans({c: f"_{d}" for c, d in zip("₀₁₂₃₄₅₆�
 _BEFORE = str.maketrans("º˚∘−‐‑‒–﹣－⁄∕٫٬。、‘’′״”“ʹ", "°°°-------//.,.,'''\"\"\"'")
 _WRAP = re.compile(
     r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|normal|bb|cal|frak)|mbox|hbox|operatorname\*?|emph|boldsymbol|bm|underline)"
-    r"\s?\{([^{}]*)\}"
+    r"\s?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
+_COLON = re.compile(r"\{:\}|\\colon(?![A-Za-z])")
 _THOUSANDS_LATEX = re.compile(r"\{,\}(?:\\!)?\s*|,\s*\\!\s*")
-_REWRITTEN = re.compile(r"\\(?!frac\{)|~|\{,\}")
+_REWRITTEN = re.compile(r"\\(?!frac\{)|~|\{[,:]\}")
 _NOTHING = re.compile(r"\\(?:left|right|displaystyle|rm|bf|it|limits|big[lr]?|Big[lr]?|!)(?![A-Za-z])\.?|\\!")
 _BLANK = re.compile(r"\\(?:[,;:> ]|q?quad(?![a-z])|thinspace|enspace|hspace\{[^{}]*\})|(?<=\S)~(?=\S)")
 _DEGREE = re.compile(r"\^?\s?\{?\s?\\(?:circ|degrees?|deg)(?![A-Za-z])\s?\}?")
 _SAME = (
     (re.compile(r"\\[dtc]frac"), r"\\frac"),
+    (re.compile(r"\{\s?(-?[0-9]+)\s?\\over\s?([0-9]+)\s?\}"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\([%$#&_])"), r"\1"), (re.compile(r"\\cdot(?![a-z])"), r"\\times"),
     (re.compile(r"\\(?:pounds|euro|yen)(?![a-z])(?:\{\})?"), lambda m: {"p": "£", "e": "€", "y": "¥"}[m[0][1]]),
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
@@ -41,7 +43,7 @@ def clean(text: str) -> str:
         return text
     if not text.isascii():
         text = plain_characters(text)
-    if "\\" in text or "~" in text or "{,}" in text:
+    if "\\" in text or "~" in text or "{,}" in text or "{:}" in text:
         text = without_latex(text)
     return _SPACES.sub(" ", unwrapped(text))
 
@@ -74,7 +76,7 @@ def without_latex(text: str) -> str:
         text, count = _WRAP.subn(r" \1", text)
         if not count:
             break
-    text = _DEGREE.sub("°", text)
+    text = _DEGREE.sub("°", _COLON.sub(":", text))
     for pattern, instead in _SAME:
         text = pattern.sub(instead, text)
     return text

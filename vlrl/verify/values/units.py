@@ -25,11 +25,12 @@ class Unit:
 
 
 _TABLE = """
-m 1 m | m meter metre mètre metro метр метра метров 米 公尺 メートル 미터 متر
-m 1/100 cm | cm centimeter centimetre zentimeter centimètre centímetro сантиметр см 厘米 公分 センチ 센티미터
-m 1/1000 mm | mm millimeter millimetre millimètre milímetro мм 毫米 ミリ
+m 1 m | m meter metre mètre metro метр м 米 公尺 メートル 미터 متر
+m 1/100 cm | cm centimeter centimetre zentimeter centimètre centímetro сантиметр см سم 厘米 公分
+m 1/100 cm | センチ センチメートル 센티미터
+m 1/1000 mm | mm millimeter millimetre millimètre milímetro миллиметр мм ملم 毫米 ミリ ミリメートル 밀리미터
 m 1/10 dm | dm decimeter decimetre 分米
-m 1000 km | km kilometer kilometre kilomètre kilómetro quilômetro километр км 千米 公里 킬로미터 كيلومتر
+m 1000 km | km kilometer kilometre kilomètre kilómetro quilômetro километр км كم 千米 公里 キロメートル 킬로미터 كيلومتر
 m 1/1000000 μm | μm um micrometer micrometre micron
 m 1/1000000000 nm | nm nanometer nanometre
 m 127/5000 in | in inch inche zoll ″ ''
@@ -37,7 +38,7 @@ m 381/1250 ft | ft foot feet ′
 m 1143/1250 yd | yd yard
 m 201168/125 mi | mi mile meile milla milha
 g 1 g | g gram gramme gramm gramo grama г грамм граммов 克 グラム 그램
-g 1000 kg | kg kilogram kilogramme kilogramm kilogramo kilo кг килограмм 千克 公斤 キログラム キロ 킬로그램
+g 1000 kg | kg kilogram kilogramme kilogramm kilogramo kilo кг килограмм كغ كجم kgs 千克 公斤 キログラム キロ 킬로그램
 g 1/1000 mg | mg milligram
 g 1000000 t | t ton tonne metric_ton 吨 トン
 g 45359237/100000 lb | lb lbs pound
@@ -45,7 +46,7 @@ g 45359237/1600000 oz | oz ounce
 s 1 s | s sec second sekunde seconde segundo с секунд секунда 秒 초 ثانية
 s 1/1000 ms | ms millisecond
 s 60 min | min minute minuten minuto мин минут минута 分 分钟 分鐘 분 دقيقة
-s 3600 h | h hr hour stunde stunden heure hora ч час часа часов 小时 小時 時間 시간 ساعة ساعات
+s 3600 h | h hr hrs hour stunde stunden heure hora ч час часа часов 小时 小時 時間 시간 ساعة ساعات
 s 86400 d | d day tag tage jour día dia день дня дней 天 日 일 يوم أيام
 s 604800 week | week wk woche wochen semaine semana неделя недель 周 星期 週間
 year 1 year | year yr yrs y.o year_old years_old jahr jahre année an año ano год года лет 年 岁 歳 年間 살 년 سنة سنوات
@@ -128,6 +129,8 @@ _ATOM = re.compile(
     r"(?:\s?\^\s?\{?\s?([-+]?[1-4])\s?\}?|([23])(?![0-9])|\s(squared|cubed))?",
     re.IGNORECASE,
 )
+_RUSSIAN_CASE = re.compile(r"(?<=[\u0400-\u04ff]{3})(?:ов|а|у|ы|и)$")
+_FRACTION = re.compile(r"\\frac\s?\{([^{}\\]{1,30})\}\s?\{([^{}\\]{1,30}(?:\^\{-?[1-4]\})?)\}")
 _CHINESE_POWER = {"平方": 2, "立方": 3}
 _OVER = re.compile(r"\s?/\s?|\sper\s|\spro\s|\spar\s|\spor\s")
 _TIMES = re.compile(r"\s?(?:\\times|[·*×])\s?|\s")
@@ -160,6 +163,8 @@ def read_unit(text: str) -> Unit | None:
     text = plain_characters(text).strip().strip("()").strip()
     if not text or len(text) > 60:
         return None
+    if (fraction := _FRACTION.fullmatch(text)) is not None:
+        text = f"{fraction[1].strip()}/{fraction[2].strip()}"
     if (found := _named(text)) is not None:
         return found
     over = _OVER.split(text)
@@ -208,7 +213,7 @@ def _named(text: str) -> Unit | None:
     text = text.removesuffix(".")
     if (found := _UNITS.get(text)) is not None:
         return found
-    lower = text.casefold()
+    lower = _RUSSIAN_CASE.sub("", text.casefold())
     for form in (lower, lower.removesuffix("s"), lower.removesuffix("es"), lower.removesuffix("n")):
         if (found := _FOLDED.get(form)) is not None:
             return found
