@@ -47,7 +47,6 @@ _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
 _ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
 _PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
 _COLON = re.compile(r"\{:\}|\\colon(?![A-Za-z])")
-_PHANTOM = re.compile(r"\\[hv]?phantom\s?\{[^{}]*\}")  # takes room and shows nothing
 _LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")
 _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
 _ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -219,7 +218,6 @@ def spelled(text: str) -> str:
         text = _PI.sub(r"\\pi ", text)
     if not text.isascii():
         text = plain_characters(text).replace("π", "\\pi ")
-    text = _PHANTOM.sub("", text) if "phantom" in text else text
     if "colon" in text or "{:}" in text:
         text = _COLON.sub(":", text)
     return undouble(text)
@@ -232,7 +230,7 @@ def undouble(text: str) -> str:
 
 def plain_form(text: str) -> str:
     """One spelling for what is plainly the same formula; equal forms are equal formulas."""
-    text = undouble(_PHANTOM.sub("", text) if "phantom" in text else text)
+    text = undouble(text)
     for old, new in _SYNONYMS:
         if old[0] in text:
             text = text.replace(old, new)
@@ -246,6 +244,8 @@ def too_complex(text: str) -> str | None:
     """Why a formula is refused before it is parsed: its length, its nesting, a control character; None if it is not."""
     if len(text) > MAX_CHARS:
         return f"the formula has {len(text)} characters"
+    if "phantom" in text:
+        return "something that takes room and shows nothing"
     if _BAD.search(text):
         return "a control character"
     depth = deepest = 0
