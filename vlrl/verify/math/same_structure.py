@@ -186,10 +186,6 @@ def _one_and_many(gold: Structure, answer: Structure, terms: Terms) -> bool | No
     """One value and several: different if one of the several is different."""
     if not isinstance(gold, (Items, Leaf)) or not isinstance(answer, (Items, Leaf)):
         return None
-    if isinstance(gold, Leaf) and gold.formula is not None and not _several_values(gold):
-        leaves = isinstance(answer, Items) and all(isinstance(item, Leaf) for item in answer.items)
-        if leaves and isinstance(answer, Items) and len(answer.items) > 1:
-            return False  # also where all of them are the gold: `\\{7, 7\\}`
     many, one = (gold, answer) if isinstance(gold, Items) else (answer, gold)
     assert isinstance(many, Items)
     if len(many.items) < 2 or not all(isinstance(item, (Leaf, Chain)) for item in many.items):
