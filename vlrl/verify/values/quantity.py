@@ -49,7 +49,6 @@ _NAMED = re.compile(
 _NO_NAME = re.compile(
     r"(?:not|no|half|twice|minus|negative|sqrt|sin|cos|tan|log|ln|frac)\b|\\(?:neg|not|sqrt|frac|ln|log|sin|cos|tan|pm)"
 )
-_IN_BRACKETS = re.compile(r"\(\s?-?[0-9]+(?:\.[0-9]+)?\s?\)")
 _SCALE = re.compile(r"\s?([^\W\d_]+\.?)")
 _PERCENT = re.compile(
     r"\s?(?:%|percent(?:age)?(?:s|\spoints?)?|per\s?cents?|pct\.?|prozent|pour\s?cent|por\s?(?:ciento|"
@@ -124,8 +123,6 @@ def read_quantity(text: str, asked: str = "") -> Quantity | None:
         and name[0][:-1].strip() not in WORDS
     ):
         text = clean(text[name.end() :])
-    if text[:1] == "(" and text[-1:] == ")" and _IN_BRACKETS.fullmatch(text):
-        text = text[1:-1].strip()
     return _read(text, asked) or _compound(text)
 
 
