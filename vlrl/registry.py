@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
-from vlrl.config import takes_truth
+from vlrl.config import Settings, takes_truth
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.shipped import locate
 from vlrl.types import content_digest
@@ -87,7 +87,8 @@ class Registry(Generic[T]):
         if isinstance(spec, str):
             spec = {"name": spec}
         if not isinstance(spec, dict):
-            if spec is not None and any(self._is(spec, one) for one in self._entries.values()):
+            made = isinstance(spec, Settings) or any(self._is(spec, one) for one in self._entries.values())
+            if spec is not None and made:
                 return spec
             said = "is null" if spec is None else f"is {spec!r}"
             raise ConfigError(self.kind, said, f"write a name ({', '.join(self.names())}), or {{name: …, setting: …}}")

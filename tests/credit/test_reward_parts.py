@@ -134,10 +134,11 @@ def test_a_part_without_a_weight_is_refused_where_its_source_fixes_none(name):
 def test_a_part_without_a_weight_has_that_of_its_source():
     named = {"overlong": 1.0, "lead_length": 1.0, "step_grpo": 1.0, "contrast": 0.3, "length_band": 0.2}
     assert {name: CreditSettings(shape=[name]).shape[0].weight for name in named} == named
-    assert set(named) | {"length", "repeat", "retention"} == set(shapes)
+    assert set(named) | {"format", "length", "repeat", "retention"} == set(shapes)
 
 
 NEUTRAL = [
+    {"name": "format", "weight": 0.0},
     {"name": "length", "weight": 0.0},
     {"name": "overlong", "weight": 0.0},
     {"name": "overlong", "weight": 1.0, "margin_rate": 0.01},  # no response comes so near to the budget

@@ -177,7 +177,7 @@ class FileSourceSettings(SourceSettings):
                 raise ConfigError(
                     f"source {self.name!r}, {key}",
                     f"no such file: {value}",
-                    f"check `{key}`; it was looked for at {Path(value).expanduser().absolute()}",
+                    f"check the {key}; it was looked for at {Path(value).expanduser().absolute()}",
                 )
         if self.layout is not None and self.layout not in LAYOUTS:
             raise ConfigError(

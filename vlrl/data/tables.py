@@ -150,7 +150,7 @@ def local_file(path: str, place: str) -> Path:
     """The file or folder of a local path. Raises ConfigError for a missing one or an unknown kind."""
     file = Path(path).expanduser()
     if not file.exists():
-        raise ConfigError(place, f"no such file: {path}", f"check `path`; it was looked for at {file.absolute()}")
+        raise ConfigError(place, f"no such file: {path}", f"check the path; it was looked for at {file.absolute()}")
     if not file.is_dir() and kind_of(file) not in (*TEXT_TABLES, ".parquet"):
         kinds = ", ".join((*TEXT_TABLES, ".parquet"))
         raise ConfigError(
