@@ -62,6 +62,9 @@ def parse_row(data: bytes | str, place: str) -> dict[str, Any]:
     return row
 
 
+_BY_A_MODEL = ("response", "chosen", "rejected")
+
+
 def refuse_unreadable(value: Any, place: str) -> None:
     """Raises BadRowError for a text with a lone surrogate or NUL, wherever in the value it stands."""
     if isinstance(value, str):
@@ -71,6 +74,8 @@ def refuse_unreadable(value: Any, place: str) -> None:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             refuse_unreadable(key, place)
+            if key in _BY_A_MODEL and isinstance(item, str):
+                item = item.replace("\x00", "")  # a policy may write any character; its text is kept as it is
             refuse_unreadable(item, f"{place}, {shortened(key)}" if place.count(",") < 3 else place)
     elif isinstance(value, list | tuple):
         for item in value:
