@@ -35,6 +35,7 @@ class _Heard:
         self.number: int | None = None
         self.at = 0.0
         self.deferring = 0
+        self.over = False
         self.told = False
         self.dropped = False
 
@@ -59,6 +60,7 @@ def listening() -> Iterator[None]:
     try:
         yield
     finally:
+        _heard.over = True
         sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -109,8 +111,11 @@ def deferred() -> Iterator[None]:
 
 
 def wanted() -> bool:
-    """Whether this process or another rank has been asked to stop; all ranks get the same answer and ask together."""
-    return any(dist.gather(_heard.number is not None))
+    """Whether this process or another rank has been asked to stop; all ranks get the same answer and ask together.
+
+    A signal of a block of `listening` that has ended asks nothing of the next run in the same process.
+    """
+    return any(dist.gather(_heard.number is not None and not _heard.over))
 
 
 def stop(said: str) -> Stopped:
