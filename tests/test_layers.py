@@ -8,7 +8,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "vlrl"
 LAYERS = [
     {"types", "errors", "config", "registry", "methods", "seeding", "dist", "shipped", "version", "extras"}
-    | {"whole_files", "interrupts", "log_lines", "runlog", "instruction_set"},
+    | {"whole_files", "own_files", "interrupts", "log_lines", "runlog", "instruction_set"},
     {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
     {"model", "rollout"},
     {"curation", "sampling", "evaluation"},

@@ -90,10 +90,11 @@ def test_what_broken_off_writes_left_is_swept_and_nothing_else(tmp_path):
     for name in (".state.json.tmp", ".model.old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").touch()
-    for name in ("state.json", "notes.tmp", ".hidden", "old"):
+    mine = [".hidden", ".mine.old", ".notes.tmp", "notes.tmp", "old", "state.json"]
+    for name in mine:
         (tmp_path / name).touch()
-    sweep(tmp_path)
-    assert names(tmp_path) == [".hidden", "notes.tmp", "old", "state.json"]
+    sweep(tmp_path, ["state.json", "model", "model_step_[0-9]*"])
+    assert names(tmp_path) == mine
 
 
 def test_an_error_that_a_library_wraps_is_still_the_systems():

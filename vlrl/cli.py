@@ -41,7 +41,8 @@ Overrides = Annotated[
 Fresh = Annotated[
     bool,
     typer.Option(
-        "--fresh", help="Start anew; the run that the folder holds is set aside, and goes when this one has results."
+        "--fresh",
+        help="Start anew; the run that the folder holds is set aside, and what it wrote goes when this has results.",
     ),
 ]
 
@@ -95,7 +96,7 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
     config = _found(config, "eval")
     if names_benchmarks(config):
         _alone("an evaluation of benchmarks")
-        evaluate_benchmarks(config, overrides or [])
+        evaluate_benchmarks(config, overrides or [], fresh)
         return
     _run(config, overrides, "eval", fresh)
 
@@ -130,14 +131,14 @@ def plan(
 
 
 @app.command()
-def curate(config: Config, overrides: Overrides = None) -> None:
+def curate(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
     """Filter problems in counted stages (form, difficulty, guessing, duplicates, benchmarks) and write curated.jsonl.
 
     Configs: configs/curate/. Interrupted, the same command continues. With `warmup:` it writes demonstrations, too.
     """
     from vlrl.stages.curate import start_curation
 
-    start_curation(_found(config, "curate"), overrides or [])
+    start_curation(_found(config, "curate"), overrides or [], fresh)
 
 
 @app.command()

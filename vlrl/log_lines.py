@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from vlrl import own_files
 from vlrl.errors import RunError
 from vlrl.whole_files import write_atomically
 
@@ -53,6 +54,7 @@ def mend_jsonl(path: Path, say: Callable[[str], None]) -> tuple[str, int] | None
     elif size < path.stat().st_size:
         with open(path, "rb+") as file:
             file.truncate(size)
+        own_files.note_grown(path)
     return damaged
 
 

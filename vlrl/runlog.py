@@ -26,6 +26,7 @@ from typing import Any
 
 import yaml
 
+from vlrl import own_files
 from vlrl.instruction_set import in_words
 from vlrl.log_lines import SCHEMA as SCHEMA
 from vlrl.log_lines import mend_jsonl
@@ -147,15 +148,15 @@ class RunFolder:
         return {}
 
     def _whole_images(self) -> Iterator[str]:
-        """Digests of the images that are there with their own bytes; others are removed, and written when they come."""
+        """Digests of the images that are there with their own bytes; others are taken out, and written later."""
         for file in sorted((self.path / "images").iterdir()):
             if file.name.startswith(".") or not file.is_file() or len(file.stem) != len(content_digest(b"")):
                 continue
             if content_digest(file.read_bytes()) == file.stem:
                 yield file.stem
             else:
-                self._say(f"{file} is damaged ({file.stat().st_size} bytes) and is removed")
-                file.unlink()
+                self._say(f"{file} is damaged ({file.stat().st_size} bytes) and is taken out")
+                own_files.remove_own(file, say=self._say)
 
     def _write_card(self) -> None:
         write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
@@ -209,6 +210,7 @@ class RunFolder:
                     file.truncate(end)
                 error.filename = error.filename or str(self.path / name)
                 raise
+        own_files.note_grown(self.path / name)
 
     def truncate_after(self, phase: str, step: int) -> None:
         """Drop lines of `phase` later than `step` from both JSONL files: a resumed run writes them again."""

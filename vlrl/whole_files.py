@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from vlrl import own_files
 from vlrl.errors import StorageError, VlrlError, storage_error
 
 TEMPORARY, REPLACED = ".tmp", ".old"
@@ -26,6 +27,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+        own_files.note(temporary, path)
+        if os.path.lexists(path):
+            own_files.keep_foreign(path, stays=True)
         os.replace(temporary, path)
         sync(path.parent)
     except BaseException as error:
@@ -43,6 +47,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}{TEMPORARY}")
     shutil.rmtree(temporary, ignore_errors=True)
+    own_files.note_temporary(temporary)
     temporary.mkdir()
     try:
         yield temporary
@@ -62,25 +67,32 @@ def errors_at(path: Path) -> Iterator[None]:
         raise _at(path, error) from None
 
 
-def put_in_place(temporary: Path, folder: Path) -> None:
-    """Rename a finished folder to where it belongs; one that stands there goes."""
+def put_in_place(temporary: Path, folder: Path, by_name: bool = False) -> None:
+    """Rename a finished folder to where it belongs; one that stands there goes, but for what no run wrote."""
+    own_files.note_tree(temporary, folder, by_name)
     remove_whole(folder)
     os.replace(temporary, folder)
     sync(folder.parent)
 
 
 def remove_whole(folder: Path) -> None:
-    """Remove a folder; renamed first, so that a kill on the way leaves a hidden rest and never half a folder."""
+    """Remove a folder; renamed first, so that a kill on the way leaves a hidden rest and never half a folder.
+
+    Where the files of a run are noted, those in it that no run wrote are kept (`vlrl/own_files.py`).
+    """
     if folder.is_dir():
+        own_files.keep_foreign(folder)
         hidden = folder.with_name(f".{folder.name}{REPLACED}")
         shutil.rmtree(hidden, ignore_errors=True)
+        own_files.note_temporary(hidden)
         os.replace(folder, hidden)
         shutil.rmtree(hidden)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what broken-off writes left directly in a folder."""
-    for left in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".*{REPLACED}")]:
+def sweep(folder: Path, names: Collection[str]) -> None:
+    """Remove what broken-off writes of entries with these names (patterns) left directly in a folder."""
+    found = {one for name in names for end in (TEMPORARY, REPLACED) for one in folder.glob(f".{name}{end}")}
+    for left in sorted(found):
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left)
         else:

@@ -81,6 +81,19 @@ def test_a_rerun_mends_what_is_missing_or_damaged(config, finished, capsys, name
     assert "and all of it is there" in capsys.readouterr().out
 
 
+def test_a_fresh_run_removes_all_that_the_run_before_wrote_and_nothing_else(config, finished):
+    folder = config.parent / "run"
+    mine = {"model/notes.txt", "images/holiday.png", "checkpoints/best/policy.pt", "run_card.md"}
+    for name in mine:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    start_run(config, [f"run_folder={folder}", f"data={config.parent / 'recipe.yaml'}"], fresh=True)
+    aside = folder / "set_aside-1"
+    assert {str(one.relative_to(aside)) for one in aside.rglob("*") if one.is_file()} == mine
+    assert not [one for one in folder.iterdir() if one.name.startswith((".earlier", ".failed", "set_aside-2"))]
+    assert kept(folder) == kept(finished / "run")
+
+
 @pytest.mark.slow
 def test_damaged_logs_and_images_of_a_finished_run_are_named(config, capsys):
     folder = config.parent / "run"

@@ -9,15 +9,30 @@ from pathlib import Path
 
 import pytest
 
+from vlrl import own_files
 from vlrl.errors import RunError
+from vlrl.own_files import MARK
 from vlrl.stages import run_place
-from vlrl.stages.run_place import KINDS, MARK, claimed
+from vlrl.stages.checkpoint import save_checkpoint
+from vlrl.stages.run_place import KINDS, claimed
+from vlrl.whole_files import whole_folder, write_atomically
 
 FOREIGN = {
     "notes.txt": "mine",
     "mine/data.csv": "1,2",
     "checkpoints_backup/step_000002/policy.pt": "x",
     "plot.png": "y",
+}
+INSIDE = {  # where a run writes, too
+    "model/README.md": "how I use it",
+    "model/adapters/mine.safetensors": "weights",
+    "images/holiday.png": "beach",
+    "checkpoints/step_000002/notes.txt": "the good one",
+    "checkpoints/best/policy.pt": "copied",
+    "data/train.jsonl": "rows",
+    "wandb/offline-run-1/run.wandb": "not synced",
+    "records/mine.jsonl": "r",
+    "model_step_5/config.json": "by hand",
 }
 
 
@@ -26,26 +41,35 @@ class Killed(BaseException):
 
 
 def tree(folder: Path) -> dict[str, str]:
-    found = {str(f.relative_to(folder)): f.read_text() for f in sorted(folder.rglob("*")) if f.is_file()}
-    return {name: text for name, text in found.items() if not name.endswith(".lock")}
+    found = {
+        str(f.relative_to(folder)): f.read_text(errors="replace") for f in sorted(folder.rglob("*")) if f.is_file()
+    }
+    return {name: text for name, text in found.items() if not name.endswith((".lock", own_files.FILE))}
 
 
-def write(folder: Path, name: str, run: str) -> None:
+def write(folder: Path, name: str, text: str) -> None:
+    """As a user writes."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(run)
+    (folder / name).write_text(text)
+
+
+def produce(folder: Path, name: str, run: str) -> None:
+    """As a run writes."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / name, run)
 
 
 def work(folder: Path, run: str, checkpoint: bool = True) -> None:
     """What a run writes."""
     for name in ("run.yaml", "run_card.json", "metrics.jsonl", "images/a.png"):
-        write(folder, name, run)
+        produce(folder, name, run)
     if checkpoint:
-        write(folder, "checkpoints/step_000002/checkpoint.json", run)
+        produce(folder, "checkpoints/step_000002/checkpoint.json", run)
 
 
 def results(folder: Path, run: str) -> None:
     for name in ("state.json", "results.json", "model/config.json", "answers_rl.jsonl", "report.html"):
-        write(folder, name, run)
+        produce(folder, name, run)
 
 
 def a_run(folder: Path, run: str, fresh: bool = False, steps: int = 2, error: BaseException | None = None) -> None:
@@ -129,7 +153,7 @@ def test_killed_at_any_move_the_old_run_is_there_in_the_end(tmp_path, monkeypatc
         before = tree(folder)
         with monkeypatch.context() as patched:
             patched.setattr(run_place.os, "rename", fuse.around(os.rename))
-            patched.setattr(run_place.shutil, "rmtree", fuse.around(shutil.rmtree))
+            patched.setattr(shutil, "rmtree", fuse.around(shutil.rmtree))
             with pytest.raises((Killed, ValueError)):
                 a_run(folder, "new", True, steps, ValueError("bug"))
         with pytest.raises(ValueError, match="bug"):  # the next start recovers, and fails at once
@@ -198,3 +222,93 @@ def test_a_folder_from_before_there_was_a_mark_is_known_by_its_files(finished):
 def test_own_names_of_a_kind_are_patterns_below_the_folder():
     for kind in KINDS.values():
         assert not [pattern for pattern in kind.own if "/" in pattern or pattern in ("*", ".*")]
+
+
+def kept_in(folder: Path) -> dict[str, str]:
+    found = tree(folder)
+    return {name.partition("/")[2]: text for name, text in found.items() if name.startswith(own_files.KEPT)}
+
+
+def test_what_a_user_put_into_the_runs_own_folders_is_kept_and_what_the_run_wrote_goes(finished, capsys):
+    for name, text in INSIDE.items():
+        write(finished, name, text)
+    write(finished, "model/config.json", "edited by hand")
+    (finished / "checkpoints/link").symlink_to(finished.parent)
+    said = []
+    with claimed(finished, "run", True, said.append) as place:
+        work(finished, "new")
+        results(finished, "new")
+        place.finish()
+    assert kept_in(finished) == {**INSIDE, "model/config.json": "edited by hand"}
+    assert (finished / "set_aside-1/checkpoints/link").is_symlink()
+    assert "old" not in tree(finished).values()
+    assert any("set_aside-1" in line and "isn't as a run wrote it" in line for line in said)
+    assert {name: tree(finished)[name] for name in FOREIGN} == FOREIGN
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_fresh_start_that_fails_puts_a_users_files_back_where_they_lay(finished, steps):
+    for name, text in INSIDE.items():
+        write(finished, name, text)
+    before = tree(finished)
+    with pytest.raises(ValueError, match="bug"):
+        a_run(finished, "new", True, steps, ValueError("bug"))
+    assert {name: text for name, text in tree(finished).items() if not name.startswith(".failed/")} == before
+
+
+def test_what_a_user_put_into_a_failed_start_is_kept(tmp_path):
+    with pytest.raises(ValueError, match="bug"):
+        a_run(tmp_path / "run", "new", False, 1, ValueError("bug"))
+    write(tmp_path / "run", "images/holiday.png", "beach")
+    write(tmp_path / "run", "model/mine.txt", "m")
+    a_run(tmp_path / "run", "next")
+    a_run(tmp_path / "run", "third", True)
+    assert kept_in(tmp_path / "run") == {"images/holiday.png": "beach", "model/mine.txt": "m"}
+
+
+def test_a_run_from_before_files_were_noted_is_kept_whole(finished):
+    old = {name: text for name, text in tree(finished).items() if text == "old"}
+    (finished / own_files.FILE).unlink()
+    a_run(finished, "new", True)
+    assert kept_in(finished) == old
+
+
+def test_a_copied_or_moved_run_is_known_by_its_contents(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy", copy_function=shutil.copyfile)
+    a_run(tmp_path / "copy", "new", True)
+    assert kept_in(tmp_path / "copy") == {}
+    assert "old" not in tree(tmp_path / "copy").values()
+
+
+class Part:
+    def state_dict(self) -> dict[str, int]:
+        return {"step": 1}
+
+
+def test_a_folder_that_is_written_again_keeps_what_a_user_put_into_it(tmp_path):
+    for text in ("first", "second"):
+        with claimed(tmp_path, "run", say=lambda text: None) as place:
+            with whole_folder(tmp_path / "model") as new:
+                (new / "config.json").write_text(text)
+            save_checkpoint(tmp_path / "checkpoints", 1 + (text == "second"), {"trainer": Part()}, keep=1)
+            place.finish()
+        write(tmp_path, "model/notes.txt", f"of the {text}")
+        write(tmp_path, "checkpoints/step_000001/notes.txt", "kept")
+    assert (tmp_path / "model/config.json").read_text() == "second"
+    assert kept_in(tmp_path) == {"model/notes.txt": "of the first", "checkpoints/step_000001/notes.txt": "kept"}
+
+
+def test_large_files_are_known_by_blocks_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_files, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(own_files, "BLOCK_BYTES", 10)
+    content = bytes(range(256)) * 40
+    for name, place in (("same", None), ("first", 0), ("last", len(content) - 1), ("longer", len(content))):
+        changed = bytearray(content)
+        if place is not None:
+            changed[place : place + 1] = b"x"
+        (tmp_path / name).write_bytes(changed)
+    (tmp_path / "as_it_was").write_bytes(content)
+    prints = {name: own_files.fingerprint(tmp_path / name) for name in ("same", "first", "last", "longer")}
+    assert prints.pop("same") == own_files.fingerprint(tmp_path / "as_it_was")
+    assert own_files.fingerprint(tmp_path / "as_it_was") not in prints.values()
+    assert len(set(prints.values())) == 3

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vlrl import own_files
 from vlrl.curation.stage import Answered
 from vlrl.log_lines import SCHEMA, mend_jsonl, read_jsonl
 from vlrl.types import Rollout, Segment, Verdict
@@ -45,6 +46,7 @@ class Journal:
                 file.write(json.dumps({**record, "responses": _responses(answered)}, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        own_files.note_grown(self.path)
         self._held.update(answers)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from vlrl.data.image_budget import ImageBudget
 from vlrl.data.placeholders import placeholder_in
 from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
 from vlrl.errors import DataError
+from vlrl.own_files import remove_own
 from vlrl.runlog import write_atomically
 from vlrl.types import Demonstration, Problem, Text
 
@@ -46,8 +46,8 @@ def write_with_recipe(
     """
     target = folder / f"{name}.jsonl"
     write_problem_file(target, items)
-    shutil.rmtree(folder / f"{name}_rows", ignore_errors=True)  # of an earlier call with other settings
-    (folder / f"{name}_recipe.yaml").unlink(missing_ok=True)
+    for earlier in (f"{name}_rows", f"{name}_recipe.yaml"):  # of a call with other settings
+        remove_own(folder / earlier)
     if not items:
         return target
     read: Sequence[Problem | Demonstration] = (

@@ -18,6 +18,7 @@ from vlrl.curation.stage import Context
 from vlrl.curation.warmup import STAGE, WarmupSet, sample_demonstrations
 from vlrl.data.image_budget import ImageBudget
 from vlrl.data.problem_files import write_problem_file
+from vlrl.own_files import remove_own
 from vlrl.runlog import RunFolder, write_atomically
 from vlrl.types import Problem
 
@@ -116,13 +117,13 @@ def _write(
     write_atomically(folder / "dropped.jsonl", _lines(_dropped(funnel)))
     write_atomically(folder / "pass_rates.jsonl", _lines(_pass_rates(funnel, settings)))
     for name, members in {HARD_POOL: [], **funnel.pools, "faults": funnel.faulted}.items():
-        (folder / f"{name}.jsonl").unlink(missing_ok=True)  # of an earlier call with other settings
+        remove_own(folder / f"{name}.jsonl")  # of an earlier call with other settings
         if members:
             write_problem_file(folder / f"{name}.jsonl", members)
     if warmup is not None:
         write_with_recipe(folder, "demonstrations", warmup.demonstrations, budget, share, plugins, model_hash)
         write_atomically(folder / "demonstrations_provenance.jsonl", _lines(warmup.provenance))
-        (folder / "preferences.jsonl").unlink(missing_ok=True)
+        remove_own(folder / "preferences.jsonl")
         if warmup.preferences:
             write_problem_file(folder / "preferences.jsonl", warmup.preferences)
 

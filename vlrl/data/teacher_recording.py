@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vlrl import dist
+from vlrl import dist, own_files
 from vlrl.data.problem_files import problem_lines
 from vlrl.data.teacher_records import NUMBERS, SCHEMA, RecordsHead, TeacherRecord
 from vlrl.errors import DataError
@@ -109,16 +109,18 @@ class TeacherRecording:
                 file.flush()
                 os.fsync(file.fileno())
                 ends.append(file.tell())
+            own_files.note_grown(self.folder / name)
         return ends[0], ends[1]
 
     def _cut(self) -> None:
         """List and files end with the last piece; a folder that is still written to is not whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "teacher.json").unlink(missing_ok=True)
+        own_files.remove_own(self.folder / "teacher.json")
         self._list()  # before the files: it never counts what isn't there
         for name, end in zip(FILES, _end_of(self._pieces), strict=True):
             with open(self.folder / name, "ab") as file:
                 file.truncate(end)
+            own_files.note_grown(self.folder / name)
 
     def _list(self) -> None:
         listed = {"schema": SCHEMA, "pieces": [asdict(piece) for piece in self._pieces]}

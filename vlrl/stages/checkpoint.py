@@ -17,13 +17,14 @@ from typing import Any, BinaryIO
 
 import torch
 
-from vlrl import dist
+from vlrl import dist, own_files
 from vlrl.errors import RunError
 from vlrl.whole_files import REPLACED, TEMPORARY, errors_at, file_digest, put_in_place, remove_whole, sync
 
 SCHEMA = 2
 CARD = "checkpoint.json"
 _NAME = re.compile(r"step_(\d+)")
+_LEFT = re.compile(rf"\.step_\d+({re.escape(TEMPORARY)}|{re.escape(REPLACED)})")  # of a write that was broken off
 
 
 def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int = 2) -> Path:
@@ -37,6 +38,7 @@ def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int
     if dist.is_first():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
+        own_files.note_temporary(temporary)
         temporary.mkdir()
     dist.barrier()
     try:
@@ -137,7 +139,7 @@ def _put_in_place(temporary: Path, final: Path, keep: int) -> None:
     for file in temporary.iterdir():
         sync(file)
     sync(temporary)
-    put_in_place(temporary, final)
+    put_in_place(temporary, final, by_name=True)
     earlier = [one for one in _all(final.parent) if step_of(one) < step_of(final)]
     later = [one for one in _all(final.parent) if step_of(one) > step_of(final)]  # passed over when the run went on
     for old in [*earlier[: max(len(earlier) - (keep - 1), 0)], *later]:
@@ -170,8 +172,9 @@ def latest_checkpoint(folder: Path, say: Callable[[str], None] = print, before: 
 
 
 def _latest(folder: Path, say: Callable[[str], None], before: int | None) -> Path | None:
-    for left in [*folder.glob(f".step_*{TEMPORARY}"), *folder.glob(f".step_*{REPLACED}")]:
-        shutil.rmtree(left)
+    for left in folder.glob(".step_*"):
+        if _LEFT.fullmatch(left.name) and left.is_dir():
+            shutil.rmtree(left)
     found, damages, whole = _all(folder)[::-1], [], []
     for one in found:
         damage = damage_of(one)

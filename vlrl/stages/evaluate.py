@@ -57,17 +57,18 @@ def names_benchmarks(config: Path) -> bool:
     return "benchmarks" in read_yaml(config)
 
 
-def evaluate_benchmarks(config: Path, overrides: Sequence[str] = ()) -> list[dict[str, Any]]:
+def evaluate_benchmarks(config: Path, overrides: Sequence[str] = (), fresh: bool = False) -> list[dict[str, Any]]:
     """Ask all benchmarks, print the table, write results.json, one file of responses a benchmark, and a report.
 
-    Raises ConfigError or DataError before a model is loaded.
+    With `fresh` the evaluation that the folder holds is set aside until this one is done. Raises ConfigError or
+    DataError before a model is loaded.
     """
     settings = load_settings(EvaluationSettings, config, overrides)
     check_engine(settings.engine)
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with claimed(Path(settings.folder), "evaluation") as place:
+    with claimed(Path(settings.folder), "evaluation", fresh) as place:
         results = _evaluated(settings, benchmarks)
         place.finish()
     print(results_table(results))

@@ -54,8 +54,8 @@ def start_run(
 ) -> Path:
     """Run a config's stages, or `stages` in their place, and write the report; returns the run folder.
 
-    With `fresh` a run that the folder holds is set aside, and removed when the new one has its results. Raises
-    ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
+    With `fresh` a run that the folder holds is set aside, and what it wrote goes when the new one has its results.
+    Raises ConfigError/DataError before a model is loaded, RunError if the folder holds a run with other settings.
     """
     if stages:
         overrides = [*overrides, f"stages=[{', '.join(stages)}]"]

@@ -2,8 +2,10 @@
 
 A folder knows its own entries by name; everything else in it belongs to the user and is never touched. With --fresh the
 entries of the earlier run are set aside within the folder (`.earlier-1`), so that a linked or mounted folder does as
-well as any; they go when the new run has its results. A start that ends before there is anything to go on from, by
-whatever error or signal, puts them back. Every move is finished by the next start where a kill broke it off:
+well as any; when the new run has its results, of what lies in them those files go that the earlier run wrote, as it
+noted (`vlrl/own_files.py`), and the others are kept in `set_aside-1`. A start that ends before there is anything to go
+on from, by whatever error or signal, puts all of it back. Every move is finished by the next start where a kill broke
+it off:
 
     .earlier-N         set aside whole: the new run stands in its place
     .earlier-N.moving  its entries belong in the folder
@@ -15,19 +17,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vlrl import interrupts
+from vlrl import interrupts, own_files
 from vlrl.errors import RunError
+from vlrl.own_files import MARK
 from vlrl.stages.run_lock import locked
 from vlrl.whole_files import sweep, write_atomically
 
-MARK = ".vlrl.json"  # says that a folder is ours, and of which kind
 FAILED, DISCARDED, EARLIER, MOVING = ".failed", ".discarded", ".earlier-", ".moving"
 _COMMON = ("run.yaml", "run_card.json", "run_card.md", "results.json", "built_model")
 KindName = Literal["run", "curation", "chain", "evaluation", "ablation"]
@@ -118,18 +119,18 @@ class Place:
         return sorted(found)
 
     def finish(self) -> None:
-        """The run has its results: the runs that it replaces go."""
+        """The run has its results: the runs that it replaces go, but for what they didn't write."""
         self.done = True
         if not (self.folder / MARK).is_file():  # it was begun before there was one
             self._mark()
         for old in self.earlier:
-            shutil.rmtree(old)
-        shutil.rmtree(self.folder / FAILED, ignore_errors=True)
+            own_files.remove_own(old, self.folder, self.say)
+        own_files.remove_own(self.folder / FAILED, self.folder, self.say)
 
     def prepare(self, fresh: bool) -> None:
         """Finish what a kill broke off, set aside what `fresh` replaces, mark the folder."""
         self._recover()
-        sweep(self.folder)
+        sweep(self.folder, [*KINDS[self.kind].own, MARK, own_files.FILE, *self.links(self.folder)])
         if self.own() and not self.begun and (fresh or self.kind != "chain"):  # links look after themselves
             self._discard(keep=True)  # nothing can be gone on from, and what waits behind it goes on waiting
         elif fresh and self.own():
@@ -166,7 +167,7 @@ class Place:
         number = 1 + max((int(one.name.removeprefix(EARLIER)) for one in self.earlier), default=0)
         moving = self.folder / f"{EARLIER}{number}{MOVING}"
         moving.mkdir()
-        for entry in [*self.own(), *self.folder.glob(MARK)]:
+        for entry in self._all():
             os.rename(entry, moving / entry.name)
         os.rename(moving, self.folder / f"{EARLIER}{number}")
         self.say(f"the run in {self.folder} is set aside until the new one has its results")
@@ -192,7 +193,7 @@ class Place:
 
     def _move_back(self, moving: Path) -> None:
         for entry in list(moving.iterdir()):
-            os.rename(entry, self.folder / entry.name)
+            self._move(entry, self.folder / entry.name)
         moving.rmdir()
 
     def _discard(self, keep: bool) -> None:
@@ -200,14 +201,24 @@ class Place:
         discarded = self.folder / DISCARDED
         traces = keep and _any_of(self.folder, KINDS[self.kind].traces)
         discarded.mkdir(exist_ok=True)
-        for entry in [*self.folder.glob(MARK), *self.own()]:
-            os.rename(entry, discarded / entry.name)
+        for entry in self._all():
+            self._move(entry, discarded / entry.name)
         if traces:
-            shutil.rmtree(self.folder / FAILED, ignore_errors=True)
+            own_files.remove_own(self.folder / FAILED, self.folder, self.say)
             os.rename(discarded, self.folder / FAILED)
             self.say(f"what the failed start wrote lies in {self.folder / FAILED}")
         else:
-            shutil.rmtree(discarded)
+            own_files.remove_own(discarded, self.folder, self.say)
+
+    def _all(self) -> list[Path]:
+        """The mark, the list of what was written, and the entries."""
+        return [*self.folder.glob(MARK), *self.folder.glob(own_files.FILE), *self.own()]
+
+    def _move(self, entry: Path, target: Path) -> None:
+        """Rename; what has come to stand there since a kill is kept."""
+        if os.path.lexists(target):
+            own_files.remove_own(target, self.folder, self.say)
+        os.rename(entry, target)
 
 
 @contextmanager
@@ -230,7 +241,8 @@ def claimed(
             place.refuse_foreign()
             try:
                 place.prepare(fresh)
-                yield place
+                with own_files.noting(folder, say):
+                    yield place
             except BaseException as end:
                 if isinstance(end, KeyboardInterrupt):
                     _say_interrupted(place, str(end), fresh)
