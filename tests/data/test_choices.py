@@ -228,4 +228,42 @@ def test_options_that_only_look_so_are_read():
     twice = {"question": "Is (A) red wine or (B) blue cheese meant?", "choices": ["red", "blue"], "answer": "A"}
     assert read(twice).question.endswith("\n(A) red\n(B) blue")
     files = {"question": "Which is lossless?", "choices": ["a.jpg", "a.png"], "answer": "B"}
-    assert read(files, modality="real").facts["choices"] == files["choices"]
+    found = read(files, modality="real", rows_without_image="read")
+    assert found.facts["choices"] == files["choices"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"choices": [], "answer": "B"}, "has no option"),
+        ({"options": "", "answer": "B"}, "has no option"),
+        ({"options": {}, "answer": "B"}, "has no option"),
+        ({"choices": ["4 cm", "5 cm", "4  cm"], "answer": "A"}, "options A and C, one of them the gold"),
+        ({"choices": ["4", "5", "4"], "answer": "4"}, "options A and C, one of them the gold"),
+    ],
+)
+def test_options_that_are_missing_or_stand_twice_are_refused(row, message):
+    with pytest.raises(BadRowError, match=message) as caught:
+        read({"question": "Which?", **row})
+    assert caught.value.remedy
+
+
+def test_rows_without_a_list_of_options_may_have_them_in_the_question_or_the_image():
+    assert read({"question": "Which? (A) red (B) blue", "choices": [], "answer": "B"}).answer == "B"
+    assert read({"question": "Which panel?", "choices": None, "answer": "B"}).answer == "B"
+    assert read({"question": "Which panel?", "answer": "B"}).answer == "B"
+    assert read({"question": "Which?", "choices": ["4", "5", "4"], "answer": "5"}).answer == "5"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["1: 2", "2: 3", "3: 4"], ["1:2", "2:1", "3:1"], ["A:B", "B:C"], ["1 : 20", "2 : 30"], ["1: 2: 3", "2: 1"]],
+)
+def test_ratios_are_no_labels(texts):
+    found = read({"question": "Which?", "choices": texts, "answer": texts[1]})
+    assert found.facts["choices"] == texts
+    assert found.answer in (texts[1], "B", "(B)")
+    assert read({"question": "Which?", "choices": ["1: red", "2: blue"], "answer": "blue"}).facts["choices"] == [
+        "red",
+        "blue",
+    ]

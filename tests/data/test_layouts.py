@@ -242,11 +242,23 @@ def test_boxes_and_references_of_ms_swift_are_filled_in(folder):
     assert problem.question == "<image>Find the cow and its calf"
     assert (problem.answer, demonstration.response) == ("[1, 2, 5, 6]", "[1, 2, 5, 6]")
     assert judge(problem, "<answer>[1, 2, 5, 6]</answer>").score == 1.0
+    assert "gold_coordinates" not in problem.facts
+    for kind, convention in (("real", "pixels"), ("norm1", "0-1"), ("norm1000", "0-1000")):
+        typed = {**row, "objects": {**row["objects"], "bbox_type": kind}}
+        assert reader.problem(typed, "line 1")[0].facts["gold_coordinates"] == convention
+    shares = {"ref": ["a", "b"], "bbox": [[0.0, 0.25, 0.5, 1.0]], "bbox_type": "norm1"}
+    thousandths = RowReader(settings("ms-swift", verifier="box", facts={"coordinates": "0-1000"}), folder)
+    asked = thousandths.problem({**row, "objects": shares}, "line 1")[0]
+    assert judge(asked, "<answer>[0, 250, 500, 1000]</answer>").score == 1.0
+    pixels = RowReader(settings("ms-swift", verifier="box", facts={"gold_coordinates": "pixels"}), folder)
+    with pytest.raises(DataError, match="line 1: declares gold_coordinates '0-1'"):
+        pixels.problem({**row, "objects": shares}, "line 1")
     for change, message in (
         ({"objects": None}, "no column `objects` fills it"),
         ({"objects": {"ref": ["the cow"], "bbox": [[1, 2, 5, 6]]}}, "too few values for <ref-object>"),
         ({"objects": {"ref": ["a", "b"], "bbox": [[1, 2, 5, 6], [1, 1, 2, 2]]}}, "1 values have no <bbox>"),
         ({"objects": {"ref": ["a", "b"], "bbox": [[1, 2, 5, 6]], "mask": ["m"]}}, "objects"),
+        ({"objects": {"ref": ["a", "b"], "bbox": [[1, 2, 5, 6]], "bbox_type": "polar"}}, "bbox_type"),
     ):
         with pytest.raises(DataError) as caught:
             reader.problem({**row, **change}, "rows.jsonl, line 7")
@@ -285,7 +297,7 @@ def test_a_worked_solution_beside_the_answer_is_no_second_answer_but_another_val
     assert reader.problem(row, "line 7")[0].answer == "3"
     assert reader.problem({**row, "solution": "<answer> 3 </answer>"}, "line 7")[0].answer == "3"
     for other in ("<answer>4</answer>", "So \\boxed{4}", "4"):
-        with pytest.raises(DataError, match="line 7: has several answers"):
+        with pytest.raises(DataError, match=r"line 7, .*says"):
             reader.problem({**row, "solution": other}, "line 7")
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vlrl.data.draws import demonstrations
 from vlrl.data.prepare import SetCounts, write_problems
-from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
+from vlrl.data.problem_files import read_demonstrations, read_preferences, read_problems, write_problem_file
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import ConfigError, DataError
-from vlrl.types import Problem, Text
+from vlrl.types import Demonstration, Preference, Problem, Text
 
 
 def recipe() -> Recipe:
@@ -131,3 +132,15 @@ def test_prepared_rows_without_worked_responses_have_no_demonstrations(tmp_path)
 def test_sets_of_size_zero_are_left_out(tmp_path):
     counts = SetCounts(demonstrations=0, validation_per_modality=0, test_per_modality=0, train_sample=4)
     assert [item.path.name for item in write_problems(recipe(), 0, tmp_path, counts)] == ["train_sample.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\x00"])
+def test_what_a_policy_wrote_may_hold_any_character_and_the_rest_may_not(tmp_path, text):
+    asked = Problem((Text("1 + 2?"),), "3", "number", "text", "sums")
+    write_problem_file(tmp_path / "d.jsonl", [Demonstration(asked, text)])
+    assert read_demonstrations(tmp_path / "d.jsonl")[0].response == text
+    write_problem_file(tmp_path / "p.jsonl", [Preference(asked, text, "3")])
+    assert read_preferences(tmp_path / "p.jsonl")[0].chosen == text
+    write_problem_file(tmp_path / "q.jsonl", [replace(asked, answer=text)])
+    with pytest.raises(DataError, match="NUL"):
+        read_problems(tmp_path / "q.jsonl")

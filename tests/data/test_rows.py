@@ -91,7 +91,9 @@ def test_choices_are_shown_with_letters_and_kept_as_a_fact(folder):
 
 @pytest.mark.parametrize("shown", ["Which? (A) four (B) six", "Which?\nA. four\nB. six", "Which? A) four B) six"])
 def test_choices_that_the_question_shows_are_not_shown_twice(folder, shown):
-    problem = read(folder, {"question": shown, "choices": ["four", "six"], "answer": "B"}, verifier="choice")
+    problem = read(
+        folder, {"question": shown, "choices": ["four", "six"], "answer": "B"}, verifier="choice", modality="text"
+    )
     assert problem.question == shown
 
 
@@ -117,8 +119,8 @@ def test_columns_are_mapped_and_facts_come_along(folder):
 def test_a_verifier_may_depend_on_a_column(folder):
     by_type = VerifierByColumn(column="type", values={"int": "number"}, otherwise="text")
     row = {"question": "?", "answer": "7", "type": "int"}
-    assert read(folder, row, verifier=by_type).verifier == "number"
-    assert read(folder, {**row, "type": "word"}, verifier=by_type).verifier == "text"
+    assert read(folder, row, verifier=by_type, modality="text").verifier == "number"
+    assert read(folder, {**row, "type": "word"}, verifier=by_type, modality="text").verifier == "text"
     strict = VerifierByColumn(column="type", values={"int": "number"})
     with pytest.raises(DataError, match="'word'"):
         read(folder, {**row, "type": "word"}, verifier=strict)
@@ -127,7 +129,7 @@ def test_a_verifier_may_depend_on_a_column(folder):
 def test_a_column_may_name_the_verifier(folder):
     columns = Columns(verifier="judge")
     row = {"question": "?", "answer": "7", "judge": "text"}
-    assert read(folder, row, verifier=None, columns=columns).verifier == "text"
+    assert read(folder, row, verifier=None, columns=columns, modality="text").verifier == "text"
     with pytest.raises(VlrlError, match="unknown verifier 'txt'"):
         read(folder, {**row, "judge": "txt"}, verifier=None, columns=columns)
 
@@ -202,7 +204,7 @@ def test_a_missing_picture_is_found_before_anything_is_drawn(folder):
 
 
 def test_a_line_that_is_no_json_is_named(folder):
-    recipe = recipe_of(folder, [{"question": "?", "answer": "1"}])
+    recipe = recipe_of(folder, [{"question": "?", "answer": "1"}], modality="text")
     (folder / "rows.jsonl").write_text('{"question": "?", "answer": "1"}\n\n{"question": \n')
     with pytest.raises(DataError, match=r"rows\.jsonl, line 3: is not valid JSON"):
         Mixture(recipe, 0)
@@ -223,9 +225,10 @@ def test_rows_with_one_picture_or_one_group_are_held_out_together(folder):
 
 def test_a_column_may_hold_the_difficulty(folder):
     columns = Columns(difficulty="hard")
-    assert read(folder, {"question": "?", "answer": "1", "hard": 0.25}, columns=columns).difficulty == 0.25
-    assert read(folder, {"question": "?", "answer": "1", "hard": 0.25}).difficulty is None
-    benchmark = {"problem": "1+1", "answer": "2", "hard": 1}
+    row = {"question": "?", "answer": "1", "images": ["a.png"], "hard": 0.25}
+    assert read(folder, row, columns=columns).difficulty == 0.25
+    assert read(folder, row).difficulty is None
+    benchmark = {"problem": "1+1", "answer": "2", "images": ["a.png"], "hard": 1}
     assert read(folder, benchmark, layout="easyr1", columns=columns).difficulty == 1.0
     for wrong in (1.5, -0.1, "easy", True, None):
         with pytest.raises(DataError, match=r"line 7, hard"):
@@ -283,3 +286,36 @@ def test_a_list_over_several_lines_in_a_file_of_lines_is_named(folder):
         (folder / "rows.jsonl").write_text(json.dumps(rows, indent=1))
         with pytest.raises(DataError, match=r"line 1.*\n?.*belongs in a \.json file"):
             Mixture(recipe, 0)
+
+
+@pytest.mark.parametrize("where", ["extra_info", "rejected_images", "rejected_messages", "system"])
+def test_an_image_in_a_column_that_a_trainer_leaves_out_is_refused(folder, where):
+    row = {"prompt": "<image>How many?", "images": ["a.png"], "answer": "3"}
+    for lost in ({"image": "b.png"}, json.dumps({"images": ["b.png"]}), [{"role": "user", "images": ["b.png"]}]):
+        with pytest.raises(DataError, match=f"{where}.*would be lost"):
+            read(folder, {**row, where: lost}, layout="trl")
+        read(folder, {**row, where: lost}, layout="trl", columns={"ignored": [where]})
+    read(folder, {**row, where: {"images": ["a.png"], "question": "<image>How many?", "index": 3}}, layout="trl")
+
+
+@pytest.mark.parametrize("empty", [{}, {"images": []}, {"images": None}, {"image": ""}])
+def test_a_row_without_an_image_in_a_source_of_images_is_refused_unless_the_source_has_such_rows(folder, empty):
+    row = {"question": "How many?", "answer": "3", **empty}
+    with pytest.raises(DataError, match=r"line 7: has no image.*modality of source 'rows' is 'real'"):
+        read(folder, row)
+    assert read(folder, row, rows_without_image="read").modality == "text"
+    assert read(folder, {**row, "images": ["a.png"]}, rows_without_image="read").modality == "real"
+
+
+def test_images_beside_the_content_of_a_message_fill_its_placeholders(folder):
+    said = [{"role": "user", "content": "Is <image> or <image> red?", "images": ["a.png", "b.png"]}]
+    found = read(folder, {"messages": said, "answer": "1"}, layout="chat")
+    assert shape(found, folder) == ["Is ", "a.png", " or ", "b.png", " red?"]
+
+
+@pytest.mark.parametrize("column", [{}, {"images": ["a.png"]}])
+@pytest.mark.parametrize("part", [{"type": "image", "image": "a.png"}, {"type": "image_url", "image_url": "a.png"}])
+def test_an_image_part_and_a_placeholder_for_it_are_refused(folder, part, column):
+    said = [{"role": "user", "content": [part, {"type": "text", "text": "<image>How many?"}]}]
+    with pytest.raises(DataError, match="<image> beside them"):
+        read(folder, {"messages": said, "answer": "1", **column}, layout="chat")

@@ -114,10 +114,15 @@ def test_a_verifier_of_the_users_own_is_asked_in_every_process(tmp_path, monkeyp
 
 def test_a_source_of_images_whose_rows_have_none_is_an_error(tmp_path):
     for modality in ("real", "synthetic", "rendered"):
-        with pytest.raises(DataError, match=f"none of its 3 rows has an image.*'{modality}'"):
+        with pytest.raises(DataError, match=f"line 1: has no image.*'{modality}'"):
             source(tmp_path, sums(3), modality=modality)
     (tmp_path / "a.png").write_bytes(picture(9))
-    mixed = source(tmp_path, [*sums(3), {"question": "?", "answer": "1", "image": "a.png"}], modality="real")
+    rows = [*sums(3), {"question": "?", "answer": "1", "image": "a.png"}]
+    with pytest.raises(DataError, match="line 1: has no image"):
+        source(tmp_path, rows, modality="real")
+    with pytest.raises(DataError, match="none of its 3 rows has an image"):
+        source(tmp_path, rows[:3], modality="real", rows_without_image="read")
+    mixed = source(tmp_path, rows, modality="real", rows_without_image="read")
     report = mixed.reports["train"]
     assert (report.rows, report.read, report.with_images, report.images) == (4, 4, 1, 1)
 
@@ -194,3 +199,31 @@ def test_golds_that_may_count_from_either_are_refused_with_their_row(tmp_path, g
     rows = [{"question": "?", "choices": ["red", "blue", "green"], "answer": gold} for gold in golds]
     with pytest.raises(DataError, match=r"line 1.*may be an index"):
         source(tmp_path, rows, verifier="choice")
+
+
+def test_a_response_that_says_something_else_than_its_own_gold_is_named_and_left_out(tmp_path, caplog):
+    rows = [{**row, "worked": f"So it is <answer>{row['answer']}</answer>"} for row in sums(200)]
+    columns = {"response": "worked"}
+    assert not source(tmp_path, rows, columns=columns).reports["train"].bad_golds
+    rows[7]["worked"] = "So it is <answer>4</answer>"
+    rows[8]["worked"] = "It can be seen at once."  # it declares nothing, so it contradicts nothing
+    with caplog.at_level(logging.WARNING):
+        held = source(tmp_path, rows, columns=columns)
+    assert "1 of 200 golds" in caplog.text
+    assert "line 8: its response answers '4', its gold is '8'" in caplog.text
+    with pytest.raises(DataError, match="its response answers '4'"):
+        held.item("train", next(iter(held.reports["train"].bad_golds)))
+    with pytest.raises(DataError, match="its response answers '4'"):
+        source(tmp_path, rows, columns=columns, max_bad_golds_rate=0.0)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_with_two_golds_count_as_bad_golds(tmp_path, streaming):
+    rows = [{**row, "ground_truth": row["answer"]} for row in sums(200)]
+    rows[5]["ground_truth"] = "99"
+    held = source(tmp_path, rows, streaming=streaming, shuffle_buffer=1)
+    if not streaming:
+        assert list(held.reports["train"].bad_golds) == [5]
+    with pytest.raises(DataError, match=r"line 6, ground_truth.*says '99', and answer says '6'"):
+        held.item("train", 5)
+    assert held.item("train", 6)[0].answer == "7"

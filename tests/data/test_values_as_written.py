@@ -153,7 +153,7 @@ def test_rows_of_mixed_types_and_late_images_are_streamed_as_they_are(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert path.stat().st_size > 10_000_000
     made = {"name": "rows", "path": str(path), "modality": "real", "verifier": "exact", "streaming": True}
-    source = RowSource(FileSourceSettings(**made, held_out=0.0, shuffle_buffer=1))
+    source = RowSource(FileSourceSettings(**made, held_out=0.0, shuffle_buffer=1, rows_without_image="read"))
     assert [source.item("train", i)[0].answer for i in (0, 1, 2, 6000)] == ["2020-03-02", "7", "2020-03-02", "7.5"]
     assert len(source.item("train", 6000)[0].images) == 1
 
@@ -200,3 +200,11 @@ def test_a_file_that_is_no_utf8_and_one_cut_short_are_named(tmp_path):
     (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b'{"question": "0?", "answer": "1"}\n' * 999)[:-20])
     with pytest.raises(VlrlError, match=r"rows\.jsonl\.gz: can't be unpacked"):
         golds(tmp_path / "rows.jsonl.gz", 1)
+
+
+@pytest.mark.parametrize("key", ["response", "chosen", "rejected", "meta"])
+def test_a_row_of_a_user_holds_no_nul_whatever_its_column_is_called(tmp_path, key):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"question": "0?", "answer": "1", "' + key + '": "a\\u0000b"}\n')
+    with pytest.raises(BadRowError, match="NUL"):
+        golds(path, 1)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlrl.data.image_refs import BESIDE, KINDS, PAYLOADS
-from vlrl.data.placeholders import Piece, Shown, Slot, pieces_of, refuse_other_media
+from vlrl.data.placeholders import Piece, Shown, Slot, pieces_of, placed, refuse_other_media
 from vlrl.data.row_view import is_empty, media_in
 from vlrl.data.written import shortened
 from vlrl.errors import BadRowError
@@ -39,13 +39,14 @@ _UNUSED_IN_MESSAGE = frozenset(
         "turn",
         "cache_control",
         "source",
-        "reasoning_content",
-        "thinking",
-        "refusal",
         "annotations",
     ]
 )
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")  # beside a response
+_THINKING_PARTS = ("thinking", "reasoning")
+_LEARNED = ("loss", "loss_scale", "loss_weight", "weight", "train")  # false or 0: nothing is to be learned from it
 _TEXTS = ("text", "input_text", "output_text")
+_WRAPPED = ("messages", "conversations")
 
 
 def turns_of(given: Any, place: str) -> tuple[list[Piece], list[Piece] | None]:
@@ -55,6 +56,9 @@ def turns_of(given: Any, place: str) -> tuple[list[Piece], list[Piece] | None]:
     """
     messages = messages_of(given)
     if messages is None:
+        if (other := beside_messages(given)) is not None:
+            key, value = other
+            raise BadRowError(place, f"holds {key!r} beside its messages: {shortened(value)}", "make it a column")
         if isinstance(given, str):
             return _text(given, place), None
         raise BadRowError(place, f"got {shortened(given)}", "give a text or a list of messages")
@@ -85,11 +89,22 @@ def messages_of(given: Any) -> list[Mapping[str, Any]] | None:
     if isinstance(given, str):
         given = _json(given, "[{")
     if isinstance(given, Mapping):
+        if beside_messages(given) is not None:
+            return None
         given = given.get("messages") or given.get("conversations") or [given]
     if not isinstance(given, list | tuple) or not given or not all(isinstance(turn, Mapping) for turn in given):
         return None
     known = {"role", "from", "human", "user", "assistant", *_CONTENT}
     return list(given) if all(known & set(turn) for turn in given) else None
+
+
+def beside_messages(given: Any) -> tuple[str, Any] | None:
+    """What an object holds beside its messages, and would be lost."""
+    held = _json(given, "{") if isinstance(given, str) else given
+    if not isinstance(held, Mapping) or not (chats := [key for key in _WRAPPED if held.get(key)]):
+        return None
+    others = (key for key in held if key != chats[0] and key not in _UNUSED_IN_MESSAGE and not is_empty(held[key]))
+    return next(((key, held[key]) for key in others), None)
 
 
 def text_of(pieces: list[Piece] | None, place: str) -> str | None:
@@ -104,7 +119,8 @@ def text_of(pieces: list[Piece] | None, place: str) -> str | None:
 
 def _messages_in(message: Mapping[str, Any], place: str) -> list[tuple[str, list[Piece]]]:
     """The message, or question and response where one object holds both."""
-    held = {key: value for key, value in message.items() if not is_empty(value) or value == ""}
+    said = {*_CONTENT, *(key for key, _ in _PAIRED)}
+    held = {key: value for key, value in message.items() if not is_empty(value) or (value == "" and key in said)}
     for key in sorted(held.keys() & _UNUSED_IN_MESSAGE):
         if kind := media_in(key, held[key]):
             raise BadRowError(
@@ -113,18 +129,54 @@ def _messages_in(message: Mapping[str, Any], place: str) -> list[tuple[str, list
     if not {"role", "from"} & held.keys():
         pairs = [(role, held.pop(key)) for key, role in _PAIRED if key in held]
         _refuse(held.keys() - _UNUSED_IN_MESSAGE, held, "a message", place)
-        return [(role, _content(value, place)) for role, value in pairs]
-    role = str(held.pop("role", held.pop("from", ""))).strip().lower()
-    held.pop("from", None)
+        return [(role, _content(value, place, role in ASSISTANTS)) for role, value in pairs]
+    role = _role(held, place)
+    is_response = role in ASSISTANTS
+    if is_response and (off := [key for key in _LEARNED if key in held and not held[key]]):
+        raise BadRowError(
+            place, f"{off[0]!r} says that nothing is learned from the response", "take the response out, or the mark"
+        )
+    thoughts = [held.pop(key) for key in _THOUGHTS if is_response and key in held]
     named = [key for key in _CONTENT if key in held]
     if len(named) > 1 and len({str(held[key]) for key in named}) > 1:
         raise BadRowError(place, f"a message holds {' and '.join(map(repr, named))}", "give its content once")
-    pieces = _content(held.pop(named[0]), place) if named else []
+    pieces = _content(held.pop(named[0]), place, is_response) if named else []
     for key in named[1:]:
         held.pop(key)
-    beside = [Shown(given) for key in ("images", "image") if key in held for given in _listed(held.pop(key))]
+    beside = [given for key in ("images", "image") if key in held for given in _listed(held.pop(key))]
     _refuse(held.keys() - _UNUSED_IN_MESSAGE, held, f"a message of {role!r}", place)
-    return [(role, [*beside, *pieces])]
+    if beside:
+        pieces = [piece if isinstance(piece, str) else Shown(piece.given) for piece in placed(pieces, beside, place)]
+    return [(role, [*_thinking(thoughts, pieces, place), *pieces])]
+
+
+def _role(held: dict[str, Any], place: str) -> str:
+    """Who speaks. Raises BadRowError where `role` and `from` name two."""
+    named = {key: str(held.pop(key)).strip().lower() for key in ("role", "from") if key in held}
+    kinds = [next((kind for kind in (USERS, ASSISTANTS, SYSTEMS) if name in kind), name) for name in named.values()]
+    if any(kind != kinds[0] for kind in kinds):
+        raise BadRowError(place, f"a message is of {' and of '.join(map(repr, named.values()))}", "say who speaks once")
+    return next(iter(named.values()), "")
+
+
+def _thinking(thoughts: list[Any], pieces: list[Piece], place: str) -> list[Piece]:
+    """A chain of thought that stands beside its response, in the tags that chat templates put around it."""
+    different = list(dict.fromkeys(str(thought).strip() for thought in thoughts))
+    if not different:
+        return []
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    if len(different) > 1 or not all(isinstance(thought, str) for thought in thoughts):
+        raise BadRowError(place, f"has several chains of thought: {shortened(different)}", "give one text")
+    if "<think>" in text:
+        if different[0] in text:
+            return []
+        raise BadRowError(place, "has a chain of thought in its response and another beside it", "give it once")
+    return [thinking_text(different[0])]
+
+
+def thinking_text(thought: str) -> str:
+    """A chain of thought as the chat templates of reasoning models write it before the rest of a response."""
+    return f"<think>\n{thought.strip()}\n</think>\n\n"
 
 
 _PAIRED = (("system", "system"), ("human", "user"), ("user", "user"), ("assistant", "assistant"))
@@ -136,7 +188,7 @@ def _refuse(keys: set[str], held: Mapping[str, Any], what: str, place: str) -> N
         raise BadRowError(place, f"{what} holds {key!r}, which is not read: {shortened(held[key])}", "take it out")
 
 
-def _content(given: Any, place: str) -> list[Piece]:
+def _content(given: Any, place: str, is_response: bool = False) -> list[Piece]:
     if isinstance(given, str):
         parts = _json(given, "[{")
         if not (isinstance(parts, list) and all(isinstance(part, Mapping) and _is_part(part) for part in parts)):
@@ -146,14 +198,14 @@ def _content(given: Any, place: str) -> list[Piece]:
         given = [given]
     if not isinstance(given, list | tuple):
         raise BadRowError(place, f"a message holds {shortened(given)}", "give a text or a list of parts")
-    return [piece for part in given for piece in _part(part, place)]
+    return [piece for part in given for piece in _part(part, place, is_response)]
 
 
 def _is_part(part: Mapping[str, Any]) -> bool:
     return bool({"type", "text", "image", "image_url"} & set(part))
 
 
-def _part(part: Any, place: str) -> list[Piece]:
+def _part(part: Any, place: str, is_response: bool = False) -> list[Piece]:
     if isinstance(part, str):
         return _text(part, place)
     if not isinstance(part, Mapping):
@@ -162,6 +214,10 @@ def _part(part: Any, place: str) -> list[Piece]:
     kind = held.pop("type", None)
     if kind is None and not held:
         return _text(str(part.get("text") or ""), place)
+    if kind in _THINKING_PARTS and is_response:
+        thoughts = [held.pop(key) for key in (kind, "text", "content") if key in held]
+        _refuse(held.keys() - BESIDE - {"signature"}, held, "a part of thought", place)
+        return _thinking(thoughts, [], place)
     if kind in _TEXTS or (kind is None and held.keys() - BESIDE == {"text"}):
         texts = [held.pop(key) for key in ("text", "content", "value") if key in held]
         _refuse(held.keys() - BESIDE, held, "a part of text", place)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, Literal
 
+from vlrl.data.option_labels import in_sequence, label_of, lists_letters, split_labelled
 from vlrl.data.placeholders import LETTERS
 from vlrl.data.row_view import RowView, is_empty
 from vlrl.data.written import shortened, written
@@ -41,9 +42,6 @@ _LETTERED = [
     for letters in (LETTERS, LETTERS.lower(), "123456789", "0123456789")
 ]
 _LABEL_KEYS, _TEXT_KEYS = ("label", "labels", "key", "id", "letter", "index"), ("text", "texts", "value", "content")
-_LABELLED = re.compile(
-    r"\s*[(\[]?(?P<label>[A-Za-z]|\d{1,2})(?:[)\].:、．)](?:\s+|(?=\D)|$))\s*(?P<text>.*)", re.DOTALL
-)
 _LINE = re.compile(r"^[ \t]*[(\[]?(?P<label>[A-Za-z])[)\].:]\s*(?P<text>\S.*)$", re.MULTILINE)
 _GOLD_LETTER = re.compile(
     r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)(?:\s+is)?:?\s*)?[(\[]?([A-Za-z])[)\]]?[.:)]?", re.IGNORECASE
@@ -125,6 +123,18 @@ def refuse_stray(row: RowView, place: str) -> None:
             raise BadRowError(place, f"has the options {held} but not {missing!r}", "mend the row")
 
 
+def refuse_empty(row: RowView, column: str | None, question: str, place: str) -> None:
+    """Raises BadRowError for a column of options that is there and empty, where the question lists none either."""
+    for name in COLUMNS if column is None else (column,):
+        given = row.get(name)
+        if given is not None and is_empty(given) and not lists_letters(question):
+            raise BadRowError(
+                f"{place}, {name}",
+                "has no option, and the question lists none",
+                "add the options; a question whose options stand in its image has no such column, or null in it",
+            )
+
+
 def read_options(given: Any, place: str) -> Options:
     """Options in any of the usual forms. Raises BadRowError for what is none, is empty, or has more than 26."""
     if isinstance(given, str):
@@ -145,7 +155,7 @@ def options_in(question: str) -> Options:
     for start, match in enumerate(found):
         if match["label"].upper() == "A":
             run = [one for number, one in enumerate(found[start:]) if one["label"].upper() == LETTERS[number % 26]]
-            if len(run) > 1 and _in_sequence([one["label"].upper() for one in run]):
+            if len(run) > 1 and in_sequence([one["label"].upper() for one in run]):
                 return Options(tuple(one["text"].strip() for one in run))
     return Options()
 
@@ -179,6 +189,13 @@ def gold_of(given: Any, options: Options, meaning: Meaning | None, place: str) -
             place,
             f"the gold {shortened(text)!r}{what} is none of the options {shortened(list(options.texts))}",
             "mend the row; `choice_answers` says how golds are written: letter, text, index (from 0), number (from 1)",
+        )
+    same = [LETTERS[i] for i, option in enumerate(options.texts) if option.split() == options.texts[index].split()]
+    if len(same) > 1:
+        raise BadRowError(
+            place,
+            f"the options {' and '.join(same)}, one of them the gold, are the same: {shortened(options.texts[index])}",
+            "mend the options",
         )
     letters = {letter.upper() for option in options.texts if (letter := option.strip("()[]. ")).isalpha()}
     if letters & set(LETTERS[: len(options.texts)]):
@@ -245,7 +262,7 @@ def _decided(given: Any, text: str, places: _Places, options: Options, place: st
 
 def _labelled_otherwise(text: str, options: Options) -> str | None:
     """The option that a letter names by a label within its text, where all texts have one and it isn't at its place."""
-    match, found = _GOLD_LETTER.fullmatch(text), [_LABELLED.fullmatch(option) for option in options.texts]
+    match, found = _GOLD_LETTER.fullmatch(text), [label_of(option) for option in options.texts]
     own = [label["label"].upper() for label in found if label]
     if match is None or options.labels or len(own) < len(found) or own.count(match[1].upper()) != 1:
         return None
@@ -269,11 +286,11 @@ def _one(item: Any, place: str) -> str:
 
 
 def _checked(texts: Sequence[str], labels: Sequence[str], place: str) -> Options:
-    found = [_LABELLED.fullmatch(text) for text in texts]
+    found = [label_of(text) for text in texts]
     own = [match["label"] for match in found if match]
-    if len(texts) > 1 and len(own) == len(texts) and not labels and _in_sequence(own):
+    if len(texts) > 1 and len(own) == len(texts) and not labels and in_sequence(own):
         texts, labels = [match["text"].strip() for match in found if match], own
-    elif len(texts) > 1 and len(own) == len(texts) and not labels and _in_sequence(sorted(own)) and own[0].isalpha():
+    elif len(texts) > 1 and len(own) == len(texts) and not labels and in_sequence(sorted(own)) and own[0].isalpha():
         raise BadRowError(place, f"labels its options {own}", "put them in the order of their labels")
     if any(not text for text in texts):
         raise BadRowError(place, f"option {list(texts).index('') + 1} is empty", "mend the row")
@@ -282,12 +299,6 @@ def _checked(texts: Sequence[str], labels: Sequence[str], place: str) -> Options
     if len(texts) == 1:
         raise BadRowError(place, f"has one option, {shortened(texts[0])!r}", "give a list of texts, or none")
     return Options(tuple(texts), tuple(labels))
-
-
-def _in_sequence(labels: Sequence[str]) -> bool:
-    """Whether labels are A, B, C …, a, b, c …, 1, 2, 3 … or 0, 1, 2 …"""
-    kinds = (LETTERS, LETTERS.lower(), [str(n) for n in range(1, 27)], [str(n) for n in range(26)])
-    return any(list(labels) == list(kind[: len(labels)]) for kind in kinds)
 
 
 def _from_object(given: Mapping[str, Any], place: str) -> Options:
@@ -300,9 +311,9 @@ def _from_object(given: Mapping[str, Any], place: str) -> Options:
     held = {str(key): value for key, value in given.items() if value is not None}
     names = list(held)
     for kind in (sorted(names), sorted(names, key=lambda name: (len(name), name))):
-        if _in_sequence(kind):  # Arrow orders the keys of objects by their first appearance
+        if in_sequence(kind):  # Arrow orders the keys of objects by their first appearance
             names = kind
-    if all(len(name) <= 2 for name in names) and not _in_sequence(names):
+    if all(len(name) <= 2 for name in names) and not in_sequence(names):
         raise BadRowError(place, f"labels its options {names}", "label them A, B, C … without a gap")
     return _checked([_one(held[name], place) for name in names], names, place)
 
@@ -333,7 +344,7 @@ def _from_text(text: str, place: str) -> Any:
                 continue
             if isinstance(found, list | tuple | dict):
                 return found
-    if labelled := _split_labelled(text):
+    if labelled := split_labelled(text):
         return labelled
     for separator in ("\n", ";", "|"):
         parts = [part.strip() for part in text.split(separator)]
@@ -341,20 +352,3 @@ def _from_text(text: str, place: str) -> Any:
         if len(parts) > 1:
             return parts
     raise BadRowError(place, f"{shortened(text)!r} is no list of options", "give a list of texts")
-
-
-def _split_labelled(text: str) -> list[str]:
-    """ "A. x B. y" as ["A. x", "B. y"]; empty where the text doesn't begin with a label or no second one follows."""
-    for labels in (LETTERS, LETTERS.lower(), "123456789"):
-        starts, at = [], 0
-        for number, label in enumerate(labels):
-            mark = re.compile(rf"(?:^|(?<=[\s,;|]))[(\[]?{label}(?:[)\].:](?=\s|\D|$))")
-            match = mark.search(text, at)
-            if match is None or (number == 0 and match.start() != 0):
-                break
-            starts.append(match.start())
-            at = match.end()
-        if len(starts) > 1:
-            ends = [*starts[1:], len(text)]
-            return [text[start:end].strip(" \t\r\n,;|") for start, end in zip(starts, ends, strict=True)]
-    return []

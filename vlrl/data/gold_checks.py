@@ -15,8 +15,8 @@ from pathlib import Path
 
 import vlrl.verify
 from vlrl.errors import BadRowError
-from vlrl.types import Problem, content_digest
-from vlrl.verify.gold_check import gold_problem
+from vlrl.types import Demonstration, Problem, content_digest
+from vlrl.verify.gold_check import gold_problem, response_problem
 from vlrl.verify.judge import prepare, verifiers
 
 THREADS = min(8, os.cpu_count() or 1)  # verifiers that compute long have worker processes, each thread asks one
@@ -44,11 +44,24 @@ def gold_faults(problems: Sequence[Problem]) -> list[str | None]:
 
     Raises ConfigError for an unknown verifier.
     """
+    return _faults([(gold_key(problem), problem, None) for problem in problems])
+
+
+def response_faults(demonstrations: Sequence[Demonstration | None]) -> list[str | None]:
+    """What is wrong with each worked response: it declares another answer than the gold. None for nothing, or no
+    response. Asked as golds are. Raises ConfigError for an unknown verifier."""
+    given = [one for one in demonstrations if one is not None]
+    keys = [content_digest("response", gold_key(one.problem), one.response) for one in given]
+    found = iter(_faults([(key, one.problem, one.response) for key, one in zip(keys, given, strict=True)]))
+    return [None if one is None else next(found) for one in demonstrations]
+
+
+def _faults(questions: Sequence[tuple[str, Problem, str | None]]) -> list[str | None]:
+    """Verdicts by key: on a problem's gold, or on a response to it."""
     _recall()
-    keys = [gold_key(problem) for problem in problems]
-    asked = {key: problem for key, problem in zip(keys, problems, strict=True) if key not in _known}
+    asked = {key: (problem, response) for key, problem, response in questions if key not in _known}
     if asked:
-        prepare(asked.values())
+        prepare(problem for problem, _ in asked.values())
         waiting = list(asked.items())
         parts = [dict(waiting[start : start + AT_ONCE]) for start in range(0, len(waiting), AT_ONCE)]
         if len(parts) == 1:
@@ -57,17 +70,20 @@ def gold_faults(problems: Sequence[Problem]) -> list[str | None]:
             with ThreadPoolExecutor(THREADS) as threads:
                 for found in threads.map(_asked, parts):
                     _known.update(found)
-        _remember(key for key, problem in asked.items() if _known[key] is None and _is_own(problem))
-    return [_known[key] for key in keys]
+        _remember(key for key, (problem, _) in asked.items() if _known[key] is None and _is_own(problem))
+    return [_known[key] for key, _, _ in questions]
 
 
-def _asked(problems: dict[str, Problem]) -> dict[str, str | None]:
-    return {key: gold_problem(problem) for key, problem in problems.items()}
+def _asked(questions: dict[str, tuple[Problem, str | None]]) -> dict[str, str | None]:
+    return {
+        key: gold_problem(problem) if response is None else response_problem(problem, response)
+        for key, (problem, response) in questions.items()
+    }
 
 
-def check_gold(problem: Problem, place: str) -> None:
-    """Raises BadGoldError where the problem's verifier doesn't accept its gold."""
-    (fault,) = gold_faults([problem])
+def check_gold(problem: Problem, demonstration: Demonstration | None, place: str) -> None:
+    """Raises BadGoldError where the problem's verifier doesn't accept its gold, or its response says otherwise."""
+    fault = gold_faults([problem])[0] or response_faults([demonstration])[0]
     if fault is not None:
         raise bad_gold(place, fault)
 

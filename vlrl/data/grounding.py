@@ -3,7 +3,8 @@
     {"messages": […"<image>Find <ref-object>" … "<bbox>"], "objects": {"ref": ["cow"], "bbox": [[10, 20, 30, 40]]}}
 
 Both are filled in reading order, over question and response. A box is written as `[10, 20, 30, 40]`, in the row's own
-coordinates (`bbox_type`: pixels, or shares of the sides), as the verifier `box` reads it.
+coordinates, as the verifier `box` reads it; which these are, `bbox_type` says (`real`: pixels, `norm1`: shares of the
+sides), and it becomes the fact `gold_coordinates`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from vlrl.data.written import shortened
 from vlrl.errors import BadRowError
 
 _MARK = re.compile(r"<(ref-object|bbox)>")
+BOX_TYPES = {"real": "pixels", "norm1": "0-1", "norm100": "0-100", "norm1000": "0-1000"}
 _KNOWN = frozenset(("ref", "bbox", "bbox_type", "image_id", "width", "height"))
 
 
 def fill_objects(
     objects: Any, asked: list[Piece], response: list[Piece] | None, place: str
-) -> tuple[list[Piece], list[Piece] | None]:
-    """Question and response with their marks filled. Raises BadRowError unless marks and objects fit one to one."""
+) -> tuple[list[Piece], list[Piece] | None, dict[str, str]]:
+    """Question and response with their marks filled, and the convention of the boxes as a fact, where one is declared.
+
+    Raises BadRowError unless marks and objects fit one to one, and for an unknown convention.
+    """
     if isinstance(objects, str):
         try:
             objects = json.loads(objects)
@@ -50,7 +55,16 @@ def fill_objects(
             raise BadRowError(
                 f"{place}, objects", f"{len(values)} values have no <{mark}> in the messages", "give one mark for each"
             )
-    return result
+    return *result, _convention(objects.get("bbox_type"), f"{place}, objects")
+
+
+def _convention(given: Any, place: str) -> dict[str, str]:
+    if is_empty(given):
+        return {}
+    found = BOX_TYPES.get(str(given).lower().replace("_", ""))
+    if found is None:
+        raise BadRowError(place, f"its bbox_type is {shortened(given)}", f"one of: {', '.join(BOX_TYPES)}")
+    return {"gold_coordinates": found}
 
 
 def refuse_marks(text: str, place: str) -> None:

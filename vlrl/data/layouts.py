@@ -10,16 +10,16 @@ reads them. The benchmarks' layouts (`vlrl.data.benchmark_rows`) bring their own
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from vlrl.data.chat import ASKED_ONCE, messages_of, text_of, turns_of
+from vlrl.data.chat import ASKED_ONCE, beside_messages, messages_of, text_of, turns_of
+from vlrl.data.gold_columns import bare, declared
 from vlrl.data.grounding import fill_objects, refuse_marks
 from vlrl.data.placeholders import Piece, pieces_of
 from vlrl.data.row_view import RowView, is_empty
 from vlrl.data.written import shortened, written
 from vlrl.errors import BadRowError
-from vlrl.verify.extract import extract
 
 BENCHMARK_LAYOUTS = ("mathvista", "mmmu", "mmmu-pro", "mathvision", "math", "aime", "gsm8k", "tabmwp", "dynamath")
 CHATS = ("messages", "conversations", "conversation", "message", "contents", "texts", "dialog", "context_messages")
@@ -90,12 +90,15 @@ LAYOUTS = (*LAYOUTS_OF_TRAINERS, *BENCHMARK_LAYOUTS)
 
 @dataclass(frozen=True)
 class AskedRow:
-    """What a row asks: the question's pieces, the images of its columns, the gold as given, and a response."""
+    """What a row asks: the question's pieces, the images of its columns, the gold as given, a response, and facts
+    that the row declares to its verifier."""
 
     pieces: list[Piece]
     images: list[Any]
     answer: Any
     response: str | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    answer_column: str = "answer"
 
 
 def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
@@ -108,8 +111,9 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
             turns = messages_of(given)
             response = _response(turns, f"{place}, {column}") if turns else pieces_of(written(given, place))
     images = column_images(row, None, place)
+    facts: Mapping[str, Any] = {}
     if row.holds("objects") and name == "ms-swift":
-        pieces, response = fill_objects(row["objects"], pieces, response, place)
+        pieces, response, facts = fill_objects(row["objects"], pieces, response, place)
     for column in REFUSED:
         if row.holds(column) and column in row.unread():
             what = f"holds {len(row[column])} earlier turns" if column == "history" else "is not read"
@@ -118,8 +122,8 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
     said = text_of(response, place)
     for text in (*(piece for piece in pieces if isinstance(piece, str)), said or ""):
         refuse_marks(text, place)
-    answer = _answer(layout, row, place, said)
-    return AskedRow(pieces, images, answer, said)
+    column, answer = _answer(layout, row, place, said)
+    return AskedRow(pieces, images, answer, said, facts, column)
 
 
 def column_images(row: RowView, named: str | None, place: str) -> list[Any]:
@@ -157,7 +161,10 @@ def suggested_layout(row: Mapping[str, Any]) -> str:
 
 def _question(layout: TrainerLayout, row: RowView, place: str) -> tuple[list[Piece], list[Piece] | None]:
     for column in layout.chats:
-        if row.holds(column) and (messages_of(row[column]) or not isinstance(row[column], str)):
+        if not row.holds(column):
+            continue
+        given = row[column]
+        if messages_of(given) or beside_messages(given) or not isinstance(given, str):
             return turns_of(row[column], f"{place}, {column}")
     for column in layout.asked:
         if row.holds(column):
@@ -178,59 +185,43 @@ def _response(turns: list[Mapping[str, Any]], place: str) -> list[Piece] | None:
     return turns_of([{"role": "user", "content": "?"}, turns[-1]], place)[1]
 
 
-def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | None) -> Any:
-    """The gold of its own column (tags and boxes around it are taken off), else what the response declares."""
-    found: dict[str, Any] = {}
-    for column in layout.answers:
-        if row.holds(column):
-            given = row[column]
-            if column == "reward_model":
-                given = _from_json(given) if isinstance(given, str) else given
-                if not isinstance(given, Mapping) or is_empty(given.get("ground_truth")):
-                    raise BadRowError(
-                        f"{place}, reward_model", f"got {shortened(given)}", "give {style: rule, ground_truth: answer}"
-                    )
-                given = given["ground_truth"]
-            found[column] = given
-    if len(layout.answers) == 1 and not found:
-        column = layout.answers[0]
-        raise BadRowError(f"{place}, {column}", "is missing or empty", "is the layout the right one?")
-    if len(found) > 1:  # a worked solution beside the answer
-        worked = {c for c, given in found.items() if isinstance(given, str) and _is_worked(given)}
-        found = {c: given for c, given in found.items() if c not in worked} or found
-        golds = {c: _declared(g, True) if isinstance(g, str) else written(g, f"{place}, {c}") for c, g in found.items()}
-        if len(set(golds.values())) > 1:
-            raise BadRowError(
-                place, f"has several answers: {shortened(golds)}", "keep one of these columns, or name it as the answer"
-            )
-    if found:
-        given = next(iter(found.values()))
+def _answer(layout: TrainerLayout, row: RowView, place: str, response: str | None) -> tuple[str, Any]:
+    """The gold and its column (tags and boxes around it are taken off), else what the response declares.
+
+    Of several columns it is the first that holds no solution in words; the others must agree: `gold_columns`.
+    """
+    held = [column for column in layout.answers if row.holds(column)]
+    if len(held) > 1:
+        held.sort(key=lambda column: _wording(row.peek(column)))
+    for column in held[:1]:
+        given = row[column]
+        if column == "reward_model":
+            given = _from_json(given) if isinstance(given, str) else given
+            if not isinstance(given, Mapping) or is_empty(given.get("ground_truth")):
+                raise BadRowError(
+                    f"{place}, reward_model", f"got {shortened(given)}", "give {style: rule, ground_truth: answer}"
+                )
+            given = given["ground_truth"]
         if isinstance(given, str):
             refuse_marks(given, place)
-        return _declared(given, True) if isinstance(given, str) else given
-    declared = None if response is None else _declared(response, prose=False)
-    if declared is None:
+        return column, declared(given) if isinstance(given, str) else given
+    if len(layout.answers) == 1:
+        column = layout.answers[0]
+        raise BadRowError(f"{place}, {column}", "is missing or empty", "is the layout the right one?")
+    found = None if response is None else declared(response, prose=False)
+    if found is None:
         raise BadRowError(
             place,
             "has no answer: no column " + ", ".join(layout.answers) + ", and no response that declares one",
             "add such a column, or write <answer>…</answer> or \\boxed{…} in the response",
         )
-    return declared
+    return "the response", found
 
 
-def _is_worked(text: str) -> bool:
-    """Whether a text is a solution in words that declares no answer."""
-    return len(text.split()) > 1 and extract(text).how not in ("tag", "box", "json", "phrase")
-
-
-def _declared(text: str, prose: bool = True) -> str | None:
-    """What stands in a tag, a box or a declaring phrase; the text itself where nothing does and it may be prose."""
-    extraction = extract(text)
-    if extraction.answer is not None and extraction.how in ("tag", "box", "json", "phrase"):
-        return extraction.answer if extraction.declared else extraction.answer.removesuffix(".")
-    if extraction.how == "line" or prose:
-        return text.strip()
-    return None
+def _wording(given: Any) -> int:
+    """0 for a cell that is the gold and nothing else, 1 for one that declares it in a few words, 2 for a solution."""
+    text = bare(given) if isinstance(given, str) else ""
+    return 2 if text is None else int(isinstance(given, str) and text != given.strip())
 
 
 def _from_json(text: str) -> Any:

@@ -92,6 +92,13 @@ def placed(pieces: Sequence[Piece], images: Sequence[Any], place: str, literal: 
     """
     slots = [piece for piece in pieces if isinstance(piece, Slot)]
     shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
+    if shown and slots:
+        mark = slots[0].text or "a part without its image"
+        raise BadRowError(
+            place,
+            f"shows {len(shown)} images in its text or parts, and has {mark} beside them",
+            "show each image once: take the placeholder out of the text, or the image out of the part",
+        )
     if shown and images and not slots:
         if not same_images(shown, list(images)):
             raise BadRowError(

@@ -135,7 +135,7 @@ def _write_whole(target: Path, data: bytes) -> None:
 def _read(path: Path) -> list[tuple[Problem, dict[str, str]]]:
     if not path.is_file():
         raise DataError(str(path), "no such file", "check the path")
-    table = JsonLines(path)
+    table = JsonLines(path, by_policy=SAID)
     return [_problem(table.row(index), table.place(index), path.parent) for index in range(len(table))]
 
 

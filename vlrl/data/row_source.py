@@ -96,7 +96,7 @@ class RowSource:
         except DataError as error:
             raise bad_row(place, error) from error
         if not self._only_test:
-            self._check_gold(split, index, problem, place)
+            self._check_gold(split, index, problem, demonstration, place)
         for image in problem.images:
             if image.digest not in self._good_pictures:
                 try:
@@ -128,12 +128,15 @@ class RowSource:
         table, number = self._tables[key], self._rows[split][index]
         return self._readers[key], table.row(number), table.place(number)
 
-    def _check_gold(self, split: str, index: int, problem: Problem, place: str) -> None:
-        """Raises BadGoldError for a gold that its verifier refuses; rows that were read before are known."""
+    def _check_gold(
+        self, split: str, index: int, problem: Problem, demonstration: Demonstration | None, place: str
+    ) -> None:
+        """Raises BadGoldError for a gold that its verifier refuses, or that the row's response contradicts; rows that
+        were read before are known."""
         key = split if split in self._tables else "train"
         report = self.reports.get(key)
         if report is None:
-            check_gold(problem, place)
+            check_gold(problem, demonstration, place)
         elif (number := self._rows[split][index]) in report.bad_golds:
             raise bad_gold(*report.bad_golds[number], counted=True)
 

@@ -7,6 +7,7 @@ categories, sizes) are what tables are full of; they are listed by `vlrl data st
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
@@ -58,21 +59,32 @@ class RowView(Mapping[str, Any]):
         value = self._row.get(column)
         return value is not None and not is_empty(value)
 
+    def peek(self, column: str) -> Any:
+        """A cell, without reading it."""
+        return self._row[column]
+
     def unread(self) -> list[str]:
         """The columns that hold something that was not read."""
         return [column for column in self._row if column not in self._read and self.holds(column)]
 
-    def refuse_unread(self, place: str, ignored: frozenset[str], images: list[Any]) -> None:
+    def refuse_unread(
+        self, place: str, ignored: frozenset[str], images: list[Any], texts: frozenset[str] = frozenset()
+    ) -> None:
         """Raises BadRowError for a column that holds content and was not read.
 
         ignored  columns that are declared to be of no use
         images   the row's images as it refers to them; another column that names the same file is no loss
+        texts    columns whose texts and messages are of no use; an image in one of them would be lost all the same
         """
         names = {PurePath(name).name for name in map(file_named, images) if name}
         for column in self.unread():
             if column in ignored:
                 continue
-            kind = _content(column, self._row[column], names, bool(images))
+            value = _parsed(self._row[column])
+            if column in texts:
+                kind = media_in(column, value, names, bool(images))
+            else:
+                kind = _content(column, value, names, bool(images))
             if kind is not None:
                 raise BadRowError(
                     f"{place}, {column}",
@@ -126,6 +138,16 @@ def media_in(key: str, value: Any, names: Collection[str] = (), has_images: bool
 def is_media_file(text: str) -> bool:
     """Whether a text ends as the name of an image, a video or a recording does."""
     return len(text) < 4096 and _MEDIA_FILE.search(text) is not None
+
+
+def _parsed(value: Any) -> Any:
+    """The object or list that a JSON text is; any other value as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _content(column: str, value: Any, names: set[str], has_images: bool) -> str | None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.data.benchmark_rows import read_benchmark, row_pictures
-from vlrl.data.choices import Options, gold_of, options_in, refuse_stray, row_options
+from vlrl.data.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
+from vlrl.data.gold_columns import refuse_second_golds
 from vlrl.data.grounding import refuse_marks
 from vlrl.data.image_refs import image_of, is_encoded_image, payload
 from vlrl.data.layouts import (
     BENCHMARK_LAYOUTS,
+    LAYOUTS_OF_TRAINERS,
     LEFT_OUT,
     AskedRow,
     column_images,
@@ -60,9 +62,11 @@ class RowReader:
         prompt = tuple(Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces)
         self._refuse_images(options, place)
         if not options and verifier == "choice":
-            options = options_in("".join(piece for piece in pieces if isinstance(piece, str)))
+            text = "".join(piece for piece in pieces if isinstance(piece, str))
+            options = options_in(text)
             if not options:
                 refuse_stray(view, place)
+                refuse_empty(view, columns.choices, text, place)
         answers = self._answers(asked.answer, options if verifier == "choice" else Options(), place)
         problem = Problem(
             prompt=prompt,
@@ -71,7 +75,7 @@ class RowReader:
             modality=settings.modality,
             domain=settings.domain or settings.name,
             source=settings.name,
-            facts=self._facts(view, place, options, answers),
+            facts={**self._facts(view, place, options, answers), **self._declared(asked.facts, place)},
             difficulty=self.difficulty(view, place),
             tags=settings.tags,
         )
@@ -83,9 +87,14 @@ class RowReader:
             response = worked_response(thought, answers[0])
         if columns.group:
             _cell(view, columns.group, place)
+        if not problem.images and settings.modality != "text":
+            problem = self._without_image(problem, place)
+        layout = LAYOUTS_OF_TRAINERS.get(settings.layout or "")
+        others = layout.answers if layout else ()
+        refuse_second_golds(view, problem, options, asked.answer_column, place, columns.ignored, others)
         shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
-        ignored = frozenset(columns.ignored) | (LEFT_OUT if settings.layout else frozenset())
-        view.refuse_unread(place, ignored, shown)
+        texts = LEFT_OUT if settings.layout else frozenset()
+        view.refuse_unread(place, frozenset(columns.ignored), shown, texts)
         self.unread.update(view.unread())
         return problem, None if response is None else Demonstration(problem, response)
 
@@ -156,7 +165,8 @@ class RowReader:
             refuse_other_media(text, place)
             refuse_marks(text, place)
         images = self._column_images(row, place)
-        return AskedRow(pieces_of(text), images, _cell(row, columns.answer, place), None)
+        answer = _cell(row, columns.answer, place)
+        return AskedRow(pieces_of(text), images, answer, None, answer_column=columns.answer)
 
     def _column_images(self, row: RowView, place: str) -> list[Any]:
         named = self.settings.columns.images
@@ -170,7 +180,7 @@ class RowReader:
         problem = read_benchmark(settings.layout, [(place, dict(row))], self._folder)[0].problem
         if problem.images and settings.modality == "text":
             raise _images_in_text(place, len(problem.images))
-        return replace(
+        problem = replace(
             problem,
             verifier=problem.verifier if settings.verifier is None else self._verifier(row, place),
             modality=settings.modality,
@@ -179,6 +189,18 @@ class RowReader:
             facts={**problem.facts, **settings.facts},
             difficulty=problem.difficulty if settings.columns.difficulty is None else self.difficulty(row, place),
             tags=settings.tags,
+        )
+        return problem if problem.images or settings.modality == "text" else self._without_image(problem, place)
+
+    def _without_image(self, problem: Problem, place: str) -> Problem:
+        """A row of text in a source of images. Raises BadRowError unless the source says that it has such rows."""
+        if self.settings.rows_without_image == "read":
+            return replace(problem, modality="text")
+        raise BadRowError(
+            place,
+            f"has no image, and the modality of source {self.settings.name!r} is {self.settings.modality!r}",
+            "name the column of images in `columns: {images: …}`, set `layout:`, or say `modality: text`; a table with "
+            "questions of text among the others needs `rows_without_image: read`",
         )
 
     def _placed(self, asked: AskedRow, options: Options, place: str, is_whole: bool = True) -> list[str | Shown]:
@@ -240,6 +262,17 @@ class RowReader:
             facts["choices"] = list(options.texts)
         if len(answers) > 1:
             facts["accepted"] = list(answers[1:])
+        return facts
+
+    def _declared(self, facts: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+        """What the row itself declares to the verifier. Raises BadRowError where the source says otherwise."""
+        for fact, value in facts.items():
+            if self.settings.facts.get(fact, value) != value:
+                raise BadRowError(
+                    place,
+                    f"declares {fact} {value!r}, the source's facts {self.settings.facts[fact]!r}",
+                    "leave it out of the source's `facts`, or mend the row",
+                )
         return facts
 
     def _verifier(self, row: Row, place: str) -> str:

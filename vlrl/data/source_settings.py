@@ -133,6 +133,9 @@ class FileSourceSettings(SourceSettings):
     streaming: bool = Field(default=False, description="read rows one after another, for tables larger than the disk")
     shuffle_buffer: int = Field(default=1000, ge=1, description="rows among which a stream is mixed; 1 keeps the order")
     modality: Modality
+    rows_without_image: Literal["error", "read"] = Field(
+        default="error", description="rows of text alone in a source of images: bad rows, or read as text problems"
+    )
     columns: Columns = Columns()
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
     facts: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")

@@ -12,16 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vlrl.data.bad_rows import bad_row, check_bound, gold_bound, reason_of
-from vlrl.data.gold_checks import gold_faults
+from vlrl.data.gold_checks import BadGoldError, gold_faults, response_faults
 from vlrl.data.images import BadImageError, check_header
 from vlrl.data.rows import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.tables import Table
 from vlrl.errors import BadRowError, DataError
-from vlrl.types import Problem
+from vlrl.types import Demonstration, Problem
 
 AT_ONCE = 2000  # problems held in memory while their golds are asked
 NAMED = 3  # rows that a message names
+
+_Waiting = tuple[int, str, Problem, Demonstration | None]  # row number, place, and what the row became
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class TableReport:
     read          rows that became problems
     with_images   of these, rows with an image; `images` counts images
     with_options  of these, rows with options; `options` counts options
-    bad_golds     by row number: place and what is wrong
+    bad_golds     by row number: place and what is wrong, with the gold or with a response that says otherwise
     left_out      reason → rows that can't be used
     unread        columns that hold something and are of no use
     keys          what tells rows from others: images by content, questions of rows without
@@ -61,15 +63,19 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
     """
     settings = reader.settings
     report = TableReport(rows=len(table))
-    waiting: list[tuple[int, str, Problem]] = []
+    waiting: list[_Waiting] = []
     bounded, last = 0, None
     for index in range(len(table)):
         place = table.place(index)
         try:
-            problem, _ = reader.problem(table.row(index), place)
+            problem, demonstration = reader.problem(table.row(index), place)
             for image in problem.images:
                 if image.digest not in report.keys:  # an image that was seen before is in order
                     check_header(image)
+        except BadGoldError as found:
+            report.read += 1
+            report.bad_golds[index] = (place, found.problem)
+            continue
         except BadRowError as found:
             error = bad_row(place, found)
             apart = isinstance(error, BadImageError) and settings.on_bad_image is not None
@@ -80,7 +86,7 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
             last = error
             continue
         _count(report, problem)
-        waiting.append((index, place, problem))
+        waiting.append((index, place, problem, demonstration))
         if len(waiting) == AT_ONCE:
             _ask(report, waiting)
     _ask(report, waiting)
@@ -110,10 +116,11 @@ def _count(report: TableReport, problem: Problem) -> None:
         report.keys.add(problem.question)
 
 
-def _ask(report: TableReport, waiting: list[tuple[int, str, Problem]]) -> None:
-    faults = gold_faults([problem for _, _, problem in waiting])
-    for (index, place, _), fault in zip(waiting, faults, strict=True):
-        if fault is not None:
+def _ask(report: TableReport, waiting: list[_Waiting]) -> None:
+    faults = gold_faults([problem for _, _, problem, _ in waiting])
+    others = response_faults([demonstration for _, _, _, demonstration in waiting])
+    for (index, place, _, _), of_gold, of_response in zip(waiting, faults, others, strict=True):
+        if (fault := of_gold or of_response) is not None:
             report.bad_golds[index] = (place, fault)
     waiting.clear()
 

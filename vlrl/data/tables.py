@@ -6,6 +6,7 @@ a `datasets` table stays memory-mapped. Text tables never go through a library t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,18 +103,34 @@ def with_own_digits(row: dict[str, Any], narrow: dict[str, Digits]) -> dict[str,
 
 
 def undecoded(dataset: Any) -> tuple[Any, dict[str, Any]]:
-    """The data set with its pictures left encoded, and by column the names of numbered classes."""
+    """The data set with its images and recordings left encoded at any depth, and by column the names of classes."""
     import datasets
 
     labels = {}
     for column, feature in (dataset.features or {}).items():
-        inner = getattr(feature, "feature", feature)
-        if isinstance(inner, datasets.Image):
-            encoded = datasets.Image(decode=False)
-            dataset = dataset.cast_column(column, encoded if inner is feature else datasets.List(encoded))
+        encoded = _encoded(feature)
+        if encoded != feature:
+            dataset = dataset.cast_column(column, encoded)
         elif isinstance(feature, datasets.ClassLabel):
             labels[column] = feature.names
     return dataset, labels
+
+
+def _encoded(feature: Any) -> Any:
+    """The feature with all images, recordings and videos in it as {bytes, path}."""
+    import datasets
+
+    if isinstance(feature, datasets.Image | datasets.Audio | datasets.Video):
+        return dataclasses.replace(feature, decode=False)
+    if isinstance(feature, dict):
+        return {name: _encoded(inner) for name, inner in feature.items()}
+    if isinstance(feature, list):
+        return [_encoded(inner) for inner in feature]
+    if isinstance(feature, datasets.List | datasets.LargeList):
+        return type(feature)(
+            _encoded(feature.feature), **({"length": feature.length} if hasattr(feature, "length") else {})
+        )
+    return feature
 
 
 def with_labels(row: dict[str, Any], labels: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import csv
 import io
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,10 +41,12 @@ class JsonLines:
     """A JSONL file. Empty lines are passed over; line numbers in messages count them.
 
     No more than an index is held, unless the file is compressed or no UTF-8.
+
+    by_policy  keys whose texts a policy wrote, in files that the project itself has written; a user's rows have none
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.folder = path, path.parent
+    def __init__(self, path: Path, by_policy: Collection[str] = ()) -> None:
+        self.path, self.folder, self._by_policy = path, path.parent, by_policy
         self._starts, self._lengths, self._lines = array("q"), array("q"), array("q")
         start = 0
         self._bytes = open_text(path)
@@ -64,7 +66,8 @@ class JsonLines:
 
     def row(self, index: int) -> dict[str, Any]:
         """The parsed line. Raises BadRowError if it isn't a JSON object."""
-        return parse_row(self._bytes.read(self._starts[index], self._lengths[index]), self.place(index))
+        raw = self._bytes.read(self._starts[index], self._lengths[index])
+        return parse_row(raw, self.place(index), self._by_policy)
 
 
 class JsonList:

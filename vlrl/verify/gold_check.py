@@ -9,6 +9,7 @@ from __future__ import annotations
 from vlrl.errors import ConfigError
 from vlrl.types import Problem
 from vlrl.verify.combine import COMBINING, parts_of
+from vlrl.verify.extract import extract
 from vlrl.verify.judge import declared_gold, judge
 
 _FORMS = ("<answer>{}</answer>", r"\boxed{{{}}}", "{}")  # a plugin may read only one of them
@@ -41,6 +42,42 @@ def gold_problem(problem: Problem) -> str | None:
                 return None
             note = note or verdict.fault or (verdict.note if verdict.score == 0 else f"it scores {verdict.score:g}")
     return _one_line(f"the verifier {problem.verifier!r} gives the gold {_short(problem.answer)} no full score: {note}")
+
+
+def accepts(problem: Problem, answer: str) -> bool:
+    """Whether the problem's verifier takes a text for its gold; True where a model judges or a program is run, which
+    can't be asked here. Raises ConfigError for an unknown verifier."""
+    try:
+        if problem.verifier not in COMBINING and declared_gold(problem) is None:
+            return True
+    except ConfigError:
+        raise
+    except Exception:  # a gold that its verifier refuses; `gold_problem` says so
+        return True
+    verdicts = (judge(problem, form.format(answer)) for form in _FORMS)
+    return any(verdict.fault is None and verdict.score == 1.0 for verdict in verdicts)
+
+
+def response_problem(problem: Problem, response: str) -> str | None:
+    """One sentence where a worked response declares another answer than the gold; None where it doesn't.
+
+    Only what stands in a tag, a box or a declaring phrase is an answer that a response commits to. None, too, where a
+    model judges or a program is run, and where the gold itself can't be read. Raises ConfigError as `gold_problem`.
+    """
+    found = extract(response)
+    if found.answer is None or found.how not in ("tag", "box", "json", "phrase"):
+        return None
+    try:
+        if problem.verifier not in COMBINING and declared_gold(problem) is None:
+            return None
+    except ConfigError:
+        raise
+    except Exception:  # a gold that its verifier refuses; `gold_problem` says so
+        return None
+    verdict = judge(problem, response)
+    if verdict.fault is not None or verdict.score > 0:
+        return None
+    return _one_line(f"its response answers {_short(found.answer)}, its gold is {_short(problem.answer)}")
 
 
 def _short(text: str) -> str:
