@@ -1,15 +1,14 @@
-r"""Whether two formulas are equal, without computer algebra: numbers with roots and π, polynomials, fractions of them.
+r"""Whether two formulas are equal, without computer algebra: by their values at fixed points (`formula_value`).
 
-Said to be *equal* only where they have the same exact form (`normal_form`) and, as a second opinion, the same value at
-some point. Said to be *different* only where their values at some point are far apart (`sampling`), more than any
-rounding of a decimal explains. Everything else (not read, ambiguous, too near to tell, no known identity) is left open.
+Said to be *equal* only where they have the same values to forty digits, with positive and with negative unknowns. Said
+to be *different* only where their values at some point are far apart, more than any rounding of a decimal explains.
+Everything else (not read, ambiguous, too near to tell, equal for some signs alone) is left open.
 """
 
 from __future__ import annotations
 
 from vlrl.verify.math.formula import Formula, read_formula
-from vlrl.verify.math.normal_form import same_form
-from vlrl.verify.math.numeric_equivalence import apart
+from vlrl.verify.math.formula_value import apart
 
 APART = 1e-4  # relative and absolute: far more than the 6 decimals to which a decimal and an exact value are compared
 
@@ -27,9 +26,7 @@ def same_formula(one: Formula, other: Formula, decimals: int = 6) -> bool | None
     """As `same_closed_form`, of formulas that have been read."""
     if one.word and other.word:
         return None  # words may be prose, and prose is no product of letters
-    differ = apart(one.tree, other.tree, max(APART, 2 * 10.0**-decimals))
+    differ = apart(one, other, max(APART, 2 * 10.0**-decimals))
     if differ:
         return None if one.vague or other.vague else False
-    if differ is False and not one.word and not other.word and same_form(one.tree, other.tree):
-        return True
-    return None
+    return True if differ is False and not one.word and not other.word else None

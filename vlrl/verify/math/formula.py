@@ -1,11 +1,12 @@
 r"""A formula of numbers and unknowns as a tree: a parser of LaTeX that refuses whatever can be read in two ways.
 
 Reads `+ - * /`, `\cdot`, `\times`, `\frac`, `\sqrt`, `\sqrt[n]`, `\pi`, `e`, powers, brackets, products without a
-sign, factorials of small numbers, `\sin \cos \tan \cot \sec \csc \ln \exp`, `\log_b`, sums with a named index, and as
-unknowns Latin and Greek letters with subscripts and `\angle ABC`. Not read, because it is ambiguous or something else:
-`1\frac12`, `1/2x`, `f(x)`, `2 3`, `\log x`, `\sin^{-1}x`, `\sin(x)y`, `i`, units, percent, degrees, relations, lists.
+sign, factorials of small numbers, degrees, the imaginary unit, `\sin \cos \tan \cot \sec \csc \ln \exp`, `\log_b`,
+sums with a named index, and as unknowns Latin and Greek letters with subscripts and `\angle ABC`. Not read, because
+it is ambiguous or something else: `1\frac12`, `1/2x`, `f(x)`, `2 3`, `\log x`, `\sin^{-1}x`, `\sin(x)y`, units,
+percent, relations, lists.
 
-A tree is nested tuples: ("number", Fraction), ("unknown", name), ("constant", "π" or "e"), ("sum", trees),
+A tree is nested tuples: ("number", Fraction), ("unknown", name), ("constant", "π", "e" or "i"), ("sum", trees),
 ("product", trees), ("quotient", tree, tree), ("power", tree, tree), ("root", tree, degree), ("function", name, tree),
 ("series", index, from, to, body). Nothing here computes with them; no text is ever evaluated.
 """
@@ -71,6 +72,7 @@ def _power(exponent: Tree, base: Tree) -> Tree:
 
 
 MINUS_ONE: Tree = ("number", Fraction(-1))
+DEGREE: Tree = ("quotient", ("constant", "π"), ("number", Fraction(180)))
 
 
 class _Reader:
@@ -118,7 +120,7 @@ class _Reader:
             if token in ("*", "\\cdot", "\\times"):
                 self.take()
                 value = ("product", (value, self.power()))
-            elif token == "/":
+            elif token in ("/", "\\div"):
                 self.take()
                 value, divided = ("quotient", value, self.power()), True
             elif self.starts_factor(token):
@@ -131,7 +133,7 @@ class _Reader:
         return value
 
     def starts_factor(self, token: str) -> bool:
-        return token in ("(", "{") or token[0] == "." or token[0].isalnum() or token[0] == "\\"
+        return token in ("(", "{") or token[0] == "." or token[0].isalnum() or (token[0] == "\\" and token != "\\div")
 
     def check_juxtaposition(self, token: str) -> None:
         """Raises UnreadError where two factors side by side may be something else than a product."""
@@ -165,16 +167,24 @@ class _Reader:
             if base[0] != "number" or base[1].denominator != 1 or not 0 <= base[1] <= MAX_FACTORIAL:
                 raise UnreadError
             base = ("number", Fraction(factorial(int(base[1]))))
+        if self.takes_degrees():
+            return ("product", (base, DEGREE))
         if self.peek() == "^":
             base = _power(self.exponent(), base)
         if self.peek() in ("^", "!", "_"):
             raise UnreadError
         return base
 
+    def takes_degrees(self) -> bool:
+        r"""Whether `°`, `^\circ` or `^{\circ}` stands here, which is then behind us."""
+        for written in (["°"], ["^", "\\circ"], ["^", "{", "\\circ", "}"]):
+            if self.tokens[self.position : self.position + len(written)] == written:
+                self.position += len(written)
+                return True
+        return False
+
     def exponent(self) -> Tree:
         self.take("^")
-        if self.tokens[self.position : self.position + 2] == ["{", "\\circ"] or self.peek() == "\\circ":
-            raise UnreadError  # degrees
         return self.argument()
 
     def atom(self) -> Tree:
@@ -207,8 +217,11 @@ class _Reader:
         if self.peek() == "_":
             self.take()
             token += "_" + self.subscript()
-        elif token in ("i", "j", "I"):
+        elif token in ("j", "I"):
             raise UnreadError  # the imaginary unit, perhaps
+        elif token == "i":
+            self.vague = True  # it may be an index
+            return ("constant", "i")
         elif token == "e":
             return ("constant", "e")
         if token in ("C", "P") and self.peek() in ("^", "{"):

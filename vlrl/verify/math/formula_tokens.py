@@ -6,7 +6,7 @@ import re
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?(?![0-9.])|\.[0-9]{1,12}(?![0-9.]))|(?P<command>\\[A-Za-z]+)"
-    r"|(?P<letter>[A-Za-zπ])|(?P<sign>[-+*/^_!=(){}\[\]]))"
+    r"|(?P<letter>[A-Za-zπ])|(?P<sign>[-+*/^_!=°(){}\[\]]))"
 )
 GREEK = frozenset(
     (

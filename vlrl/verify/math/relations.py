@@ -1,4 +1,4 @@
-"""Whether two equations or two inequalities are the same: by exact multiples, or by a point that tells them apart.
+"""Whether two equations or two inequalities are the same: by multiples, or by a point that tells them apart.
 
 `a = b` and `c = d` are the same where a - b is a multiple of c - d by a number that is not zero; `a < b` and `c < d`
 where the number is positive. Two equations are different where a root of the one is none of the other; two inequalities
@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from vlrl.verify.math.formula import Formula, Tree
-from vlrl.verify.math.normal_form import ONE, TooLargeError, normal_form
-from vlrl.verify.math.numeric_equivalence import NoValueError, Place, places, value_at
+from vlrl.verify.math.formula_value import SIGNS, NoValueError, Number, Place, agree, places, real_at, value_at
 
 CLEARLY = 1e-3
 STEPS = 33  # of the line along which roots are looked for
-LINE = (-8.13, 8.29)
+LINE = (Fraction(-813, 100), Fraction(829, 100))
 HALVINGS = 50
 
 _TURNED = {"<": ">", "≤": "≥", ">": "<", "≥": "≤", "≠": "≠"}
@@ -87,26 +86,31 @@ def _comparable(one: list[Formula | None], other: list[Formula | None]) -> bool:
     return bool(names) and names == _unknowns(other) and not any(f.vague for f in (*one, *other) if f is not None)
 
 
-def _multiple(one: Tree, other: Tree) -> Fraction | None:
-    """c with one = c · other, both not zero and sums of products; None if there is none."""
+def _multiple(one: Tree, other: Tree) -> float | None:
+    """c with one = c · other at points of both signs, a real number and not zero; None if there is none."""
+    factors: list[Number] = []
+    for point, sign in enumerate(SIGNS):
+        try:
+            a, b = value_at(one, places(point, sign)), value_at(other, places(point, sign))
+            factors.append(value_at(("quotient", ("number", a), ("number", b)), places(0)))
+        except NoValueError:
+            continue
+    if len(factors) < len(SIGNS) or not all(agree(factors[0], factor) for factor in factors):
+        return None
     try:
-        a, b = normal_form(one), normal_form(other)
-    except TooLargeError:
+        return real_at(("number", factors[0])) or None
+    except NoValueError:
         return None
-    if a.bottom != ONE or b.bottom != ONE or not a.top or a.top.keys() != b.top.keys():
-        return None
-    factors = {a.top[key] / b.top[key] for key in a.top}
-    return factors.pop() if len(factors) == 1 else None
 
 
 def _line(names: frozenset[str]) -> Iterator[Place]:
     """Points on lines along each unknown, the others fixed."""
     for name in sorted(names)[:3]:
         for step in range(STEPS):
-            yield _moved(name, LINE[0] + (LINE[1] - LINE[0]) * step / (STEPS - 1))
+            yield _moved(name, LINE[0] + (LINE[1] - LINE[0]) * Fraction(step, STEPS - 1))
 
 
-def _moved(name: str, value: float) -> Place:
+def _moved(name: str, value: Fraction) -> Place:
     fixed = places(0)
     return lambda other: value if other == name else fixed(other)
 
@@ -114,9 +118,9 @@ def _moved(name: str, value: float) -> Place:
 def _roots(tree: Tree, names: frozenset[str]) -> Iterator[Place]:
     """Points where the tree is zero up to rounding."""
     for name in sorted(names)[:3]:
-        before: tuple[float, float] | None = None
+        before: tuple[Fraction, float] | None = None
         for step in range(STEPS):
-            x = LINE[0] + (LINE[1] - LINE[0]) * step / (STEPS - 1)
+            x = LINE[0] + (LINE[1] - LINE[0]) * Fraction(step, STEPS - 1)
             value = _certain(tree, _moved(name, x))
             if before is not None and value * before[1] < 0 and abs(value) > CLEARLY:
                 root = _halved(tree, name, before, x)
@@ -125,7 +129,7 @@ def _roots(tree: Tree, names: frozenset[str]) -> Iterator[Place]:
             before = (x, value) if abs(value) > CLEARLY else None
 
 
-def _halved(tree: Tree, name: str, start: tuple[float, float], end: float) -> float | None:
+def _halved(tree: Tree, name: str, start: tuple[Fraction, float], end: Fraction) -> Fraction | None:
     """A zero between two points with values of different signs; None at a pole."""
     low, sign = start[0], start[1] > 0
     high = end
@@ -143,6 +147,6 @@ def _halved(tree: Tree, name: str, start: tuple[float, float], end: float) -> fl
 def _certain(tree: Tree, at: Place) -> float:
     """The value at a point; zero where there is none."""
     try:
-        return value_at(tree, at)[0]
+        return real_at(tree, at)
     except NoValueError:
         return 0.0

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from vlrl.verify.math.closed_form import same_formula
 from vlrl.verify.math.formula import Formula
-from vlrl.verify.math.numeric_equivalence import NoValueError, places, value_at
+from vlrl.verify.math.formula_value import NoValueError, real_at
 from vlrl.verify.math.relations import same_equation, same_inequality
 from vlrl.verify.math.structure import Bracket, Chain, Items, Leaf, Matrix, Ratio, Structure, Union, read_structure
 
@@ -111,21 +111,14 @@ def _decimal(leaf: Leaf) -> bool:
 
 
 def _same_rounded(one: Formula, other: Formula, terms: Terms) -> bool | None:
-    """Whether two numbers, one of them a decimal, round to the same digits, where rounding errors leave no doubt."""
+    """Whether two numbers, one of them a decimal, round to the same digits."""
     try:
-        a, b = value_at(one.tree, places(0)), value_at(other.tree, places(0))
+        a, b = real_at(one.tree), real_at(other.tree)
     except NoValueError:
         return None
-    if not terms.absolute:
-        apart, error = abs(a[0] - b[0]), a[1] + b[1]
-        allowed = 1.5 * min(abs(a[0]), abs(b[0])) * 10.0**-terms.decimals
-        if apart - error > allowed:
-            return False
-        return True if apart + error < allowed or apart == 0 else None
-    spread = [{round(v + sign * (e + 1e-9 * max(1.0, abs(v))), terms.decimals) for sign in (-1, 1)} for v, e in (a, b)]
-    if len(spread[0]) > 1 or len(spread[1]) > 1:
-        return same_formula(one, other, terms.decimals)  # near a tie, or too large for so many decimals
-    return spread[0] == spread[1]
+    if terms.absolute:
+        return round(a, terms.decimals) == round(b, terms.decimals)
+    return abs(a - b) <= 1.5 * min(abs(a), abs(b)) * 10.0**-terms.decimals
 
 
 def _unordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: Terms) -> bool | None:
@@ -244,7 +237,7 @@ def _limits(part: Structure) -> tuple[float, float] | None:
             limits.append(item.infinite * 1e300)
             continue
         try:
-            limits.append(value_at(item.formula.tree, places(0))[0] if not item.formula.unknowns else float("nan"))
+            limits.append(real_at(item.formula.tree) if not item.formula.unknowns else float("nan"))
         except NoValueError:
             return None
     return (limits[0], limits[1]) if limits[0] <= limits[1] else None
