@@ -18,7 +18,7 @@ from vlrl.verify.number import committed_number, golds
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.text import text
 from vlrl.verify.time_of_day import time
-from vlrl.verify.values.compare import differs
+from vlrl.verify.values.compare import asks_level, differs
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.values.quantity import read_quantity
 
@@ -34,7 +34,8 @@ def declared(problem: Problem) -> list[str]:
 def mathvista(problem: Problem, response: str) -> Verdict:
     """MathVista: a choice by letter or text, an integer, a float to the problem's precision, or a list.
 
-    `%`, currency and the question's unit may stand beside a number; another measure (m for cm) may not.
+    A unit may stand beside a number where the question speaks of what it measures, `%` where it asks for a level, a
+    share or a difference of a chart; another measure (m for cm) may not.
     Facts: question_type, answer_type, choices, precision, unit as in MathVista.
     """
     if problem.facts.get("question_type") == "multi_choice":
@@ -115,7 +116,8 @@ def judge_number(problem: Problem, response: str, precision: int | None) -> Verd
     if found is None:
         return Verdict.wrong(statement.note, statement.text)
     answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else statement.text
-    facts = {"precision": precision, "percent_sign": "optional", "unit": problem.facts.get("unit")}
+    sign = "optional" if asks_level(problem.question) else ""
+    facts = {"precision": precision, "percent_sign": sign, "unit": problem.facts.get("unit")}
     notes = [differs(found, gold, problem.question, facts) for gold in alternatives]
     return Verdict.right(answer) if None in notes else Verdict.wrong(str(notes[0]), answer)
 

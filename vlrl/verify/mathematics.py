@@ -31,6 +31,7 @@ DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an ex
 
 _ATTACHED_LETTERS = re.compile(r"[0-9.}][A-Za-z]{1,2}$")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9])[0-9]+,[0-9]+(?![0-9])")
+_TWO_DIGITS = re.compile(r"\$?-?(?!0)[0-9]+,[0-9]\$?")
 _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
@@ -193,6 +194,8 @@ def _is_prose(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _gold_numbers(parts: tuple[str, ...], asked: str, named: bool) -> list[Quantity]:
+    if any(_TWO_DIGITS.fullmatch(part) for part in parts):
+        return []  # `1,2` of a gold are two values
     return _numbers(list(parts), asked, named)
 
 

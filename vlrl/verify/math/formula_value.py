@@ -168,10 +168,11 @@ def _series(tree: Tree, at: Place) -> Number:
     start, end = _value(first, at), _value(last, at)
     whole = all(isinstance(bound, Fraction) and bound.denominator == 1 for bound in (start, end))
     if whole and 0 <= end - start < MAX_TERMS:
-        terms = (
-            _value(body, lambda name, k=k: Fraction(k) if name == index else at(name))
-            for k in range(int(start), int(end) + 1)
-        )
+        terms = (_summand(body, index, Fraction(k), at) for k in range(int(start), int(end) + 1))
         return _folded(terms, lambda a, b: a + b)
-    summand = _value(body, lambda name: at("index") if name == index else at(name))
+    summand = _summand(body, index, at("index"), at)
     return at(" ".join(str(_up(part))[:40] for part in (start, end, summand)))
+
+
+def _summand(body: Tree, index: str, value: Fraction, at: Place) -> Number:
+    return _value(body, lambda name: value if name == index else at(name))

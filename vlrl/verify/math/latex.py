@@ -73,7 +73,7 @@ _MATH_WORDS = frozenset(
     )
 )
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
-_DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
+_DOUBLED = re.compile(r"\\\\(?=[A-Za-z]*[a-z]{2})")
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -211,13 +211,13 @@ def split_unit(text: str) -> tuple[str, str]:
 
 
 def spelled(text: str) -> str:
-    r"""`√3` as `\sqrt{3}`, "pi" as `\pi`, and doubled backslashes once, where they can't be the rows of a matrix."""
+    r"""`÷` as `\div`, `√3` as `\sqrt{3}`, "pi" as `\pi`, doubled backslashes once where they can't end a row."""
     if "√" in text:
         text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text)
     if "pi" in text:
         text = _PI.sub(r"\\pi ", text)
     if not text.isascii():
-        text = plain_characters(text).replace("π", "\\pi ")
+        text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ")
     if "colon" in text or "{:}" in text:
         text = _COLON.sub(":", text)
     return undouble(text)

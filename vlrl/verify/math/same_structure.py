@@ -1,10 +1,11 @@
 r"""Whether two answers are equal, from their outer form inwards: True, False, or None where it takes more to tell.
 
-Entries of tuples, intervals, matrices and ratios are compared in order, those of sets and lists in any order. A gold
-`x = 5` or `x \in S` may be answered by 5 or S, and the other way round; inequalities of one unknown are intervals.
-True and False come only from what is certain of the leaves (`same_formula`): an equation is the same where it is a
-multiple, another one where a point satisfies one of both. Mixed kinds (a tuple for an interval, a list for a tuple)
-are left open.
+Entries of tuples, intervals, matrices and ratios are compared in order, those of sets and lists in any order. A
+relation is read as a value with a name where it is one (`x = 5`, `5 = x`, `x \in S`, `x < 3`), and names must agree;
+a gold with a name may be answered by the value alone, and the other way round. All other relations are compared as
+equations and inequalities. True and False come only from what is certain of the leaves (`same_formula`): an equation
+is the same where it is a multiple, another one where a point satisfies one of both. Mixed kinds (a tuple for an
+interval, a list for a tuple) are left open.
 """
 
 from __future__ import annotations
@@ -19,19 +20,26 @@ from vlrl.verify.math.closed_form import same_formula
 from vlrl.verify.math.formula import Formula
 from vlrl.verify.math.formula_value import NoValueError, real_at
 from vlrl.verify.math.relations import same_equation, same_inequality
-from vlrl.verify.math.structure import Bracket, Chain, Items, Leaf, Matrix, Ratio, Structure, Union, read_structure
+from vlrl.verify.math.structure import (
+    Bracket,
+    Chain,
+    Items,
+    Leaf,
+    Matrix,
+    Ratio,
+    Structure,
+    Union,
+    name_of,
+    read_structure,
+)
 
 MAX_PAIRS = 150
 ZERO = Formula(("number", Fraction(0)), frozenset(), False, False)
 
-_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]*\}|[A-Za-z0-9])")
-_NAME = re.compile(r"(?:[A-Za-z\s(){},:/']|\\[A-Za-z]+)+")
-_NO_NAME = re.compile(
-    r"\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|exp|sqrt|sum|int|prod|lim|text|mbox|not|pi|pm|infty|max|min|binom)"
-    r"|(?<![A-Za-z\\])[a-z]{3,}"
-)
-_PRODUCT = re.compile(r"[a-z]\s?[a-z]")
-_FONT = re.compile(r"\\(?:mathrm|text|rm|mathbf)(?![a-z])|[{}\s]")
+_TO = re.compile(r"\s*(?:\\text\{\s*to\s*\}|\bto\b)\s*")
+_INDEX = re.compile(r"_\{?[0-9]\}?$")
+_UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z(])")
+_DEGREES = re.compile(r"(?:°|\^\s?\{?\s?\\circ\s?\}?)\s*$")
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class Terms:
 def same_answer(gold: list[str], answer: list[str], terms: Terms) -> bool | None:
     """Whether the parts of an answer are those of the gold; None where this is not certain."""
     first = read_structure(gold)
+    if isinstance(first, Ratio):
+        answer = [_TO.sub(":", part) for part in answer]
     second = read_structure(answer) if first is not None else None
     return None if first is None or second is None else same(first, second, terms)
 
@@ -54,21 +64,18 @@ def same_answer(gold: list[str], answer: list[str], terms: Terms) -> bool | None
 def same(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
     """Whether two forms are equal; None where this is not certain."""
     if isinstance(gold, Chain) or isinstance(answer, Chain):
-        return _with_relation(gold, answer, terms)
+        return _same_statement(gold, answer, terms)
     if isinstance(gold, Items) and isinstance(answer, Items):
-        return _unordered(gold.items, answer.items, terms)
-    if (
-        isinstance(gold, Items)
-        and isinstance(answer, Bracket)
-        and len(names := _named(gold.items)) == len(answer.items)
-    ):
-        return _ordered(list(names.values()), answer.items, terms) if len(names) > 1 else None
+        return _unordered(gold, answer, terms)
+    if isinstance(gold, Items) and isinstance(answer, Bracket):
+        values = _named(gold.items)
+        return _ordered(list(values.values()), answer.items, terms) if len(values) == len(answer.items) > 1 else None
     if isinstance(gold, Items) or isinstance(answer, Items):
         return _one_and_many(gold, answer, terms)
     if isinstance(gold, Leaf) and isinstance(answer, Leaf):
         return _same_leaf(gold, answer, terms)
     if isinstance(gold, Leaf) and isinstance(answer, Bracket):
-        return False if gold.formula is not None and not gold.formula.unknowns else None
+        return False if gold.formula is not None and not gold.formula.word else None
     if isinstance(gold, Bracket) and isinstance(answer, Bracket):
         return _same_bracket(gold, answer, terms)
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
@@ -100,9 +107,16 @@ def _same_leaf(gold: Leaf, answer: Leaf, terms: Terms) -> bool | None:
         return None if number is None or number.unknowns else False
     if gold.formula is None or answer.formula is None:
         return None
+    if _DEGREES.search(gold.text) and not _DEGREES.search(answer.text) and "pi" not in answer.text:
+        return _same_leaf(_in_degrees(gold), answer, terms)  # a bare number has the gold's unit
     if not gold.formula.unknowns and not answer.formula.unknowns and _decimal(gold) != _decimal(answer):
         return _same_rounded(gold.formula, answer.formula, terms)
     return same_formula(gold.formula, answer.formula, terms.decimals)
+
+
+def _in_degrees(leaf: Leaf) -> Leaf:
+    found = read_structure([_DEGREES.sub("", leaf.text)])
+    return found if isinstance(found, Leaf) and found.formula is not None else leaf
 
 
 def _decimal(leaf: Leaf) -> bool:
@@ -121,47 +135,64 @@ def _same_rounded(one: Formula, other: Formula, terms: Terms) -> bool | None:
     return abs(a - b) <= 1.5 * min(abs(a), abs(b)) * 10.0**-terms.decimals
 
 
-def _unordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: Terms) -> bool | None:
+def _unordered(one: Items, other: Items, terms: Terms) -> bool | None:
+    if (one.kind == "either") != (other.kind == "either"):
+        return False  # "x = 5 or y = 6" is not "x = 5 and y = 6"
+    gold, answer = one.items, other.items
     if len(gold) * len(answer) > MAX_PAIRS:
         return None
     by_name = _named(gold), _named(answer)
-    if by_name[0] and by_name[1]:
-        if by_name[0].keys() != by_name[1].keys():
-            return False
+    if by_name[0] and by_name[0].keys() == by_name[1].keys():
         return _all([same(value, by_name[1][name], terms) for name, value in by_name[0].items()])
+    roots = _roots(gold), _roots(answer)
+    if roots[0] and roots[1] and roots[0][0] == roots[1][0]:
+        return _matched(roots[0][1], roots[1][1], terms)  # x = 1, x = 2 and x_1 = 1, x_2 = 2
+    if by_name[0] and by_name[1]:
+        return False
     if len(by_name[0]) > 1 and len(gold) == len(answer) and not any(isinstance(a, Chain) for a in answer):
         return _ordered(list(by_name[0].values()), answer, terms)
+    names = {name_of(item.members[0]) for item in (*gold, *answer) if isinstance(item, Chain)}
+    free = len(names) < 2 or bool(roots[0] or roots[1]) or all(isinstance(i, Chain) for i in (*gold, *answer))
+    return _matched(gold, answer, terms, free)
+
+
+def _matched(gold: Sequence[Structure], answer: Sequence[Structure], terms: Terms, free: bool = True) -> bool | None:
+    """Whether every value has one of its own on the other side; not `free`: the one at its own place."""
     table = [[same(g, a, terms) for a in answer] for g in gold]
-    names = {_name(item.members[0]) for item in (*gold, *answer) if isinstance(item, Chain)}
     if len(gold) == len(answer):
-        if all(row[i] for i, row in enumerate(table)):
+        left = set(range(len(answer)))
+        for place, row in enumerate(table):
+            match = next((i for i in ((place, *sorted(left)) if free else (place,)) if i in left and row[i]), None)
+            if match is None:
+                break
+            left.discard(match)
+        else:
             return True
-        if len(names) < 2 or all(isinstance(item, Chain) for item in (*gold, *answer)):
-            free = set(range(len(answer)))  # `AB=4, CD=5` may not be answered by 5, 4
-            for row in table:
-                match = next((i for i in sorted(free) if row[i]), None)
-                if match is None:
-                    break
-                free.discard(match)
-            else:
-                return True
     if any(isinstance(item, Chain) and {*item.relations} != {"="} for item in (*gold, *answer)):
         return None
     if len(gold) != len(answer) and not any(_several_values(item) for item in (*gold, *answer)):
         return False
     columns = zip(*table, strict=True)
-    certain = any(all(v is False for v in line) for line in (*table, *columns))
-    return False if certain else None
+    return False if any(all(v is False for v in line) for line in (*table, *columns)) else None
 
 
 def _named(items: Sequence[Structure]) -> dict[str, Structure]:
     """Values by their names, of `x = 5, y = 6`; {} where one has no name or two have the same."""
     found = {}
     for item in items:
-        if not isinstance(item, Chain) or item.relations != ("=",) or not (name := _name(item.members[0])):
+        if not isinstance(item, Chain) or item.relations != ("=",) or not (name := name_of(item.members[0])):
             return {}
         found[name] = item.members[1]
     return found if len(found) == len(items) else {}
+
+
+def _roots(items: Sequence[Structure]) -> tuple[str, list[Structure]] | None:
+    """(unknown, values) where all are values of one unknown: `x = 1, x = 2`, `x_1 = 1, x_2 = 2`."""
+    if not all(isinstance(item, Chain) and item.relations == ("=",) for item in items):
+        return None
+    names = {_INDEX.sub("", name_of(item.members[0])) for item in items if isinstance(item, Chain)}
+    values = [item.members[1] for item in items if isinstance(item, Chain)]
+    return (next(iter(names)), values) if len(names) == 1 and "" not in names else None
 
 
 def _several_values(item: Structure) -> bool:
@@ -176,7 +207,9 @@ def _several_values(item: Structure) -> bool:
 
 
 def _one_and_many(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
-    """One value and several: different if one of the several is different."""
+    """One value and several: different, unless the one may stand for several."""
+    if isinstance(gold, Leaf) and isinstance(answer, Items) and gold.formula is not None and not gold.formula.word:
+        return False
     if not isinstance(gold, (Items, Leaf)) or not isinstance(answer, (Items, Leaf)):
         return None
     many, one = (gold, answer) if isinstance(gold, Items) else (answer, gold)
@@ -245,7 +278,7 @@ def _limits(part: Structure) -> tuple[float, float] | None:
 
 def _same_union(gold: Sequence[Structure], answer: Sequence[Structure], terms: Terms) -> bool | None:
     """Unions of intervals: equal if their intervals are, different if a number away from all limits is in one alone."""
-    if len(gold) * len(answer) <= MAX_PAIRS and _unordered(gold, answer, terms):
+    if len(gold) * len(answer) <= MAX_PAIRS and _matched(gold, answer, terms):
         return True
     sides = [[_limits(part) for part in side] for side in (gold, answer)]
     if None in sides[0] or None in sides[1]:
@@ -259,112 +292,103 @@ def _same_union(gold: Sequence[Structure], answer: Sequence[Structure], terms: T
     return False if inside[0] != inside[1] else None
 
 
-def _with_relation(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
+@dataclass(frozen=True)
+class Stated:
+    """A value and its name ("" where it has none); `bounds`: an inequality gave it."""
+
+    name: str
+    value: Structure
+    bounds: bool = False
+
+
+def _stated(item: Structure) -> Stated | None:
+    """What `x = 5`, `5 = x`, `x = 2 + 3 = 5`, `x \\in S` and `x < 3` state; None for every other relation."""
+    if not isinstance(item, Chain):
+        return Stated("", item)
+    if (interval := _interval(item)) is not None:
+        return Stated(*interval, bounds=True)
+    members, relations = item.members, {*item.relations}
+    if relations == {"="} and len(members) == 2 and not name_of(members[0]) and name_of(members[1]):
+        members = members[::-1]
+    name = name_of(members[0])
+    if not name or relations not in ({"="}, {"∈"}) or (relations == {"∈"} and isinstance(members[1], Leaf)):
+        return None
+    return Stated(name, members[-1])
+
+
+def _same_statement(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
     """Two answers of which one or both are relations."""
+    one, other = _stated(gold), _stated(answer)
+    if isinstance(answer, Chain) and not isinstance(gold, Chain) and {*answer.relations} <= {"=", "≈"}:
+        return _same_chain(gold, answer, terms)
+    if one is not None and other is not None and (found := _same_stated(one, other, terms)) is not None:
+        return found
     if isinstance(gold, Chain) and isinstance(answer, Chain):
-        return _both_relations(gold, answer, terms)
-    if isinstance(answer, Chain):
-        return _answered_by_relation(gold, answer, terms)
-    assert isinstance(gold, Chain)
-    if gold.relations == ("∈",):
-        return same(gold.members[1], answer, terms) if _name(gold.members[0]) and not isinstance(answer, Leaf) else None
-    if (
-        {*gold.relations} == {"="}
-        and not _name(gold.members[0])
-        and len(gold.members) == 2
-        and isinstance(answer, Leaf)
-        and _has_unknown(gold)
-    ):
-        return False  # an equation is not answered by one of its sides
-    if {*gold.relations} == {"="} and _name(gold.members[0]):
-        return None if isinstance(answer, Items) else same(gold.members[-1], answer, terms)
-    interval = _interval(gold)
-    if interval is not None and isinstance(answer, (Bracket, Union)):
-        return same(interval[1], answer, terms)
+        return _same_relation(gold, answer)
+    if one is None and isinstance(gold, Chain) and gold.relations == ("=",) and isinstance(answer, Leaf):
+        return False if any(_unknowns_of(member) for member in gold.members) else None  # one side of an equation
+    if isinstance(gold, Leaf) and isinstance(answer, Chain) and gold.formula is not None and not gold.formula.word:
+        return False if {*answer.relations} & {*"≡∼≅∝→≠"} else None
     return None
 
 
-def _answered_by_relation(gold: Structure, answer: Chain, terms: Terms) -> bool | None:
-    if answer.relations == ("=",) and not _name(answer.members[0]) and _name(answer.members[1]):
-        answer = Chain(answer.members[::-1], answer.relations)  # 5 = x
-    named, last = bool(_name(answer.members[0])), answer.members[-1]
-    if answer.relations == ("∈",):
-        return same(gold, last, terms) if named and isinstance(gold, (Bracket, Union)) else None
-    if {*answer.relations} <= {"=", "≈"} and not named and isinstance(gold, Leaf) and not _unknowns_of(gold):
-        if any(_unknowns_of(member) for member in answer.members):
-            return False  # x^2 = 5
-        if answer.relations == ("=",) * len(answer.relations):
-            if isinstance(answer.members[0], Leaf) and answer.members[0].text.strip().isdigit():
-                return same(gold, answer.members[0], terms) and same(gold, last, terms)  # 8 = 5
-            return same(gold, last, terms)
-    if {*answer.relations} <= {"=", "≈"} and isinstance(gold, Leaf):
-        found = [same(gold, member, terms) for member in answer.members[named:]]
-        if all(verdict is False for verdict in found):
-            return False
-        if "≈" not in answer.relations and found[-1] is False and True not in found:
-            return False  # what a chain ends on is its value
-    if {*answer.relations} == {"="} and named and not isinstance(gold, Items) and len(answer.members) == 2:
-        return same(gold, last, terms)
-    if terms.relations and isinstance(gold, (Bracket, Union)):
-        interval = _interval(answer)
-        return None if interval is None else same(gold, interval[1], terms)
-    return None
+def _same_stated(one: Stated, other: Stated, terms: Terms) -> bool | None:
+    if other.bounds and not one.bounds and not one.name and not terms.relations:
+        return None
+    plain = all(isinstance(s.value, Leaf) and s.value.formula and not _unknowns_of(s.value) for s in (one, other))
+    if one.name and other.name and one.name != other.name:
+        return False if plain else None  # AB = 4 is not CD = 4
+    found = same(one.value, other.value, terms)
+    decided = plain or not (one.name and other.name) or not isinstance(one.value, Leaf)
+    return found if found or decided else None  # x = y + 1 and x = 1 + y may be one equation
+
+
+def _same_chain(gold: Structure, answer: Chain, terms: Terms) -> bool | None:
+    """A value, and an answer `name = … = value`, `2 + 3 = 5` or `5 = x`."""
+    members = answer.members
+    if len(members) == 2 and answer.relations == ("=",) and not name_of(members[0]) and name_of(members[1]):
+        members = members[::-1]
+    named = bool(name_of(members[0]))
+    if answer.relations == ("≈",) and named and isinstance(gold, Leaf):
+        return same(gold, members[1], terms) if _decimal(gold) else False
+    constant = isinstance(gold, Leaf) and gold.formula is not None and not gold.formula.unknowns
+    if not named and constant and any(_is_unknown(member) for member in members):
+        return False  # x^2 = 5, |x| = 5
+    given = members[named:]
+    literal = isinstance(given[0], Leaf) and given[0].text.strip().isdigit()  # 8 = 5
+    told = [m for m in given if m is given[-1] or (not _is_unknown(m) and (named or literal))] if constant else given
+    found = [same(gold, member, terms) for member in told]
+    if "≈" in answer.relations:
+        return False if all(verdict is False for verdict in found) else None
+    if constant or len(given) == 1:
+        return _all(found) if found[-1] is not None else None
+    return False if found[-1] is False and True not in found else None
 
 
 def _unknowns_of(member: Structure) -> bool:
     return isinstance(member, Leaf) and member.formula is not None and bool(member.formula.unknowns)
 
 
-def _has_unknown(chain: Chain) -> bool:
-    return any(_unknowns_of(member) for member in chain.members)
+def _is_unknown(member: Structure) -> bool:
+    """Whether a member has an unknown, also where it is no formula that is read: `|x|`."""
+    return _unknowns_of(member) or (
+        isinstance(member, Leaf) and member.formula is None and _UNKNOWN.search(member.text) is not None
+    )
 
 
-def _both_relations(gold: Chain, answer: Chain, terms: Terms) -> bool | None:
-    names = _name(gold.members[0]), _name(answer.members[0])
-    if gold.relations == answer.relations == ("∈",):
-        return same(gold.members[1], answer.members[1], terms) if names[0] and names[0] == names[1] else None
-    if {*gold.relations, *answer.relations} == {"="}:
-        return _both_equations(gold, answer, names, terms)
-    one, other = _set_of(gold), _set_of(answer)
-    if one is not None and other is not None:
-        return same(one[1], other[1], terms) if one[0] == other[0] else None
-    if len(gold.members) == len(answer.members) == 2:
-        return same_inequality(_formulas(gold), gold.relations[0], _formulas(answer), answer.relations[0])
-    return None
-
-
-def _both_equations(gold: Chain, answer: Chain, names: tuple[str, str], terms: Terms) -> bool | None:
+def _same_relation(gold: Chain, answer: Chain) -> bool | None:
     if len(gold.members) > 2 or len(answer.members) > 2:
         return None
-    values = gold.members[1], answer.members[1]
-    plain = all(isinstance(v, Leaf) and v.formula and not _unknowns_of(v) for v in values)
-    if names[0] and names[1] and names[0] != names[1] and plain:
-        return False  # AB = 4 is not CD = 4
-    if names[0] and names[0] == names[1]:
-        found = same(gold.members[1], answer.members[1], terms)
-        right = [member for chain in (gold, answer) for member in chain.members[1:]]
-        numbers = all(
-            not isinstance(m, Leaf) or (m.formula is not None and not m.formula.unknowns and not m.infinite)
-            for m in right
-        )
-        if found or (found is False and numbers):
-            return found
-    return same_equation(_formulas(gold), _formulas(answer))
+    if gold.relations == answer.relations == ("=",):
+        return same_equation(_formulas(gold), _formulas(answer))
+    return same_inequality(_formulas(gold), gold.relations[0], _formulas(answer), answer.relations[0])
 
 
 def _formulas(chain: Chain) -> list[Formula | None]:
     return [member.formula if isinstance(member, Leaf) else None for member in chain.members]
 
 
-def _set_of(chain: Chain) -> tuple[str, Structure] | None:
-    """(unknown, set) of a relation that puts one unknown into a set."""
-    if chain.relations != ("∈",):
-        return _interval(chain)
-    name = _name(chain.members[0])
-    return (name, chain.members[1]) if name else None
-
-
-def _interval(chain: Chain) -> tuple[str, Bracket] | None:
+def _interval(chain: Chain) -> tuple[str, Structure] | None:
     """(unknown, interval) of `a < x \\le b`, `x < a`, `a \\ge x`; None for other relations."""
     members, relations = list(chain.members), list(chain.relations)
     if not all(isinstance(m, Leaf) for m in members) or len(members) > 3 or not {*relations} <= {*"<≤>≥"}:
@@ -387,18 +411,3 @@ def _interval(chain: Chain) -> tuple[str, Bracket] | None:
     opening = "[" if unknown[0] == 1 and relations[0] == "≤" else "("
     closing = "]" if unknown[0] == len(members) - 2 and relations[-1] == "≤" else ")"
     return middle.formula.tree[1], Bracket(opening, closing, (low, high))
-
-
-def _name(member: Structure) -> str:
-    """The member in one spelling where it is a name and no value: `a_n`, `V_1 : V_2`, `(x, y)`, `f(x)`; else ""."""
-    if isinstance(member, (Ratio, Bracket)):
-        names = [_name(part) for part in (member.parts if isinstance(member, Ratio) else member.items)]
-        return f"({','.join(names)})" if all(names) else ""
-    if not isinstance(member, Leaf) or member.infinite:
-        return ""
-    bare = _SUBSCRIPT.sub("", member.text)
-    if _PRODUCT.fullmatch(bare.strip()):
-        return ""  # xy = 5 is an equation
-    if not _NAME.fullmatch(bare) or _NO_NAME.search(bare) or not any(c.isalpha() for c in bare):
-        return ""
-    return _FONT.sub("", member.text)

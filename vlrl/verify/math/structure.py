@@ -1,13 +1,15 @@
 r"""The outer form of an answer: list, tuple, interval, set, union, matrix, chain of relations, ratio, or one formula.
 
-`read_structure` cuts a text at the separators that stand outside all brackets, loosest first: `,` `;` "and" "or", then
-`=` `<` `\le` … `\in`, then `\cup`, then `:`, then the outermost bracket. The leaves are formulas (`formula`). What may
-be cut in two ways (commas and semicolons, `1,200`) and brackets that don't match are not read.
+`read_structure` cuts a text at the separators that stand outside all brackets, loosest first: `,` `;` "and" "or",
+then `=` `<` `\le` … `\in`, then `\cup`, then `:`, then the outermost bracket. The leaves are formulas (`formula`).
+Lines (`\\`, `cases`, `aligned`) are a list, `]1, 2[` is `(1, 2)`, and `[[1, 2], [3, 4]]` a matrix. What may be cut in
+two ways (commas and semicolons, `1,200`) and brackets that don't match are not read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlrl.verify.math.formula import Formula, read_formula
@@ -16,25 +18,48 @@ MAX_CHARS = 600
 MAX_ITEMS = 30
 MAX_DEPTH = 6
 
-_AND = re.compile(r"\s*,?\s*(?:\\text\{\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*")
+_AND = re.compile(
+    r"\s*,?\s*(?:\\text\{\s*(?:and|(?P<or>or))\s*\}|(?<![A-Za-z\\])(?:and|(?P<bare>or))(?![A-Za-z])"
+    r"|\\(?:land|wedge|(?P<lor>lor|vee))(?![A-Za-z]))\s*"
+)
+_LINES = re.compile(
+    r"\\begin\{(?P<kind>cases|aligned|align\*?|gathered|split)\}(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL
+)
+_OUTWARD = re.compile(r"(?<![^\s,;=(p∪n∈])([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)(?<!sqrt)([\[\]])")  # \cup, \in
 _DROPPED = re.compile(
     r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\\[bB]igg?[lr]?(?![a-z])|\$"
 )
+_BAR = re.compile(r"\\[lr]?[vV]ert(?![A-Za-z])")
 _QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
 _THOUSANDS = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "\\le": "≤", "\\leq": "≤", "\\leqslant": "≤", "<=": "≤", "\\lt": "<", "≤": "≤",
     "\\ge": "≥", "\\geq": "≥", "\\geqslant": "≥", ">=": "≥", "\\gt": ">", "≥": "≥", "\\ne": "≠", "\\neq": "≠",
-    "!=": "≠", "\\in": "∈", "∈": "∈", "\\approx": "≈", "≈": "≈",
+    "!=": "≠", "\\in": "∈", "∈": "∈", "\\approx": "≈", "≈": "≈", "\\simeq": "≈", "\\equiv": "≡", "≡": "≡", "\\sim": "∼",
+    "\\cong": "≅", "\\propto": "∝", "\\to": "→", "\\rightarrow": "→",
 }  # fmt: skip
 _MARK = re.compile(
     r"\\begin\{(?P<begin>[a-z]{1,12})\}|\\end\{(?P<end>[a-z]{1,12})\}|(?P<open>\\\{|[({\[])|(?P<close>\\\}|[)}\]])"
-    r"|(?P<relation>\\(?:leqslant|geqslant|leq|geq|le|ge|lt|gt|neq|ne|in|approx)(?![a-zA-Z])|<=|>=|!=|[=<>≤≥∈≈])"
+    r"|(?P<relation>\\(?:leqslant|geqslant|leq|geq|le|ge|lt|gt|neq|ne|in|approx|simeq|equiv|sim|cong|propto|to|rightarrow)"
+    r"(?![a-zA-Z])|<=|>=|!=|[=<>≤≥∈≈≡])"
     r"|(?P<cup>\\cup(?![a-z])|∪)|(?P<colon>:)|(?P<comma>,)|(?P<semicolon>;)|(?P<other>\\[A-Za-z]+|\\\\|.)",
     re.DOTALL,
 )
 _PAIRS = {"(": ")]", "[": "])", "{": "}", "\\{": ("\\}",)}
-_INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|\\infin|∞)")
+_INFINITY = re.compile(
+    r"(?P<sign>[+-]?)\s*(?:\\text\{\s*)?(?P<word>negative\s|minus\s|positive\s|plus\s)?"
+    r"(?:\\infty|\\infin|∞|inf(?:init[ye]|ty)?)(?:\s*\})?"
+)
+_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]*\}|[A-Za-z0-9])")
+_NAME = re.compile(r"(?:[A-Za-z\s(){},:/']|\\[A-Za-z]+)+")
+_NO_NAME = re.compile(
+    r"\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|exp|sqrt|sum|int|prod|lim|text|mbox|not|pi|pm|infty|max|min|binom)"
+    r"|(?<![A-Za-z\\])[a-z]{3,}"
+)
+_PRODUCT = re.compile(r"[a-z]\s?[a-z]")  # xy = 5 is an equation
+_LENGTH = re.compile(
+    r"\\(?:overline|overrightarrow|mathrm|text|rm|mathbf)(?![a-z])|^\\?\|(?=[A-Z]{2}|\\vec)|\\?\|$|[{}\s]"
+)
 _MATRICES = frozenset(("pmatrix", "bmatrix", "matrix", "array"))
 _MATRIX = re.compile(r"\\begin\{(?P<kind>[a-z]+)\}(?P<columns>\{[lcr| ]*\})?(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL)
 
@@ -54,7 +79,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Items:
-    """Values without an order: "list" `1, 2` or "set" `\\{1, 2\\}`."""
+    """Values without an order: "list" `1, 2` or "set" `\\{1, 2\\}`; "either" `x = 1 or y = 2`, of different names."""
 
     kind: str
     items: tuple[Structure, ...]
@@ -117,13 +142,46 @@ def read_structure(parts: list[str]) -> Structure | None:
 
 def _read_part(text: str) -> Structure:
     text = _QUAD.sub(" ", _DROPPED.sub(" ", text)).strip().rstrip(".").strip().replace("−", "-")
-    if "and" not in text and "or" not in text:
+    if "ert" in text:
+        text = _BAR.sub("|", text)
+    if "\\\\" in text:
+        text = _LINES.sub(lambda lines: lines["body"].replace("&", ""), text)
+        if "\\begin" not in text:
+            text = text.replace("\\\\", ",").strip(" ,")
+    if "[" in text or "]" in text:
+        text = _OUTWARD.sub(_inward, text)
+    joined = list(_AND.finditer(text))
+    if not joined:
         return _read(text, 0)
     found = _read(_AND.sub(",", text).strip(", "), 0)
-    bounds = isinstance(found, Items) and any(isinstance(i, Chain) and {*i.relations} != {"="} for i in found.items)
-    if bounds and _AND.search(text):
+    items = found.items if isinstance(found, Items) else ()
+    if any(isinstance(item, Chain) and {*item.relations} != {"="} for item in items):
         raise UnreadStructureError  # "x < 1 and x > 0" is not "x < 1 or x > 0"
-    return found
+    names = {name_of(item.members[0]) for item in items if isinstance(item, Chain)}
+    either = len(names) > 1 and any(match["or"] or match["bare"] or match["lor"] for match in joined)
+    return Items("either", items) if either else found
+
+
+def _inward(interval: re.Match[str]) -> str:
+    """`]1, 2[` as `(1, 2)`."""
+    return {"]": "("}.get(interval[1], "[") + interval[2] + {"[": ")"}.get(interval[3], "]")
+
+
+def name_of(member: Structure) -> str:
+    r"""The member in one spelling where it is a name and no value: `a_n`, `V_1 : V_2`, `(x, y)`, `f(x)`, and AB for
+    `\overline{AB}` or `|AB|`; else ""."""
+    if isinstance(member, (Ratio, Bracket)):
+        names = [name_of(part) for part in (member.parts if isinstance(member, Ratio) else member.items)]
+        return f"({','.join(names)})" if all(names) else ""
+    if not isinstance(member, Leaf) or member.infinite:
+        return ""
+    name = _LENGTH.sub("", member.text)
+    bare = _SUBSCRIPT.sub("", name if "|" in member.text else member.text)
+    if _PRODUCT.fullmatch(bare.strip()):
+        return ""
+    if not _NAME.fullmatch(bare) or _NO_NAME.search(bare) or not any(c.isalpha() for c in bare):
+        return ""
+    return name
 
 
 def _read(text: str, depth: int) -> Structure:
@@ -143,7 +201,7 @@ def _read(text: str, depth: int) -> Structure:
     if "colon" in cuts:
         return Ratio(_several(text, cuts["colon"], depth))
     if (infinity := _INFINITY.fullmatch(text)) is not None:
-        return Leaf(text, None, -1 if infinity[1] == "-" else 1)
+        return Leaf(text, None, -1 if "-" in infinity["sign"] or (infinity["word"] or "")[:1] in ("n", "m") else 1)
     return _bracketed(text, depth) or Leaf(text, read_formula(text))
 
 
@@ -188,6 +246,8 @@ def _bracketed(text: str, depth: int) -> Structure | None:
             raise UnreadStructureError  # {x | x < 1}
         return Items("set", found.items if isinstance(found, Items) else (found,))
     cuts = _cuts(inside)
+    if "semicolon" in cuts and "comma" in cuts and opening == "[" and not re.search(r",(?!\s)", inside):
+        return _rows([_read(row, depth + 1) for row in inside.split(";")])  # [1, 2; 3, 4]
     if "semicolon" in cuts:
         if "comma" in cuts or opening == "{" or re.search(r"[0-9]\s*,\s*[0-9]", inside):
             raise UnreadStructureError
@@ -196,6 +256,8 @@ def _bracketed(text: str, depth: int) -> Structure | None:
         if _THOUSANDS.search(inside):
             raise UnreadStructureError
         items = _several(inside, cuts["comma"], depth)
+        if opening + closing == "[]" and all(isinstance(i, Bracket) and i.opening + i.closing == "[]" for i in items):
+            return _rows(items)
         return Items("list", items) if opening == "{" else Bracket(opening, closing, items)
     if opening == "[" or closing == "]":
         if not inside:
@@ -220,7 +282,12 @@ def _matrix(text: str, depth: int) -> Structure:
     if match is None or match["kind"] not in _MATRICES or "\\begin" in match["body"]:
         raise UnreadStructureError
     rows = [row for row in re.split(r"\\\\", match["body"]) if row.strip()]
-    cells = tuple(tuple(_read(cell, depth + 1) for cell in row.split("&")) for row in rows)
+    return _rows([Items("list", tuple(_read(cell, depth + 1) for cell in row.split("&"))) for row in rows])
+
+
+def _rows(rows: Sequence[Structure]) -> Matrix:
+    """A matrix of rows, each a list or a bracket. Raises UnreadStructureError where their lengths differ."""
+    cells = tuple(row.items if isinstance(row, (Items, Bracket)) else (row,) for row in rows)
     if not cells or len({len(row) for row in cells}) != 1 or sum(map(len, cells)) > 100:
         raise UnreadStructureError
     return Matrix(cells)

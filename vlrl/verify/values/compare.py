@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from vlrl.verify.values.normaliser import without_latex
 from vlrl.verify.values.quantity import Quantity
 from vlrl.verify.values.units import Unit, read_unit
 
@@ -17,6 +18,33 @@ _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(
     r"per\s\w+))?)|\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
 _PERCENTAGE = re.compile(
     r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
+)
+_MONEY = frozenset("$€£¥元₹₽₩")
+_MEASURED = tuple(  # what a question may ask for, and the base units in which it is answered
+    (frozenset(bases.split()) if bases != "$" else _MONEY, re.compile(words, re.IGNORECASE))
+    for bases, words in (
+        ("m m2 m3", r"length|height|distance|width|depth|perimeter|circumference|radius|diameter|\b(?:long|tall|far|"
+         r"high|wide|deep)\b|\bsides?\b|area|volume|周长|面积|体积|长度|高度|距离|длин|расстоян|площад|longueur|länge|"
+         r"fläche|umfang|distancia|área|길이|넓이|長さ|面積"),
+        ("° rad", r"angle|\bdegrees?\b|∠|rotat|\\circ|°|角|угол|winkel|ángulo|ângulo|각"),
+        ("s year", r"\btime\b|\blong\b|duration|\b(?:ages?|old|older|younger)\b|takes?\b|tempo|zeit|durée|время|"
+         r"时间|時間|岁|年龄|시간|나이"),
+        ("g", r"weigh|\bmass\b|heav|重|质量|масс|poids|gewicht|peso|무게"),
+        ("m3", r"capacity|liquid|water"),
+        ("m s", r"speed|velocity|\bfast\b|acceleration|速度|скорост|vitesse|geschwindigkeit|"
+         r"velocidad|속도"),
+        ("° °C °F K", r"temperature|\b(?:hot|cold|warm)\b|温度|температур|température|temperatur|온도"),
+        ("$", r"\$|cost|price|money|\bpa(?:y|ys|id)\b|spen[dt]|earn|sales?\b|revenue|profit|budget|\bworth\b|chang|"
+         r"bill|wage|salary|income|价|钱|цен|стоим|prix|preis|precio|preço|가격|値段"),
+    )
+)  # fmt: skip
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_COUNTS = re.compile(r"how many \w|number of|\bcount", re.IGNORECASE)
+_UNIT_LIKE = re.compile(r"(?<=[0-9}])\s{0,2}[^\W\d_]{1,12}|[^\W\d_]{2,14}|[°$€£¥₹₽₩]")
+_LEVEL = re.compile(
+    r"values?\b|differen|accura|\brates?\b|share|proportion|portion|probab|chance|likel|\blevels?\b|highest|lowest|"
+    r"average|mean\b|median|range\b|\bsum\b|total",
+    re.IGNORECASE,
 )
 
 
@@ -36,6 +64,26 @@ def _first_unit(words: str) -> Unit | None:
     parts = words.replace("$", "").split()
     found = (read_unit(" ".join(parts[:count]).rstrip(".")) for count in range(len(parts), 0, -1))
     return next((unit for unit in found if unit is not None), None)
+
+
+@lru_cache(maxsize=4096)
+def speaks_of(question: str, unit: Unit) -> bool:
+    """Whether a bare number may have this unit: the question names what it measures ("perimeter", "cost") or a unit of
+    that kind. A question of three
+    words ("What is it?") says nothing, and then everything but an angle may."""
+    bases = {base for base, _ in unit.dimension}
+    if len(_WORDS.findall(question)) < 4 and not _COUNTS.search(question):
+        return bases != {"°"}
+    if any(base in measured and words.search(question) for measured, words in _MEASURED for base in bases):
+        return True
+    named = (read_unit(word) for word in _UNIT_LIKE.findall(without_latex(question[-2000:])))
+    return any(bases & {base for base, _ in known.dimension} for known in named if known is not None)
+
+
+@lru_cache(maxsize=1024)
+def asks_level(question: str) -> bool:
+    """Whether a question asks for a level or a share that a chart may show in percent."""
+    return _LEVEL.search(question) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -65,6 +113,8 @@ def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, 
                 if "unit" in unit.name and _plain_unit(unit, found.unit) and within(found.value, gold.value, facts)
                 else "wrong unit"
             )
+        if unit is None and not speaks_of(question, found.unit):
+            return "a unit that nobody asked for"
         factor = found.unit.factor / unit.factor if unit is not None and unit != found.unit else 1
     if within(found.value if factor == 1 else found.value * factor, gold.value, facts):
         return None
