@@ -52,7 +52,7 @@ def problem_record(problem: Problem) -> dict[str, Any]:
         "difficulty": problem.difficulty,
         "tags": list(problem.tags),
         "twin": problem.twin,
-    }
+    } | ({} if problem.system is None else {"system": problem.system})
 
 
 def group_record(group: ScoredGroup) -> dict[str, Any]:

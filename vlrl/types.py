@@ -92,6 +92,8 @@ class Problem:
     difficulty  a label in [0, 1] where there is one
     facts       what the verifier and the reports need besides: choices, tolerance, unit, precision, scene …
     twin        id of the text problem that a rendered one was made from
+    system      the system prompt that it is asked with; None: the run's own, "": none
+    untemplated_id  id of the same problem without its source's prompt template and system prompt, where it has any
     """
 
     prompt: tuple[Text | Image, ...]
@@ -104,13 +106,21 @@ class Problem:
     facts: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     twin: str | None = None
+    system: str | None = None
+    untemplated_id: str | None = None
 
     @cached_property
     def id(self) -> str:
-        """Content digest of what is asked and what is right: prompt, answer, verifier, facts."""
+        """Content digest of what is asked and what is right: prompt, answer, verifier, facts, own system prompt."""
         pieces = [f"T:{p.text}" if isinstance(p, Text) else f"I:{p.digest}" for p in self.prompt]
         facts = json.dumps(dict(self.facts), sort_keys=True, default=str)
-        return content_digest(*pieces, self.answer, self.verifier, facts)
+        system = [] if self.system is None else [f"S:{self.system}"]
+        return content_digest(*system, *pieces, self.answer, self.verifier, facts)
+
+    @property
+    def content_id(self) -> str:
+        """The id that the problem has in whatever words it is asked: what tells held-out problems from others."""
+        return self.untemplated_id or self.id
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -46,6 +46,15 @@ def test_the_recipe_gives_the_same_problems(tmp_path):
     assert by_id[held[0].id].tags == ("plain",)  # what all of a source carry
 
 
+def test_problems_with_a_system_prompt_of_their_own_keep_it(tmp_path):
+    asked = [replace(problem, system="Count.") for problem in problems()[:2]]
+    write_with_recipe(tmp_path, "curated", [*asked, *problems()[2:]], BUDGET, 0.0)
+    drawn = Mixture(load_recipe(tmp_path / "curated_recipe.yaml"), 0).draw(5)
+    assert {p.id: p.system for p in drawn} == {p.id: p.system for p in [*asked, *problems()[2:]]}
+    with pytest.raises(DataError, match="different system prompts"):
+        write_with_recipe(tmp_path, "curated", problems()[:1] + asked[1:], BUDGET, 0.0)
+
+
 def test_the_difficulty_of_a_source_that_has_one_throughout_goes_along(tmp_path):
     """As the stage `difficulty` leaves it: 1 − pass rate. A source that has it in part has it in the problem file."""
     rated = [replace(p, difficulty=0.1 * i) for i, p in enumerate(problems())]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import BUDGET, ask, encode, pixels, prompts
@@ -64,6 +66,17 @@ def test_the_system_prompt_comes_first(qwen3):
     (led,) = Encoder(qwen3, BUDGET, "blue").encode([ask("red")])
     assert led.token_ids[-plain.num_tokens :] == plain.token_ids
     assert qwen3.tokenizer.decode(led.token_ids).startswith("<|im_start|>system\nblue<|im_end|>\n")
+
+
+def test_a_problem_may_have_a_system_prompt_of_its_own(qwen3):
+    """One batch: the run's, a problem's own, none, and a text that spells a control token under each."""
+    asked = [ask("red"), replace(ask("red"), system="green"), replace(ask("red"), system="")]
+    told = [replace(ask("red <|im_end|>"), system=one.system) for one in asked]
+    found = Encoder(qwen3, BUDGET, "blue").encode([*asked, *told])
+    for system, one, other in zip(("blue", "green", None), found[:3], found[3:], strict=True):
+        alone = Encoder(qwen3, BUDGET, system).encode([ask("red"), ask("red <|im_end|>")])
+        assert [list(one.token_ids), list(other.token_ids)] == [list(same.token_ids) for same in alone]
+    assert len({one.content_hash for one in found}) == 6
 
 
 def test_a_prompt_as_long_as_the_context_is_refused(qwen3):

@@ -65,6 +65,7 @@ def to_open_answer(problem: Problem) -> Problem:
         facts=facts,
         tags=(*problem.tags, TAG),
         twin=None,  # its twin still has the options
+        untemplated_id=None,
     )
     _check_verifier(opened, options)
     return opened

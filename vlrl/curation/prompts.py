@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import field_validator
 
+from vlrl.data.prompt_template import check_prompt_template
+from vlrl.data.prompt_template import wrapped as wrapped
 from vlrl.types import Image, Problem, Text
 
 _PICTURE_WORD = re.compile(r"<image(?:[ _]?\d+)?>")
@@ -16,19 +18,7 @@ _PICTURE_WORD = re.compile(r"<image(?:[ _]?\d+)?>")
 def check_template(name: str) -> Any:
     """A pydantic validator: the field `name` holds {question} once."""
 
-    def check(template: str) -> str:
-        if template.count("{question}") != 1:
-            raise ValueError("a template holds {question} once")
-        return template
-
-    return field_validator(name)(check)
-
-
-def wrapped(problem: Problem, template: str) -> Problem:
-    """The problem with the template's text before and after its prompt."""
-    before, _, after = template.partition("{question}")
-    pieces = [*([Text(before)] if before else []), *problem.prompt, *([Text(after)] if after else [])]
-    return replace(problem, prompt=tuple(pieces))
+    return field_validator(name)(check_prompt_template)
 
 
 def without_pictures(problem: Problem) -> Problem | None:

@@ -128,6 +128,12 @@ def _source(
         columns["difficulty"] = DIFFICULTY
     if isinstance(members[0], Demonstration):
         columns["response"] = "response"
+    systems = {_problem(item).system for item in members}
+    if len(systems) > 1:
+        raise DataError(
+            f"source {key[0]!r}", f"its problems have {len(systems)} different system prompts", "give each a source"
+        )
+    system = systems.pop()
     common = [tag for tag in _problem(members[0]).tags if all(tag in _problem(item).tags for item in members)]
     return {
         "name": label,
@@ -139,4 +145,4 @@ def _source(
         "weight": len(members),
         "held_out": held_out if len(members) * (1 - 2 * held_out) >= LEAST_TRAINED else 0.0,
         "tags": common,
-    }
+    } | ({} if system is None else {"system_prompt": system})

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 
 def ids_of(problems: Iterable[Problem]) -> frozenset[str]:
-    """The ids of the problems and of the text problems that they are twins of."""
-    return frozenset(name for problem in problems for name in (problem.id, problem.twin) if name is not None)
+    """The ids of the problems, in whatever words they are asked, and of the text problems that they are twins of."""
+    return frozenset(name for problem in problems for name in (problem.content_id, problem.twin) if name is not None)
 
 
 def exhausted(source: str, split: Split, skipped: SkippedRows) -> DataError:
@@ -84,8 +84,8 @@ def usable_items(
                 skipped.leave_out(source.name, error)
                 break
             skipped.read(source.name)
-            text_id = problem.twin or problem.id
-            if problem.id in banned or text_id in banned or text_id in seen:
+            text_id = problem.twin or problem.content_id
+            if problem.content_id in banned or text_id in banned or text_id in seen:
                 continue
             if source.fresh and split in HELD_OUT and int(text_id[-1], 16) % 4 != HELD_OUT.index(split):
                 continue

@@ -141,7 +141,7 @@ class Mixture:
                         place.bad_rows += 1
                     break
                 self.skipped.read(name)
-                if problem.id in self._held_out or problem.twin in self._held_out:
+                if problem.content_id in self._held_out or problem.twin in self._held_out:
                     place.held_out += 1
                 elif not full.isdisjoint(problem.tags):
                     place.capped += 1

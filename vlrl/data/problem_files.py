@@ -20,7 +20,7 @@ from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, P
 from vlrl.whole_files import write_atomically
 
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
-OPTIONAL = ("source", "difficulty", "facts", "tags", "twin")
+OPTIONAL = ("source", "difficulty", "facts", "tags", "twin", "system")
 Item = Problem | Demonstration | Preference
 SAID = ("response", "chosen", "rejected")
 
@@ -95,7 +95,7 @@ def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
         "facts": dict(problem.facts),
         "tags": list(problem.tags),
         "twin": problem.twin,
-    }
+    } | ({} if problem.system is None else {"system": problem.system})
 
 
 def _written(piece: Text | Image, names: dict[str, str]) -> dict[str, str]:
@@ -164,6 +164,7 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
         facts=dict(row.get("facts") or {}),
         tags=tuple(row.get("tags") or ()),
         twin=row.get("twin"),
+        system=row.get("system"),
     )
     return problem, {key: str(row[key]) for key in SAID if row.get(key) is not None}
 

@@ -84,7 +84,13 @@ class RowSource:
         return len(self._rows[split]) if split in self._rows else None
 
     def item(self, split: Any, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
-        """The problem of the split's row number `index`; a row has no further attempts."""
+        """The problem of the split's row number `index`, asked as the source says; a row has no further attempts."""
+        problem, demonstration = self.plain_item(split, index, attempt)
+        asked = self._settings.asking.of(problem)
+        return asked, None if demonstration is None else Demonstration(asked, demonstration.response)
+
+    def plain_item(self, split: Any, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
+        """As `item`, without the source's prompt template and system prompt."""
         if self._only_test and split in ("train", "demonstrations"):
             raise refused(self.name)
         split = "train" if split == "demonstrations" else split

@@ -91,5 +91,5 @@ def _items(source: Source, split: Split, seed: int, skipped: SkippedRows) -> Ite
 
 def _text_of(source: RenderedSource, split: Split, index: int) -> Problem:
     if isinstance(source.of, DomainSource):
-        return source.of.item(split, index, drawn_for=source.name)[0]
-    return source.of.item(split, index)[0]
+        return source.of.plain_item(split, index, drawn_for=source.name)[0]
+    return source.of.plain_item(split, index)[0]

@@ -13,6 +13,7 @@ from vlrl.config import Settings, build_settings
 from vlrl.data.evaluation_sets import is_evaluation_set
 from vlrl.data.file_text import COMPRESSED, TEXT_TABLES
 from vlrl.data.layouts import BENCHMARK_LAYOUTS, LAYOUTS
+from vlrl.data.prompt_template import QUESTION, Asking, check_prompt_template
 from vlrl.data.weights import check_weight
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.registry import component_field
@@ -38,6 +39,22 @@ class SourceSettings(Settings):
         description="a number above 0, or points [progress, weight]; leave a source out instead of weight 0",
     )
     tags: tuple[str, ...] = ()
+    prompt_template: str = Field(
+        default=QUESTION, description="text around the question, which stands where {question} does"
+    )
+    system_prompt: str | None = Field(
+        default=None, description="of this source's problems; default: the run's own, '' for none"
+    )
+
+    @property
+    def asking(self) -> Asking:
+        """How its problems are asked."""
+        return Asking(self.prompt_template, self.system_prompt)
+
+    @field_validator("prompt_template")
+    @classmethod
+    def _holds_question(cls, template: str) -> str:
+        return check_prompt_template(template)
 
     @field_validator("weight")
     @classmethod

@@ -6,7 +6,7 @@ processes. Problems of a domain are endless; rows of a file are finite.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from vlrl.data.bad_rows import bad_row
 from vlrl.data.recipe import Recipe
@@ -58,6 +58,14 @@ class Source(Protocol):
         ...
 
 
+class TextSource(Source, Protocol):
+    """A source whose problems may be drawn as images."""
+
+    def plain_item(self, split: Split, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
+        """As `item`, without the source's prompt template and system prompt. Raises DataError."""
+        ...
+
+
 class DomainSource:
     """Endless problems of a generated domain. Held-out splits use the held-out part of the domain's picture pool."""
 
@@ -66,7 +74,7 @@ class DomainSource:
     labelled = True
 
     def __init__(self, settings: DomainSourceSettings, seed: int) -> None:
-        self.name, self.tags, self.seed = settings.name, settings.tags, seed
+        self.name, self.tags, self.seed, self.asking = settings.name, settings.tags, seed, settings.asking
         self.modality: Modality = modality_of(settings)
         self.low, self.high = settings.difficulty
         self._train = with_split(settings.domain, "train")
@@ -76,10 +84,16 @@ class DomainSource:
         """None: endless."""
         return None
 
-    def item(
+    def item(self, split: Split, index: int, attempt: int = 0) -> tuple[Problem, Demonstration]:
+        """The problem at `index`, asked as the source says."""
+        problem, demonstration = self.plain_item(split, index, attempt)
+        asked = self.asking.of(problem)
+        return asked, Demonstration(asked, demonstration.response)
+
+    def plain_item(
         self, split: Split, index: int, attempt: int = 0, drawn_for: str | None = None
     ) -> tuple[Problem, Demonstration]:
-        """The problem at `index`. `drawn_for` names another source that wants problems of its own from this one."""
+        """As `item`, without a template. `drawn_for` names another source that wants problems of its own from it."""
         branch = ("data", drawn_for or self.name, split, index)
         rng = stream(self.seed, *branch)
         difficulty = self._scale(float(rng.random()))
@@ -103,13 +117,14 @@ class DomainSource:
 class RenderedSource:
     """The rendered twins of a text source.
 
+    The question is drawn as the text source has it, without its prompt template; a rendered source has its own.
     Held-out items are the twins of the text source's items at the same index, so that agreement between a problem and
     its twin can be measured; training items and demonstrations of an endless text source are fresh problems.
     """
 
     modality: Modality = "rendered"
 
-    def __init__(self, settings: RenderedSourceSettings, of: DomainSource | Source, seed: int) -> None:
+    def __init__(self, settings: RenderedSourceSettings, of: TextSource, seed: int) -> None:
         self.name, self.settings, self.of, self.seed = settings.name, settings, of, seed
         self.size, self.fresh, self.labelled = of.size, of.fresh, of.labelled
 
@@ -124,9 +139,9 @@ class RenderedSource:
         """
         demonstration: Demonstration | None
         if isinstance(self.of, DomainSource) and split not in HELD_OUT:
-            text, demonstration = self.of.item(split, index, attempt, drawn_for=self.name)
+            text, demonstration = self.of.plain_item(split, index, attempt, drawn_for=self.name)
         else:
-            text, demonstration = self.of.item(split, index, attempt)
+            text, demonstration = self.of.plain_item(split, index, attempt)
         try:
             problem = rendered_twin(
                 text,
@@ -140,6 +155,7 @@ class RenderedSource:
             )
         except DataError as error:  # what can't be drawn
             raise bad_row(f"source {self.name!r}, {self.of.place_of(split, index)}", error) from error
+        problem = self.settings.asking.of(problem)
         return problem, Demonstration(problem, demonstration.response) if demonstration else None
 
     def place_of(self, split: Split, index: int) -> str:
@@ -155,13 +171,13 @@ class RenderedSource:
 
 def build_sources(recipe: Recipe, seed: int) -> tuple[Source, ...]:
     """One object for each source of the recipe, in its order. Raises ConfigError or DataError for unusable files."""
-    by_name: dict[str, Source] = {}
+    by_name: dict[str, Any] = {}
     for settings in sorted(recipe.sources, key=lambda s: isinstance(s, RenderedSourceSettings)):
         by_name[settings.name] = _build(settings, by_name, seed)
     return tuple(by_name[settings.name] for settings in recipe.sources)
 
 
-def _build(settings: SourceSettings, by_name: dict[str, Source], seed: int) -> Source:
+def _build(settings: SourceSettings, by_name: dict[str, Any], seed: int) -> Source:
     if isinstance(settings, DomainSourceSettings):
         return DomainSource(settings, seed)
     if isinstance(settings, RenderedSourceSettings):

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from vlrl.config import Settings
 from vlrl.data.benchmark_rows import READERS, read_benchmark
 from vlrl.data.problem_files import read_problems
+from vlrl.data.prompt_template import wrapped
 from vlrl.data.records import read_records
 from vlrl.data.source_settings import check_verifier
 from vlrl.errors import ConfigError, did_you_mean
@@ -32,7 +33,7 @@ from vlrl.evaluation.tally import Groups, tally_groups, tally_seeds
 from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
-from vlrl.types import Problem, Rollout, Text, Verdict
+from vlrl.types import Problem, Rollout, Verdict
 from vlrl.verify.judge import prepare
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.values.quantity import read_quantity
@@ -215,13 +216,6 @@ def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
     asked = tuple(wrapped(problem, settings.protocol.prompt) for problem in problems)
     protocol = settings.protocol.model_copy(update={"benchmark": name, "split": settings.split}).for_problems(asked)
     return Benchmark(name, settings.benchmark, asked, tuple(groups), protocol)
-
-
-def wrapped(problem: Problem, template: str) -> Problem:
-    """The problem with the template's text before and after its prompt."""
-    before, _, after = template.partition("{question}")
-    pieces = ([Text(before)] if before else []) + list(problem.prompt) + ([Text(after)] if after else [])
-    return replace(problem, prompt=tuple(pieces))
 
 
 def results_table(results: Sequence[Mapping[str, Any]]) -> str:

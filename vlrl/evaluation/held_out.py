@@ -47,7 +47,7 @@ def answer_all(
 
 def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:
     """Indices of text problems and of their rendered twins, pair by pair."""
-    place = {problem.id: i for i, problem in enumerate(problems)}
+    place = {problem.content_id: i for i, problem in enumerate(problems)}
     return [(place[p.twin], i) for i, p in enumerate(problems) if p.twin in place]
 
 

@@ -61,22 +61,30 @@ class PromptWriter:
         self.control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
         self._shapes: dict[tuple[bool, ...], _Shape] = {}
 
+    def _system_of(self, problem: Problem) -> str:
+        """The problem's own system prompt, or the run's; "" for none."""
+        return (self._system or "") if problem.system is None else problem.system
+
     def write(self, problems: Sequence[Problem]) -> list[Prompt]:
         """Prompts in order. Raises DataError for one whose text can't be told from the template's own."""
-        written = [self._render([p.text if isinstance(p, Text) else None for p in one.prompt]) for one in problems]
+        written = [
+            self._render([p.text if isinstance(p, Text) else None for p in one.prompt], self._system_of(one))
+            for one in problems
+        ]
         if not written:
             return []
         ids = self.control.tokenizer(written, add_special_tokens=False)["input_ids"]
         return [self._prompt(*one) for one in zip(problems, written, ids, strict=True)]
 
     def _prompt(self, problem: Problem, written: str, ids: Sequence[int]) -> Prompt:
-        kinds = tuple(isinstance(piece, Text) for piece in problem.prompt)
+        system = self._system_of(problem)
+        kinds = (bool(system), *(isinstance(piece, Text) for piece in problem.prompt))
         if kinds not in self._shapes:
             self._shapes[kinds] = self._shape(kinds)
         shape, place = self._shapes[kinds], f"problem {problem.id} ({problem.source or problem.domain})"
         if self.control.among(ids) == shape.control:
             return Prompt(place, written, tokens=len(ids))
-        texts = (self._system or "", *(piece.text for piece in problem.prompt if isinstance(piece, Text)))
+        texts = (system, *(piece.text for piece in problem.prompt if isinstance(piece, Text)))
         if not shape.separable or _filled(shape.marked, texts) != written:
             name = next((name for name in self.control.names() if any(name in text for text in texts)), "a token")
             raise DataError(
@@ -89,21 +97,23 @@ class PromptWriter:
         return replace(apart, tokens=len(read_apart(self.control, apart).ids))
 
     def _shape(self, kinds: tuple[bool, ...]) -> _Shape:
-        marks = iter(f"\ue000{number}\ue001" for number in range(len(kinds) + 1))
-        system = next(marks)
-        marked = self._render([next(marks) if is_text else None for is_text in kinds], system)
-        tried = Prompt("", marked, (TRIED,) * (1 + sum(kinds)))
+        """kinds: whether there is a system prompt, and of each piece whether it is a text"""
+        has_system, *pieces = kinds
+        system, *others = (f"\ue000{number}\ue001" for number in range(len(kinds)))
+        texts = iter(others)
+        marked = self._render([next(texts) if is_text else None for is_text in pieces], system if has_system else "")
+        tried = Prompt("", marked, (TRIED,) * (1 + sum(pieces)))
         read = self.control.tokenizer
         control = self.control.among(read(marked, add_special_tokens=False)["input_ids"])
         plain = read(tried.whole, add_special_tokens=False)["input_ids"]
         return _Shape(marked, control, read_apart(self.control, tried).ids == plain)
 
-    def _render(self, pieces: Sequence[str | None], system: str | None = None) -> str:
-        """By the chat template; None stands for an image."""
+    def _render(self, pieces: Sequence[str | None], system: str) -> str:
+        """By the chat template; None stands for an image, and "" for no system prompt."""
         content = [{"type": "image"} if text is None else {"type": "text", "text": text} for text in pieces]
         messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-        if self._system:
-            messages.insert(0, {"role": "system", "content": system or self._system})
+        if system:
+            messages.insert(0, {"role": "system", "content": system})
         written: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return written
 

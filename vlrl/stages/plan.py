@@ -159,7 +159,8 @@ def measure_prompts(
     for problem in problems:
         sizes = [open_image(image, recipe.image).size for image in problem.images]
         pictures = tuple(arch.picture_tokens(*size) for size in sizes)
-        chars = sum(len(p.text) for p in problem.prompt if isinstance(p, Text)) + len(settings.system_prompt or "")
+        system = settings.system_prompt if problem.system is None else problem.system
+        chars = sum(len(p.text) for p in problem.prompt if isinstance(p, Text)) + len(system or "")
         text = TEMPLATE_TOKENS + math.ceil(chars / CHARS_PER_TOKEN) + 2 * len(pictures)
         found.append(Prompt(text + sum(pictures), pictures))
     return tuple(found)
