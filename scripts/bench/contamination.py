@@ -179,7 +179,7 @@ def drawn_set(name: str, count: int, seed: int) -> Rows:
     seen: set[str] = set()
     found: list[Problem] = []
     for number in range(12 * count):
-        problem = draw_problem(domain, 0.5, stream(seed, "contamination", name, number))
+        problem, _ = draw_problem(domain, stream(seed, "contamination", name, number), 0.5)
         pixels = [Image.from_bytes(np.asarray(open_image(image)).tobytes()).digest for image in problem.images]
         key = repr((sorted(pixels), problem.question))
         if key not in seen and len(found) < 3 * count:

@@ -10,7 +10,7 @@ from curation_cases import encoded
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from vlrl.curation.image_match import ImageComparison, ImageIndex
+from vlrl.curation.image_match import ImageComparison, ImageIndex, Likeness
 
 
 def drawing(seed: int) -> Pillow.Image:
@@ -118,3 +118,14 @@ def test_images_of_one_colour_are_compared_by_shape_and_do_not_fail():
     assert not comparison.same(white, drawn)
     assert not comparison.same(drawn, white)
     assert not comparison.same(encoded(Pillow.new("RGB", (2, 300))), drawn)
+
+
+@pytest.mark.parametrize("size", [9, 12, 18])
+def test_one_other_small_digit_is_a_copy_but_no_close_one(size):
+    one, other = drawing(2), drawing(2)
+    for image, digit in ((one, "6"), (other, "8")):
+        ImageDraw.Draw(image).text((5, 5), digit, fill="black", font_size=size)
+    assert ImageComparison().likeness(encoded(one), encoded(other)) is Likeness.COPY
+    assert not ImageComparison(strict=True).same(encoded(one), encoded(other))
+    edited = EDITS["turned"](one)
+    assert ImageComparison().likeness(encoded(one), encoded(edited)) is Likeness.CLOSE

@@ -5,15 +5,16 @@ Text is what is typed and what drawn pages say: a benchmark's question doesn't c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from vlrl.config import Settings
+from vlrl.curation.answer_match import contradict
 from vlrl.curation.duplicates import TOLD_EVERY
-from vlrl.curation.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex
+from vlrl.curation.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex, Likeness
 from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.text_match import MIN_SHARED, MatchText, TextIndex, Weights
 from vlrl.curation.words import whole_text, wordless_pictures
@@ -68,7 +69,9 @@ class Contamination(Stage):
     """Drop a problem that asks the same as a row of a benchmark.
 
     Of a row without images the text decides: both share `min_shared` of the weight of their words, and the numbers
-    agree. Of a row with images, each must have an edited copy among the problem's, and the texts must agree too.
+    agree. Of a row with images, each must have an edited copy among the problem's, and the texts must agree too. Where
+    the gold answers contradict each other, an image that differs in as little as a small digit is no copy: the digit
+    may be what is asked for.
     A benchmark's image under another question isn't a copy of a row, but the image is known after training: counted
     as `shared_image`, and dropped unless `shared_image` is "keep".
 
@@ -112,14 +115,15 @@ class Contamination(Stage):
             if not rows[number].images and min(text.length, rows[number].text.length) >= self.least_words:
                 said = f"shares {share:.2f} of its words' weight with {rows[number].name}"
                 return _dropped(problem, "text", rows[number], said)
-        known = {number for image in shown for number in images.rows_with(image)}
+        others = {number for number, _ in alike if contradict(problem.answer, rows[number].answer)}
+        copies = images.copies(shown, others)
         for number, share in alike:
-            if number in known and images.all_of(rows[number], shown):
+            if rows[number].images and all(image.digest in copies for image in rows[number].images):
                 said = f"looks like {rows[number].name} and shares {share:.2f} of its words' weight"
                 return _dropped(problem, "image and text", rows[number], said)
-        if not known:
+        if not copies:
             return Decision(problem)
-        row = rows[min(known)]
+        row = rows[min(number for digest in copies for number in images.rows_with(digest))]
         if self.shared_image == "keep":
             return Decision(problem, measured={SHARED_IMAGE: 1, "row": row.name})
         said = f"asks something else about an image of {row.name}"
@@ -132,10 +136,11 @@ def _dropped(problem: Problem, what: str, row: _Row, said: str, measured: Mappin
 
 
 class _Row:
-    """A row of a benchmark as it is compared: its name, its text, and its images of which no text is known."""
+    """A row of a benchmark as it is compared: its name, text and answer, and its images of which no text is known."""
 
     def __init__(self, name: str, problem: Problem) -> None:
         self.name, self.text = name, MatchText.of(whole_text(problem))
+        self.answer = problem.answer
         self.images = wordless_pictures(problem)
 
 
@@ -145,7 +150,7 @@ class _BenchmarkImages:
     def __init__(self, rows: Sequence[_Row], problems: Sequence[Problem], max_difference: float) -> None:
         self._comparison = ImageComparison(max_difference)
         self._rows: dict[str, list[int]] = {}
-        self._found: dict[str, list[Image]] = {}
+        self._found: dict[str, list[tuple[str, Likeness]]] = {}
         index = ImageIndex(self._comparison)
         shown = {image.digest: image for problem in problems for image in wordless_pictures(problem)}
         if not shown:  # problems without images cost nothing
@@ -159,13 +164,18 @@ class _BenchmarkImages:
         images = list(shown.values())
         for image, candidates in zip(images, index.candidates(images), strict=True):
             near = [index.images[candidate] for candidate in candidates]
-            self._found[image.digest] = [other for other in near if self._comparison.same(other, image)]
+            found = [(other.digest, self._comparison.likeness(other, image)) for other in near]
+            self._found[image.digest] = [pair for pair in found if pair[1] is not Likeness.OTHER]
 
-    def rows_with(self, image: Image) -> list[int]:
-        """Numbers of the rows that show a copy of this image."""
-        return [number for other in self._found.get(image.digest, ()) for number in self._rows[other.digest]]
+    def rows_with(self, digest: str) -> list[int]:
+        """Numbers of the rows that show this image of the benchmarks."""
+        return self._rows[digest]
 
-    def all_of(self, row: _Row, shown: Sequence[Image]) -> bool:
-        """Whether each image of the row has a copy among these."""
-        have = {other.digest for image in shown for other in self._found.get(image.digest, ())}
-        return all(image.digest in have for image in row.images)
+    def copies(self, shown: Sequence[Image], others: Set[int]) -> set[str]:
+        """Digests of the benchmarks' images that these are copies of.
+
+        `others` are rows that ask the same and have another answer: what differs from their images, however small, may
+        be what is asked for.
+        """
+        found = ((digest, likeness) for image in shown for digest, likeness in self._found.get(image.digest, ()))
+        return {d for d, likeness in found if likeness is Likeness.CLOSE or others.isdisjoint(self._rows[d])}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from vlrl.curation.image_match import ImageComparison, ImageIndex
+from vlrl.curation.image_match import CLOSE_DIFFERENCE, ImageComparison, ImageIndex
 from vlrl.curation.minhash import MinHashIndex
 from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.curation.words import Shingle, jaccard, numbers_of, shingles, whole_text, wordless_pictures, words_of
@@ -20,8 +20,6 @@ from vlrl.types import Image, Problem
 from vlrl.verify.values.normaliser import normalise
 
 TOLD_EVERY = 100
-MAX_DIFFERENCE = 0.6  # windows; another digit of 12 px makes 0.9
-MOST_APART = 0.42  # of a window's contrast: letters of 10 px have strokes of one pixel, JPEG at 60 of them stays below
 
 
 @dataclass
@@ -45,7 +43,7 @@ class NearDuplicates(Stage):
     shingle_words: int = Field(default=3, ge=1, description="words in one shingle")
     min_similarity: float = Field(default=0.8, gt=0.0, le=1.0, description="shared shingles of all, in (0, 1]")
     max_difference: float = Field(
-        default=MAX_DIFFERENCE,
+        default=CLOSE_DIFFERENCE,
         ge=0.0,
         description="size of the largest place where an image may differ from its copy, in windows of 7 × 7 pixels",
     )
@@ -56,7 +54,7 @@ class NearDuplicates(Stage):
         """One decision for every problem, in order. Raises BadImageError for an image that can't be read."""
         texts = _Texts(self.shingle_words, self.min_similarity, self.same_numbers)
         kept: dict[tuple[int, str, int, int], _Alike] = defaultdict(_Alike)
-        comparison, decisions = ImageComparison(self.max_difference, MOST_APART), []
+        comparison, decisions = ImageComparison(self.max_difference, strict=True), []
         for number, problem in enumerate(problems):
             images = wordless_pictures(problem)
             answer = normalise(problem.answer) if self.same_answer else ""
@@ -91,7 +89,7 @@ def _first_alike(alike: _Alike | None, images: Sequence[Image], comparison: Imag
         return None
     common = set(range(len(alike.problems)))
     for index, image in zip(alike.places, images, strict=True):
-        common &= set(index.candidates([image])[0])
+        common &= set(next(index.candidates([image])))
     for number in sorted(common):
         if all(comparison.same(index.images[number], i) for index, i in zip(alike.places, images, strict=True)):
             return alike.problems[number]

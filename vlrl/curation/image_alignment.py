@@ -19,8 +19,11 @@ LEAST_OVERLAP = 0.6  # of the first view's area
 _SCALES = (0.88, 0.94, 1.0, 1.06, 1.13)  # of the frame: 5 % cropped at each side is 0.9, a border of 6 % 1.12
 _ROTATIONS = (-1.2, 0.0, 1.2)  # degrees; from there ECC reaches ±3
 _MARGIN = 0.14  # share of the frame at each side that the template leaves: as far as it may shift
-_GUESSES, _FINE_GUESSES = 4, 2
+_GUESSES, _MOST_FOUND = 4, 2
 _CERTAIN = 0.995  # of the coarse correlation: no other guess is tried
+_CERTAIN_GUESS = 0.98  # no other pair of views is tried
+_LEAST_GUESS, _LEAST_COARSE = 0.65, 0.7  # of the correlation; edited copies have 0.83 and more
+_CLEARLY_BEST = 0.02  # by so much, and no second map is refined
 _MOST_ASPECT = 0.25  # difference of log(width / height)
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -35,22 +38,41 @@ class Alignment:
     correlation: float
 
 
-def align(one: ImageViews, other: ImageViews) -> Alignment | None:
-    """The best map from a view of one image to a view of the other; None where their shapes differ too much."""
-    guesses = []
-    for a in one.views:
-        for b in other.views:
-            if abs(np.log(a.aspect / b.aspect)) <= _MOST_ASPECT:
-                guesses += [Alignment(a, b, matrix, score) for score, matrix in _guesses(a, b)]
+def aligned(one: ImageViews, other: ImageViews) -> list[Alignment]:
+    """The best maps from views of one image to views of the other, at the coarse level, best first; often just one.
+
+    None at all where the images don't look alike from afar.
+    """
+    guesses: list[Alignment] = []
+    for a, b in _pairs(one, other):
+        guesses += [Alignment(a, b, matrix, score) for score, matrix in _guesses(a, b)]
+        if guesses and max(guess.correlation for guess in guesses) > _CERTAIN_GUESS:
+            break
     guesses.sort(key=lambda guess: -guess.correlation)
     coarse: list[Alignment] = []
     for guess in guesses[:_GUESSES]:
+        if guess.correlation < _LEAST_GUESS:
+            break
         coarse.append(_refined(guess, COARSE))
         if coarse[-1].correlation > _CERTAIN:
             break
     coarse.sort(key=lambda found: -found.correlation)
-    fine = [_refined(found, FINE) for found in coarse[:_FINE_GUESSES]]
-    return max(fine, key=lambda found: found.correlation, default=None)
+    least = max([_LEAST_COARSE, *(found.correlation - _CLEARLY_BEST for found in coarse[:1])])
+    return [found for found in coarse if found.correlation >= least][:_MOST_FOUND]
+
+
+def refined(alignment: Alignment) -> Alignment:
+    """The alignment made better at the fine level."""
+    return _refined(alignment, FINE)
+
+
+def _pairs(one: ImageViews, other: ImageViews) -> list[tuple[View, View]]:
+    """Views of similar shape: the whole images first, then the innermost views, then all others."""
+    last = len(one.views) - 1, len(other.views) - 1
+    numbers = [(a, b) for a in range(len(one.views)) for b in range(len(other.views))]
+    numbers.sort(key=lambda pair: (pair != (0, 0), pair != last, pair))
+    pairs = [(one.views[a], other.views[b]) for a, b in numbers]
+    return [(a, b) for a, b in pairs if abs(np.log(a.aspect / b.aspect)) <= _MOST_ASPECT]
 
 
 def sharpened(alignment: Alignment) -> Alignment:

@@ -1,39 +1,53 @@
 """Which images of many are copies of one: found by thumbnails, aligned, and compared place by place.
 
-Every pair of thumbnails is compared, as one matrix product in blocks: 10⁴ × 10⁵ images take a minute on two cores. The
-`most_candidates` nearest are aligned, and compared at a coarse level first, which most look-alikes don't pass.
+Every pair of thumbnails is compared, as a matrix product in blocks. The `most_candidates` nearest are aligned from
+coarse to fine, and what doesn't look alike at a level isn't compared at the next.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
 
 import numpy as np
 
-from vlrl.curation.image_alignment import FINE, align, sharpened
-from vlrl.curation.image_difference import FLOOR, MOST_APART, largest_difference
+from vlrl.curation.image_alignment import FINE, Alignment, aligned, refined, sharpened
+from vlrl.curation.image_difference import FLOOR, MOST_APART, difference, redrawn
 from vlrl.curation.image_views import MOST_PIXELS, THUMBNAIL, ImageViews
 from vlrl.data.images import open_image
 from vlrl.types import Image
 
+CLOSE_DIFFERENCE = 0.6  # windows; another digit of 12 px makes 0.9
+CLOSE_APART = 0.42  # of a window's contrast: letters of 10 px have strokes of one pixel, JPEG at 60 of them stays below
 MAX_DIFFERENCE = 2.5  # windows; edits of small type leave up to 2.5, other rows of a template differ by 9 and more
 _MAX_COARSE, _COARSE_FLOOR = 3.0, 60.0  # at the coarse level thin strokes are grey, and clipping changes their greys
 MIN_SIMILARITY = 0.35  # correlation of thumbnails
 MOST_CANDIDATES = 6  # 98 of 100 edited images of a template are the nearest or second to their original
 _SMALL = 160 * 160  # pixels; of a smaller image less may differ, in proportion
-_LEAST_CORRELATION = 0.5  # of aligned images
+_HOPELESS = 40.0  # windows; a better alignment doesn't make a copy of it: copies have up to 29 before it
 _HELD = 256  # images in memory, about 1 MB each
-_BLOCK = 1024
+_BLOCK = 64
+
+
+class Likeness(IntEnum):
+    """How much one image is another: CLOSE if no small letter differs, COPY if no more than strong editing explains."""
+
+    OTHER = 0
+    COPY = 1
+    CLOSE = 2
 
 
 class ImageComparison:
-    """Compares images by reference; the ones that were used last stay in memory, and verdicts by the two digests."""
+    """Compares images by reference; the ones that were used last stay in memory, and verdicts by the two digests.
 
-    def __init__(self, max_difference: float = MAX_DIFFERENCE, most_apart: float = MOST_APART) -> None:
-        self._max_difference, self._most_apart = max_difference, most_apart
+    With `strict`, a copy is one where no small letter differs; otherwise it may be edited strongly.
+    """
+
+    def __init__(self, max_difference: float = MAX_DIFFERENCE, strict: bool = False) -> None:
+        self._max_difference, self._strict = max_difference, strict
         self._views: OrderedDict[str, ImageViews] = OrderedDict()
-        self._same: dict[tuple[str, str], bool] = {}
+        self._likeness: dict[tuple[str, str], Likeness] = {}
         self.compared = 0
 
     def views(self, image: Image) -> ImageViews:
@@ -48,25 +62,43 @@ class ImageComparison:
 
     def same(self, one: Image, other: Image) -> bool:
         """Whether one is an edited copy of the other. Raises BadImageError where one can't be read."""
-        if one.digest == other.digest:
-            return True
-        key = (one.digest, other.digest)
-        if key not in self._same:
-            self._same[key] = self._is_copy(self.views(one), self.views(other))
-            self.compared += 1
-        return self._same[key]
+        return self.likeness(one, other) is not Likeness.OTHER
 
-    def _is_copy(self, one: ImageViews, other: ImageViews) -> bool:
-        alignment = align(one, other)
-        if alignment is None or alignment.correlation < _LEAST_CORRELATION:
-            return False
+    def likeness(self, one: Image, other: Image) -> Likeness:
+        """How much one is the other. Raises BadImageError where one can't be read."""
+        if one.digest == other.digest:
+            return Likeness.CLOSE
+        key = (one.digest, other.digest)
+        if key not in self._likeness:
+            self._likeness[key] = self._compared(self.views(one), self.views(other))
+            self.compared += 1
+        return self._likeness[key]
+
+    def _compared(self, one: ImageViews, other: ImageViews) -> Likeness:
+        """Every step costs more than the one before, and most images that look alike from afar fail early."""
+        other_detail = redrawn(one.views[0], other.views[0])
+        if other_detail and self._strict:
+            return Likeness.OTHER
         coloured = one.coloured and other.coloured
-        if largest_difference(alignment, coloured, FINE, _COARSE_FLOOR) > max(_MAX_COARSE, self._max_difference):
-            return False
-        alignment = sharpened(alignment)
+        most = max(_MAX_COARSE, self._max_difference)
+        fine: list[Alignment] = []
+        for alignment in aligned(one, other):
+            largest = difference(alignment, coloured, FINE).largest(_COARSE_FLOOR)
+            if largest > max(_HOPELESS, most):
+                continue
+            alignment = refined(alignment)
+            if largest <= most or difference(alignment, coloured, FINE).largest(_COARSE_FLOOR) <= most:
+                fine.append(alignment)
+        if not fine:
+            return Likeness.OTHER
+        alignment = sharpened(max(fine, key=lambda found: found.correlation))
         pixels = min(alignment.one.grey.size, alignment.other.grey.size)
-        most = self._max_difference * min(1.0, pixels / _SMALL)
-        return largest_difference(alignment, coloured, MOST_PIXELS, FLOOR, self._most_apart) <= most
+        small = min(1.0, pixels / _SMALL)
+        found = difference(alignment, coloured, MOST_PIXELS)
+        if found.largest(FLOOR, CLOSE_APART if self._strict else MOST_APART) > self._max_difference * small:
+            return Likeness.OTHER
+        close = not other_detail and found.largest(FLOOR, CLOSE_APART) <= CLOSE_DIFFERENCE * small
+        return Likeness.CLOSE if close else Likeness.COPY
 
 
 class ImageIndex:
@@ -85,13 +117,14 @@ class ImageIndex:
         self._thumbnails[len(self.images)] = self._comparison.views(image).thumbnails()
         self.images.append(image)
 
-    def candidates(self, images: Sequence[Image]) -> list[list[int]]:
-        """Of each image, the numbers of those that look most like it from afar, nearest first."""
-        found: list[list[int]] = []
+    def candidates(self, images: Sequence[Image]) -> Iterator[list[int]]:
+        """Of each image in order, the numbers of those that look most like it from afar, nearest first.
+
+        Blocks are small enough that an image is still in memory where it is compared at once.
+        """
         for start in range(0, len(images), _BLOCK):
             block = np.stack([self._comparison.views(i).thumbnails() for i in images[start : start + _BLOCK]])
-            found += self._nearest(block)
-        return found
+            yield from self._nearest(block)
 
     def _nearest(self, block: np.ndarray) -> list[list[int]]:
         """block (Q, 2, D): the best of the four pairs of views counts."""
@@ -100,5 +133,11 @@ class ImageIndex:
         for a in range(block.shape[1]):
             for b in range(own.shape[1]):
                 np.maximum(similar, block[:, a] @ own[:, b].T, out=similar)
-        nearest = np.argsort(-similar, axis=1, kind="stable")[:, : self._most]
-        return [[int(n) for n in row if similar[q, n] >= MIN_SIMILARITY] for q, row in enumerate(nearest)]
+        found = []
+        for row in similar:
+            near = np.flatnonzero(row >= MIN_SIMILARITY)
+            if len(near) > self._most:
+                least = np.partition(row[near], -self._most)[-self._most]
+                near = near[row[near] >= least]
+            found.append([int(n) for n in near[np.argsort(-row[near], kind="stable")][: self._most]])
+        return found
