@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
+from vlrl.verify.reading.committed_answer import Reader, committed
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.hedging import doubts, main_clause
 from vlrl.verify.values.normaliser import normalise
+
+_STATES = re.compile(
+    r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,8}?(?:it|this|that|there|[^\W\d_]{2,})(?:['’]s|\s(?:is|are|was|were|says|reads|"
+    r"shows|spells)))\s(?:called\s|named\s)?(?P<said>[^.,;:!?]{1,80}?)[.!\s]*",
+    re.IGNORECASE,
+)
+
+_ARTICLE = re.compile(r"^(?:an?|the)\s")
 
 
 @verifier("text")
 def text(problem: Problem, response: str) -> Verdict:
     r"""The declared answer is the gold, case, runs of spaces, quotation marks, `**`, `\text{}` and a final stop aside.
 
-    Rejects everything else: the gold as a part of a longer answer, "red or blue", no answer, two answers.
+    Prose may state it as a whole sentence: "The capital is Paris." Rejects everything else: the gold as a part of a
+    longer answer, "red or blue", no answer, two answers.
 
     Facts:
     accepted  further golds
@@ -26,12 +39,25 @@ def text(problem: Problem, response: str) -> Verdict:
     golds = [normalise(str(gold)) for gold in (problem.answer, *problem.facts.get("accepted", ()))]
     if answer and answer in golds:
         return Verdict.right(extraction.answer)
+    if not extraction.declared:
+        reader: Reader[str] = Reader(lambda _: None, lambda sentence: stated(sentence, problem.question))
+        said = committed(response, reader).value
+        if said is not None and _ARTICLE.sub("", said) in [_ARTICLE.sub("", gold) for gold in golds]:
+            return Verdict.right(extraction.answer)
     threshold = problem.facts.get("anls")
     if threshold is not None and answer:
         score = max(similarity(answer, gold) for gold in golds)
         if score >= float(threshold):
             return Verdict(score, False, extraction.answer, "similar text")
     return Verdict.wrong("another text", extraction.answer)
+
+
+def stated(sentence: str, question: str) -> str | None:
+    """What a sentence of the form "The capital is Paris" says of its subject, in normal form; None where it doubts."""
+    match = _STATES.fullmatch(main_clause(sentence).strip(" *"))
+    if match is None or doubts(match["subject"], question) or doubts(match["said"], question):
+        return None
+    return normalise(match["said"])
 
 
 def similarity(a: str, b: str) -> float:

@@ -9,13 +9,13 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, committed
 from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, main_clause
-from vlrl.verify.values.moments import HALF_DAY, parse_time
+from vlrl.verify.values.moments import HALF_DAY, SPOKEN_TIME, parse_time
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _IN_PROSE = re.compile(
     r"(?<![-−–0-9:])[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s{0,2}[ap]\.?\s?m\b\.?)?(?![0-9:]|\s?[-–])"
     r"|(?:(?:上午|早上|午前|오전|下午|晚上|午後|오후)\s?)?(?<![0-9:])[0-9]{1,2}\s?(?:点|點|時|时|시|h|Uhr)\s?"
-    r"(?:[0-9]{1,2}(?![0-9])\s?(?:分|분)?|半|반)",
+    rf"(?:[0-9]{{1,2}}(?![0-9])\s?(?:分|분)?|半|반)|{SPOKEN_TIME}",
     re.IGNORECASE,
 )
 

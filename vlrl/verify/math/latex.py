@@ -123,6 +123,7 @@ def _in_prose(response: str, found: Extraction, question: str) -> Extraction:
         lambda text: read_quantity(without_tail(text), question),
         lambda s: number_in_sentence(s, question, False),
         lambda s: leading_number(s, question),
+        question,
     )
     number = committed(response, reader).value
     if number is None:

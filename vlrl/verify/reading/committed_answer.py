@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from vlrl.verify.reading.cues import CONCLUDES, COURTESY, SETUP, TAIL_ABROAD
+from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, SENTENCE_END, Extraction, extract, visible_text
 from vlrl.verify.reading.hedging import retracts
 
@@ -140,7 +140,15 @@ def _nearer(question: str, spoken: list[str]) -> bool:
 
 
 def _stated(sentence: str, reader: Reader[V]) -> V | None:
-    return reader.inside(sentence) if len(sentence) <= MAX_SENTENCE else None
+    if len(sentence) > MAX_SENTENCE or _sets_the_scene(sentence, reader.question):
+        return None
+    return reader.inside(sentence)
+
+
+def _sets_the_scene(sentence: str, question: str) -> bool:
+    """Whether a sentence says how things were at first, where that isn't asked, and nothing of how they are now."""
+    scene = SCENE.search(sentence)
+    return scene is not None and not SCENE.search(question) and not NOW.search(sentence)
 
 
 def _unless_retracted(value: V, spoken: list[str], place: int, reader: Reader[V]) -> Statement[V]:

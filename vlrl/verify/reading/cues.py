@@ -53,8 +53,11 @@ STATES_JOINED = (
     r"是|为|為|有|共|等于|等於|得|得到|剩下?|了|は|が|で|に|を|은|는|이|가|총|모두|약|约|約|大约"
     r"|现在|現在|지금|현재|今|هو|هي|يساوي|يوجد|هناك|تساوي|لدينا"
 )
-TAIL_ABROAD = re.compile(  # what closes a sentence after its value
-    r"\s?(?:です|である|だ|になります|になる|となります|となる|あります|ある|いる|います|입니다|이다|이에요|예요|임|있습니다|남습니다|개입니다)\s?[。．.!！]?$"
+TAIL_ABROAD = re.compile(  # what closes a sentence after its value: is, are left, are seen
+    r"\s?(?:[がはも]?\s?(?:です|である|だ|(?:に|と)(?:なります|なる)|あり(?:ます)?|ある|い(?:る|ます)|見え(?:る|ます)|"
+    r"残(?:って(?:いる|います)|る|ります|りました))|剩下?了?|剩余|留下了?|"
+    r"[가이은는도]?\s?(?:입니다|이다|이에요|예요|임|있(?:습니다|다|어요)|남(?:습니다|는다|았(?:습니다|다)|아\s?있(?:습니다|다))|"
+    r"됩니다|보입니다))\s?[。．.!！]?$"
 )
 EXACT_START = re.compile(r"[\s:：，、*]{0,6}")
 SETUP = re.compile(
@@ -63,6 +66,16 @@ SETUP = re.compile(
     r"to (?:find|determine|calculate|solve))\b|^\W*(?:find|read|add|subtract|multiply|divide|look|count|"
     r"compare|use|calculate)\b|最初|一开始|原来|はじめ|처음|сначала|au début|anfangs|al principio|inicialmente|"
     r"في البداية",
+    re.IGNORECASE,
+)
+SCENE = re.compile(  # how things were before, which is no answer to how they are
+    r"\b(?:initially|originally|at first|at the (?:start|beginning|outset)|(?:to (?:begin|start)|starting) with|"
+    r"in the beginning|сначала|изначально|au début|anfangs|am anfang|zu beginn|al principio|inicialmente|no início|"
+    r"a principio)\b|最初|一开始|原来|起初|はじめ|初めに|처음|في البداية",
+    re.IGNORECASE,
+)
+NOW = re.compile(
+    r"\b(?:so|now|then|left|leav\w+|remain\w*|after\w*|finally|donc|ahora|jetzt|теперь|agora)\b|现在|剩|残|남|今",
     re.IGNORECASE,
 )
 _DOUBT_WORDS = (  # no, not, never, perhaps, or, except

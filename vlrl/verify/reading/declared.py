@@ -35,6 +35,10 @@ MAX_CANDIDATES = 50  # ours: who declares an answer more often than this is gues
 
 _THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
 _END_TOKEN = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end)\|>|</s>")
+_START_TOKENS = re.compile(  # `<s>8</s> 7` is 7 with an 8 struck out
+    r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<\|(?:im_end|im_start|endoftext|begin_of_text)\|>)\s*)+(?:assistant\s*\n)?",
+    re.DOTALL,
+)
 _ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)
 _TAG_LIKE = re.compile(r"<\s{0,3}/?\s{0,3}answer\b", re.IGNORECASE)
 _BARE_WORDS = 4  # a sentence of so few words without a verb is an answer on a line of its own
@@ -56,7 +60,7 @@ _CUE = re.compile(
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
 SENTENCE_END = re.compile(
-    r"(?<=[^\s.\\][.!?])(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*[A-Z0-9А-ЯÀ-Þء-ي¿¡])|"
+    r"(?<=[^\s.\\][.!?])(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrs|Fig)\.)(?<!\b(?:Mr|Dr|St|Mt|vs|ca|pp)\.)(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*[A-Z0-9А-ЯÀ-Þء-ي¿¡])|"
     r"(?<=[。！？；؟।])\s*(?=\S)|\n"
 )
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
@@ -111,7 +115,9 @@ def extract(response: str) -> Extraction:
     """The one answer that the response declares outside its thinking."""
     text = visible_text(response)
     if "<" in text:
-        text = _END_TOKEN.split(text, maxsplit=1)[0]
+        text = _END_TOKEN.split(_START_TOKENS.sub("", text, count=1) if text.lstrip()[:1] == "<" else text, maxsplit=1)[
+            0
+        ]
     text = text[-MAX_TEXT_CHARS:].strip()
     if not text:
         return Extraction(None, "none", "empty response" if not response.strip() else "nothing outside the thinking")

@@ -147,7 +147,7 @@ _UNIT_MARKUP = re.compile(r"\\[pb]mod\s?\{?\w{1,20}\}?|\\[A-Za-z]+|\\[ ,;!)\]]|\
 _LABEL = re.compile(r"\W{0,4}[A-J]\b\W{0,4}")
 _SPACES = re.compile(r"\s+")
 _AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
-_GIVEN = re.compile(r"\s+(?:[0-9$(*]|(?:zero|one|t[a-z]+|f[a-z]+|s[a-z]+|eight|nine|eleven)$|[A-Z]$)")
+_GIVEN = re.compile(rf"\s+(?:[0-9$(*]|(?:zero|{_A_NUMBER})$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 SHORT_WORDS, SHORT_CHARS = 3, 100
 

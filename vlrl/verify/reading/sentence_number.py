@@ -35,9 +35,10 @@ _CHANGED_BEFORE = re.compile(
     r"ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
     re.IGNORECASE,
 )
+_HYPHENATED = "year|month|week|day|hour|minute|second|meter|metre|mile|foot|inch|pound|dollar|degree|percent|point|unit"
 _CHANGED_AFTER = re.compile(
     r"\s{0,2}(?:[!^_²³+*×÷=‰π√\u0300-\u036f\u20d0-\u20ff∈'′]|\\(?!text|mathrm|mbox|circ)[A-Za-z]|"
-    r"[)\]]?-(?:[A-Za-z]|\s*$)|"
+    rf"[)\]]?-(?:(?!(?:{_HYPHENATED})\s[a-z])[A-Za-z]|\s*$)|"
     r"(?:\w{2,9}ths?|thirds?|quarters?)\b|[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
     r"(?:squared|cubed|half|halves|times|plus|minus|less|per (?:mille|thousand|hundred|ten)|below zero|"
     r"and a|factorial|percent of|out of|or|/)\b)",
@@ -68,13 +69,15 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _MATH = re.compile(r"\$([^$\s](?:[^$\n]{0,200}[^$\s])?)\$(?![0-9])|\\\(|\\\)|\\\[|\\\]")
 _BEFORE_VALUE = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|"
-    r"gets?|got|takes?|leaves?|"
+    r"gets?|got|takes?|leav(?:es?|ing)|gives?|giving|yields?|makes?|obtains?|results? in|totals?|total(?:l?ing)|"
     rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?)"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
     re.IGNORECASE,
 )
 _EXPLAINED = re.compile(r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b|[*$)]{0,3}\s?\(")
-_ROUGH = re.compile(r"\b(?:about|approximately|around|roughly|nearly|almost)\s", re.IGNORECASE)
+_ROUGH = re.compile(
+    r"\b(?:about|approximately|around|roughly|nearly|almost)\s|(?:[≈∼]|\\approx)\s?(?=[-$0-9.])", re.IGNORECASE
+)
 
 
 def number_in_sentence(sentence: str, question: str = "", rough: bool = True) -> Quantity | None:
@@ -100,6 +103,8 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
         start = equals[-1].end()
         match = _NUMBER.search(sentence, start)
         bare = match is not None and not sentence[start : match.start()].strip(" *$(,;{")
+        if not rough and equals[-1][0] != "=" and match is not None and match[0].strip("- ").isdigit():
+            return None  # x ≈ 5
         if match is not None and bare and not _SETTING.search(sentence[: equals[0].start()]):
             return _quantity(sentence, [match], question) if _names_or_computes(sentence, equals) else None
     matches = list(_NUMBER.finditer(sentence))

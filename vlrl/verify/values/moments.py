@@ -25,13 +25,24 @@ _ABROAD = re.compile(  # 3点45分, 下午3時45分, 오후 3시 45분, 3h45, 3 
     r"(?:(?P<am>上午|早上|午前|오전)|(?P<pm>下午|晚上|午後|오후))?\s?([0-9]{1,2})\s?(?:点|點|時|时|시|h|Uhr|ч\.?|часов|часа)\s?"
     r"(?:([0-9]{1,2})\s?(?:分|분|min|мин\.?)?|(?P<half>半|반))?"
 )
-_LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?[-–:：−]\s?\d|[A-Za-z]{3}.*\d{4}")
+_LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?(?:[-–:：−]|to)\s?\d|[A-Za-z]{3}.*\d{4}")
 _WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _SPOKEN = re.compile(
-    r"(?:(?:an?\s)?(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|after)\s)([a-z]+|[0-9]{1,2})",
-    re.IGNORECASE,
+    r"(?:an?\s)?(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|till|before|after)\s([a-z]+|[0-9]{1,2})"
 )
-_SCORE = re.compile(r"([0-9]{1,3})\s?[-:]\s?([0-9]{1,3})")
+_HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_DIGITS = "one|two|three|four|five|six|seven|eight|nine"
+_MINUTES = (
+    rf"oh[\s-](?:{_DIGITS})|ten|eleven|twelve|[a-z]{{3,5}}teen|(?:twenty|thirty|forty|fifty)(?:[\s-](?:{_DIGITS}))?"
+)
+_DAY_HALF = r"\s?(?:([ap])\.?\s?m\.?|in the (morning|afternoon|evening)|at (night))"
+SPOKEN_TIME = (  # "quarter to four pm", "three forty-five", "ten o'clock in the morning"
+    rf"(?:\ban?\s)?\b(?:quarter|half|(?:{_MINUTES}|five)(?:\sminutes)?|[0-9]{{1,2}}(?:\sminutes)?)"
+    rf"\s(?:past|to|till|before|after)\s(?:{_HOURS}|[0-9]{{1,2}})\b(?:{_DAY_HALF})?"
+    rf"|\b(?:{_HOURS})\s(?:{_MINUTES}|o'clock)\b(?:{_DAY_HALF})?"
+)
+_HOUR_MINUTES = re.compile(rf"({_HOURS})\s({_MINUTES})")
+_SCORE = re.compile(r"([0-9]{1,3})\s?(?:[-:]|\bto\b)\s?([0-9]{1,3})")
 _ASKS_RATIO = re.compile(
     r"\b(?:ratio|proportion|odds|scale|verhältnis|rapport|razón|razão)\b|отношение|比|비율|نسبة", re.IGNORECASE
 )
@@ -100,18 +111,30 @@ def parse_time(text: str) -> tuple[int, bool] | None:
     word = text.casefold().rstrip(".")
     if word in ("noon", "midnight"):
         return (HALF_DAY if word == "noon" else 0), True
-    match = _SPOKEN.fullmatch(word)
-    if match:
-        amount = {"quarter": 15, "half": 30}.get(match[1]) or _small(match[1], 59)
-        hour = _small(match[3], 12)
-        if not amount or not hour or (match[1] == "half" and match[2] == "to"):
+    half = re.search(_DAY_HALF + "$", word)
+    seconds = _spoken(word if half is None else word[: half.start()].strip())
+    if seconds is None or half is None:
+        return None if seconds is None else (seconds, False)
+    return seconds % HALF_DAY + (0 if half[1] == "a" or half[2] == "morning" else HALF_DAY), True
+
+
+def _spoken(words: str) -> int | None:
+    """Seconds after noon or midnight of "quarter to four", "three forty-five", "ten o'clock"; None for other words."""
+    before = False
+    if match := _SPOKEN.fullmatch(words):
+        hour, before = _small(match[3], 12), match[2] in ("to", "till", "before")
+        minutes = {"quarter": 15, "half": 30}.get(match[1]) or _small(match[1], 59)
+        if not minutes or (match[1] == "half" and before):
             return None
-        minutes = hour * 60 + (-amount if match[2] == "to" else amount)
-        return minutes * 60 % HALF_DAY or HALF_DAY, False
-    if match := re.fullmatch(r"([a-z]+) o'clock", word):
-        hour = _small(match[1], 12)
-        return (hour * 3600, False) if hour else None
-    return None
+    elif match := _HOUR_MINUTES.fullmatch(words):
+        hour, minutes = _small(match[1], 12), _small(re.sub(r"^oh[\s-]", "", match[2]), 59)
+    elif match := re.fullmatch(r"([a-z]+) o'clock", words):
+        hour, minutes = _small(match[1], 12), 0
+    else:
+        return None
+    if not hour:
+        return None
+    return (hour * 60 + (-minutes if before else minutes)) * 60 % HALF_DAY or HALF_DAY
 
 
 def _seconds(hour: int, minute: int, second: int, half: str | None) -> tuple[int, bool] | None:

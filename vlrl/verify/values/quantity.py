@@ -123,7 +123,29 @@ def read_quantity(text: str, asked: str = "") -> Quantity | None:
         and name[0][:-1].strip() not in WORDS
     ):
         text = clean(text[name.end() :])
-    return _read(text, asked) or _compound(text)
+    return _read(text, asked) or _compound(text) or _twice(text, asked)
+
+
+_AGAIN = re.compile(r"(.{1,40}?)(?:,?\sor\s|,?\sthat is,?\s|,?\si\.e\.,?\s|\s?[(=]\s?)(?:or\s)?(.{1,40}?)\)?")
+
+
+def _twice(text: str, asked: str) -> Quantity | None:
+    """ "1000 grams, or 1 kg", "1/2 (0.5)", "50% = 0.5": one quantity written twice."""
+    match = _AGAIN.fullmatch(text)
+    both = [_read(part, asked) for part in match.groups()] if match is not None else [None]
+    first, second = both[0], both[-1]
+    if first is None or second is None:
+        return None
+    if first.unit is not None and second.unit is not None:
+        same = first.unit.dimension == second.unit.dimension and _base_value(first) == _base_value(second)
+    else:
+        same = _base_value(first) == _base_value(second) and (first.percent or second.percent or first == second)
+    return first if same else None
+
+
+def _base_value(quantity: Quantity) -> Fraction:
+    """The value in base units, of a percentage as a share."""
+    return quantity.value * (quantity.unit.factor if quantity.unit else 1) / (100 if quantity.percent else 1)
 
 
 _PIECE = re.compile(r"\s?,?\s?(?:and\s)?([0-9]{1,9}(?:\.[0-9]{1,9})?)\s?([^\W\d_]+|[°'\"]+)\.?")
