@@ -107,3 +107,14 @@ def test_the_size_in_a_header_is_that_of_the_opened_image(turn):
     pixels(1, 40, 20).save(file, "JPEG", exif=exif)
     image = Image("turned", data=file.getvalue())
     assert upright_size(image) == open_image(image).size
+
+
+def test_a_checked_problem_is_not_written_once_more_when_it_is_encoded(qwen3, monkeypatch):
+    encoder = Encoder(qwen3, BUDGET)
+    problem = ask("three and four?")
+    tokens = encoder.text_tokens(problem)
+    monkeypatch.setattr(qwen3.processor, "apply_chat_template", None)
+    (encoded,) = encoder.encode([problem])
+    assert encoded.num_tokens == tokens
+    with pytest.raises(TypeError):
+        encoder.encode([ask("another text")])  # the same id isn't enough

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.types import Problem, Text
 
 MARK = re.compile("\ue000(\\d+)\ue001")  # private characters, which no template and no processor looks for
+REMEMBERED = 4096
 TRIED = "a b,\n\n  c 12 "
 
 
@@ -60,13 +62,31 @@ class PromptWriter:
         self._processor, self._system = loaded.processor, system_prompt
         self.control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
         self._shapes: dict[tuple[bool, ...], _Shape] = {}
+        self._written: OrderedDict[tuple[str, ...], Prompt] = OrderedDict()
 
     def _system_of(self, problem: Problem) -> str:
         """The problem's own system prompt, or the run's; "" for none."""
         return (self._system or "") if problem.system is None else problem.system
 
     def write(self, problems: Sequence[Problem]) -> list[Prompt]:
-        """Prompts in order. Raises DataError for one whose text can't be told from the template's own."""
+        """Prompts in order. Raises DataError for one whose text can't be told from the template's own.
+
+        A problem is checked when it is drawn and encoded soon after: the newest REMEMBERED prompts are kept.
+        """
+        keys = [self._key(one) for one in problems]
+        new = {key: one for key, one in zip(keys, problems, strict=True) if key not in self._written}
+        self._written |= zip(new, self._write(list(new.values())), strict=True)
+        found = [self._written[key] for key in keys]
+        while len(self._written) > REMEMBERED:
+            self._written.popitem(last=False)
+        return found
+
+    def _key(self, problem: Problem) -> tuple[str, ...]:
+        """All that a prompt depends on, its place in messages included."""
+        place = (problem.id, problem.source or problem.domain, self._system_of(problem))
+        return (*place, *(f"text {p.text}" if isinstance(p, Text) else "image" for p in problem.prompt))
+
+    def _write(self, problems: Sequence[Problem]) -> list[Prompt]:
         written = [
             self._render([p.text if isinstance(p, Text) else None for p in one.prompt], self._system_of(one))
             for one in problems
