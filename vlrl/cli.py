@@ -11,6 +11,7 @@ import typer
 from vlrl import dist, interrupts
 from vlrl.errors import ConfigError, VlrlError, storage_error
 from vlrl.stages.data_cli import data
+from vlrl.stages.terminal import print_any_character
 
 app = typer.Typer(
     name="vlrl",
@@ -42,7 +43,7 @@ Fresh = Annotated[
     bool,
     typer.Option(
         "--fresh",
-        help="Start anew; the run that the folder holds is set aside, and what it wrote goes when this has results.",
+        help="Start anew; the run that the folder holds is set aside, and what it wrote goes once this one is done.",
     ),
 ]
 
@@ -352,6 +353,7 @@ def main() -> None:
     """Entry point. Exit code 2 for a user's mistake and 1 for a failure of the system, each one message and never a
     traceback; 128 + its number for a signal, 130 for Ctrl-C.
     """
+    print_any_character()
     with interrupts.listening():
         code = _outcome()
         by_signal = interrupts.exit_code()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import pytest
 from curation_cases import ask_picture, ask_text, asking, encoded, picture
 
 from vlrl.config import build_settings, load_settings
+from vlrl.curation.difficulty import Difficulty
 from vlrl.curation.run import curate
 from vlrl.curation.settings import CurateSettings
+from vlrl.curation.stage import Context
 from vlrl.data.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_demonstrations, read_problems
@@ -121,48 +123,38 @@ def test_a_second_call_asks_nothing_and_writes_the_same(curated):
     assert (folder / "curated.jsonl").read_bytes() == before
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from curation_cases import ask_text, asking
-from vlrl.curation.difficulty import Difficulty
-from vlrl.curation.stage import Context
-
-folder, batches = Path(sys.argv[1]), int(sys.argv[2])
-
-def says(problem):
-    with open(folder / "calls.txt", "a") as file:
-        file.write(problem.question + "\\n")
-    return ["<answer>7</answer>", "<answer>8</answer>"]
-
-ask, engine = asking(says, folder, batch=3)
-generate = engine.generate
-
-def generate_or_die(requests):
-    if len(engine.requests) == 3 * batches:
-        with open(folder / "answers.jsonl", "a") as file:
-            file.write('{{"schema": 1, "stage": "diff')  # the kill tears the line that was being written
-        os.kill(os.getpid(), signal.SIGKILL)
-    return generate(requests)
-
-engine.generate = generate_or_die
-decisions = Difficulty().decide([ask_text(f"problem {{i}}") for i in range(12)], Context(0, ask))
-print(len(decisions), *[d.measured["pass_rate"] for d in decisions])
-"""
-
-
 def test_a_killed_run_asks_nothing_twice(tmp_path):
-    program = KILLED.format(tests=str(Path(__file__).parent))
+    """Processes that end by SIGKILL in the middle of a line of answers.jsonl; the last one comes to its end."""
 
-    def start(batches):
-        command = [sys.executable, "-c", program, str(tmp_path), str(batches)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    def decide(batches):
+        def says(problem):
+            with open(tmp_path / "calls.txt", "a") as file:
+                file.write(problem.question + "\n")
+            return ["<answer>7</answer>", "<answer>8</answer>"]
 
-    assert start(1).returncode == -9
-    assert start(2).returncode == -9
-    last = start(99)
-    assert last.stdout.split() == ["12", *["0.5"] * 12], last.stderr
+        ask, engine = asking(says, tmp_path, batch=3)
+        generate = engine.generate
+
+        def generate_or_die(requests):
+            if len(engine.requests) == 3 * batches:
+                with open(tmp_path / "answers.jsonl", "a") as file:
+                    file.write('{"schema": 1, "stage": "diff')
+                os.kill(os.getpid(), signal.SIGKILL)
+            return generate(requests)
+
+        engine.generate = generate_or_die
+        return Difficulty().decide([ask_text(f"problem {i}") for i in range(12)], Context(0, ask))
+
+    for batches in (1, 2):
+        child = os.fork()
+        if not child:
+            try:
+                decide(batches)
+            finally:
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    decisions = decide(99)
+    assert [decision.measured["pass_rate"] for decision in decisions] == [0.5] * 12
     calls = Counter((tmp_path / "calls.txt").read_text().splitlines())
     assert calls == {f"problem {i}": 1 for i in range(12)}
 

@@ -1,8 +1,9 @@
-"""A small run on pictures, as a config file."""
+"""What runs share: a tokenizer from few texts, and a small run on pictures as a config file."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,21 @@ import pytest
 from PIL import Image
 
 import vlrl.stages.plan as planning
+from vlrl.stages import session
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tokenizer_from_few_texts() -> Iterator[None]:
+    """4,000 problems are drawn, with their images, for the tokenizer of a model that is built: most of a small run."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (session, planning):
+            patched.setattr(module, "TOKENIZER_TEXTS", 200)
+        yield
 
 
 @pytest.fixture
-def pictures_config(tmp_path: Path, monkeypatch) -> Path:
+def pictures_config(tmp_path: Path) -> Path:
     """A run on pictures of 64×48 and 32×32 pixels in turn, of which the budget changes none."""
-    monkeypatch.setattr(planning, "TOKENIZER_TEXTS", 40)
     for number, size in enumerate([(48, 64), (32, 32)]):
         pixels = np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")

@@ -68,6 +68,11 @@ SMALL = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def tokenizer_from_few_texts() -> None:
+    """In place of the one that all others have: launched processes train theirs on all texts, and so does this one."""
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("recipe")

@@ -72,8 +72,9 @@ def test_children_do_not_keep_the_lock_of_a_dead_process(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("text", ["", "{", '"x"', "{}"])
-def test_a_damaged_lock_of_nobody_is_no_obstacle(tmp_path, text):
+@pytest.mark.parametrize("text", ["", "{", '"x"', "{}", '{"pid": 7}', '{"host": null}'])
+def test_a_damaged_lock_of_nobody_is_no_obstacle(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(run_lock, "_refuse_living", None)  # nobody waits for another host
     (tmp_path / FILE).write_text(text)
     with locked(tmp_path, lambda line: None):
         pass

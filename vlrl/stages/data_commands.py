@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -26,6 +25,7 @@ from vlrl.registry import load_plugin
 from vlrl.report.preview import write_preview
 from vlrl.scenes.domain import domains
 from vlrl.stages.config_kinds import find_recipe
+from vlrl.stages.terminal import console
 
 
 def list_domains(plugins: Sequence[Path] = ()) -> list[dict[str, str]]:
@@ -62,7 +62,7 @@ def print_domains(as_json: bool, plugins: Sequence[Path]) -> None:
         table.add_column(column, overflow="fold")
     for row in found:
         table.add_row(row["family"], row["name"], row["modality"], row["verifier"], row["file"])
-    Console(highlight=False, markup=False).print(table)
+    console().print(table)
 
 
 def print_stats(
@@ -81,16 +81,16 @@ def print_stats(
     if as_json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return found
-    console = Console(highlight=False)
+    out = console(markup=True)
     for table in stats_tables(found):
-        console.print(table)
+        out.print(table)
     tokens, repeats = found["tokens"], found["repeats"]
     how = "counted by the tokenizer" if tokenizer else "text estimated at 3.5 characters a token"
-    console.print(
+    out.print(
         f"tokens: text {tokens['text_share']:.1%}, image {tokens['image_share']:.1%}, response "
         f"{tokens['response_share']:.1%} ({how}; {tokens['with_response_rate']:.0%} of them with a worked response)"
     )
-    console.print(
+    out.print(
         f"repeats among {found['problems']:,}: {repeats['problems']} problems, {repeats['pictures']} pictures, "
         f"{repeats['prompts_with_another_answer']} prompts with another answer"
     )

@@ -33,6 +33,7 @@ from vlrl.stages.plan_pace import Pace, measure_pace, pace_line
 from vlrl.stages.plan_work import Prompt, SourcePlan, StepWork, run_work, step_work
 from vlrl.stages.session import TOKENIZER_TEXTS
 from vlrl.stages.settings import RunSettings
+from vlrl.stages.terminal import console
 from vlrl.types import Problem, Text
 
 SAMPLE = 6  # problems of each source that are looked at
@@ -82,7 +83,7 @@ def print_plan(
 ) -> None:
     """Print the plan of a run. Raises ConfigError or DataError for the first mistake, as the run would;
     what this machine lacks is noted below the plan."""
-    show_plan(make_plan(config, overrides, measure, ranks, gpu_gib), Console(highlight=False, markup=False))
+    show_plan(make_plan(config, overrides, measure, ranks, gpu_gib), console())
 
 
 def make_plan(

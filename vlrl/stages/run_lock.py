@@ -103,12 +103,12 @@ def _left(file: Path) -> dict[str, Any] | None:
 
 
 def _parsed(text: bytes) -> dict[str, Any] | None:
-    """What the file says; None where it says nothing. One that can't be read is somebody of this host."""
+    """What the file says; None where it says nothing. One that names no host is of this one."""
     if not text:
         return None
     with suppress(ValueError):
         held = json.loads(text)
-        if isinstance(held, dict):
+        if isinstance(held, dict) and isinstance(held.get("host"), str):
             return held
     return {"host": socket.gethostname()}
 

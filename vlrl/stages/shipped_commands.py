@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from vlrl.shipped import Kind, about, copy, names
+from vlrl.stages.terminal import console
 
 COMMAND_OF = {"eval": "eval", "ablations": "ablate", "curate": "curate", "long2short": "long2short"}
 
@@ -23,7 +23,7 @@ def print_shipped(kind: Kind) -> None:
     for name, file in names(kind).items():
         command = [f"vlrl {command_of(name)}"] if kind == "config" else []
         table.add_row(*(Text(cell) for cell in (name, *command, about(file))))
-    Console(highlight=False).print(table)
+    console().print(table)
 
 
 def command_of(name: str) -> str:

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from vlrl.stages.terminal import console
 from vlrl.types import MODALITIES
 
 NAMES = {"sft": "after warm-up", "distil": "after distillation", "dpo": "after DPO", "rl": "after RL"}
@@ -17,26 +17,24 @@ NAMES |= {"start": "at the start", "model": "model"}
 
 def print_summary(folder: Path) -> None:
     """Print results.json as a table, times by phase, and the paths of report and model."""
-    console = Console(highlight=False, markup=False)
+    out = console()
     file = folder / "results.json"
     results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     tables = {name: results[name] for name in NAMES if name in results}
     if tables:
-        console.print(_accuracies(tables))
+        out.print(_accuracies(tables))
         for name, table in tables.items():
             agreement = table["consistency"]["sampled"]
             if agreement is not None:
-                console.print(
-                    f"text and rendered twin get the same verdict, {NAMES[name]}: {agreement:.2f}", markup=False
-                )
+                out.print(f"text and rendered twin get the same verdict, {NAMES[name]}: {agreement:.2f}", markup=False)
     seconds = results.get("wall_seconds", {})
     if seconds:
-        console.print(
+        out.print(
             "wall seconds: " + ", ".join(f"{phase} {value:.0f}" for phase, value in seconds.items()), markup=False
         )
     for name in ("model", "model_distil", "model_sft", "data", "report.html"):
         if (folder / name).exists():
-            console.print(f"{name.removesuffix('.html')}: {folder / name}", soft_wrap=True, markup=False)
+            out.print(f"{name.removesuffix('.html')}: {folder / name}", soft_wrap=True, markup=False)
 
 
 def _accuracies(tables: dict[str, Any]) -> Table:
