@@ -26,6 +26,13 @@ from vlrl.errors import BadRowError
 
 Meaning = Literal["letter", "text", "index", "number"]
 COLUMNS = ("choices", "options")
+OTHER_COLUMNS = (
+    "option",
+    "choice",
+    "candidates",
+    "answer_choices",
+    "answer_options",
+)  # of options, if they hold a list
 _LETTERED = [
     tuple(pattern.format(letter) for letter in letters)
     for pattern in (
@@ -105,6 +112,10 @@ def row_options(row: RowView, column: str | None, place: str) -> Options:
         return found[0]
     if column is not None:
         return Options()
+    for name in OTHER_COLUMNS:
+        if row.holds(name) and (listed := _listed_options(row.peek(name), f"{place}, {name}")):
+            row[name]  # it is read
+            return listed
     for names in _LETTERED:
         if names[0] in row and row.holds(names[0]) and row.holds(names[1]):
             held = list(takewhile(row.holds, names))
@@ -112,6 +123,16 @@ def row_options(row: RowView, column: str | None, place: str) -> Options:
                 raise BadRowError(place, f"has the option {skipped[0]!r} but not {names[len(held)]!r}", "mend it")
             return _checked([_one(row[name], place) for name in held], [], place)
     return Options()
+
+
+def _listed_options(given: Any, place: str) -> Options:
+    """Options where a cell holds a list of them in one of the usual forms, none where it holds another thing."""
+    if isinstance(given, str):
+        try:
+            given = _from_text(given, place)
+        except BadRowError:
+            return Options()
+    return read_options(given, place) if isinstance(given, Mapping | list | tuple) else Options()
 
 
 def refuse_stray(row: RowView, place: str) -> None:

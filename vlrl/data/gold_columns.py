@@ -7,6 +7,9 @@ worked solution in words is no gold: it declares its answer somewhere, or not.
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +39,9 @@ GOLD_COLUMNS = (
     "reference_answer",
     "reward_model",
 )
+GOLDS_ARE_LISTS = ("list", "box", "boxes", "point")
+GOLDS_ARE_TEXTS = ("number", "choice", "text", "math", "time", "relaxed", "anls", "vqa")
+_WRAPPERS = ("<answer>", "\\boxed{", "\\boxed {")
 DECLARING = ("tag", "box", "json", "phrase")
 _MOST_KNOWN = 50_000
 _known: dict[tuple[str, str], bool] = {}  # by problem and text
@@ -59,7 +65,7 @@ def refuse_second_golds(
     for column in dict.fromkeys((*GOLD_COLUMNS, *others)):
         if column in ignored or not row.holds(column) or column not in row.unread():
             continue
-        second = [text for item in _listed(row.peek(column)) if (text := bare(item)) is not None]
+        second = [text for item in _listed(row.peek(column)) if (text := bare(item, column)) is not None]
         if second and not any(_agrees(problem, options, text) for text in second):
             raise BadGoldError(
                 f"{place}, {column}",
@@ -78,7 +84,7 @@ def declared(text: str, prose: bool = True) -> str | None:
     return None
 
 
-def bare(given: Any) -> str | None:
+def bare(given: Any, column: str = "") -> str | None:
     """The gold that a cell holds by itself; None for a solution in words and for what is no single value."""
     if isinstance(given, Mapping):
         given = given.get("ground_truth", given.get("answer"))
@@ -88,7 +94,56 @@ def bare(given: Any) -> str | None:
         return None
     if is_empty(text.strip()) or len(text.split()) > _LONGEST or "\n" in text.strip():
         return None
+    if column == "solution" and len(text.split()) > 1 and extract(text).how not in DECLARING:
+        return None
     return declared(text)
+
+
+def unwrapped(text: str) -> str:
+    """A gold without the tag or the box that is all around it."""
+    inner = text.strip().strip("$").strip()
+    if not (inner.startswith(_WRAPPERS) and inner.endswith(("}", ">"))):
+        return text
+    found = extract(inner)
+    return found.answer if found.answer is not None and found.how in ("tag", "box") else text
+
+
+def golds_in(given: Any, verifier: str, place: str) -> list[Any]:
+    """The golds that a cell holds: of a list the first is the gold and each other one is as good.
+
+    Under a verifier whose golds are lists themselves, a list of single values is one gold. A text that is a JSON or
+    Python list of one text is that text. Raises BadRowError for such a list of several, which may mean any or all.
+    """
+    if verifier in GOLDS_ARE_LISTS and isinstance(given, list | tuple) and _is_one_list(given, verifier):
+        return [json.dumps(list(given), default=str, ensure_ascii=False)]
+    if verifier in GOLDS_ARE_TEXTS and isinstance(given, str) and (inner := _texts_in(given)):
+        if len(inner) > 1:
+            raise BadRowError(
+                place,
+                f"is a text that lists {len(inner)} answers: {shortened(given)}",
+                "write a list where each of them is right, or choose the verifier `list` where all belong together",
+            )
+        return inner
+    return _listed(given)
+
+
+def _is_one_list(given: Any, verifier: str) -> bool:
+    kinds = (list, tuple) if verifier == "boxes" else (str, int, float) if verifier == "list" else (int, float)
+    return len(given) > 0 and all(isinstance(item, kinds) for item in given)
+
+
+def _texts_in(text: str) -> list[str]:
+    """The texts of a list that is written as a text, quotes and all; empty where it is none."""
+    if not re.fullmatch(r"\s*\[\s*([\"']).*\1\s*\]\s*", text, re.DOTALL):
+        return []
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(found, list) and all(isinstance(item, str) for item in found):
+            return found
+    return []
 
 
 def _listed(given: Any) -> list[Any]:

@@ -22,7 +22,9 @@ MEDIA_COLUMNS = frozenset(
     for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
     for ending in ("", "_path", "_paths", "_url", "_urls", "_file", "_files", "_bytes", "_base64", "_b64", "_list")
 ) | {"audios", "decoded_image", "frames"}
-CONTEXT_COLUMNS = frozenset(("history", "objects", "tools", "dialog", "dialogue", "messages", "conversations"))
+CONTEXT_COLUMNS = frozenset(
+    ("history", "objects", "tools", "dialog", "dialogue", "messages", "conversations", "context", "passage")
+)
 _LABEL = re.compile(
     r"(?:^|_)(?:id|ids|key|source|origin|license|caption|name|title)$", re.IGNORECASE
 )  # of an image read
@@ -161,5 +163,7 @@ def _content(column: str, value: Any, names: set[str], has_images: bool) -> str 
         return kind
     if column.lower() in MEDIA_COLUMNS and not all(isinstance(item, bool | int | float) for item in items):
         named = [file_named(item) for item in items]
+        if has_images and all(name and name.startswith(("http://", "https://")) for name in named):
+            return None  # where the row's images came from
         return None if all(name and PurePath(name).name in names for name in named) else "media"
     return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from vlrl.data.benchmark_rows import read_benchmark, row_pictures
 from vlrl.data.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
-from vlrl.data.gold_columns import refuse_second_golds
+from vlrl.data.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.grounding import refuse_marks
 from vlrl.data.image_refs import image_of, is_encoded_image, payload
 from vlrl.data.layouts import (
@@ -67,7 +67,8 @@ class RowReader:
             if not options:
                 refuse_stray(view, place)
                 refuse_empty(view, columns.choices, text, place)
-        answers = self._answers(asked.answer, options if verifier == "choice" else Options(), place)
+        golds = golds_in(asked.answer, verifier, f"{place}, {asked.answer_column}")
+        answers = self._answers(golds, options if verifier == "choice" else Options(), place)
         problem = Problem(
             prompt=prompt,
             answer=answers[0],
@@ -148,6 +149,17 @@ class RowReader:
     def _asked(self, row: RowView, place: str) -> AskedRow:
         """Question, images of columns, gold as given, and response."""
         columns = self.settings.columns
+        asked = self._question(row, place)
+        if columns.context is None:
+            return asked
+        if columns.context not in row:
+            raise _no_column(row, columns.context, place)
+        given = row[columns.context]
+        context = "" if is_empty(given) else f"{written(given, f'{place}, {columns.context}')}\n"
+        return replace(asked, pieces=[*pieces_of(context), *asked.pieces])
+
+    def _question(self, row: RowView, place: str) -> AskedRow:
+        columns = self.settings.columns
         if self.settings.layout is not None:
             asked = read_trainer_row(self.settings.layout, row, place)
             if columns.images is not None:
@@ -170,9 +182,13 @@ class RowReader:
 
     def _column_images(self, row: RowView, place: str) -> list[Any]:
         named = self.settings.columns.images
-        if named and named not in row:
-            raise _no_column(row, named, place)
-        return column_images(row, named, place)
+        if named is None or named == "":
+            return column_images(row, named, place)
+        names = (named,) if isinstance(named, str) else named
+        for name in names:
+            if name not in row:
+                raise _no_column(row, name, place)
+        return [image for name in names for image in column_images(row, name, place)]
 
     def _benchmark_problem(self, row: Row, place: str) -> Problem:
         settings = self.settings
@@ -240,13 +256,13 @@ class RowReader:
                     "name it in the column of images, and write <image 2> in the option",
                 )
 
-    def _answers(self, given: Any, options: Options, place: str) -> list[str]:
-        answers = list(given) if isinstance(given, list | tuple) else [given]
-        if not answers or any(is_empty(answer) for answer in answers):
+    def _answers(self, given: list[Any], options: Options, place: str) -> list[str]:
+        if not given or any(is_empty(answer) for answer in given):
             raise BadRowError(place, f"the answer is empty: {shortened(given)}", "leave the row out or mend it")
+        answers = [unwrapped(answer) if isinstance(answer, str) else answer for answer in given]
         texts = [gold_of(answer, options, self.settings.choice_answers, f"{place}, answer") for answer in answers]
         if not texts[0].strip():
-            raise BadRowError(place, f"the answer is empty: {given!r}", "leave the row out or mend it")
+            raise BadRowError(place, f"the answer is empty: {given[0]!r}", "leave the row out or mend it")
         if options and len(set(texts)) > 1:
             raise BadRowError(place, f"has {len(texts)} right options: {shortened(answers)}", "one option is right")
         return texts

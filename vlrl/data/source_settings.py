@@ -108,7 +108,10 @@ class Columns(Settings):
 
     question: str = "question"
     answer: str = "answer"
-    images: str | None = Field(default=None, description="default: the column `images` where there is one; '' for none")
+    images: str | tuple[str, ...] | None = Field(
+        default=None, description="one column or several in order; default: `images`, `image` …; '' for none"
+    )
+    context: str | None = Field(default=None, description="a column of text that stands before the question")
     choices: str | None = Field(
         default=None, description="default: the column `choices` where there is one; '' for none"
     )

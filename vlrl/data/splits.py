@@ -84,7 +84,7 @@ def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
     settings = reader.settings
     if isinstance(table, HubTable) and settings.layout is None:
         columns = settings.columns
-        images = [name for name in (columns.images,) if name] or [name for name in IMAGES if name in table.columns]
+        images = _image_columns(reader, table)
         name = columns.group or (columns.question if settings.modality == "text" else images[0] if images else "")
         batches = table.batches([name]) if name else None
         found = None if batches is None else _column_keys(batches, is_picture=not columns.group and name in images)
@@ -106,11 +106,19 @@ def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
     yield [linked.first(key) for key in firsts]
 
 
+def _image_columns(reader: RowReader, table: HubTable) -> list[str]:
+    """The column of images whose cells alone tell the rows' keys; none where several columns are named."""
+    named = reader.settings.columns.images
+    if named is None or named == "":
+        return [name for name in IMAGES if name in table.columns]
+    return [named] if isinstance(named, str) and named in table.columns else []
+
+
 def _keys_by_path(table: Table, reader: RowReader) -> Iterator[list[str]]:
     """For tables too long to read all of their images first: the first image's path, or the question."""
     settings = reader.settings
     if isinstance(table, HubTable) and settings.layout is None and not settings.columns.group:
-        names = [name for name in (settings.columns.images, *IMAGES) if name and name in table.columns]
+        names = _image_columns(reader, table)
         batches = table.batches(names[:1]) if names else None
         found = None if batches is None else _first_texts(batches)
         if found is not None:

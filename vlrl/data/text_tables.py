@@ -71,7 +71,11 @@ class JsonLines:
 
 
 class JsonList:
-    """A JSON file that holds one list of objects."""
+    """A JSON file that holds a list of rows, an object from ids to rows, or an object around one list of rows.
+
+    Rows are objects; a list of messages is one, too, and stands in its column `messages`. An id is the row's column
+    `id` where it has none of its own.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.folder = path, path.parent
@@ -80,20 +84,45 @@ class JsonList:
             rows = parse_json(data, str(path), "JSON lines belong in a .jsonl file")
         except BadRowError as error:
             raise DataError(error.place, error.problem, error.remedy) from error
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise DataError(str(path), "is not a list of objects", "write [{…}, {…}], or one object a line in .jsonl")
-        self._rows: list[dict[str, Any]] = rows
+        self._names, self._rows = _named_rows(rows, path)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def place(self, index: int) -> str:
         """File and row."""
-        return f"{self.path}, row {index + 1}"
+        return f"{self.path}, row {self._names[index] if self._names else index + 1}"
 
     def row(self, index: int) -> dict[str, Any]:
         """The object."""
         return self._rows[index]
+
+
+def _named_rows(held: Any, path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """The rows of a JSON file, with their names where it maps names to rows. Raises DataError."""
+    if isinstance(held, dict):
+        lists = [key for key, value in held.items() if isinstance(value, list) and _are_rows(value)]
+        if len(lists) == 1:
+            return [], _as_objects(held[lists[0]])
+        if len(lists) > 1:
+            raise DataError(str(path), f"holds several lists of rows: {lists}", "make one table of them, row by row")
+        if held and _are_rows(list(held.values())):
+            return [repr(key) for key in held], [{"id": key, **row} for key, row in held.items()]
+    if not isinstance(held, list) or not (_are_rows(held) or not held):
+        raise DataError(str(path), "is not a list of objects", "write [{…}, {…}], or one object a line in .jsonl")
+    return [], _as_objects(held)
+
+
+def _are_rows(held: list[Any]) -> bool:
+    return len(held) > 0 and (all(isinstance(row, dict) for row in held) or _are_chats(held))
+
+
+def _are_chats(held: list[Any]) -> bool:
+    return all(isinstance(row, list) and row and all(isinstance(message, dict) for message in row) for row in held)
+
+
+def _as_objects(rows: list[Any]) -> list[dict[str, Any]]:
+    return [row if isinstance(row, dict) else {"messages": row} for row in rows]
 
 
 class CsvRows:
