@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from vlrl.config import load_settings
+from vlrl.data.recipe import load_recipe
 from vlrl.errors import DataError
 from vlrl.runlog import RunFolder
+from vlrl.stages.fixed_set_settings import SftStretch
 from vlrl.stages.progress import Progress
 from vlrl.stages.session import Session
 from vlrl.stages.settings import RunSettings
+from vlrl.stages.sft import Stretch, sft_stretch
 
 LONG = (3, 7, 20)
 
@@ -53,3 +56,26 @@ def test_a_row_too_long_ends_the_run_by_file_and_line(tmp_path):
     with pytest.raises(DataError, match=r"its prompt takes \d+ tokens") as told:
         session_of(tmp_path, "error").mixture.draw(40)
     assert "rows.jsonl, line" in told.value.place
+
+
+def test_a_demonstration_too_long_is_left_out_or_ends_the_run_as_its_source_says(tmp_path, caplog):
+    def stretch(on_bad_row: str, **more: int) -> Stretch:
+        session = session_of(tmp_path, on_bad_row, held_out=0.0)
+        lines = [
+            json.dumps({"question": f"How many of {n}?", "answer": "1", "worked": "red " * (200 * (n in LONG) + 1)})
+            for n in range(24)
+        ]
+        (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+        recipe = (tmp_path / "recipe.yaml").read_text().replace("}", ", columns: {response: worked}}")
+        (tmp_path / "recipe.yaml").write_text(recipe)
+        session.recipe = load_recipe(tmp_path / "recipe.yaml")
+        return sft_stretch(session, SftStretch(demonstrations="all", steps=1, **more), "sft")
+
+    with caplog.at_level(logging.WARNING):
+        assert len(stretch("skip").examples) == 24 - len(LONG)
+    assert "rows.jsonl, line 4" in caplog.text
+    with pytest.raises(DataError, match=r"its response \d+, the context holds 160") as told:
+        stretch("error")
+    assert "rows.jsonl, line 4" in told.value.place
+    assert "sft.max_tokens" in told.value.remedy
+    assert len(stretch("error", max_tokens=160).examples) == 24 - len(LONG)

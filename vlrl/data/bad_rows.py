@@ -12,12 +12,13 @@ from vlrl.data.images import BadImageError
 from vlrl.data.recipe import Recipe
 from vlrl.data.source_settings import FileSourceSettings, RenderedSourceSettings, SourceSettings
 from vlrl.errors import BadRowError, DataError
-from vlrl.types import Problem
+from vlrl.types import Demonstration, Problem
 
 NAMED_ROWS = 5  # rows of a source that are named in the log, one by one; later ones are only counted
 FIRST_ROWS = 1000  # the bound on left-out rows is looked at as if at least so many had been read
 
 Check = Callable[[Problem], None]  # raises DataError for a problem that can't be used, such as a prompt too long
+CheckResponse = Callable[[Demonstration], None]  # the same for a worked response
 
 log = logging.getLogger(__name__)
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vlrl.data.bad_rows import Check, SkippedRows, bad_row
+from vlrl.data.bad_rows import Check, CheckResponse, SkippedRows, bad_row
 from vlrl.data.recipe import Recipe
 from vlrl.data.sources import HELD_OUT, Source, Split, build_sources
 from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
@@ -42,15 +42,22 @@ def exhausted(source: str, split: Split, skipped: SkippedRows) -> DataError:
 
 
 def checked_item(
-    source: Source, split: Split, index: int, attempt: int = 0, check: Check | None = None
+    source: Source,
+    split: Split,
+    index: int,
+    attempt: int = 0,
+    check: Check | None = None,
+    check_response: CheckResponse | None = None,
 ) -> tuple[Problem, Demonstration | None]:
-    """An item of a source that `check` has nothing against. Raises BadRowError with the row's place."""
+    """An item of a source that the checks have nothing against. Raises BadRowError with the row's place."""
     problem, demonstration = source.item(split, index, attempt)
-    if check is not None:
-        try:
+    try:
+        if check is not None:
             check(problem)
-        except DataError as error:
-            raise bad_row(source.place_of(split, index), error) from error
+        if check_response is not None and demonstration is not None:
+            check_response(demonstration)
+    except DataError as error:
+        raise bad_row(source.place_of(split, index), error) from error
     return problem, demonstration
 
 
@@ -61,6 +68,7 @@ def usable_items(
     banned: frozenset[str] = frozenset(),
     all_there_are: bool = False,
     check: Check | None = None,
+    check_response: CheckResponse | None = None,
 ) -> Iterator[tuple[Problem, Demonstration | None]]:
     """The items of a split in order: no text twice, none that is banned. Ends with a finite source's last item.
 
@@ -79,7 +87,7 @@ def usable_items(
             return
         for attempt in range(ATTEMPTS if source.fresh else 1):
             try:
-                problem, demonstration = checked_item(source, split, index, attempt, check)
+                problem, demonstration = checked_item(source, split, index, attempt, check, check_response)
             except BadRowError as error:
                 skipped.leave_out(source.name, error)
                 break
@@ -167,10 +175,12 @@ def demonstrations(
     held_out: Iterable[Problem] = (),
     check: Check | None = None,
     as_there_are: bool = False,
+    check_response: CheckResponse | None = None,
 ) -> list[Demonstration]:
     """Different demonstrations, none held out: so many by exact weights, counts by source name, or all there are.
 
     as_there_are  sources that are not counted by name give as many as they have, down to none
+    check_response  raises for a response that can't be used; its row is then a bad one, as with `check`
 
     Raises ConfigError for an unknown source, one that has no worked responses, or all of an endless one; DataError for
     one that has too few.
@@ -194,7 +204,7 @@ def demonstrations(
         kept = 0
         if not amounts[source.name]:
             continue
-        items = usable_items(source, "demonstrations", skipped, banned, check=check)
+        items = usable_items(source, "demonstrations", skipped, banned, check=check, check_response=check_response)
         if amounts[source.name] < 0 and source.size is None:
             raise ConfigError("sft.demonstrations", f"is all, and source {source.name!r} is endless", "say how many")
         for _, demonstration in islice(items, None if amounts[source.name] < 0 else amounts[source.name]):

@@ -28,16 +28,23 @@ class PromptCheck:
 
     def __call__(self, problem: Problem) -> None:
         """Raises BadImageError or DataError for a problem that can't be asked."""
-        room = self._loaded.context - self.longest
+        self._fits(problem, self.longest, "responses up to", "lower sampling.max_tokens")
+
+    def with_response(self, problem: Problem, tokens: int, remedy: str) -> None:
+        """Raises DataError where the prompt and a response of so many tokens don't fit."""
+        self._fits(problem, tokens, "its response", remedy)
+
+    def _fits(self, problem: Problem, tokens: int, what: str, remedy: str) -> None:
+        room = self._loaded.context - tokens
         if self.most_tokens(problem) <= room:
             return
         (encoded,) = self._encoder.encode([problem])  # exact, where the bound isn't
         if encoded.num_tokens > room:
             raise DataError(
                 f"problem {problem.id} ({problem.source or problem.domain})",
-                f"its prompt takes {encoded.num_tokens} tokens and responses up to {self.longest}, "
+                f"its prompt takes {encoded.num_tokens} tokens and {what} {tokens}, "
                 f"the context holds {self._loaded.context}",
-                "lower the recipe's image.max_pixels or sampling.max_tokens, or raise model.context",
+                f"{remedy}, lower the recipe's image.max_pixels, or raise model.context",
             )
 
     def most_tokens(self, problem: Problem) -> int:

@@ -111,13 +111,27 @@ def run_sft(
 
 
 def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
-    """One stretch with its demonstrations. Raises DataError where all of them are longer than `max_tokens`, or one that
-    stays is longer than the context.
+    """One stretch with its demonstrations. One that is longer than the context is a bad row of its source.
+
+    Raises BadRowError with the row's place where the source stops for it, DataError where all are longer than
+    `max_tokens`.
     """
-    asked = PromptCheck(session.loaded, session.encoder, session.recipe.image, longest=1)
-    demos = demonstrations(session.recipe, session.settings.seed, settings.demonstrations, session.held_out, asked)
+    remedy = f"leave longer demonstrations out with {place}.max_tokens"
+    loaded, most = session.loaded, settings.max_tokens
+    asked = PromptCheck(loaded, session.encoder, session.recipe.image, longest=1)
+
+    def fits_with(demo: Demonstration) -> None:
+        asked.with_response(demo.problem, len(response_tokens(loaded, demo)), remedy)
+
+    demos = demonstrations(
+        session.recipe,
+        session.settings.seed,
+        settings.demonstrations,
+        session.held_out,
+        asked,
+        check_response=fits_with if most is None or most > loaded.context else None,
+    )
     examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
-    most = settings.max_tokens
     fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]
     short = [examples[i] for i in fits]
     if len(short) < len(examples):
@@ -128,7 +142,6 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
             f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
         )
     problems = [demos[i].problem for i in fits]
-    remedy = f"leave longer demonstrations out with {place}.max_tokens"
     check_fits([one.row for one in short], problems, session.loaded.context, place, remedy)
     return Stretch(settings, short, sources=tuple(problem.source for problem in problems))
 
