@@ -24,6 +24,11 @@ KITS = {
     "list": ("[3, 5]", "[3, 5]", "[5, 3]", {}),
     "time": ("3:45", "3:45", "9:15", {}),
     "box": ("[10, 10, 50, 50]", "[10, 10, 50, 48]", "[40, 40, 90, 90]", {}),
+    "box in JSON": ("[10, 10, 50, 50]", '{"bbox_2d": [10, 10, 50, 48]}', '{"bbox_2d": [40, 40, 90, 90]}', {}),
+    "box in tokens": ("[10, 10, 50, 50]", "<box>(10,10),(50,48)</box>", "<box>(40,40),(90,90)</box>", {}),
+    "boxes": ("[[10, 10, 50, 50]]", "[[10, 10, 50, 48]]", "[[40, 40, 90, 90]]", {}),
+    "point": ("(20, 20)", "(21, 20)", "(60, 20)", {"radius": 2}),
+    "point in XML": ("(20, 20)", '<point x="21" y="20">cat</point>', '<point x="60" y="20">cat</point>', {"radius": 2}),
     "mathvista": ("6", "6", "7", FREE),
     "mathvista choice": ("cat", "(B)", "(A)", CHOSEN),
     "mmmu": ("B", "B", "A", {"choices": ["dog", "cat", "mouse"]}),
@@ -31,11 +36,7 @@ KITS = {
 }
 
 
-# A box among words that doubt it in a form that only the prose reader knows is still read by the region grammar.
-OPEN = {"box": pytest.mark.xfail(strict=True, reason="regions in prose aren't read by the prose reader yet")}
-
-
-@pytest.mark.parametrize("kit", [pytest.param(kit, marks=OPEN.get(kit, ())) for kit in KITS])
+@pytest.mark.parametrize("kit", KITS)
 def test_what_commits_to_nothing_earns_nothing(kit: str):
     gold, right, wrong, facts = KITS[kit]
     asked = problem(kit.split()[0], gold, **facts)

@@ -11,8 +11,9 @@ from patience import answered, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.types import Verdict
-from vlrl.verify.box import average_precision, matching_f1, mean_average_precision
+from vlrl.verify.box import average_precision, boxes_f1, mean_average_precision
 from vlrl.verify.geometry import Box, inside, iou
+from vlrl.verify.gold_check import gold_problem
 from vlrl.verify.judge import judge
 from vlrl.verify.reading.region_grammar import read_regions
 
@@ -96,22 +97,22 @@ def test_a_gold_that_is_no_box_is_a_fault():
     assert verdict("box", "here", "[0, 0, 1, 1]").fault is not None
 
 
-def test_matching_f1_by_hand():
+def test_boxes_f1_by_hand():
     gold = [Box(0, 0, 10, 10), Box(20, 0, 30, 10), Box(40, 0, 50, 10)]
-    assert matching_f1(gold, gold, 0.5) == 1
-    assert matching_f1(gold, gold[:2], 0.5) == pytest.approx(0.8)
-    assert matching_f1(gold, [gold[0]] * 3, 0.5) == pytest.approx(1 / 3)  # one box thrice matches one
-    assert matching_f1([], [], 0.5) == 1
-    assert matching_f1(gold, [], 0.5) == 0
+    assert boxes_f1(gold, gold, 0.5) == 1
+    assert boxes_f1(gold, gold[:2], 0.5) == pytest.approx(0.8)
+    assert boxes_f1(gold, [gold[0]] * 3, 0.5) == pytest.approx(1 / 3)  # one box thrice matches one
+    assert boxes_f1([], [], 0.5) == 1
+    assert boxes_f1(gold, [], 0.5) == 0
     # a greedy matching would take the pair (gold 0, found 0) and leave one; the best one has two
     near = [Box(0, 0, 10, 10), Box(5, 0, 15, 10)]
-    assert matching_f1(near, [Box(3, 0, 13, 10), Box(0, 0, 10, 10)], 0.5) == 1
+    assert boxes_f1(near, [Box(3, 0, 13, 10), Box(0, 0, 10, 10)], 0.5) == 1
 
 
 def test_labels_must_agree():
     gold = [Box(0, 0, 10, 10, "cat")]
-    assert matching_f1(gold, [Box(0, 0, 10, 10, "Cat ")], 0.5) == 1
-    assert matching_f1(gold, [Box(0, 0, 10, 10, "dog")], 0.5) == 0
+    assert boxes_f1(gold, [Box(0, 0, 10, 10, "Cat ")], 0.5) == 1
+    assert boxes_f1(gold, [Box(0, 0, 10, 10, "dog")], 0.5) == 0
 
 
 def test_average_precision_by_hand():
@@ -182,3 +183,61 @@ def test_a_concave_polygon_has_an_outside_between_its_arms():
     horseshoe = [(0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (6.0, 9.0), (6.0, 3.0), (3.0, 3.0), (3.0, 9.0), (0.0, 9.0)]
     assert inside((1, 8), horseshoe)
     assert not inside((4.5, 8), horseshoe)
+
+
+OBJECTS = [(100, 100), (400, 300), (700, 900)]
+MOLMO = '<points x1="10.0" y1="10.1" x2="40" y2="29.9" x3="70" y3="90" alt="cat">cat</points>'
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "[(400, 300), (100, 100), (700, 900)]",
+        "(700, 900), (400, 301) and (100, 100)",
+        '[{"point_2d": [100, 100]}, {"point_2d": [400, 300]}, {"point_2d": [700, 900]}]',
+        "There are three cats: (100, 100), (400, 300), (700, 900).",
+    ],
+)
+def test_points_are_matched_one_to_one_in_any_order(response: str):
+    gold = str(OBJECTS)
+    for answer in (
+        response,
+        f"<answer>{response}</answer>" if response[0] in "[(" and "and" not in response else response,
+    ):
+        assert judge(problem("points", gold, radius=5), answer).correct, answer
+    regions = [[x - 5, y - 5, x + 5, y + 5] for x, y in OBJECTS]
+    assert judge(problem("points", "", regions=regions, coordinates="0-1000"), response).correct
+
+
+def test_points_in_molmos_notation_count_by_pointing():
+    asked = problem("points", str(OBJECTS), radius=5, coordinates="0-100", gold_coordinates="0-1000")
+    assert judge(asked, f"Counting the {MOLMO} shows a total of 3.").correct
+    assert not judge(asked, MOLMO.replace("90", "80")).correct
+
+
+@pytest.mark.parametrize(
+    ("response", "score"),
+    [
+        ("(100, 100), (400, 300)", 0.8),
+        ("(100, 100), (400, 300), (700, 900), (1, 1)", 6 / 7),
+        ("(100, 100), (101, 100), (400, 300)", 4 / 6),  # two points on one object
+        ("(100, 100)", 0.5),
+        ("(1, 1)", 0.0),
+        ("(100, 100), (400, 300) or (700, 900)", 0.0),
+        ("Not (100, 100), (400, 300), (700, 900).", 0.0),
+        ("[]", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_point_too_many_or_too_few_costs(response: str, score: float):
+    found = judge(problem("points", str(OBJECTS), radius=5, graded=True), response)
+    assert (found.score, found.correct, found.fault) == (pytest.approx(score), False, None)
+
+
+def test_no_object_is_an_empty_list_and_a_gold_without_places_is_named():
+    assert judge(problem("points", "[]", radius=5), "<answer>[]</answer>").correct
+    assert not judge(problem("points", "[]", radius=5), "(1, 2)").correct
+    assert gold_problem(problem("points", str(OBJECTS), radius=5)) is None
+    assert gold_problem(problem("points", "", regions=[[1, 2, 3, 4], [[0, 0], [5, 0], [0, 5]]])) is None
+    assert gold_problem(problem("points", str(OBJECTS))) is not None
+    assert gold_problem(problem("points", "three", radius=5)) is not None

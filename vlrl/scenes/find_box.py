@@ -44,7 +44,7 @@ class FindBox:
             spots[i].show(canvas)
         answer = list(spots[0].box)
         noun = f"{spots[0].colour} {spots[0].form}"
-        facts = {"threshold": 0.5}
+        facts = {"threshold": 0.5, "coordinates": "0-1000"}
         return Draft(
             pick(rng, WORDINGS).format(noun),
             str(answer),

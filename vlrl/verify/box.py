@@ -9,7 +9,7 @@ import numpy as np
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
-from vlrl.verify.geometry import Box, iou
+from vlrl.verify.geometry import Box, iou, matching_f1
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.region_grammar import MAX_REGIONS, read_regions
 from vlrl.verify.reading.regions import declared_regions
@@ -93,7 +93,7 @@ def boxes(problem: Problem, response: str) -> Verdict:
     if metric == "map":
         value = mean_average_precision(golds, found)
     elif metric == "f1":
-        value = matching_f1(golds, found, float(problem.facts.get("threshold", 0.5)))
+        value = boxes_f1(golds, found, float(problem.facts.get("threshold", 0.5)))
     else:
         raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
     correct = value >= float(problem.facts.get("correct_at", 1.0)) - 1e-9
@@ -115,17 +115,10 @@ def gold_boxes(problem: Problem) -> list[Box]:
         raise DataError(f"problem {problem.id}", f"the gold {problem.answer!r}: {error}", remedy) from error
 
 
-def matching_f1(gold: list[Box], found: list[Box], threshold: float) -> float:
+def boxes_f1(gold: list[Box], found: list[Box], threshold: float) -> float:
     """F1 of the one-to-one matching with the most pairs whose labels agree and whose IoU reaches the threshold."""
-    from scipy.optimize import linear_sum_assignment  # here, because reading it takes a third of a second
-
-    if not gold and not found:
-        return 1.0
-    if not gold or not found:
-        return 0.0
-    pairs = np.array([[float(_label(g) == _label(f) and iou(g, f) >= threshold) for f in found] for g in gold])
-    rows, columns = linear_sum_assignment(pairs, maximize=True)
-    return float(2 * pairs[rows, columns].sum() / (len(gold) + len(found)))
+    pairs = [[_label(g) == _label(f) and iou(g, f) >= threshold for f in found] for g in gold]
+    return matching_f1(pairs, len(gold), len(found))
 
 
 def mean_average_precision(gold: list[Box], found: list[Box]) -> float:

@@ -83,7 +83,7 @@ _DOUBT_WORDS = (  # no, not, never, perhaps, or, except
     r"jamais|peut-être|ou|"
     r"probablement|sauf|quizás?|tal vez|nunca|jamás|no es|tampoco|salvo|probablemente|não|talvez|"
     r"provavelmente|exceto|forse|né|"
-    r"oppure|niet|geen|misschien|не|нет|возможно|может|наверное|вероятно|вряд|или|либо|кроме|ни|değil|belki|veya"
+    r"oppure|non|niet|geen|misschien|не|нет|возможно|может|наверное|вероятно|вряд|или|либо|кроме|ни|değil|belki|veya"
 )
 _DOUBT_JOINED = (
     r"不是|并非|并不|可能|也许|或许|大概|或者?|还是|不等于|不对|错误|または|もしくは|ではない|じゃない|ではあり|かもしれ|おそらく|たぶん|わから|"

@@ -79,6 +79,8 @@ _NAMING = re.compile(r"[^\W\d_](?:[^<>()\[\]{}\"\n,;:]{0,100}[^<>()\[\]{}\"\n,;:
 _STRIPPED_LABEL = re.compile(
     _NAMING.pattern + r"(?=\(#\))"
 )  # "the cat(1,2),(3,4)" was `…<|object_ref_end|><|box_start|>(…`
+CHANGED_BEFORE = re.compile(r"(?:[~!≠¬∼]|(?<![-=])[<>]|\b(?:un|non)-?)$", re.IGNORECASE)
+_NEGATED = re.compile(r"\b(?:un|non)-?\(?#", re.IGNORECASE)
 _TOO_DEEP = re.compile(r"\[\s*\[\s*#\s*\]")
 
 _BOX_KEYS = ("bbox_2d", "bbox", "box", "box_2d", "bounding_box", "bboxes", "boxes")
@@ -303,6 +305,8 @@ def _is_notation(outside: str, any_found: bool) -> bool:
         return False
     if not any_found:
         return outside.strip() == "[]"
+    if _NEGATED.search(outside):
+        return False
     words = _GLUE.sub("", _STRIPPED_LABEL.sub(" ", outside))
     return not words.strip("#") and not doubts(outside)
 

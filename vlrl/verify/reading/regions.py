@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, extract, visible_text
-from vlrl.verify.reading.hedging import doubts, maybe, taken_back
-from vlrl.verify.reading.region_grammar import Kind, Region, read_regions, without_notation
+from vlrl.verify.reading.hedging import denied_after, doubts, maybe, taken_back
+from vlrl.verify.reading.region_grammar import CHANGED_BEFORE, Kind, Region, read_regions, without_notation
 
-_OPENING = re.compile(r"^\s*(?:</?s>\s*)+")  # Florence-2 begins with its end token
 _ACTION = re.compile(r"^\s{0,3}Action:", re.MULTILINE)
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _BREAK = re.compile(r"(?<=[.!?])\s|[.!?]$|\n")
@@ -32,7 +31,6 @@ class Declared:
 
 def declared_regions(response: str, kind: Kind) -> Declared:
     """What the response answers, as boxes or as points."""
-    response = _OPENING.sub("", response)
     found = extract(response)
     if found.declared or found.how == "line":
         if found.answer is None:
@@ -47,7 +45,10 @@ def declared_regions(response: str, kind: Kind) -> Declared:
     if found.how == "phrase":
         if found.answer is None:
             return Declared(None, None, found.note)
-        if read_regions(found.answer, kind).found:
+        if (said := read_regions(found.answer, kind).found) != ():
+            later = read_regions(response[response.rfind(found.answer) + len(found.answer) :], kind).found
+            if {region.numbers for region in later} - {region.numbers for region in said}:
+                return Declared(None, found.answer, f"another {kind} after the answer")
             return _shown(found.answer, kind)
     text = visible_text(response)[-MAX_TEXT_CHARS:].strip()
     action = _ACTION.search(text)
@@ -64,17 +65,25 @@ def _shown(text: str, kind: Kind) -> Declared:
     for sentence_end in [*(m.end() for m in _BREAK.finditer(_masked(text, read.found))), len(text)]:
         inside = [r for r in read.found if position <= r.start < sentence_end]
         words = _words(text, position, sentence_end, inside)
-        position = sentence_end
+        sentence_start, position = position, sentence_end
         if inside and (maybe(words) or _OR.search(words)):
             return Declared(None, text[-200:], f"the {kind} is one of several, or a guess")
-        if inside and doubts(words):
-            continue
-        kept += inside
+        if any(_is_changed(text[sentence_start : region.start], text[region.start :]) for region in inside):
+            return Declared(None, text[-200:], f"something beside the {kind} makes it another one")
+        if not doubts(words):
+            kept += [r for r in inside if not denied_after(without_notation(text[r.end : sentence_end]).strip())]
     if not kept:
         return Declared(None, text[-200:], f"the {kind} is denied")
     if taken_back(without_notation(text[kept[-1].end :]), "phrase", text[kept[-1].start : kept[-1].end]):
         return Declared(None, text[-200:], "the answer is taken back or hedged after it is given")
     return Declared(tuple(kept), text[kept[0].start : kept[-1].end])
+
+
+def _is_changed(before: str, region: str) -> bool:
+    """Whether what stands right before a region makes it another one: "~[…]", "un[…]", "x > […]"."""
+    if before[-1:].isalpha() and region[0] in "[{" and region[:2] != "[[":
+        return True
+    return CHANGED_BEFORE.search(without_notation(before).rstrip()) is not None
 
 
 def _masked(text: str, found: tuple[Region, ...]) -> str:
