@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from vlrl.config import load_settings
 from vlrl.data.benchmark_rows import mathvista_query, read_benchmark
+from vlrl.data.images import BadImageError, check_image
 from vlrl.data.records import read_records
 from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
@@ -276,6 +277,69 @@ def test_a_page_shows_problems_from_evenly_spread_places_each_once(count):
     assert min(count, 40) <= len(shown) <= 52
     assert shown[0] == "0?"
     assert shown[-1] == f"{count - 1}?"
+
+
+def five_rows(folder: Path) -> Path:
+    """Of MATH-Vision's schema: the second has no answer, the third a cut image, the fourth no image file."""
+    for i in (1, 3, 5):
+        Pillow.effect_noise((64, 64), i).save(folder / f"{i}.png")
+    data = (folder / "3.png").read_bytes()
+    (folder / "3.png").write_bytes(data[: len(data) // 2])
+    rows = [{"id": str(i), "question": f"q{i}? <image1>", "image": f"{i}.png", "answer": str(i)} for i in range(1, 6)]
+    rows[1] = {**rows[1], "image": "1.png", "answer": None}
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "rows.jsonl"
+
+
+def test_rows_that_can_not_be_asked_end_the_evaluation_by_name_or_are_left_out_and_counted(tmp_path, caplog):
+    given = {"benchmark": "mathvision", "path": str(five_rows(tmp_path)), "name": "five"}
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 2"):
+        load_benchmark(BenchmarkSettings(**given))
+    with pytest.raises(BadImageError, match=r"rows\.jsonl, line 4.*'4\.png' is not there"):
+        load_benchmark(BenchmarkSettings(**given, on_bad_row="skip", on_bad_image="error"))
+    found = load_benchmark(BenchmarkSettings(**given, on_bad_row="skip"))
+    assert [problem.answer for problem in found.problems] == ["1", "3", "5"]
+
+    def decodes(problem: Problem) -> None:
+        for image in problem.images:
+            check_image(image)
+
+    with caplog.at_level("WARNING"):
+        asked = found.usable(decodes)
+    assert "benchmark 'five' leaves out a row" in caplog.text
+    assert "rows.jsonl, line 3" in caplog.text
+    assert [problem.answer for problem in asked.problems] == ["1", "5"]
+    assert asked.protocol.hash != found.protocol.hash
+    record = asked.run(encode, Script({"q": ["1"]})).record()
+    assert (record["n"], sum(record["left_out"].values())) == (2, 3)
+    assert "n=2 (3 left out)" in results_table([record])
+    whole = load_benchmark(BenchmarkSettings(**given, on_bad_row="skip", on_bad_image="skip", limit=1))
+    assert "left_out" not in whole.run(encode, Script({"q": ["1"]})).record()
+    with pytest.raises(DataError, match="no row that can be asked"):
+        asked.usable(lambda problem: check_image(Image.from_bytes(b"no image")))
+
+
+def test_an_image_that_a_schema_does_not_name_is_not_lost(tmp_path):
+    path = five_rows(tmp_path)
+    row = json.loads(path.read_text().splitlines()[0])
+    for more in ({"second": "5.png"}, {"meta": {"views": ["5.png"]}}):
+        path.write_text(json.dumps({**row, **more}))
+        with pytest.raises(DataError, match="would be lost"):
+            load_benchmark(BenchmarkSettings(benchmark="mathvision", path=str(path)))
+    many = {f"image_{k}": "1.png" for k in range(1, 12)}
+    path.write_text(json.dumps({"question": "q?", "options": [], "question_type": "open", "answer": "3", **many}))
+    found = load_benchmark(BenchmarkSettings(benchmark="mmmu", path=str(path)))
+    assert len(found.problems[0].images) == 11
+
+
+def test_a_benchmarks_json_keeps_its_digits_and_refuses_a_key_twice(tmp_path):
+    (tmp_path / "rows.json").write_text('[{"problem": "?", "answer": 7.10}]')
+    assert load_benchmark(BenchmarkSettings(benchmark="math", path=str(tmp_path / "rows.json"))).problems[0].answer == (
+        "7.10"
+    )
+    (tmp_path / "rows.json").write_text('[{"problem": "?", "answer": 7, "answer": 8}]')
+    with pytest.raises(DataError, match="stands twice"):
+        load_benchmark(BenchmarkSettings(benchmark="math", path=str(tmp_path / "rows.json")))
 
 
 @pytest.mark.real_data

@@ -8,17 +8,21 @@ text. Ids are kept as the benchmark gives them (`pid`, `id`, `raw_id` …), besi
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from vlrl.data.image_refs import image_of
 from vlrl.data.placeholders import LETTERS, PLACEHOLDER
 from vlrl.data.records import Record
-from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.data.row_view import file_named, media_in
+from vlrl.data.written import shortened
+from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
 from vlrl.types import Image, Problem, Text
 
+_NUMBERED = re.compile(r"image_\d{1,2}")
 KEYS = ("pid", "id", "raw_id", "unique_id", "model")
 Row = Mapping[str, Any]
 
@@ -74,10 +78,16 @@ class _Draft:
     pictured: bool = True
 
 
-def read_benchmark(name: str, records: Sequence[Record], pictures_from: Path | None = None) -> list[BenchmarkRow]:
+def read_benchmark(
+    name: str,
+    records: Sequence[Record],
+    pictures_from: Path | None = None,
+    on_bad_row: Callable[[str, DataError], None] | None = None,
+) -> list[BenchmarkRow]:
     """The rows of a benchmark in order.
 
     pictures_from  folder where picture paths start; None leaves pictures out (placeholders stay in the text)
+    on_bad_row     is told place and error of a row that can't be read, which is then left out; None: they are raised
 
     Raises ConfigError for an unknown benchmark, DataError with the row's place for a missing or unreadable column.
     """
@@ -86,24 +96,40 @@ def read_benchmark(name: str, records: Sequence[Record], pictures_from: Path | N
         raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, READERS))
     rows = []
     for number, (place, row) in enumerate(records):
-        draft = reader(row, place)
-        keys = {key: str(row[key]) for key in KEYS if row.get(key) is not None} or {"id": str(number)}
-        pieces = (
-            (Text(draft.text),)
-            if pictures_from is None
-            else _placed(draft.text, _pictures(row, pictures_from, place), place)
-        )
-        problem = Problem(
-            prompt=pieces,
-            answer=draft.answer,
-            verifier=draft.verifier,
-            modality="real" if draft.pictured else "text",
-            domain=name,
-            source=name,
-            facts={key: value for key, value in draft.facts.items() if value is not None},
-        )
-        rows.append(BenchmarkRow(keys, problem, draft.groups, place))
+        try:
+            rows.append(_row(name, reader, number, place, row, pictures_from))
+        except DataError as error:
+            if on_bad_row is None:
+                raise
+            on_bad_row(place, error)
     return rows
+
+
+def _row(
+    name: str,
+    reader: Callable[[Row, str], _Draft],
+    number: int,
+    place: str,
+    row: dict[str, Any],
+    pictures_from: Path | None,
+) -> BenchmarkRow:
+    draft = reader(row, place)
+    keys = {key: str(row[key]) for key in KEYS if row.get(key) is not None} or {"id": str(number)}
+    if pictures_from is None:
+        pieces: tuple[Text | Image, ...] = (Text(draft.text),)
+    else:
+        refuse_unread_images(row, place)
+        pieces = _placed(draft.text, _pictures(row, pictures_from, place), place)
+    problem = Problem(
+        prompt=pieces,
+        answer=draft.answer,
+        verifier=draft.verifier,
+        modality="real" if draft.pictured else "text",
+        domain=name,
+        source=name,
+        facts={key: value for key, value in draft.facts.items() if value is not None},
+    )
+    return BenchmarkRow(keys, problem, draft.groups, place)
 
 
 # --- one reader a schema ---------------------------------------------------------------------------------------------
@@ -296,11 +322,26 @@ def row_pictures(row: Row) -> dict[int, Any]:
     """The row's pictures as it refers to them, by number from 1: `decoded_image`, `image_1` …, `images`, or `image`."""
     if row.get("decoded_image") is not None:
         return {1: row["decoded_image"]}
-    if any(row.get(f"image_{k}") is not None for k in range(1, 8)):
-        return {k: row[f"image_{k}"] for k in range(1, 8) if row.get(f"image_{k}") is not None}
+    numbered = {int(column[6:]): row[column] for column in row if _NUMBERED.fullmatch(column)}
+    if found := {k: numbered[k] for k in sorted(numbered) if numbered[k] is not None}:
+        return found
     listed = row.get("images") if row.get("images") is not None else row.get("image")
     items = listed if isinstance(listed, list | tuple) else [listed] if listed else []
     return dict(enumerate(items, 1))
+
+
+def refuse_unread_images(row: Row, place: str) -> None:
+    """Raises BadRowError for a column of a benchmark's row that holds an image which its schema doesn't name."""
+    taken = list(row_pictures(row).values())
+    known = {column for column in row if column in ("image", "images", "decoded_image") or _NUMBERED.fullmatch(column)}
+    names = {PurePath(name).name for name in map(file_named, taken) if name}
+    for column in row:
+        if column not in known and (kind := media_in(column, row[column], names, bool(taken))) is not None:
+            raise BadRowError(
+                f"{place}, {column}",
+                f"holds {kind} that would be lost: {shortened(row[column])}",
+                "is the benchmark the right one? else leave the column out",
+            )
 
 
 def _pictures(row: Row, folder: Path, place: str) -> dict[int, Image]:

@@ -5,11 +5,11 @@ A JSON file may hold a list of objects, or one object that maps ids to rows; suc
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from vlrl.data.hub_data import load_hub_data
+from vlrl.data.json_rows import parse_json
 from vlrl.data.source_settings import is_local
 from vlrl.data.tables import HubTable, JsonLines, Table, open_table
 from vlrl.errors import ConfigError, DataError
@@ -69,14 +69,7 @@ def _shards(shards: list[Path], folder: Path, what: str) -> HubTable:
 
 
 def _whole_json(file: Path) -> list[Record]:
-    text = file.read_text(encoding="utf-8-sig")
-    try:
-        loaded = json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"{file}, line {error.lineno}"
-        raise DataError(
-            place, f"is not valid JSON: {error.msg}", "one object a line belongs in a .jsonl file"
-        ) from error
+    loaded = parse_json(file.read_bytes(), str(file), "one object a line belongs in a .jsonl file")
     if isinstance(loaded, dict) and loaded and all(isinstance(row, dict) for row in loaded.values()):
         return [(f"{file}, row {key!r}", {"pid": key, **row}) for key, row in loaded.items()]
     if isinstance(loaded, list) and loaded and all(isinstance(row, dict) for row in loaded):

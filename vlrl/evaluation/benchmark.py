@@ -11,12 +11,15 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from vlrl.config import Settings
+from vlrl.data.bad_rows import Check
 from vlrl.data.benchmark_rows import READERS, read_benchmark
+from vlrl.data.images import check_header
 from vlrl.data.problem_files import read_problems
 from vlrl.data.prompt_template import wrapped
 from vlrl.data.records import read_records
 from vlrl.data.source_settings import check_verifier
-from vlrl.errors import ConfigError, did_you_mean
+from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.evaluation.left_out import LeftOut, OnBad
 from vlrl.evaluation.official import Answer, score_answers
 from vlrl.evaluation.protocol import EvaluationProtocol, footnote
 from vlrl.evaluation.scores import (
@@ -53,6 +56,13 @@ class BenchmarkSettings(Settings):
         default=None, description="folder where picture paths start; default: the file's folder"
     )
     limit: int | None = Field(default=None, ge=1, description="the first so many rows; a figure over them says so")
+    on_bad_row: OnBad = Field(
+        default="error",
+        description="what a row does that can't be read or asked: end the evaluation, or be left out and counted",
+    )
+    on_bad_image: OnBad | None = Field(
+        default=None, description="the same for images that can't be read; default: as on_bad_row"
+    )
     protocol: EvaluationProtocol = EvaluationProtocol()
 
     @field_validator("benchmark")
@@ -67,8 +77,10 @@ class BenchmarkSettings(Settings):
 class Benchmark:
     """Problems with their groupings, asked under one protocol.
 
-    rows    the problems as they are asked: the protocol's prompt is around them
-    groups  one mapping a problem: grouping → values
+    problems  as they are asked: the protocol's prompt is around them
+    groups    one mapping a problem: grouping → values
+    places    file and line of each
+    left_out  rows that aren't among them, and why
     """
 
     name: str
@@ -76,6 +88,32 @@ class Benchmark:
     problems: tuple[Problem, ...]
     groups: tuple[Mapping[str, tuple[str, ...]], ...]
     protocol: EvaluationProtocol
+    places: tuple[str, ...] = ()
+    left_out: LeftOut | None = None
+
+    def usable(self, check: Check) -> Benchmark:
+        """Without the problems that `check` raises for. Raises the error of the first one where it stops for it."""
+        left_out = self.left_out or LeftOut(self.name)
+        kept = []
+        for i, problem in enumerate(self.problems):
+            try:
+                check(problem)
+                kept.append(i)
+            except DataError as error:
+                left_out.add(self.places[i] if self.places else f"benchmark {self.name!r}", error)
+        if len(kept) == len(self.problems):
+            return self
+        if not kept:
+            raise DataError(f"benchmark {self.name!r}", "has no row that can be asked", "see the lines above")
+        problems = tuple(self.problems[i] for i in kept)
+        return replace(
+            self,
+            problems=problems,
+            groups=tuple(self.groups[i] for i in kept),
+            places=tuple(self.places[i] for i in kept) if self.places else (),
+            protocol=self.protocol.for_problems(problems),
+            left_out=left_out,
+        )
 
     def run(self, encode: Encode, engine: Generates, batch: int = 64) -> BenchmarkResult:
         """Ask every problem, once for every seed of the protocol, `batch` problems at a time, and judge."""
@@ -155,6 +193,11 @@ class BenchmarkResult:
             "figure": self.benchmark.protocol.label,
             "value": mean,
             "n": len(per_problem),
+            **(
+                {"left_out": dict(left_out.reasons)}
+                if (left_out := self.benchmark.left_out) and left_out.reasons
+                else {}
+            ),
             "runs": len(runs),
             "standard_error": None if math.isnan(error) else error,
             "run_standard_error": standard_error(runs) if len(runs) > 1 else None,
@@ -201,21 +244,35 @@ def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
     """Rows read, pictures found, the protocol bound to the problems. Raises ConfigError or DataError."""
     name = settings.name or settings.benchmark
     groups: list[Mapping[str, tuple[str, ...]]]
+    left_out = LeftOut(name, settings.on_bad_row, settings.on_bad_image)
     if settings.benchmark == OWN:
         problems = read_problems(settings.path)[: settings.limit]
         groups = [{"modality": (p.modality,), "domain": (p.domain,)} for p in problems]
+        places = [f"{settings.path}, problem {number}" for number in range(1, len(problems) + 1)]
     else:
         records = read_records(settings.path, f"benchmark {name!r}, path", settings.split, True, settings.subset)
         file = Path(settings.path).expanduser()
         folder = Path(settings.pictures or (file if file.is_dir() else file.parent)).expanduser()
-        rows = read_benchmark(settings.benchmark, records[: settings.limit], folder)
+        rows = read_benchmark(settings.benchmark, records[: settings.limit], folder, left_out.add)
         problems, groups = [row.problem for row in rows], [row.groups for row in rows]
+        places = [row.place for row in rows]
     if settings.protocol.grader:
         check_verifier(settings.protocol.grader, f"benchmark {name!r}, protocol.grader")
         problems = [replace(problem, verifier=settings.protocol.grader) for problem in problems]
     asked = tuple(wrapped(problem, settings.protocol.prompt) for problem in problems)
     protocol = settings.protocol.model_copy(update={"benchmark": name, "split": settings.split}).for_problems(asked)
-    return Benchmark(name, settings.benchmark, asked, tuple(groups), protocol)
+    found = Benchmark(name, settings.benchmark, asked, tuple(groups), protocol, tuple(places), left_out)
+    return found.usable(_check_images)
+
+
+def _check_images(problem: Problem) -> None:
+    for image in problem.images:
+        check_header(image)
+
+
+def _without(result: Mapping[str, Any]) -> str:
+    count = sum(result.get("left_out", {}).values())
+    return f" ({count} left out)" if count else ""
 
 
 def results_table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -226,7 +283,7 @@ def results_table(results: Sequence[Mapping[str, Any]]) -> str:
         error = "" if result["standard_error"] is None else f" ± {100 * result['standard_error']:.2f}"
         lines.append(
             f"{result['benchmark']:<14} {result['figure']:<10} {100 * result['value']:6.2f}{error} "
-            f"[{100 * low:.2f}, {100 * high:.2f}] n={result['n']} runs={result['runs']} "
+            f"[{100 * low:.2f}, {100 * high:.2f}] n={result['n']}{_without(result)} runs={result['runs']} "
             f"tokens {result['tokens']['mean']:.0f}/{result['tokens']['p95']:.0f} "
             f"cut {100 * result['cut_off_rate']:.1f}% faults {result['faults']} protocol {result['protocol_hash']}"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlrl.config import load_settings
-from vlrl.errors import ConfigError, DataError
+from vlrl.errors import ConfigError
 from vlrl.evaluation.benchmark import Benchmark, load_benchmark
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel
@@ -58,21 +58,6 @@ class BenchmarkCurve:
         self._asked: list[tuple[CurveBenchmark, Benchmark, Encoder]] = [
             (one, *with_model(one.benchmark, loaded)) for one in benchmarks
         ]
-        self._check_lengths(loaded.context)
-
-    def _check_lengths(self, context: int) -> None:
-        """Every prompt and the longest response fit into the context. Raises DataError."""
-        for one, benchmark, encoder in self._asked:
-            room = context - benchmark.protocol.max_tokens
-            for start in range(0, len(benchmark.problems), one.batch):
-                for encoded in encoder.encode(benchmark.problems[start : start + one.batch]):
-                    if encoded.num_tokens > room:
-                        raise DataError(
-                            f"benchmark {one.name!r}, problem {encoded.problem_id}",
-                            f"its prompt takes {encoded.num_tokens} tokens and responses up to "
-                            f"{benchmark.protocol.max_tokens}, the context holds {context}",
-                            "lower protocol.max_pixels or protocol.max_tokens, or raise model.context",
-                        )
 
     def metrics(self) -> dict[str, float]:
         """benchmark/<name> in [0, 1] and benchmark_error/<name>, its standard error where there is one.

@@ -18,9 +18,11 @@ import vlrl.rollout.vllm_settings
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
 from vlrl.config import Settings, load_settings, read_yaml
 from vlrl.data.image_budget import ImageBudget
+from vlrl.data.images import check_image
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_model
+from vlrl.model.prompt_check import PromptCheck
 from vlrl.registry import component_field
 from vlrl.report.report import write_report
 from vlrl.rollout.engine import RolloutEngine
@@ -31,7 +33,7 @@ from vlrl.runlog import RunFolder, write_atomically
 from vlrl.stages.benchmark_page import write_shown
 from vlrl.stages.ending import ending
 from vlrl.stages.run_place import claimed
-from vlrl.types import content_digest
+from vlrl.types import Problem, content_digest
 
 
 class EvaluationSettings(Settings):
@@ -102,12 +104,24 @@ def _ask(one: Benchmark, loaded: LoadedModel, engine: RolloutEngine, batch: int,
 
 
 def with_model(benchmark: Benchmark, loaded: LoadedModel) -> tuple[Benchmark, Encoder]:
-    """The benchmark with the model's chat template in its protocol, and the encoder that the protocol asks for."""
+    """The benchmark with the model's chat template in its protocol, and the encoder that the protocol asks for.
+
+    Every image is decoded and every prompt measured here, before the first response. Raises BadRowError with the place
+    of a row that can't be asked, where the benchmark stops for it.
+    """
     template = content_digest(str(getattr(loaded.processor, "chat_template", "") or ""))[:12]
     protocol = benchmark.protocol.model_copy(update={"chat_template": template})
     limits = {"min_pixels": protocol.min_pixels, "max_pixels": protocol.max_pixels}
     budget = ImageBudget(**{key: value for key, value in limits.items() if value is not None})
-    return replace(benchmark, protocol=protocol), Encoder(loaded, budget, protocol.system or None)
+    encoder = Encoder(loaded, budget, protocol.system or None)
+    fits = PromptCheck(loaded, encoder, budget, longest=protocol.max_tokens)
+
+    def check(problem: Problem) -> None:
+        for image in problem.images:
+            check_image(image)
+        fits(problem)
+
+    return replace(benchmark, protocol=protocol).usable(check), encoder
 
 
 def response_lines(result: BenchmarkResult) -> str:
