@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from vlrl.config import load_settings
+from vlrl.config import build_settings, load_settings
+from vlrl.curation.settings import CurateSettings
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import DataError
+from vlrl.model.load import load_model
 from vlrl.runlog import RunFolder
+from vlrl.stages.curate import read_input, that_can_be_asked
 from vlrl.stages.fixed_set_settings import SftStretch
 from vlrl.stages.progress import Progress
 from vlrl.stages.session import Session
@@ -19,6 +22,7 @@ from vlrl.stages.settings import RunSettings
 from vlrl.stages.sft import Stretch, sft_stretch
 
 LONG = (3, 7, 20)
+SHAPE = {"context": 160, "text_layers": 1, "vision_layers": 1}
 
 
 def session_of(folder: Path, on_bad_row: str, rows: int = 24, held_out: float = 0.3) -> Session:
@@ -79,3 +83,32 @@ def test_a_demonstration_too_long_is_left_out_or_ends_the_run_as_its_source_says
     assert "rows.jsonl, line 4" in told.value.place
     assert "sft.max_tokens" in told.value.remedy
     assert len(stretch("error", max_tokens=160).examples) == 24 - len(LONG)
+
+
+def test_a_row_that_the_curating_model_can_not_be_asked_is_a_bad_row_of_its_source(tmp_path, caplog):
+    session_of(tmp_path, "skip", held_out=0.0)
+    caplog.clear()
+
+    def asked(on_bad_row: str, **more: int) -> list[str]:
+        recipe_file = tmp_path / "recipe.yaml"
+        recipe_file.write_text(recipe_file.read_text().replace("on_bad_row: skip", f"on_bad_row: {on_bad_row}"))
+        curate = {
+            "name": "c",
+            "data": str(recipe_file),
+            "held_out": 0,
+            "stages": [{"name": "difficulty", "sampling": {"max_tokens": 16}}],
+            "model": {"build": "tiny-qwen3-vl", "device": "cpu", "shape": SHAPE},
+        }
+        settings = build_settings(CurateSettings, {**curate, **more}, "tests")
+        problems, budget, recipe = read_input(settings)
+        loaded = load_model(settings.model, 0, lambda: ["How many red, green?"], tmp_path / f"b{len(more)}")
+        return [p.question for p in that_can_be_asked(problems, settings, loaded, budget, recipe)]
+
+    with caplog.at_level(logging.WARNING):
+        found = asked("skip", problems=40)
+    assert len(found) == 40
+    assert not any("red and green" in text for text in found)
+    assert "its prompt takes" in caplog.text
+    with pytest.raises(DataError, match=r"its prompt takes \d+ tokens") as told:
+        asked("error")
+    assert "rows.jsonl, line" in told.value.place

@@ -35,6 +35,10 @@ class Difficulty(Stage):
     write_difficulty: bool = Field(default=True, description="the problem's difficulty becomes 1 − pass rate")
     _template = check_template("prompt")
 
+    def asks(self) -> tuple[str, int]:
+        """The template and the most tokens of an answer."""
+        return self.prompt, self.sampling.max_tokens
+
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
         """One decision for every problem, in order."""
         questions = [Question(problem, wrapped(problem, self.prompt)) for problem in problems]

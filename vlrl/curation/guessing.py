@@ -32,6 +32,10 @@ class _Guess(Stage):
     prompt: str
     _template = check_template("prompt")
 
+    def asks(self) -> tuple[str, int]:
+        """The template and the most tokens of an answer."""
+        return self.prompt, self.sampling.max_tokens
+
     @model_validator(mode="after")
     def _reachable(self) -> _Guess:
         if self.min_correct > self.samples:

@@ -77,6 +77,12 @@ class CurateSettings(Settings):
         return self.warmup is not None or any(stage.needs_model for stage in self.stages)
 
     @property
+    def asked(self) -> list[tuple[str, int]]:
+        """Template and most tokens of an answer of everything that a model is asked."""
+        found = [asks for stage in self.stages if (asks := stage.asks()) is not None]
+        return found + ([] if self.warmup is None else [(self.warmup.prompt, self.warmup.sampling.max_tokens)])
+
+    @property
     def folder(self) -> str:
         """The run folder: `run_folder`, or runs/<name>."""
         return self.run_folder or f"runs/{self.name}"

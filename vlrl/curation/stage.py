@@ -104,6 +104,10 @@ class Stage(Settings):
     needs_model: ClassVar[bool] = False
     label: str = Field(default="", description="the stage's name in the report; default: the name of its kind")
 
+    def asks(self) -> tuple[str, int] | None:
+        """The template in which a model is asked and the most tokens that it may answer with; None: none is asked."""
+        return None
+
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
         """One decision for every problem, in order."""
         raise NotImplementedError

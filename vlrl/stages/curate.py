@@ -17,17 +17,19 @@ from vlrl.curation.run import Curated, Shown, curate
 from vlrl.curation.settings import CurateSettings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.words import typed_text
-from vlrl.data.bad_rows import SkippedRows
+from vlrl.data.bad_rows import Check, SkippedRows
 from vlrl.data.draws import held_out_problems, ids_of, usable_items
 from vlrl.data.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_problems
+from vlrl.data.prompt_template import wrapped
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.sources import build_sources
-from vlrl.errors import ConfigError, RunError
+from vlrl.errors import ConfigError, DataError, RunError
 from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, load_model
 from vlrl.model.model_folder import check_folder
+from vlrl.model.prompt_check import PromptCheck
 from vlrl.rollout.shared_engine import check_engine
 from vlrl.runlog import RunFolder
 from vlrl.stages.ending import ending, settings_of
@@ -47,11 +49,11 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     _refuse_other_runs(folder)
     if settings.model is not None and settings.model.path is not None and settings.needs_model:
         check_folder(settings.model.path, "model.path")
-    problems, budget, plugins = read_input(settings)
+    problems, budget, recipe = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     with claimed(folder, "curation", fresh) as place:
-        curated = _curated(settings, problems, budget, plugins)
+        curated = _curated(settings, problems, budget, recipe)
         place.finish()
     print(funnel_table(curated.funnel))
     print(f"{folder / 'curated.jsonl'}: {len(curated.funnel.kept)} problems; report: {folder / 'curation.html'}")
@@ -59,9 +61,11 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
 
 
 def _curated(
-    settings: CurateSettings, problems: Sequence[Problem], budget: ImageBudget, plugins: Sequence[str]
+    settings: CurateSettings, problems: Sequence[Problem], budget: ImageBudget, recipe: Recipe | None
 ) -> Curated:
     loaded = load_asked(settings, problems) if settings.needs_model else None  # one that can't be used leaves no folder
+    if loaded is not None:
+        problems = that_can_be_asked(problems, settings, loaded, budget, recipe)
     run = RunFolder(settings.folder, settings.as_written(), sys.argv)
     with ending(run):
         with ExitStack() as held:
@@ -70,7 +74,7 @@ def _curated(
             if ask is not None:
                 held.callback(ask.close)
             shown = Shown(progress.start, lambda name, done: progress.step(name, done, {}), progress.say)
-            curated = curate(problems, settings, run, ask, budget, shown, plugins)
+            curated = curate(problems, settings, run, ask, budget, shown, recipe.plugins if recipe else ())
         run.note(data={"from": settings.data, "problems": len(problems)})
     return curated
 
@@ -114,16 +118,47 @@ def asking(
     )
 
 
-def read_input(settings: CurateSettings) -> tuple[list[Problem], ImageBudget, tuple[str, ...]]:
-    """The problems, the picture budget, and the plugins of the recipe. Raises ConfigError or DataError."""
+def read_input(settings: CurateSettings) -> tuple[list[Problem], ImageBudget, Recipe | None]:
+    """The problems, the image budget, and the recipe, if they are of one. Raises ConfigError or DataError."""
     if Path(settings.data).suffix == ".jsonl":
-        return read_problems(settings.data)[: settings.problems], settings.image or ImageBudget(), ()
+        return read_problems(settings.data)[: settings.problems], settings.image or ImageBudget(), None
     recipe = load_recipe(settings.data)
-    return drawn(recipe, settings), settings.image or recipe.image, recipe.plugins
+    return drawn(recipe, settings), settings.image or recipe.image, recipe
 
 
-def drawn(recipe: Recipe, settings: CurateSettings) -> list[Problem]:
-    """Training problems of a recipe, none of them held out: so many by weight, or every one of finite sources once."""
+def that_can_be_asked(
+    problems: Sequence[Problem],
+    settings: CurateSettings,
+    loaded: LoadedModel,
+    budget: ImageBudget,
+    recipe: Recipe | None,
+) -> Sequence[Problem]:
+    """The problems, or where the model can't be asked one of them, those that are drawn once more without such rows.
+
+    Raises BadRowError with the row's place where its source stops for it, DataError for a problem of a problem file.
+    """
+    encoder = Encoder(loaded, budget, settings.system_prompt)
+    checks = [(template, PromptCheck(loaded, encoder, budget, most)) for template, most in settings.asked]
+
+    def check(problem: Problem) -> None:
+        for template, fits in checks:
+            fits(wrapped(problem, template))
+
+    try:
+        for problem in problems:
+            check(problem)
+    except DataError:
+        if recipe is None:
+            raise
+        return drawn(recipe, settings, check)
+    return problems
+
+
+def drawn(recipe: Recipe, settings: CurateSettings, check: Check | None = None) -> list[Problem]:
+    """Training problems of a recipe, none of them held out: so many by weight, or every one of finite sources once.
+
+    A problem that `check` raises for is a bad row of its source.
+    """
     banned = [
         problem
         for split in ("validation", "test")
@@ -132,14 +167,14 @@ def drawn(recipe: Recipe, settings: CurateSettings) -> list[Problem]:
         )
     ]
     if settings.problems is not None:
-        return Mixture(recipe, settings.seed, banned).draw(settings.problems)
+        return Mixture(recipe, settings.seed, banned, check).draw(settings.problems)
     sources, skipped, ids = build_sources(recipe, settings.seed), SkippedRows(recipe), ids_of(banned)
     for source in sources:
         if source.size is None:
             raise ConfigError(
                 "problems", f"is missing, and source {source.name!r} is endless", "say how many are to be drawn"
             )
-    return [problem for source in sources for problem, _ in usable_items(source, "train", skipped, ids)]
+    return [problem for source in sources for problem, _ in usable_items(source, "train", skipped, ids, check=check)]
 
 
 def funnel_table(funnel: Funnel) -> str:
