@@ -206,3 +206,50 @@ def test_a_time_in_words(gold: str, said: str, right: bool):
 def test_tokens_that_begin_or_end_a_text_are_no_part_of_it(said: str):
     assert judged("number", "8", said)
     assert not judged("number", "8", "<s>8</s> 7")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "six pairs",
+        "a pair of 6",
+        "six score",
+        "6 in 10",
+        "大约6个",
+        "約6",
+        "6...",
+        "6:1",
+        "6/1/1",
+        "There are 6 dozen.",
+    ],
+)
+def test_what_multiplies_or_blurs_a_number_makes_another_one(said: str):
+    for response in (said, f"The answer is {said}."):
+        assert not judged("number", "6", response, "How many apples does Tom have now?")
+
+
+def test_a_number_that_goes_on_and_a_ratio_are_no_whole_number():
+    for answer in ("6...", r"6\ldots", "6:1"):
+        assert not judged("math", "6", boxed(answer))
+
+
+MODELS_SAY = (
+    "So, subtracting all 2 balls from the total of 10 objects leaves us with {} objects.",
+    "In total, there are 10 objects. Subtracting 2 gives us {} objects left.",
+    "{} are left", "∴ {}", "<|assistant|> {}", "Therefore, the answer is ${}$ objects.", "10 - 2 = {}",
+    "There appear to be {} objects left.", "The number of objects left is $\\boxed{{{}}}$.", "Remaining objects: {}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("said", MODELS_SAY)
+def test_a_conclusion_as_models_write_it_counts(said: str):
+    asked = "Subtract all large red balls. Subtract all tiny metal things. How many objects are left?"
+    assert judged("mathvista", "8", said.format(8), asked, **INTEGER)
+    assert not judged("mathvista", "10", said.format(8), asked, **INTEGER)
+
+
+@pytest.mark.parametrize("said", ["Choice: B", "I'd go with B.", "It must be B.", "It's B.", "因此，正确选项是B。"])
+def test_an_option_as_models_name_it_counts(said: str):
+    for gold in ("dog", "cat"):
+        facts = {"question_type": "multi_choice", "answer_type": "text", "choices": ["dog", "cat", "mouse"]}
+        assert judged("mathvista", gold, said, "Which animal is it?", **facts) is (gold == "cat")

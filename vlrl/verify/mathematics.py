@@ -36,6 +36,7 @@ _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
 _NUMBER_IN_SET = re.compile(r"[0-9}]\s{0,3}(?:\\in(?![A-Za-z])|∈)")
+_GOES_ON = re.compile(r"[0-9]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -95,6 +96,8 @@ def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], que
         return False, reason
     if any(_OTHER_BASE.search(part) for part in answer) and not any(_OTHER_BASE.search(part) for part in gold):
         return False, "another base, or a prime"
+    if any(_GOES_ON.search(part) for part in answer) and not any(_GOES_ON.search(part) for part in gold):
+        return False, "a number that goes on"
     if any(_NUMBER_IN_SET.search(part) for part in answer) and not any(_NUMBER_IN_SET.search(part) for part in gold):
         return False, "a relation"
     if len(gold) == len(answer) == 1 and {_opening(gold[0]), _opening(answer[0])} == {"set", "tuple"}:

@@ -238,7 +238,8 @@ def plain_form(text: str) -> str:
     if "\\" in text:
         text = _TEXT.sub(r"\1", text)
     text = _LOOSE_SPACE.sub("", text.strip())
-    return _LETTERS_SPACE.sub(" ", text).rstrip(".,;")
+    text = _LETTERS_SPACE.sub(" ", text)
+    return text if text.endswith("..") else text.rstrip(".,;")
 
 
 def too_complex(text: str) -> str | None:

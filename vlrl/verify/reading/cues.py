@@ -17,7 +17,7 @@ _LATIN_ANSWER = (
     r"|\b(?:правильный|верный)\sвариант(?:\sответа)?\s{0,3}(?::|—|–|-|это\b)"
 )
 _OTHER_ANSWER = (
-    r"(?:最终|正确|所以|因此|故|最後の|最終)?的?(?:答案|结果|結果|答え|解答|正解|回答)\s{0,2}(?:应该|應該|应|應)?(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?"
+    r"(?:最终|正确|所以|因此|故|最後の|最終)?的?(?:答案|结果|結果|答え|解答|正解|回答|选项|選項)\s{0,2}(?:应该|應該|应|應)?(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?"
     r"|(?:故|应该|应|應|所以|因此)?(?:选择|選擇|选|選)(?=\s{0,2}[（(]?[A-Z](?![A-Za-z]))"
     r"|(?:최종\s)?(?:정답|답|해답|결과)(?:은|는|이|가)?\s{0,2}(?::|：|=|(?<=[은는이가]\s)|(?<=[은는이가]))\s{0,2}"
     r"|(?:правильный\s|окончательный\s|верный\s)?(?<!\w)ответ(?:ом)?\s{0,2}(?::|=|—|–|-|это|является|"
@@ -26,10 +26,10 @@ _OTHER_ANSWER = (
 )
 DECLARED_ABROAD = rf"{_LATIN_ANSWER}|{_OTHER_ANSWER}"
 CONCLUDES = re.compile(
-    r"^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in total|altogether|in general|"
+    r"^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in general|"
     r"this means|consequently|as a result)\b"
     r"|\b(?:therefore|thus|hence|in conclusion|in summary|consequently|as a result|finally)\b|(?:[,;:]|and) so\b"
-    r"|所以|因此|因而|故|综上|綜上|于是|於是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서|결론적으로"
+    r"|∴|所以|因此|因而|故|综上|綜上|于是|於是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서|결론적으로"
     r"|\b(?:следовательно|поэтому|итак|таким образом|значит|donc|ainsi|par conséquent|daher|somit|folglich|demnach|"
     r"por (?:lo )?tanto|por consiguiente|así que|entonces|portanto|logo|assim)\b|"
     r"^\W{0,4}also\b(?=\s(?:ist|sind|es|gibt|beträgt|hat|bleiben))"

@@ -36,7 +36,7 @@ MAX_CANDIDATES = 50  # ours: who declares an answer more often than this is gues
 _THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
 _END_TOKEN = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end)\|>|</s>")
 _START_TOKENS = re.compile(  # `<s>8</s> 7` is 7 with an 8 struck out
-    r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<\|(?:im_end|im_start|endoftext|begin_of_text)\|>)\s*)+(?:assistant\s*\n)?",
+    r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<\|(?:im_end|im_start|endoftext|begin_of_text|assistant)\|>)\s*)+(?:assistant\s*\n)?",
     re.DOTALL,
 )
 _ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)

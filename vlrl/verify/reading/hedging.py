@@ -52,7 +52,7 @@ _VAGUE = re.compile(
     r"\b(?:about|around|roughly|nearly|almost|approximately|at least|at most|more than|less than|"
     r"fewer than|over|under|up to|or)"
     rf"\W+(?:\w+\s){{0,2}}(?:[0-9]|{_A_NUMBER}\b)|\bor (?:so|more|less)\b|[±~<>≥≤]|^\W*[≈∼]|\b(?:is|are)\s?[≈∼]|"
-    rf"{_BOUNDS_ABROAD}",
+    rf"(?:大约|大約|约|約|およそ|ほぼ|약|대략)\s?[0-9]|{_BOUNDS_ABROAD}",
     re.IGNORECASE,
 )
 _FILLERS = (
@@ -67,7 +67,7 @@ _VERBS = (
     r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
     r"reach(?:es|ed)?|totals?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
     r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
-    r"adds? up to|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
+    r"adds? up to|us|you|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
     r"there|therefore|thus|hence|so|then|of|by|to|at|for|in|on|with|from|as|conclude|conclude that)"
 )
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
@@ -77,8 +77,8 @@ _COMMITTED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
-    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b(?!\s+(?:the|our|my|correct|right|thus|therefore|"
-    r"your)\b)",
+    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b(?!\s+(?:(?:the|our|my|correct|right|thus|therefore|"
+    r"your|remaining|left(?! out))\b))",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
@@ -133,7 +133,7 @@ _CONNECTIVE = re.compile(
     r"^\W{0,4}(?:(?:so|therefore|thus|hence|consequently|finally|overall|in the end|in total|in all|altogether|now|"
     r"donc|ainsi|daher|somit|folglich|"
     r"also|portanto|logo|assim|"
-    r"entonces|por (?:lo )?tanto|итак|следовательно|поэтому|значит|إذن|لذلك|لذا)\b[,،]?\s*|(?:所以|因此|因而|故|"
+    r"entonces|por (?:lo )?tanto|итак|следовательно|поэтому|значит|إذن|لذلك|لذا)\b[,،]?\s*|(?:∴|所以|因此|因而|故|"
     r"综上(?:所述)?|于是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서)[、，,]?\s*)",
     re.IGNORECASE,
 )

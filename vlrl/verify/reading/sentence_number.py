@@ -31,8 +31,8 @@ _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
 _TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?")
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
-    r"below|than|at least|at most|up to|or|root of|of all but|one of)|[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|"
-    r"ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
+    r"below|than|at least|at most|up to|or|root of|of all but|one of|pairs? of|couples? of|dozens? of)|"
+    r"[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
     re.IGNORECASE,
 )
 _HYPHENATED = "year|month|week|day|hour|minute|second|meter|metre|mile|foot|inch|pound|dollar|degree|percent|point|unit"
@@ -44,6 +44,7 @@ _CHANGED_AFTER = re.compile(
     r"and a|factorial|percent of|out of|or|/)\b)",
     re.IGNORECASE,
 )
+_TIMES_A_WORD = re.compile(r"\s{0,2}(pair|couple|score|gross|dozen)s?\b", re.IGNORECASE)
 _EQUALS = re.compile(r"=|≈|\\approx")
 _LEFT = re.compile(r"([^\s,;:.]{0,60}(?:\s?[-+*/^×÷]\s?[^\s,;:.]{1,30})*)\s*$")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])")
@@ -69,14 +70,16 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _MATH = re.compile(r"\$([^$\s](?:[^$\n]{0,200}[^$\s])?)\$(?![0-9])|\\\(|\\\)|\\\[|\\\]")
 _BEFORE_VALUE = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|"
-    r"gets?|got|takes?|leav(?:es?|ing)|gives?|giving|yields?|makes?|obtains?|results? in|totals?|total(?:l?ing)|"
+    r"gets?|got|takes?|yields?|makes?|obtains?|results? in|totals?|"
+    r"(?:leav(?:es?|ing)|left|giv(?:es?|ing))(?: us| you| them| him| her)?(?: with)?|total(?:l?ing)|"
     rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?)"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
     re.IGNORECASE,
 )
-_EXPLAINED = re.compile(r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b|[*$)]{0,3}\s?\(")
+_EXPLAINED = re.compile(r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b(?!\s[0-9])|[*$)]{0,3}\s?\(")
 _ROUGH = re.compile(
-    r"\b(?:about|approximately|around|roughly|nearly|almost)\s|(?:[≈∼]|\\approx)\s?(?=[-$0-9.])", re.IGNORECASE
+    r"\b(?:about|approximately|around|roughly|nearly|almost)\s|大约|大約|约|約|およそ|ほぼ|약|대략|(?:[≈∼]|\\approx)\s?(?=[-$0-9.])",
+    re.IGNORECASE,
 )
 
 
@@ -150,7 +153,7 @@ def given_numbers(question: str) -> frozenset[Fraction]:
 def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     """Whether the words before a number state it, and neither side makes it another number."""
     before, after = sentence[: match.start()], sentence[match.end() :]
-    if _CHANGED_BEFORE.search(before) or _CHANGED_AFTER.match(after) or denied_after(after):
+    if _CHANGED_BEFORE.search(before) or _is_changed_after(after, question) or denied_after(after):
         return False
     tail = _TAIL.match(after)
     if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
@@ -159,6 +162,12 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     if subject is not None and subject[1].casefold() in question.casefold() and not denied_after(after, question):
         return True  # "The year 2019 showed the largest difference", where a year is asked
     return committed_before(before) and not (tail is not None and denied_after(after[tail.end() :], question))
+
+
+def _is_changed_after(after: str, question: str) -> bool:
+    """Whether what stands behind a number makes it another one: "squared", "pairs" where none are asked."""
+    times = _TIMES_A_WORD.match(after)
+    return _CHANGED_AFTER.match(after) is not None or (times is not None and times[1] not in question.casefold())
 
 
 def _names_or_computes(sentence: str, equals: list[re.Match[str]]) -> bool:
@@ -205,7 +214,8 @@ def _word(sentence: str, question: str) -> Quantity | None:
     if len(found) != 1 or (value := read_quantity(found[0][0])) is None:
         return None
     after = sentence[found[0].end() :]
-    if not committed_before(sentence[: found[0].start()]) or denied_after(after) or _CHANGED_AFTER.match(after):
+    before = sentence[: found[0].start()]
+    if not committed_before(before) or denied_after(after) or _is_changed_after(after, question):
         return None
     tail = _TAIL.match(after)
     united = read_quantity(found[0][0] + tail[0]) if tail is not None else None

@@ -23,7 +23,8 @@ _LETTER_WHOLE = re.compile(
 )
 _LETTER = re.compile(
     r"\(([A-J])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|"
-    r"[Ss]elect)\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
+    r"[Ss]elect|[Ii]t['’]s|[Ii]t is|[Ii]t (?:must|should|has to) be|"
+    r"go(?:ing)? with)\s{0,1}:?\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
     r"(?:option\s|choice\s|letter\s)?[\s*$(\[:'\"“]{0,3}([A-J])(?![\w'’\u0300-\u036f])|"
     r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|[^\w\u0300-\u036f+#=−-]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
     r"right|best|answer))"

@@ -33,6 +33,7 @@ _SAME = (
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
 )  # fmt: skip
 _AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"), ("{", "}"))
+_FORMULA = re.compile(r"(?<!\\)\$([^$]{1,200}?)(?<!\\)\$")
 _SPACES = re.compile(r"\s+")
 _PLAIN = re.compile(r"-?[0-9A-Za-z.]*[0-9A-Za-z]")
 
@@ -45,6 +46,8 @@ def clean(text: str) -> str:
         text = plain_characters(text)
     if "\\" in text or "~" in text or "{,}" in text or "{:}" in text:
         text = without_latex(text)
+    if text.count("$") > 1:
+        text = _FORMULA.sub(r"\1", text)  # `$8$ apples`
     return _SPACES.sub(" ", unwrapped(text))
 
 
