@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from vlrl.verify.values.normaliser import clean, normalise
 from vlrl.verify.values.quantity import read_quantity
 
 
-def contradict(one: str, other: str) -> bool:
-    """Whether two answers can't be answers to one question.
+class Answers(Enum):
+    """What two gold answers say of the problems they belong to."""
 
-    Two numbers of other values do, and two answers in words that have no word in common. A letter of an option says
-    nothing, since options change places; nor does an answer that isn't known, or a number against words.
+    AGREE = "agree"
+    UNKNOWN = "unknown"
+    CONTRADICT = "contradict"
+
+
+def compare_answers(one: str, other: str) -> Answers:
+    """Whether two answers can be answers to one question.
+
+    They agree if they are one number or the same words. Two numbers of other values contradict each other, as do two
+    answers in words that have no word in common. A letter of an option says nothing, since options change places; nor
+    does an answer that isn't known, or a number against words.
     """
     a, b = normalise(one), normalise(other)
-    if a == b or min(len(a), len(b)) == 0:
-        return False
+    if not a or not b or _is_letter(a) or _is_letter(b):
+        return Answers.UNKNOWN
     value, other_value = read_quantity(clean(one)), read_quantity(clean(other))
     if value is not None and other_value is not None:
-        return value.value != other_value.value
-    if value is not None or other_value is not None or _is_letter(a) or _is_letter(b):
-        return False
-    return not set(a.split()) & set(b.split())
+        return Answers.AGREE if value.value == other_value.value else Answers.CONTRADICT
+    if a == b:
+        return Answers.AGREE
+    if value is not None or other_value is not None or set(a.split()) & set(b.split()):
+        return Answers.UNKNOWN
+    return Answers.CONTRADICT
 
 
 def _is_letter(answer: str) -> bool:
-    return len(answer.strip("()[]. ")) == 1
+    letter = answer.strip("()[]. ")
+    return len(letter) == 1 and letter.isalpha()

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from vlrl.config import Settings
-from vlrl.curation.answer_match import contradict
+from vlrl.curation.answer_match import Answers
 from vlrl.curation.duplicates import TOLD_EVERY
 from vlrl.curation.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex, Likeness
 from vlrl.curation.stage import Context, Decision, Stage, stages
@@ -97,7 +97,8 @@ class Contamination(Stage):
         rows = [_Row(f"{f.benchmark} {name}", problem) for f in self.benchmarks for name, problem in f.rows()]
         texts = [MatchText.of(whole_text(problem)) for problem in problems]
         weights = Weights([*(row.text for row in rows), *texts])
-        asked = TextIndex([row.text for row in rows], weights, self.min_shared)
+        answers = [row.answer for row in rows]
+        asked = TextIndex([row.text for row in rows], weights, self.min_shared, answers)
         images = _BenchmarkImages(rows, problems, self.max_difference)
         decisions = []
         for number, (problem, text) in enumerate(zip(problems, texts, strict=True)):
@@ -109,18 +110,19 @@ class Contamination(Stage):
     def _decide(
         self, problem: Problem, text: MatchText, rows: list[_Row], asked: TextIndex, images: _BenchmarkImages
     ) -> Decision:
-        alike = asked.alike(text)
+        alike = asked.alike(text, problem.answer)
         shown = wordless_pictures(problem)
-        for number, share in alike:
-            if not rows[number].images and min(text.length, rows[number].text.length) >= self.least_words:
-                said = f"shares {share:.2f} of its words' weight with {rows[number].name}"
-                return _dropped(problem, "text", rows[number], said)
-        others = {number for number, _ in alike if contradict(problem.answer, rows[number].answer)}
+        same = [(rows[match.number], match.share) for match in alike if match.same]
+        for row, share in same:
+            if not row.images and min(text.length, row.text.length) >= self.least_words:
+                said = f"shares {share:.2f} of its words' weight with {row.name}"
+                return _dropped(problem, "text", row, said)
+        others = {match.number for match in alike if match.answers is Answers.CONTRADICT}
         copies = images.copies(shown, others)
-        for number, share in alike:
-            if rows[number].images and all(image.digest in copies for image in rows[number].images):
-                said = f"looks like {rows[number].name} and shares {share:.2f} of its words' weight"
-                return _dropped(problem, "image and text", rows[number], said)
+        for row, share in same:
+            if row.images and all(image.digest in copies for image in row.images):
+                said = f"looks like {row.name} and shares {share:.2f} of its words' weight"
+                return _dropped(problem, "image and text", row, said)
         if not copies:
             return Decision(problem)
         row = rows[min(number for digest in copies for number in images.rows_with(digest))]

@@ -2,7 +2,8 @@
 
 A word's weight is its inverse document frequency in both sets together, so a template that many rows share says little
 and what a row has of its own says much. Numbers are compared apart: texts of one template with other numbers are two
-problems. Words count once and in no order, so that names may be replaced and clauses change places.
+problems. Words count once and in no order, so that names may be replaced and clauses change places. Gold answers are a
+third witness.
 
 Candidates come from an index of the rarest words of each text, down to the share 1 − `min_shared` of its weight: two
 texts that share `min_shared` of both their weights have one of these words in common (prefix filtering, Chaudhuri et
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
+from vlrl.curation.answer_match import Answers, compare_answers
 from vlrl.curation.words import words_of
 
 MIN_SHARED = 0.4  # of the weight; the nearest of GSM8K's own rows share 0.2, a row with five words changed 0.6
@@ -29,8 +31,9 @@ _AMOUNTS = (
 _NUMBER_WORDS = frozenset(_AMOUNTS.split())
 _SIGN = re.compile(r"[-+*/×÷·^=<>%√π−()]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_SAME_WORDS = 0.95  # of the weight: from here on nothing but the order tells two texts apart
+_SAME_WORDS = 0.9  # of all words
 _SAME_ORDER = 0.7  # of the pairs of neighbours; sentences that change places keep 0.75 and more
+_AGREEING, _CONTRADICTING = 0.75, 1.5  # times `min_shared`, by what the answers say
 _CONFLICTS = 4  # one number in so many may be another one
 
 
@@ -110,17 +113,22 @@ def shared_weight(text: MatchText, benchmark: MatchText, weights: Weights) -> fl
     return part if part >= PART_OF else both / max(own, asked)
 
 
-def same_numbers(one: MatchText, other: MatchText) -> bool:
+def same_numbers(one: MatchText, other: MatchText, spelled: bool = True) -> bool:
     """Whether the numbers agree: at least half of them in both, and at most one in four another than in the other.
 
     A number that only one text has was left out or added; numbers that each text has without the other make a template
-    with other values.
+    with other values. Without `spelled`, numbers in words are words like all others.
     """
-    a, b = Counter(one.numbers), Counter(other.numbers)
+    a, b = (Counter(n for n in text.numbers if spelled or _NUMBER_WORDS.isdisjoint(n.split())) for text in (one, other))
     shared = (a & b).total()
     only_one, only_other = a.total() - shared, b.total() - shared
     most = max(a.total(), b.total())
     return 2 * shared >= most and min(only_one, only_other) <= most // _CONFLICTS
+
+
+def same_words(one: MatchText, other: MatchText) -> bool:
+    """Whether nothing but the order of the words may tell two texts apart."""
+    return len(one.words & other.words) >= _SAME_WORDS * len(one.words | other.words)
 
 
 def same_order(one: MatchText, other: MatchText) -> bool:
@@ -129,37 +137,72 @@ def same_order(one: MatchText, other: MatchText) -> bool:
     return len(one.pairs & other.pairs) >= _SAME_ORDER * most
 
 
-class TextIndex:
-    """Texts of benchmarks by number; finds which of them a text asks the same as."""
+@dataclass(frozen=True)
+class TextMatch:
+    """A text of a benchmark that is much like another.
 
-    def __init__(self, texts: Sequence[MatchText], weights: Weights, min_shared: float = MIN_SHARED) -> None:
-        self._texts, self._weights, self._min_shared = texts, weights, min_shared
+    number   of the benchmark's text
+    share    of the words' weight that both have, in [0, 1]
+    answers  what the two gold answers say
+    same     whether the two ask the same
+    """
+
+    number: int
+    share: float
+    answers: Answers
+    same: bool
+
+
+class TextIndex:
+    """Texts of benchmarks by number, with their gold answers; finds which of them a text asks the same as.
+
+    The answers are a witness: where they agree, three quarters of `min_shared` are enough and numbers in words may be
+    others; where they contradict each other, it takes half as much again, at most 0.9.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[MatchText],
+        weights: Weights,
+        min_shared: float = MIN_SHARED,
+        answers: Sequence[str] | None = None,
+    ) -> None:
+        self._texts, self._weights = texts, weights
+        self._answers = answers if answers is not None else [""] * len(texts)
+        self._least = {
+            Answers.AGREE: _AGREEING * min_shared,
+            Answers.UNKNOWN: min_shared,
+            Answers.CONTRADICT: max(min_shared, min(PART_OF, _CONTRADICTING * min_shared)),
+        }
         self._by_word: dict[str, list[int]] = defaultdict(list)
         self._wordless = [number for number, text in enumerate(texts) if not text.words]
         for number, text in enumerate(texts):
             for word in self._rarest(text):
                 self._by_word[word].append(number)
 
-    def alike(self, text: MatchText) -> list[tuple[int, float]]:
-        """(number, share of the weight) of all texts that are the same but for a few words, the most alike first."""
+    def alike(self, text: MatchText, answer: str = "") -> list[TextMatch]:
+        """All texts that are much like this one, the most alike first; those that ask the same are `same`."""
         candidates = set(self._wordless) if not text.words else set()
         for word in text.words:  # all: a longer text may hold a benchmark's whole
             candidates.update(self._by_word.get(word, ()))
         found = []
         for number in sorted(candidates):
             other = self._texts[number]
-            if same_numbers(text, other):
-                share = shared_weight(text, other, self._weights)
-                if share >= _SAME_WORDS and text.length <= other.length / PART_OF and not same_order(text, other):
-                    continue
-                if share >= self._min_shared:
-                    found.append((number, share))
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+            share = shared_weight(text, other, self._weights)
+            if share < self._least[Answers.AGREE]:
+                continue
+            answers = compare_answers(answer, self._answers[number])
+            if not (same_numbers(text, other) or (answers is Answers.AGREE and same_numbers(text, other, False))):
+                continue
+            if same_words(text, other) and not same_order(text, other):
+                continue
+            found.append(TextMatch(number, share, answers, share >= self._least[answers]))
+        return sorted(found, key=lambda match: (-match.share, match.number))
 
     def _rarest(self, text: MatchText) -> list[str]:
         """The words that one must share to share `min_shared` of this text's weight."""
         ranked = sorted(text.words, key=lambda word: (-self._weights.of(word), word))
-        left = (1 - self._min_shared) * self._weights.sum(text.words)
+        left = (1 - self._least[Answers.AGREE]) * self._weights.sum(text.words)
         taken = []
         for word in ranked:
             if left < 0:
