@@ -8,6 +8,7 @@ import decimal
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -16,9 +17,10 @@ import pyarrow.parquet
 import pytest
 from PIL import Image as Pillow
 
+from vlrl.data import hub_data
 from vlrl.data.row_source import RowSource
 from vlrl.data.source_settings import FileSourceSettings
-from vlrl.errors import BadRowError, VlrlError
+from vlrl.errors import BadRowError, ConfigError, VlrlError
 
 AS_JSON = {  # what stands in the file → the gold
     '"2020-03-02"': "2020-03-02",
@@ -208,3 +210,57 @@ def test_a_row_of_a_user_holds_no_nul_whatever_its_column_is_called(tmp_path, ke
     path.write_text('{"question": "0?", "answer": "1", "' + key + '": "a\\u0000b"}\n')
     with pytest.raises(BadRowError, match="NUL"):
         golds(path, 1)
+
+
+HUB_ROWS = (
+    '{"question": "0?", "answer": 7}\n{"question": "1?", "answer": 7.50}\n'
+    '{"question": "2?", "answer": "2020-03-02", "more": {"a": 1}}\n{"question": "3?", "answer": 1e5, "more": "text"}\n'
+)
+AS_WRITTEN = ["7", "7.50", "2020-03-02", "1e5"]
+
+
+def hub_folder(folder: Path) -> Path:
+    """As a data set lies on a hub: files in a folder, and a card that says which of them are a split."""
+    (folder / "data").mkdir()
+    (folder / "data" / "first.json").write_text(HUB_ROWS)
+    (folder / "data" / "other.jsonl").write_text('{"question": "0?", "answer": "other"}\n')
+    parts = {"main": {"train": "data/first.json", "extra": "data/other.jsonl"}, "small": {"train": "data/other.jsonl"}}
+    configs = [
+        {"config_name": name, "data_files": [{"split": split, "path": path} for split, path in files.items()]}
+        for name, files in parts.items()
+    ]
+    (folder / "README.md").write_text(f"---\nconfigs: {json.dumps(configs)}\n---\n")
+    return folder
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_folder_with_a_data_card_keeps_the_values_of_its_json(tmp_path, streaming):
+    folder = hub_folder(tmp_path)
+    more = {"streaming": streaming, "shuffle_buffer": 1}
+    assert golds(folder, 4, subset="main", **more) == AS_WRITTEN
+    assert golds(folder, 1, subset="main", split="extra", **more) == ["other"]
+    assert golds(folder, 1, subset="small", **more) == ["other"]
+    with pytest.raises(ConfigError, match="no split 'trian'"):
+        golds(folder, 1, subset="main", split="trian", **more)
+
+
+def test_json_of_a_hub_id_is_fetched_and_read_as_it_is_written(tmp_path, monkeypatch):
+    folder = hub_folder(tmp_path)
+    load = datasets.load_dataset_builder
+
+    def builder(path: str, name: str | None) -> Any:
+        if datasets.config.HF_HUB_OFFLINE:
+            raise ConnectionError("not in the cache")
+        return load(str(folder), name)
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
+    monkeypatch.setattr(hub_data, "ask_hub", lambda *_: None)
+    assert golds("owner/name", 4, subset="main") == AS_WRITTEN
+
+
+def test_lines_in_a_file_called_json_are_read_as_lines(tmp_path):
+    (tmp_path / "rows.json").write_text(HUB_ROWS)
+    assert golds(tmp_path / "rows.json", 4) == AS_WRITTEN
+    assert golds(tmp_path / "rows.json", 4, streaming=True, shuffle_buffer=1) == AS_WRITTEN
+    (tmp_path / "rows.json").write_text('[\n{"question": "0?", "answer": 7},\n{"question": "1?", "answer": 7.50}\n]')
+    assert golds(tmp_path / "rows.json", 2) == AS_WRITTEN[:2]

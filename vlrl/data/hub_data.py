@@ -5,15 +5,19 @@ Left to itself the library asks a hub that isn't reached again and again, for mi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
-from vlrl.errors import ConfigError
+from vlrl.data.file_text import TEXT_TABLES, kind_of
+from vlrl.errors import ConfigError, did_you_mean
 
+TEXT_BUILDERS = ("json", "csv")
 ANSWER_SECONDS = 10.0  # what the hub has for its first answer
 LOCAL_DATA = "give a file or folder, or load it once where there is network and set HF_HOME to the cache that holds it"
 
@@ -35,6 +39,43 @@ def load_hub_data(path: str, subset: str | None, place: str, split: str | None =
     return datasets.load_dataset(path, subset, split=split, streaming=streaming)
 
 
+def text_files_of(path: str, subset: str, split: str, place: str) -> list[Path] | None:
+    """The files of JSON or CSV that a split of a folder or hub id consists of, on this disk; None for other data.
+
+    The library would read them into columns of one type each: 7 beside 7.5 becomes 7.0, "2020-03-02" a time, a key that
+    a row lacks null. What is in the library's cache alone has gone through this, and the log says so.
+
+    Raises ConfigError at `place` for a split that there isn't, or where the hub isn't reached; else what the library
+    raises.
+    """
+    import datasets
+    from datasets.utils.file_utils import cached_path
+
+    if Path(path).expanduser().is_dir():
+        builder = datasets.load_dataset_builder(str(Path(path).expanduser()), subset or None)
+    else:
+        with _offline():
+            try:
+                held = datasets.load_dataset_builder(path, subset or None)
+            except (OSError, ValueError, datasets.exceptions.DatasetsError):
+                held = None
+        if held is not None:
+            if (held.info.builder_name or "") in TEXT_BUILDERS:
+                log.warning("%s: %s comes from a cache that gave each column one type, so 7 may be 7.0", place, path)
+            return None
+        ask_hub(path, place, "dataset", LOCAL_DATA)
+        builder = datasets.load_dataset_builder(path, subset or None)
+    config = builder.config
+    if builder.name not in TEXT_BUILDERS or getattr(config, "field", None) or getattr(config, "sep", ",") != ",":
+        return None
+    if split not in config.data_files:
+        raise ConfigError(f"{place}, split", f"{path!r} has no split {split!r}", did_you_mean(split, config.data_files))
+    files = [str(file) for file in config.data_files[split]]
+    if not all(kind_of(Path(file)) in TEXT_TABLES for file in files):
+        return None
+    return [Path(cached_path(file)) for file in files]
+
+
 def ask_hub(name: str, place: str, kind: Literal["model", "dataset"], remedy: str) -> None:
     """One request, not repeated: whether the hub has it and lets us read it. Raises ConfigError at `place`.
 
@@ -54,6 +95,9 @@ def ask_hub(name: str, place: str, kind: Literal["model", "dataset"], remedy: st
         ) from error
     except Exception as error:  # httpx and its successor have errors of their own for each way to be unreached
         raise ConfigError(place, unreachable(name, error), remedy) from error
+
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager

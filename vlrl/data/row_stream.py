@@ -7,10 +7,12 @@ anew. Going back means reading from the start, so a resumed run reads up to its 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from vlrl.data.hub_data import TEXT_BUILDERS
 from vlrl.data.rows import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import split_of
@@ -18,6 +20,7 @@ from vlrl.data.tables import local_text, narrow_floats, open_stream, undecoded, 
 from vlrl.data.text_stream import TextStream
 from vlrl.errors import BadRowError, DataError
 
+log = logging.getLogger(__name__)
 _Row = tuple[dict[str, Any] | BadRowError, str]
 MIXING_SEED = 0  # a stream's order is part of the data, not of the run: splits and positions hold whatever the seed
 
@@ -30,7 +33,7 @@ class RowStream:
 
     def __init__(self, settings: FileSourceSettings, held: tuple[str, ...]) -> None:
         self._text: TextStream | None = None
-        held_text = local_text(settings.path, settings.split, settings.name)
+        held_text = local_text(settings.path, settings.split, settings.name, settings.subset, hub=False)
         if held_text is not None:
             files, beside_images = held_text
             self.folder = files[0].parent
@@ -39,6 +42,12 @@ class RowStream:
             stream, self.folder = open_stream(settings.path, settings.split, settings.name, settings.subset)
             self._stream, self._labels = undecoded(stream)
             self._narrow = narrow_floats(self._stream.features)
+            if (self._stream.info.builder_name or "") in TEXT_BUILDERS:
+                log.warning(
+                    "source %r: rows of text streamed from a hub get one type a column, so 7 may be 7.0; without "
+                    "`streaming` they are fetched and read as they are written",
+                    settings.name,
+                )
             if settings.shuffle_buffer > 1:
                 self._stream = self._stream.shuffle(seed=MIXING_SEED, buffer_size=settings.shuffle_buffer)
         self._settings, self._held = settings, held

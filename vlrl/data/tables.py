@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.data.file_text import kind_of
-from vlrl.data.hub_data import load_hub_data
+from vlrl.data.hub_data import load_hub_data, text_files_of
 from vlrl.data.source_settings import is_local
 from vlrl.data.text_tables import (
     COMPRESSED,
@@ -71,6 +71,7 @@ class HubTable:
         return iter(held)
 
 
+SAVED = ("dataset_dict.json", "state.json")  # of a folder that `datasets` wrote
 Digits = Callable[[Any], Any]
 
 
@@ -147,10 +148,8 @@ def open_table(path: str, split: str, source: str, subset: str = "") -> Table:
     subset  the configuration of a hub data set that has several
     """
     place = f"source {source!r}, path"
-    if not is_local(path):
-        return _from_library(path, split, place, subset)
     table: Table
-    held = local_text(path, split, source)
+    held = local_text(path, split, source, subset)
     if held is None:
         table = _from_library(path, split, place, subset)
     else:
@@ -227,11 +226,29 @@ def open_stream(path: str, split: str, source: str, subset: str = "") -> tuple[A
     return stream, file.parent if file.is_file() else file
 
 
-def local_text(path: str, split: str, source: str) -> tuple[list[Path], bool] | None:
-    """The files of text at a local path, and whether it is a folder of images; None for tables of other kinds."""
-    if not is_local(path):
+def local_text(
+    path: str, split: str, source: str, subset: str = "", hub: bool = True
+) -> tuple[list[Path], bool] | None:
+    """The files of text at a path or hub id, and whether it is a folder of images; None for tables of other kinds.
+
+    hub  whether the files of a hub id are fetched
+    """
+    import datasets
+
+    place = f"source {source!r}, path"
+    file = local_file(path, place) if is_local(path) else None
+    if file is None and not hub:
         return None
-    file = local_file(path, f"source {source!r}, path")
-    if file.is_dir():
-        return text_files(file, split)
+    if file is None or file.is_dir():
+        if file is not None and (found := text_files(file, split)):
+            return found
+        if file is not None and any((file / name).exists() for name in SAVED):
+            return None
+        try:
+            files = text_files_of(path, subset, split, place)
+        except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            raise ConfigError(
+                place, f"`datasets` can't load {path!r}: {error}", "check path, name and network"
+            ) from error
+        return None if files is None else (files, False)
     return ([file], False) if kind_of(file) in TEXT_TABLES else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from vlrl.data.file_text import kind_of, open_text
 from vlrl.data.json_rows import parse_row
-from vlrl.data.text_tables import JsonList, csv_rows, named_cells, with_file_names
+from vlrl.data.text_tables import JsonList, csv_rows, holds_lines, named_cells, with_file_names
 from vlrl.errors import BadRowError
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def _items(file: Path) -> Iterator[tuple[Any, str]]:
     kind = kind_of(file)
     if kind in (".csv", ".tsv"):
         yield from csv_rows(file)
-    elif kind == ".json":
+    elif kind == ".json" and not holds_lines(file):
         table = JsonList(file)
         yield from ((table.row(index), table.place(index)) for index in range(len(table)))
     else:

@@ -238,10 +238,23 @@ class JoinedTables:
         return table.row(number)
 
 
+def holds_lines(file: Path) -> bool:
+    """Whether a JSON file holds an object a line: the first line is a whole one, and others follow."""
+    lines = (line for line in open_text(file).lines() if line.strip())
+    first, second = next(lines, b""), next(lines, b"")
+    if not (first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") and second):
+        return False
+    try:
+        parse_json(first, str(file))
+    except BadRowError:
+        return False
+    return True
+
+
 def open_text_table(file: Path) -> Table:
     """The table of a file of text, by its suffix."""
     kind = kind_of(file)
-    if kind == ".json":
+    if kind == ".json" and not holds_lines(file):
         return JsonList(file)
     return CsvRows(file) if kind in (".csv", ".tsv") else JsonLines(file)
 
