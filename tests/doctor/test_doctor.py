@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -221,6 +222,28 @@ def test_a_mistake_in_a_config_is_a_finding_with_its_place(config):
     *_, found = of_config.check_config(config, ["data=none.yaml"], False)
     assert found.level == "problem"
     assert "relative one starts at" in found.remedy
+
+
+def test_a_model_folder_is_opened_as_a_run_opens_it(config, model_folders, tmp_path):
+    whole = tmp_path / "whole"
+    shutil.copytree(model_folders["tiny-qwen3-vl"], whole)
+    given = ["model.build=null", f"model.path={whole}"]
+    found = {one.name: one for one in of_config.check_config(config, given, False)}
+    assert levels(found.values()) == {"settings": "ok", "recipe": "ok", "model": "ok", "golds": "ok"}
+    assert "Qwen3VL" in found["model"].said
+    values = json.loads((whole / "config.json").read_text())
+    values["text_config"]["num_hidden_layers"] += 1
+    (whole / "config.json").write_text(json.dumps(values))
+    *_, found = of_config.check_config(config, given, False)
+    assert (found.name, found.level) == ("model.path", "problem")
+    assert "missing from the files" in found.said
+
+
+def test_a_missing_torchvision_is_a_note_that_says_what_goes_without_it(monkeypatch):
+    monkeypatch.setattr(media, "find_spec", lambda name: None)
+    assert media.check_processors().level == "note"
+    monkeypatch.setattr(media, "find_spec", lambda name: True)
+    assert media.check_processors().level == "ok"
 
 
 def test_golds_that_cannot_be_earned_are_named(config, monkeypatch):

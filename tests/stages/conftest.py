@@ -1,8 +1,9 @@
-"""What runs share: a tokenizer from few texts, and a small run on pictures as a config file."""
+"""What small runs share: what takes their time and isn't looked at is left out; a small run on pictures as a file."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 import vlrl.stages.plan as planning
+from vlrl.report import svg
 from vlrl.stages import session
 
 
@@ -20,6 +22,22 @@ def tokenizer_from_few_texts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for module in (session, planning):
             patched.setattr(module, "TOKENIZER_TEXTS", 200)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def charts_are_not_drawn() -> Iterator[None]:
+    """A report has its parts. To draw charts is the other half of a small run, and tests/report looks at them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(svg, "_finish", lambda figure, name: f'<svg class="chart" id="{name}"></svg>')
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nobody_waits_for_the_disk() -> Iterator[None]:
+    """What is written must survive a kill here, and no power cut."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda handle: None)
         yield
 
 

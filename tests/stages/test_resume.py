@@ -46,10 +46,19 @@ class Killed(BaseException):
     """Nothing catches it, as nothing catches SIGKILL."""
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("resume") / "whole"
+    start_run(CONFIG, overrides(folder))
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("stage", "phase", "step"), [(sft, "sft", 3), (rl, "rl", 1), (rl, "rl", 5)])
-def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(tmp_path, monkeypatch, stage, phase, step):
-    start_run(CONFIG, overrides(tmp_path / "whole"))
+def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(
+    tmp_path, whole, monkeypatch, stage, phase, step
+):
     metrics = RunFolder.metrics
 
     def until(self, of, number, values):
@@ -64,13 +73,14 @@ def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(tmp_pat
     with pytest.raises(Killed):
         start_run(CONFIG, overrides(tmp_path / "killed"))
     monkeypatch.undo()
-    start_run(CONFIG, overrides(tmp_path / "killed"))
-    assert lines(tmp_path / "killed") == lines(tmp_path / "whole")
-    assert lines(tmp_path / "killed", "rollouts.jsonl") == lines(tmp_path / "whole", "rollouts.jsonl")
-    whole, killed = (json.loads((tmp_path / n / "results.json").read_text()) for n in ("whole", "killed"))
-    assert killed["rl"] == whole["rl"]
-    assert [f.name for f in sorted((tmp_path / "whole").glob("model_step_*"))] == ["model_step_3"]  # 6 is model/
-    at = [load_file(tmp_path / n / "model_step_3/model.safetensors") for n in ("whole", "killed")]
+    killed = tmp_path / "killed"
+    start_run(CONFIG, overrides(killed))
+    assert lines(killed) == lines(whole)
+    assert lines(killed, "rollouts.jsonl") == lines(whole, "rollouts.jsonl")
+    results = [json.loads((folder / "results.json").read_text())["rl"] for folder in (whole, killed)]
+    assert results[0] == results[1]
+    assert [f.name for f in sorted(whole.glob("model_step_*"))] == ["model_step_3"]  # 6 is model/
+    at = [load_file(folder / "model_step_3/model.safetensors") for folder in (whole, killed)]
     assert all(torch.allclose(at[0][name], at[1][name]) for name in at[0])
 
 

@@ -86,7 +86,7 @@ def test_a_chain_of_all_kinds_of_links_runs_and_is_not_repeated(chain):
     said: list[str] = []
     run_pipeline(config, [], say=said.append)
     assert len(said) == 6
-    assert all("finished earlier" in line for line in said)
+    assert not [line for line in said if "finished earlier" not in line]
     (folder / "bench.yaml").write_text((folder / "bench.yaml").read_text() + "batch: 16\n")
     said.clear()
     run_pipeline(config, [], say=said.append)

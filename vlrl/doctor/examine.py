@@ -22,7 +22,7 @@ from vlrl.doctor.machine import (
     check_shared_memory,
     check_threads,
 )
-from vlrl.doctor.media import check_fonts, check_images, check_programs
+from vlrl.doctor.media import check_fonts, check_images, check_processors, check_programs
 from vlrl.doctor.of_config import check_config
 from vlrl.doctor.packages import check_imports, check_pairs, check_python, check_requirements
 from vlrl.doctor.surroundings import check_data, check_hub, check_tracker, hub_folder
@@ -49,6 +49,7 @@ def examine(config: Path | None, overrides: Sequence[str] = (), with_step: bool 
     )
     yield from check_cuda(ask_torch(), driver_version())
     yield from check_images()
+    yield check_processors()
     yield check_fonts()
     yield from check_programs()
     yield check_hub()

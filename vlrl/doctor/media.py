@@ -48,6 +48,18 @@ def check_images() -> Iterator[Finding]:
         )
 
 
+def check_processors() -> Finding:
+    """What transformers' processors read images with. A torchvision that is there but broken is named by its import."""
+    if find_spec("torchvision") is not None:
+        return ok("image processors", "torchvision is installed")
+    return note(
+        "image processors",
+        "torchvision isn't installed: vlrl reads images without it and refuses videos, but transformers' own "
+        "AutoProcessor opens no model of these families, an exported one neither",
+        "pip install torchvision, from the index that torch came from; or go without it as docs/models.md shows",
+    )
+
+
 def check_fonts(folder: Path = FONTS) -> Finding:
     """Fonts besides matplotlib's own: handwriting, CJK and other scripts in rendered text."""
     count = sum(1 for file in folder.rglob("*") if file.suffix in (".ttf", ".otf", ".ttc")) if folder.is_dir() else 0

@@ -35,13 +35,25 @@ def check_config(config: Path, overrides: Sequence[str], with_step: bool) -> Ite
         yield ok("settings", f"{settings.name}: stages {', '.join(settings.stages)}")
         recipe = load_recipe(settings.data)
         yield ok("recipe", f"{settings.data}: {', '.join(recipe.shares)}")
-        check_inputs(settings)
+        check_inputs(settings)  # every model folder with its weights, as a run does
+        yield from described_model(settings)
     except VlrlError as error:
         yield problem(error.place, error.problem, error.remedy or "mend it there")
         return
     yield from check_golds(recipe, settings.seed)
     if with_step:
         yield from check_step(config, overrides, settings)
+
+
+def described_model(settings: RunSettings) -> Iterator[Finding]:
+    """What a configured model folder holds. Raises ConfigError as a run does for one that is no whole model."""
+    from vlrl.model.model_folder import open_folder
+
+    for place, model in {"model": settings.model, "rl.teacher": settings.rl.teacher}.items():
+        if model is not None and model.path is not None and Path(model.path).expanduser().is_dir():
+            held = open_folder(model.path, f"{place}.path")
+            kinds = f"{type(held.config).__name__.removesuffix('Config')}, {type(held.processor).__name__}"
+            yield ok(place, f"{model.path}: {kinds} with {type(held.processor.image_processor).__name__}")
 
 
 def check_golds(recipe: Recipe, seed: int, count: int = GOLDS) -> Iterator[Finding]:

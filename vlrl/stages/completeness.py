@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from vlrl.log_lines import any_damaged_line
+from vlrl.own_files import MARK
 from vlrl.report.report import write_report
 from vlrl.runlog import LOGS, RunFolder
 from vlrl.stages.ending import ending, has_content, is_readable
@@ -102,7 +103,7 @@ def is_in_order(folder: Path) -> bool:
     """Whether a finished run's folder, as far as it is one, has everything that it had when it was finished."""
     file = folder / "state.json"
     if not file.is_file():
-        return not (folder / "run_card.json").is_file()
+        return _has_no_state(folder)
     try:
         held = json.loads(file.read_bytes())
         left, sealed = held["left"], held["sealed"]
@@ -113,3 +114,14 @@ def is_in_order(folder: Path) -> bool:
     written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
     written = written and (not left or is_readable(folder / "results.json"))
     return bool(sealed) and whole and logs and written and not damaged_images(folder / "images")
+
+
+def _has_no_state(folder: Path) -> bool:
+    """Whether a folder without state.json is whole: a model alone, or a curation or evaluation with its results."""
+    if not (folder / "run_card.json").is_file():
+        return True
+    written_by = folder / MARK
+    kind = json.loads(written_by.read_bytes()).get("kind") if is_readable(written_by) else None
+    return kind in ("curation", "evaluation") and all(
+        is_readable(folder / name, status) for name, status in (("run_card.json", "finished"), ("results.json", None))
+    )
