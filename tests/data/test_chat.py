@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vlrl.data.prompt_template import Asking
 from vlrl.data.rows import RowReader
 from vlrl.data.source_settings import FileSourceSettings
-from vlrl.errors import BadRowError
+from vlrl.errors import BadRowError, ConfigError
 
 ASKED = {"role": "user", "content": "1 + 2?"}
 SAID = {"role": "assistant", "content": "<answer>3</answer>"}
@@ -69,3 +71,33 @@ def test_what_stands_beside_messages_in_one_object_is_refused():
     for given in (whole, json.dumps(whole)):
         with pytest.raises(BadRowError, match="'images' beside its messages"):
             RowReader(made, Path(".")).problem({"messages": given}, "rows.jsonl, line 7")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "system", "content": "Count."}, ASKED, SAID]},
+        {"messages": [ASKED, SAID], "system": "Count."},
+        {"messages": json.dumps([{"role": "system", "content": [{"type": "text", "text": "Count."}]}, ASKED, SAID])},
+        {"query": "1 + 2?", "response": "<answer>3</answer>", "system": "Count."},
+        {"messages": [{"role": "system", "content": "Count."}, ASKED, SAID], "system": "Count."},
+    ],
+)
+def test_a_rows_own_system_message_is_left_out_and_said_so_or_kept(row):
+    made = {"name": "rows", "path": "org/name", "modality": "text", "verifier": "number", "layout": "ms-swift"}
+    for keep, system in (("leave_out", None), ("keep", "Count.")):
+        reader = RowReader(FileSourceSettings(**made, system_messages=keep), Path("."))
+        problem, _ = reader.problem(row, "rows.jsonl, line 7")
+        assert problem.system == system
+        assert ("system message" in reader.unread) == (keep == "leave_out")
+    plain = Asking().of(replace(problem, system=None))
+    kept = Asking(template="{question} Now.").of(problem)
+    assert (kept.system, kept.question, kept.content_id) == ("Count.", "1 + 2? Now.", plain.content_id)
+    with pytest.raises(ConfigError, match="beside a system_prompt"):
+        FileSourceSettings(**made, system_messages="keep", system_prompt="Be brief.")
+
+
+def test_two_system_messages_that_differ_are_refused():
+    said = [{"role": "system", "content": "Count."}, ASKED, SAID]
+    with pytest.raises(BadRowError, match="something else than the system message"):
+        response(*said, system="Guess.")

@@ -84,6 +84,17 @@ def turns_of(given: Any, place: str) -> tuple[list[Piece], list[Piece] | None]:
     return asked[0], response
 
 
+def system_of(given: Any, place: str) -> str | None:
+    """The text of a chat's system messages; None without any. Raises BadRowError as `turns_of` does."""
+    found = [
+        text
+        for message in messages_of(given) or ()
+        for role, content in _messages_in(message, place)
+        if role in SYSTEMS and (text := text_of(content, place))
+    ]
+    return "\n\n".join(found) if found else None
+
+
 def messages_of(given: Any) -> list[Mapping[str, Any]] | None:
     """The messages of a chat, also where they are one JSON text; None for what is no chat."""
     if isinstance(given, str):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlrl.data.chat import ASKED_ONCE, beside_messages, messages_of, text_of, turns_of
+from vlrl.data.chat import ASKED_ONCE, beside_messages, messages_of, system_of, text_of, turns_of
 from vlrl.data.gold_columns import bare, declared
 from vlrl.data.grounding import fill_objects, refuse_marks
 from vlrl.data.placeholders import Piece, pieces_of
@@ -26,6 +26,7 @@ CHATS = ("messages", "conversations", "conversation", "message", "contents", "te
 IMAGES = ("images", "image", "image_path", "image_paths", "image_file", "image_url", "image_urls", "img", "img_path")
 NUMBERED = tuple(f"image_{k}" for k in range(1, 21))
 REFUSED = ("history", "objects", "tools", "videos", "video", "audios", "audio")  # where they hold something
+SYSTEM_COLUMNS = ("system", "system_prompt")
 # what preference rows and other stages of those trainers hold, and the system message
 LEFT_OUT = frozenset(
     [
@@ -99,12 +100,18 @@ class AskedRow:
     response: str | None
     facts: Mapping[str, Any] = field(default_factory=dict)
     answer_column: str = "answer"
+    system: str | None = None  # the row's own system message
 
 
 def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
     """A row in the layout of a trainer. Raises BadRowError for what it lacks and for content that it can't carry."""
     layout = LAYOUTS_OF_TRAINERS[name]
-    pieces, response = _question(layout, row, place)
+    pieces, response, system = _question(layout, row, place)
+    for column in SYSTEM_COLUMNS:
+        if row.holds(column) and isinstance(given := row.peek(column), str):
+            if system is not None and system != given:
+                raise BadRowError(f"{place}, {column}", "says something else than the system message", "give it once")
+            system = given
     for column in layout.responses:
         if response is None and row.holds(column):
             given = row[column]
@@ -123,7 +130,7 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
     for text in (*(piece for piece in pieces if isinstance(piece, str)), said or ""):
         refuse_marks(text, place)
     column, answer = _answer(layout, row, place, said)
-    return AskedRow(pieces, images, answer, said, facts, column)
+    return AskedRow(pieces, images, answer, said, facts, column, system)
 
 
 def column_images(row: RowView, named: str | None, place: str) -> list[Any]:
@@ -159,19 +166,20 @@ def suggested_layout(row: Mapping[str, Any]) -> str:
     return "set `layout: easyr1`, or `columns: {question: problem}`." if "problem" in row else ""
 
 
-def _question(layout: TrainerLayout, row: RowView, place: str) -> tuple[list[Piece], list[Piece] | None]:
+def _question(layout: TrainerLayout, row: RowView, place: str) -> tuple[list[Piece], list[Piece] | None, str | None]:
+    """Question, response and system message, the last two where a chat holds them."""
     for column in layout.chats:
         if not row.holds(column):
             continue
         given = row[column]
         if messages_of(given) or beside_messages(given) or not isinstance(given, str):
-            return turns_of(row[column], f"{place}, {column}")
+            return *turns_of(given, f"{place}, {column}"), system_of(given, f"{place}, {column}")
     for column in layout.asked:
         if row.holds(column):
             text = written(row[column], f"{place}, {column}")
             if column == "instruction" and row.holds("input"):
                 text += f"\n{written(row['input'], place)}"
-            return turns_of(text, f"{place}, {column}")
+            return *turns_of(text, f"{place}, {column}"), system_of(text, f"{place}, {column}")
     names = list(dict.fromkeys((*layout.asked, *layout.chats)))
     raise BadRowError(
         place,

@@ -37,6 +37,8 @@ class Asking:
 
     def of(self, problem: Problem) -> Problem:
         """The problem in these words; `untemplated_id` tells which one it was."""
-        if self == Asking():
+        if self == Asking() and problem.system is None:
             return problem
-        return replace(wrapped(problem, self.template), system=self.system, untemplated_id=problem.id)
+        system = problem.system if self.system is None else self.system
+        bare = replace(problem, system=None) if problem.system is not None else problem
+        return replace(wrapped(problem, self.template), system=system, untemplated_id=bare.id)

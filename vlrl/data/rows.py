@@ -79,7 +79,10 @@ class RowReader:
             facts={**self._facts(view, place, options, answers), **self._declared(asked.facts, place)},
             difficulty=self.difficulty(view, place),
             tags=settings.tags,
+            system=asked.system if settings.system_messages == "keep" else None,
         )
+        if asked.system is not None and problem.system is None:
+            self.unread.add("system message")
         response = asked.response
         if columns.response:
             response = written(_cell(view, columns.response, place), f"{place}, {columns.response}")

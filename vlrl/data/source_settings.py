@@ -156,6 +156,10 @@ class FileSourceSettings(SourceSettings):
     rows_without_image: Literal["error", "read"] = Field(
         default="error", description="rows of text alone in a source of images: bad rows, or read as text problems"
     )
+    system_messages: Literal["leave_out", "keep"] = Field(
+        default="leave_out",
+        description="of rows in a layout: asked with the system_prompt of the run or source (leave_out), or theirs",
+    )
     columns: Columns = Columns()
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
     facts: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")
@@ -205,6 +209,10 @@ class FileSourceSettings(SourceSettings):
         if self.layout is not None and self.layout not in LAYOUTS:
             raise ConfigError(
                 f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", did_you_mean(self.layout, LAYOUTS)
+            )
+        if self.system_messages == "keep" and self.system_prompt is not None:
+            raise ConfigError(
+                f"source {self.name!r}, system_messages", "is keep, beside a system_prompt", "leave one of them out"
             )
         judges = self.layout in BENCHMARK_LAYOUTS
         if self.verifier is None and self.columns.verifier is None and not judges:

@@ -74,7 +74,7 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
                     check_header(image)
         except BadGoldError as found:
             report.read += 1
-            report.bad_golds[index] = (place, found.problem)
+            report.bad_golds[index] = (found.place, found.problem)
             continue
         except BadRowError as found:
             error = bad_row(place, found)
