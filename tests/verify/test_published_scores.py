@@ -11,9 +11,20 @@ import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.types import Verdict
 from vlrl.verify.gold_check import gold_problem
 from vlrl.verify.judge import judge
-from vlrl.verify.text import levenshtein
 from vlrl.verify.values.edit_distance import edit_distance
 from vlrl.verify.values.vqa_answer import vqa_answer
+
+
+def levenshtein(a: str, b: str) -> int:
+    """The table of the textbook, row by row."""
+    if len(a) < len(b):
+        a, b = b, a
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
 
 
 def verdict(verifier: str, gold: str, answer: str, **facts: object) -> Verdict:

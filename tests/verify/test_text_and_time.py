@@ -9,7 +9,7 @@ from patience import answered, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.verify.judge import judge
-from vlrl.verify.text import levenshtein, similarity
+from vlrl.verify.values.edit_distance import edit_distance, edit_similarity
 from vlrl.verify.values.moments import parse_time
 from vlrl.verify.values.normaliser import normalise
 
@@ -43,9 +43,9 @@ def test_text_ignores_case_spaces_quotes_and_markup_only():
 
 
 def test_levenshtein_by_hand():
-    assert levenshtein("kitten", "sitting") == 3
-    assert levenshtein("", "abc") == 3
-    assert similarity("kitten", "sitting") == pytest.approx(1 - 3 / 7)
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == 3
+    assert edit_similarity("kitten", "sitting") == pytest.approx(1 - 3 / 7)
 
 
 def test_anls_gives_part_of_the_score_above_its_threshold():
@@ -57,9 +57,9 @@ def test_anls_gives_part_of_the_score_above_its_threshold():
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_similarity_is_symmetric_and_bounded(a: str, b: str):
-    assert similarity(a, b) == similarity(b, a)
-    assert 0 <= similarity(a, b) <= 1
-    assert (similarity(a, b) == 1) == (a == b)
+    assert edit_similarity(a, b) == edit_similarity(b, a)
+    assert 0 <= edit_similarity(a, b) <= 1
+    assert (edit_similarity(a, b) == 1) == (a == b)
 
 
 @given(st.text(max_size=40))

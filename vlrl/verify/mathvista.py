@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, get_args
 
-from vlrl.verify.text import levenshtein
+from vlrl.verify.values.edit_distance import edit_distance
 
 IntegerRule = Literal["int", "int-float"]
 INTEGER_RULES: tuple[IntegerRule, ...] = get_args(IntegerRule)
@@ -78,7 +78,7 @@ def prediction(
 
 def nearest_choice(text: str, choices: list[str]) -> str:
     """The choice with the smallest edit distance to the text; the first of equals. Case matters."""
-    return min(choices, key=lambda choice: levenshtein(text[:_MAX_CHARS], choice))
+    return min(choices, key=lambda choice: edit_distance(text[:_MAX_CHARS], choice))
 
 
 def _number(kind: type[int] | type[float], value: Any) -> Any:

@@ -9,6 +9,7 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, committed
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.hedging import doubts, main_clause
+from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.normaliser import normalise
 
 _STATES = re.compile(
@@ -46,7 +47,7 @@ def text(problem: Problem, response: str) -> Verdict:
             return Verdict.right(extraction.answer)
     threshold = problem.facts.get("anls")
     if threshold is not None and answer:
-        score = max(similarity(answer, gold) for gold in golds)
+        score = max(edit_similarity(answer, gold) for gold in golds)
         if score >= float(threshold):
             return Verdict(score, False, extraction.answer, "similar text")
     return Verdict.wrong("another text", extraction.answer)
@@ -58,25 +59,3 @@ def stated(sentence: str, question: str) -> str | None:
     if match is None or doubts(match["subject"], question) or doubts(match["said"], question):
         return None
     return normalise(match["said"])
-
-
-def similarity(a: str, b: str) -> float:
-    """1 − Levenshtein distance / longer length, in [0, 1]; texts over 2,000 characters compare as 1 or 0."""
-    if a == b:
-        return 1.0
-    longest = max(len(a), len(b))
-    if longest > 2000:
-        return 0.0
-    return 1.0 - levenshtein(a, b) / longest
-
-
-def levenshtein(a: str, b: str) -> int:
-    """Smallest number of insertions, deletions and substitutions that turn `a` into `b`."""
-    if len(a) < len(b):
-        a, b = b, a
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, start=1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, start=1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]

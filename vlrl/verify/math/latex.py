@@ -52,25 +52,7 @@ _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
 _ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _WORD_APART = re.compile(r"(?:^|\s)[A-Za-z]{3,}(?:\s|$)")
 _MATH_WORDS = frozenset(
-    (
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "log",
-        "exp",
-        "sqrt",
-        "max",
-        "min",
-        "mod",
-        "gcd",
-        "lcm",
-        "and",
-        "inf",
-        "pct",
-    )
+    re.findall(r"\w+", "sin cos tan cot sec csc log exp sqrt max min mod gcd lcm and inf pct"),
 )
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]*[a-z]{2})")
@@ -218,7 +200,7 @@ def spelled(text: str) -> str:
     if "pi" in text:
         text = _PI.sub(r"\\pi ", text)
     if not text.isascii():
-        text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ")
+        text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ").replace("·", "\\cdot ")
     if "colon" in text or "{:}" in text:
         text = _COLON.sub(":", text)
     return undouble(text)

@@ -76,7 +76,7 @@ def same(gold: Structure, answer: Structure, terms: Terms) -> bool | None:
         return _same_leaf(gold, answer, terms)
     if isinstance(gold, Leaf) and isinstance(answer, Bracket):
         return False if gold.formula is not None and not gold.formula.word else None
-    if isinstance(gold, Leaf) and isinstance(answer, Ratio) and gold.text.strip().isdigit():
+    if isinstance(gold, Leaf) and isinstance(answer, Ratio) and (len(answer.parts) > 2 or gold.text.strip().isdigit()):
         return False  # 6 is no 6:1
     if isinstance(gold, Bracket) and isinstance(answer, Bracket):
         return _same_bracket(gold, answer, terms)

@@ -59,7 +59,6 @@ TAIL_ABROAD = re.compile(  # what closes a sentence after its value: is, are lef
     r"[가이은는도]?\s?(?:입니다|이다|이에요|예요|임|있(?:습니다|다|어요)|남(?:습니다|는다|았(?:습니다|다)|아\s?있(?:습니다|다))|"
     r"됩니다|보입니다))\s?[。．.!！]?$"
 )
-EXACT_START = re.compile(r"[\s:：，、*]{0,6}")
 SETUP = re.compile(
     r"\b(?:initially|originally|at first|at the (?:start|beginning)|given|suppose|let|first|step \d+|"
     r"we start|start(?:s|ed)? with|"

@@ -26,7 +26,7 @@ _LETTER = re.compile(
     r"[Ss]elect|[Ii]t['’]s|[Ii]t is|[Ii]t (?:must|should|has to) be|"
     r"go(?:ing)? with)\s{0,1}:?\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
     r"(?:option\s|choice\s|letter\s)?[\s*$(\[:'\"“]{0,3}([A-J])(?![\w'’\u0300-\u036f])|"
-    r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|[^\w\u0300-\u036f+#=−-]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
+    r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|(?!['’])[^\w\u0300-\u036f+#=−-]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
     r"right|best|answer))"
 )
 _LETTER_FIRST = re.compile(  # "B is the answer" abroad
@@ -51,6 +51,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _YES_NO = re.compile(r"\W{0,4}(?:so,? |therefore,? )?(yes|no|true|false)(?=\s?(?:[,.;:!]|$))", re.IGNORECASE)
+_QUOTED = re.compile(r"^\s*([\"'“‘])([^\"'“”‘’]{1,200})[\"'”’]\s*\.?\s*$")
 _GRADE = re.compile(r"^\W*[A-Za-z][+-]\W*$")
 _POSSESSIVE = re.compile(r"['’]s\s")
 _OR = re.compile(r"\W{0,4}(?:or|and)\b", re.IGNORECASE)
@@ -61,7 +62,7 @@ _ARTICLE = re.compile(r"^(?:the|an?)\s+")
 
 def option_of(answer: str, options: Sequence[str]) -> int | None:
     """The option that a text is, by its letter or its text; None where it is none, or letter and text don't agree."""
-    answer = without_tail(answer)
+    answer = _QUOTED.sub(r"\2", without_tail(answer))
     by_text, by_letter = option_by_text(answer, options), option_by_letter(answer, options)
     if by_text is not None and by_letter is not None and by_text != by_letter:
         return None

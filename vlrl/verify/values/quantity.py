@@ -13,7 +13,7 @@ else makes it another value: not read here are expressions, ranges, `6+`, `~6`, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from vlrl.verify.values.normaliser import clean
@@ -333,6 +333,8 @@ def _from_words(text: str, asked: str) -> Quantity | None:
     if not words or len(words) > 20 or not words[0].isalpha():
         return None
     negative = words[0] in ("minus", "negative")
+    if negative and (number := _read(text.split(maxsplit=1)[-1], asked)) is not None and number.value > 0:
+        return replace(number, value=-number.value, other=None)
     value, used = words_to_number(words[negative:])
     if not used:
         return None
