@@ -218,6 +218,15 @@ def test_a_response_that_says_something_else_than_its_own_gold_is_named_and_left
 
 
 @pytest.mark.parametrize("streaming", [False, True])
+def test_rows_with_two_golds_stay_in_a_set_to_evaluate_on_and_are_named(tmp_path, caplog):
+    rows = [{**row, "ground_truth": row["answer"]} for row in sums(20)]
+    rows[5]["ground_truth"] = "99"
+    with caplog.at_level(logging.WARNING):
+        held = source(tmp_path, rows, evaluation_only=True)
+    assert "line 6, ground_truth: says '99', and answer says '6'" in caplog.text
+    assert [held.item("test", i)[0].answer for i in range(held.size_of("test") or 0)] == [str(i + 1) for i in range(20)]
+
+
 def test_rows_with_two_golds_count_as_bad_golds(tmp_path, streaming):
     rows = [{**row, "ground_truth": row["answer"]} for row in sums(200)]
     rows[5]["ground_truth"] = "99"

@@ -98,7 +98,7 @@ class RowSource:
             raise IndexError(f"source {self.name!r}: row {index} of {split} has one problem, not {attempt + 1}")
         reader, row, place = self._row(split, index)
         try:
-            problem, demonstration = reader.problem(row, place)
+            problem, demonstration = reader.problem(row, place, one_gold=not self._only_test)
         except DataError as error:
             raise bad_row(place, error) from error
         if not self._only_test:

@@ -49,8 +49,11 @@ class RowReader:
     folder: Path
     unread: set[str] = field(default_factory=set, compare=False)
 
-    def problem(self, row: Row, place: str) -> tuple[Problem, Demonstration | None]:
-        """The problem of a row, its images read for their digests, and its demonstration where a column has one."""
+    def problem(self, row: Row, place: str, one_gold: bool = True) -> tuple[Problem, Demonstration | None]:
+        """The problem of a row, its images read for their digests, and its demonstration where a column has one.
+
+        one_gold  whether a second column with another gold is an error
+        """
         settings, columns = self.settings, self.settings.columns
         if settings.layout in BENCHMARK_LAYOUTS:
             return self._benchmark_problem(row, place), None
@@ -95,7 +98,8 @@ class RowReader:
             problem = self._without_image(problem, place)
         layout = LAYOUTS_OF_TRAINERS.get(settings.layout or "")
         others = layout.answers if layout else ()
-        refuse_second_golds(view, problem, options, asked.answer_column, place, columns.ignored, others)
+        if one_gold:
+            refuse_second_golds(view, problem, options, asked.answer_column, place, columns.ignored, others)
         shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
         texts = LEFT_OUT if settings.layout else frozenset()
         view.refuse_unread(place, frozenset(columns.ignored), shown, texts)
