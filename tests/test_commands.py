@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 import vlrl.stages.plan as planning
 import vlrl.stages.run as running
 from vlrl.cli import main
+from vlrl.report import svg
+from vlrl.stages import session
 
 TINY = {"max_tokens": 4}
 STAGE = {"steps": 1, "batch": 2, "policy": {"optimizer": {"lr": 1.0e-4}}}
@@ -83,6 +86,17 @@ MORE = {"ablate": ["--vary", "rl.loss=kimi,grpo", "--seeds", "1"], "data stats":
 Call = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_runs_are_quick() -> Iterator[None]:
+    """What takes their time and isn't looked at is left out: a tokenizer's texts, drawn charts, waits for the disk."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (session, planning):
+            patched.setattr(module, "TOKENIZER_TEXTS", 100)
+        patched.setattr(svg, "_finish", lambda figure, name: f'<svg class="chart" id="{name}"></svg>')
+        patched.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture
 def vlrl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """`vlrl("plan", "x.yaml")` runs the command in this process: (exit code, stdout, stderr)."""
@@ -128,7 +142,6 @@ def whole(folder: Path, model_folders: dict[str, Path]) -> Path:
 def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, recipe and inputs are checked as in a run, and the run folder is written; no stage does its work."""
     monkeypatch.setattr(running, "_run_stages", lambda *arguments: None)
-    monkeypatch.setattr(planning, "TOKENIZER_TEXTS", 100)
     for target in ("vlrl.stages.ablate.start_ablation", "vlrl.stages.curate.start_curation"):
         monkeypatch.setattr(target, lambda *arguments: "ended")
     for target in ("vlrl.stages.evaluate.evaluate_benchmarks", "vlrl.stages.long2short.start_long2short"):
