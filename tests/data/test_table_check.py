@@ -217,7 +217,6 @@ def test_a_response_that_says_something_else_than_its_own_gold_is_named_and_left
         source(tmp_path, rows, columns=columns, max_bad_golds_rate=0.0)
 
 
-@pytest.mark.parametrize("streaming", [False, True])
 def test_rows_with_two_golds_stay_in_a_set_to_evaluate_on_and_are_named(tmp_path, caplog):
     rows = [{**row, "ground_truth": row["answer"]} for row in sums(20)]
     rows[5]["ground_truth"] = "99"
@@ -227,6 +226,7 @@ def test_rows_with_two_golds_stay_in_a_set_to_evaluate_on_and_are_named(tmp_path
     assert [held.item("test", i)[0].answer for i in range(held.size_of("test") or 0)] == [str(i + 1) for i in range(20)]
 
 
+@pytest.mark.parametrize("streaming", [False, True])
 def test_rows_with_two_golds_count_as_bad_golds(tmp_path, streaming):
     rows = [{**row, "ground_truth": row["answer"]} for row in sums(200)]
     rows[5]["ground_truth"] = "99"
