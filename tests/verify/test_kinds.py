@@ -253,3 +253,22 @@ def test_an_option_as_models_name_it_counts(said: str):
     for gold in ("dog", "cat"):
         facts = {"question_type": "multi_choice", "answer_type": "text", "choices": ["dog", "cat", "mouse"]}
         assert judged("mathvista", gold, said, "Which animal is it?", **facts) is (gold == "cat")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It is 8, no, 7.", "The first object is number 8.", "See option 8.", "Let x = 8.", "Total: 8 removed",
+        "The number of objects is 8 before, 7 after.", "8 is the number of removed objects.",
+        "There are 8 objects left in the first image and 9 in the second.", "8 objects were removed.",
+        "Since there are 8 objects and one is removed, 7 are left.", "There were 8 objects, now there are 7.",
+    ],
+)  # fmt: skip
+def test_a_number_that_names_or_counts_something_else_is_no_answer(said: str):
+    for verifier in ("mathvista", "number", "math"):
+        assert not judged(verifier, "8", said, "How many objects are left?", **INTEGER), verifier
+
+
+@pytest.mark.parametrize("said", ["The second-best answer is B.", "B', not C", "The answer is B, no, A"])
+def test_a_letter_that_is_second_best_is_no_answer(said: str):
+    assert not judged("choice", "B", said, choices=["dog", "cat", "mouse"])

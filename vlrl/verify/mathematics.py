@@ -136,7 +136,7 @@ def _opening(text: str) -> str:
     text = text.replace("\\left", "").strip(" $")
     if "," not in text or "(" in text[2:] or "[" in text[2:]:
         return ""  # also a list of points
-    return "set" if text.startswith(("\\{", "{")) else "tuple" if text.startswith(("(", "[")) else ""
+    return "set" if text.startswith("\\{") else "tuple" if text.startswith(("(", "[")) else ""
 
 
 def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], question: str = "") -> bool | None:

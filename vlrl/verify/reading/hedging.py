@@ -18,7 +18,7 @@ _DENIAL_SIGNS = (
 _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
     r"\b(?!(?:the|my|our|final|correct|right|best|likely|this|and|so|your|numerical|overall)\b)\w+\s+answers?\s+"
     r"(?:is|was|are|were|would|could|might|may)\b"
-    r"|\b(?:some|many|people|others|they) (?:say|said|think|thought|believe)\b"
+    r"|\b(?:second|third|next)[\s-]best\b|\b(?:some|many|people|others|they) (?:say|said|think|thought|believe)\b"
 )
 _DOUBT = re.compile(
     r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|unlikely|presumably|supposedly|between|not|"
@@ -30,7 +30,7 @@ _DOUBT = re.compile(
     r"ruling out|discard(?:s|ed)?|eliminat\w{1,4}|dismiss(?:es|ed)?|(?:anything|everything|all|any|nothing) but|"
     r"other than|rather than|instead of|unless|otherwise|else|whether|suppose|a lie|"
     r"drop(?:s|ped)?|ignor\w{1,3}|omit\w{0,4})\b|(?<!that )(?<!which )\b(?:might|could)\b|n't\b|n’t\b|[?？؟]"
-    rf"|^\W*(?:without|if|no)\b(?!\W*[,:])|\bif\b|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"|^\W*(?:without|if|no)\b(?!\W*[,:])|\bif\b|,\s(?:no|wait|actually|sorry)\b,|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(  # in a sentence that may deny other options
@@ -77,12 +77,12 @@ _COMMITTED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
-    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b(?!\s+(?:(?:the|our|my|correct|right|thus|therefore|"
-    r"your|remaining|left(?! out))\b))",
+    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b(?!\s+(?:(?:our|my|correct|right|thus|therefore|your|"
+    r"the(?! (?:number|amount|count) of \w+ed\b| (?:first|second|wrong|other)\b)|remaining|left(?! out))\b))",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
-    r"(?:^|[,;:.!—–-]|\b(?:so|therefore|thus|hence|and|then|that means|this means|which means|"
+    r"(?:^|[,;:.!—–]|\s-|\b(?:so|therefore|thus|hence|and|then|that means|this means|which means|"
     r"we (?:can )?(?:conclude|"
     r"see|get|know|find|say)|it follows|i (?:think|believe|conclude|say|get)|conclude|implies|shows|gives)(?: that)?)"
     r"[\s*_#>\"'“$\[({\\-]*$",

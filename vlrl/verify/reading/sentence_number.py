@@ -31,7 +31,8 @@ _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
 _TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?")
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
-    r"below|than|at least|at most|up to|or|root of|of all but|one of|pairs? of|couples? of|dozens? of)|"
+    r"below|than|at least|at most|up to|or|root of|of all but|one of|pairs? of|couples? of|dozens? of|"
+    r"(?<!the )number|option|figure|page|step|question|row|line)|"
     r"[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
     re.IGNORECASE,
 )
@@ -44,7 +45,11 @@ _CHANGED_AFTER = re.compile(
     r"and a|factorial|percent of|out of|or|/)\b)",
     re.IGNORECASE,
 )
-_TIMES_A_WORD = re.compile(r"\s{0,2}(pair|couple|score|gross|dozen)s?\b", re.IGNORECASE)
+_TIMES_A_WORD = re.compile(
+    r"\s{0,2}(pair|couple|score|gross|dozen)s?\b"
+    r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally)\b",
+    re.IGNORECASE,
+)
 _EQUALS = re.compile(r"=|≈|\\approx")
 _LEFT = re.compile(r"([^\s,;:.]{0,60}(?:\s?[-+*/^×÷]\s?[^\s,;:.]{1,30})*)\s*$")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])")
@@ -64,7 +69,7 @@ _VERB = re.compile(
 _ENUMERATION = re.compile(r"[0-9%]\s*(?:[,;|&]|,?\s+and)\s+(?:\\?\$|\*\*)?[0-9]")
 _ALTERNATIVES = re.compile(r"[0-9][^.\n]{0,20}\b(?:or|nor|versus|vs)\b[^.\n]{0,20}[0-9]", re.IGNORECASE)
 _JOINED = re.compile(
-    r"^\s?(?:[^\W\d_]+\s){0,3}(?:(?:and|y|e|et|und|и|和|と|و|&|,)\s?(?:[^\W\d_]+\s){0,2})?$", re.IGNORECASE
+    r"^\s?(?:[^\W\d_]+\s){0,7}(?:(?:and|y|e|et|und|и|和|と|و|&|,)\s?(?:[^\W\d_]+\s){0,2})?$", re.IGNORECASE
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _MATH = re.compile(r"\$([^$\s](?:[^$\n]{0,200}[^$\s])?)\$(?![0-9])|\\\(|\\\)|\\\[|\\\]")
@@ -114,6 +119,9 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
     if not matches:
         digits = any(c.isdigit() for c in sentence) or _ENUMERATION.search(sentence)
         return None if digits else _word(sentence, question)
+    set_up = len(matches) == len(equals) == 1 and not sentence[equals[0].end() : matches[0].start()].strip()
+    if set_up and _SETTING.search(sentence[: equals[0].start()]):
+        return None  # "Let x = 8"
     behind = sentence[matches[-1].end() :]
     unit = _TAIL.match(behind)
     if any(c.isdigit() for c in behind[unit.end() if unit is not None else 0 :]):
@@ -167,7 +175,8 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
 def _is_changed_after(after: str, question: str) -> bool:
     """Whether what stands behind a number makes it another one: "squared", "pairs" where none are asked."""
     times = _TIMES_A_WORD.match(after)
-    return _CHANGED_AFTER.match(after) is not None or (times is not None and times[1] not in question.casefold())
+    word = (times[1] or times["gone"]) if times is not None else ""
+    return _CHANGED_AFTER.match(after) is not None or word.casefold() not in question.casefold()
 
 
 def _names_or_computes(sentence: str, equals: list[re.Match[str]]) -> bool:

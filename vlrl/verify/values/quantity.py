@@ -47,7 +47,7 @@ _NAMED = re.compile(
     r"[A-Z][a-z]+(?:\s[a-z]+){0,3})(?:_\{?[A-Za-z0-9]{1,3}\}?)?\s?=\s?"
 )
 _NO_NAME = re.compile(
-    r"[a-z]{2}\s?=|(?:not|no|half|twice|minus|negative|sqrt|sin|cos|tan|log|ln|frac)\b|\\(?:neg|not|sqrt|frac|ln|log|sin|cos|tan|pm)"
+    r"[a-z]{2}\s?=|(?:[Ll]et|[Ss]uppose|[Aa]ssume|[Ww]hen|[Ii]f|[Ff]or|[Gg]iven|[Ss]et|not|no|half|twice|minus|negative|sqrt|sin|cos|tan|log|ln|frac)\b|\\(?:neg|not|sqrt|frac|ln|log|sin|cos|tan|pm)"
 )
 _SCALE = re.compile(r"\s?([^\W\d_]+\.?)")
 _PERCENT = re.compile(
