@@ -11,9 +11,9 @@ import torch
 from PIL import Image as Pillow
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from vlrl.data.image_budget import ImageBudget
-from vlrl.model.encode import Encoded, Encoder
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.types import Image, Problem, Text
 

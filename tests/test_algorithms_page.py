@@ -9,14 +9,14 @@ import pytest
 
 import vlrl.credit
 import vlrl.losses  # noqa: F401  (files the losses under their names)
-from vlrl.credit.advantages import advantages
-from vlrl.credit.shapes import shapes
-from vlrl.credit.token_parts import adjusts, token_credits, weighers
-from vlrl.losses.added import additions
-from vlrl.losses.registry import losses
-from vlrl.methods import MARKS
-from vlrl.sampling.weights import problem_weights
-from vlrl.stages.presets import PRESETS
+from vlrl.credit.advantage.advantages import advantages
+from vlrl.credit.rewards.shapes import shapes
+from vlrl.credit.tokens.token_parts import adjusts, token_credits, weighers
+from vlrl.curriculum.problem_weights import problem_weights
+from vlrl.losses.auxiliary import additions
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import MARKS
+from vlrl.training.presets import PRESETS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 SECTIONS = {

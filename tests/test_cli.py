@@ -206,7 +206,7 @@ def test_a_response_that_does_not_fit_behind_its_prompt_is_refused_before_anythi
 @pytest.mark.parametrize("command", ["run", "rl", "eval"])
 def test_a_run_folder_of_another_run_is_left_as_it_is(vlrl, config, command):
     from vlrl.config import load_settings
-    from vlrl.stages.settings import RunSettings
+    from vlrl.training.run_settings import RunSettings
 
     folder = config.parent / "run"
     folder.mkdir()

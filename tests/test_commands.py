@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-import vlrl.stages.plan as planning
-import vlrl.stages.run as running
+import vlrl.plan.plan as planning
+import vlrl.training.run as running
 from vlrl.cli import main
-from vlrl.report import svg
-from vlrl.stages import session
+from vlrl.report.figures import svg_charts
+from vlrl.training import session
 
 TINY = {"max_tokens": 4}
 STAGE = {"steps": 1, "batch": 2, "policy": {"optimizer": {"lr": 1.0e-4}}}
@@ -92,7 +92,7 @@ def small_runs_are_quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for module in (session, planning):
             patched.setattr(module, "TOKENIZER_TEXTS", 100)
-        patched.setattr(svg, "_finish", lambda figure, name: f'<svg class="chart" id="{name}"></svg>')
+        patched.setattr(svg_charts, "_finish", lambda figure, name: f'<svg class="chart" id="{name}"></svg>')
         patched.setattr(os, "fsync", lambda handle: None)
         yield
 
@@ -142,9 +142,12 @@ def whole(folder: Path, model_folders: dict[str, Path]) -> Path:
 def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, recipe and inputs are checked as in a run, and the run folder is written; no stage does its work."""
     monkeypatch.setattr(running, "_run_stages", lambda *arguments: None)
-    for target in ("vlrl.stages.ablate.start_ablation", "vlrl.stages.curate.start_curation"):
+    for target in ("vlrl.experiments.ablation.ablate.start_ablation", "vlrl.commands.curate.start_curation"):
         monkeypatch.setattr(target, lambda *arguments: "ended")
-    for target in ("vlrl.stages.evaluate.evaluate_benchmarks", "vlrl.stages.long2short.start_long2short"):
+    for target in (
+        "vlrl.commands.evaluate.evaluate_benchmarks",
+        "vlrl.experiments.long2short.long2short.start_long2short",
+    ):
         monkeypatch.setattr(target, lambda *arguments: "ended")
 
 

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-import vlrl.stages.plan as planning
+import vlrl.plan.plan as planning
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
-from vlrl.rollout.ray_settings import RayPoolSettings
-from vlrl.stages.plan import make_plan, show_plan
-from vlrl.stages.settings import RunSettings
+from vlrl.plan.plan import make_plan, show_plan
+from vlrl.rollout.ray.ray_settings import RayPoolSettings
+from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parents[1]
 OTHER = ("eval", "curate", "pipelines", "ablations", "long2short")  # folders of configs that are no training runs

@@ -12,22 +12,22 @@ import pytest
 import torch
 from small_models import ask, encode, fresh, pixels, prompts
 
-from vlrl.losses.sft import SftLoss
-from vlrl.model.attention import SHARED_PREFIX_ATTENTION, WITH_FLEX
-from vlrl.model.flex_blocks import FlexBlocks
-from vlrl.model.logprobs import response_logprobs
-from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.packing import Row, pack
-from vlrl.model.parts import part_of
-from vlrl.model.policy import Example
-from vlrl.model.positions import PositionRule
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
-from vlrl.model.vision import VisionTower
+from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.attention.flex_blocks import FlexBlocks
+from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION, WITH_FLEX
+from vlrl.model.batch.packing import Row, pack
+from vlrl.model.optimization.optimizer import OptimizerSettings
+from vlrl.model.optimization.parameter_groups import part_of
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.logprobs import response_logprobs
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.rollout.colocated import Hybrid
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.hybrid import Hybrid
-from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
-from vlrl.runlog import read_jsonl
-from vlrl.stages.run import start_run
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
+from vlrl.runlog.run_folder import read_jsonl
+from vlrl.training.run import start_run
 
 pytestmark = [
     pytest.mark.cuda,

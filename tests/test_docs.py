@@ -14,12 +14,12 @@ from PIL import Image as PillowImage
 from vlrl.config import build_settings
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
-from vlrl.losses.registry import losses
-from vlrl.losses.terms import Denominators, Terms
+from vlrl.experiments.ablation.ablation_arms import check_arms
+from vlrl.experiments.ablation.ablation_settings import AblationSettings
+from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
 from vlrl.scenes.domain import domains
-from vlrl.stages.ablation_arms import check_arms
-from vlrl.stages.ablation_settings import AblationSettings
-from vlrl.stages.pipeline import PipelineSettings, check_link
 from vlrl.types import Problem, Text
 from vlrl.verify.judge import judge, verifiers
 
@@ -100,8 +100,8 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
     imports = (
         "import torch\n"
         "from vlrl.config import Settings\n"
-        "from vlrl.losses.registry import losses\n"
-        "from vlrl.losses.terms import Denominators, Terms\n"
+        "from vlrl.losses.loss_registry import losses\n"
+        "from vlrl.losses.loss_inputs import Denominators, Terms\n"
     )
     exec(imports + code, {"__name__": "vlrl_docs"})
     logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)

@@ -15,15 +15,15 @@ import typer
 from typer.exceptions import TyperException
 
 from vlrl.cli import app
+from vlrl.commands.evaluate import EvaluationSettings
 from vlrl.config import load_settings, read_yaml
-from vlrl.curation.settings import CurateSettings
+from vlrl.curation.curation_settings import CurateSettings
 from vlrl.errors import VlrlError
-from vlrl.stages.ablation_load import load_ablation
-from vlrl.stages.config_kinds import find_config, find_recipe, kind_of
-from vlrl.stages.evaluate import EvaluationSettings
-from vlrl.stages.long2short import Long2ShortSettings
-from vlrl.stages.pipeline import PipelineSettings
-from vlrl.stages.settings import RunSettings
+from vlrl.experiments.ablation.ablation_load import load_ablation
+from vlrl.experiments.long2short.long2short import Long2ShortSettings
+from vlrl.experiments.pipeline.pipeline import PipelineSettings
+from vlrl.training.lifecycle.config_kinds import find_config, find_recipe, kind_of
+from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

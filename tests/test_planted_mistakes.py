@@ -22,7 +22,7 @@ import pytest
 import yaml
 from PIL import Image
 
-import vlrl.stages.session as sessions
+import vlrl.training.session as sessions
 from vlrl import dist
 from vlrl.cli import main
 
@@ -129,7 +129,7 @@ def earlier_run(change: Callable[[Path], None]) -> Callable[[Path], None]:
 
     def plant(folder: Path) -> None:
         from vlrl.config import load_settings
-        from vlrl.stages.settings import RunSettings
+        from vlrl.training.run_settings import RunSettings
 
         settings = load_settings(RunSettings, folder / "run.yaml").model_dump(mode="json")
         (folder / "runs/x/checkpoints").mkdir(parents=True)
@@ -437,7 +437,9 @@ PLUGINS = [
         "run run.yaml",
         ("'kimi'", "already registered"),
         lambda f: (
-            text("p.py", "from vlrl.losses.registry import losses\n@losses.register('kimi')\nclass Other: pass\n")(f),
+            text("p.py", "from vlrl.losses.loss_registry import losses\n@losses.register('kimi')\nclass Other: pass\n")(
+                f
+            ),
             run(plugins=["p.py"])(f),
         )[0],
     ),

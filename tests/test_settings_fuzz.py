@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from vlrl.commands.evaluate import EvaluationSettings
 from vlrl.config import apply_overrides, build_settings, load_settings, read_yaml
-from vlrl.curation.settings import CurateSettings
+from vlrl.curation.curation_settings import CurateSettings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import ConfigError, VlrlError
-from vlrl.stages.evaluate import EvaluationSettings
-from vlrl.stages.settings import RunSettings
+from vlrl.training.run_settings import RunSettings
 
 VALUES = (
     *(None, True, "yes", "", [], {}, -1, 0, -3.5, 1e-300, 1e308, 10**30, float("nan"), float("inf"), "x" * 50, "\x00"),

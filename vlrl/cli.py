@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from vlrl import dist, interrupts
+from vlrl.commands.data_cli import data
 from vlrl.errors import ConfigError, VlrlError, storage_error
-from vlrl.stages.data_cli import data
-from vlrl.stages.terminal import print_any_character
+from vlrl.terminal import print_any_character
 
 app = typer.Typer(
     name="vlrl",
@@ -55,7 +55,7 @@ def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> No
     Interrupted, the same command continues from the last checkpoint. A run folder of other settings is refused.
     A config with `pipeline:` chains others; what is finished is repeated only where what it reads has changed.
     """
-    from vlrl.stages.pipeline import is_pipeline, run_pipeline
+    from vlrl.experiments.pipeline.pipeline import is_pipeline, run_pipeline
 
     config = _found(config, "run")
     if is_pipeline(config):
@@ -92,7 +92,7 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
 
     A config with `benchmarks:` (configs/eval/) asks those instead: MathVista, MMMU, MATH-Vision, GSM8K, own files.
     """
-    from vlrl.stages.evaluate import evaluate_benchmarks, names_benchmarks
+    from vlrl.commands.evaluate import evaluate_benchmarks, names_benchmarks
 
     config = _found(config, "eval")
     if names_benchmarks(config):
@@ -108,7 +108,7 @@ def report(
 ) -> None:
     """Write report.html, one file to open without a server, and run_card.md. Works while a run is going on, too."""
     from vlrl.report.report import write_report
-    from vlrl.stages.config_kinds import run_folder_of
+    from vlrl.training.lifecycle.config_kinds import run_folder_of
 
     print(f"report: {write_report(run_folder_of(run_folder))}")
 
@@ -126,7 +126,7 @@ def plan(
     ] = None,
 ) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
-    from vlrl.stages.plan import print_plan
+    from vlrl.plan.plan import print_plan
 
     print_plan(_found(config, "plan"), overrides or [], measure, ranks, gpu_gib)
 
@@ -137,7 +137,7 @@ def curate(config: Config, overrides: Overrides = None, fresh: Fresh = False) ->
 
     Configs: configs/curate/. Interrupted, the same command continues. With `warmup:` it writes demonstrations, too.
     """
-    from vlrl.stages.curate import start_curation
+    from vlrl.commands.curate import start_curation
 
     start_curation(_found(config, "curate"), overrides or [], fresh)
 
@@ -160,8 +160,8 @@ def ablate(
 
     Configs: configs/ablations/. Interrupted, the same command continues; finished runs are not repeated.
     """
-    from vlrl.stages.ablate import start_ablation
-    from vlrl.stages.ablation_load import load_ablation
+    from vlrl.experiments.ablation.ablate import start_ablation
+    from vlrl.experiments.ablation.ablation_load import load_ablation
 
     config = _found(config, "ablate")
     settings = load_ablation(config, overrides or [], vary, seeds, leave_one_out)
@@ -180,7 +180,7 @@ def long2short(
 
     Merging, supervision on shortest right responses, DPO, RL with the length reward, merging and supervision.
     """
-    from vlrl.stages.long2short import start_long2short
+    from vlrl.experiments.long2short.long2short import start_long2short
 
     print(f"report: {start_long2short(_found(config, 'long2short'), overrides or [], out)}")
 
@@ -226,7 +226,7 @@ def score(
 
     Rows are joined on pid, id or raw_id (and model where both files have it). Both options may name the same file.
     """
-    from vlrl.stages.score import score_command
+    from vlrl.commands.score import score_command
 
     score_command(benchmark, problems, responses, mode, integer_rule, use_extraction, allow_missing, as_json, out)  # type: ignore[arg-type]
 
@@ -241,7 +241,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line a pair: id, correct, note, fault.")] = False,
 ) -> None:
     """Judge pairs of gold and prediction with one verifier."""
-    from vlrl.stages.score import verify_command
+    from vlrl.commands.score import verify_command
 
     verify_command(pairs, verifier, as_json, plugin or [])
 
@@ -270,7 +270,7 @@ def doctor(
 @app.command()
 def configs() -> None:
     """List the configs that come with vlrl: the name by which any command takes one, its command, what it is."""
-    from vlrl.stages.shipped_commands import print_shipped
+    from vlrl.commands.shipped_commands import print_shipped
 
     print_shipped("config")
 
@@ -278,7 +278,7 @@ def configs() -> None:
 @app.command()
 def recipes() -> None:
     """List the recipes that come with vlrl, by the name that `data:` and `vlrl data …` take."""
-    from vlrl.stages.shipped_commands import print_shipped
+    from vlrl.commands.shipped_commands import print_shipped
 
     print_shipped("recipe")
 
@@ -295,23 +295,23 @@ def copy_to_edit(
     They keep their paths, so that `vlrl run configs/quickstart.yaml`, given in that folder, takes the copy. A file that
     is there already is never overwritten.
     """
-    from vlrl.stages.shipped_commands import copy_shipped
+    from vlrl.commands.shipped_commands import copy_shipped
 
     copy_shipped(name, folder)
 
 
 def _found(config: Path, command: str) -> Path:
-    from vlrl.stages.config_kinds import find_config
+    from vlrl.training.lifecycle.config_kinds import find_config
 
     return find_config(config, command)
 
 
 def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bool) -> None:
-    from vlrl.stages.run import start_run
+    from vlrl.training.run import start_run
 
     stages = None if stage is None else (stage,)
     folder = start_run(config, overrides or [], stages, fresh)  # type: ignore[arg-type]
-    from vlrl.stages.summary import print_summary
+    from vlrl.training.monitoring.summary import print_summary
 
     if dist.is_first():
         print_summary(folder)
@@ -320,7 +320,7 @@ def _run(config: Path, overrides: list[str] | None, stage: str | None, fresh: bo
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from vlrl.version import version_lines
+        from vlrl.installation.version import version_lines
 
         print("\n".join(version_lines()))
         raise typer.Exit

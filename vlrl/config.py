@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from vlrl import shipped
 from vlrl.errors import ConfigError, VlrlError, did_you_mean
+from vlrl.installation import shipped
 
 Effect = Literal["result", "pace", "length"]
 RESULT: dict[str, Any] = {"effect": "result"}
@@ -82,7 +82,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 def read_yaml(path: str | Path, kind: shipped.Kind = "config") -> dict[str, Any]:
     """A YAML mapping from a file. `${NAME}` and `${NAME:-default}` are taken from the environment.
 
-    What is no file may be the name of a shipped one of that kind (`vlrl.shipped`).
+    What is no file may be the name of a shipped one of that kind (`vlrl.installation.shipped`).
 
     Raises ConfigError for a missing file, malformed YAML (with line), a variable that isn't set, or a non-mapping.
     """

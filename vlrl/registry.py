@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, V
 
 from vlrl.config import Settings, takes_truth
 from vlrl.errors import ConfigError, did_you_mean
-from vlrl.shipped import locate
+from vlrl.installation.shipped import locate
 from vlrl.types import content_digest
 
 T = TypeVar("T")

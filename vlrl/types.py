@@ -46,7 +46,7 @@ class Image:
     """A *reference* to a picture in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
 
     `digest` identifies the encoded bytes; two references with one digest are one picture and are looked at once.
-    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_image`. `says` is the text that a
+    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_images.open_image`. `says` is the text that a
     picture was drawn from, where it was: for comparing problems, never for a prompt.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vlrl.instruction_set import in_words
+from vlrl.installation.instruction_set import in_words
 
 
 @dataclass(frozen=True)

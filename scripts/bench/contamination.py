@@ -33,9 +33,9 @@ from PIL import Image as Pillow
 from PIL import ImageEnhance, ImageFilter, ImageOps
 
 import vlrl.scenes  # noqa: F401  fills the registry
-from vlrl.curation.contamination import BenchmarkFile, Contamination
+from vlrl.curation.matching.contamination import BenchmarkFile, Contamination
 from vlrl.curation.stage import Context
-from vlrl.data.images import open_image
+from vlrl.data.images.open_images import open_image
 from vlrl.data.problem_files import write_problem_file
 from vlrl.evaluation.scores import wilson_interval
 from vlrl.scenes.domain import domains, draw_problem

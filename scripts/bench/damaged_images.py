@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from vlrl.data.images import FORMATS, BadImageError, open_image
+from vlrl.data.images.open_images import FORMATS, BadImageError, open_image
 from vlrl.types import Image
 
 MAX_SECONDS = 1.0

@@ -24,9 +24,9 @@ from alternate import alternate, cpu_ratio, machine, ratio
 from image_heavy import LENGTHS, PROBLEMS, K, Setting, build, image_problem, side_pixels, text_problem
 
 from vlrl.rollout.engine import Generation, Request, RolloutEngine, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine
-from vlrl.rollout.vllm_settings import VllmEngineSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm.vllm_engine import VllmEngine
+from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 from vlrl.seeding import derive_seed
 
 TOLERANCE = 1e-4

@@ -33,25 +33,25 @@ from alternate import alternate, machine
 from image_heavy import K, image_problem
 from transformers import GenerationConfig, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil
 
-from vlrl.data.image_budget import ImageBudget
-from vlrl.losses.sft import SftLoss
-from vlrl.model.attention import SHARED_PREFIX_ATTENTION
+from vlrl.data.images.image_budget import ImageBudget
+from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION
+from vlrl.model.batch.packing import Row
 from vlrl.model.cost import cost_of, load_of
-from vlrl.model.encode import Encoded, Encoder
-from vlrl.model.feature_store import FeatureStore
+from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 from vlrl.model.load import LoadedModel, ModelSettings, checkpoint_layers, random_model
-from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.packing import Row
-from vlrl.model.parts import PARTS
-from vlrl.model.pictures_only import allow_processors_without_torchvision, new_video_processor
-from vlrl.model.policy import Example
+from vlrl.model.optimization.optimizer import OptimizerSettings
+from vlrl.model.optimization.parameter_groups import PARTS
+from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.sizes import PUBLISHED
 from vlrl.model.tiny import CHAT_TEMPLATE, small_parts, train_tokenizer
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
-from vlrl.model.tower_attention import SEGMENT_ATTENTION
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.vision.feature_cache import FeatureStore
+from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION
+from vlrl.rollout.colocated import Hybrid
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.hybrid import Hybrid
-from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 NAME = "Qwen/Qwen2.5-VL-3B-Instruct"
 PEAK_TFLOPS = {  # dense bfloat16, by what a card's name has in it; the first that fits counts
@@ -222,7 +222,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
 
 def vllm(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int) -> None:
     """vLLM beside the policy: how fast it writes, what the switches take, and what it holds awake and asleep."""
-    from vlrl.rollout.vllm_settings import VllmEngineSettings
+    from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 
     engine = VllmEngineSettings(sleep="release", memory_share=0.3).open(loaded)
     requests = [Request(one, K, Sampling(max_tokens=length), n) for n, one in enumerate(encoded)]

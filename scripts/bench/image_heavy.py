@@ -15,9 +15,9 @@ import transformers
 from PIL import Image as PillowImage
 from transformers import AutoModelForImageTextToText
 
-from vlrl.data.image_budget import ImageBudget
-from vlrl.model.encode import Encoder
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.prompts.encode import Encoder
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.types import Image, Problem, Text
 

@@ -41,12 +41,14 @@ import yaml
 from faults import Faults, install
 
 import vlrl.cli
+from vlrl.commands import curate
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import write_problem_file
 from vlrl.data.recipe import load_recipe
-from vlrl.report import svg
-from vlrl.stages import curate, pipeline, run, session
-from vlrl.stages.checkpoint import damage_of
+from vlrl.experiments.pipeline import pipeline
+from vlrl.report.figures import svg_charts
+from vlrl.training import run, session
+from vlrl.training.lifecycle.checkpoint import damage_of
 from vlrl.types import Preference
 
 LOADED = (curate, pipeline, run)  # before the first fork
@@ -158,7 +160,7 @@ def prepare(work: Path, names: list[str]) -> list[Case]:
     for left in ("whole", "disturbed", "taught"):
         shutil.rmtree(work / left, ignore_errors=True)
     session.TOKENIZER_TEXTS = 200
-    svg._finish = lambda figure, name: f'<svg id="{name}"></svg>'  # to draw charts is half of such a run
+    svg_charts._finish = lambda figure, name: f'<svg id="{name}"></svg>'  # to draw charts is half of such a run
     rows = [
         {
             "question": f"Which is more? (A) {a} (B) {b}",

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from vlrl.runlog import RunFolder
-from vlrl.stages.run import start_run
+from vlrl.runlog.run_folder import RunFolder
+from vlrl.training.run import start_run
 
 FIRST = 20
 ALLOWED = 0.03

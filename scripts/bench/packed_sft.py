@@ -21,15 +21,15 @@ from alternate import alternate, cpu_ratio, machine, ratio
 from vlrl.config import load_settings
 from vlrl.data.mixture import demonstrations, recipe_texts
 from vlrl.data.recipe import load_recipe
-from vlrl.losses.sft import SftLoss
-from vlrl.model.encode import Encoder
+from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.batch.packing import Row
 from vlrl.model.load import load_model
-from vlrl.model.packing import Row
-from vlrl.model.policy import Example
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.prompts.encode import Encoder
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.seeding import stream
-from vlrl.stages.settings import RunSettings
-from vlrl.stages.sft import as_examples
+from vlrl.training.run_settings import RunSettings
+from vlrl.training.sft import as_examples
 
 CONFIG = "configs/quickstart.yaml"
 TEXTS, SMOKE_TEXTS = 4000, 200  # that the tokenizer is made of

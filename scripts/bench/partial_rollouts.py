@@ -28,10 +28,10 @@ import torch
 from alternate import alternate, cpu_ratio, machine, ratio
 from image_heavy import build, image_problem, side_pixels, text_problem
 
-from vlrl.model.encode import Encoded
+from vlrl.model.prompts.encode import Encoded
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.slots import SLOT_UTILISATION
-from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
+from vlrl.rollout.slot_utilization import SLOT_UTILISATION
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 from vlrl.types import Rollout
 
 K = 8

@@ -18,11 +18,11 @@ import torch
 from alternate import alternate, machine, ratio
 from image_heavy import PROBLEMS, K, build, image_problem, side_pixels, text_problem
 
-from vlrl.model.encode import Encoded
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.prompts.encode import Encoded
 from vlrl.rollout.engine import Request, RolloutEngine, Sampling
-from vlrl.rollout.ray_pool import RayPoolSettings
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.ray.ray_pool import RayPoolSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
 
 

@@ -26,11 +26,11 @@ from PIL import Image, ImageDraw
 
 import vlrl.rendered_text  # noqa: F401  fills the registry
 from vlrl.errors import ConfigError
-from vlrl.rendered_text.data_style import indented
 from vlrl.rendered_text.distortion import Distortion
-from vlrl.rendered_text.fonts import font_of_height
 from vlrl.rendered_text.ocr import character_accuracy, read_page
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.styles.data_style import indented
+from vlrl.rendered_text.styles.style_registry import styles
+from vlrl.rendered_text.typesetting.fonts import font_of_height
 
 WORDS = tuple(
     re.findall(

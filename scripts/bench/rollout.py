@@ -30,9 +30,9 @@ from image_heavy import LENGTHS, PROBLEMS, K, Setting, build, image_problem, sid
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 from work import Work, language, vision
 
-from vlrl.model.encode import Encoded
+from vlrl.model.prompts.encode import Encoded
 from vlrl.rollout.engine import Generation, Request, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
 
 TOLERANCE = 1e-5

@@ -22,7 +22,7 @@ KINDS = ("text", "pictures by path")
 ONE_START = """
 import json, resource, sys, time
 import datasets, pyarrow.compute, pyarrow.parquet
-import vlrl.data.row_source
+import vlrl.data.tables.row_source
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import Recipe
 

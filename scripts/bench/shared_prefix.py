@@ -32,13 +32,13 @@ from alternate import Seconds, alternate, cpu_ratio, machine, ratio
 from image_heavy import SHAPE, K, Setting, build, image_problem, side_pixels
 from work import Work, language, vision
 
-from vlrl.data.image_budget import ImageBudget
-from vlrl.model.encode import Encoded, Encoder
-from vlrl.model.logprobs import response_logprobs
-from vlrl.model.packing import Row, pack
-from vlrl.model.positions import PositionRule
+from vlrl.data.images.image_budget import ImageBudget
+from vlrl.model.batch.packing import Row, pack
+from vlrl.model.prompts.encode import Encoded, Encoder
+from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.tiny import TinyShape
-from vlrl.model.vision import VisionTower
+from vlrl.model.training.logprobs import response_logprobs
+from vlrl.model.vision.image_encoding import VisionTower
 
 TOLERANCE = 1e-5
 CASES = (

@@ -11,10 +11,10 @@ from image_heavy import PROBLEMS, Setting, image_problem, side_pixels
 from vlrl.config import load_settings
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
-from vlrl.model.encode import Encoder
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
-from vlrl.stages.run import start_run
-from vlrl.stages.settings import RunSettings
+from vlrl.model.prompts.encode import Encoder
+from vlrl.training.run import start_run
+from vlrl.training.run_settings import RunSettings
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 

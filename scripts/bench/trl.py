@@ -35,17 +35,17 @@ from step_contest import ROOT, Contest, Side, image_heavy_contest, quickstart_co
 from trl_side import Theirs
 from work import Work, language, vision
 
-from vlrl.credit.advantages import GroupNormalised
+from vlrl.credit.advantage.advantages import GroupNormalised
 from vlrl.credit.assign import CreditSettings, assign_credit
-from vlrl.losses.grpo import GrpoLoss
-from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.losses.policy_gradient.grpo import GrpoLoss
+from vlrl.model.optimization.optimizer import OptimizerSettings
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
-from vlrl.stages.examples import to_examples
-from vlrl.stages.settings import RlSettings
+from vlrl.training.run_settings import RlSettings
+from vlrl.training.training_examples import to_examples
 from vlrl.verify.judge import judge
 
 

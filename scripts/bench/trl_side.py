@@ -15,7 +15,7 @@ from image_heavy import K
 from step_contest import Contest, Side
 from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback, TrainerCallback
 
-from vlrl.data.images import open_image
+from vlrl.data.images.open_images import open_image
 from vlrl.types import Text
 from vlrl.verify.judge import judge
 

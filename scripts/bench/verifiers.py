@@ -33,7 +33,7 @@ from typing import Any
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.types import Problem, Text
 from vlrl.verify.judge import judge
-from vlrl.verify.mathematics import pool
+from vlrl.verify.verifiers.mathematics import pool
 
 PLAIN: list[tuple[str, str, str, str, dict[str, Any]]] = [
     ("number", "6", "6", "7", {}),

@@ -25,12 +25,12 @@ import numpy as np
 
 from vlrl.config import load_settings
 from vlrl.evaluation.scores import paired_t_interval, t_interval
-from vlrl.runlog import RunFolder, write_atomically
-from vlrl.stages.progress import Progress
-from vlrl.stages.rl import run_rl
-from vlrl.stages.session import Session
-from vlrl.stages.settings import RunSettings
-from vlrl.stages.sft import run_sft
+from vlrl.runlog.run_folder import RunFolder, write_atomically
+from vlrl.training.monitoring.progress import Progress
+from vlrl.training.rl import run_rl
+from vlrl.training.run_settings import RunSettings
+from vlrl.training.session import Session
+from vlrl.training.sft import run_sft
 
 CONFIG = "configs/quickstart.yaml"
 MODALITIES = ("text", "real", "synthetic", "rendered")

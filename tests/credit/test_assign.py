@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vlrl.credit.advantages import GroupNormalised, LogPartitionBaseline
+from vlrl.credit.advantage.advantages import GroupNormalised, LogPartitionBaseline
 from vlrl.credit.assign import CreditSettings, assign_credit
-from vlrl.credit.length_reward import LengthReward
+from vlrl.credit.rewards.length_reward import LengthReward
 from vlrl.types import Group, Problem, Rollout, Segment, Text, Verdict
 
 PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")

@@ -9,11 +9,11 @@ from credit_cases import judged, rewarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.credit.advantages import GroupNormalised, LeaveOneOut, MeanBaseline, NoAdvantage
+from vlrl.credit.advantage.advantages import GroupNormalised, LeaveOneOut, MeanBaseline, NoAdvantage
+from vlrl.credit.advantage.batch_advantages import AsymmetricOutcomes, BatchNormalised, SlowSpread
+from vlrl.credit.advantage.reward_mix import Decorrelated, Lead
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.batch_advantages import AsymmetricOutcomes, BatchNormalised, SlowSpread
 from vlrl.credit.groups import Moment
-from vlrl.credit.reward_mix import Decorrelated, Lead
 
 NOW = Moment(0)
 REWARDS = st.lists(st.floats(-2, 2).map(lambda v: round(v, 3)), min_size=2, max_size=8)

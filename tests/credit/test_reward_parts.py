@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.group_parts import Contrast, Retention
 from vlrl.credit.groups import Moment
-from vlrl.credit.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
-from vlrl.credit.shapes import shapes
+from vlrl.credit.rewards.group_parts import Contrast, Retention
+from vlrl.credit.rewards.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
+from vlrl.credit.rewards.shapes import shapes
 from vlrl.errors import ConfigError
 from vlrl.types import Verdict
 

@@ -10,8 +10,8 @@ from credit_cases import FAULT, judged, rollout
 from vlrl.config import load_settings
 from vlrl.credit.assign import Credit
 from vlrl.credit.groups import Moment
-from vlrl.losses.terms import Denominators, Terms
-from vlrl.stages.settings import RunSettings
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.training.run_settings import RunSettings
 
 
 def plain_credit(one, weight):

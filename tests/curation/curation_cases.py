@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from vlrl.curation.asking import EngineAsk
-from vlrl.curation.journal import Journal
+from vlrl.curation.answer_journal import Journal
+from vlrl.curation.model_answers import EngineAsk
 from vlrl.rollout.engine import Generation, Request
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.types import Image, Problem, Text

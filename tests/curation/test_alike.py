@@ -12,12 +12,12 @@ from curation_cases import ask_picture, ask_text, encoded, picture
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance
 
-from vlrl.curation.contamination import Contamination
-from vlrl.curation.duplicates import NearDuplicates
-from vlrl.curation.image_match import CLOSE_DIFFERENCE, ImageComparison, ImageIndex
-from vlrl.curation.minhash import MinHashIndex
+from vlrl.curation.matching.contamination import Contamination
+from vlrl.curation.matching.duplicates import NearDuplicates
+from vlrl.curation.matching.image_match import CLOSE_DIFFERENCE, ImageComparison, ImageIndex
+from vlrl.curation.matching.minhash import MinHashIndex
+from vlrl.curation.matching.text_words import jaccard, plain_words, shingles, words_of
 from vlrl.curation.stage import Context, stages
-from vlrl.curation.words import jaccard, plain_words, shingles, words_of
 from vlrl.data.problem_files import write_problem_file
 from vlrl.data.recipe import Recipe
 from vlrl.errors import ConfigError
@@ -173,7 +173,7 @@ def test_a_page_in_other_bytes_is_a_duplicate(how):
 
 def page_of(text: str, seed: int, style: str = "plain"):
     from vlrl.rendered_text.convert import rendered_twin
-    from vlrl.rendered_text.styles import styles
+    from vlrl.rendered_text.styles.style_registry import styles
 
     return rendered_twin(ask_text(text), styles.build(style), np.random.default_rng(seed))
 

@@ -9,9 +9,9 @@ import pytest
 from curation_cases import ask_picture, ask_text, asking, encoded, picture
 from scipy.stats import binomtest
 
-from vlrl.curation.difficulty import Difficulty
 from vlrl.curation.funnel import run_funnel
-from vlrl.curation.guessing import EasyToHack, ImageBlind
+from vlrl.curation.selection.difficulty import Difficulty
+from vlrl.curation.selection.guessing import EasyToHack, ImageBlind
 from vlrl.curation.stage import Context, stages
 from vlrl.errors import ConfigError, VerifierFaultError
 from vlrl.types import Verdict

@@ -12,16 +12,16 @@ import pytest
 from curation_cases import ask_picture, ask_text, asking, encoded, picture
 
 from vlrl.config import build_settings, load_settings
-from vlrl.curation.difficulty import Difficulty
-from vlrl.curation.run import curate
-from vlrl.curation.settings import CurateSettings
+from vlrl.curation.curation_run import curate
+from vlrl.curation.curation_settings import CurateSettings
+from vlrl.curation.selection.difficulty import Difficulty
 from vlrl.curation.stage import Context
-from vlrl.data.image_budget import ImageBudget
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_demonstrations, read_problems
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError
-from vlrl.runlog import RunFolder
+from vlrl.runlog.run_folder import RunFolder
 from vlrl.types import Problem
 
 ROOT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ from curation_cases import ask_text, asking
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlrl.curation.balance import Balance, balance_report, evenness
 from vlrl.curation.funnel import run_funnel
-from vlrl.curation.markers import count_markers
+from vlrl.curation.selection.balance import Balance, balance_report, evenness
+from vlrl.curation.selection.long_cot_warmup import WarmupSettings, sample_demonstrations
+from vlrl.curation.selection.markers import count_markers
 from vlrl.curation.stage import Context, Decision, Stage
-from vlrl.curation.warmup import WarmupSettings, sample_demonstrations
 from vlrl.errors import DataError
 from vlrl.types import Verdict
 from vlrl.verify.judge import verifiers

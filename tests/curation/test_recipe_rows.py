@@ -8,8 +8,8 @@ import pytest
 from curation_cases import ask_picture, ask_text, encoded, picture
 
 from vlrl.curation.recipe_rows import write_with_recipe
-from vlrl.data.draws import demonstrations
-from vlrl.data.image_budget import ImageBudget
+from vlrl.data.fixed_sets import demonstrations
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.problem_files import read_problems
 from vlrl.data.recipe import load_recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from vlrl.data.images import BadImageError, open_image
+from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.types import Image
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "damaged_images.py"

@@ -12,9 +12,9 @@ import pytest
 from foreign_layouts import WRITERS, Canonical
 from PIL import Image as Pillow
 
-from vlrl.data.row_source import RowSource
-from vlrl.data.rows import RowReader
+from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
+from vlrl.data.tables.row_source import RowSource
 from vlrl.errors import BadRowError
 from vlrl.types import Image, Problem, Text, content_digest
 

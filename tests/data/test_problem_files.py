@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlrl.data.draws import demonstrations
-from vlrl.data.prepare import SetCounts, write_problems
+from vlrl.data.export_problems import SetCounts, write_problems
+from vlrl.data.fixed_sets import demonstrations
 from vlrl.data.problem_files import read_demonstrations, read_preferences, read_problems, write_problem_file
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import ConfigError, DataError

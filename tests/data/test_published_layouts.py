@@ -14,10 +14,10 @@ import datasets
 import pytest
 from PIL import Image as Pillow
 
-from vlrl.data.gold_checks import check_gold
-from vlrl.data.row_source import RowSource
-from vlrl.data.rows import RowReader
+from vlrl.data.inspection.gold_checks import check_gold
+from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
+from vlrl.data.tables.row_source import RowSource
 from vlrl.errors import DataError
 
 

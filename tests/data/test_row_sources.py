@@ -14,11 +14,11 @@ from PIL import Image as Pillow
 
 from vlrl.data.mixture import Mixture, demonstrations, held_out_problems
 from vlrl.data.recipe import Recipe
-from vlrl.data.row_source import RowSource
-from vlrl.data.rows import RowReader
+from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.splits import part_rows, split_of
-from vlrl.data.tables import open_table
+from vlrl.data.tables.row_source import RowSource
+from vlrl.data.tables.table_files import open_table
 from vlrl.errors import ConfigError, DataError
 
 

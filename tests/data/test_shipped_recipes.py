@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlrl.data.benchmark_rows import read_benchmark
-from vlrl.data.images import BadImageError, open_image
+from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.data.mixture import Mixture, demonstrations, held_out_problems
 from vlrl.data.recipe import load_recipe
-from vlrl.data.records import read_records
-from vlrl.data.rows import RowReader
+from vlrl.data.rows.benchmark_rows import read_benchmark
+from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.sources import build_sources
-from vlrl.data.tables import JsonLines
+from vlrl.data.tables.records import read_records
+from vlrl.data.tables.table_files import JsonLines
 from vlrl.errors import ConfigError
 from vlrl.verify.judge import judge
 

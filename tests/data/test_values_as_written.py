@@ -17,9 +17,9 @@ import pyarrow.parquet
 import pytest
 from PIL import Image as Pillow
 
-from vlrl.data import hub_data
-from vlrl.data.row_source import RowSource
 from vlrl.data.source_settings import FileSourceSettings
+from vlrl.data.tables import hub_data
+from vlrl.data.tables.row_source import RowSource
 from vlrl.errors import BadRowError, ConfigError, VlrlError
 
 AS_JSON = {  # what stands in the file → the gold

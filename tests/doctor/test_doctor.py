@@ -17,7 +17,7 @@ from vlrl.doctor import devices, machine, media, of_config, packages, surroundin
 from vlrl.doctor.examine import line_of
 from vlrl.doctor.finding import problem
 from vlrl.errors import DataError
-from vlrl.stages.settings import RunSettings
+from vlrl.training.run_settings import RunSettings
 
 
 def levels(found):

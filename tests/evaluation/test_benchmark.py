@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image as Pillow
 
+from vlrl.commands.benchmark_page import write_shown
+from vlrl.commands.evaluate import EvaluationSettings, evaluate_benchmarks, names_benchmarks
 from vlrl.config import load_settings
-from vlrl.data.benchmark_rows import mathvista_query, read_benchmark
-from vlrl.data.images import BadImageError, check_image
-from vlrl.data.records import read_records
+from vlrl.data.images.open_images import BadImageError, check_image
+from vlrl.data.rows.benchmark_rows import mathvista_query, read_benchmark
+from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.evaluation.scores import pass_at_k, wilson_interval
 from vlrl.rollout.engine import Generation
-from vlrl.stages.benchmark_page import write_shown
-from vlrl.stages.evaluate import EvaluationSettings, evaluate_benchmarks, names_benchmarks
 from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from vlrl.cli import app, main
+from vlrl.commands.score import score_command, verify_command
 from vlrl.errors import ConfigError, DataError
-from vlrl.stages.score import score_command, verify_command
 from vlrl.verify.judge import verifiers
 
 CHOICES = ["triangle", "square", "circle"]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import vlrl.losses  # noqa: F401  (files the losses under their names)
-from vlrl.losses.registry import losses
-from vlrl.losses.terms import Denominators, Terms
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
 
 LENGTHS = (2, 3, 1, 4)
 ADVANTAGES = (1.0, -1.0, 1.0, -1.0)  # also what pairs for DPO look like

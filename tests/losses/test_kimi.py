@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vlrl.credit.advantages import LogPartitionBaseline, MeanBaseline
+from vlrl.credit.advantage.advantages import LogPartitionBaseline, MeanBaseline
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.terms import Denominators, Terms
+from vlrl.losses.loss_inputs import Denominators, Terms
 
 
 def terms(logprobs, references, responses, advantages) -> Terms:

@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vlrl.credit.fitted import BestOnly, BoltWeights
-from vlrl.losses.cispo import CispoLoss
-from vlrl.losses.ctpo import CtpoLoss
-from vlrl.losses.dpo import DpoLoss
-from vlrl.losses.grpo import GrpoLoss
-from vlrl.losses.gspo import GspoLoss
+from vlrl.credit.advantage.fitted import BestOnly, BoltWeights
+from vlrl.losses.dpo_loss import DpoLoss
 from vlrl.losses.likelihood import LikelihoodLoss
-from vlrl.losses.terms import Denominators, Terms
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.policy_gradient.cispo import CispoLoss
+from vlrl.losses.policy_gradient.ctpo import CtpoLoss
+from vlrl.losses.policy_gradient.grpo import GrpoLoss
+from vlrl.losses.policy_gradient.gspo import GspoLoss
 
 LOG2 = math.log(2)
 

@@ -1,4 +1,4 @@
-"""Text decoders of the kinds in known_decoders.py, small and with random weights."""
+"""Text decoders of the kinds in supported_decoders.py, small and with random weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import torch
 
-from vlrl.model.attention import SHARED_PREFIX_ATTENTION, register_attention
-from vlrl.model.known_decoders import KNOWN
+from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION, register_attention
+from vlrl.model.decoding.supported_decoders import KNOWN
 
 GROUPS, PER_GROUP, SIZE, WIDTH = 2, 2, 16, 64
 ROPES = {

@@ -19,16 +19,16 @@ from small_models import ask, encode, fresh, pixels
 
 from vlrl import dist
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model import logprobs
-from vlrl.model.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.batch.packing import Row
 from vlrl.model.cost import CHUNK_LOGITS
-from vlrl.model.lora import LoraSettings
-from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.packing import Row
-from vlrl.model.parts import part_of
-from vlrl.model.policy import Example
-from vlrl.model.torch_policy import PolicySettings
-from vlrl.stages.checkpoint import load_checkpoint, save_checkpoint
+from vlrl.model.optimization.lora import LoraSettings
+from vlrl.model.optimization.optimizer import OptimizerSettings
+from vlrl.model.optimization.parameter_groups import part_of
+from vlrl.model.training import logprobs
+from vlrl.model.training.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings
+from vlrl.training.lifecycle.checkpoint import load_checkpoint, save_checkpoint
 
 PATIENCE_SECONDS = 240  # for one layout: a rank that waits longer hangs
 SETTINGS = PolicySettings(optimizer=OptimizerSettings(lr=1e-3, max_norm=0.0), micro_batch_tokens=90)

@@ -8,13 +8,13 @@ import torch
 from small_models import ask, encode, pixels
 from torch.utils.flop_counter import FlopCounterMode
 
+from vlrl.model.batch.micro_batches import micro_batches, padding_waste, split_responses
+from vlrl.model.batch.packing import Row, pack
 from vlrl.model.cost import CostModel, Load, Rates, balance, calibrated, cost_of, load_of
-from vlrl.model.logprobs import response_logprobs
-from vlrl.model.micro_batches import micro_batches, padding_waste, split_responses
-from vlrl.model.packing import Row, pack
-from vlrl.model.parts import PARTS
-from vlrl.model.positions import PositionRule
-from vlrl.model.vision import VisionTower
+from vlrl.model.optimization.parameter_groups import PARTS
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.logprobs import response_logprobs
+from vlrl.model.vision.image_encoding import VisionTower
 
 
 def test_language_work_by_hand(qwen3):

@@ -9,7 +9,7 @@ from small_models import ask, encode, pixels
 from vlrl.model import device_rates
 from vlrl.model.cost import Rates, cost_of
 from vlrl.model.device_rates import TEXT_TOKENS, measured
-from vlrl.model.parts import PARTS
+from vlrl.model.optimization.parameter_groups import PARTS
 
 
 def test_the_rates_are_those_of_the_times_that_the_passes_took(loaded, monkeypatch):

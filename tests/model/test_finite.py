@@ -9,18 +9,18 @@ import pytest
 import torch
 from small_models import fresh
 
-from vlrl.data.image_budget import ImageBudget
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import NonFiniteError
-from vlrl.losses.grpo import GrpoLoss
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.encode import Encoder
+from vlrl.losses.policy_gradient.grpo import GrpoLoss
+from vlrl.model.batch.packing import Row
 from vlrl.model.finite import check_policy, nonfinite_weights, shortest
-from vlrl.model.packing import Row
-from vlrl.model.policy import Example
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.prompts.encode import Encoder
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.types import Problem, Text
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from small_models import ask, encode, pixels, plain_logprobs, prompts
 
-from vlrl.model.packing import Row
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.batch.packing import Row
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine, TransformersEngineSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 K = 3
 
@@ -81,7 +81,7 @@ def test_logits_made_in_chunks_give_the_same_logprobs(loaded, monkeypatch):
     row = Row(encoded[0], ((20, 21, 22, 23, 24), (30, 31)))
     policy = TorchPolicy(loaded, PolicySettings())
     whole = policy.logprobs([row], 1.0)
-    monkeypatch.setattr("vlrl.model.logprobs.CHUNK_LOGITS", 2 * loaded.model.lm_head.weight.shape[0])
+    monkeypatch.setattr("vlrl.model.training.logprobs.CHUNK_LOGITS", 2 * loaded.model.lm_head.weight.shape[0])
     assert [v for r in policy.logprobs([row], 1.0)[0] for v in r] == pytest.approx(
         [v for r in whole[0] for v in r], abs=1e-6
     )
@@ -108,7 +108,7 @@ def test_scoring_in_chunks_never_holds_the_logits_of_all_tokens(qwen3, monkeypat
     policy = TorchPolicy(qwen3, PolicySettings())
     found = []
     for chunk in (10**9, 8 * vocabulary):
-        monkeypatch.setattr("vlrl.model.logprobs.CHUNK_LOGITS", chunk)
+        monkeypatch.setattr("vlrl.model.training.logprobs.CHUNK_LOGITS", chunk)
         with Largest() as largest:
             policy.logprobs([Row(encoded, responses)], 1.0)
         found.append(largest.size)

@@ -6,11 +6,11 @@ from small_models import ask, build_spread, encode, fresh, pixels
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.forward import checkpointed_layers
-from vlrl.model.optimizer import Optimizer, OptimizerSettings
-from vlrl.model.packing import Row
-from vlrl.model.policy import Example
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.batch.packing import Row
+from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
+from vlrl.model.training.forward import checkpointed_layers
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])

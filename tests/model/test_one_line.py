@@ -6,19 +6,19 @@ import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
 
-from vlrl.losses.sft import SftLoss
-from vlrl.model import packing
-from vlrl.model import response_blocks as blocks_module
+from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.attention import response_blocks as blocks_module
+from vlrl.model.attention.response_blocks import Place, response_blocks
+from vlrl.model.batch import packing
+from vlrl.model.batch.micro_batches import batches_by_length, micro_batches
+from vlrl.model.batch.packing import Row, block_mask, pack
 from vlrl.model.cost import CostModel, Load, cost_of
-from vlrl.model.forward import PackedForward
-from vlrl.model.logprobs import response_logprobs
-from vlrl.model.micro_batches import batches_by_length, micro_batches
-from vlrl.model.packing import Row, block_mask, pack
-from vlrl.model.policy import Example
-from vlrl.model.positions import PositionRule
-from vlrl.model.response_blocks import Place, response_blocks
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
-from vlrl.model.vision import VisionTower
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.forward import PackedForward
+from vlrl.model.training.logprobs import response_logprobs
+from vlrl.model.training.policy import Example
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
+from vlrl.model.vision.image_encoding import VisionTower
 
 PROMPTS = [
     ("What is 3+4=?",),

@@ -22,12 +22,12 @@ from rank_layouts import (
 from small_models import fresh
 
 from vlrl.errors import ConfigError, RunError
-from vlrl.model import logprobs
-from vlrl.model.backends import DeepSpeedBackend, TorchBackend
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.load import ModelSettings
-from vlrl.model.optimizer import OptimizerSettings
-from vlrl.model.torch_policy import PolicySettings
+from vlrl.model.optimization.optimizer import OptimizerSettings
+from vlrl.model.training import logprobs
+from vlrl.model.training.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.training.torch_policy import PolicySettings
 
 
 @functools.cache

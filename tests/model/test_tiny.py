@@ -15,12 +15,12 @@ from small_models import SHAPE, TEXTS, ask, encode, fresh, pixels
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlrl.errors import ConfigError
-from vlrl.model.families import family_of
+from vlrl.model.batch.packing import Row
+from vlrl.model.families.family import family_of
 from vlrl.model.load import ModelSettings, choose_device, load_folder, save_model
-from vlrl.model.packing import Row
 from vlrl.model.tiny import TinyShape, build_tiny
-from vlrl.model.torch_policy import PolicySettings, TorchPolicy
-from vlrl.stages.session import describe_model
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
+from vlrl.training.session import describe_model
 
 
 def weights(folder):

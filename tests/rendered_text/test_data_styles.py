@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vlrl.errors import DataError
-from vlrl.rendered_text.data_style import Csv, Json, indented
+from vlrl.rendered_text.styles.data_style import Csv, Json, indented
 
 
 def test_json_is_found_between_prose_and_indented():

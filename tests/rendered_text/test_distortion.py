@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 
 from vlrl.config import Settings
 from vlrl.rendered_text.distortion import Distortion, _view
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.styles.style_registry import styles
 
 NOTHING = {"rotation": 0, "perspective": 0, "blur": 0, "noise": 0, "shadow": 0, "paper": 0, "jpeg_quality": 100}
 PAGE = styles.build("plain").draw("HHHH " * 40, np.random.default_rng(0))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from vlrl.errors import DataError
-from vlrl.rendered_text.formula import set_formula
-from vlrl.rendered_text.markup import MarkupBlock, read_blocks, read_inline, read_lines
-from vlrl.rendered_text.styles import styles
-from vlrl.rendered_text.tex import Frame, Table, TexError, read
+from vlrl.rendered_text.styles.style_registry import styles
+from vlrl.rendered_text.typesetting.formula_drawing import set_formula
+from vlrl.rendered_text.typesetting.markup import MarkupBlock, read_blocks, read_inline, read_lines
+from vlrl.rendered_text.typesetting.tex import Frame, Table, TexError, read
 from vlrl.rendered_text.undrawable import UndrawableError
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from vlrl.rendered_text.distortion import Distortion
 from vlrl.rendered_text.ocr import character_accuracy, edits, read_page
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.styles.style_registry import styles
 
 PROSE = (
     "In April the museum sold 48 tickets to its friends, and in May it sold half as many. Anna counted every visitor "

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from vlrl.config import Settings
 from vlrl.errors import ConfigError, DataError
 from vlrl.registry import component_field
-from vlrl.rendered_text.code_style import lay_code
-from vlrl.rendered_text.fonts import FILES, FontFiles, font_file, installed_families
 from vlrl.rendered_text.page import OverfullError
-from vlrl.rendered_text.plain_style import Plain
-from vlrl.rendered_text.screenshot_style import Chat
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.styles.code_style import lay_code
+from vlrl.rendered_text.styles.plain_style import Plain
+from vlrl.rendered_text.styles.screenshot_style import Chat
+from vlrl.rendered_text.styles.style_registry import styles
+from vlrl.rendered_text.typesetting.fonts import FILES, FontFiles, font_file, installed_families
 
 WORDS = "Quick brown foxes jump over 13 lazy dogs; how many legs is that (in all)? gjpqy |_ {x} "
 MARKDOWN = """# A heading

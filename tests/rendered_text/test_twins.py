@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from vlrl.errors import DataError
 from vlrl.rendered_text.convert import rendered_twin
 from vlrl.rendered_text.distortion import Distortion
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.styles.style_registry import styles
 from vlrl.types import Image, Problem, Text
 
 SUM = Problem(

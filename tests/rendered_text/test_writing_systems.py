@@ -11,12 +11,12 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw, ImageFont, features
 
 from vlrl.errors import ConfigError, DataError
-from vlrl.rendered_text.fonts import font_file, known_characters
-from vlrl.rendered_text.inline import in_visual_order
-from vlrl.rendered_text.layout import pieces_of, wrap
-from vlrl.rendered_text.scripts import INVISIBLE, clusters, is_right_to_left, needs_shaping
-from vlrl.rendered_text.styles import styles
-from vlrl.rendered_text.typeface import check_characters, typeface
+from vlrl.rendered_text.styles.style_registry import styles
+from vlrl.rendered_text.typesetting.fonts import font_file, known_characters
+from vlrl.rendered_text.typesetting.inline import in_visual_order
+from vlrl.rendered_text.typesetting.line_breaking import pieces_of, wrap
+from vlrl.rendered_text.typesetting.scripts import INVISIBLE, clusters, is_right_to_left, needs_shaping
+from vlrl.rendered_text.typesetting.typeface import check_characters, typeface
 from vlrl.rendered_text.undrawable import OverfullError, UndrawableError
 
 ARABIC, HEBREW = "كم ثمن التفاحة", "מה השעה עכשיו"
@@ -208,7 +208,7 @@ def test_words_stand_in_the_order_in_which_they_are_seen(words, rtl, seen):
 
 
 def test_without_raqm_scripts_that_need_it_are_refused_by_name(monkeypatch):
-    monkeypatch.setattr("vlrl.rendered_text.typeface.features.check", lambda name: False)
+    monkeypatch.setattr("vlrl.rendered_text.typesetting.typeface.features.check", lambda name: False)
     for text, script in ((ARABIC, "Arabic"), (HEBREW, "Hebrew"), ("x\u0304", "combining marks")):
         with pytest.raises(UndrawableError, match=f"{script} must be shaped.*raqm"):
             styles.build("plain").draw(text, rng())

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from vlrl.data.inspection.recipe_sample import draw_sample
 from vlrl.data.recipe import Recipe, load_recipe
-from vlrl.data.sample import draw_sample
 from vlrl.report.preview import embed, write_preview
 from vlrl.types import Image
 

@@ -14,7 +14,7 @@ from tests_report_fakes import HOSTILE, write_fake_run
 from vlrl.errors import RunError
 from vlrl.report.report import write_report
 from vlrl.report.run_card import write_run_card
-from vlrl.runlog import RunFolder
+from vlrl.runlog.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")

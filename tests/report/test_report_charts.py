@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlrl.report.charts import accuracy_charts, final_figures, time_charts
+from vlrl.report.figures.metric_charts import accuracy_charts, final_figures, time_charts
+from vlrl.report.figures.svg_charts import COLOURS, Line, line_chart
 from vlrl.report.read_run import bin_means, read_run, rolling_mean
-from vlrl.report.svg import COLOURS, Line, line_chart
-from vlrl.runlog import RunFolder
+from vlrl.runlog.run_folder import RunFolder
 
 
 def test_rolling_mean_by_hand():

@@ -14,7 +14,7 @@ from tests_report_fakes import group_of, png, problem_of
 
 import vlrl.report.viewer as viewer
 from vlrl.report.viewer import embed_picture, script_json, spread, viewer_payload
-from vlrl.runlog import RunFolder
+from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Image, Problem, Text
 

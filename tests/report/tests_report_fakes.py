@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
-from vlrl.runlog import RunFolder
+from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import stream
 from vlrl.types import Image, Modality, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
 

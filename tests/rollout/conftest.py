@@ -19,7 +19,7 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         if os.environ.get("VLRL_REQUIRE_SUITES"):
             pytest.fail(message)
         pytest.skip(message)
-    from vlrl.rollout.ray_cluster import import_ray, token_without_a_file
+    from vlrl.rollout.ray.ray_cluster import import_ray, token_without_a_file
 
     ray = import_ray()
     token_without_a_file()

@@ -12,7 +12,7 @@ from typing import Any
 from vlrl.config import Settings
 from vlrl.errors import EngineFailedError
 from vlrl.rollout.engine import Generation, Request
-from vlrl.rollout.ray_ledger import Answer
+from vlrl.rollout.ray.work_queue import Answer
 from vlrl.types import Rollout, Segment
 
 

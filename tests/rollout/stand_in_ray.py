@@ -12,7 +12,7 @@ from ray_cases import written
 
 from vlrl.errors import EngineError
 from vlrl.rollout.engine import Request
-from vlrl.rollout.ray_ledger import Answer
+from vlrl.rollout.ray.work_queue import Answer
 
 
 class RayError(Exception):

@@ -8,7 +8,7 @@ import pytest
 from small_models import BUDGET, ask
 
 from vlrl.errors import EngineError
-from vlrl.model.encode import Encoder
+from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.scripted_engine import ScriptedEngine

@@ -12,11 +12,11 @@ from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels
 from vlrl.errors import EngineError
 from vlrl.rollout.collector import check_content
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.ray_pool import RayPoolSettings
+from vlrl.rollout.ray.ray_pool import RayPoolSettings
 from vlrl.rollout.scripted_engine import ScriptedEngine
-from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine
-from vlrl.rollout.vllm_settings import VllmEngineSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm.vllm_engine import VllmEngine
+from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 
 SCRIPT = ("<think>3 and 4</think><answer>7</answer>", "red green", "blue")
 

@@ -10,9 +10,9 @@ from ray_cases import Prompt, written
 from stand_in_ray import StandInRay
 
 from vlrl.errors import ConfigError, EngineError
-from vlrl.rollout import ray_pool
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.ray_pool import RayPool, RayPoolSettings
+from vlrl.rollout.ray import ray_pool
+from vlrl.rollout.ray.ray_pool import RayPool, RayPoolSettings
 
 REQUESTS = [Request(Prompt(f"p{i}"), 1, Sampling(max_tokens=20), i) for i in range(6)]
 

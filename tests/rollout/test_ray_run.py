@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.ray_pool import RayPoolSettings
-from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.runlog import read_jsonl
-from vlrl.stages.run import start_run
+from vlrl.rollout.ray.ray_pool import RayPoolSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.runlog.run_folder import read_jsonl
+from vlrl.training.run import start_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -7,9 +7,9 @@ import torch
 from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels
 
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.ray_pool import RayPoolSettings
-from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_settings import VllmEngineSettings
+from vlrl.rollout.ray.ray_pool import RayPoolSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 
 pytestmark = [pytest.mark.ray, pytest.mark.vllm, pytest.mark.slow]
 

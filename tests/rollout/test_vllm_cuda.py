@@ -7,11 +7,11 @@ import torch
 from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, prompts
 
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm_engine import VllmEngine
-from vlrl.rollout.vllm_settings import VllmEngineSettings
-from vlrl.runlog import read_jsonl
-from vlrl.stages.run import start_run
+from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.rollout.vllm.vllm_engine import VllmEngine
+from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
+from vlrl.runlog.run_folder import read_jsonl
+from vlrl.training.run import start_run
 
 pytestmark = [
     pytest.mark.cuda,

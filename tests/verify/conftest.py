@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from vlrl.verify.mathematics import pool
 from vlrl.verify.sandbox.worker_pool import WALL_SECONDS
+from vlrl.verify.verifiers.mathematics import pool
 
 settings.register_profile("verify", deadline=None, max_examples=60)
 settings.load_profile("verify")

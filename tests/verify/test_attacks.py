@@ -9,8 +9,8 @@ from attack_set import KITS, attacks, credulous, expected_right, is_clean
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.verify.judge import judge
-from vlrl.verify.mathematics import pool
-from vlrl.verify.model_judge import use_judge
+from vlrl.verify.verifiers.mathematics import pool
+from vlrl.verify.verifiers.model_judge import use_judge
 
 ATTACKS = list(attacks())
 LIMIT_SECONDS = 2.0  # of processor time: the wall clock of a busy machine says nothing about the answer

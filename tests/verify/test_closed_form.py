@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from vlrl.verify.math.closed_form import same_closed_form
 from vlrl.verify.math.formula import read_formula
 from vlrl.verify.math.formula_value import NoValueError, real_at
-from vlrl.verify.mathematics import equivalent, pool
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
+from vlrl.verify.verifiers.mathematics import equivalent, pool
 
 
 @pytest.mark.parametrize(

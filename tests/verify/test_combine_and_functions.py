@@ -13,8 +13,8 @@ from vlrl.errors import ConfigError
 from vlrl.registry import load_plugin
 from vlrl.types import Problem, Verdict
 from vlrl.verify.combine import all_of, cascade, graded, weighted
-from vlrl.verify.functions import from_compute_score, from_reward, from_trl_reward
 from vlrl.verify.judge import judge
+from vlrl.verify.plugins.reward_functions import from_compute_score, from_reward, from_trl_reward
 
 SIX = problem("number", "6")
 

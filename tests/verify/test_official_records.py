@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vlrl.verify import gsm8k, mathvision, mathvista, mmmu, tabmwp
+from vlrl.verify.official import gsm8k, mathvision, mathvista, mmmu, tabmwp
 
 pytestmark = pytest.mark.real_data
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from vlrl.verify import gsm8k, mathvision, mathvista, mmmu, tabmwp
+from vlrl.verify.official import gsm8k, mathvision, mathvista, mmmu, tabmwp
 
 # --- MathVista -------------------------------------------------------------------------------------------------------
 

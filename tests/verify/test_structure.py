@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from vlrl.verify.math.same_structure import Terms, same_answer
 from vlrl.verify.math.structure import Bracket, Chain, Items, Matrix, Ratio, Union, read_structure
-from vlrl.verify.mathematics import pool
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
+from vlrl.verify.verifiers.mathematics import pool
 
 
 def decide(gold: str | list[str], answer: str | list[str], decimals: int = 6, relations: bool = False) -> bool | None:

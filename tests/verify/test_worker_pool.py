@@ -17,9 +17,9 @@ import pytest
 from patience import answered, problem
 
 import vlrl.verify
-from vlrl.verify import mathematics
 from vlrl.verify.judge import judge
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault, WorkerPool
+from vlrl.verify.verifiers import mathematics
 
 PROGRAM = Path(vlrl.verify.__file__).parent / "math" / "math_worker.py"
 JOB = {"gold": ["x+1"], "answer": ["1+x"], "strict": True, "rounding": 6, "relations": False}

@@ -1,17 +1,21 @@
 """Reward parts, advantages and token credit; importing the package files them all under their names."""
 
-from vlrl.credit import (  # noqa: F401
-    adjusted,
-    advantages,
-    batch_advantages,
-    distillation,
-    fitted,
-    format_reward,
-    group_parts,
-    length_parts,
-    length_reward,
-    repeat_penalty,
-    reward_mix,
-    step_weights,
-    token_weights,
+from vlrl.credit.advantage import (
+    adjusted,  # noqa: F401
+    advantages,  # noqa: F401
+    batch_advantages,  # noqa: F401
+    fitted,  # noqa: F401
+    reward_mix,  # noqa: F401
+)
+from vlrl.credit.rewards import (
+    format_reward,  # noqa: F401
+    group_parts,  # noqa: F401
+    length_parts,  # noqa: F401
+    length_reward,  # noqa: F401
+    repeat_penalty,  # noqa: F401
+)
+from vlrl.credit.tokens import (
+    distillation,  # noqa: F401
+    step_weights,  # noqa: F401
+    token_weights,  # noqa: F401
 )

@@ -13,13 +13,13 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings
-from vlrl.credit.advantages import MeanBaseline, State, advantages
+from vlrl.credit.advantage.advantages import MeanBaseline, State, advantages
 from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment, PerToken, RewardedGroup
-from vlrl.credit.shapes import shapes
-from vlrl.credit.token_parts import add, adjusts, multiply, token_credits, weighers
-from vlrl.credit.token_weights import own_tokens
+from vlrl.credit.rewards.shapes import shapes
+from vlrl.credit.tokens.token_parts import add, adjusts, multiply, token_credits, weighers
+from vlrl.credit.tokens.token_weights import own_tokens
 from vlrl.errors import NonFiniteError
-from vlrl.methods import needs_of, source_of
+from vlrl.provenance import needs_of, source_of
 from vlrl.registry import component_field
 from vlrl.types import Group, Rewards, ScoredGroup, Verdict
 

@@ -1,5 +1,6 @@
 """Curation: from raw problems to a set worth training on, in named, counted stages. Importing this files the stages."""
 
-from vlrl.curation import balance, contamination, difficulty, duplicates, formats, guessing
+from vlrl.curation.matching import contamination, duplicates
+from vlrl.curation.selection import balance, difficulty, formats, guessing
 
 __all__ = ["balance", "contamination", "difficulty", "duplicates", "formats", "guessing"]

@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from vlrl.data.image_budget import ImageBudget
-from vlrl.data.placeholders import placeholder_in
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.problem_files import read_demonstrations, read_problems, write_problem_file
+from vlrl.data.rows.placeholders import placeholder_in
 from vlrl.errors import DataError
-from vlrl.own_files import remove_own
-from vlrl.runlog import write_atomically
+from vlrl.runlog.own_files import remove_own
+from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import Demonstration, Problem, Text
 
 FACT = "fact_"

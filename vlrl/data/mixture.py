@@ -15,8 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vlrl.data.bad_rows import Check, SkippedRows
-from vlrl.data.draws import (
+from vlrl.data.fixed_sets import (
     ATTEMPTS,
     PATIENCE,
     checked_item,
@@ -26,8 +25,9 @@ from vlrl.data.draws import (
     ids_of,
     recipe_texts,
 )
-from vlrl.data.images import BadImageError
+from vlrl.data.images.open_images import BadImageError
 from vlrl.data.recipe import Recipe
+from vlrl.data.rows.bad_rows import Check, SkippedRows
 from vlrl.data.sources import Source, build_sources
 from vlrl.errors import BadRowError, DataError, RunError
 from vlrl.seeding import stream

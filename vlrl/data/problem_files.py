@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
-from vlrl.data.tables import JsonLines
+from vlrl.data.tables.table_files import JsonLines
 from vlrl.errors import DataError, did_you_mean
+from vlrl.runlog.atomic_files import write_atomically
 from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text, content_digest
-from vlrl.whole_files import write_atomically
 
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
 OPTIONAL = ("source", "difficulty", "facts", "tags", "twin", "system")

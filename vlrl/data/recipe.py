@@ -20,7 +20,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from vlrl.config import Settings, apply_overrides, build_settings, read_yaml
 from vlrl.data.evaluation_sets import refused
-from vlrl.data.image_budget import ImageBudget
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.source_settings import (
     FileSourceSettings,
     RenderedSourceSettings,
@@ -30,10 +30,10 @@ from vlrl.data.source_settings import (
     modality_of,
     source_settings,
 )
-from vlrl.data.weights import mean_weight, shares_of, turning_points, weight_at
+from vlrl.data.source_weights import mean_weight, shares_of, turning_points, weight_at
 from vlrl.errors import ConfigError, did_you_mean
+from vlrl.installation.shipped import locate
 from vlrl.registry import load_plugin
-from vlrl.shipped import locate
 
 
 class Recipe(Settings):

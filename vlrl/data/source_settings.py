@@ -11,15 +11,15 @@ import vlrl.scenes
 import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes name)
 from vlrl.config import Settings, build_settings
 from vlrl.data.evaluation_sets import is_evaluation_set
-from vlrl.data.file_text import COMPRESSED, TEXT_TABLES
-from vlrl.data.layouts import BENCHMARK_LAYOUTS, LAYOUTS
-from vlrl.data.prompt_template import QUESTION, Asking, check_prompt_template
-from vlrl.data.weights import check_weight
+from vlrl.data.rows.layouts import BENCHMARK_LAYOUTS, LAYOUTS
+from vlrl.data.rows.prompt_template import QUESTION, Asking, check_prompt_template
+from vlrl.data.source_weights import check_weight
+from vlrl.data.tables.file_text import COMPRESSED, TEXT_TABLES
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.registry import component_field
 from vlrl.rendered_text.distortion import Distortion
-from vlrl.rendered_text.parts import Part
-from vlrl.rendered_text.styles import styles
+from vlrl.rendered_text.rendered_parts import Part
+from vlrl.rendered_text.styles.style_registry import styles
 from vlrl.scenes.domain import domains
 from vlrl.types import Modality
 from vlrl.verify.judge import verifiers

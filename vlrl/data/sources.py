@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from vlrl.data.bad_rows import bad_row
 from vlrl.data.recipe import Recipe
+from vlrl.data.rows.bad_rows import bad_row
 from vlrl.data.source_settings import (
     DomainSourceSettings,
     FileSourceSettings,
@@ -183,7 +183,9 @@ def _build(settings: SourceSettings, by_name: dict[str, Any], seed: int) -> Sour
     if isinstance(settings, RenderedSourceSettings):
         return RenderedSource(settings, by_name[settings.of], seed)
     if isinstance(settings, FileSourceSettings):
-        from vlrl.data.row_source import RowSource  # imports `datasets`, which recipes of domains alone don't need
+        from vlrl.data.tables.row_source import (
+            RowSource,  # imports `datasets`, which recipes of domains alone don't need
+        )
 
         return RowSource(settings)
     raise TypeError(f"no source for {type(settings).__name__}")

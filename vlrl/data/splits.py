@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vlrl.data.layouts import IMAGES
-from vlrl.data.rows import RowReader
-from vlrl.data.tables import HubTable, Table
+from vlrl.data.rows.layouts import IMAGES
+from vlrl.data.rows.row_to_problem import RowReader
+from vlrl.data.tables.table_files import HubTable, Table
 from vlrl.errors import BadRowError
 from vlrl.types import Image, content_digest
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vlrl.doctor.finding import Finding, note, ok, problem
-from vlrl.instruction_set import instruction_set
+from vlrl.installation.instruction_set import instruction_set
 
 GIB = 2**30
 CGROUP = Path("/sys/fs/cgroup")

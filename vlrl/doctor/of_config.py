@@ -16,7 +16,7 @@ from vlrl.errors import VlrlError
 
 if TYPE_CHECKING:
     from vlrl.data.recipe import Recipe
-    from vlrl.stages.settings import RunSettings
+    from vlrl.training.run_settings import RunSettings
 
 GOLDS = 64  # problems whose golds are judged
 STEP_SECONDS = 300  # after which a step is given up
@@ -27,8 +27,8 @@ def check_config(config: Path, overrides: Sequence[str], with_step: bool) -> Ite
     """What shows before a run is started. Ends at the first thing without which the rest is moot."""
     from vlrl.config import load_settings
     from vlrl.data.recipe import load_recipe
-    from vlrl.stages.inputs import check_inputs
-    from vlrl.stages.settings import RunSettings
+    from vlrl.training.lifecycle.stage_inputs import check_inputs
+    from vlrl.training.run_settings import RunSettings
 
     try:
         settings = load_settings(RunSettings, config, overrides)
@@ -47,7 +47,7 @@ def check_config(config: Path, overrides: Sequence[str], with_step: bool) -> Ite
 
 def described_model(settings: RunSettings) -> Iterator[Finding]:
     """What a configured model folder holds. Raises ConfigError as a run does for one that is no whole model."""
-    from vlrl.model.model_folder import open_folder
+    from vlrl.model.folders.model_folder import open_folder
 
     for place, model in {"model": settings.model, "rl.teacher": settings.rl.teacher}.items():
         if model is not None and model.path is not None and Path(model.path).expanduser().is_dir():
@@ -58,7 +58,7 @@ def described_model(settings: RunSettings) -> Iterator[Finding]:
 
 def check_golds(recipe: Recipe, seed: int, count: int = GOLDS) -> Iterator[Finding]:
     """Whether the verifiers accept the golds of a sample of problems."""
-    from vlrl.data.sample import draw_sample
+    from vlrl.data.inspection.recipe_sample import draw_sample
     from vlrl.verify.gold_check import gold_problem
 
     try:
@@ -92,7 +92,7 @@ def check_step(config: Path, overrides: Sequence[str], settings: RunSettings) ->
 
 
 def _name_of(engine: object) -> str:
-    from vlrl.rollout.engines import engines
+    from vlrl.rollout.engine_registry import engines
 
     return next((name for name in engines if engines.get(name) is type(engine)), type(engine).__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 from vlrl.doctor.finding import Finding, note, ok, problem
-from vlrl.extras import install, install_vllm
+from vlrl.installation.extras import install, install_vllm
 
 PYTHONS = ((3, 11), (3, 13))
 LOADED = ("torch", "torchvision", "transformers", "vllm", "deepspeed", "peft", "ray")  # imported where installed

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vlrl.doctor.finding import Finding, note, ok, problem
-from vlrl.extras import install
+from vlrl.installation.extras import install
 
 YES = ("1", "ON", "YES", "TRUE")
 

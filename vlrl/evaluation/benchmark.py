@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from vlrl.config import Settings
-from vlrl.data.bad_rows import Check
-from vlrl.data.benchmark_rows import READERS, read_benchmark
-from vlrl.data.images import check_header
+from vlrl.data.images.open_images import check_header
 from vlrl.data.problem_files import read_problems
-from vlrl.data.prompt_template import wrapped
-from vlrl.data.records import read_records
+from vlrl.data.rows.bad_rows import Check
+from vlrl.data.rows.benchmark_rows import READERS, read_benchmark
+from vlrl.data.rows.prompt_template import wrapped
 from vlrl.data.source_settings import check_verifier
+from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.evaluation.left_out import LeftOut, OnBad
 from vlrl.evaluation.official import Answer, score_answers

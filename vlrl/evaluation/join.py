@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlrl.data.benchmark_rows import KEYS, BenchmarkRow
-from vlrl.data.records import Record
+from vlrl.data.rows.benchmark_rows import KEYS, BenchmarkRow
+from vlrl.data.tables.records import Record
 from vlrl.errors import DataError
 
 Key = tuple[str, ...]

@@ -9,8 +9,8 @@ import logging
 from collections import Counter
 from typing import Literal
 
-from vlrl.data.bad_rows import NAMED_ROWS, bad_row, reason_of
-from vlrl.data.images import BadImageError
+from vlrl.data.images.open_images import BadImageError
+from vlrl.data.rows.bad_rows import NAMED_ROWS, bad_row, reason_of
 from vlrl.errors import DataError
 
 OnBad = Literal["error", "skip"]

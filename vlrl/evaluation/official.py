@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vlrl.types import Problem, Verdict
-from vlrl.verify import gsm8k, mathvision, mathvista, mmmu, tabmwp
 from vlrl.verify.judge import judge, judge_all, prepare
-from vlrl.verify.mathvista import IntegerRule
+from vlrl.verify.official import gsm8k, mathvision, mathvista, mmmu, tabmwp
+from vlrl.verify.official.mathvista import IntegerRule
 
 Mode = Literal["reward", "official"]
 

@@ -1,3 +1,15 @@
 """Pure losses; importing the package files them all under their names."""
 
-from vlrl.losses import cispo, ctpo, dpo, grpo, gspo, kimi, likelihood, sft, tgpo  # noqa: F401
+from vlrl.losses import (  # noqa: F401
+    dpo_loss,
+    kimi,
+    likelihood,
+    sft_loss,
+)
+from vlrl.losses.policy_gradient import (
+    cispo,  # noqa: F401
+    ctpo,  # noqa: F401
+    grpo,  # noqa: F401
+    gspo,  # noqa: F401
+    tgpo,  # noqa: F401
+)

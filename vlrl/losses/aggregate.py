@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.losses.terms import Denominators, Terms
-from vlrl.methods import Method
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.provenance import Method
 
 Aggregate = Literal["sequence", "token", "sum"]
 

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from vlrl.losses.registry import losses
-from vlrl.losses.terms import Denominators, Terms
-from vlrl.methods import Mark, Method
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import Mark, Method
 
 
 @losses.register("kimi")

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
-from vlrl.losses.registry import losses
-from vlrl.losses.terms import Denominators, Terms
-from vlrl.methods import Mark
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import Mark
 
 
 @losses.register("likelihood")

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from vlrl.model.families import family_of
-from vlrl.model.packing import Row
-from vlrl.model.parts import PARTS, Part, part_of
+from vlrl.model.batch.packing import Row
+from vlrl.model.families.family import family_of
+from vlrl.model.optimization.parameter_groups import PARTS, Part, part_of
 
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
 CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of so many tokens

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from vlrl.model.cost import CostModel, calibrated
-from vlrl.model.encode import EncodedImage
 from vlrl.model.load import LoadedModel
-from vlrl.model.vision import VisionTower
+from vlrl.model.prompts.encode import EncodedImage
+from vlrl.model.vision.image_encoding import VisionTower
 
 TEXT_TOKENS = (1, 32, 128, 512)  # of the timed texts; a single token shows what a call costs by itself
 TURNS = 3  # the least of them counts, after one to warm up

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from vlrl.errors import NonFiniteError
-from vlrl.losses.terms import Terms
-from vlrl.model.policy import Example, Policy
+from vlrl.losses.loss_inputs import Terms
+from vlrl.model.training.policy import Example, Policy
 
 LOGITS_REMEDY = (
     "the weights are damaged or have grown too large: lower the learning rate (policy.optimizer.lr), or warm it up; "

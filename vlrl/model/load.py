@@ -16,14 +16,14 @@ from transformers import AutoModelForImageTextToText
 from vlrl import dist
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
-from vlrl.model.attention import AttentionName, check_attention, set_attention
-from vlrl.model.families import family_of
-from vlrl.model.feature_store import FeatureStore
-from vlrl.model.lora import plain_weights
-from vlrl.model.model_folder import open_folder, refuse_bad_values, refuse_other_weights
-from vlrl.model.patch_product import set_patch_products
+from vlrl.model.attention.prompt_attention import AttentionName, check_attention, set_attention
+from vlrl.model.families.family import family_of
+from vlrl.model.folders.model_folder import open_folder, refuse_bad_values, refuse_other_weights
+from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
-from vlrl.whole_files import whole_folder
+from vlrl.model.vision.feature_cache import FeatureStore
+from vlrl.model.vision.patch_embed import set_patch_products
+from vlrl.runlog.atomic_files import whole_folder
 
 # raises ConfigError for a configuration that can't be used on the device, with this context or in this dtype
 Check = Callable[[Any, torch.device, int, torch.dtype], None]
@@ -173,7 +173,7 @@ def load_folder(
 def checkpoint_layers(model: Any) -> None:
     """Let layers be computed again in the backward pass."""
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    model.disable_input_require_grads()  # hooks that only reentrant checkpoints need; known_decoders.py knows none
+    model.disable_input_require_grads()  # hooks that only reentrant checkpoints need; supported_decoders.py knows none
 
 
 def random_model(config: Any, processor: Any, settings: ModelSettings) -> LoadedModel:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vlrl.model.cost import FIRST_COLUMNS, LOGIT_COPIES, CostModel, grown_columns
-from vlrl.model.deepspeed_library import ZeroSettings
 from vlrl.model.load import ModelSettings
 from vlrl.model.sizes import ParameterCounts
-from vlrl.model.torch_policy import PolicySettings
+from vlrl.model.training.deepspeed_library import ZeroSettings
+from vlrl.model.training.torch_policy import PolicySettings
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 

@@ -12,9 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from vlrl.errors import ConfigError
-from vlrl.model.model_folder import check_folder, is_finite
-from vlrl.model.weight_files import read_json, stored_tensors
-from vlrl.whole_files import whole_folder
+from vlrl.model.folders.model_folder import check_folder, is_finite
+from vlrl.model.folders.weight_files import read_json, stored_tensors
+from vlrl.runlog.atomic_files import whole_folder
 
 NOT_COMPARED = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "_attn_implementation")
 

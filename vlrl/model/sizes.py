@@ -20,14 +20,14 @@ from transformers import (
 )
 
 from vlrl.errors import ConfigError
-from vlrl.model.families import family_of
-from vlrl.model.hub import cached_folder, is_local
+from vlrl.model.families.family import family_of
+from vlrl.model.folders.hub import cached_folder, is_local
+from vlrl.model.folders.model_folder import open_folder
+from vlrl.model.folders.weight_files import missing_files
 from vlrl.model.load import ModelSettings
-from vlrl.model.model_folder import open_folder
-from vlrl.model.optimizer import takes_muon
-from vlrl.model.parts import part_of
+from vlrl.model.optimization.optimizer import takes_muon
+from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.tiny import small_parts
-from vlrl.model.weight_files import missing_files
 
 
 @dataclass(frozen=True)

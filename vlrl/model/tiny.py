@@ -24,7 +24,7 @@ from transformers import (
 
 from vlrl.config import Settings
 from vlrl.errors import did_you_mean
-from vlrl.whole_files import whole_folder
+from vlrl.runlog.atomic_files import whole_folder
 
 SPECIAL = (
     "<|endoftext|>",
@@ -236,7 +236,7 @@ def small_parts(name: str, texts: Iterable[str], shape: TinyShape | None = None)
 def _patch_processor(name: str, shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Any:
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil, Qwen3VLProcessor
 
-    from vlrl.model.pictures_only import allow_processors_without_torchvision, new_video_processor
+    from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
     allow_processors_without_torchvision()
     images = Qwen2VLImageProcessorPil(

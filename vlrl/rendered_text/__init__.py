@@ -1,6 +1,6 @@
 """Text as pictures: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles."""
 
-from vlrl.rendered_text import (
+from vlrl.rendered_text.styles import (
     code_style,
     data_style,
     handwriting_style,
@@ -8,7 +8,7 @@ from vlrl.rendered_text import (
     mixed_style,
     plain_style,
     screenshot_style,
-    styles,
+    style_registry,
     table_style,
 )
 
@@ -20,6 +20,6 @@ __all__ = [
     "mixed_style",
     "plain_style",
     "screenshot_style",
-    "styles",
+    "style_registry",
     "table_style",
 ]

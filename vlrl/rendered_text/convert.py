@@ -9,8 +9,8 @@ import numpy as np
 
 from vlrl.errors import DataError
 from vlrl.rendered_text.distortion import Distortion
-from vlrl.rendered_text.parts import Part, split_text
-from vlrl.rendered_text.styles import Style
+from vlrl.rendered_text.rendered_parts import Part, split_text
+from vlrl.rendered_text.styles.style_registry import Style
 from vlrl.rendered_text.undrawable import UndrawableError
 from vlrl.types import Image, Problem, Text
 

@@ -11,9 +11,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from vlrl.errors import ConfigError
-from vlrl.rendered_text.fonts import font_of_height
-from vlrl.rendered_text.layout import Line, even_lines
-from vlrl.rendered_text.typeface import Typeface, refuse_control_characters
+from vlrl.rendered_text.typesetting.fonts import font_of_height
+from vlrl.rendered_text.typesetting.line_breaking import Line, even_lines
+from vlrl.rendered_text.typesetting.typeface import Typeface, refuse_control_characters
 from vlrl.rendered_text.undrawable import OverfullError
 
 Colour = tuple[int, int, int]

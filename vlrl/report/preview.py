@@ -17,11 +17,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from vlrl.data.images import open_image, size_in_budget
+from vlrl.data.images.open_images import open_image, size_in_budget
+from vlrl.data.inspection.recipe_sample import Sample, SampleItem
+from vlrl.data.inspection.recipe_stats import picture_tokens
 from vlrl.data.recipe import Recipe
-from vlrl.data.sample import Sample, SampleItem
-from vlrl.data.stats import picture_tokens
-from vlrl.runlog import write_atomically
+from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import MODALITIES, Image, Text
 
 MOST_PICTURE_BYTES = 3_200_000  # encoded; a third more as text, so that a page of 500 problems stays under 5 MB

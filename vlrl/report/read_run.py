@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlrl.errors import RunError
-from vlrl.runlog import read_jsonl
+from vlrl.runlog.run_folder import read_jsonl
 from vlrl.types import MODALITIES
 
 Floats = NDArray[np.float64]

@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vlrl.report.benchmark_tables import benchmark_tables
-from vlrl.report.charts import all_charts, before_after_chart, final_figures, total_seconds
+from vlrl.report.figures.metric_charts import all_charts, before_after_chart, final_figures, total_seconds
 from vlrl.report.read_run import PHASES, RunRecord, is_idle, read_run
 from vlrl.report.run_card import card_facts, duration_text, settings_text, write_run_card
 from vlrl.report.tables import accuracy_text, result_tables
 from vlrl.report.viewer import script_json, viewer_payload
-from vlrl.runlog import write_atomically
+from vlrl.runlog.run_folder import write_atomically
 
 
 def write_report(run_folder: Path) -> Path:

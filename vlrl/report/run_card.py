@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from vlrl.report.charts import total_seconds
+from vlrl.report.figures.metric_charts import total_seconds
 from vlrl.report.read_run import RunRecord, read_run
 from vlrl.report.tables import Table, result_tables
-from vlrl.runlog import write_atomically
+from vlrl.runlog.run_folder import write_atomically
 
 _OWN_PLACE = {"schema", "settings", "command", "versions", "machine", "code", "sessions", "started", "status", "seed"}
 

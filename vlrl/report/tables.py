@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlrl.report.charts import final_figures
+from vlrl.report.figures.metric_charts import final_figures
 from vlrl.report.read_run import RunRecord, is_figure
 
 TWINS = "text and rendered twin get the same verdict"

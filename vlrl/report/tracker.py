@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from vlrl.errors import ConfigError, did_you_mean
-from vlrl.extras import install
-from vlrl.runlog import write_atomically
+from vlrl.installation.extras import install
+from vlrl.runlog.run_folder import write_atomically
 
 TrackerName = Literal["none", "wandb"]
 TrackerMode = Literal["online", "offline", "disabled"]  # wandb's own

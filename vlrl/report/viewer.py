@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from vlrl.runlog import read_jsonl
+from vlrl.runlog.run_folder import read_jsonl
 from vlrl.types import MODALITIES
 
 MOST_STEPS = 13  # of each phase, the first and the last among them

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlrl.errors import EngineError, NonFiniteError
-from vlrl.model.encode import Encoded
 from vlrl.model.finite import LOGITS_REMEDY
+from vlrl.model.prompts.encode import Encoded
 from vlrl.rollout.engine import Generates, Generation, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem

@@ -9,8 +9,8 @@ import numpy as np
 
 from vlrl.scenes.domain import domain
 from vlrl.scenes.draws import check_at_least, pick
+from vlrl.scenes.image_pool import Split, check_pool, crop, differ
 from vlrl.scenes.panels import page
-from vlrl.scenes.picture_pool import Split, check_pool, crop, differ
 from vlrl.types import Draft
 
 MOVES = {"right": "moves to the right", "left": "moves to the left", "in": "moves closer", "out": "moves away"}

@@ -11,8 +11,8 @@ import numpy as np
 from vlrl.scenes.canvas import GREY, WHITE, Canvas
 from vlrl.scenes.domain import domain
 from vlrl.scenes.draws import check_at_least, pick, shuffled
+from vlrl.scenes.image_pool import Split, check_pool, crop, differ
 from vlrl.scenes.panels import badge, paste
-from vlrl.scenes.picture_pool import Split, check_pool, crop, differ
 from vlrl.types import Draft
 
 

@@ -1,17 +1,17 @@
 """Verdicts on responses: extraction, typed verifiers, combinators. Importing this package fills the registry."""
 
-from vlrl.verify import (
-    benchmark_rewards,
+from vlrl.verify import combine
+from vlrl.verify.official import benchmark_rewards
+from vlrl.verify.verifiers import (
     box,
     choice,
-    combine,
     exact,
+    list_answer,
     mathematics,
     model_judge,
     number,
     point,
     published_scores,
-    sequence,
     text,
     time_of_day,
 )
@@ -22,12 +22,12 @@ __all__ = [
     "choice",
     "combine",
     "exact",
+    "list_answer",
     "mathematics",
     "model_judge",
     "number",
     "point",
     "published_scores",
-    "sequence",
     "text",
     "time_of_day",
 ]

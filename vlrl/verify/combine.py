@@ -19,7 +19,7 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import Verifier, judge, verifier, verifiers
-from vlrl.verify.returned import as_verdict
+from vlrl.verify.plugins.returned import as_verdict
 
 Part = Verifier | str
 COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose facts carry the parts

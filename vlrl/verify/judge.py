@@ -9,8 +9,8 @@ from typing import TypeAlias
 from vlrl import dist
 from vlrl.registry import Registry
 from vlrl.types import Problem, Verdict
-from vlrl.verify import guarded
-from vlrl.verify.returned import as_verdict
+from vlrl.verify.plugins import guarded
+from vlrl.verify.plugins.returned import as_verdict
 
 Verifier: TypeAlias = Callable[[Problem, str], Verdict]
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlrl.verify.sandbox.worker import Nursery, TooHeavy, Worker, WorkerFault
+from vlrl.verify.sandbox.worker_client import Nursery, TooHeavy, Worker, WorkerFault
 
 __all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.types import Problem
-from vlrl.verify.geometry import MAX_COORDINATE, Box
 from vlrl.verify.reading.region_grammar import Region
 from vlrl.verify.values.image_frame import UNIT, Frame, frames_of
+from vlrl.verify.verifiers.geometry import MAX_COORDINATE, Box
 
 LAYOUTS = ("xyxy", "yxyx", "xywh", "cxcywh")
 CORNERS = ("ordered", "any")

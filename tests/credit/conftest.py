@@ -1,0 +1,1 @@
+"""Puts credit_cases within reach of the tests in sub-folders."""

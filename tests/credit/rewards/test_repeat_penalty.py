@@ -1,0 +1,34 @@
+"""The penalty for loops: only what ended with `repeat` pays, and weight 0 changes nothing."""
+
+from __future__ import annotations
+
+from credit_cases import rollout, usable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlrl.credit.assign import CreditSettings, assign_credit
+from vlrl.credit.groups import Moment
+from vlrl.credit.rewards.repeat_penalty import RepeatPenalty
+from vlrl.types import Group, Problem, Rollout, Segment, Text, Verdict
+
+
+def test_a_response_that_looped_pays_the_weight_and_the_baseline_counts_it():
+    problem = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
+    endings = ("stop", "repeat", "length", "repeat")
+    rollouts = tuple(Rollout((Segment((1, 2), (-1.0, -1.0), 0),), "7", ending) for ending in endings)
+    verdicts = [Verdict.right("7"), Verdict.right("7"), Verdict.wrong("cut"), Verdict.wrong("no number")]
+    settings = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.5}]})
+    scored = assign_credit(Group(problem, rollouts), verdicts, settings, 0)
+    assert scored.rewards.parts["repeat"] == (0.0, -1.0, 0.0, -1.0)
+    assert scored.rewards.total == (1.0, 0.5, 0.0, -0.5)
+    assert scored.advantages == (0.75, 0.25, -0.25, -0.75)
+    off = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.0}]})
+    assert assign_credit(Group(problem, rollouts), verdicts, off, 0).advantages == (0.5, 0.5, -0.5, -0.5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.sampled_from(["stop", "repeat", "length"])), min_size=1))
+def test_the_penalty_depends_on_the_ending_alone(responses):
+    rollouts = [rollout(length, ending) for _, length, ending in responses]
+    values = RepeatPenalty(weight=1.0).of(usable([right for right, _, _ in responses], rollouts=rollouts), Moment(0))
+    assert values == tuple(-1.0 if ending == "repeat" else 0.0 for _, _, ending in responses)

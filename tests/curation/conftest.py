@@ -1,0 +1,1 @@
+"""Puts curation_cases within reach of the tests in sub-folders."""

@@ -1,0 +1,61 @@
+"""What ranks agree on before an update; what a rank runs that has nothing reaches every weight and counts nothing."""
+
+from __future__ import annotations
+
+import torch
+from small_models import fresh
+
+from vlrl.losses.kimi import KimiLoss
+from vlrl.losses.loss_inputs import Denominators
+from vlrl.model.batch.rank_schedule import Lockstep, Step, agreed
+from vlrl.model.training.forward import PackedForward
+from vlrl.model.vision.image_encoding import VisionTower
+
+
+def test_ranks_take_as_many_steps_as_the_longest_and_look_where_any_has_pictures():
+    mine = [Step(False, 1), Step(False, 3), Step(False, 1)]
+    theirs = [Step(True, 2)]
+    assert agreed([mine, theirs], tower_trains=False) == [Step(True, 2), Step(False, 3), Step(False, 1)]
+
+
+def test_a_tower_that_trains_looks_first_and_last():
+    assert agreed([[Step(False, 1)] * 3, []], tower_trains=True) == [Step(True, 1), Step(False, 1), Step(True, 1)]
+
+
+def test_ranks_without_any_row_take_one_step():
+    assert agreed([[], []], tower_trains=False) == [Step(False, 1)]
+
+
+def test_an_idle_look_reaches_every_weight_of_the_tower_and_moves_none(model_folders, architecture):
+    loaded = fresh(model_folders[architecture])
+    value = Lockstep(loaded, tower_trains=True).idle_look(VisionTower(loaded.model))
+    value.backward()
+    assert float(value.detach()) == 0.0
+    for name, parameter in loaded.model.named_parameters():
+        if any(part in name for part in ("visual", "vision_model", "connector")):
+            assert parameter.grad is not None, name
+            assert not parameter.grad.any(), name
+
+
+def test_a_rank_without_rows_reaches_every_weight_and_moves_none(model_folders, architecture, monkeypatch):
+    """With the steps of another rank: two, the second with three calls of the head."""
+    loaded = fresh(model_folders[architecture])
+    lockstep = Lockstep(loaded, tower_trains=True)
+    monkeypatch.setattr(lockstep, "agree", lambda mine: agreed([mine, [Step(True, 1), Step(False, 3)]], True))
+    calls = []
+    loaded.model.lm_head.register_forward_hook(lambda *_: calls.append(1))
+    seen = []
+
+    def learn(micro_batch, last):
+        value = micro_batch()
+        seen.append((float(value.detach()), last))
+        value.backward()
+
+    forward = PackedForward(loaded, 1000, vision_trains=True, lockstep=lockstep)
+    sums = forward.accumulate([], KimiLoss(), 1.0, Denominators(1, 1), learn)
+    assert seen == [(0.0, False), (0.0, True)]
+    assert sums.tokens == 0
+    assert len(calls) >= 1 + 3  # and again in the backward pass, where pieces are checkpointed
+    for name, parameter in loaded.model.named_parameters():
+        assert parameter.grad is not None, name
+        assert not torch.any(parameter.grad), name

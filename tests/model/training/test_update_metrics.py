@@ -1,0 +1,28 @@
+"""Sums of several updates by hand: every figure is divided by its own count."""
+
+from __future__ import annotations
+
+import pytest
+
+from vlrl.model.training.logprob_mismatch import LogprobGap
+from vlrl.model.training.update_metrics import UpdateSums
+
+
+def test_means_over_tokens_count_tokens_and_means_over_updates_count_updates():
+    sums = UpdateSums()
+    sums.add(UpdateSums(1.0, 1, 2.0, 0.5, LogprobGap({"text": [0.5, 0.5, 1.0]})).stepped(3.0))
+    sums.add(UpdateSums(3.0, 3, 4.0, 0.3, LogprobGap({"real": [0.6, 0.4, 3.0], "stale": [9.0, 9.0, 1.0]})).stepped(5.0))
+    found = sums.metrics()
+    assert (found["loss/total"], found["gradient/norm"]) == (2.0, 4.0)
+    assert found["entropy/mean"] == pytest.approx(6.0 / 4)
+    assert found["kl/reference"] == pytest.approx(0.8 / 4)
+    assert found["logprob_gap/text"] == pytest.approx(0.5)  # only the first update had text
+    assert found["logprob_gap/real"] == pytest.approx(0.2)
+    assert found["logprob_gap/mean"] == pytest.approx(1.1 / 4)
+    assert found["logprob_gap/max"] == 0.5
+    assert found["logprob_gap/compared_tokens"] == 4
+
+
+def test_nothing_is_said_without_an_update_and_nothing_of_a_gap_where_nothing_was_sampled():
+    assert UpdateSums().metrics() == {}
+    assert not [key for key in UpdateSums(1.0, 1).stepped(1.0).metrics() if key.startswith("logprob_gap/")]

@@ -1,0 +1,93 @@
+"""Rounds of one step: which groups are enough, and credit that is given once over all of them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+from small_models import ask
+from test_scoring import desk_of
+
+from vlrl.config import build_settings
+from vlrl.errors import ConfigError
+from vlrl.rollout.partial_rollouts import RolloutBuffer
+from vlrl.training.rl import Clock, gather
+from vlrl.training.run_settings import OverSampling, RlSettings
+
+RIGHT, WRONG = "<answer>7</answer>", "<answer>3 and 4</answer>"
+ALL_WRONG = (WRONG, WRONG + " red green blue left right red green blue left right")  # of unlike lengths
+MIXED, MOSTLY = (RIGHT, WRONG), (RIGHT, RIGHT, RIGHT, WRONG)
+
+
+def gathered(loaded, rounds, **given):
+    """`gather` over scripted rounds of problems with these responses; also the desk and what was observed."""
+    problems = [[ask(f"{r} {i} 3+4=?") for i in range(len(texts))] for r, texts in enumerate(rounds)]
+    script = {p.id: t for ps, ts in zip(problems, rounds, strict=True) for p, t in zip(ps, ts, strict=True)}
+    given = {
+        "problems_per_step": len(rounds[0]),
+        "rollouts_per_problem": 4,
+        "sampling": {"max_tokens": 40},
+        "over_sampling": {"max_rounds": len(rounds)},
+    } | given
+    desk, engine = desk_of(loaded, **given)
+    engine._script = script
+    coming, seen = iter(problems), []
+    session = SimpleNamespace(
+        **vars(desk._session),
+        mixture=SimpleNamespace(draw=lambda *rest: next(coming)),
+        drawing=SimpleNamespace(
+            at=lambda step: None, observe=lambda groups: seen.append([g.pass_rate for g in groups])
+        ),
+    )
+    settings = desk._settings
+    kept, drawn, _ = gather(session, desk, RolloutBuffer(), settings, 0, Fraction(0), Clock())
+    return [scored for _, scored in kept], [scored for _, scored in drawn], desk, seen
+
+
+OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "margin_rate": 1.0, "weight": 1.0}]}}
+
+
+def test_an_all_wrong_group_that_a_reward_part_tells_apart_is_not_what_dapo_draws_for(qwen3):
+    """By advantage the first round is enough; by accuracy a second one is drawn, and only mixed groups are kept."""
+    rounds = [[ALL_WRONG, MIXED], [MIXED, ALL_WRONG]]
+    kept, drawn, _, _ = gathered(qwen3, rounds, **OVERLONG)
+    assert (len(drawn), [g.pass_rate for g in kept]) == (2, [0.0, 0.5])
+    kept, drawn, _, _ = gathered(qwen3, rounds, over_sampling={"by": "accuracy", "max_rounds": 2}, **OVERLONG)
+    assert drawn[0].informative
+    assert not drawn[0].mixed
+    assert (len(drawn), [g.pass_rate for g in kept]) == (4, [0.5, 0.5])
+
+
+def test_rounds_end_once_there_are_as_many_groups_as_wanted_and_no_more_are_kept(qwen3):
+    kept, drawn, _, seen = gathered(qwen3, [[MIXED, MOSTLY], [MIXED, MIXED]], over_sampling={"informative": 1})
+    assert (len(kept), len(drawn)) == (1, 2)
+    assert seen == [[0.5, 0.75]]
+    kept, drawn, _, seen = gathered(qwen3, [[MIXED, ALL_WRONG], [ALL_WRONG, MOSTLY], [MIXED, MIXED]])
+    assert (len(kept), len(drawn)) == (2, 4)
+    assert seen == [[0.5, 0.0], [0.0, 0.75]]  # each round once, as it came
+
+
+@pytest.mark.parametrize("advantage", [{"name": "ctan", "decay": 0.5}, "reinforce_plus_plus"])
+def test_credit_is_given_once_a_step_over_the_groups_of_all_rounds(qwen3, advantage):
+    """Two rounds give the advantages, and leave the memory, of one round with all their groups."""
+    rounds = [[MIXED, ALL_WRONG], [MOSTLY, ALL_WRONG]]
+    settings = {"credit": {"advantage": advantage}, "over_sampling": {"informative": 2, "max_rounds": 2}}
+    if advantage == "reinforce_plus_plus":
+        settings["over_sampling"]["by"] = "accuracy"
+    _, in_two, desk, _ = gathered(qwen3, rounds, **settings)
+    _, in_one, whole, _ = gathered(qwen3, [rounds[0] + rounds[1]], **settings)
+    assert len(in_two) == 4
+    assert [g.advantages for g in in_two] == [g.advantages for g in in_one]
+    assert desk.state_dict() == whole.state_dict()
+
+
+def test_dapo_draws_until_as_many_mixed_groups_as_problems_a_step():
+    settings = build_settings(RlSettings, {"preset": "dapo", "problems_per_step": 5}, "rl")
+    assert settings.over_sampling == OverSampling(by="accuracy")
+    assert settings.groups_wanted == 5
+    more = build_settings(RlSettings, {"preset": "dapo", "over_sampling": {"informative": 9}}, "rl")
+    assert (more.groups_wanted, more.over_sampling.by) == (9, "accuracy")
+    assert build_settings(RlSettings, {"preset": "dapo", "over_sampling": None}, "rl").over_sampling is None
+    with pytest.raises(ConfigError, match="partial and over_sampling"):
+        build_settings(RlSettings, {"preset": "dapo", "partial": {"budget": 4}}, "rl")

@@ -1,0 +1,191 @@
+"""Whole RL runs over two ranks: the metrics and the model of one process, however the ranks were started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vlrl.runlog.run_folder import read_jsonl
+from vlrl.training.run import start_run
+
+ROOT = Path(__file__).parents[2]
+OWN = ("rollout/slot_utilisation",)  # every rank has slots of its own
+DOMAINS = '''
+"""Text and pictures, and a verifier that finds about half of a random model's answers right."""
+from dataclasses import dataclass
+import numpy as np
+from PIL import Image
+from vlrl.scenes.domain import domain
+from vlrl.types import Draft, Verdict
+
+
+class Parity:
+    def verify(self, problem, response):
+        return Verdict.right() if sum(response.encode()) % 2 else Verdict.wrong("even")
+
+
+@domain("ranks_text", family="tests", modality="text")
+@dataclass(frozen=True)
+class RanksText(Parity):
+    def draw(self, rng, difficulty):
+        return Draft("which " * int(rng.integers(1, 9)) + f"{rng.integers(99999)}?", "7", thought="7")
+
+
+@domain("ranks_pictures", family="tests")
+@dataclass(frozen=True)
+class RanksPictures(Parity):
+    def draw(self, rng, difficulty):
+        picture = Image.fromarray(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+        return Draft(f"how many {rng.integers(9999)}?", "7", images=(picture,), thought="7")
+'''
+RECIPE = """
+plugins: [domains.py]
+image: {min_pixels: 2304, max_pixels: 2304}
+sources:
+  - {name: texts, kind: domain, domain: ranks_text, weight: 1}
+  - {name: pictures, kind: domain, domain: ranks_pictures, weight: 1}
+"""
+SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
+RL = (
+    "steps: 3, problems_per_step: 4, rollouts_per_problem: 4, updates_per_step: 2, validate_every: 3, log_every: 1, "
+    "checkpoint_every: 2, skip_uninformative: false, loss: kimi, sampling: {max_tokens: 32}, "
+    "policy: {reset_optimizer: each_iteration, optimizer: {name: adamw, lr: 1e-3}}"
+)
+SMALL = [
+    "stages=[rl]",
+    f"rl={{{RL}}}",
+    "eval={curve_problems: 4, problems: 4, sampling: {max_tokens: 32}}",
+    f"model.shape={SHAPE}",
+    "threads=1",
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tokenizer_from_few_texts() -> None:
+    """In place of the one that all others have: launched processes train theirs on all texts, and so does this one."""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("recipe")
+    (folder / "domains.py").write_text(DOMAINS)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    return folder / "recipe.yaml"
+
+
+@pytest.fixture(scope="module")
+def alone(recipe, tmp_path_factory) -> Path:
+    """The run in this one process."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    start_run("configs/quickstart.yaml", [*SMALL, f"data={recipe}", f"run_folder={folder}"])
+    return folder
+
+
+def command(launcher: list[str], recipe: Path, folder: Path, *more: str) -> list[str]:
+    vlrl = ["rl", "configs/quickstart.yaml", *SMALL, f"data={recipe}", f"run_folder={folder}", *more]
+    return [sys.executable, "-m", *launcher, *vlrl]
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    variables = {**os.environ, "PYTHONPATH": paths, "PATH": scripts, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(*started: subprocess.Popen[str]) -> str:
+    said = [one.communicate()[0] for one in started]
+    assert [one.returncode for one in started] == [0] * len(started), "\n".join(said)[-6000:]
+    return "\n".join(said)
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def compare(folder: Path, expected: Path) -> None:
+    """Metrics within 1e-4 at every step, the same rollouts, and the saved model."""
+    mine, theirs = (list(read_jsonl(one / "metrics.jsonl")) for one in (folder, expected))
+    assert [(line["phase"], line["step"]) for line in mine] == [(line["phase"], line["step"]) for line in theirs]
+    assert any(abs(line.get("loss/total", 0.0)) > 0.1 for line in theirs)
+    for line, other in zip(mine, theirs, strict=True):
+        assert line.keys() == other.keys()
+        for key, value in other.items():
+            if isinstance(value, float) and not (key.startswith(("time/", "hybrid/")) or "second" in key or key in OWN):
+                assert line[key] == pytest.approx(value, abs=1e-4, rel=1e-4), (line["step"], key)
+    mine, theirs = (
+        [[r["text"] for r in line["rollouts"]] for line in read_jsonl(one / "rollouts.jsonl")]
+        for one in (folder, expected)
+    )
+    assert mine == theirs
+    mine, theirs = (load_file(one / "model" / "model.safetensors") for one in (folder, expected))
+    assert mine.keys() == theirs.keys()
+    error = sum(float((mine[name] - tensor).norm() ** 2) for name, tensor in theirs.items()) ** 0.5
+    assert error < 1e-3 * sum(float(tensor.norm() ** 2) for tensor in theirs.values()) ** 0.5
+
+
+@pytest.mark.slow
+def test_two_ranks_with_whole_weights_are_one_process(alone, recipe, tmp_path):
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vlrl"]
+    said = finish(start(command(launcher, recipe, tmp_path / "run")))
+    assert said.count("report:") == 1, "both ranks speak"
+    compare(tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_two_agents_on_loopback_shard_all_weights_and_go_on_from_a_checkpoint(library, alone, recipe, tmp_path):
+    library("deepspeed")
+    folder, backend = tmp_path / "run", "backend={name: deepspeed, stage: 3, whole_below: 0}"
+
+    def both() -> str:
+        port = free_port()
+        node = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", str(port)]
+        launchers = (["torch.distributed.run", *node, "--node-rank", str(n), "-m", "vlrl"] for n in (0, 1))
+        return finish(*[start(command(one, recipe, folder, backend)) for one in launchers])
+
+    both()
+    compare(folder, alone)
+    (folder / "state.json").unlink()
+    shutil.rmtree(folder / "model")
+    assert "resumed from" in both()
+    compare(folder, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.deepspeed
+def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, recipe, tmp_path):
+    library("deepspeed")
+    port = str(free_port())
+    launcher = ["deepspeed.launcher.runner", "--num_gpus", "2", "--master_port", port, "--no_local_rank", "--module"]
+    backend = "backend={name: deepspeed, stage: 2}"
+    finish(start(command([*launcher, "vlrl"], recipe, tmp_path / "run", backend)))
+    compare(tmp_path / "run", alone)
+
+
+@pytest.mark.slow
+@pytest.mark.cuda
+@pytest.mark.deepspeed
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize(
+    "backend", ["stage: 1", "stage: 2", "stage: 3, whole_below: 0", "stage: 2, offload_optimizer: true"]
+)
+def test_a_rank_over_nccl_is_one_process_on_the_same_device(library, recipe, tmp_path, backend):
+    library("deepspeed")
+    device = "model.device=cuda"
+    finish(start(command(["vlrl"], recipe, tmp_path / "alone", device)))
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "vlrl"]
+    finish(start(command(launcher, recipe, tmp_path / "run", device, f"backend={{name: deepspeed, {backend}}}")))
+    compare(tmp_path / "run", tmp_path / "alone")

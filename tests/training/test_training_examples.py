@@ -1,0 +1,104 @@
+"""Groups as update examples: references where they are needed, weights as credit gave them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from small_models import ask
+
+from vlrl.losses.loss_inputs import NOTHING
+from vlrl.losses.loss_registry import losses
+from vlrl.model.training.forward import count, terms_of
+from vlrl.rollout.collector import Collected
+from vlrl.training.run_settings import RlSettings
+from vlrl.training.training_examples import origins, skipped, to_examples
+from vlrl.types import Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
+
+OLD, NEW = Segment((1, 2), (-1.0, -2.0), 3), Segment((3,), (-0.5,), 4)
+ROLLOUTS = (Rollout((OLD, NEW), "a", "stop"), Rollout((OLD,), "b", "stop"), Rollout((NEW,), "c", "length"))
+
+
+def pair(token_weights=None):
+    problem = ask("3+4=?")
+    group = Group(problem, ROLLOUTS)
+    rewards = Rewards({"score": (1.0, 0.0, 0.0)}, (1.0, 0.0, 0.0))
+    used = (True, True, True)
+    verdicts = (Verdict.right(), Verdict.wrong(""), Verdict.wrong(""))
+    scored = ScoredGroup(problem, ROLLOUTS, verdicts, rewards, (0.6, -0.3, -0.3), used, token_weights=token_weights)
+    return Collected(group, SimpleNamespace(num_tokens=5)), scored
+
+
+def logprobs(rows, temperature):
+    """Twice as likely as the sampler said at every token."""
+    return [tuple(tuple(p + math.log(2) for p in r.logprobs) for r in ROLLOUTS) for _ in rows]
+
+
+def test_without_settings_every_token_counts_once_and_nothing_is_computed():
+    (one,) = to_examples([pair()], SimpleNamespace(), RlSettings(), step=4)
+    assert one.token_weights is None
+    assert one.reference_logprobs is None
+    assert one.origins == ((("stale", 2), ("synthetic", 1)), (("stale", 2),), (("synthetic", 1),))
+
+
+def test_weights_are_those_of_credit():
+    given = ((0.5, 1.0, 3.0), (1.0, 1.0), (0.0,))
+    (one,) = to_examples([pair(given)], SimpleNamespace(), RlSettings(), step=4)
+    assert one.token_weights == given
+
+
+def test_several_updates_have_references_and_those_that_credit_asked_for_are_not_computed_again():
+    several = RlSettings(epochs_per_step=2)
+    (one,) = to_examples([pair()], SimpleNamespace(logprobs=logprobs), several, step=4)
+    assert one.reference_logprobs == logprobs([None], 1.0)[0]
+    collected, scored = pair()
+    asked = replace(scored, logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
+    (again,) = to_examples([(collected, asked)], SimpleNamespace(), several, step=4)
+    assert again.reference_logprobs == asked.logprobs
+
+
+def test_origins_of_a_rollout_of_one_iteration_are_its_modality():
+    assert origins("text", ROLLOUTS[2], 4) == (("text", 1),)
+
+
+WEIGHTS = ((0.0, 0.0, 1.0), (1.0, 0.5), (0.0,))  # an old segment that is not trained, and a cut response
+LOSSES = [
+    {"name": "kimi", "logratio_norm": "length"},
+    {"name": "grpo", "aggregate": "token"},
+    {"name": "grpo", "aggregate": "sequence", "beta": 0.1},
+    {"name": "gspo"},
+    {"name": "ctpo"},
+]
+
+
+@pytest.mark.parametrize("used", [(True, True, True), (True, False, True)])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_update(loss, weights, used):
+    """Tokens of weight 0 are in no average, whether their group is skipped or not."""
+    settings = RlSettings(skip_uninformative=True)
+    kept = pair(weights)
+    alike = Collected(kept[0].group, kept[0].encoded), replace(kept[1], advantages=(0.0,) * 3, used=used)
+    gradients = []
+    for some, left_out in ([kept, alike], NOTHING), ([kept], skipped([kept], [kept[1], alike[1]], settings)):
+        examples = to_examples(some, SimpleNamespace(), settings, step=4)
+        lengths = [len(one) for e in examples for one in e.row.responses]
+        response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+        logprobs = torch.linspace(-3.0, -0.5, 6, dtype=torch.float64).repeat(2)[: sum(lengths)].requires_grad_(True)
+        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, left_out))
+        gradients.append(torch.autograd.grad(value, logprobs)[0])
+    assert gradients[0][:6].any()
+    assert torch.allclose(gradients[0][:6], gradients[1], atol=1e-12, rtol=0)
+    assert not gradients[0][6:].any()
+
+
+def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_by_one():
+    examples = to_examples([pair(((0.0,) * 3, (0.0,) * 2, (0.0,)))], SimpleNamespace(), RlSettings(), step=4)
+    logprobs = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
+    response = torch.tensor([0, 0, 0, 1, 1, 2])
+    for loss in LOSSES:
+        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, NOTHING))
+        assert not torch.autograd.grad(value, logprobs)[0].any()

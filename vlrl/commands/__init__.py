@@ -1,0 +1,3 @@
+"""Bodies of the CLI's commands; cli.py only parses.
+
+Each file is one command."""

@@ -1,0 +1,57 @@
+"""Reward parts that compare the policy: with itself on a perturbed picture, and with the model of an earlier task."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from pydantic import Field
+
+from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.provenance import Mark
+
+
+@shapes.register("contrast")
+class Contrast(ShapeSettings):
+    """1 for right responses where p > 0 and p ≥ ratio·q: p the pass rate, q that with the perturbed picture (T-GRPO).
+
+    The perturbation is `rl.contrast`; problems without a picture have no part in it. At the released ratio of 0.8 a
+    policy that ignores the picture (p = q) still gets the bonus; with a ratio above 1 it gets none.
+    """
+
+    paper: ClassVar[str] = "Video-R1, 2503.21776"
+    mark: ClassVar[Mark] = "C"
+    needs: ClassVar[frozenset[str]] = frozenset({"contrast"})
+
+    weight: float = Field(default=0.3, ge=0.0)
+    ratio: float = Field(default=0.8, ge=0.0)
+
+    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+        """(n,) 0 or 1."""
+        asked = group.contrast_rate
+        given = asked is not None and group.pass_rate >= self.ratio * asked
+        return tuple(float(given and right) for right in group.correct)
+
+
+@shapes.register("retention")
+class Retention(ShapeSettings):
+    """exp(−α·d), d = max(0, mean over the response of log π − log π_previous): stay likely for the earlier model.
+
+    π is the policy at the start of the step, read by the trainer: what the engine noted is that of older policies in
+    continued responses.
+    """
+
+    paper: ClassVar[str] = "RaPO"
+    mark: ClassVar[Mark] = "R"
+    needs: ClassVar[frozenset[str]] = frozenset({"previous", "logprobs"})
+
+    alpha: float = Field(default=1.0, ge=0.0)
+
+    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+        """(n,) in (0, 1]."""
+        values = []
+        for own, previous in zip(group.statistics["logprobs"], group.statistics["previous"], strict=True):
+            drift = (sum(own) - sum(previous)) / max(1, len(own))
+            values.append(math.exp(-self.alpha * max(0.0, drift)))
+        return tuple(values)

@@ -1,0 +1,21 @@
+"""A penalty for responses that were ended because they looped (k1.5 §2.6.2, row K51)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.provenance import Mark
+
+
+@shapes.register("repeat")
+class RepeatPenalty(ShapeSettings):
+    """−1 for a response that ended with `repeat`, else 0. Needs `sampling.repetition`. The paper gives no weight."""
+
+    paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.6.2"
+    mark: ClassVar[Mark] = "P"
+
+    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+        """(n,) in {−1, 0}."""
+        return tuple(-float(rollout.ending == "repeat") for rollout in group.rollouts)

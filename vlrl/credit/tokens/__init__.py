@@ -1,0 +1,3 @@
+"""What single tokens count: loss weights, step weights, credit by token, distillation.
+
+Read token_weights first."""

@@ -1,0 +1,130 @@
+"""Token weights: SAS leaves steps out, OPEFO balances what raises entropy with what lowers it, cut responses may go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from vlrl.credit.advantage.advantages import State
+from vlrl.credit.groups import CreditedGroup, Moment, PerToken
+from vlrl.credit.tokens.token_parts import weighers
+from vlrl.provenance import Mark, Method
+
+
+@weighers.register("sas")
+class SkipSteps(Method):
+    """Steps end at blank lines; right responses leave out their ⌈ρ·S⌉ least confident ones, wrong ones the most (SAS).
+
+    Confidence is the mean log-probability of a step's tokens. A response keeps at least one step (ours). The released
+    code's rounding leaves out all steps of right responses; this follows the formula.
+
+    rho  share of the steps that is left out; 0 changes nothing
+    """
+
+    paper: ClassVar[str] = "SAS"
+    mark: ClassVar[Mark] = "C"
+    needs: ClassVar[frozenset[str]] = frozenset({"steps"})
+
+    rho: float = Field(default=0.3, ge=0.0, lt=1.0)
+
+    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+        """Per group, per response (T_j,) of 0 and 1."""
+        return [
+            tuple(
+                self(steps, rollout.logprobs, right)
+                for steps, rollout, right in zip(
+                    one.group.statistics["steps"], one.group.rollouts, one.group.correct, strict=True
+                )
+            )
+            for one in groups
+        ]
+
+    def __call__(self, steps: Sequence[float], logprobs: Sequence[float], right: bool) -> tuple[float, ...]:
+        """(T,) step numbers from 0 and log-probabilities → (T,) weights."""
+        held: dict[float, list[float]] = {}
+        for step, logprob in zip(steps, logprobs, strict=True):
+            held.setdefault(step, []).append(logprob)
+        count = min(math.ceil(self.rho * len(held)), len(held) - 1)
+        ranked = sorted(held, key=lambda step: sum(held[step]) / len(held[step]), reverse=not right)
+        left_out = set(ranked[: max(0, count)])
+        return tuple(0.0 if step in left_out else 1.0 for step in steps)
+
+
+@weighers.register("opefo")
+class EntropyBalance(Method):
+    """Tokens that raise the entropy count 1 + λ, those that lower it 1 − λ, λ = (M − P)/(M + P): no net flow (OPEFO).
+
+    P and M are the totals of what the step's tokens add to and take from the entropy of the distribution that they were
+    drawn from, to first order and under the policy at the start of the step:
+
+        dH = −A·[p(log p + H) − Σ_v p_v²(log p_v + H)]
+
+    each times what the token counts in the loss: its weight by all other parts, over the response's trained tokens
+    where the loss takes a mean over them. All groups of the step are in the totals, also those that over-sampling drew
+    beyond what is trained; several updates a step are balanced together, not one by one.
+
+    strength  factor of λ; 0 changes nothing
+    """
+
+    paper: ClassVar[str] = "OPEFO"
+    mark: ClassVar[Mark] = "R"
+    needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "entropy", "square"})
+    last: ClassVar[bool] = True
+
+    strength: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+        """Per group, per response (T_j,)."""
+        flows = [entropy_flow(one) for one in groups]
+        counts = [counted(one, moment.mean_over_response) for one in groups]
+        flat = [
+            flow * much
+            for one, held in zip(flows, counts, strict=True)
+            for response, more in zip(one, held, strict=True)
+            for flow, much in zip(response, more, strict=True)
+        ]
+        up, down = sum(f for f in flat if f > 0), -sum(f for f in flat if f < 0)
+        share = self.strength * (down - up) / (down + up) if down + up else 0.0
+        return [
+            tuple(tuple(1.0 + share if f > 0 else 1.0 - share if f < 0 else 1.0 for f in response) for response in one)
+            for one in flows
+        ]
+
+
+def entropy_flow(one: CreditedGroup) -> PerToken:
+    """Per response (T_j,): dH of a step along each token's gradient, in nats for a learning rate of 1 on its logits."""
+    held = one.group.statistics
+    found = []
+    for j, advantage in enumerate(one.advantages):
+        extra = one.token_advantages[j] if one.token_advantages is not None else (0.0,) * len(held["logprobs"][j])
+        values = zip(held["logprobs"][j], held["entropy"][j], held["square"][j], extra, strict=True)
+        found.append(tuple(-(advantage + more) * (math.exp(p) * (p + h) - q) for p, h, q, more in values))
+    return tuple(found)
+
+
+def counted(one: CreditedGroup, mean_over_response: bool) -> PerToken:
+    """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
+    weights = one.token_weights or tuple((1.0,) * length for length in one.group.lengths)
+    if not mean_over_response:
+        return weights
+    return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)
+
+
+@weighers.register("overlong_filter")
+class OverlongFilter(Method):
+    """Tokens of responses that were cut at the budget count `keep`, by default nothing (DAPO, §3.4)."""
+
+    paper: ClassVar[str] = "DAPO, 2503.14476 §3.4"
+    mark: ClassVar[Mark] = "P"
+
+    keep: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+        """Per group, per response (T_j,)."""
+        return [
+            tuple((self.keep if r.ending == "length" else 1.0,) * r.num_tokens for r in one.group.rollouts)
+            for one in groups
+        ]

@@ -1,0 +1,52 @@
+"""Credit token by token: parts that move advantages within a group, add to them at single tokens, or weigh tokens.
+
+    credit: {adjust: [ucpo], token_credit: [vopd], weigh: [sas]}
+
+Adjusting parts run one after the other, token credit is added up, weights are multiplied; a weight that says `last`
+sees the product of the others. A token of weight 0 is out of the loss, and out of the number of tokens that a loss is
+averaged over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from vlrl.credit.advantage.advantages import State
+from vlrl.credit.groups import CreditedGroup, Moment, PerToken
+from vlrl.registry import Registry
+
+
+class Adjust(Protocol):
+    """(n,) advantages of every group from those before."""
+
+    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]: ...
+
+
+class TokenPart(Protocol):
+    """For every group, per response (T_j,): numbers to add to its advantage, or weights ≥ 0 to multiply."""
+
+    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]: ...
+
+
+adjusts: Registry[Any] = Registry("adjustment of advantages")
+token_credits: Registry[Any] = Registry("token credit")
+weighers: Registry[Any] = Registry("token weight")
+
+
+def add(one: PerToken | None, more: PerToken) -> PerToken:
+    """Per response and token, the sum."""
+    if one is None:
+        return more
+    return tuple(
+        tuple(a + b for a, b in zip(first, second, strict=True)) for first, second in zip(one, more, strict=True)
+    )
+
+
+def multiply(one: PerToken | None, more: PerToken) -> PerToken:
+    """Per response and token, the product."""
+    if one is None:
+        return more
+    return tuple(
+        tuple(a * b for a, b in zip(first, second, strict=True)) for first, second in zip(one, more, strict=True)
+    )

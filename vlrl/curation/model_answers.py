@@ -1,0 +1,134 @@
+"""Asking a model about many problems: in batches, every batch on disk before the next, seeds by problem alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from vlrl.curation.answer_journal import Journal, Name
+from vlrl.curation.stage import Answered, Question
+from vlrl.errors import EngineError, VerifierFaultError
+from vlrl.model.load import LoadedModel
+from vlrl.rollout.collector import Encode
+from vlrl.rollout.engine import Request, RolloutEngine, Sampling
+from vlrl.seeding import derive_seed
+from vlrl.types import Problem, content_digest
+from vlrl.verify.judge import judge_all
+
+Told = Callable[[str, int, int, dict[str, float]], None]  # stage, done, of, figures
+
+
+def model_hash(loaded: LoadedModel) -> str:
+    """A digest of all weights by name, and of the chat template: what a pass rate was measured with."""
+    parts: list[bytes | str] = [str(getattr(loaded.processor, "chat_template", "") or "")]
+    for name, tensor in sorted(loaded.model.state_dict().items()):
+        raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        parts += [name, f"{tensor.dtype} {tuple(tensor.shape)}", content_digest(raw.tobytes())]
+    return content_digest(*parts)
+
+
+class EngineAsk:
+    """`Ask` over a rollout engine.
+
+    engine          any RolloutEngine
+    model_hash      of the model behind the engine
+    conditions      what else an answer depends on (system prompt, picture budget); part of the journal's key
+    batch           problems that are encoded and asked at a time
+    max_fault_rate  share of faulted verdicts in one stage that stops the run, as in RL
+
+    The seed of a problem's responses comes from `seed`, the stage and the problem, never from its place in a batch, so
+    an interrupted run and a whole one give the same answers.
+    """
+
+    def __init__(
+        self,
+        encode: Encode,
+        engine: RolloutEngine,
+        journal: Journal,
+        model_hash: str,
+        seed: int,
+        conditions: dict[str, Any] | None = None,
+        batch: int = 32,
+        max_fault_rate: float = 0.05,
+        told: Told | None = None,
+    ) -> None:
+        self._encode, self._engine, self._journal = encode, engine, journal
+        self.model_hash, self.seed = model_hash, seed
+        self._conditions = dict(conditions or {})
+        self._batch, self._max_fault_rate, self._told = batch, max_fault_rate, told
+        self.asked = 0  # problems that the engine was asked in this session
+        self.reused = 0  # problems whose answers were on disk
+
+    def close(self) -> None:
+        """End what the engine started."""
+        self._engine.close()
+
+    def __call__(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
+        """n responses to every question, in order.
+
+        Raises EngineError if the engine read another content than the encoder made, VerifierFaultError if more verdicts
+        than `max_fault_rate` are faults.
+        """
+        names = [self._name(stage, question, sampling, n) for question in questions]
+        missing = {name: q for name, q in zip(names, questions, strict=True) if self._journal.get(name) is None}
+        self.reused += len(set(names)) - len(missing)
+        total, waiting = len(set(names)), list(missing.items())
+        for start in range(0, len(waiting), self._batch):
+            some = waiting[start : start + self._batch]
+            answers = self._ask(stage, [question for _, question in some], sampling, n)
+            self._journal.add([(name, one) for (name, _), one in zip(some, answers, strict=True)])
+            self.asked += len(some)
+            if self._told:
+                done = total - len(waiting) + start + len(some)
+                judged = sum(one.judged for one in answers)
+                figures = {"accuracy/mean": sum(one.correct for one in answers) / judged} if judged else {}
+                self._told(stage, done, total, figures)
+        found = [self._journal.get(name) for name in names]
+        answered = [one for one in found if one is not None]
+        assert len(answered) == len(questions), "every question was asked or held"
+        self._check_faults(stage, answered)
+        return answered
+
+    def _name(self, stage: str, question: Question, sampling: Sampling, n: int) -> Name:
+        said = {
+            "model": self.model_hash,
+            "seed": self.seed,
+            "sampling": sampling.model_dump(mode="json"),
+            "n": n,
+            "asked": question.asked.id,
+            "conditions": self._conditions,
+        }
+        return stage, content_digest(json.dumps(said, sort_keys=True))[:16], question.problem.id
+
+    def _ask(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
+        asked: list[Problem] = [question.asked for question in questions]
+        encoded = self._encode(asked)
+        requests = [
+            Request(one, n, sampling, derive_seed(self.seed, "curation", stage, question.problem.id))
+            for one, question in zip(encoded, questions, strict=True)
+        ]
+        generated = self._engine.generate(requests)
+        for one, question, answer in zip(encoded, questions, generated, strict=True):
+            if answer.content_hash != one.content_hash:
+                raise EngineError(
+                    f"problem {question.problem.id}",
+                    f"the engine read content {answer.content_hash}, the encoder made {one.content_hash}",
+                    "engine and encoder must share one processor output; check versions and picture budget",
+                )
+        verdicts = judge_all(
+            [(q.problem, [r.text for r in a.rollouts]) for q, a in zip(questions, generated, strict=True)]
+        )
+        return [Answered(answer.rollouts, held) for answer, held in zip(generated, verdicts, strict=True)]
+
+    def _check_faults(self, stage: str, answered: Sequence[Answered]) -> None:
+        faults = [fault for one in answered for fault in one.faults]
+        total = sum(len(one.verdicts) for one in answered)
+        if len(faults) > self._max_fault_rate * total:
+            raise VerifierFaultError(
+                f"stage {stage!r}",
+                f"{len(faults)} of {total} verdicts are faults; the first: {faults[0]}",
+                "mend the verifier or the problems, or raise max_fault_rate",
+            )

@@ -1,0 +1,3 @@
+"""Stages that keep or change problems: difficulty, guessing, balance, format.
+
+Read difficulty for the shape of one."""

@@ -1,0 +1,146 @@
+"""Long-CoT warm-up sets by prompting and rejection sampling (k1.5 §2.2; rows K9, K10).
+
+Every problem is asked n times with a prompt that asks for planning, evaluation, reflection and exploration; responses
+whose answer is verified are kept, the shortest first, at most so many a problem. The demonstration is the *plain*
+problem with the response: the prompt that elicited it is not learned, its id is kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.curation.asked_prompts import check_template, wrapped
+from vlrl.curation.selection.markers import marker_report
+from vlrl.curation.selection.short_answers import preference_pairs
+from vlrl.curation.stage import Answered, Ask, Question
+from vlrl.rollout.engine import Sampling
+from vlrl.types import Demonstration, Preference, Problem, content_digest
+
+STAGE = "warmup"
+LONG_COT = (
+    "{question}\n\nThink inside <think>…</think> before you answer. Plan the steps first. Check every step as you go. "
+    "When something does not fit, say so and go back. If one way leads nowhere, try another. Then write only the final "
+    "answer inside <answer>…</answer>."
+)
+
+
+class WarmupSettings(Settings):
+    """How demonstrations are sampled and which of them stay."""
+
+    samples: int = Field(default=8, ge=1, description="responses a problem")
+    keep: int = Field(default=1, ge=1, description="verified responses a problem that stay, at most")
+    order: Literal["shortest", "longest", "first"] = Field(default="shortest", description="which of the verified ones")
+    prompt: str = Field(
+        default=LONG_COT, description="template that elicits the chain of thought; must hold {question}"
+    )
+    sampling: Sampling = Sampling(temperature=1.0, max_tokens=2048)
+    min_tokens: int = Field(default=1, ge=1, description="shorter responses don't stay: no chain of thought")
+    problems: int | None = Field(default=None, ge=1, description="ask the first so many kept problems alone")
+    pairs: float | None = Field(
+        default=None,
+        gt=1.0,
+        description="write preferences.jsonl, too: the shortest right response against longer wrong ones and against "
+        "right ones of so many times its length (k1.5: 1.5)",
+    )
+    _template = check_template("prompt")
+
+
+@dataclass(frozen=True)
+class WarmupSet:
+    """The demonstrations, where each came from, and the funnel of responses: sampled = kept + reasons + faults."""
+
+    demonstrations: tuple[Demonstration, ...]
+    provenance: tuple[Mapping[str, Any], ...]
+    sampled: int
+    rejected: Mapping[str, int]
+    faults: int
+    without: int  # problems without a demonstration
+    preferences: tuple[Preference, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.demonstrations) + sum(self.rejected.values()) + self.faults != self.sampled:
+            raise RuntimeError(f"{self.sampled} responses were sampled, not all are accounted for: {self.rejected}")
+
+    def record(self) -> dict[str, Any]:
+        """As results.json holds it."""
+        return {
+            "sampled": self.sampled,
+            "kept": len(self.demonstrations),
+            "rejected": dict(self.rejected),
+            "faults": self.faults,
+            "problems_without": self.without,
+            "preferences": len(self.preferences),
+            "markers": marker_report([d.response for d in self.demonstrations]),
+        }
+
+
+def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings, ask: Ask) -> WarmupSet:
+    """Ask, verify, keep. Raises as `ask` does."""
+    chosen = problems[: settings.problems]
+    questions = [Question(problem, wrapped(problem, settings.prompt)) for problem in chosen]
+    answers = ask(STAGE, questions, settings.sampling, settings.samples) if questions else []
+    demonstrations, provenance, rejected = [], [], Counter[str]()
+    preferences: list[Preference] = []
+    template = content_digest(settings.prompt)[:12]
+    without = 0
+    for problem, answered in zip(chosen, answers, strict=True):
+        kept, reasons = select(answered, settings)
+        if settings.pairs is not None:
+            preferences += preference_pairs(problem, answered, settings.pairs)
+        rejected += reasons
+        without += not kept
+        for index in kept:
+            demonstrations.append(Demonstration(problem, answered.rollouts[index].text.strip()))
+            provenance.append(
+                {
+                    "problem": problem.id,
+                    "template": template,
+                    "model_hash": ask.model_hash,
+                    "temperature": settings.sampling.temperature,
+                    "seed": ask.seed,
+                    "sample": index,
+                    "tokens": answered.rollouts[index].num_tokens,
+                    "right": answered.correct,
+                    "judged": answered.judged,
+                }
+            )
+    return WarmupSet(
+        tuple(demonstrations),
+        tuple(provenance),
+        sampled=sum(len(one.rollouts) for one in answers),
+        rejected=dict(rejected.most_common()),
+        faults=sum(len(one.faults) for one in answers),
+        without=without,
+        preferences=tuple(preferences),
+    )
+
+
+def select(answered: Answered, settings: WarmupSettings) -> tuple[list[int], Counter[str]]:
+    """Indices of the responses that stay, best first, and why the others don't (faults aside)."""
+    reasons: Counter[str] = Counter()
+    right: dict[str, int] = {}  # normalised text → index of its shortest response
+    for index, (rollout, verdict) in enumerate(zip(answered.rollouts, answered.verdicts, strict=True)):
+        if verdict.fault is not None:
+            continue
+        said = " ".join(rollout.text.split())
+        if not verdict.correct:
+            reasons["wrong"] += 1
+        elif rollout.ending != "stop":
+            reasons["not finished"] += 1
+        elif rollout.num_tokens < settings.min_tokens:
+            reasons["shorter than min_tokens"] += 1
+        elif said in right:
+            reasons["the same response again"] += 1
+        else:
+            right[said] = index
+    sign = {"shortest": 1, "longest": -1, "first": 0}[settings.order]
+    order = sorted(right.values(), key=lambda index: (sign * answered.rollouts[index].num_tokens, index))
+    if len(order) > settings.keep:
+        reasons["more than `keep`"] += len(order) - settings.keep
+    return order[: settings.keep], reasons

@@ -1,0 +1,3 @@
+"""Which problem of a source comes next; importing the package files all weights under their names."""
+
+from vlrl.curriculum import problem_weights  # noqa: F401

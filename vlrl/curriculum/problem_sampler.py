@@ -1,0 +1,194 @@
+"""Choosing among a source's problems, and how much of a step each modality gets. Success so far is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from vlrl.config import Settings
+from vlrl.curriculum.problem_weights import Candidate, problem_weights
+from vlrl.data.mixture import Mixture
+from vlrl.data.source_weights import shares_of
+from vlrl.data.sources import Source
+from vlrl.errors import ConfigError, DataError
+from vlrl.registry import component_field
+from vlrl.seeding import stream
+from vlrl.types import MODALITIES, Modality, Problem, ScoredGroup
+
+
+class ModalityGap(Settings):
+    """Rendered sources weigh 1 + gain·(accuracy on text − accuracy on rendered twins), at most `most`, never below 1.
+
+    Both accuracies are of the pairs of twins in the last validation; before the first one nothing changes.
+    """
+
+    gain: float = Field(default=1.0, ge=0.0)
+    most: float = Field(default=2.0, ge=1.0)
+
+
+class DrawingSettings(Settings):
+    """Which problems a step gets, inside what the recipe says."""
+
+    weights: tuple[component_field(problem_weights), ...] = Field(  # type: ignore[valid-type]
+        default=(), description="choose among the problems of a source; multiplied. None: every problem has its turn"
+    )
+    bins: int = Field(default=10, ge=1, description="bins of difficulty that a generated domain's success is kept in")
+    memory: float = Field(default=0.8, ge=0.0, lt=1.0, description="what of a success rate stays when a new one comes")
+    budgets: dict[Modality, float] | None = Field(
+        default=None, description="shares of the modalities, 0: only tested; the sources of each keep their proportions"
+    )
+    modality_gap: ModalityGap | None = None
+
+    @field_validator("budgets")
+    @classmethod
+    def _are_shares(cls, budgets: dict[Modality, float] | None) -> dict[Modality, float] | None:
+        if budgets is not None and (min(budgets.values(), default=0) < 0 or abs(sum(budgets.values()) - 1) > 1e-9):
+            raise ValueError(f"budgets are 0 or above and add up to 1, these to {sum(budgets.values())}")
+        return budgets
+
+
+class Drawing:
+    """One for a run. Raises ConfigError or DataError where the settings don't fit the mixture's sources.
+
+    Success rates are kept for every problem of a finite source, and for every bin of difficulty of a source whose
+    problems are endless (a generated problem is never seen twice) or come in a stream. Such a source has one domain.
+    """
+
+    def __init__(self, settings: DrawingSettings, mixture: Mixture) -> None:
+        self.settings = settings
+        self._seed = mixture.seed
+        self._sources = {source.name: source for source in mixture.sources}
+        self._reads = frozenset(field for part in settings.weights for field in part.reads)
+        self._rates: dict[str, float] = {}
+        self._ids: dict[str, str] = {}  # "source#index" of a finite source → id of the problem there
+        self._gap = 0.0
+        held = {source.modality for source in mixture.sources}
+        if settings.budgets is not None and set(settings.budgets) != held:
+            raise ConfigError(
+                "rl.drawing.budgets",
+                f"are for {sorted(settings.budgets)}, the recipe has {sorted(held)}",
+                "give a share to each modality of the recipe",
+            )
+        if settings.modality_gap is not None and not {"text", "rendered"} <= held:
+            raise ConfigError(
+                "rl.drawing.modality_gap", f"compares text with rendered, the recipe has {sorted(held)}", "leave it out"
+            )
+        self._step = 0
+        for source in mixture.sources:
+            self._refuse_unlabelled(source)
+
+    def _refuse_unlabelled(self, source: Source) -> None:
+        """Weights read what a source has: labels, or success, which is kept by problem or else by difficulty."""
+        if source.labelled:
+            return
+        place = f"source {source.name!r}"
+        if "difficulty" in self._reads:
+            raise DataError(
+                place,
+                "its problems have no difficulty, which a weight of rl.drawing reads",
+                "name a column with it (`columns: {difficulty: …}`), or set `by: success` for that weight",
+            )
+        if "rate" in self._reads and source.size is None:
+            raise DataError(
+                place,
+                "is a stream of rows without a difficulty: there is nothing that a success rate could be kept by, and "
+                "a weight of rl.drawing reads one",
+                "name a column with it (`columns: {difficulty: …}`), or read the rows without `streaming`",
+            )
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there are weights: without them the mixture's own order is taken as it is."""
+        return bool(self.settings.weights)
+
+    def at(self, step: int) -> Drawing:
+        """This drawing for the problems of an RL step."""
+        self._step = step
+        return self
+
+    def accepts(self, source: Source, index: int, epoch: int) -> bool:
+        """Whether the problem at an index of a source's training split is taken at this turn."""
+        if not self.chooses:
+            return True
+        one = self._candidate(source, index)
+        weight: float = math.prod(part(one, self._step) for part in self.settings.weights)
+        return float(stream(self._seed, "drawing", source.name, index, epoch).random()) < weight
+
+    def given(self, source: Source, index: int, problem: Problem) -> None:
+        """The mixture gave this problem."""
+        if self.chooses and source.size is not None:
+            self._ids[f"{source.name}#{index}"] = problem.id
+
+    def observe(self, groups: Sequence[ScoredGroup]) -> None:
+        """Success of groups that could be judged."""
+        for group in groups:
+            if not self.chooses or all(verdict.fault is not None for verdict in group.verdicts):
+                continue
+            key = self._key(group.problem)
+            if key is None:
+                continue
+            before = self._rates.get(key, group.pass_rate)
+            self._rates[key] = self.settings.memory * before + (1 - self.settings.memory) * group.pass_rate
+
+    def validated(self, scores: Mapping[str, float]) -> None:
+        """Scores of a validation; of these `twins/text` and `twins/rendered` count."""
+        if {"twins/text", "twins/rendered"} <= set(scores):
+            self._gap = scores["twins/text"] - scores["twins/rendered"]
+
+    def shares(self, shares: Mapping[str, Fraction]) -> dict[str, Fraction]:
+        """Shares of sources in this step, from the recipe's."""
+        settings, found = self.settings, dict(shares)
+        if settings.budgets is not None:
+            for modality in MODALITIES:
+                names = [name for name in found if self._sources[name].modality == modality]
+                held = sum((shares[name] for name in names), Fraction(0))
+                for name in names:
+                    found[name] = shares[name] / held * Fraction(str(settings.budgets[modality])) if held else held
+        if settings.modality_gap is not None:
+            gap = settings.modality_gap
+            factor = Fraction(str(round(min(gap.most, 1 + gap.gain * max(0.0, self._gap)), 6)))
+            for name in found:
+                if self._sources[name].modality == "rendered":
+                    found[name] *= factor
+        return shares_of(found) if found != dict(shares) else found
+
+    def metrics(self) -> dict[str, float]:
+        """drawing/success: mean success rate of what was tried; drawing/tried: how many problems or bins."""
+        if not self._rates:
+            return {}
+        return {
+            "drawing/success": sum(self._rates.values()) / len(self._rates),
+            "drawing/tried": float(len(self._rates)),
+        }
+
+    def _candidate(self, source: Source, index: int) -> Candidate:
+        needed = "difficulty" in self._reads or ("rate" in self._reads and source.size is None)
+        difficulty = source.difficulty_of("train", index) if needed else None
+        if source.size is None:
+            key = None if difficulty is None else self._bin(source.name, difficulty)
+        else:
+            held = self._ids.get(f"{source.name}#{index}")
+            key = None if held is None else f"{source.name}:{held}"
+        return Candidate(difficulty, None if key is None else self._rates.get(key))
+
+    def _key(self, problem: Problem) -> str | None:
+        """Where a problem's success is kept; None where no weight reads it and a stream's rows have no label."""
+        source = self._sources[problem.source]
+        if source.size is not None:
+            return f"{source.name}:{problem.id}"
+        return None if problem.difficulty is None else self._bin(source.name, problem.difficulty)
+
+    def _bin(self, source: str, difficulty: float) -> str:
+        return f"{source}@{min(int(difficulty * self.settings.bins), self.settings.bins - 1)}"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Success rates and the last gap, for a checkpoint."""
+        return {"rates": dict(self._rates), "ids": dict(self._ids), "gap": self._gap}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self._rates, self._ids, self._gap = dict(state["rates"]), dict(state["ids"]), float(state["gap"])

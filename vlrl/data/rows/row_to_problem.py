@@ -1,0 +1,339 @@
+"""One row of a table as a problem: read whole, or refused by name with its place.
+
+Columns are mapped, images are put where the question names them (`vlrl.data.rows.placeholders`), options are listed, and
+what the row holds besides must not be content that would be lost (`vlrl.data.rows.row_view`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vlrl.data.choices.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
+from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
+from vlrl.data.rows.benchmark_rows import read_benchmark, row_pictures
+from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
+from vlrl.data.rows.grounding import refuse_marks
+from vlrl.data.rows.layouts import (
+    BENCHMARK_LAYOUTS,
+    LAYOUTS_OF_TRAINERS,
+    LEFT_OUT,
+    AskedRow,
+    column_images,
+    read_trainer_row,
+    suggested_layout,
+)
+from vlrl.data.rows.placeholders import Piece, Shown, pieces_of, placed, refuse_other_media
+from vlrl.data.rows.row_view import RowView, is_empty, is_media_file
+from vlrl.data.source_settings import FileSourceSettings, VerifierByColumn, check_verifier
+from vlrl.data.tables.cell_text import shortened, written
+from vlrl.errors import BadRowError, DataError, did_you_mean
+from vlrl.scenes.domain import worked_response
+from vlrl.types import Demonstration, Problem, Text
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Reads rows of one source. `folder` is where relative image paths start.
+
+    unread  columns that held something in rows read so far and were of no use; for reports
+
+    Raises BadRowError with the row's place for whatever is missing, doesn't fit together or would be lost.
+    """
+
+    settings: FileSourceSettings
+    folder: Path
+    unread: set[str] = field(default_factory=set, compare=False)
+
+    def problem(self, row: Row, place: str, one_gold: bool = True) -> tuple[Problem, Demonstration | None]:
+        """The problem of a row, its images read for their digests, and its demonstration where a column has one.
+
+        one_gold  whether a second column with another gold is an error
+        """
+        settings, columns = self.settings, self.settings.columns
+        if settings.layout in BENCHMARK_LAYOUTS:
+            return self._benchmark_problem(row, place), None
+        view = RowView(row)
+        asked = self._asked(view, place)
+        verifier = self._verifier(view, place)
+        options = row_options(view, columns.choices, place)
+        pieces = self._placed(asked, options, place)
+        prompt = tuple(Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces)
+        self._refuse_images(options, place)
+        if not options and verifier == "choice":
+            text = "".join(piece for piece in pieces if isinstance(piece, str))
+            options = options_in(text)
+            if not options:
+                refuse_stray(view, place)
+                refuse_empty(view, columns.choices, text, place)
+        golds = golds_in(asked.answer, verifier, f"{place}, {asked.answer_column}")
+        answers = self._answers(golds, options if verifier == "choice" else Options(), place)
+        problem = Problem(
+            prompt=prompt,
+            answer=answers[0],
+            verifier=verifier,
+            modality=settings.modality,
+            domain=settings.domain or settings.name,
+            source=settings.name,
+            facts={**self._facts(view, place, options, answers), **self._declared(asked.facts, place)},
+            difficulty=self.difficulty(view, place),
+            tags=settings.tags,
+            system=asked.system if settings.system_messages == "keep" else None,
+        )
+        if asked.system is not None and problem.system is None:
+            self.unread.add("system message")
+        response = asked.response
+        if columns.response:
+            response = written(_cell(view, columns.response, place), f"{place}, {columns.response}")
+        elif columns.thought:
+            thought = written(_cell(view, columns.thought, place), f"{place}, {columns.thought}")
+            response = worked_response(thought, answers[0])
+        if columns.group:
+            _cell(view, columns.group, place)
+        if not problem.images and settings.modality != "text":
+            problem = self._without_image(problem, place)
+        layout = LAYOUTS_OF_TRAINERS.get(settings.layout or "")
+        others = layout.answers if layout else ()
+        if one_gold:
+            refuse_second_golds(view, problem, options, asked.answer_column, place, columns.ignored, others)
+        shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
+        texts = LEFT_OUT if settings.layout else frozenset()
+        view.refuse_unread(place, frozenset(columns.ignored), shown, texts)
+        self.unread.update(view.unread())
+        return problem, None if response is None else Demonstration(problem, response)
+
+    def difficulty(self, row: Row, place: str) -> float | None:
+        """The label of a row, None where no column is named. Raises DataError for one that is no number in [0, 1]."""
+        column = self.settings.columns.difficulty
+        if column is None:
+            return None
+        given = _cell(row, column, place)
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+            raise BadRowError(f"{place}, {column}", f"is {given!r}", "give a number in [0, 1]; 1 is the hardest")
+        return float(given)
+
+    def gold_and_options(self, row: Row, place: str) -> tuple[Any, Options]:
+        """The gold as the row gives it, and its options. Raises BadRowError."""
+        view = RowView(row)
+        return self._asked(view, place).answer, row_options(view, self.settings.columns.choices, place)
+
+    def keys(self, row: Row, place: str) -> list[str]:
+        """What a row shares with others that must fall into its split: the named column, its images, or its question.
+
+        Images count by their content: the same one under another path is the same. Raises BadRowError.
+        """
+        if self.settings.columns.group:
+            return [str(_cell(row, self.settings.columns.group, place))]
+        images, question = self._shown(row, place)
+        return [image_of(given, self._folder, place).digest for given in images] or [question]
+
+    def key_by_path(self, row: Row, place: str) -> str:
+        """As `keys`, without reading files: the first image as the row refers to it. Raises BadRowError."""
+        if self.settings.columns.group:
+            return str(_cell(row, self.settings.columns.group, place))
+        images, question = self._shown(row, place)
+        if not images:
+            return question
+        given = payload(images[0], place)
+        return given if isinstance(given, str) else image_of(given, self._folder, place).digest
+
+    def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
+        """The row's images as it refers to them, and its question."""
+        if self.settings.layout in BENCHMARK_LAYOUTS:
+            images = list(row_pictures(row).values())
+            question = str(row.get("question") or row.get("problem") or "")
+        else:
+            asked = self._asked(RowView(row), place)
+            pieces = self._placed(asked, Options(), place, is_whole=False)
+            images = [piece.given for piece in pieces if isinstance(piece, Shown)]
+            question = "".join(piece for piece in pieces if isinstance(piece, str))
+        return images, question
+
+    def _asked(self, row: RowView, place: str) -> AskedRow:
+        """Question, images of columns, gold as given, and response."""
+        columns = self.settings.columns
+        asked = self._question(row, place)
+        if columns.context is None:
+            return asked
+        if columns.context not in row:
+            raise _no_column(row, columns.context, place)
+        given = row[columns.context]
+        context = "" if is_empty(given) else f"{written(given, f'{place}, {columns.context}')}\n"
+        return replace(asked, pieces=[*pieces_of(context), *asked.pieces])
+
+    def _question(self, row: RowView, place: str) -> AskedRow:
+        columns = self.settings.columns
+        if self.settings.layout is not None:
+            asked = read_trainer_row(self.settings.layout, row, place)
+            if columns.images is not None:
+                asked = replace(asked, images=self._column_images(row, place))
+            return asked
+        if columns.question not in row and (remedy := suggested_layout(row)):
+            raise BadRowError(place, f"has no column {columns.question!r}", remedy)
+        question = _cell(row, columns.question, place)
+        if not isinstance(question, str | int | float):
+            raise BadRowError(
+                f"{place}, {columns.question}", f"holds {shortened(question)}", "`layout: chat` reads messages"
+            )
+        text = written(question, f"{place}, {columns.question}")
+        if self.settings.modality != "text":
+            refuse_other_media(text, place)
+            refuse_marks(text, place)
+        images = self._column_images(row, place)
+        answer = _cell(row, columns.answer, place)
+        return AskedRow(pieces_of(text), images, answer, None, answer_column=columns.answer)
+
+    def _column_images(self, row: RowView, place: str) -> list[Any]:
+        named = self.settings.columns.images
+        if named is None or named == "":
+            return column_images(row, named, place)
+        names = (named,) if isinstance(named, str) else named
+        for name in names:
+            if name not in row:
+                raise _no_column(row, name, place)
+        return [image for name in names for image in column_images(row, name, place)]
+
+    def _benchmark_problem(self, row: Row, place: str) -> Problem:
+        settings = self.settings
+        assert settings.layout is not None
+        problem = read_benchmark(settings.layout, [(place, dict(row))], self._folder)[0].problem
+        if problem.images and settings.modality == "text":
+            raise _images_in_text(place, len(problem.images))
+        problem = replace(
+            problem,
+            verifier=problem.verifier if settings.verifier is None else self._verifier(row, place),
+            modality=settings.modality,
+            domain=settings.domain or settings.name,
+            source=settings.name,
+            facts={**problem.facts, **settings.facts},
+            difficulty=problem.difficulty if settings.columns.difficulty is None else self.difficulty(row, place),
+            tags=settings.tags,
+        )
+        return problem if problem.images or settings.modality == "text" else self._without_image(problem, place)
+
+    def _without_image(self, problem: Problem, place: str) -> Problem:
+        """A row of text in a source of images. Raises BadRowError unless the source says that it has such rows."""
+        if self.settings.rows_without_image == "read":
+            return replace(problem, modality="text")
+        raise BadRowError(
+            place,
+            f"has no image, and the modality of source {self.settings.name!r} is {self.settings.modality!r}",
+            "name the column of images in `columns: {images: …}`, set `layout:`, or say `modality: text`; a table with "
+            "questions of text among the others needs `rows_without_image: read`",
+        )
+
+    def _placed(self, asked: AskedRow, options: Options, place: str, is_whole: bool = True) -> list[str | Shown]:
+        """The prompt in reading order, with options that the question doesn't list itself.
+
+        is_whole  False where the options, which may name images, are not there
+        """
+        pieces: list[Piece] = list(asked.pieces)
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
+        images = asked.images
+        if is_whole and not images and not text.strip() and all(isinstance(piece, str) for piece in pieces):
+            raise BadRowError(place, "the question is empty and has no image", "leave the row out or mend it")
+        if options and not options.shown_in(text):
+            if letters := options.letters_in(text):
+                raise BadRowError(
+                    place, f"the question lists the options as {letters}, its column as A, B …", "mend one of them"
+                )
+            pieces += pieces_of(options.listed)
+        if not is_whole and images:
+            return [*map(Shown, images), text]
+        found = placed(pieces, images, place, literal=self.settings.modality == "text")
+        count = sum(isinstance(piece, Shown) for piece in found)
+        if count and self.settings.modality == "text":
+            raise _images_in_text(place, count)
+        return found
+
+    def _refuse_images(self, options: Options, place: str) -> None:
+        """An option that refers to an image would be shown as the name of a file."""
+        if self.settings.modality == "text":
+            return
+        for number, text in enumerate(options.texts, 1):
+            is_file = is_media_file(text) and ("/" in text or (self._folder / text).is_file())
+            if is_file or is_encoded_image(text):
+                raise BadRowError(
+                    place,
+                    f"option {number} is an image: {shortened(text)}",
+                    "name it in the column of images, and write <image 2> in the option",
+                )
+
+    def _answers(self, given: list[Any], options: Options, place: str) -> list[str]:
+        if not given or any(is_empty(answer) for answer in given):
+            raise BadRowError(place, f"the answer is empty: {shortened(given)}", "leave the row out or mend it")
+        answers = [unwrapped(answer) if isinstance(answer, str) else answer for answer in given]
+        texts = [gold_of(answer, options, self.settings.choice_answers, f"{place}, answer") for answer in answers]
+        if not texts[0].strip():
+            raise BadRowError(place, f"the answer is empty: {given[0]!r}", "leave the row out or mend it")
+        if options and len(set(texts)) > 1:
+            raise BadRowError(place, f"has {len(texts)} right options: {shortened(answers)}", "one option is right")
+        return texts
+
+    def _facts(self, row: Row, place: str, options: Options, answers: Sequence[str]) -> dict[str, Any]:
+        facts = dict(self.settings.facts)
+        for fact, column in self.settings.columns.facts.items():
+            if column not in row:
+                raise _no_column(row, column, place)
+            if row[column] is not None:
+                facts[fact] = row[column]
+        if options:
+            facts["choices"] = list(options.texts)
+        if len(answers) > 1:
+            facts["accepted"] = list(answers[1:])
+        return facts
+
+    def _declared(self, facts: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+        """What the row itself declares to the verifier. Raises BadRowError where the source says otherwise."""
+        for fact, value in facts.items():
+            if self.settings.facts.get(fact, value) != value:
+                raise BadRowError(
+                    place,
+                    f"declares {fact} {value!r}, the source's facts {self.settings.facts[fact]!r}",
+                    "leave it out of the source's `facts`, or mend the row",
+                )
+        return facts
+
+    def _verifier(self, row: Row, place: str) -> str:
+        given = self.settings.verifier
+        if isinstance(given, str):
+            return given
+        if isinstance(given, VerifierByColumn):
+            value = str(_cell(row, given.column, place))
+            name = given.values.get(value, given.otherwise)
+            if name is None:
+                raise BadRowError(
+                    f"{place}, {given.column}",
+                    f"no verifier is named for {value!r}",
+                    f"add it to `values`, or `otherwise:`, in the source {self.settings.name!r}",
+                )
+            return name
+        name = str(_cell(row, self.settings.columns.verifier or "", place))
+        check_verifier(name, place)
+        return name
+
+    @property
+    def _folder(self) -> Path:
+        named = self.settings.image_folder
+        return self.folder if named is None else Path(named).expanduser()
+
+
+def _images_in_text(place: str, count: int) -> DataError:
+    return BadRowError(place, f"has {count} images in a source of modality 'text'", "name its modality")
+
+
+def _cell(row: Row, column: str, place: str) -> Any:
+    if column not in row:
+        raise _no_column(row, column, place)
+    value = row[column]
+    if value is None or (isinstance(value, float) and value != value):  # NaN: how pandas writes an empty cell
+        raise BadRowError(f"{place}, {column}", "is empty", "leave the row out or mend it")
+    return value
+
+
+def _no_column(row: Row, column: str, place: str) -> DataError:
+    return BadRowError(place, f"has no column {column!r}", f"{did_you_mean(column, row)} Set `columns:` in the source.")

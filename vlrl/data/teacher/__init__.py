@@ -1,0 +1,3 @@
+"""Responses with a teacher's log-probabilities, as files.
+
+Read teacher_records, then teacher_recording."""

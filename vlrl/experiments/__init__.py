@@ -1,0 +1,1 @@
+"""Several runs as one command: ablations, pipelines, long2short."""

@@ -1,0 +1,3 @@
+"""Arms of an ablation, their runs, their page.
+
+Read ablate, then ablation_settings and ablation_plan."""

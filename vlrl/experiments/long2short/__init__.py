@@ -1,0 +1,3 @@
+"""From a long-CoT model to short ones, every way of k1.5 §2.4.
+
+Read long2short."""

@@ -1,0 +1,101 @@
+"""The page of long2short: every model's accuracy and tokens with intervals, and both on one picture (k1.5 figure 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlrl.evaluation.comparison import Difference, compare
+from vlrl.report.figures.standalone_figure import Mark, marks_figure
+from vlrl.runlog.run_folder import write_atomically
+from vlrl.seeding import stream
+
+Floats = NDArray[np.float64]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Long2ShortFindings:
+    """What the page is written from.
+
+    starts   the long models that were started from
+    answers  model → by seed, (P,) accuracy and (P,) tokens of every test problem; all are compared with `long`
+    """
+
+    name: str
+    command: str
+    expected: str
+    starts: Sequence[str]
+    seeds: Sequence[int]
+    answers: Mapping[str, Sequence[tuple[Floats, Floats]]]
+
+
+def answers_of(run: Path) -> tuple[Floats, Floats]:
+    """(P,) sampled accuracy and (P,) tokens of every test problem."""
+    rows = [json.loads(line) for line in (run / "answers_model.jsonl").read_text(encoding="utf-8").splitlines()]
+    sampled = [row["sampled"] for row in rows]
+    return np.array([np.mean(s["correct"]) for s in sampled]), np.array([np.mean(s["tokens"]) for s in sampled])
+
+
+def write_page(found: Long2ShortFindings, out: Path) -> Path:
+    """`<name>.md` and `<name>.svg` in `out`, over all seeds; differences are paired by problem."""
+    count = len(found.seeds)
+    lines = [
+        f"# {found.name.replace('_', ' ').capitalize()}",
+        "",
+        f"Made by `{found.command}` from `{', '.join(found.starts)}`; {count} seed{'s' if count > 1 else ''} "
+        f"({', '.join(map(str, found.seeds))}), {len(found.answers['long'][0][0])} problems each, sampled.",
+        "Intervals are 95 %, by resampling "
+        + (
+            "seeds and problems. A difference is shown where Student's interval over seeds spans no zero either."
+            if count > 1
+            else "problems: they say nothing about other seeds."
+        ),
+        "",
+    ]
+    if found.expected:
+        lines += [f"Expected before it was run: {found.expected}", ""]
+    lines += [
+        "| | accuracy | − long | | tokens | − long | | of long |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rng = stream(0, "long2short", found.name)
+    long = found.answers["long"]
+    marks = {}
+    for name, rows in found.answers.items():
+        right, length = (_against(rows, place, None, rng) for place in (0, 1))
+        marks[name] = Mark(length.mean, right.mean, length.by_problem, right.by_problem)
+        against = [" | ", " | "]
+        if name != "long":
+            gaps = [_against(rows, place, long, rng) for place in (0, 1)]
+            against = [f"{_ends(gap, form)} | {gap.verdict}" for gap, form in zip(gaps, ("+.3f", "+.1f"), strict=True)]
+        share = np.mean([t.mean() / base.mean() for (_, t), (_, base) in zip(rows, long, strict=True)])
+        correct, tokens = against
+        lines.append(
+            f"| {name} | {_ends(right, '.3f')} | {correct} | {_ends(length, '.1f')} | {tokens} | {share:.2f} |"
+        )
+    picture = marks_figure(marks, "mean response tokens", "accuracy", out / f"{found.name}.svg")
+    page = out / f"{found.name}.md"
+    write_atomically(page, "\n".join([*lines, "", f"![accuracy against tokens]({picture.name})"]) + "\n")
+    return page
+
+
+def _against(
+    rows: Sequence[tuple[Floats, Floats]],
+    place: int,
+    base: Sequence[tuple[Floats, Floats]] | None,
+    rng: np.random.Generator,
+) -> Difference:
+    """Accuracy (place 0) or tokens (1) minus another model's; minus nothing for the values themselves."""
+    own = [row[place] for row in rows]
+    before = [np.zeros_like(one) for one in own] if base is None else [row[place] for row in base]
+    return compare(own, before, rng, RESAMPLES)
+
+
+def _ends(found: Difference, form: str) -> str:
+    return f"{found.mean:{form}} ({found.by_problem.low:{form}} … {found.by_problem.high:{form}})"

@@ -1,0 +1,26 @@
+"""How an extra is installed: the one text of all errors, right for a checkout and for a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlrl.installation.shipped import root
+
+
+def checkout() -> Path | None:
+    """The folder of the checkout that this package is run from; None for an installed package."""
+    package = Path(__file__).resolve().parent
+    return package.parent if root() == package.parent and (package.parent / "pyproject.toml").is_file() else None
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra to this installation, from any folder: `pip install 'vlrl[ray]'`."""
+    place = checkout()
+    return f"pip install 'vlrl[{extra}]'" if place is None else f"pip install -e '{place}[{extra}]'"
+
+
+def install_vllm() -> str:
+    """How vLLM comes here: its CPU build is put together by a script of the checkout, the one for CUDA is an extra."""
+    place = checkout()
+    for_cpu = "scripts/setup vllm in a checkout of vlrl" if place is None else f"{place / 'scripts/setup'} vllm"
+    return f"{for_cpu} (CPU), {install('vllm')} (CUDA)"

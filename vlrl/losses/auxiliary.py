@@ -1,0 +1,36 @@
+"""Terms that are added to a loss: `rl: {loss: grpo, added: [{name: tgpo, beta: 0.1}]}`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import Loss
+from vlrl.provenance import needs_of
+from vlrl.registry import Registry
+
+additions: Registry[Any] = Registry("added loss")
+
+
+@dataclass(frozen=True)
+class WithAdded:
+    """A loss and what is added to it, as one loss."""
+
+    loss: Loss
+    added: Sequence[Loss]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What all of them need."""
+        return needs_of([self.loss, *self.added])
+
+    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+        total = self.loss(terms, over)
+        for one in self.added:
+            total = total + one(terms, over)
+        return total

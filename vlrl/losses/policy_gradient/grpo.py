@@ -1,0 +1,40 @@
+"""GRPO's clipped surrogate (arXiv 2402.03300), with settings for PPO's, DAPO's (2503.14476), Dr.GRPO's (2503.20783)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from vlrl.losses.aggregate import TokenLoss
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import Mark
+
+
+@losses.register("grpo")
+class GrpoLoss(TokenLoss):
+    """−min(ρ_t A, clip(ρ_t, 1 − low, 1 + high) A), ρ_t the token's probability ratio to the iteration's start; + β·KL.
+
+    clip_low, clip_high  how far a ratio may move before its token stops pulling; DAPO has the upper one at 0.28
+    beta                 weight of the k3 estimate of KL(π‖π_ref) per token
+    """
+
+    paper: ClassVar[str] = "GRPO, 2402.03300; DAPO, 2503.14476; Dr.GRPO, 2503.20783"
+    mark: ClassVar[Mark] = "P"
+
+    clip_low: float = Field(default=0.2, gt=0.0)
+    clip_high: float = Field(default=0.2, gt=0.0)
+    beta: float = Field(default=0.0, ge=0.0)
+
+    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+        log_ratio = terms.logprobs - terms.reference_logprobs
+        ratio = log_ratio.exp()
+        advantage = terms.credit
+        clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
+        each = -torch.minimum(ratio * advantage, clipped * advantage)
+        if self.beta:
+            each = each + self.beta * (torch.exp(-log_ratio) - 1 + log_ratio)
+        return self.average(each, terms, over)

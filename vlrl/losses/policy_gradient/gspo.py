@@ -1,0 +1,38 @@
+"""GSPO: one ratio for a whole response, the geometric mean of its tokens' ratios (arXiv 2507.18071, eq. 5–7)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import Mark, Method
+
+
+@losses.register("gspo")
+class GspoLoss(Method):
+    """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's trained tokens of log π/π_ref).
+
+    On-policy its gradient is GRPO's with the mean over a response's tokens. Token weights weigh the mean in s; token
+    credit has no place here.
+
+    clip_low, clip_high  three hundredths of a percent and four: means of many tokens hardly move (paper §5.1)
+    """
+
+    paper: ClassVar[str] = "GSPO, 2507.18071"
+    mark: ClassVar[Mark] = "P"
+    reads_token_credit: ClassVar[bool] = False
+    means_over_response: ClassVar[bool] = True
+
+    clip_low: float = Field(default=3e-4, gt=0.0)
+    clip_high: float = Field(default=4e-4, gt=0.0)
+
+    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs)) / terms.trained
+        ratio = log_ratio.exp()
+        clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
+        return -torch.minimum(ratio * terms.advantages, clipped * terms.advantages).sum() / over.responses

@@ -1,0 +1,24 @@
+"""Supervised fine-tuning: the likelihood of given responses, response tokens only."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import losses
+from vlrl.provenance import Mark, Method
+
+
+@losses.register("sft")
+class SftLoss(Method):
+    """Mean negative log-likelihood over all response tokens of the update (exact over micro-batches)."""
+
+    paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.5.2"
+    mark: ClassVar[Mark] = "P"
+    needs: ClassVar[frozenset[str]] = frozenset({"demonstrations"})
+
+    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+        return -(terms.weights * terms.logprobs).sum() / over.tokens

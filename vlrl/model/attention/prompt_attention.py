@@ -1,0 +1,114 @@
+"""Attention that reads a shared prompt once, as an attention function of transformers (no forward pass of our own).
+
+While decoding, k responses of one prompt keep one copy of the prompt's keys and values: shared_prefix.py.
+With `response_blocks` (training on long packed rows) only the pairs that count are computed: response_blocks.py, or
+flex_blocks.py on CUDA.
+Without either argument (prefill, short rows) it is transformers' own SDPA.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, Literal
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from vlrl.errors import ConfigError
+from vlrl.model.attention.flex_blocks import FlexBlocks, attend_flex
+from vlrl.model.attention.response_blocks import MASK_TOKENS, ResponseBlocks, attend_in_blocks
+from vlrl.model.attention.shared_prefix import SharedPrefix, attend_shared
+from vlrl.model.families.family import PatchRows, family_of
+from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION, segment_attention
+
+AttentionName = Literal["auto", "sdpa", "flex", "flash_attention_2"]
+SHARED_PREFIX_ATTENTION = "vlrl_shared_prefix"
+WITH_FLEX = "vlrl_shared_prefix_flex"  # the same function; its name says which blocks long rows get
+
+
+def shared_prefix_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    shared_prefix: SharedPrefix | None = None,
+    response_blocks: ResponseBlocks | FlexBlocks | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """query (N, H, T, D), key/value (N, G, S, D) → (N, T, H, D). With `shared_prefix`, T is 1 and S own tokens."""
+    if isinstance(response_blocks, FlexBlocks):
+        return attend_flex(query, key, value, response_blocks, scaling), None
+    if response_blocks is not None:
+        return attend_in_blocks(module, query, key, value, response_blocks, dropout, scaling), None
+    if shared_prefix is None:
+        out: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return out
+    scaling = scaling if scaling is not None else query.shape[-1] ** -0.5
+    return attend_shared(query, key, value, shared_prefix, module.layer_idx, scaling), None
+
+
+def register_attention() -> None:
+    """File the attention function and its mask rule with transformers. Twice is once."""
+    for name in (SHARED_PREFIX_ATTENTION, WITH_FLEX):
+        AttentionInterface.register(name, shared_prefix_attention)
+        AttentionMaskInterface.register(name, sdpa_mask)
+    AttentionInterface.register(SEGMENT_ATTENTION, segment_attention)
+
+
+def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: torch.dtype) -> None:
+    """Give the decoder this file's attention, with the blocks that `name` asks for on this device, and a tower that has
+    its patches in one row that of tower_attention.py. Raises ConfigError.
+
+    auto               FlexAttention's blocks on CUDA, else blocks of PyTorch's own attention
+    sdpa               blocks of PyTorch's own attention
+    flex               FlexAttention's blocks; CUDA only
+    flash_attention_2  FlashAttention in the vision tower, FlexAttention's blocks in the decoder; CUDA, 16 bits
+    """
+    check_attention(name, device, dtype)
+    register_attention()
+    cuda = device.type == "cuda"
+    if name == "flash_attention_2":
+        model.set_attn_implementation({"vision_config": "flash_attention_2"})
+    elif isinstance(family_of(model.config), PatchRows):
+        model.set_attn_implementation({"vision_config": SEGMENT_ATTENTION})
+    flex = cuda and name != "sdpa"
+    model.get_decoder().set_attn_implementation(WITH_FLEX if flex else SHARED_PREFIX_ATTENTION)
+
+
+def check_attention(name: AttentionName, device: torch.device, dtype: torch.dtype) -> None:
+    """Raises ConfigError where this device, precision or environment hasn't what the attention needs."""
+    cuda = device.type == "cuda"
+    if name in ("flex", "flash_attention_2") and not cuda:
+        raise ConfigError("model.attention", f"{name} needs a CUDA device, here is {device}", "use auto or sdpa")
+    if name == "flash_attention_2":
+        if importlib.util.find_spec("flash_attn") is None:
+            raise ConfigError("model.attention", "flash_attn is not installed", "pip install flash-attn, or use auto")
+        if dtype == torch.float32:
+            raise ConfigError("model.attention", "FlashAttention has no float32", "set model.dtype: bfloat16")
+
+
+def check_masks(name: AttentionName, device: torch.device, micro_batch_tokens: int) -> None:
+    """Raises ConfigError for masks of more than MASK_TOKENS tokens: sdpa has one for every response on CUDA."""
+    if name == "sdpa" and device.type == "cuda" and micro_batch_tokens > MASK_TOKENS:
+        raise ConfigError(
+            "model.attention",
+            f"sdpa makes masks on CUDA, and micro_batch_tokens is {micro_batch_tokens:,}, above {MASK_TOKENS:,}",
+            "attention: auto, which makes none, or a smaller micro_batch_tokens",
+        )
+
+
+def reads_blocks(model: Any) -> bool:
+    """Whether the model's decoder attends through this file, so that it takes `response_blocks`."""
+    return model.get_decoder().config._attn_implementation in (SHARED_PREFIX_ATTENTION, WITH_FLEX)
+
+
+def takes_flex(model: Any) -> bool:
+    """Whether its long rows get FlexAttention's blocks."""
+    return bool(model.get_decoder().config._attn_implementation == WITH_FLEX)

@@ -1,0 +1,149 @@
+"""Read the prompt once: one row `[prompt | response 1 | … | response k]` whose mask and positions keep responses apart.
+
+Each response sees the prompt and itself only, and continues the prompt's positions, so its log-probabilities and
+gradients are those of k separate rows at a fraction of the work. In the same way whole rows may stand one behind
+another in one line instead of padded below each other: none sees another, and positions begin anew with each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vlrl.model.attention.flex_blocks import FlexBlocks, flex_blocks
+from vlrl.model.attention.response_blocks import BLOCKS_FROM, Place, ResponseBlocks, response_blocks
+from vlrl.model.prompts.encode import Encoded, EncodedImage
+from vlrl.model.prompts.positions import PositionRule
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt and the token ids of its k responses (each at least one token)."""
+
+    encoded: Encoded
+    responses: tuple[tuple[int, ...], ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """Length of the packed row."""
+        return self.encoded.num_tokens + self.num_response_tokens
+
+    @property
+    def num_response_tokens(self) -> int:
+        """Response tokens over all k."""
+        return sum(len(response) for response in self.responses)
+
+    def take(self, chosen: Sequence[int]) -> Row:
+        """The same prompt with these of its responses only."""
+        return Row(self.encoded, tuple(self.responses[j] for j in chosen))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The tensors of one forward pass over B lines of T tokens: a packed row each, or all rows in one line.
+
+    token_ids   (B, T) right-padded
+    positions   (R, B, T) or (B, T) where R = 1
+    mask        (B, 1, T, T) bool, True where a query (third) may see a key (fourth); short rows only
+    blocks      the same of long rows, for an attention that computes no other pairs; None with `mask`
+                where both are None, plain causal order does
+    images      pictures in order of appearance over the rows
+    at          (M,) index into (B·T) of the position that predicts each response token
+    targets     (M,) the response tokens, row by row, response by response
+    response    (M,) number of the response that each token belongs to, counted over the whole batch
+    num_responses  N
+    """
+
+    token_ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor | None
+    blocks: ResponseBlocks | FlexBlocks | None
+    images: tuple[EncodedImage, ...]
+    at: torch.Tensor
+    targets: torch.Tensor
+    response: torch.Tensor
+    num_responses: int
+
+
+def pack(
+    rows: Sequence[Row],
+    rule: PositionRule,
+    pad_id: int,
+    device: torch.device,
+    flex: bool = False,
+    in_one_line: bool = False,
+) -> Batch:
+    """One batch of packed rows. A row with one response needs no block mask: causal order alone keeps it right.
+
+    From BLOCKS_FROM tokens on there is no dense mask; with `flex` the blocks are those of FlexAttention.
+    With `in_one_line` there is no padding: the rows stand one behind another in a single line.
+    """
+    lines, width = (1, sum(r.num_tokens for r in rows)) if in_one_line else (len(rows), max(r.num_tokens for r in rows))
+    ids = torch.full((lines, width), pad_id, dtype=torch.long)
+    # padding counts on: where positions begin anew transformers sees another sequence, and makes a mask of all pairs
+    positions = torch.arange(width).repeat(rule.rows, lines, 1)
+    part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
+    owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
+    at, targets, response = [], [], []
+    places = []
+    counted = begin = 0
+    for number, row in enumerate(rows):
+        b = 0 if in_one_line else number
+        prompt_positions = rule.prompt(row.encoded)
+        following = rule.after(prompt_positions)
+        flat = [token for one in row.responses for token in one]
+        ids[b, begin : begin + row.num_tokens] = torch.tensor([*row.encoded.token_ids, *flat])
+        start = begin + row.encoded.num_tokens
+        positions[:, b, begin:start] = prompt_positions
+        part[b, begin:start] = 0
+        owner[b, begin : begin + row.num_tokens] = number
+        base = b * width
+        before = base + start - 1
+        for j, one in enumerate(row.responses, 1):
+            stop = start + len(one)
+            positions[:, b, start:stop] = torch.arange(following, following + len(one))
+            part[b, start:stop] = j
+            at.append(torch.tensor([before]))
+            at.append(torch.arange(base + start, base + stop - 1))
+            response.append(torch.full((len(one),), counted, dtype=torch.long))
+            counted += 1
+            start = stop
+        targets.append(torch.tensor(flat, dtype=torch.long))
+        places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(one) for one in row.responses)))
+        begin = start if in_one_line else 0
+    mask: torch.Tensor | None = None
+    blocks: ResponseBlocks | FlexBlocks | None = None
+    if any(len(row.responses) > 1 for row in rows) or (in_one_line and len(rows) > 1):
+        if width < BLOCKS_FROM:
+            mask = block_mask(part.to(device), owner.to(device))
+        elif flex:
+            blocks = flex_blocks(part, owner, device)
+        else:
+            blocks = response_blocks(places, device, in_one_line)
+    return Batch(
+        token_ids=ids.to(device),
+        positions=(positions if rule.rows > 1 else positions[0]).to(device),
+        mask=mask,
+        blocks=blocks,
+        images=tuple(image for row in rows for image in row.encoded.images),
+        at=torch.cat(at).to(device),
+        targets=torch.cat(targets).to(device),
+        response=torch.cat(response).to(device),
+        num_responses=counted,
+    )
+
+
+def block_mask(part: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    """(B, T) parts and rows → (B, 1, T, T) bool: causal, and a key is of the query's own row: of its prompt, or of the
+    same response.
+
+    Padding sees itself only, so that no softmax is empty.
+    """
+    width = part.shape[1]
+    query, key = part[:, :, None], part[:, None, :]
+    causal = torch.ones(width, width, dtype=torch.bool, device=part.device).tril()
+    allowed = causal & (query >= 0) & ((key == 0) | (key == query)) & (owner[:, None, :] == owner[:, :, None])
+    allowed |= torch.eye(width, dtype=torch.bool, device=part.device)
+    return allowed[:, None]

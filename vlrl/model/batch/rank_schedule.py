@@ -1,0 +1,105 @@
+"""Updates in lockstep: every rank runs the same modules in the same order, whatever its rows hold.
+
+Under ZeRO a forward pass gathers weights and a backward pass reduces gradients, module by module, with all ranks at
+once: a rank that skipped the vision tower, a micro-batch or a piece of the head would leave the others waiting. So
+before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look at pictures
+where any rank has one, and as many calls of the head. A rank without pictures looks at one whose features count
+nothing; a rank without rows reads a row of one token. Both stay in the graph with weight zero.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image as Pillow
+
+from vlrl import dist
+from vlrl.data.images.image_budget import ImageBudget
+from vlrl.model.batch.packing import Row
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.encode import Encoded, EncodedImage, Encoder
+from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.types import Image, Problem
+
+SIDE_PIXELS = 28
+COLOUR = (200, 120, 40)  # not the processor's mean: some models leave pictures of zeros out
+
+
+class Step(NamedTuple):
+    """One micro-batch: whether the tower that trains looks at pictures, and how often the head is called."""
+
+    looks: bool
+    chunks: int
+
+
+def agreed(by_rank: list[list[Step]], tower_trains: bool) -> list[Step]:
+    """The steps that every rank takes, from those that each rank's rows need; at least one.
+
+    A tower that trains looks in the first and in the last step of every update: ZeRO-3 keeps what its buffers of
+    gradients held from the update before where the first micro-batch doesn't reach a weight, and offloading takes from
+    them only what the last one reaches.
+    """
+    nothing = Step(False, 1)
+    steps = [
+        Step(any(step.looks for step in some), max(step.chunks for step in some))
+        for some in zip_longest(*by_rank, fillvalue=nothing)
+    ] or [nothing]
+    for end in (0, -1) if tower_trains else ():
+        steps[end] = steps[end]._replace(looks=True)
+    return steps
+
+
+class Lockstep:
+    """What a rank runs where the others have something and it has not."""
+
+    def __init__(self, loaded: LoadedModel, tower_trains: bool) -> None:
+        self._tower_trains = tower_trains
+        stop = loaded.stop_ids[0]
+        self.padding = Row(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))
+        self._loaded = loaded
+        self._picture: EncodedImage | None = None
+
+    def agree(self, mine: list[Step]) -> list[Step]:
+        """The steps of one update that all ranks take."""
+        return agreed(dist.gather(mine), self._tower_trains)
+
+    @contextmanager
+    def one_graph(self, model: Any) -> Iterator[None]:
+        """Within the block, what the embedding gives has gradients though it be frozen, with and without pictures.
+
+        Otherwise the backward pass of a text row would end at the first layer that learns, and that of a row whose
+        picture features learn would go on to the embedding.
+        """
+
+        def anchored(module: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
+            if output.requires_grad or not torch.is_grad_enabled():
+                return output
+            return output + torch.zeros((), dtype=output.dtype, device=output.device, requires_grad=True)
+
+        held = model.get_input_embeddings().register_forward_hook(anchored)
+        try:
+            yield
+        finally:
+            held.remove()
+
+    def idle_look(self, tower: VisionTower) -> torch.Tensor:
+        """A look with gradients whose sum counts nothing; to be added to the loss."""
+        if self._picture is None:
+            self._picture = _blank(self._loaded)
+        (features,) = tower.look([self._picture]).values()
+        return torch.stack([one.sum() for one in features.tensors]).sum() * 0.0
+
+
+def _blank(loaded: LoadedModel) -> EncodedImage:
+    file = io.BytesIO()
+    Pillow.new("RGB", (SIDE_PIXELS, SIDE_PIXELS), COLOUR).save(file, "PNG")
+    prompt = (Image.from_bytes(file.getvalue()),)
+    problem = Problem(prompt=prompt, answer="0", verifier="number", modality="synthetic", domain="padding")
+    pixels = SIDE_PIXELS**2
+    (encoded,) = Encoder(loaded, ImageBudget(min_pixels=pixels, max_pixels=pixels)).encode([problem])
+    return encoded.images[0]

@@ -1,0 +1,1 @@
+"""What one family of models does its own way."""

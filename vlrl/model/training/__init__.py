@@ -1,0 +1,3 @@
+"""The policy that is trained: log-probabilities, gradients, updates, on one process or many.
+
+Read policy (the protocol), torch_policy, then forward and logprobs."""

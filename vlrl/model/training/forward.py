@@ -1,0 +1,298 @@
+"""Packed rows through one model: log-probabilities, and one update's gradients micro-batch by micro-batch.
+
+What every policy shares, whatever makes the optimiser step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_registry import Loss
+from vlrl.model.attention.prompt_attention import takes_flex
+from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
+from vlrl.model.batch.packing import Batch, Row, pack
+from vlrl.model.batch.rank_schedule import Lockstep, Step
+from vlrl.model.families.family import PictureFeatures
+from vlrl.model.finite import cause_of
+from vlrl.model.load import LoadedModel
+from vlrl.model.optimization.parameter_groups import trained_parts
+from vlrl.model.prompts.encode import EncodedImage
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
+from vlrl.model.training.policy import Example
+from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.model.vision.image_features import Looks
+
+MicroBatch = Callable[[], torch.Tensor]  # runs one forward pass and returns its share of the loss
+Learn = Callable[[MicroBatch, bool], None]
+
+
+def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
+    """Plain autograd: gradients add up in the parameters. Text teaches nothing where the language part is frozen."""
+    loss = micro_batch()
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+
+
+class PackedForward:
+    """Forward passes of one policy, micro-batch by micro-batch.
+
+    micro_batch_tokens  padded tokens at once
+    bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
+    in_one_line         the rows of a micro-batch stand one behind another, without padding
+    lockstep            makes updates take the same steps on every rank; None: each rank takes its own
+    eyes                the tower that looks at pictures where it isn't the model's own
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        micro_batch_tokens: int,
+        vision_trains: bool,
+        bytes_of: Bytes | None = None,
+        max_bytes: float | None = None,
+        in_one_line: bool = False,
+        lockstep: Lockstep | None = None,
+        eyes: VisionTower | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._budget = micro_batch_tokens
+        self._vision_trains = vision_trains
+        self._bytes_of, self._max_bytes = bytes_of, max_bytes
+        self._in_one_line = in_one_line
+        self.tower = VisionTower(loaded.model, loaded.store)
+        self._lockstep, self._eyes = lockstep, eyes or self.tower
+        self._rule = PositionRule(loaded.model)
+        self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
+        self._pad = loaded.tokenizer.pad_token_id or 0
+
+    @torch.no_grad()
+    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the log-probability of every token. Every picture is looked at once."""
+        pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
+        parts = [rows[r].take(chosen) for r, chosen in pieces]
+        found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
+        batches = self.batches(parts)
+        looks = Looks(self._eyes, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
+        for m, chosen in enumerate(batches):
+            values = iter(self._score([parts[i] for i in chosen], looks.features(m), temperature)[1].logprobs.tolist())
+            for i in chosen:
+                found[i] = tuple(tuple(next(values) for _ in one) for one in parts[i].responses)
+        result: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
+        for (r, _), values_of in zip(pieces, found, strict=True):
+            result[r] += values_of
+        return result
+
+    def split(self, row: Row, together: int = 1) -> list[range]:
+        """Responses of one row by piece: those of a group above a budget stand in rows that each repeat the prompt."""
+        most, bytes_of = self._max_bytes, self._bytes_of
+
+        def too_large(chosen: range) -> bool:
+            return most is not None and bytes_of is not None and bytes_of([row.take(chosen)]) > most
+
+        lengths = [len(one) for one in row.responses]
+        return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
+
+    def batches(self, rows: Sequence[Row]) -> list[list[int]]:
+        """Indices of rows by micro-batch."""
+        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._in_one_line)
+
+    @property
+    def vocabulary(self) -> int:
+        """V: outputs of the model's head."""
+        return int(self._loaded.model.lm_head.out_features)
+
+    @torch.no_grad()
+    def hidden(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(M, d) states that predict the response tokens of one micro-batch, and those tokens (M,)."""
+        model = self._loaded.model
+        batch = self._packed(rows)
+        features = Looks(self.tower, [_images(rows)], trains=False).features(0)
+        return response_hidden(model, self.tower, batch, features), batch.targets
+
+    @torch.no_grad()
+    def distribution(self, hidden: torch.Tensor, temperature: float) -> torch.Tensor:
+        """(m, d) states → (m, V) log-probabilities of the sampling distribution."""
+        return sampling_logprobs(self._loaded.model.lm_head(hidden), self._forbidden, temperature)
+
+    def accumulate(
+        self,
+        examples: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        over: Denominators,
+        learn: Learn,
+    ) -> UpdateSums:
+        """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
+
+        `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
+        Every picture is looked at once; in lockstep, once a micro-batch.
+        """
+        sums = UpdateSums()
+        together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
+        parts = [example.take(chosen) for example in examples for chosen in self.split(example.row, together)]
+        batches = self.batches([part.row for part in parts])
+        images = [_images(parts[i].row for i in chosen) for chosen in batches]
+        steps = [
+            Step(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
+            for seen, tokens in zip(images, self._response_tokens(parts, batches), strict=True)
+        ]
+        if self._lockstep is not None:
+            steps = self._lockstep.agree(steps)
+        looks = Looks(self._eyes, images, self._vision_trains, hold=self._lockstep is None)
+        for m, step in enumerate(steps):
+            run = partial(self._padding, step)
+            if m < len(batches):
+                some = [parts[i] for i in batches[m]]
+                run = partial(self._micro_batch, some, loss, temperature, over, step, looks, m, sums)
+            learn(run, m + 1 == len(steps))
+        if self._loaded.store is not None:
+            self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
+        return sums
+
+    def _micro_batch(
+        self,
+        some: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        over: Denominators,
+        step: Step,
+        looks: Looks,
+        m: int,
+        sums: UpdateSums,
+    ) -> torch.Tensor:
+        """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
+        rows = [example.row for example in some]
+        beside = []
+        with self._training_graph():
+            if step.looks and self._lockstep is not None and not _images(rows):
+                beside.append(self._lockstep.idle_look(self._eyes))
+            batch, found = self._score(rows, looks.features(m), temperature, step.chunks, self._guides(some))
+        terms = replace(terms_of(some, batch.response, found.logprobs), guide_logprobs=found.guides)
+        value: Any = loss(terms, over)
+        if (carried := looks.carried(m)) is not None:
+            beside.append(carried)
+        with torch.no_grad():
+            _observe(sums, some, terms, float(value), found.entropy)
+            if sums.cause is None and not (math.isfinite(float(value)) and math.isfinite(sums.kl)):
+                sums.cause = cause_of(some, terms, float(value))
+        return sum(beside, start=value)
+
+    def _padding(self, step: Step) -> torch.Tensor:
+        """A micro-batch of weight zero, where other ranks have more of them than this one."""
+        assert self._lockstep is not None
+        with self._training_graph():
+            beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
+            _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
+        return sum(beside, start=found.logprobs.sum() * 0.0)
+
+    @contextmanager
+    def _training_graph(self) -> Iterator[None]:
+        model = self._loaded.model
+        same = nullcontext() if self._lockstep is None else self._lockstep.one_graph(model)
+        with checkpointed_layers(model), same:
+            yield
+
+    @staticmethod
+    def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
+        return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
+
+    def _guides(self, examples: Sequence[Example]) -> torch.Tensor | None:
+        return _of_all(examples, "guides", torch.empty(0, dtype=torch.long, device=self._loaded.device))
+
+    def _packed(self, rows: Sequence[Row]) -> Batch:
+        flex = takes_flex(self._loaded.model)
+        return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._in_one_line)
+
+    def _score(
+        self,
+        rows: Sequence[Row],
+        features: dict[str, PictureFeatures],
+        temperature: float,
+        chunks: int | None = None,
+        guides: torch.Tensor | None = None,
+    ) -> tuple[Batch, TokenLogprobs]:
+        model, batch, forbidden = self._loaded.model, self._packed(rows), self._forbidden
+        return batch, response_logprobs(model, self.tower, batch, features, forbidden, temperature, chunks, guides)
+
+
+def _images(rows: Iterable[Row]) -> list[EncodedImage]:
+    return [image for row in rows for image in row.encoded.images]
+
+
+def count(examples: Sequence[Example], left_out: Denominators) -> Denominators:
+    """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens.
+
+    Where all have weight zero the tokens are 1, to divide by.
+    """
+    tokens = left_out.tokens
+    for example in examples:
+        if example.token_weights is None:
+            tokens += example.row.num_response_tokens
+        else:
+            tokens += sum(weight > 0 for response in example.token_weights for weight in response)
+    return Denominators(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
+
+
+def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> Terms:
+    """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
+    references = _of_all(examples, "reference_logprobs", logprobs)
+    weights = _of_all(examples, "token_weights", logprobs)
+    return Terms(
+        logprobs=logprobs,
+        reference_logprobs=logprobs.detach() if references is None else references,
+        response=response,
+        advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
+        weights=torch.ones_like(logprobs) if weights is None else weights,
+        token_advantages=_of_all(examples, "token_advantages", logprobs),
+    )
+
+
+def _observe(sums: UpdateSums, examples: Sequence[Example], terms: Terms, loss: float, entropy: torch.Tensor) -> None:
+    sums.loss += loss
+    sums.tokens += len(terms.response)
+    sums.entropy += float(entropy.sum())
+    drift = terms.reference_logprobs - terms.logprobs
+    sums.kl += float((drift.exp() - 1 - drift).sum())
+    sampled = _of_all(examples, "sampler_logprobs", terms.logprobs)
+    if sampled is not None:
+        sums.gap.add(examples, (terms.reference_logprobs - sampled).abs().tolist())
+
+
+def _of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:
+    """(M,) token values that the examples carry under `name`, None where none does. Raises ValueError for some."""
+    held: list[Sequence[Sequence[float]] | None] = [getattr(e, name) for e in examples]
+    if all(one is None for one in held):
+        return None
+    if any(one is None for one in held):
+        raise ValueError(f"update: either every example carries {name} or none does")
+    flat = [v for one in held if one is not None for response in one for v in response]
+    return torch.tensor(flat, device=like.device, dtype=like.dtype)
+
+
+@contextmanager
+def checkpointed_layers(model: Any) -> Iterator[None]:
+    """Within the block, layers with gradient checkpointing switched on use it.
+
+    transformers checkpoints only layers in training mode. Only the layers' own flag is set: their dropout stays off, so
+    that the log-probabilities remain those of the sampler.
+    """
+    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer) and m.gradient_checkpointing]
+    before = [layer.training for layer in layers]
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer, flag in zip(layers, before, strict=True):
+            layer.training = flag

@@ -1,0 +1,102 @@
+"""Log-probabilities of response tokens under the sampling distribution; the (T, V) logits never exist whole."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from vlrl.model.attention.prompt_attention import reads_blocks
+from vlrl.model.batch.packing import Batch
+from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.families.family import PictureFeatures
+from vlrl.model.vision.image_encoding import VisionTower
+
+
+class TokenLogprobs(NamedTuple):
+    """logprobs (M,) natural log; entropy (M,) in nats, without gradient; guides (M,) log-probabilities, where asked."""
+
+    logprobs: torch.Tensor
+    entropy: torch.Tensor
+    guides: torch.Tensor | None = None
+
+
+def response_logprobs(
+    model: Any,
+    tower: VisionTower,
+    batch: Batch,
+    features: dict[str, PictureFeatures],
+    forbidden: torch.Tensor,
+    temperature: float = 1.0,
+    chunks: int | None = None,
+    guides: torch.Tensor | None = None,
+) -> TokenLogprobs:
+    """Log-probability of every response token of a packed batch.
+
+    forbidden    (F,) ids that can't be sampled (picture placeholders): masked here exactly as in the engine
+    temperature  of the sampling distribution; > 0
+    chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
+    guides       (M,) ids of tokens to score besides, one at every place of a response token
+    """
+    picked = response_hidden(model, tower, batch, features)
+    wanted = batch.targets[:, None] if guides is None else torch.stack([batch.targets, guides], 1)  # (M, 1 or 2)
+    vocabulary = int(model.lm_head.out_features)
+    size, parts = _chunk_size(vocabulary), []
+    chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
+    for start in range(0, chunks * size, size):
+        some, targets = picked[start : start + size], wanted[start : start + size]
+        if chunks > 1 and torch.is_grad_enabled():
+            parts.append(checkpoint(_score, model.lm_head, some, targets, forbidden, temperature, use_reentrant=False))
+        else:
+            parts.append(_score(model.lm_head, some, targets, forbidden, temperature))
+    found = torch.cat([p[0] for p in parts])
+    return TokenLogprobs(found[:, 0], torch.cat([p[1] for p in parts]), None if guides is None else found[:, 1])
+
+
+def chunks_of(vocabulary: int, tokens: int) -> int:
+    """How many calls of the head so many response tokens (at least one) take."""
+    return -(-tokens // _chunk_size(vocabulary))
+
+
+def _chunk_size(vocabulary: int) -> int:
+    return max(1, CHUNK_LOGITS // vocabulary)
+
+
+def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict[str, PictureFeatures]) -> torch.Tensor:
+    """(M, d) last hidden states at the positions that predict the response tokens of a packed batch."""
+    more: dict[str, Any] = {"attention_mask": batch.mask}
+    if batch.blocks is not None:
+        if not reads_blocks(model):
+            raise ValueError("rows this long need the attention that load_folder gives a model")
+        # a 4-D mask is passed through as it is; the blocks need none
+        nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=batch.token_ids.device)
+        more = {"attention_mask": nothing, "response_blocks": batch.blocks}
+    with tower.given([features[image.digest] for image in batch.images]) as pictures:
+        hidden = model.model(
+            input_ids=batch.token_ids,
+            position_ids=batch.positions,
+            use_cache=False,
+            **pictures,
+            **more,
+        ).last_hidden_state
+    picked: torch.Tensor = hidden.reshape(-1, hidden.shape[-1])[batch.at]
+    return picked
+
+
+def _score(
+    head: Any, hidden: torch.Tensor, targets: torch.Tensor, forbidden: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    logp = sampling_logprobs(head(hidden), forbidden, temperature)
+    with torch.no_grad():
+        entropy = -(logp.exp() * logp.clamp_min(-1e9)).sum(-1)
+    return logp.gather(1, targets), entropy
+
+
+def sampling_logprobs(logits: torch.Tensor, forbidden: torch.Tensor, temperature: float) -> torch.Tensor:
+    """(…, V) logits → log-probabilities of the sampling distribution, in float32; forbidden ids get −inf."""
+    logits = logits.float()
+    if temperature != 1.0:
+        logits = logits / temperature
+    logits = logits.index_fill(-1, forbidden, float("-inf"))
+    return torch.log_softmax(logits, -1)

@@ -1,0 +1,107 @@
+"""What every policy has in common: rows shared out over the ranks, read without gradients, and one update's course."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+
+from vlrl import dist
+from vlrl.losses.loss_inputs import NOTHING, Denominators
+from vlrl.losses.loss_registry import Loss
+from vlrl.model.batch.packing import Row
+from vlrl.model.batch.rank_sharding import Shares, total
+from vlrl.model.load import LoadedModel, save_model
+from vlrl.model.optimization.lora import plain_weights
+from vlrl.model.training.forward import MicroBatch, PackedForward, count
+from vlrl.model.training.policy import Example
+from vlrl.model.training.token_statistics import Tokens, token_statistics
+from vlrl.model.training.update_metrics import UpdateSums
+
+
+class SharedPolicy(ABC):
+    """Policy over all ranks; what a backend adds is how weights are held and how they make a step.
+
+    reading   forward passes without gradients, through the whole weights of `loaded`
+    learning  forward passes of updates
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, vision_trains: bool, reading: PackedForward, learning: PackedForward
+    ) -> None:
+        self.loaded = loaded
+        self.tower = reading.tower
+        self.shares = Shares(loaded)
+        self._vision_trains, self._reading, self._learning = vision_trains, reading, learning
+
+    @abstractmethod
+    def _updating(self, examples: Sequence[Example], rate: float) -> AbstractContextManager[None]:
+        """What an update of all ranks' `examples` runs in, from before its first micro-batch to after its step."""
+
+    @abstractmethod
+    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
+        """One micro-batch of this rank forward and backward."""
+
+    @abstractmethod
+    def _step(self, rate: float) -> float:
+        """Step with the gradients of all ranks together; returns their norm before clipping."""
+
+    @abstractmethod
+    def _bring_up_to_date(self) -> None:
+        """The model's weights become those that were learned, where they aren't the same. All ranks come together."""
+
+    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the current policy's log-probability of every token."""
+        self._bring_up_to_date()
+        return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
+
+    def statistics(
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        names: Collection[str],
+        teacher: PackedForward | None = None,
+        previous: PackedForward | None = None,
+    ) -> list[dict[str, Tokens]]:
+        """Per row, by name, per response: a number for every token, under the current policy."""
+        self._bring_up_to_date()
+        return self.shares.read(
+            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, previous)
+        )
+
+    def update(
+        self,
+        examples: Sequence[Example],
+        loss: Loss,
+        temperature: float,
+        rate: float,
+        left_out: Denominators = NOTHING,
+    ) -> UpdateSums:
+        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too.
+
+        Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
+        """
+        over = count(examples, left_out)
+        mine = self.shares.mine(examples, lambda example: example.row)
+        with self._updating(examples, rate):
+            sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
+            if sums.cause is not None:
+                raise sums.cause
+            norm = self._step(rate)
+        return sums.stepped(norm)
+
+    def weights(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Parameters by Hugging Face name, adapters added in."""
+        self._bring_up_to_date()
+        model = self.loaded.model
+        return plain_weights(model, model.named_parameters())
+
+    def save(self, folder: Path) -> None:
+        """The model and its processor in Hugging Face format, by the first rank."""
+        self._bring_up_to_date()
+        if dist.is_first():
+            save_model(self.loaded, folder)
+        dist.barrier()

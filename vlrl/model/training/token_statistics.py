@@ -1,0 +1,82 @@
+"""Numbers for every token of written responses that parts of credit ask for by name; only those are computed.
+
+    logprobs    log π(y_t)                    entropy     H of π at t, in nats
+    square      Σ_v π(v)²·(log π(v) + H)      teacher     log π_T(y_t)
+    kl_teacher  KL(π‖π_T) at t, in nats       previous    log π_previous(y_t)
+    teacher_token  argmax π_T at t, an id
+
+All under the sampling distribution: temperature applied, placeholders masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+
+from vlrl.model.batch.packing import Row
+from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.training.forward import PackedForward
+
+OF_POLICY = frozenset({"logprobs", "entropy", "square"})
+OF_TEACHER = frozenset({"teacher", "kl_teacher", "teacher_token"})
+Tokens = tuple[tuple[float, ...], ...]  # per response (T_j,)
+
+
+@torch.no_grad()
+def token_statistics(
+    policy: PackedForward,
+    rows: Sequence[Row],
+    temperature: float,
+    names: Collection[str],
+    teacher: PackedForward | None = None,
+    previous: PackedForward | None = None,
+) -> list[dict[str, Tokens]]:
+    """Per row, by name, per response: a number for every token. A name that no given model has is a KeyError."""
+    pieces = [(r, row.take(chosen)) for r, row in enumerate(rows) for chosen in policy.split(row)]
+    parts = [part for _, part in pieces]
+    measured: list[dict[str, Tokens]] = [{} for _ in parts]
+    for chosen in policy.batches(parts):
+        some = [parts[i] for i in chosen]
+        found = _of_batch(policy, some, temperature, frozenset(names), teacher)
+        if previous is not None and "previous" in names:
+            flat = [p for row in previous.logprobs(some, temperature) for response in row for p in response]
+            found["previous"] = torch.tensor(flat)
+        for name in names:
+            values = iter(found[name].tolist())
+            for i in chosen:
+                measured[i][name] = tuple(tuple(next(values) for _ in one) for one in parts[i].responses)
+    result: list[dict[str, Tokens]] = [dict.fromkeys(names, ()) for _ in rows]
+    for (r, _), values_of in zip(pieces, measured, strict=True):
+        for name, held in values_of.items():
+            result[r][name] += held
+    return result
+
+
+def _of_batch(
+    policy: PackedForward, rows: Sequence[Row], temperature: float, names: frozenset[str], teacher: PackedForward | None
+) -> dict[str, torch.Tensor]:
+    """(M,) each."""
+    if not names & (OF_POLICY | OF_TEACHER):
+        return {}
+    own, targets = policy.hidden(rows)
+    theirs = teacher.hidden(rows)[0] if teacher is not None and names & OF_TEACHER else None
+    size = max(1, CHUNK_LOGITS // (2 * policy.vocabulary))
+    parts: dict[str, list[torch.Tensor]] = {}
+    for start in range(0, len(own), size):
+        log_p = policy.distribution(own[start : start + size], temperature).clamp_min(-1e9)  # (m, V)
+        picked = targets[start : start + size, None]
+        p = log_p.exp()
+        entropy = -(p * log_p).sum(-1)
+        found = {"logprobs": log_p.gather(1, picked)[:, 0], "entropy": entropy}
+        if "square" in names:
+            found["square"] = (p.square() * (log_p + entropy[:, None])).sum(-1)
+        if theirs is not None and teacher is not None:
+            log_t = teacher.distribution(theirs[start : start + size], temperature).clamp_min(-1e9)
+            found["teacher"] = log_t.gather(1, picked)[:, 0]
+            found["teacher_token"] = log_t.argmax(-1)
+            if "kl_teacher" in names:
+                found["kl_teacher"] = (p * (log_p - log_t)).sum(-1)
+        for name, values in found.items():
+            parts.setdefault(name, []).append(values)
+    return {name: torch.cat(values) for name, values in parts.items()}

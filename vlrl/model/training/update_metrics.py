@@ -1,0 +1,62 @@
+"""What updates add up, over micro-batches, ranks and the updates of a step; each figure is divided by its own count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vlrl.errors import NonFiniteError
+from vlrl.model.training.logprob_mismatch import LogprobGap
+
+
+@dataclass
+class UpdateSums:
+    """Sums over response tokens, and over updates.
+
+    loss          the updates' losses, each whole
+    tokens        response tokens that were scored, once an update
+    entropy, kl   nats over these tokens
+    norm          gradient norms before clipping, one an update
+    updates       optimiser steps; 0 while one is being added up
+    cause         the first number that made the loss NaN or infinite, where it is
+    """
+
+    loss: float = 0.0
+    tokens: int = 0
+    entropy: float = 0.0
+    kl: float = 0.0
+    gap: LogprobGap = field(default_factory=LogprobGap)
+    norm: float = 0.0
+    updates: int = 0
+    cause: NonFiniteError | None = None
+
+    def stepped(self, norm: float) -> UpdateSums:
+        """The optimiser has made its step, with this gradient norm."""
+        self.norm += norm
+        self.updates += 1
+        return self
+
+    def add(self, other: UpdateSums) -> None:
+        """Take in what another rank, or another update, added up."""
+        self.loss += other.loss
+        self.tokens += other.tokens
+        self.entropy += other.entropy
+        self.kl += other.kl
+        self.gap.merge(other.gap)
+        self.norm += other.norm
+        self.updates += other.updates
+        self.cause = self.cause or other.cause
+
+    def metrics(self) -> Mapping[str, float]:
+        """loss/total and gradient/norm, means over updates; entropy/mean and kl/reference in nats a token;
+        logprob_gap/… where it was compared. Empty without an update.
+        """
+        if not self.updates:
+            return {}
+        return {
+            "gradient/norm": self.norm / self.updates,
+            "loss/total": self.loss / self.updates,
+            "entropy/mean": self.entropy / self.tokens,
+            "kl/reference": self.kl / self.tokens,
+            **self.gap.metrics(),
+        }

@@ -1,0 +1,304 @@
+"""Memory that a run needs, by phase and part, for `vlrl plan`: what each stage holds while it learns and asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from vlrl.model.cost import CostModel, Load
+from vlrl.model.families.family import family_of
+from vlrl.model.load import DTYPES, context_of
+from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
+from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
+from vlrl.model.training.deepspeed_library import ZeroSettings
+from vlrl.model.training.torch_policy import PolicySettings
+from vlrl.plan.plan_work import SourcePlan, cost_model, pieces_of
+from vlrl.rollout.engine import Sampling
+from vlrl.rollout.ray.ray_cluster import store_bytes
+from vlrl.rollout.ray.ray_settings import RayPoolSettings
+from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
+from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
+from vlrl.training.fixed_set_settings import FixedSetSettings
+from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.run_settings import RunSettings, Stage
+from vlrl.training.teacher.reference_model import ReferenceModel
+
+Parts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class EngineParts:
+    """What an engine holds while it writes, awake between two calls, and asleep."""
+
+    writing: Parts
+    awake: Parts
+    asleep: Parts
+
+
+@dataclass(frozen=True)
+class OtherModel:
+    """A model that is only read: its costs, and the bytes of its weights and of its store of features."""
+
+    cost: CostModel
+    weights: int
+    features: int
+
+
+class MemoryPlan:
+    """Bytes by phase and part, all responses at their longest and prompts as long as the longest of the sample.
+
+    Of several ranks: those of one, which takes its share of the rows. `device_bytes` is all that the device has. How
+    long demonstrations and pairs are isn't known before they are read: their responses count as long as those of
+    evaluation.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        arch: Architecture,
+        counts: ParameterCounts,
+        sources: Sequence[SourcePlan],
+        device: torch.device,
+        device_bytes: int,
+        ranks: int = 1,
+    ) -> None:
+        self._settings, self._arch, self._counts, self._ranks = settings, arch, counts, ranks
+        self._device, self._device_bytes = device, device_bytes
+        self._zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
+        self._weights = counts.total * BYTES[settings.model.dtype]
+        self._prompt = max(p.tokens for s in sources for p in s.prompts)
+        pictures = max((p.pictures for s in sources for p in s.prompts), key=sum)
+        merge = family_of(arch.config).merge(arch.config)
+        self._patches = tuple(tokens * merge for tokens in pictures)
+        self._modalities = len({source.modality for source in sources})
+
+    def phases(self) -> dict[str, Parts]:
+        """Every phase of the run's stages, in order."""
+        settings = self._settings
+        memory: dict[str, Parts] = {}
+        for stage in settings.stages:
+            if stage == "sft":
+                stretches = settings.sft.in_order
+                for number, one in enumerate(stretches, 1):
+                    memory |= self._fixed_set("sft", one, f" {number}" if len(stretches) > 1 else "")
+            elif stage == "record":
+                memory |= self._record()
+            elif stage == "distil":
+                length = (settings.record or settings.eval).sampling.max_tokens
+                memory |= self._fixed_set("distil", settings.distil, length=length)
+            elif stage == "dpo":
+                memory |= self._fixed_set("dpo", settings.dpo, responses=2)
+            elif stage == "rl":
+                memory |= self._rl()
+            elif stage == "eval":
+                held = settings.eval
+                engine = self._engine(PolicySettings(), held.problems * self._modalities, held.samples, held.sampling)
+                memory["eval"] = {"weights": self._weights, **engine.writing}
+        if self._patches:
+            for parts in memory.values():
+                parts["features of pictures"] = settings.model.feature_store_mib * 2**20
+        return memory or {"prepare": {"weights": 0}}
+
+    # -- stages -------------------------------------------------------------------------------------------------------
+
+    def _fixed_set(
+        self, stage: Stage, one: FixedSetSettings, number: str = "", responses: int = 1, length: int | None = None
+    ) -> dict[str, Parts]:
+        """Updates on rows of a fixed set, whose responses stay together, and the validation in between.
+
+        The best weights are kept beside the model's.
+        """
+        settings = self._settings
+        best = {"best weights": state_bytes(self._counts, settings.model, one.policy)["weights"]}
+        length = length or settings.eval.sampling.max_tokens
+        update, validation = self._update_and_validation(one.policy, one.batch, responses, length, responses)
+        return {f"{stage} update{number}": update | best, f"{stage} validation{number}": validation | best}
+
+    def _record(self) -> dict[str, Parts]:
+        """The model writes; then it and the teacher read. The engine doesn't sleep meanwhile."""
+        record = self._settings.record
+        assert record is not None, "the settings refuse the stage without it"
+        policy = PolicySettings(micro_batch_tokens=record.micro_batch_tokens)
+        k, length = record.rollouts, record.sampling.max_tokens
+        engine = self._engine(policy, record.batch, k, record.sampling)
+        teacher = self._model_of(record.teacher, "record.teacher")
+        both = {"weights": self._weights, **self._others({"teacher": teacher})}
+        reading = self._reading(policy, record.batch, k, length, [teacher])
+        return {"record rollout": both | engine.writing, "record reading": both | engine.awake | reading}
+
+    def _rl(self) -> dict[str, Parts]:
+        """Rollouts, the reading of them where parts of credit ask for numbers of tokens, updates and validation."""
+        rl = self._settings.rl
+        policy, k, length = rl.policy, rl.rollouts_per_problem, rl.sampling.max_tokens
+        named = {"teacher": rl.teacher, "previous": rl.previous}
+        models = {name: self._model_of(one, f"rl.{name}") for name, one in named.items() if one is not None}
+        others = self._others(models)
+        begun = 1 if rl.partial is None else -(-length // rl.partial.budget)  # iterations that a group waits in
+        engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling, begun=length if rl.partial else 0)
+        held = self._held(policy)
+        memory = {"rl rollout": {**held, **engine.writing, **others}}
+        if rl.needs - {"steps", "contrast"}:
+            reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
+            memory["rl judging"] = {**held, **engine.awake, **reading, **others}
+        rows = -(-rl.groups_wanted // rl.updates_per_step)
+        update, validation = self._update_and_validation(policy, rows, k, length)
+        return memory | {"rl update": update | others, "rl validation": validation | others}
+
+    # -- their phases -------------------------------------------------------------------------------------------------
+
+    def _update_and_validation(
+        self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1
+    ) -> tuple[Parts, Parts]:
+        """An update of so many rows, in which the engine sleeps, and the asking of validation problems after it."""
+        held = self._settings.eval
+        engine = self._engine(policy, held.curve_problems * self._modalities, 1, held.sampling)
+        state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
+        cost = self._cost(policy)
+        load, at_once = self._micro_batch(policy, rows, responses, length, together)
+        activations = cost.activation_bytes(at_once * load.tokens, at_once * sum(self._patches))
+        logits = cost.logit_bytes(at_once * sum(load.responses))
+        update = {**state, "activations": activations, "logits": logits, **engine.asleep}
+        return update, {**self._held(policy), **engine.writing}
+
+    def _held(self, policy: PolicySettings) -> Parts:
+        """What the policy holds between iterations: an optimizer that is reset has no state, ZeRO's keeps the room."""
+        state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
+        if policy.reset_optimizer == "each_iteration" and not self._zero:
+            state["optimizer state"] = 0
+        return {part: state[part] for part in ("weights", "float32 copies", "optimizer state")}
+
+    def _micro_batch(
+        self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1
+    ) -> tuple[Load, int]:
+        """The largest row, and how many of them go through the model at once."""
+        cost = self._cost(policy)
+        load = pieces_of(Load(self._prompt, (length,) * responses, self._patches), policy, cost, together)[0]
+        at_once = min(-(-rows // self._ranks), max(1, policy.micro_batch_tokens // load.tokens))
+        if policy.micro_batch_mib is not None:
+            at_once = max(1, min(at_once, int(policy.micro_batch_mib * 2**20 / cost.bytes([load]))))
+        return load, at_once
+
+    def _reading(
+        self, policy: PolicySettings, rows: int, responses: int, length: int, others: Sequence[OtherModel]
+    ) -> Parts:
+        """A micro-batch without gradients, through the widest model, and logits."""
+        cost = self._cost(policy)
+        load, at_once = self._micro_batch(policy, rows, responses, length)
+        widest = max(one.reading_bytes(at_once * load.tokens) for one in (cost, *(other.cost for other in others)))
+        return {"activations": widest, "logits": cost.logit_bytes(at_once * sum(load.responses))}
+
+    def _cost(self, policy: PolicySettings) -> CostModel:
+        return cost_model(self._settings, self._arch, self._counts, policy)
+
+    # -- other models -------------------------------------------------------------------------------------------------
+
+    def _model_of(self, reference: ReferenceModel, place: str) -> OtherModel:
+        """Another model's size; one that this run makes itself has the size of its own. Raises ConfigError."""
+        own = [Path(self._settings.folder) / name for name in LEAVES.values()]
+        if any(Path(reference.path).resolve().is_relative_to(folder.resolve()) for folder in own):
+            config, counts = self._arch.config, self._counts
+        else:
+            config = find_architecture(reference.as_loaded(str(self._device)), list, f"{place}.path").config
+            counts = count_parameters(config)
+        return OtherModel(
+            CostModel(config, counts.matrices_by_part, BYTES[reference.dtype], trained=()),
+            counts.total * BYTES[reference.dtype],
+            reference.as_loaded(str(self._device)).feature_store_mib * 2**20,
+        )
+
+    def _others(self, models: Mapping[str, OtherModel]) -> Parts:
+        """Whole models on the same device, each with a store of features of its own."""
+        parts = {f"weights of {name}": one.weights for name, one in models.items()}
+        if self._patches:
+            parts |= {f"features of {name}": one.features for name, one in models.items()}
+        return parts
+
+    def check_cache(self) -> None:
+        """Raises ConfigError where `memory_share` of the device leaves vLLM too little for the context.
+
+        The engine's own check knows the rest before weights are read.
+        """
+        engine, device = self._settings.engine, self._device
+        if isinstance(engine, RayPoolSettings):
+            engine, device = engine.engine, torch.device(engine.device)
+        if isinstance(engine, VllmEngineSettings) and device.type == self._device.type:  # whatever other devices have
+            model = self._settings.model
+            context = context_of(self._arch.config, model)
+            engine.check_share(
+                self._arch.config, device, context, DTYPES[model.dtype], self._device_bytes, self._weights
+            )
+
+    # -- the engine ---------------------------------------------------------------------------------------------------
+
+    def _engine(
+        self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling, begun: int = 0
+    ) -> EngineParts:
+        """A full wave of so many problems and responses to each, and what of the engine is there without it.
+
+        Prompts, and responses that are `begun` with so many tokens, are read in passes; the longest stands alone.
+        """
+        engine = self._settings.engine
+        ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them
+        prompts = min(
+            -(-problems // ranks),
+            max(1, engine.max_rows // responses),
+            max(1, engine.prefill_tokens // self._prompt),
+        )
+        wave = RolloutLoad(prompts, prompts * responses, self._prompt, sampling.max_tokens)
+        cost = self._cost(policy)
+        read = max(self._prompt + begun, min(engine.prefill_tokens, prompts * (self._prompt + responses * begun)))
+        own = {
+            "keys and values": cache_bytes(cost, wave),
+            "reading": cost.reading_bytes(read) + cost.cache_bytes(read),
+            "logits": logit_bytes(int(self._arch.text.vocab_size), wave.rows),
+            "packed weights": self._packed_bytes(),
+        }
+        if isinstance(engine, RayPoolSettings):
+            return self._pool(engine, own)
+        if isinstance(engine, VllmEngineSettings):
+            return self._vllm(engine, own, policy)
+        return EngineParts(own, {}, {})
+
+    def _vllm(self, engine: VllmEngineSettings, own: Parts, policy: PolicySettings) -> EngineParts:
+        """An engine beside the trainer. Adapted layers are merged into copies while it takes their weights."""
+        cache = engine.cache_bytes(self._device, self._device_bytes, self._weights)
+        beside = {"engine's weights": self._weights, "keys and values": cache}
+        merged: Parts = {}
+        if policy.lora is not None:
+            matrices = sum(self._counts.matrices_by_part[part] for part in policy.lora.parts)
+            merged["merged weights"] = matrices * BYTES[self._settings.model.dtype]
+        asleep = beside if engine.sleep == "stay" else {}
+        writing = {**own, "reading": 0, **beside, **merged}  # vLLM sets apart what it reads with
+        return EngineParts(writing, beside, asleep)
+
+    def _pool(self, pool: RayPoolSettings, own: Parts) -> EngineParts:
+        """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
+
+        Each has the model; one of vLLM a second copy and its cache. A transformers engine's keys and values go with a
+        call.
+        """
+        nothing = dict.fromkeys(own, 0)
+        if pool.gpus_per_actor or pool.address is not None or self._device.type != "cpu":
+            return EngineParts(nothing, {}, {})
+        inner, weights = pool.engine, self._weights
+        store = {"actors' shared memory": store_bytes(weights, pool.object_store_gib)}
+        if isinstance(inner, VllmEngineSettings):
+            writing = awake = 2 * weights + inner.cache_bytes(self._device, 0, weights)
+            asleep = awake if inner.sleep == "stay" else weights
+        else:
+            writing, awake, asleep = weights + sum(own.values()), weights, weights
+        return EngineParts(
+            {**nothing, "actors": pool.actors * writing, **store},
+            {"actors": pool.actors * awake, **store},
+            {"actors": pool.actors * asleep, **store},
+        )
+
+    def _packed_bytes(self) -> int:
+        """Copies that the transformers engine multiplies by on the CPU, at most: small layers have none."""
+        model, engine = self._settings.model, self._settings.engine
+        on_cpu = self._device.type == "cpu" and model.dtype == "float32"
+        ours = isinstance(engine.engine if isinstance(engine, RayPoolSettings) else engine, TransformersEngineSettings)
+        return 4 * self._counts.by_part["language"] if on_cpu and ours else 0

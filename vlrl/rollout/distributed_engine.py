@@ -1,0 +1,115 @@
+"""Rollouts over several ranks: each rank's engine answers its share of the requests, and all ranks get all answers.
+
+A request carries its seed, so that whoever answers it draws with the same randomness. An engine with processes of its
+own (the Ray pool) is opened by the first rank alone and serves all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vlrl import dist
+from vlrl.errors import ConfigError
+from vlrl.model.cost import balance, cost_of
+from vlrl.model.load import LoadedModel
+from vlrl.rollout.engine import Generation, Request, RolloutEngine
+from vlrl.rollout.engine_registry import EngineSettings, require_library
+from vlrl.rollout.request_load import load_of_request
+from vlrl.rollout.slot_utilization import mean_utilisation
+
+
+def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
+    """Raises ConfigError where the library of an engine, or of its actors' engine, is missing, or where it can't work
+    beside other ranks; without `ranks` as many as there are now.
+    """
+    ranks = dist.world() if ranks is None else ranks
+    require_library(settings)
+    if (inner := getattr(settings, "engine", None)) is not None:
+        require_library(inner, "engine.engine")
+    if ranks > 1 and getattr(settings, "needs_own_process_group", False):
+        raise ConfigError(
+            "engine",
+            f"{type(settings).__name__}: the engine makes a process group of its own, and this process is one of "
+            f"{ranks} that a launcher started",
+            "take engine: {name: ray, engine: {name: vllm}}, whose actors are processes of their own, or transformers",
+        )
+
+
+def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
+    """The engine of this process, or its part in that of all ranks."""
+    if dist.world() == 1:
+        return settings.open(loaded)
+    if getattr(settings, "serves_all_ranks", False):
+        return FirstRanksEngine(settings.open(loaded) if dist.is_first() else None)
+    return SharedEngine(settings.open(loaded), loaded)
+
+
+class SharedEngine:
+    """RolloutEngine whose requests are shared out by cost, responses at their longest."""
+
+    def __init__(self, own: RolloutEngine, loaded: LoadedModel) -> None:
+        self._own = own
+        self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """One Generation per request, in order, on every rank."""
+        costs = [self._cost.rollout(load_of_request(one)) for one in requests]
+        return dist.spread(requests, balance(costs, dist.world()), self._own.generate)
+
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation, the mean over ranks."""
+        return mean_utilisation(dist.gather(self._own.figures()))
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Into this rank's engine."""
+        self._own.load_weights(weights, version)
+
+    def sleep(self) -> None:
+        """This rank's engine."""
+        self._own.sleep()
+
+    def wake(self) -> None:
+        """This rank's engine."""
+        self._own.wake()
+
+    def close(self) -> None:
+        """This rank's engine."""
+        self._own.close()
+
+
+class FirstRanksEngine:
+    """RolloutEngine that only the first rank has; the others wait for its answers."""
+
+    def __init__(self, own: RolloutEngine | None) -> None:
+        self._own = own
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """One Generation per request, in order, on every rank."""
+        own = self._own
+        return dist.from_first(lambda: own.generate(requests) if own is not None else [])
+
+    def figures(self) -> dict[str, float]:
+        """Those of the first rank's engine, on every rank."""
+        own = self._own
+        return dist.from_first(lambda: own.figures() if own is not None else {})
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Into the first rank's engine."""
+        if self._own is not None:
+            self._own.load_weights(weights, version)
+
+    def sleep(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.sleep()
+
+    def wake(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.wake()
+
+    def close(self) -> None:
+        """The first rank's engine."""
+        if self._own is not None:
+            self._own.close()

@@ -1,0 +1,184 @@
+"""Partial rollouts (k1.5 §2.6.2, rows K48–K50): what an iteration did not finish waits here and is served first.
+
+Every response gets at most `budget` new tokens an iteration. A group is handed on when all of its responses have ended;
+until then it waits with its token ids, behaviour log-probabilities and the policy version of every segment, and nothing
+of it is written twice. Short groups end early, so the first groups of a run are biased towards short answers; their age
+is in the metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from pydantic import Field
+
+from vlrl.config import Settings
+from vlrl.model.prompts.encode import Encoded
+from vlrl.rollout.collector import Collected, Encode, answers, check_content, check_same_content
+from vlrl.rollout.engine import Generates, Request, Sampling
+from vlrl.seeding import derive_seed
+from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
+
+
+class PartialRollouts(Settings):
+    """How rollouts are cut over iterations.
+
+    budget       new tokens that a response may get in one iteration
+    leave_below  once no response waits for a slot and fewer than this share of the engine's slots is busy, the rest is
+                 left to the next iteration; 0 lets every response use its budget
+    """
+
+    budget: int = Field(ge=1)
+    leave_below: float = Field(default=0.8, ge=0.0, le=1.0)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A group that is being written.
+
+    encoded       the prompt as it was read; None after a resume, until it is encoded again
+    seed          of its request, from its first iteration to its last
+    drawn         the iteration in which it was drawn
+    rollouts      its k responses so far; empty before the first call
+    content_hash  of the prompt that they were begun with; None before the first call
+    """
+
+    problem: Problem
+    encoded: Encoded | None
+    seed: int
+    drawn: int
+    rollouts: tuple[Rollout, ...] = ()
+    content_hash: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether all responses have."""
+        return bool(self.rollouts) and all(rollout.ending != "unfinished" for rollout in self.rollouts)
+
+
+class RolloutBuffer:
+    """Unfinished groups between iterations, oldest first. Part of the checkpoint."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Begun] = []
+
+    def serve(
+        self,
+        encode: Encode,
+        engine: Generates,
+        problems: Sequence[Problem],
+        sampling: Sampling,
+        k: int,
+        seed: int,
+        settings: PartialRollouts,
+        step: int,
+    ) -> tuple[list[Collected], dict[str, float]]:
+        """One iteration: leftovers and k rollouts of each new problem go on by `budget` tokens.
+
+        Returns the groups that have ended, oldest first, and the metrics `rollout/…`. The seed of each new request
+        comes from `seed`, the problem and its place. Raises EngineError for a begun group whose prompt, encoded again
+        after a resume, is no longer what its responses were begun with.
+        """
+        left = self.waiting
+        fresh = [Begun(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
+        served = self._encoded([*left, *fresh], encode)
+        requests = [
+            Request(
+                one.encoded,
+                k,
+                sampling,
+                one.seed,
+                begun=one.rollouts or None,
+                new_tokens=settings.budget,
+                leave_below=settings.leave_below,
+            )
+            for one in served
+        ]
+        after = []
+        for one, answer in zip(served, answers(engine, requests, [one.problem for one in served]), strict=True):
+            assert one.encoded is not None
+            check_content(one.problem, one.encoded, answer)
+            after.append(replace(one, rollouts=answer.rollouts, content_hash=answer.content_hash))
+        self.waiting = [one for one in after if not one.ended]
+        ended = [one for one in after if one.ended]
+        metrics = self._metrics(served, after, ended, step)
+        found = [Collected(Group(one.problem, one.rollouts), one.encoded) for one in ended if one.encoded is not None]
+        return found, metrics
+
+    @staticmethod
+    def _encoded(groups: Sequence[Begun], encode: Encode) -> list[Begun]:
+        missing = [i for i, one in enumerate(groups) if one.encoded is None]
+        found = dict(zip(missing, encode([groups[i].problem for i in missing]), strict=True))
+        for i, anew in found.items():
+            if (begun_with := groups[i].content_hash) is not None:
+                check_same_content(f"problem {groups[i].problem.id}, begun before the resume", begun_with, anew)
+        return [replace(one, encoded=found[i]) if i in found else one for i, one in enumerate(groups)]
+
+    def _metrics(
+        self, before: Sequence[Begun], after: Sequence[Begun], ended: Sequence[Begun], step: int
+    ) -> dict[str, float]:
+        """Counts of this iteration; ages are in iterations since a group was drawn."""
+        continued = written = 0
+        for old, new in zip(before, after, strict=True):
+            for j, rollout in enumerate(new.rollouts):
+                held = old.rollouts[j].num_tokens if old.rollouts else 0
+                written += rollout.num_tokens - held
+                continued += rollout.num_tokens - held if held else 0
+        unfinished = sum(r.ending == "unfinished" for one in self.waiting for r in one.rollouts)
+        ages = [step - one.drawn for one in ended]
+        metrics = {
+            "tokens/written": float(written),
+            "rollout/tokens_continued": float(continued),
+            "rollout/unfinished": float(unfinished),
+            "rollout/groups_waiting": float(len(self.waiting)),
+            "rollout/groups_ended": float(len(ended)),
+            "rollout/oldest_waiting_age": float(max((step - one.drawn for one in self.waiting), default=0)),
+        }
+        if ended:
+            rollouts = [r for one in ended for r in one.rollouts]
+            stale = [step - s.policy_version for r in rollouts for s in r.segments for _ in s.token_ids]
+            metrics |= {
+                "rollout/group_age_mean": sum(ages) / len(ages),
+                "rollout/group_age_max": float(max(ages)),
+                "rollout/segments_mean": sum(len(r.segments) for r in rollouts) / len(rollouts),
+                "rollout/staleness_mean": sum(stale) / len(stale),
+                "rollout/stale_tokens_rate": sum(age > 0 for age in stale) / len(stale),
+            }
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """All waiting groups as plain values; their prompts are encoded again after a resume."""
+        return {"waiting": [_plain(one) for one in self.waiting]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.waiting = [_begun(held) for held in state["waiting"]]
+
+
+def _plain(one: Begun) -> dict[str, Any]:
+    problem = one.problem
+    rest = {field.name: getattr(problem, field.name) for field in fields(problem) if field.name != "prompt"}
+    prompt = [
+        {"text": p.text} if isinstance(p, Text) else {field.name: getattr(p, field.name) for field in fields(p)}
+        for p in problem.prompt
+    ]
+    return {
+        "problem": {**rest, "facts": dict(problem.facts), "prompt": prompt},
+        "seed": one.seed,
+        "drawn": one.drawn,
+        "rollouts": [asdict(rollout) for rollout in one.rollouts],
+        "content_hash": one.content_hash,
+    }
+
+
+def _begun(held: Mapping[str, Any]) -> Begun:
+    rest = dict(held["problem"])
+    prompt = tuple(Text(p["text"]) if "text" in p else Image(**p) for p in rest.pop("prompt"))
+    rollouts = tuple(
+        Rollout(tuple(Segment(**segment) for segment in one["segments"]), one["text"], one["ending"])
+        for one in held["rollouts"]
+    )
+    problem = Problem(prompt=prompt, **rest)
+    return Begun(problem, None, held["seed"], held["drawn"], rollouts, held["content_hash"])

@@ -1,0 +1,3 @@
+"""The engine on transformers' own modules.
+
+Read transformers_engine, then scheduler, prefill and running_batch."""

@@ -1,0 +1,134 @@
+"""Reading: prompts, and what was written after them, become keys and values. Every prompt and picture is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from vlrl.model.attention.prompt_attention import takes_flex
+from vlrl.model.batch.packing import Row, pack
+from vlrl.model.decoding.prefill_last_token import last_token_only
+from vlrl.model.families.family import PictureFeatures
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.vision.image_encoding import VisionTower
+
+
+@dataclass(frozen=True)
+class ReadResponse:
+    """A begun response of T tokens that was read behind its prompt.
+
+    keys, values  per layer (G, T, D)
+    hidden        (d,) the decoder's output at its last token
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    hidden: torch.Tensor
+
+
+@dataclass
+class ReadPrompts:
+    """P prompts that were read, padded to L tokens, with the responses that were begun after them.
+
+    keys, values            per layer (P, G, L, D)
+    lengths, following      (P,) tokens of each prompt, and the position after it
+    hidden                  (P, d) the decoder's output at each prompt's last token
+    begun                   the responses, by prompt
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    lengths: torch.Tensor
+    following: torch.Tensor
+    hidden: torch.Tensor
+    begun: list[list[ReadResponse]]
+
+
+class Prefill:
+    """Forward passes of one model over the prompts of a call; `tower` counts the pictures that it looked at.
+
+    known  whether the decoder is one of supported_decoders.py: bare prompts then pass through its last layer in part
+    """
+
+    def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule, known: bool) -> None:
+        self._known = known
+        self._seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
+        self._model = loaded.model
+        self._device = loaded.device
+        self._tower = tower
+        self._rule = rule
+        self._pad = loaded.tokenizer.pad_token_id or 0
+
+    def read(self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]]) -> ReadPrompts:
+        """Read prompts in one forward pass, either all of them bare or each with one or more begun responses.
+
+        `written` has the tokens of those responses by prompt.
+        """
+        images = [image for prompt in prompts for image in prompt.images]
+        self._seen.update(self._tower.look(image for image in images if image.digest not in self._seen))
+        features = [self._seen[image.digest] for image in images]
+        lengths = [prompt.num_tokens for prompt in prompts]
+        more: dict[str, Any] = {}
+        if any(written):
+            rows = [Row(prompt, tuple(begun)) for prompt, begun in zip(prompts, written, strict=True)]
+            batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
+            ids, positions = batch.token_ids, batch.positions
+            if batch.blocks is not None:
+                # a 4-D mask is passed through as it is; the blocks need none
+                nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=self._device)
+                more = {"attention_mask": nothing, "response_blocks": batch.blocks}
+            elif batch.mask is not None:
+                more = {"attention_mask": batch.mask}
+        else:
+            ids, positions = self._bare(prompts)
+        cache: Any = DynamicCache()
+        at = torch.tensor(lengths, device=self._device)
+        levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of so many first layers
+        brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
+        last = last_token_only(self._model, at) if brief else nullcontext()
+        with self._tower.given(features) as pictures, last:
+            hidden = self._model.model(
+                input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **pictures, **more
+            ).last_hidden_state
+        width = max(lengths)
+        found = ReadPrompts(
+            keys=[layer.keys[:, :, :width].contiguous() for layer in cache.layers],
+            values=[layer.values[:, :, :width].contiguous() for layer in cache.layers],
+            lengths=at,
+            following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
+            hidden=hidden[:, 0] if brief else hidden[torch.arange(len(prompts), device=self._device), at - 1],
+            begun=[],
+        )
+        for p, begun in enumerate(written):
+            stops = [lengths[p]]
+            for tokens in begun:
+                stops.append(stops[-1] + len(tokens))
+            found.begun.append(
+                [
+                    ReadResponse(  # copies: a view would keep the whole pass for as long as the response waits
+                        [layer.keys[p, :, a:b].clone() for layer in cache.layers],
+                        [layer.values[p, :, a:b].clone() for layer in cache.layers],
+                        hidden[p, b - 1].clone(),
+                    )
+                    for a, b in pairwise(stops)
+                ]
+            )
+        return found
+
+    def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(P, L) token ids, right-padded, and positions (R, P, L) or (P, L)."""
+        width = max(prompt.num_tokens for prompt in prompts)
+        ids = torch.full((len(prompts), width), self._pad, dtype=torch.long)
+        positions = torch.zeros(self._rule.rows, len(prompts), width, dtype=torch.long)
+        for p, prompt in enumerate(prompts):
+            ids[p, : prompt.num_tokens] = torch.tensor(prompt.token_ids)
+            positions[:, p, : prompt.num_tokens] = self._rule.prompt(prompt)
+        return ids.to(self._device), (positions if self._rule.rows > 1 else positions[0]).to(self._device)

@@ -1,0 +1,360 @@
+"""Rollouts with transformers' own modules, on CPU and CUDA: one look per picture, one read per prompt, k responses.
+
+Every unique picture goes through the vision tower once a call and every prompt through one prefill; its k responses
+decode against that one copy of its keys and values. A finished response leaves the batch at once and a waiting one
+takes its slot; a prompt leaves with its last response.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from vlrl.config import PACE, Settings
+from vlrl.errors import ConfigError, EngineError, NonFiniteError
+from vlrl.model.batch.micro_batches import split_responses
+from vlrl.model.cost import cost_of
+from vlrl.model.decoding.decode_step import DecodeStep, single_layers
+from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
+from vlrl.model.decoding.supported_decoders import KNOWN, what_is_unknown
+from vlrl.model.finite import LOGITS_REMEDY
+from vlrl.model.load import LoadedModel
+from vlrl.model.optimization.lora import has_adapters
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.logprobs import sampling_logprobs
+from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.rollout.engine import Generation, Request, check_requests, joined
+from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.response_text import ends_in_stop_string, response_text
+from vlrl.rollout.slot_utilization import SlotCount
+from vlrl.rollout.token_sampling import draw_tokens
+from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
+from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
+from vlrl.rollout.transformers.running_batch import LiveRow, LiveRows
+from vlrl.rollout.transformers.scheduler import Queue, passes
+from vlrl.seeding import derive_seed
+from vlrl.types import Rollout, Segment
+
+# reads the tokens (N,) that were just written: (N, d), what predicts the next ones
+Reader = Callable[[LiveRows, torch.Tensor], torch.Tensor]
+
+
+@engines.register("transformers")
+class TransformersEngineSettings(Settings):
+    """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included).
+
+    A forward pass that reads prompts, or begun responses behind their prompt, has so many tokens at most too; a longer
+    response is read alone.
+    """
+
+    max_rows: int = Field(default=1024, ge=1, json_schema_extra=PACE)
+    prefill_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
+    drop_share: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="share of finished rows at which they are cut out; while responses wait for slots, at once",
+        json_schema_extra=PACE,
+    )
+
+    decode_step: Literal["auto", "own", "model"] = Field(
+        default="auto",
+        description="tokens are read by a step of few operations (own) or the model's own forward pass (model); "
+        "auto: own where every module of the decoder is known",
+    )
+    cuda_graphs: bool = Field(
+        default=True, description="on CUDA, launch the own step as a graph while rows stay", json_schema_extra=PACE
+    )
+
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
+        """It takes what can be loaded; `own` has to know the decoder."""
+        kind = config.get_text_config().model_type
+        if self.decode_step == "own" and kind not in KNOWN:
+            raise ConfigError("engine.decode_step", f"own doesn't know {kind!r}", "decode_step: auto, or model")
+
+    def open(self, loaded: LoadedModel) -> TransformersEngine:
+        """The engine over the loaded model itself."""
+        return TransformersEngine(loaded, self)
+
+
+class TransformersEngine:
+    """RolloutEngine over a transformers model. Sharing the trainer's model, `load_weights` only counts."""
+
+    def __init__(self, loaded: LoadedModel, settings: TransformersEngineSettings | None = None) -> None:
+        self._loaded = loaded
+        self._model = loaded.model
+        self._settings = settings or TransformersEngineSettings()
+        self._rule = PositionRule(loaded.model)
+        self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
+        self.tower = VisionTower(loaded.model, loaded.store)
+        text = loaded.config.get_text_config()
+        self._per_group = text.num_attention_heads // text.num_key_value_heads
+        self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
+        self._stop_ids = frozenset(loaded.stop_ids)
+        self.version = 0
+        self._slots = SlotCount()
+        self.tokens_written = 0
+
+    # -- the protocol -------------------------------------------------------------------------------------------------
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Copy tensors in by Hugging Face name; a tensor that already is the model's own costs nothing.
+
+        Raises EngineError for an unknown name, another shape, or a parameter that is missing: old and new weights mixed
+        would be a policy that nobody trained.
+        """
+        if has_adapters(self._model):  # the trainer's own model: its adapters are at work already
+            self.version = version
+            return
+        own = dict(self._model.named_parameters())
+        missing = set(own)
+        with torch.no_grad():
+            for name, tensor in weights:
+                if name not in own:
+                    raise EngineError("load_weights", f"the engine's model has no parameter {name!r}")
+                if own[name].shape != tensor.shape:
+                    raise EngineError(
+                        "load_weights", f"{name}: shape {tuple(tensor.shape)}, here {tuple(own[name].shape)}"
+                    )
+                if own[name].data_ptr() != tensor.data_ptr():
+                    own[name].copy_(tensor)
+                missing.discard(name)
+        if missing:
+            raise EngineError("load_weights", f"{len(missing)} parameters are missing, e.g. {min(missing)!r}")
+        self.version = version
+
+    def sleep(self) -> None:
+        """Give cached device memory back; between calls the engine holds no keys and values."""
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def wake(self) -> None:
+        """Nothing to take back."""
+
+    @property
+    def decode_step(self) -> Literal["own", "model"]:
+        """What the next call decodes by. Raises EngineError where `own` is asked for and can't be."""
+        if self._settings.decode_step == "model":
+            return "model"
+        unknown = what_is_unknown(self._model)
+        if unknown and self._settings.decode_step == "own":
+            raise EngineError("engine.decode_step", f"own doesn't know {unknown}", "decode_step: auto, or model")
+        return "model" if unknown else "own"
+
+    def close(self) -> None:
+        """The engine started nothing; the model is the caller's."""
+
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation since the last call of this."""
+        return self._slots.figures()
+
+    @torch.inference_mode()
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """k responses per request, in request order."""
+        check_requests(requests, self._loaded.context)
+        was_training = self._model.training
+        self._model.eval()
+        try:
+            known = self.decode_step == "own"
+            if not known and self._settings.decode_step == "auto":
+                warnings.warn(
+                    "engine: tokens are read by the model's own forward pass, which is slower: "
+                    f"decode_step: own doesn't know {what_is_unknown(self._model)}",
+                    stacklevel=2,
+                )
+            with self._reader(known) as read:
+                written = self._decode(requests, self._prefill(known), read)
+                rows = {(row.request, row.index): row for row in written}
+        finally:
+            self._model.train(was_training)
+        return [
+            Generation(
+                tuple(self._finish(request, i, rows.get((r, i))) for i in range(request.num_rollouts)),
+                request.encoded.hash_again(),
+            )
+            for r, request in enumerate(requests)
+        ]
+
+    def _prefill(self, known: bool) -> Prefill:
+        return Prefill(self._loaded, self.tower, self._rule, known)
+
+    @contextmanager
+    def _reader(self, known: bool) -> Iterator[Reader]:
+        """How this call reads written tokens. Weights lie in the order in which few rows read them."""
+        if not known:
+            with packed_products(packed_layers(self._model)):
+                yield self._by_model
+            return
+        with packed_products(single_layers(self._model)) as packed:
+            step = DecodeStep(self._model, packed)
+            by_graph = self._loaded.device.type == "cuda" and self._settings.cuda_graphs
+            yield DecodeGraphs(step) if by_graph else partial(by_step, step)
+
+    # -- slots --------------------------------------------------------------------------------------------------------
+
+    def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[LiveRow]:
+        """Every response that has room, written until it ends, its room is used up, or all may be left."""
+        queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
+        leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
+        live = LiveRows(self._loaded.device, self._per_group)
+        waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
+        started: list[LiveRow] = []
+        steps = written = 0
+        while queue or live.rows:
+            if queue and len(live.rows) < queue.slots:
+                started += self._fill(live, queue, requests, prefill, waiting)
+            logits = self._model.lm_head(live.hidden)
+            if live.divisor is not None:
+                logits = logits.float() / live.divisor
+            logp = sampling_logprobs(logits, self._forbidden, 1.0)
+            drawn = live.uniforms()
+            tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.cut, live.greedy)
+            # logits that aren't finite have no token in the vocabulary: `_write` names them
+            chosen = logp.gather(1, tokens.clamp(max=logp.shape[1] - 1)[:, None])[:, 0]
+            steps += 1
+            written += sum(row.goes_on for row in live.rows)
+            going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
+            busy = sum(going)
+            if not queue and busy < max(leave_below, 1):
+                break
+            if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
+                tokens = tokens[live.keep(going, queue.waiting)]
+            if live.rows:
+                live.hidden = read(live, tokens)
+                live.position, live.step = live.position + 1, live.step + 1
+        self._slots.add(written, steps, queue.slots)
+        self.tokens_written += written
+        return started
+
+    def _fill(
+        self,
+        live: LiveRows,
+        queue: Queue,
+        requests: Sequence[Request],
+        prefill: Prefill,
+        waiting: dict[tuple[int, int], ReadResponse],
+    ) -> list[LiveRow]:
+        """Responses take the free slots; new prompts are read, in as few passes as the limit allows.
+
+        A prompt is read with its begun responses, as far as one pass allows; those without a slot stay in `waiting`.
+        """
+        entries = queue.take(len(live.rows), live.held())
+        rows = [self._row(requests[entry.request], entry.request, i) for entry in entries for i in entry.indices]
+        unread = [entry.request for entry in entries if entry.request not in live.held()]
+        pieces: list[tuple[int, tuple[int, ...]]] = []
+        for entry in entries:
+            r, own = entry.request, self._pieces(requests[entry.request])
+            missing = {i for i in entry.indices if requests[r].written(i) and (r, i) not in waiting}
+            wanted = [piece for piece in own if missing & set(piece)]
+            if not wanted and r in unread:
+                wanted = own[:1]  # slots for fresh ones alone: the prompt is read once all the same
+            pieces += [(r, piece) for piece in wanted]
+        _join_begun(live, rows, waiting)
+        bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
+        for some in (pieces, bare):
+            written = [[requests[r].written(i) for i in piece] for r, piece in some]
+            lengths = [
+                requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(some, written, strict=True)
+            ]
+            for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
+                now = [some[c] for c in chunk]
+                read = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
+                live.hold([r for r, _ in now], read)
+                for (r, piece), found in zip(now, read.begun, strict=True):
+                    waiting.update({(r, i): one for i, one in zip(piece, found, strict=True)})
+                _join_begun(live, rows, waiting)
+        if fresh := [row for row in rows if not row.tokens]:
+            live.join(fresh)
+        return rows
+
+    def _pieces(self, request: Request) -> list[tuple[int, ...]]:
+        """Responses that go on behind tokens that are there, by pass: as many as the limit allows, or one."""
+        begun = _begun(request)
+        lengths = [len(request.written(i)) for i in begun]
+        parts = split_responses(request.encoded.num_tokens, lengths, self._settings.prefill_tokens)
+        return [tuple(begun[part.start : part.stop]) for part in parts if part]
+
+    def _row(self, request: Request, r: int, i: int) -> LiveRow:
+        sampling = request.sampling
+        return LiveRow(
+            request=r,
+            index=i,
+            seed=derive_seed(request.seed, "rollout", i),
+            budget=request.budget(i),
+            room=request.room(i),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            repetition=sampling.repetition,
+            tokens=list(request.written(i)),
+        )
+
+    def _by_model(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+        """By the model's own forward pass."""
+        live.mask_own()
+        hidden: torch.Tensor = self._model.model(
+            input_ids=tokens[:, None],
+            position_ids=live.position.expand(3, -1)[:, :, None] if self._rule.rows > 1 else live.position[:, None],
+            past_key_values=live.cache,
+            use_cache=True,
+            attention_mask=tokens.new_zeros(1, 1, 1, 1, dtype=live.hidden.dtype),  # passed through; the parts need none
+            shared_prefix=live.prefix,
+        ).last_hidden_state
+        return hidden[:, 0]
+
+    def _write(
+        self, live: LiveRows, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
+    ) -> list[bool]:
+        """Append one token to every row that is still being written; which rows go on."""
+        going = []
+        tokenizer = self._loaded.tokenizer
+        loops = live.watch.push(tokens).tolist() if live.watched else [False] * len(tokens)
+        for row, token, logprob, loops_now in zip(live.rows, tokens, logprobs, loops, strict=True):
+            if not row.goes_on:
+                going.append(False)
+                continue
+            if not math.isfinite(logprob):
+                asked = requests[row.request].encoded.problem_id
+                raise NonFiniteError(
+                    f"problem {asked}, response {row.index}, token {len(row.tokens)}",
+                    f"its log-probability is {logprob}: the model's logits are not finite",
+                    LOGITS_REMEDY,
+                )
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            stop = requests[row.request].sampling.stop
+            if token in self._stop_ids or ends_in_stop_string(tokenizer, row.tokens, self._stop_ids, stop):
+                row.ending = "stop"
+            elif loops_now:
+                row.ending = "repeat"
+            elif len(row.tokens) >= row.budget:
+                row.ending = "length"
+            going.append(row.goes_on)
+        return going
+
+    def _finish(self, request: Request, index: int, row: LiveRow | None) -> Rollout:
+        begun = None if request.begun is None else request.begun[index]
+        if row is None:  # nothing was added: it had ended before
+            assert begun is not None
+            return begun
+        added = len(row.tokens) - len(row.logprobs)
+        segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
+        text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
+        return joined(begun, segment, text, row.ending)
+
+
+def _begun(request: Request) -> list[int]:
+    """Responses of a request that go on behind tokens that are there."""
+    return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]
+
+
+def _join_begun(live: LiveRows, rows: Sequence[LiveRow], waiting: dict[tuple[int, int], ReadResponse]) -> None:
+    """Those of the rows that were read and have not joined yet."""
+    if ready := [row for row in rows if (row.request, row.index) in waiting]:
+        live.join_begun(ready, [waiting.pop((row.request, row.index)) for row in ready])

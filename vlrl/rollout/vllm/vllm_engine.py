@@ -1,0 +1,298 @@
+"""Rollouts with vLLM, in the trainer's process: paged keys and values, continuous batching, prompts read once.
+
+The engine holds weights of its own. They are refreshed in place from the policy's tensors, without a disk; the caches
+of prompts, pictures and vision outputs are forgotten with them. vLLM reads the encoder's own tokens and patches.
+
+Responses are seeded one by one. The same requests in the same call give the same tokens; in another batch a matrix
+product may round differently, so a token whose probability lies within that rounding can differ. That is all that vLLM
+promises, and less than the transformers engine does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl.model.load import LoadedModel
+from vlrl.model.optimization.lora import has_adapters, plain_weights
+from vlrl.rollout.engine import Generation, Request, check_requests
+from vlrl.rollout.engine_registry import require_library
+from vlrl.rollout.slot_utilization import SlotCount
+from vlrl.rollout.vllm import vllm_library as library
+from vlrl.rollout.vllm.vllm_inputs import PromptReader
+from vlrl.rollout.vllm.vllm_responses import Writing
+from vlrl.rollout.vllm.vllm_settings import CPU_CACHE_GIB, VllmEngineSettings
+from vlrl.seeding import derive_seed
+from vlrl.types import Rollout
+
+T = TypeVar("T")
+
+
+class VllmEngine:
+    """RolloutEngine over vLLM. Until the first `load_weights` it writes with the weights of the loaded model."""
+
+    def __init__(self, loaded: LoadedModel, settings: VllmEngineSettings | None = None) -> None:
+        """Raises ConfigError where vLLM, the architecture or the device doesn't fit; nothing is started."""
+        self._loaded = loaded
+        self._settings = settings or VllmEngineSettings()
+        require_library(self._settings)  # before anything of the model is read
+        self._settings.check(loaded.config, loaded.device, loaded.context, loaded.model.dtype)
+        if loaded.device.type == "cuda":
+            there = torch.cuda.mem_get_info(loaded.device)[1]
+            weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+            self._settings.check_share(loaded.config, loaded.device, loaded.context, loaded.model.dtype, there, weights)
+        _check_process_group()
+        self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
+        self._aliases = library.tied_names(loaded.model)
+        self._weights: list[tuple[str, torch.Tensor]] | None = None  # None: those that the loaded model has now
+        self._described: tempfile.TemporaryDirectory[str] | None = None
+        self._engine: Any = None
+        self._reader: PromptReader | None = None
+        self._asleep = self._closed = False
+        self._current = False  # whether the engine holds the weights
+        self._count = 0
+        self.version = 0
+        self.restarted = 0  # engines that were started after one had failed
+        self._slots = SlotCount()
+        self.prompt_tokens_reused = 0  # prompt tokens that came from the prefix cache
+
+    # -- the protocol -------------------------------------------------------------------------------------------------
+
+    def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
+        """Refresh the weights in place and forget all caches. They are kept by reference until the next refresh; where
+        the loaded model has adapters they are copies with the adapters added in, and made anew if needed again.
+
+        Raises EngineError for an unknown name, another shape, or a parameter that is missing, before anything changes.
+        """
+        given = list(weights)
+        missing = set(self._shapes)
+        for name, tensor in given:
+            if name not in self._shapes:
+                raise EngineError("load_weights", f"the engine's model has no parameter {name!r}")
+            if self._shapes[name] != tuple(tensor.shape):
+                raise EngineError("load_weights", f"{name}: shape {tuple(tensor.shape)}, here {self._shapes[name]}")
+            missing.discard(name)
+        if missing:
+            raise EngineError("load_weights", f"{len(missing)} parameters are missing, e.g. {min(missing)!r}")
+        self._weights, self._current, self.version = given, False, version
+        if not self._asleep:
+            self._replacing(self._ready)
+        if has_adapters(self._loaded.model):
+            self._weights = None
+
+    def sleep(self) -> None:
+        """Give memory back, as the setting `sleep` says."""
+        if self._asleep or self._engine is None:
+            return
+        if self._settings.sleep == "restart":
+            self._end()
+        elif self._settings.sleep == "release":
+            self._engine.sleep(level=2)  # the policy brings the weights back, so no copy of them is kept
+            self._current = False
+        self._asleep = True
+
+    def wake(self) -> None:
+        """Take memory back; weights follow with `load_weights`, or at the latest with `generate`.
+
+        Raises EngineFailedError as `generate` does; an engine that can't wake up is replaced when weights follow.
+        """
+        if self._asleep and self._settings.sleep == "release":
+            self._replacing(self._wake_up)
+        self._asleep = False
+
+    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+        """k responses per request, in request order. A failed engine is replaced as often as `restarts` says.
+
+        Raises EngineFailedError where it fails once more, EngineError for a request that can't be answered.
+        """
+        check_requests(requests, self._loaded.context)
+        _check_leaves(requests)
+        if self._asleep:
+            raise EngineError("vllm", "the engine sleeps", "call wake() first")
+        return self._replacing(lambda: self._generate(requests))
+
+    def _replacing(self, work: Callable[[], T]) -> T:
+        """What `work` returns. An engine that fails in it ends, and the work is redone as often as `restarts` says."""
+        for attempt in range(self._settings.restarts + 1):
+            try:
+                return work()
+            except _failures() as error:
+                self._end()
+                if attempt == self._settings.restarts:
+                    raise EngineFailedError(
+                        "vllm",
+                        f"{type(error).__name__}: {error}",
+                        "VLLM_LOGGING_LEVEL=INFO makes it say more",
+                    ) from error
+                self.restarted += 1
+        raise AssertionError("unreachable")
+
+    # -- one call -----------------------------------------------------------------------------------------------------
+
+    def _generate(self, requests: Sequence[Request]) -> list[Generation]:
+        self._ready()
+        assert self._reader is not None
+        self._engine.reset_prefix_cache()  # so that the same call does the same work again
+        hashes = [self._reader.content_hash(request.encoded) for request in requests]
+        rollouts: dict[tuple[int, int], Rollout] = {}
+        heats = [request.sampling.temperature or 1.0 for request in requests]  # greedy: probabilities at 1
+        for heat in sorted(set(heats)):
+            library.set_temperature(self._engine, heat)
+            rollouts |= self._write(requests, [r for r in range(len(requests)) if heats[r] == heat])
+        self._reader.forget()
+        return [
+            Generation(tuple(rollouts[r, i] for i in range(request.num_rollouts)), hashes[r])
+            for r, request in enumerate(requests)
+        ]
+
+    def _write(self, requests: Sequence[Request], chosen: Sequence[int]) -> dict[tuple[int, int], Rollout]:
+        """All responses of the chosen requests; waiting ones take the slots of those that end."""
+        assert self._reader is not None
+        done: dict[tuple[int, int], Rollout] = {}
+        writing: dict[str, tuple[tuple[int, int], Writing]] = {}
+        for r in chosen:
+            request = requests[r]
+            for i in range(request.num_rollouts):
+                if request.room(i) == 0:
+                    assert request.begun is not None
+                    done[r, i] = request.begun[i]
+                    continue
+                self._count += 1
+                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids)
+                writing[str(self._count)] = (r, i), one
+                prompt = self._reader.read(request.encoded, request.written(i))
+                self._engine.add_request(str(self._count), prompt, self._sampling(request, i, one.watched))
+        steps = 0
+        while self._engine.has_unfinished_requests():
+            steps += 1
+            for output in self._engine.step():
+                place, one = writing[output.request_id]
+                (said,) = output.outputs
+                for token, step in zip(said.token_ids, said.logprobs, strict=True):
+                    one.take(token, min(0.0, step[token].logprob))
+                if output.finished and said.finish_reason not in ("stop", "length"):
+                    raise RuntimeError(f"a response ended with {said.finish_reason!r}")
+                if not output.finished and one.ending != "unfinished":
+                    self._engine.abort_request([output.request_id])
+                if output.finished or one.ending != "unfinished":
+                    self.prompt_tokens_reused += output.num_cached_tokens or 0
+                    done[place] = one.rollout(self.version)
+        added = sum(len(one.logprobs) for _, one in writing.values())
+        self._slots.add(added, steps, min(self._settings.max_rows, len(writing)))
+        lost = sum(place not in done for place, _ in writing.values())
+        if lost:
+            raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
+        return done
+
+    def _sampling(self, request: Request, index: int, watched: bool) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        begins = len(request.written(index))  # vLLM's sampler can't be placed at a later token
+        place = ("rollout", index, begins) if begins else ("rollout", index)
+        return SamplingParams(
+            temperature=0.0 if request.sampling.temperature == 0 else 1.0,  # the model tempers its logits itself
+            top_p=request.sampling.top_p,
+            seed=derive_seed(request.seed, *place),
+            max_tokens=request.room(index),
+            stop_token_ids=list(self._loaded.stop_ids),
+            ignore_eos=True,  # the model's end tokens are named above; a tokenizer may know others
+            logprobs=0,  # of the sampled token alone
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA if watched else RequestOutputKind.FINAL_ONLY,
+        )
+
+    # -- its life -----------------------------------------------------------------------------------------------------
+
+    def _wake_up(self) -> None:
+        if self._engine is not None:
+            self._engine.wake_up()
+
+    def _ready(self) -> None:
+        """A running engine with the current weights."""
+        if self._closed:
+            raise EngineError("vllm", "the engine is closed", "open another one")
+        if self._engine is not None and self._engine.has_unfinished_requests():
+            self._end()  # an interrupted call left requests behind
+        if self._engine is None:
+            self._begin()
+        if not self._current:
+            library.load_weights(self._engine, self._named())
+            self._current = True
+
+    def _begin(self) -> None:
+        settings, loaded = self._settings, self._loaded
+        if self._described is None:
+            self._described = tempfile.TemporaryDirectory(prefix="vlrl-vllm-")
+            library.describe_model(loaded, Path(self._described.name))
+        on_cpu = loaded.device.type == "cpu"
+        self._engine = library.start(
+            loaded,
+            Path(self._described.name),
+            self._named(),
+            max_rows=settings.max_rows,
+            prefill_tokens=max(settings.prefill_tokens, settings.max_rows),
+            block_tokens=settings.block_tokens,
+            eager=settings.eager,
+            cache_gib=CPU_CACHE_GIB if settings.cache_gib is None and on_cpu else settings.cache_gib,
+            memory_share=settings.memory_share,
+            sleeps=settings.sleep == "release",
+        )
+        config = loaded.model.config
+        self._reader = PromptReader(int(config.image_token_id), int(config.vision_config.spatial_merge_size))
+        self._current = True
+
+    def _named(self) -> list[tuple[str, torch.Tensor]]:
+        """The weights under all their names, tied ones under each."""
+        model = self._loaded.model
+        held = self._weights
+        weights = list(plain_weights(model, model.named_parameters())) if held is None else held
+        tied = [(alias, tensor) for name, tensor in weights for alias in self._aliases.get(name, ())]
+        return [*weights, *tied]
+
+    def _end(self) -> None:
+        engine, self._engine, self._reader, self._current = self._engine, None, None, False
+        if engine is not None:
+            library.stop(engine)
+
+    def figures(self) -> dict[str, float]:
+        """rollout/slot_utilisation over vLLM's steps, those that read prompts included, and hybrid/restarts."""
+        return {**self._slots.figures(), "hybrid/restarts": float(self.restarted)}
+
+    def close(self) -> None:
+        """End the engine for good; twice is once."""
+        self._end()
+        self._closed = True
+        if self._described is not None:
+            self._described.cleanup()
+            self._described = None
+
+
+def _check_process_group() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        ranks = torch.distributed.get_world_size()
+        if ranks > 1:
+            raise ConfigError(
+                "engine", f"'vllm' runs in the process of one rank, here are {ranks}", "engine: {name: ray, …}"
+            )
+
+
+def _check_leaves(requests: Sequence[Request]) -> None:
+    """vLLM tells most responses when they have ended, so what it would leave unfinished is not known."""
+    for r, request in enumerate(requests):
+        if request.leave_below:
+            raise EngineError(
+                f"request {r}, leave_below", f"{request.leave_below}: vLLM leaves no response early", "leave_below: 0"
+            )
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What vLLM raises when its engine can't go on: its start and its own steps raise the two in the middle as well."""
+    from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+    return RuntimeError, ValueError, AssertionError, EngineDeadError, EngineGenerateError

@@ -1,0 +1,137 @@
+"""What a user says of vLLM, and what is refused before any of it is started."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+
+from vlrl.config import PACE, Settings
+from vlrl.errors import ConfigError
+from vlrl.installation.extras import install_vllm
+from vlrl.model.cost import CostModel, head_size
+from vlrl.model.load import LoadedModel
+from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.vllm.vllm_library import GIB
+
+if TYPE_CHECKING:
+    from vlrl.rollout.vllm.vllm_engine import VllmEngine
+
+READS_PATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")  # whose vLLM class takes the encoder's patches as they are
+CPU_CACHE_GIB = 1.0  # for keys and values where cache_gib says nothing
+CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+
+
+@engines.register("vllm")
+class VllmEngineSettings(Settings):
+    """`max_rows` responses are written at once; `prefill_tokens` tokens go through one forward pass at most.
+
+    sleep  what `sleep` does while the policy trains. `stay`: everything stays where it is. `release`: weights and keys
+           and values leave the device (CUDA). `restart`: the engine ends and a new one starts at the next rollout,
+           which frees all it had on any device and takes seconds
+    """
+
+    max_rows: int = Field(default=256, ge=1, json_schema_extra=PACE)
+    prefill_tokens: int = Field(default=8192, ge=1, json_schema_extra=PACE)
+    block_tokens: int = Field(
+        default=32, ge=32, multiple_of=32, description="tokens of one block of keys and values", json_schema_extra=PACE
+    )
+    cache_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="GiB for keys and values; default: 1 on CPU, what memory_share leaves on CUDA",
+        json_schema_extra=PACE,
+    )
+    memory_share: float = Field(
+        default=0.5, gt=0, lt=1, description="share of a CUDA device's memory for the engine", json_schema_extra=PACE
+    )
+    eager: bool = Field(
+        default=False,
+        description="no CUDA graphs: a faster start, slower tokens; CPU is always eager",
+        json_schema_extra=PACE,
+    )
+    sleep: Literal["stay", "release", "restart"] = Field(default="stay", json_schema_extra=PACE)
+    restarts: int = Field(
+        default=1, ge=0, description="how often what an engine failed at is redone on a new one", json_schema_extra=PACE
+    )
+    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
+    library: ClassVar[str] = "vllm"
+    needs_own_process_group: ClassVar[bool] = True
+    remedy: ClassVar[str] = f"{install_vllm()}, or engine: transformers"
+    own_weights: ClassVar[bool] = True
+    leaves_early: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _one_process(self) -> VllmEngineSettings:
+        if self.tensor_parallel_size > 1:
+            raise ValueError(
+                f"tensor_parallel_size is {self.tensor_parallel_size}: vLLM would start workers of its own for it, and "
+                "weights are handed over as tensors of this process; leave it out, and take several engines, each on "
+                "one GPU: engine: {name: ray, gpus_per_actor: 1, engine: {name: vllm}}"
+            )
+        return self
+
+    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
+        """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device, or a cache
+        that can't hold one response of the whole context.
+        """
+        if config.model_type not in READS_PATCHES:
+            raise ConfigError(
+                "engine", f"'vllm' does not take the pictures of {config.model_type}", "use engine: transformers"
+            )
+        width = head_size(config.get_text_config())
+        if device.type == "cpu" and width not in CPU_HEADS:
+            raise ConfigError(
+                "engine",
+                f"vLLM's attention on CPU has no heads of {width}, only of {CPU_HEADS}",
+                "engine: transformers",
+            )
+        if self.sleep == "release" and device.type != "cuda":
+            raise ConfigError(
+                "engine.sleep",
+                f"'release' needs CUDA, the engine is on {device.type}",
+                "sleep: stay, or sleep: restart, which frees memory on any device",
+            )
+        if self.cache_gib is not None or device.type == "cpu":
+            room = self.cache_bytes(device, 0, 0)
+            self._check_room("engine.cache_gib", room, needed_bytes(config, context, dtype, self.block_tokens), context)
+
+    def check_share(
+        self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
+    ) -> None:
+        """The same of a cache that takes what `memory_share` of a device leaves beside weights of so many bytes."""
+        if self.cache_gib is None and device.type == "cuda":
+            room = self.cache_bytes(device, device_bytes, weights)
+            needed = needed_bytes(config, context, dtype, self.block_tokens)
+            self._check_room("engine.memory_share", room, needed, context)
+
+    @staticmethod
+    def _check_room(place: str, room: int, needed: int, context: int) -> None:
+        """vLLM starts only where one response of the whole context fits."""
+        if needed > room:
+            raise ConfigError(
+                place,
+                f"leaves {room / GIB:.3g} GiB for keys and values, one response of the whole context of "
+                f"{context:,} tokens takes {needed / GIB:.3g} GiB",
+                f"raise it, to engine.cache_gib: {ceil(1000 * needed / GIB) / 1000} or more, or lower model.context",
+            )
+
+    def cache_bytes(self, device: torch.device, device_bytes: int, weights: int) -> int:
+        """Bytes that keys and values take beside weights of so many bytes; all of them from the engine's start on."""
+        if self.cache_gib is None and device.type != "cpu":
+            return max(0, int(self.memory_share * device_bytes) - weights)
+        return int((self.cache_gib or CPU_CACHE_GIB) * GIB)
+
+    def open(self, loaded: LoadedModel) -> VllmEngine:
+        """The engine beside the loaded model; it starts at its first use."""
+        from vlrl.rollout.vllm.vllm_engine import VllmEngine  # it is made from these settings
+
+        return VllmEngine(loaded, self)
+
+
+def needed_bytes(config: Any, context: int, dtype: torch.dtype, block_tokens: int) -> int:
+    """Keys and values of one response of the whole context, in blocks; vLLM keeps one block more to itself."""
+    blocks = ceil(context / block_tokens) + 1
+    return CostModel(config, {}, dtype.itemsize).cache_bytes(blocks * block_tokens)

@@ -1,0 +1,315 @@
+"""The run folder: what a run writes while it lives, readable by anything that reads JSON.
+
+    run.yaml          the resolved settings            run_card.json   what ran, where, on what (from the first second)
+    metrics.jsonl     one line a step, `area/what`     rollouts.jsonl  groups with responses, verdicts and credit
+    results.json      final figures                    images/         pictures of rollouts.jsonl, by digest
+    checkpoints/      step_000123/, whole or absent    model/          Hugging Face format        report.html
+
+Every line of the two JSONL files carries `schema`; a reader refuses a number it doesn't know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlrl.installation.instruction_set import in_words
+from vlrl.runlog import own_files
+from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
+from vlrl.runlog.log_lines import SCHEMA as SCHEMA
+from vlrl.runlog.log_lines import mend_jsonl
+from vlrl.runlog.log_lines import read_jsonl as read_jsonl
+from vlrl.types import Problem, ScoredGroup, Text, content_digest
+
+LOGS = ("metrics.jsonl", "rollouts.jsonl")
+_PACKAGES = ("vlrl", "torch", "transformers", "numpy", "pillow", "opencv-python-headless", "datasets")
+
+
+def problem_record(problem: Problem) -> dict[str, Any]:
+    """A problem as it stands in rollouts.jsonl; pictures by digest."""
+    prompt = [{"text": p.text} if isinstance(p, Text) else {"image": p.digest} for p in problem.prompt]
+    return {
+        "id": problem.id,
+        "prompt": prompt,
+        "answer": problem.answer,
+        "verifier": problem.verifier,
+        "modality": problem.modality,
+        "domain": problem.domain,
+        "source": problem.source,
+        "difficulty": problem.difficulty,
+        "tags": list(problem.tags),
+        "twin": problem.twin,
+    } | ({} if problem.system is None else {"system": problem.system})
+
+
+def group_record(group: ScoredGroup) -> dict[str, Any]:
+    """A scored group as it stands in rollouts.jsonl."""
+    rows = []
+    for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True)):
+        rows.append(
+            {
+                "text": rollout.text,
+                "tokens": rollout.num_tokens,
+                "ending": rollout.ending,
+                "score": verdict.score,
+                "correct": verdict.correct,
+                "answer": verdict.answer,
+                "note": verdict.note,
+                "fault": verdict.fault,
+                **({"score_parts": dict(verdict.parts)} if verdict.parts else {}),
+                "reward": group.rewards.total[i],
+                "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
+                "advantage": group.advantages[i],
+                "used": group.used[i],
+            }
+        )
+    return {"problem": problem_record(group.problem), "rollouts": rows}
+
+
+def image_suffix(data: bytes) -> str:
+    """The file suffix that the first bytes of an encoded picture call for."""
+    if data.startswith(b"\x89PNG"):
+        return ".png"
+    if data.startswith(b"\xff\xd8"):
+        return ".jpg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    return ".gif" if data.startswith(b"GIF8") else ".img"
+
+
+class RunFolder:
+    """One run on disk. Opening it writes run.yaml and starts the run card; `finish` completes the card."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        command: Sequence[str] = (),
+        also: Callable[[str, int, Mapping[str, Any]], None] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """`also` is told every line of metrics, e.g. an experiment tracker; `say` what was found damaged and mended.
+
+        `damaged` has, of every damaged log, (phase, step) of the line before the first damaged one.
+        """
+        self.path = Path(path)
+        self._also, self._say = also, say
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "images").mkdir(exist_ok=True)
+        self._started = time.monotonic()
+        found = [mend_jsonl(self.path / name, say) for name in LOGS]
+        self.damaged = [one for one in found if one is not None]
+        self._images_kept = set(self._whole_images())
+        write_atomically(self.path / "run.yaml", yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True))
+        earlier = self._read_card()
+        self.card: dict[str, Any] = {
+            "schema": SCHEMA,
+            "status": "running",
+            "command": list(command),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "sessions": [*earlier.get("sessions", [])],
+            "seed": settings.get("seed"),
+            "settings": dict(settings),
+            "machine": describe_machine(),
+            "versions": describe_versions(),
+            "code": describe_code(),
+        }
+        if earlier:
+            self.card = {**{k: v for k, v in earlier.items() if k not in self.card}, **self.card}
+            self.card["started"] = earlier.get("started", self.card["started"])
+        self.card["sessions"].append({"started": datetime.now(UTC).isoformat(timespec="seconds")})
+        self._write_card()
+
+    def _read_card(self) -> dict[str, Any]:
+        file = self.path / "run_card.json"
+        if not file.is_file():
+            return {}
+        try:
+            held = json.loads(file.read_bytes())
+            if isinstance(held, dict) and isinstance(held.get("sessions", []), list):
+                return held
+            reason = "it is no run card"
+        except ValueError as error:
+            reason = str(error)
+        self._say(f"{file} is damaged ({reason}): a new one is begun, without the sessions before this one")
+        return {}
+
+    def _whole_images(self) -> Iterator[str]:
+        """Digests of the images that are there with their own bytes; others are taken out, and written later."""
+        for file in sorted((self.path / "images").iterdir()):
+            if file.name.startswith(".") or not file.is_file() or len(file.stem) != len(content_digest(b"")):
+                continue
+            if content_digest(file.read_bytes()) == file.stem:
+                yield file.stem
+            else:
+                self._say(f"{file} is damaged ({file.stat().st_size} bytes) and is taken out")
+                own_files.remove_own(file, say=self._say)
+
+    def _write_card(self) -> None:
+        write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
+
+    def note(self, **fields: Any) -> None:
+        """Add fields to the run card now (model, data, tokens …); mappings are merged one level deep."""
+        for key, value in fields.items():
+            held = self.card.get(key)
+            self.card[key] = {**held, **value} if isinstance(held, dict) and isinstance(value, dict) else value
+        self._write_card()
+
+    def note_session(self, **fields: Any) -> None:
+        """Add fields to the present session's entry in the run card."""
+        self.card["sessions"][-1].update(fields)
+        self._write_card()
+
+    def metrics(self, phase: str, step: int, values: Mapping[str, float | int | str | None]) -> dict[str, Any]:
+        """Append one line to metrics.jsonl and return it. A non-finite number is written as null."""
+        clean = {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in values.items()}
+        seconds = round(time.monotonic() - self._started, 3)
+        record = {"schema": SCHEMA, "phase": phase, "step": step, "seconds": seconds, **clean}
+        self._append("metrics.jsonl", [record])
+        if self._also is not None:
+            self._also(phase, step, record)
+        return record
+
+    def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup]) -> None:
+        """Append groups to rollouts.jsonl and keep their pictures once each under images/."""
+        for group in groups:
+            self._keep_images(group.problem)
+        self._append(
+            "rollouts.jsonl", [{"schema": SCHEMA, "phase": phase, "step": step, **group_record(g)} for g in groups]
+        )
+
+    def _keep_images(self, problem: Problem) -> None:
+        for image in problem.images:
+            if image.digest not in self._images_kept:
+                data = image.read_bytes()
+                write_atomically(self.path / "images" / f"{image.digest}{image_suffix(data)}", data)
+                self._images_kept.add(image.digest)
+
+    def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        lines = "".join(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in records)
+        with open(self.path / name, "ab") as file:
+            end = file.tell()
+            try:
+                file.write(lines.encode("utf-8"))
+                file.flush()
+            except OSError as error:  # a full disk: no half line stays
+                with suppress(OSError):
+                    file.truncate(end)
+                error.filename = error.filename or str(self.path / name)
+                raise
+        own_files.note_grown(self.path / name)
+
+    def truncate_after(self, phase: str, step: int) -> None:
+        """Drop lines of `phase` later than `step` from both JSONL files: a resumed run writes them again."""
+        for name in LOGS:
+            file = self.path / name
+            if file.is_file():
+                kept = [r for r in read_jsonl(file) if r["phase"] != phase or r["step"] <= step]
+                write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
+
+    def results(self, results: Mapping[str, Any]) -> None:
+        """Write results.json whole."""
+        write_atomically(self.path / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+    def damaged_from(self, *phases: str) -> int | None:
+        """The step of these phases from which on a log was damaged, None where it is whole."""
+        return min((step for phase, step in self.damaged if phase in phases), default=None)
+
+    def finish(self, status: str, reason: str | None = None, **fields: Any) -> None:
+        """Complete the run card: status `finished`, `failed` or `interrupted`, the last two with a reason."""
+        self.card["status"] = status
+        self.card.pop("reason", None)
+        if reason is not None:
+            self.card["reason"] = reason
+        self.card["sessions"][-1]["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.card["sessions"][-1]["seconds"] = round(time.monotonic() - self._started, 1)
+        self.note(**fields)
+
+
+class FollowedRun(RunFolder):
+    """The run folder as the ranks after the first have it: the same calls, and nothing is written."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._also, self._say, self.damaged = None, _nothing, []
+        self._started = time.monotonic()
+        self.card = {"sessions": [{}]}
+
+    def _write_card(self) -> None:
+        pass
+
+    def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        pass
+
+    def _keep_images(self, problem: Problem) -> None:
+        pass
+
+    def truncate_after(self, phase: str, step: int) -> None:
+        """Left to the first rank."""
+
+    def results(self, results: Mapping[str, Any]) -> None:
+        """Left to the first rank."""
+
+
+def _nothing(text: str) -> None:
+    """What the ranks after the first say."""
+
+
+def describe_machine() -> dict[str, Any]:
+    """Hardware as the run card states it."""
+    memory_gib = None
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory_gib = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "cores": cores,
+        "memory_gib": memory_gib,
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "instruction_set": in_words(),
+    }
+
+
+def describe_versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Versions of Python and of those packages that are installed; by default the ones that decide the numbers."""
+    found = {"python": sys.version.split()[0]}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_code() -> dict[str, Any]:
+    """The commit of this checkout and its uncommitted changes; of a wheel, the commit that it was built from.
+
+    Empty where neither is known: a repository that merely lies around an installed package says nothing of it.
+    """
+    package = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not (package.parent / ".git").exists():
+        built_from = package / "commit.txt"
+        return {"commit": built_from.read_text().strip(), "changed_files": []} if built_from.is_file() else {}
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "changed_files": (git("status", "--porcelain") or "").splitlines()} if commit else {}

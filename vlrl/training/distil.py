@@ -1,0 +1,99 @@
+"""On-policy distillation from recorded responses and teacher log-probabilities (Lightning OPD, second half)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vlrl.credit.groups import PerToken
+from vlrl.credit.tokens.distillation import teacher_credit
+from vlrl.credit.tokens.token_parts import add
+from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
+from vlrl.errors import DataError
+from vlrl.model.batch.packing import Row
+from vlrl.model.training.policy import Example, Policy
+from vlrl.training.session import Session
+from vlrl.training.sft import Stretch, check_fits, train_on
+from vlrl.training.teacher.record_teacher import FOLDER
+from vlrl.training.teacher.reference_model import tokenizer_hash
+from vlrl.training.teacher.teacher_provenance import check_teacher
+
+
+def run_distil(session: Session) -> Policy:
+    """Learn from the records that the settings name; leaves the best validated weights in the model.
+
+    Raises DataError for records of another tokenizer or teacher, and where prompt or pixels are read differently here.
+    """
+    settings = session.settings.distil
+    folder = Path(settings.records) if settings.records else session.run.path / FOLDER
+    head, records = read_records(folder)
+    if head.tokenizer != tokenizer_hash(session.loaded):
+        raise DataError(str(folder), "was written with another tokenizer", "record with the model that is distilled")
+    check_teacher(head, folder, settings.teacher, session.taught_by)
+    from_writer = settings.reference == "writer"
+    examples = [
+        Recorded(
+            row,
+            (0.0,),
+            (one.writer_logprobs,) if from_writer else None,
+            teacher=(one.teacher_logprobs,),
+            divergence=(one.divergences,) if settings.value else None,
+        )
+        for row, one in recorded_rows(session, records)
+    ]
+
+    def ready(policy: Policy, chosen: Sequence[Example]) -> tuple[list[Example], dict[str, float]]:
+        own = policy.logprobs([one.row for one in chosen], head.temperature)
+        return with_credit(chosen, own, settings.weight)
+
+    stretch = Stretch(settings, examples, head.temperature, ready)
+    return train_on(session, [stretch], settings.loss, "distil")
+
+
+@dataclass(frozen=True)
+class Recorded(Example):
+    """An example with a teacher's log-probabilities and the writer's KL to it, per response (T_j,)."""
+
+    teacher: PerToken = ()
+    divergence: PerToken | None = None
+
+
+def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tuple[Row, TeacherRecord]]:
+    """Every record's row as the policy reads it.
+
+    Raises DataError where that isn't what the teacher read, or is longer than the context.
+    """
+    found = []
+    encoded = session.encoder.encode([one.problem for one in records])
+    for one, record in zip(encoded, records, strict=True):
+        if one.content_hash != record.content_hash:
+            raise DataError(
+                f"problem {record.problem.id}",
+                f"was recorded with content {record.content_hash}, here it is read as {one.content_hash}",
+                "use the recipe's picture budget, the processor and the system prompt of the recording",
+            )
+        found.append((Row(one, (record.token_ids,)), record))
+    rows, problems = [row for row, _ in found], [record.problem for record in records]
+    remedy = "record with a lower record.sampling.max_tokens"
+    check_fits(rows, problems, session.loaded.context, "distil.records", remedy)
+    return found
+
+
+def with_credit(
+    chosen: Sequence[Example], own: Sequence[PerToken], weight: float
+) -> tuple[list[Example], dict[str, float]]:
+    """Recorded examples with token credit, from the policy's own log-probabilities of them.
+
+    teacher/gap is the mean of log π_T − log π_S over the tokens.
+    """
+    found: list[Example] = []
+    gaps: list[float] = []
+    for one, student in zip(chosen, own, strict=True):
+        assert isinstance(one, Recorded)
+        credit = teacher_credit(one.teacher, student, weight)
+        if one.divergence is not None:
+            credit = add(credit, tuple(tuple(weight * kl for kl in response) for response in one.divergence))
+        found.append(replace(one, token_advantages=credit))
+        gaps += [gap for response in teacher_credit(one.teacher, student, 1.0) for gap in response]
+    return found, {"teacher/gap": sum(gaps) / len(gaps)}

@@ -1,0 +1,45 @@
+"""Preference learning (rows K37, K39): DPO on pairs, against the frozen policy that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlrl.data.problem_files import read_preferences
+from vlrl.errors import DataError
+from vlrl.model.batch.packing import Row
+from vlrl.model.training.policy import Example, Policy
+from vlrl.training.session import Session
+from vlrl.training.sft import Stretch, check_fits, response_tokens, train_on
+from vlrl.types import Demonstration, Preference
+
+
+def run_dpo(session: Session) -> Policy:
+    """Train on the pairs that the settings name; leaves the best validated weights in the model.
+
+    The reference is the model as the stage finds it: its log-probabilities are computed once, before the first update,
+    also where a broken-off stage goes on. Raises DataError for a file without pairs.
+    """
+    settings = session.settings.dpo
+    assert settings.pairs is not None, "the settings refuse the stage without a file"
+    pairs = read_preferences(settings.pairs)
+    if not pairs:
+        raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
+    policy = session.policy(settings.policy)
+    examples = pair_examples(session, policy, pairs)
+    return train_on(session, [Stretch(settings, examples)], settings.loss, "dpo", first=policy)
+
+
+def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
+    """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's.
+
+    Raises DataError for a pair that is longer than the context.
+    """
+    encoded = session.encoder.encode([pair.problem for pair in pairs])
+    rows = []
+    for one, pair in zip(encoded, pairs, strict=True):
+        sides = (Demonstration(pair.problem, text) for text in (pair.chosen, pair.rejected))
+        rows.append(Row(one, tuple(response_tokens(session.loaded, side) for side in sides)))
+    remedy = "take the pair out of the file"
+    check_fits(rows, [pair.problem for pair in pairs], session.loaded.context, "dpo.pairs", remedy)
+    references = policy.logprobs(rows, 1.0)
+    return [Example(row, (1.0, -1.0), reference) for row, reference in zip(rows, references, strict=True)]

@@ -1,0 +1,127 @@
+"""A finished run has everything that a finished run has; what is missing is written again, or made again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from vlrl.report.report import write_report
+from vlrl.runlog.atomic_files import file_digest
+from vlrl.runlog.log_lines import any_damaged_line
+from vlrl.runlog.own_files import MARK
+from vlrl.runlog.run_folder import LOGS, RunFolder
+from vlrl.training.lifecycle.run_ending import ending, has_content, is_readable
+from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.run_settings import RunSettings, Stage
+from vlrl.types import content_digest
+
+
+class RunState(Protocol):
+    """What is asked of a run's state here."""
+
+    folder: Path
+    finished: list[str]
+    results: dict[str, Any]
+    seconds: dict[str, float]
+    sealed: bool
+    left: dict[str, str]
+
+    def has(self, stage: str) -> bool: ...
+    def forget(self, stages: Collection[str], results: Collection[str]) -> None: ...
+    def seal(self) -> None: ...
+
+
+def complete_ends(settings: RunSettings, done: RunState) -> None:
+    """A finished run gets what it lacks: files are written again, and a stage whose model or answers are gone counts as
+    unfinished, so that it is taken up from its last checkpoint.
+    """
+    folder = done.folder
+    lost, unanswered = lost_stages(done)
+    if lost:
+        done.forget(lost, unanswered)
+    if not settings.stages or not all(done.has(stage) for stage in settings.stages):
+        return
+    wants_results = not {*settings.stages} <= {"prepare"}
+    lacks = [name for name in ("report.html", "run_card.md") if not has_content(folder / name)]
+    lacks += ["results.json"] if wants_results and not is_readable(folder / "results.json") else []
+    lacks += ["run_card.json"] if not is_readable(folder / "run_card.json", "finished") else []
+    lacks += [name for name in LOGS if any_damaged_line(folder / name)]
+    lacks += damaged_images(folder / "images")
+    if done.sealed and not lacks:
+        return
+    print(f"{folder}: {', '.join(lacks) or 'the end'} is put in order")
+    run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
+    with ending(run):
+        if wants_results:
+            run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in done.seconds.items()}})
+    write_report(folder)
+    done.seal()
+
+
+def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
+    """Finished stages that left files which are not as they were left, with a line for each; and results whose answers
+    are gone.
+    """
+    lost: set[str] = set()
+    unanswered: set[str] = set()
+    for name, digest in done.left.items():
+        file = done.folder / name
+        if file.is_file() and file_digest(file) == digest:
+            continue
+        what = "is missing" if not file.is_file() else "has changed since it was written"
+        leaf = Path(name).parts[0]
+        stage = next((one for one, left in LEAVES.items() if left == leaf), None)
+        if stage is not None and stage in done.finished:
+            print(f"{file} {what}: {stage} is taken up from its last checkpoint")
+            lost.add(stage)
+        answers = leaf.removeprefix("answers_").removesuffix(".jsonl")
+        if stage is None and answers in done.results:
+            print(f"{file} {what}: it is answered again")
+            unanswered.add(answers)
+            lost |= {answers} if answers in LEAVES else {*done.finished}  # the start's needs the first model
+    return lost, unanswered
+
+
+def left_by(folder: Path, stage: str) -> dict[str, str]:
+    """Digests of the files that a stage leaves to others, by their names in the run folder: its model, and answers."""
+    leaf = LEAVES.get(cast(Stage, stage)) if stage != "record" else None
+    files = [one for one in (folder / leaf).rglob("*") if one.is_file()] if leaf is not None else []
+    files += folder.glob("answers_*.jsonl")
+    return {str(one.relative_to(folder)): file_digest(one) for one in sorted(files)}
+
+
+def damaged_images(images: Path) -> list[str]:
+    """Names of images that aren't what their names say."""
+    found = [one for one in sorted(images.glob("*")) if one.is_file() and len(one.stem) == len(content_digest(""))]
+    return [f"images/{one.name}" for one in found if content_digest(one.read_bytes()) != one.stem]
+
+
+def is_in_order(folder: Path) -> bool:
+    """Whether a finished run's folder, as far as it is one, has everything that it had when it was finished."""
+    file = folder / "state.json"
+    if not file.is_file():
+        return _has_no_state(folder)
+    try:
+        held = json.loads(file.read_bytes())
+        left, sealed = held["left"], held["sealed"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    whole = all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in left.items())
+    logs = not any(any_damaged_line(folder / name) for name in LOGS)
+    written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
+    written = written and (not left or is_readable(folder / "results.json"))
+    return bool(sealed) and whole and logs and written and not damaged_images(folder / "images")
+
+
+def _has_no_state(folder: Path) -> bool:
+    """Whether a folder without state.json is whole: a model alone, or a curation or evaluation with its results."""
+    if not (folder / "run_card.json").is_file():
+        return True
+    written_by = folder / MARK
+    kind = json.loads(written_by.read_bytes()).get("kind") if is_readable(written_by) else None
+    return kind in ("curation", "evaluation") and all(
+        is_readable(folder / name, status) for name, status in (("run_card.json", "finished"), ("results.json", None))
+    )

@@ -1,0 +1,84 @@
+"""Benchmarks on the training curve: what `vlrl eval` asks a finished model, asked every so many RL steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlrl.commands.evaluate import EvaluationSettings, with_model
+from vlrl.config import load_settings
+from vlrl.errors import ConfigError
+from vlrl.evaluation.benchmark import Benchmark, load_benchmark
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.encode import Encoder
+from vlrl.rollout.engine import Generates
+
+
+@dataclass(frozen=True)
+class CurveBenchmark:
+    """A benchmark, the name of its figure and how many problems are asked at a time.
+
+    name   the benchmark's, with the protocol's figure and hash behind it where two benchmarks have one name
+    """
+
+    name: str
+    benchmark: Benchmark
+    batch: int
+
+
+def load_curve_benchmarks(files: Sequence[str] | None) -> list[CurveBenchmark]:
+    """All benchmarks of these evaluation configs, rows and pictures read. Needs no model.
+
+    Raises ConfigError or DataError; a benchmark that is named twice under one protocol is an error.
+    """
+    loaded: list[tuple[str, Benchmark, int]] = []
+    for file in files or ():
+        settings = load_settings(EvaluationSettings, file)
+        loaded += [(file, load_benchmark(one), settings.batch) for one in settings.benchmarks]
+    times = Counter(benchmark.name for _, benchmark, _ in loaded)
+    found: dict[str, CurveBenchmark] = {}
+    for file, benchmark, batch in loaded:
+        protocol = benchmark.protocol
+        name = benchmark.name if times[benchmark.name] == 1 else f"{benchmark.name} {protocol.label} {protocol.hash}"
+        if name in found:
+            raise ConfigError(
+                f"eval.benchmarks, {file}", f"asks {benchmark.name!r} twice under one protocol", "leave one of them out"
+            )
+        found[name] = CurveBenchmark(name, benchmark, batch)
+    return list(found.values())
+
+
+class BenchmarkCurve:
+    """The benchmarks of a run, bound to its model and engine."""
+
+    def __init__(self, benchmarks: Sequence[CurveBenchmark], loaded: LoadedModel, engine: Generates) -> None:
+        self._engine = engine
+        self._asked: list[tuple[CurveBenchmark, Benchmark, Encoder]] = [
+            (one, *with_model(one.benchmark, loaded)) for one in benchmarks
+        ]
+
+    def metrics(self) -> dict[str, float]:
+        """benchmark/<name> in [0, 1] and benchmark_error/<name>, its standard error where there is one.
+
+        Seeds and sampling are the protocol's at every step, so that two points of the curve are paired.
+        """
+        found: dict[str, float] = {}
+        for one, benchmark, encoder in self._asked:
+            record = benchmark.run(encoder.encode, self._engine, one.batch).record()
+            found[f"benchmark/{one.name}"] = record["value"]
+            if record["standard_error"] is not None:
+                found[f"benchmark_error/{one.name}"] = record["standard_error"]
+        return found
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What stands beside the figures in the run card: figure, number of problems, protocol's hash."""
+        return {
+            one.name: {
+                "figure": benchmark.protocol.label,
+                "n": len(benchmark.problems),
+                "protocol_hash": benchmark.protocol.hash,
+            }
+            for one, benchmark, _ in self._asked
+        }

@@ -1,0 +1,97 @@
+"""What a step's groups say, as metrics: rewards, accuracy by modality, lengths, endings, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlrl.evaluation.scores import pass_at_k
+from vlrl.model.prompts.encode import Encoded
+from vlrl.model.training.policy import Example
+from vlrl.types import ScoredGroup, Verdict
+
+
+def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+    """Metrics over all rollouts of a step, trained on or not; keys are `area/what`. Without groups only their count."""
+    if not groups:
+        return {"groups/drawn": 0.0, "tokens/response": 0.0}
+    rollouts = [r for g in groups for r in g.rollouts]
+    verdicts = [v for g in groups for v in g.verdicts]
+    lengths = np.array([r.num_tokens for r in rollouts])
+    judged = [v for v in verdicts if v.fault is None]
+    metrics = {
+        "reward/mean": float(np.mean([t for g in groups for t in g.rewards.total])),
+        "accuracy/mean": sum(v.correct for v in judged) / max(1, len(judged)),
+        "length/mean": float(lengths.mean()),
+        "length/p95": float(np.percentile(lengths, 95)),
+        "groups/drawn": float(len(groups)),
+        "groups/informative_rate": sum(g.informative for g in groups) / len(groups),
+        "verdicts/fault_rate": 1 - len(judged) / len(verdicts),
+        "tokens/response": float(lengths.sum()),
+    }
+    metrics |= group_diagnostics(groups) | part_metrics(judged)
+    for modality in sorted({g.problem.modality for g in groups}):
+        some = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
+        metrics[f"accuracy/{modality}"] = sum(some) / max(1, len(some))
+    for ending in ("stop", "length", "repeat", "unfinished"):
+        metrics[f"ending/{ending}"] = sum(r.ending == ending for r in rollouts) / len(rollouts)
+    return metrics
+
+
+def part_metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """score_parts/<name>: mean of each sub-score over the verdicts that have it; nothing without sub-scores."""
+    held: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        for name, value in verdict.parts.items():
+            held.setdefault(name, []).append(value)
+    return {f"score_parts/{name}": sum(values) / len(values) for name, values in sorted(held.items())}
+
+
+def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
+    """responses/untrained_rate: share of the responses that updates read whose tokens all have weight 0."""
+    trained = [
+        one.token_weights is None or any(one.token_weights[j])
+        for one in examples
+        for j in range(len(one.row.responses))
+    ]
+    return {"responses/untrained_rate": 1 - sum(trained) / len(trained)} if trained else {}
+
+
+def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+    """What groups say beyond means.
+
+    groups/zero_variance_rate   share of groups whose judged responses all have one score (row K28)
+    accuracy/pass_at_<k>        unbiased estimate at powers of two up to the group's size, over groups of that size
+    length/correct_correlation  of length and correctness within groups; below 0 longer responses are wrong more often
+                                (overthinking, ICR). Absent where nothing varies
+    """
+    pairs = [list(zip((r.num_tokens for r in g.rollouts), g.verdicts, strict=True)) for g in groups]
+    judged = [one for one in ([(n, v) for n, v in held if v.fault is None] for held in pairs) if one]
+    if not judged:
+        return {}
+    metrics = {"groups/zero_variance_rate": sum(len({v.score for _, v in one}) == 1 for one in judged) / len(judged)}
+    k = 2
+    while k <= max(len(one) for one in judged):
+        large = [one for one in judged if len(one) >= k]
+        metrics[f"accuracy/pass_at_{k}"] = sum(
+            pass_at_k(len(one), sum(v.correct for _, v in one), k) for one in large
+        ) / len(large)
+        k *= 2
+    lengths = np.concatenate([_centred([n for n, _ in one]) for one in judged])
+    correct = np.concatenate([_centred([v.correct for _, v in one]) for one in judged])
+    scale = float(np.sqrt((lengths**2).sum() * (correct**2).sum()))
+    if scale > 0:
+        metrics["length/correct_correlation"] = float((lengths * correct).sum() / scale)
+    return metrics
+
+
+def _centred(values: Sequence[float]) -> np.ndarray:
+    found: np.ndarray = np.asarray(values, dtype=float)
+    return np.asarray(found - found.mean())
+
+
+def prompt_metrics(prompts: Sequence[Encoded]) -> dict[str, float]:
+    """Prompt tokens of a step, each prompt once: `tokens/text` with the chat template, `tokens/image` of pictures."""
+    image = sum(kind == 1 for prompt in prompts for kind in prompt.token_types)
+    return {"tokens/text": float(sum(p.num_tokens for p in prompts) - image), "tokens/image": float(image)}

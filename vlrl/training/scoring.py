@@ -1,0 +1,138 @@
+"""Where responses are judged and get their credit: verdicts, and whatever else the parts of credit need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vlrl.credit.assign import Credit, Judged
+from vlrl.credit.groups import Moment, PerToken
+from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
+from vlrl.model.batch.packing import Row
+from vlrl.model.batch.response_steps import step_numbers
+from vlrl.model.training.forward import PackedForward
+from vlrl.model.training.policy import Policy
+from vlrl.rollout.collector import Collected, collect
+from vlrl.seeding import derive_seed, stream
+from vlrl.training.session import Session
+from vlrl.training.teacher.reference_model import ReferenceModel
+from vlrl.types import ScoredGroup, Verdict
+from vlrl.verify.judge import judge_all
+
+
+class CreditDesk:
+    """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher.
+
+    contrast_tokens  response tokens that the latest `judge` sampled for perturbed problems
+    """
+
+    def __init__(self, session: Session, policy: Policy) -> None:
+        self._session, self._policy = session, policy
+        self._settings = session.settings.rl
+        self._credit = Credit(self._settings.credit)
+        self._needs = self._settings.needs
+        self._teacher = self._open(self._settings.teacher, "teacher")
+        self._previous = self._open(self._settings.previous, "previous")
+        self.contrast_tokens = 0
+
+    def judge(self, found: Sequence[Collected], step: int) -> list[Judged]:
+        """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
+        statistics = self._statistics(found)
+        contrast = self._contrast(found, step)
+        verdicts = self._verdicts(found)
+        return [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
+
+    def credit(self, judged: Sequence[Judged], step: int, remember: bool = True) -> list[ScoredGroup]:
+        """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
+        settings = self._settings
+        mean = bool(getattr(settings.loss, "means_over_response", False))
+        moment = Moment(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
+        return self._credit.assign(judged, moment, remember)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What stateful parts remember, for a checkpoint."""
+        return self._credit.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self._credit.load_state_dict(state)
+
+    def _verdicts(self, found: Sequence[Collected]) -> list[tuple[Verdict, ...]]:
+        """Verdicts of every group's responses; where cut responses score 0, theirs say so. A fault stays a fault."""
+        verdicts = judge_all([(one.group.problem, [rollout.text for rollout in one.group.rollouts]) for one in found])
+        if not self._settings.cut_scores_zero:
+            return verdicts
+        return [
+            tuple(
+                Verdict.wrong("over its limit of tokens", verdict.answer)
+                if rollout.ending == "length" and verdict.fault is None
+                else verdict
+                for rollout, verdict in zip(one.group.rollouts, held, strict=True)
+            )
+            for one, held in zip(found, verdicts, strict=True)
+        ]
+
+    def _statistics(self, found: Sequence[Collected]) -> list[dict[str, PerToken]]:
+        """By group, what the parts need of every token of every response; a response without tokens has none."""
+        held: list[dict[str, PerToken]] = [{} for _ in found]
+        if "steps" in self._needs:
+            tokenizer = self._session.loaded.tokenizer
+            for one, mine in zip(found, held, strict=True):
+                mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.group.rollouts)
+        names = sorted(self._needs - {"steps", "contrast"})
+        if not names:
+            return held
+        places = [[j for j, r in enumerate(one.group.rollouts) if r.num_tokens] for one in found]
+        rows = [
+            Row(one.encoded, tuple(one.group.rollouts[j].token_ids for j in some))
+            for one, some in zip(found, places, strict=True)
+            if some
+        ]
+        temperature = self._settings.sampling.temperature
+        values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._previous))
+        for one, some, mine in zip(found, places, held, strict=True):
+            measured = next(values) if some else {}
+            for name in names:
+                by_place = dict(zip(some, measured.get(name, ()), strict=True))
+                mine[name] = tuple(by_place.get(j, ()) for j in range(len(one.group.rollouts)))
+        return held
+
+    def _contrast(self, found: Sequence[Collected], step: int) -> dict[int, float]:
+        """By place in `found`: the share of right responses to the problem with its pictures perturbed."""
+        settings = self._settings.contrast
+        places = [i for i, one in enumerate(found) if one.group.problem.images]
+        self.contrast_tokens = 0
+        if settings is None or not places:
+            return {}
+        seed = self._session.settings.seed
+        problems = [found[i].group.problem for i in places]
+        if settings.perturbation == MISMATCHED:
+            others = mismatched(problems)
+            places = [i for i, one in zip(places, others, strict=True) if one is not None]
+            problems = [one for one in others if one is not None]
+        else:
+            problems = [perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id)) for p in problems]
+        if not problems:
+            return {}
+        count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
+        asked = collect(
+            self._session.encoder.encode,
+            self._session.hybrid,
+            problems,
+            self._settings.sampling_at(step),
+            count,
+            derive_seed(seed, "contrast", step),
+        )
+        self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.group.rollouts)
+        rates = {}
+        for i, verdicts in zip(places, self._verdicts(asked), strict=True):
+            usable = [v.correct for v in verdicts if v.fault is None]
+            if usable:
+                rates[i] = sum(usable) / len(usable)
+        return rates
+
+    def _open(self, settings: ReferenceModel | None, name: str) -> PackedForward | None:
+        if settings is None:
+            return None
+        loaded = settings.load(self._session.loaded, f"rl.{name}")
+        return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)

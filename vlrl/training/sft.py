@@ -1,0 +1,315 @@
+"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights stay (K9–K11, K44)."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import torch
+
+from vlrl import dist, interrupts
+from vlrl.data.mixture import demonstrations
+from vlrl.errors import DataError, RunError
+from vlrl.evaluation.held_out import twin_metrics
+from vlrl.losses.loss_registry import Loss
+from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.batch.packing import Row
+from vlrl.model.finite import check_policy, shortest
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.control_tokens import control_tokens
+from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.prompt_check import PromptCheck
+from vlrl.model.training.policy import Example, Policy
+from vlrl.seeding import stream
+from vlrl.training.fixed_set_settings import FixedSetSettings, SftStretch
+from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint, step_of
+from vlrl.training.monitoring.idle_steps import say_idle_steps
+from vlrl.training.session import Session
+from vlrl.training.teacher.teacher_provenance import writers_of
+from vlrl.types import Demonstration, Problem
+
+
+def response_tokens(loaded: LoadedModel, demonstration: Demonstration) -> tuple[int, ...]:
+    """Token ids of a demonstration's response with the end token; names of control tokens in it are read as text.
+
+    Raises DataError where the tokenizer can't do that.
+    """
+    control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
+    place = f"demonstration of problem {demonstration.problem.id}"
+    return (*control.read(demonstration.response, place), loaded.stop_ids[0])
+
+
+def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:
+    """Demonstrations as update examples, in order."""
+    return [
+        Example(Row(one, (response_tokens(loaded, demo),)), advantages=(1.0,))
+        for one, demo in zip(encoded, demos, strict=True)
+    ]
+
+
+def check_fits(rows: Sequence[Row], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
+    """Raises DataError for the first row whose prompt with its longest response exceeds the model's context."""
+    for row, problem in zip(rows, problems, strict=True):
+        prompt, longest = row.encoded.num_tokens, max(len(response) for response in row.responses)
+        if prompt + longest > context:
+            raise DataError(
+                f"{place}, problem {problem.id} ({problem.source or problem.domain})",
+                f"its prompt takes {prompt} tokens and its response {longest}, the context holds {context}",
+                f"{remedy}, lower the recipe's image.max_pixels, or raise model.context",
+            )
+
+
+Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps on one fixed set, by these settings.
+
+    sources      the name of every example's source, where the run card is to have a table of them
+    temperature  of the distribution whose log-probabilities the loss sees
+    ready        what a batch becomes under the policy before its update, and metrics of it; None: it is ready
+    """
+
+    settings: FixedSetSettings
+    examples: Sequence[Example]
+    temperature: float = 1.0
+    ready: Ready | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many updates."""
+        return self.settings.steps_over(len(self.examples))
+
+
+def run_sft(
+    session: Session,
+    steps: int | None = None,
+    seconds: float | None = None,
+    stage: str = "sft",
+    clock: Callable[[], float] = time.monotonic,
+) -> Policy:
+    """Train on the recipe's demonstrations; leaves the best validated weights in the model.
+
+    `steps` make one stretch of that length, whatever `stretches` say; `seconds` on `clock` end the stage instead of a
+    step count. Both are for matched comparisons.
+    """
+    settings = session.settings.sft
+    chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
+    stretches = [
+        sft_stretch(session, one, f"sft.stretches.{i}" if settings.stretches else "sft") for i, one in enumerate(chosen)
+    ]
+    session.run.note(sft_stretches=[described(one) for one in stretches])
+    policy = train_on(session, stretches, SftLoss(), stage, seconds, clock)
+    session.taught_by = writers_of(session.recipe, {s for one in stretches for s in one.sources}) or session.taught_by
+    return policy
+
+
+def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
+    """One stretch with its demonstrations. One that is longer than the context is a bad row of its source.
+
+    Raises BadRowError with the row's place where the source stops for it, DataError where all are longer than
+    `max_tokens`.
+    """
+    remedy = f"leave longer demonstrations out with {place}.max_tokens"
+    loaded, most = session.loaded, settings.max_tokens
+    asked = PromptCheck(loaded, session.encoder, session.recipe.image, longest=1)
+
+    def fits_with(demo: Demonstration) -> None:
+        asked.with_response(demo.problem, len(response_tokens(loaded, demo)), remedy)
+
+    demos = demonstrations(
+        session.recipe,
+        session.settings.seed,
+        settings.demonstrations,
+        session.held_out,
+        asked,
+        check_response=fits_with if most is None or most > loaded.context else None,
+    )
+    examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
+    fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]
+    short = [examples[i] for i in fits]
+    if len(short) < len(examples):
+        session.progress.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
+    if not short:
+        shortest = min(one.row.num_tokens for one in examples)
+        raise DataError(
+            f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
+        )
+    problems = [demos[i].problem for i in fits]
+    check_fits([one.row for one in short], problems, session.loaded.context, place, remedy)
+    return Stretch(settings, short, sources=tuple(problem.source for problem in problems))
+
+
+def described(stretch: Stretch) -> dict[str, Any]:
+    """One stretch as the run card states it: steps, demonstrations and tokens, by source too (K43), peak rate."""
+    by_source: dict[str, list[Row]] = {}
+    for one, source in zip(stretch.examples, stretch.sources, strict=True):
+        by_source.setdefault(source, []).append(one.row)
+    return {
+        "steps": stretch.steps,
+        **_counted([one.row for one in stretch.examples]),
+        "sources": {source: _counted(rows) for source, rows in by_source.items()},
+        "lr": stretch.settings.policy.optimizer.lr,
+    }
+
+
+def _counted(rows: Sequence[Row]) -> dict[str, int]:
+    return {
+        "demonstrations": len(rows),
+        "tokens": sum(row.num_tokens for row in rows),
+        "response_tokens": sum(row.num_response_tokens for row in rows),
+    }
+
+
+def train_on(
+    session: Session,
+    stretches: Sequence[Stretch],
+    loss: Loss,
+    stage: str,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    first: Policy | None = None,
+) -> Policy:
+    """Epochs over fixed sets, from the latest checkpoint; leaves the best validated weights in the model.
+
+    Every stretch has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
+    `first` is that of the first stretch where it is open already.
+    """
+    ends = list(accumulate(one.steps for one in stretches))
+    best = BestWeights(session.loaded.model)
+    checkpoints, start = session.checkpoints(stage), 0
+    held = latest_checkpoint(checkpoints, session.progress.say, session.run.damaged_from(stage))
+    # a checkpoint at a joint is that of the stretch before it
+    number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
+    policy = first if first is not None and number == 0 else session.policy(stretches[number].settings.policy)
+    if held is not None:
+        start = load_checkpoint(held, {"policy": policy, "best": best, "features": session.features})
+        session.progress.say(f"resumed from {held}")
+    if start > ends[-1]:
+        raise RunError(str(held), f"lies behind the stage's end, step {ends[-1]}", f"give {stage} more steps or epochs")
+    session.run.truncate_after(stage, start)
+    order = _order_of(stretches, number, session.settings.seed, stage)
+    for _ in range(start - (ends[number - 1] if number else 0)):
+        next(order)
+    session.progress.start(stage, ends[-1])
+    session.hybrid.figures()  # what went before belongs to no step
+    began = clock()
+    for step in _until_stopped(start, ends[-1]):
+        started = time.monotonic()
+        if step == ends[number]:
+            number += 1
+            policy = session.policy(stretches[number].settings.policy)
+            order = _order_of(stretches, number, session.settings.seed, stage)
+        here, settings = stretches[number], stretches[number].settings
+        session.at = f"{stage}, step {step + 1}"
+        chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
+        session.rest()
+        chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
+        rate = settings.policy.optimizer.rate_at(step - ends[number] + here.steps, here.steps)
+        metrics = {**policy.update(chosen, loss, here.temperature, rate).metrics(), **more}
+        out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
+        validates = (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time
+        if validates and session.validation:
+            session.refresh(policy, version=step + 1)
+            scores = validate(session)
+            metrics |= scores | session.hybrid.figures()
+            best.offer(scores["accuracy/mean"], step + 1)
+        took = time.monotonic() - started
+        metrics |= {"time/step_seconds": took, "tokens/response": sum(e.row.num_response_tokens for e in chosen)}
+        metrics["optimizer/lr"] = rate * settings.policy.optimizer.lr
+        session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
+        if out_of_time:
+            break
+        last = step + 1 == ends[-1]
+        saves = last or (step + 1) % settings.checkpoint_every == 0
+        if saves:
+            session.rest()
+            check_policy(policy, shortest(chosen), here.temperature, "checkpoint")
+        session.checkpoint(stage, step + 1, {"policy": policy, "best": best, "features": session.features}, saves, last)
+    best.restore()
+    session.refresh(policy, version=best.step or ends[-1])
+    if best.step:
+        session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
+    say_idle_steps(session, stage)
+    return policy
+
+
+def _until_stopped(start: int, end: int) -> Iterator[int]:
+    """The steps; a signal that comes in one of them waits for its end."""
+    with interrupts.deferred():
+        yield from range(start, end)
+
+
+class BestWeights:
+    """The weights that validated best so far."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._weights: dict[str, torch.Tensor] = {}
+        self.accuracy, self.step = -1.0, 0
+
+    def offer(self, accuracy: float, step: int) -> None:
+        """Keep a copy of the model's weights if they are the best so far; the earlier ones win a tie.
+
+        There is one copy at most, tied weights once in it: a better one is written over it.
+        """
+        if accuracy <= self.accuracy:
+            return
+        self.accuracy, self.step = accuracy, step
+        for name, weight in self._model.named_parameters():
+            if name in self._weights:
+                self._weights[name].copy_(weight.detach())
+            else:
+                self._weights[name] = weight.detach().clone()
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the best weights into the model; without any offer it stays as it is."""
+        if not self._weights:
+            return
+        for name, weight in self._model.named_parameters():
+            weight.copy_(self._weights[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"accuracy": self.accuracy, "step": self.step, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.accuracy, self.step, self._weights = state["accuracy"], state["step"], state["weights"]
+
+
+def validate(session: Session) -> dict[str, float]:
+    """Validation problems, sampled: accuracy by modality and on average, mean length, and of twins (K34)."""
+    answers = session.answers(session.validation, session.settings.eval.sampling, 1)
+    found: dict[str, float] = {}
+    for modality in sorted({p.modality for p in session.validation}):
+        rows = answers.correct(answers.where(modality=modality))
+        found[f"accuracy/{modality}"] = sum(row[0] for row in rows) / len(rows)
+    found["accuracy/mean"] = sum(found.values()) / len(found)
+    lengths = [rollout.num_tokens for group in answers.groups for rollout in group.rollouts]
+    found["length/mean"] = sum(lengths) / len(lengths)
+    return found | twin_metrics(answers)
+
+
+def _order_of(stretches: Sequence[Stretch], number: int, seed: int, stage: str) -> Any:
+    one = stretches[number]
+    return _batches(len(one.examples), one.settings.batch, seed, f"{stage}.{number}" if number else stage)
+
+
+def _batches(count: int, size: int, seed: int, stage: str) -> Any:
+    """Endless batches of indices; every epoch is a new order of all of them."""
+    epoch = 0
+    queue: list[int] = []
+    while True:
+        while len(queue) < min(size, count):
+            queue += stream(seed, stage, "order", epoch).permutation(count).tolist()
+            epoch += 1
+        yield queue[:size]
+        queue = queue[size:]

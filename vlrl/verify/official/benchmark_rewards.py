@@ -1,0 +1,139 @@
+"""The verifiers `mathvista`, `mmmu`, `mathvision`, `tabmwp`, `dynamath`: benchmark answers as a reward, without luck.
+
+Each reads what the response declares or commits to (`reading.committed_answer`); it gives nothing to silence, hedges,
+two answers, a letter beyond the options or the nearest option. The published rules lie in files of the benchmarks'
+names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from vlrl.types import Problem, Verdict
+from vlrl.verify.judge import verifier
+from vlrl.verify.reading.declared import extract
+from vlrl.verify.values.compare import asks_level, differs
+from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.quantity import read_quantity
+from vlrl.verify.verifiers.choice import choice, committed_option, gold_index, gold_option, options_of
+from vlrl.verify.verifiers.mathematics import load_workers, math
+from vlrl.verify.verifiers.number import committed_number, golds
+from vlrl.verify.verifiers.text import text
+from vlrl.verify.verifiers.time_of_day import time
+
+_LIST = re.compile(r"\[[^\[\]]{1,400}\]")
+
+
+def declared(problem: Problem) -> list[str]:
+    """A benchmark's gold as an answer: an option where there are options, else as written."""
+    return gold_option(problem) if problem.facts.get("choices") else [problem.answer.strip()]
+
+
+@verifier("mathvista", gold=declared)
+def mathvista(problem: Problem, response: str) -> Verdict:
+    """MathVista: a choice by letter or text, an integer, a float to the problem's precision, or a list.
+
+    A unit may stand beside a number where the question speaks of what it measures, `%` where it asks for a level, a
+    share or a difference of a chart; another measure (m for cm) may not.
+    Facts: question_type, answer_type, choices, precision, unit as in MathVista.
+    """
+    if problem.facts.get("question_type") == "multi_choice":
+        return judge_option(problem, response)
+    if problem.facts.get("answer_type") == "list":
+        return _judge_list(problem, response)
+    return judge_number(problem, response, problem.facts.get("precision"))
+
+
+@verifier("mmmu", gold=declared)
+def mmmu(problem: Problem, response: str) -> Verdict:
+    """MMMU and MMMU-Pro: an option by letter or text; an open answer as number or normalised text.
+
+    Numbers of open answers are rounded to two decimals, as published. A gold that is only a part of an answer is wrong.
+    Facts: choices (none: open question), accepted (further golds).
+    """
+    if problem.facts.get("choices"):
+        return judge_option(problem, response)
+    if all(read_quantity(gold) is not None for gold in _all_golds(problem)):
+        return judge_number(problem, response, precision=2)
+    return text(problem, response)
+
+
+@verifier("mathvision", prepare=load_workers, gold=declared)
+def mathvision(problem: Problem, response: str) -> Verdict:
+    """MATH-Vision: an option by letter, text or value; otherwise mathematical equality (`math`).
+
+    Facts: choices (empty: free form).
+    """
+    return judge_option(problem, response) if problem.facts.get("choices") else math(problem, response)
+
+
+@verifier("tabmwp", gold=declared)
+def tabmwp(problem: Problem, response: str) -> Verdict:
+    """TabMWP: an option by letter or text; a number to three decimals (as published); a time; another text.
+
+    Facts: choices, unit.
+    """
+    if problem.facts.get("choices"):
+        return judge_option(problem, response)
+    if read_quantity(problem.answer) is not None:
+        return judge_number(problem, response, precision=3)
+    if problem.answer.rstrip(".").upper().endswith((".M", "AM", "PM")):
+        return time(problem, response)
+    return text(problem, response)
+
+
+@verifier("dynamath", prepare=load_workers)
+def dynamath(problem: Problem, response: str) -> Verdict:
+    """DynaMath: a letter (the options stand in the question), a number to three decimals (ours), or a text.
+
+    Facts: answer_type (multiple choice, float, text).
+    """
+    kind = problem.facts.get("answer_type")
+    if kind == "multiple choice":
+        return choice(problem, response)
+    if read_quantity(problem.answer) is not None:
+        return judge_number(problem, response, precision=3)
+    return math(problem, response) if kind == "float" else text(problem, response)
+
+
+def judge_option(problem: Problem, response: str) -> Verdict:
+    """Whether the response declares or states the gold option."""
+    options = options_of(problem)
+    statement = committed_option(response, options, problem.question)
+    if statement.value is None:
+        return Verdict.wrong(statement.note)
+    index, gold = statement.value, gold_index(problem, options)
+    right = index == gold or normalise(options[index]) == normalise(options[gold])
+    return Verdict.right(options[index]) if right else Verdict.wrong("another option", options[index])
+
+
+def judge_number(problem: Problem, response: str, precision: int | None) -> Verdict:
+    """Whether the response declares or states the gold number, both rounded to `precision` decimals if given."""
+    alternatives = golds(problem)
+    statement = committed_number(response, problem)
+    found = statement.value
+    if found is None:
+        return Verdict.wrong(statement.note, statement.text)
+    answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else statement.text
+    sign = "optional" if asks_level(problem.question) else ""
+    facts = {"precision": precision, "percent_sign": sign, "unit": problem.facts.get("unit")}
+    notes = [differs(found, gold, problem.question, facts) for gold in alternatives]
+    return Verdict.right(answer) if None in notes else Verdict.wrong(str(notes[0]), answer)
+
+
+def _judge_list(problem: Problem, response: str) -> Verdict:
+    """A list of numbers in square brackets, equal element by element."""
+    said = extract(response).answer or ""
+    found = _LIST.findall(said)
+    if len(found) != 1:
+        return Verdict.wrong("not one list", said or None)
+    try:
+        given, gold = json.loads(found[0]), json.loads(problem.answer)
+    except ValueError:
+        return Verdict.wrong("not a list of numbers", found[0])
+    return Verdict.right(found[0]) if given == gold else Verdict.wrong("another list", found[0])
+
+
+def _all_golds(problem: Problem) -> list[str]:
+    return [problem.answer, *map(str, problem.facts.get("accepted", ()))]

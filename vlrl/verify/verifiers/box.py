@@ -1,0 +1,164 @@
+"""The verifiers `box` and `boxes`: where something is in the image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlrl.errors import DataError
+from vlrl.types import Problem, Verdict
+from vlrl.verify.judge import verifier
+from vlrl.verify.reading.region_grammar import MAX_REGIONS, read_regions
+from vlrl.verify.reading.regions import declared_regions
+from vlrl.verify.values.placed_regions import NoPlaceError, as_answer, placings_of, without_label
+from vlrl.verify.verifiers.geometry import Box, iou, matching_f1
+
+COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
+EQUAL = 1 - 1e-9  # an IoU from here on is 1: a box that went through another convention and back
+
+
+def declared_boxes(problem: Problem) -> Sequence[str]:
+    """The gold in the convention of the answers."""
+    return [as_answer(gold_boxes(problem), problem)]
+
+
+@verifier("box", gold=declared_boxes)
+def box(problem: Problem, response: str) -> Verdict:
+    """One box that overlaps the gold: intersection over union (IoU, Everingham et al. 2010, §4.2) ≥ threshold.
+
+    Accepts every notation of `reading/region_grammar.py`, alone where the answer is declared, with words around it
+    elsewhere. Rejects two different boxes, three or five numbers, NaN and infinity, empty boxes, corners in another
+    order than declared, and what lies outside the image (never clamped).
+
+    Facts:
+    threshold  IoU that is correct, default 0.5 (at the threshold is correct)
+    graded     true: the score is the IoU where it reaches `floor` (default 0), else the score is 1 or 0
+    coordinates, gold_coordinates, image_size, resized  in which convention: `values/image_frame.py`
+    layout, gold_layout, corners                        in which order: `values/placed_regions.py`
+
+    Raises DataError if the gold is not one box in the image, ConfigError for unknown facts (the verdict is a fault).
+    """
+    golds = gold_boxes(problem)
+    if len(golds) != 1:
+        raise DataError(
+            f"problem {problem.id}", f"the gold {problem.answer!r} is not one box", "use `boxes` for several"
+        )
+    declared = declared_regions(response, "box")
+    if declared.regions is None:
+        return Verdict.wrong(declared.note, declared.text)
+    try:
+        answers = placings_of(problem)[0]
+        found = {without_label(answers.box(region)) for region in declared.regions}
+    except NoPlaceError as error:
+        return Verdict.wrong(str(error), declared.text)
+    if len(found) != 1:
+        return Verdict.wrong("more than one box" if found else "no box", declared.text)
+    overlap = iou(golds[0], found.pop())
+    correct = overlap >= float(problem.facts.get("threshold", 0.5)) - 1e-9
+    return _grade(1.0 if overlap > EQUAL else overlap, correct, problem, declared.text, "IoU")
+
+
+@verifier("boxes", gold=declared_boxes)
+def boxes(problem: Problem, response: str) -> Verdict:
+    """Several boxes, matched one to one with the gold boxes of the same label, in any order.
+
+    Accepts and rejects what `box` does, and more than 300 boxes. Every box too many counts against the answer, so
+    doubling a box or tiling the image loses.
+
+    Facts:
+    metric     "f1" (default): F1 of the best one-to-one matching at `threshold`;
+               "map": mean over labels and over IoU 0.50:0.05:0.95 of the average precision (COCO, Lin et al. 2014),
+               boxes in order of `score`
+    threshold  IoU of a match for F1, default 0.5
+    correct_at F1 or mAP that is correct, default 1.0
+    graded     true: the score is the metric itself, else 1 or 0
+    coordinates, layout, …  as in `box`
+
+    Raises DataError if the gold is no list of boxes in the image (the verdict is then a fault).
+    """
+    golds = gold_boxes(problem)
+    declared = declared_regions(response, "box")
+    if declared.regions is None:
+        return Verdict.wrong(declared.note, declared.text)
+    if len(declared.regions) > MAX_REGIONS:
+        return Verdict.wrong(f"more than {MAX_REGIONS} boxes", declared.text)
+    try:
+        answers = placings_of(problem)[0]
+        found = [answers.box(region) for region in declared.regions]
+    except NoPlaceError as error:
+        return Verdict.wrong(str(error), declared.text)
+    metric = problem.facts.get("metric", "f1")
+    if metric == "map":
+        value = mean_average_precision(golds, found)
+    elif metric == "f1":
+        value = boxes_f1(golds, found, float(problem.facts.get("threshold", 0.5)))
+    else:
+        raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
+    correct = value >= float(problem.facts.get("correct_at", 1.0)) - 1e-9
+    return _grade(value, correct, problem, declared.text, str(metric))
+
+
+def gold_boxes(problem: Problem) -> list[Box]:
+    """The boxes that a gold is. Raises DataError where it is something else, or lies outside the image."""
+    read = read_regions(problem.answer, "box")
+    if not read.whole:
+        raise DataError(
+            f"problem {problem.id}", f"the gold {problem.answer!r} is no box", "write it as [x1, y1, x2, y2]"
+        )
+    try:
+        golds = placings_of(problem)[1]
+        return [golds.box(region) for region in read.found]
+    except NoPlaceError as error:
+        remedy = "mend it, or declare its convention: facts coordinates, gold_coordinates, gold_layout"
+        raise DataError(f"problem {problem.id}", f"the gold {problem.answer!r}: {error}", remedy) from error
+
+
+def boxes_f1(gold: list[Box], found: list[Box], threshold: float) -> float:
+    """F1 of the one-to-one matching with the most pairs whose labels agree and whose IoU reaches the threshold."""
+    pairs = [[_label(g) == _label(f) and iou(g, f) >= threshold for f in found] for g in gold]
+    return matching_f1(pairs, len(gold), len(found))
+
+
+def mean_average_precision(gold: list[Box], found: list[Box]) -> float:
+    """Mean over the labels of gold and answer and over the COCO thresholds; a label without gold boxes counts 0."""
+    if not gold and not found:
+        return 1.0
+    by_label: dict[str, tuple[list[Box], list[Box]]] = defaultdict(lambda: ([], []))
+    for g in gold:
+        by_label[_label(g)][0].append(g)
+    for f in found:
+        by_label[_label(f)][1].append(f)
+    values = [average_precision(g, f, t) for g, f in by_label.values() for t in COCO_THRESHOLDS]
+    return float(np.mean(values))
+
+
+def average_precision(gold: list[Box], found: list[Box], threshold: float) -> float:
+    """Area under the precision–recall curve with precision made monotone; boxes in falling order of confidence."""
+    if not gold or not found:
+        return 0.0
+    free = list(gold)
+    hits = []
+    for candidate in sorted(found, key=lambda f: -f.confidence):
+        best = max(free, key=lambda g: iou(g, candidate), default=None)
+        hit = best is not None and iou(best, candidate) >= threshold
+        if hit and best is not None:
+            free.remove(best)
+        hits.append(hit)
+    true_positives = np.cumsum(hits)
+    precision = true_positives / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(sum(p for p, hit in zip(precision, hits, strict=True) if hit) / len(gold))
+
+
+def _label(of: Box) -> str:
+    return of.label.strip().casefold()
+
+
+def _grade(value: float, correct: bool, problem: Problem, answer: str | None, name: str) -> Verdict:
+    note = f"{name} {value:.3f}"
+    if problem.facts.get("graded"):
+        score = value if value >= float(problem.facts.get("floor", 0.0)) else 0.0
+        return Verdict(min(1.0, score), correct, answer, note)
+    return Verdict(float(correct), correct, answer, note)

@@ -1,0 +1,183 @@
+"""The verifiers `point` and `points`: places in the image, inside regions or near points."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from vlrl.errors import DataError
+from vlrl.types import Problem, Verdict
+from vlrl.verify.judge import verifier
+from vlrl.verify.reading.region_grammar import MAX_REGIONS, Region, read_regions
+from vlrl.verify.reading.regions import declared_regions
+from vlrl.verify.values.placed_regions import NoPlaceError, Placing, placings_of
+from vlrl.verify.verifiers.geometry import inside, matching_f1
+
+
+def declared_point(problem: Problem) -> list[str] | None:
+    """The gold point in the convention of the answers; a region alone has no point that must be in it, so that there is
+    nothing to check but the region."""
+    answers, golds = placings_of(problem)
+    gold_region(problem, golds)
+    point = gold_point(problem, golds)
+    if point is None:
+        return None
+    if answers.source is not None and golds.target is not None:
+        point = golds.target.to(answers.source, *point)
+    x, y = (round(c, 12) for c in point)
+    return [f"({y}, {x})" if answers.layout == "yxyx" else f"({x}, {y})"]
+
+
+@verifier("point", gold=declared_point)
+def point(problem: Problem, response: str) -> Verdict:
+    """One point: inside facts.region, or within facts.radius of the gold point.
+
+    Accepts every notation of `reading/region_grammar.py`, alone where the answer is declared, with words around it
+    elsewhere; of a click on a box, its middle. Rejects two different points, NaN, infinity, and what lies outside the
+    image (never clamped). The edge of a region and the radius itself are inside.
+
+    Facts (one of the first two):
+    region   `[x1, y1, x2, y2]`, or the corners of a polygon `[[x, y], …]`, in the gold's coordinates
+    radius   largest distance to the gold point, in the gold's coordinates; with `graded` the score falls linearly from
+             1 at the point to 0 there
+    coordinates, gold_coordinates, image_size, resized  in which convention: `values/image_frame.py`
+    layout, gold_layout  "yxyx" for y before x
+
+    Raises DataError if there is neither, or the gold is no point in the image (the verdict is then a fault).
+    """
+    facts = problem.facts
+    answers, golds = placings_of(problem)
+    corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), facts.get("radius")
+    declared = declared_regions(response, "point")
+    if declared.regions is None:
+        return Verdict.wrong(declared.note, declared.text)
+    try:
+        places = {answers.point(region) for region in declared.regions}
+    except NoPlaceError as error:
+        return Verdict.wrong(str(error), declared.text)
+    if len(places) != 1:
+        return Verdict.wrong("more than one point" if places else "no point", declared.text)
+    found = places.pop()
+    if corners is not None and not inside(found, corners):
+        return Verdict.wrong("outside the region", declared.text)
+    if gold is None or radius is None:
+        return Verdict.right(declared.text)
+    distance = math.dist(found, gold)
+    distance = 0.0 if distance < 1e-9 * max(1.0, *map(abs, gold)) else distance
+    if distance > float(radius):
+        return Verdict.wrong(f"{distance:.3g} away", declared.text)
+    score = 1.0 - distance / float(radius) if facts.get("graded") and radius else 1.0
+    return Verdict(score, True, declared.text, f"{distance:.3g} away")
+
+
+Corners = list[tuple[float, float]]
+
+
+def declared_points(problem: Problem) -> list[str]:
+    """A point for each object in the convention of the answers: the gold point, or a corner, which is in the region."""
+    answers, golds = placings_of(problem)
+    written = []
+    for place in gold_places(problem, golds):
+        x, y = place[0] if isinstance(place, list) else place
+        if answers.source is not None and golds.target is not None:
+            x, y = golds.target.to(answers.source, x, y)
+        x, y = round(x, 12), round(y, 12)
+        written.append(f"({y}, {x})" if answers.layout == "yxyx" else f"({x}, {y})")
+    return [f"[{', '.join(written)}]"]
+
+
+@verifier("points", gold=declared_points)
+def points(problem: Problem, response: str) -> Verdict:
+    """A point for each object, in any order: counting by pointing (Molmo: Deitke et al. 2024).
+
+    Accepts and rejects what `point` does, for each of them, and more than 300 points. A point too many or too few, and
+    two points on one object, cost: the score is F1 of the best one-to-one matching.
+
+    Facts (one of the first two):
+    regions    a list with one region for each object, each as `region` of `point`
+    radius     largest distance to a gold point; the gold is `[(x, y), (x, y), …]`, `[]` where there is no object
+    correct_at F1 that is correct, default 1.0
+    graded     true: the score is F1 itself, else 1 or 0
+    coordinates, layout, …  as in `point`
+
+    Raises DataError if there is neither, or the gold is no list of points in the image (the verdict is then a fault).
+    """
+    answers, placing = placings_of(problem)
+    golds, radius = gold_places(problem, placing), problem.facts.get("radius")
+    declared = declared_regions(response, "point")
+    if declared.regions is None:
+        return Verdict.wrong(declared.note, declared.text)
+    if len(declared.regions) > MAX_REGIONS:
+        return Verdict.wrong(f"more than {MAX_REGIONS} points", declared.text)
+    try:
+        found = [answers.point(region) for region in declared.regions]
+    except NoPlaceError as error:
+        return Verdict.wrong(str(error), declared.text)
+    pairs = [
+        [inside(f, g) if isinstance(g, list) else math.dist(f, g) <= float(radius or 0) + 1e-9 for f in found]
+        for g in golds
+    ]
+    value = matching_f1(pairs, len(golds), len(found))
+    correct = value >= float(problem.facts.get("correct_at", 1.0)) - 1e-9
+    return Verdict(value if problem.facts.get("graded") else float(correct), correct, declared.text, f"f1 {value:.3f}")
+
+
+def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[float, float]]:
+    """The regions or the points of the objects. Raises DataError where there are none, or one is no place."""
+    regions = problem.facts.get("regions")
+    if isinstance(regions, (list, tuple)):
+        return [corners_of(problem, golds, region) for region in regions]
+    read = read_regions(problem.answer, "point")
+    if problem.facts.get("radius") is None or not read.whole:
+        raise DataError(
+            f"problem {problem.id}",
+            "points need facts.regions, or facts.radius and a gold like [(1, 2), (3, 4)]",
+            "give one of them",
+        )
+    return [_placed(problem, golds, region) for region in read.found]
+
+
+def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
+    """The gold point; None where only a region is asked. Raises DataError if there is neither, or it is no point."""
+    if problem.facts.get("radius") is None:
+        if problem.facts.get("region") is None:
+            raise DataError(f"problem {problem.id}", "a point needs facts.region or facts.radius", "give one of them")
+        return None
+    read = read_regions(problem.answer, "point")
+    if not read.whole or len(read.found) != 1:
+        raise DataError(f"problem {problem.id}", f"the gold {problem.answer!r} is not a point", 'write it as "(x, y)"')
+    return _placed(problem, golds, read.found[0])
+
+
+def gold_region(problem: Problem, golds: Placing) -> list[tuple[float, float]] | None:
+    """The corners of facts.region, a box or a polygon; None where there is none. Raises DataError if it is neither."""
+    region = problem.facts.get("region")
+    return None if region is None else corners_of(problem, golds, region)
+
+
+def corners_of(problem: Problem, golds: Placing, region: Any) -> list[tuple[float, float]]:
+    """The corners of a box or a polygon in the facts. Raises DataError if it is neither."""
+    if _are_numbers(region) and len(region) == 4:
+        try:
+            box = golds.box(Region(tuple(region)))
+        except NoPlaceError as error:
+            raise DataError(f"problem {problem.id}, facts.region", f"{region!r}: {error}", "mend it") from error
+        return [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+    if isinstance(region, (list, tuple)) and len(region) >= 3 and all(_are_numbers(c) and len(c) == 2 for c in region):
+        return [_placed(problem, golds, Region(tuple(corner))) for corner in region]
+    raise DataError(f"problem {problem.id}, facts.region", f"{region!r} is no region", "give a box or three corners")
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value
+    )
+
+
+def _placed(problem: Problem, golds: Placing, region: Region) -> tuple[float, float]:
+    try:
+        return golds.point(region)
+    except NoPlaceError as error:
+        raise DataError(
+            f"problem {problem.id}", f"the gold point: {error}", "mend it, or declare coordinates"
+        ) from error
