@@ -27,8 +27,8 @@ class TrafficLights:
         """One row of lights."""
         count = 2 + round(4 * difficulty)
         lit = rng.integers(0, 3, size=count)
-        picture = Image.new("RGB", (self.size, self.size), "#e8eef4")
-        pen = ImageDraw.Draw(picture)
+        image = Image.new("RGB", (self.size, self.size), "#e8eef4")
+        pen = ImageDraw.Draw(image)
         lamp = self.size // 8
         for i, colour in enumerate(lit):
             left = int((i + 0.5) * self.size / count - lamp / 2)
@@ -39,4 +39,4 @@ class TrafficLights:
                 pen.ellipse(box, fill=COLOURS[place] if place == colour else "#4b5563")
         green = int((lit == 2).sum())
         thought = " ".join(("stop", "wait", "go")[colour] for colour in lit)
-        return Draft("How many traffic lights are green?", str(green), images=(picture,), thought=thought)
+        return Draft("How many traffic lights are green?", str(green), images=(image,), thought=thought)

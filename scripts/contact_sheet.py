@@ -25,20 +25,18 @@ def build(name: str, size: int | None) -> Domain:
     return made
 
 
-def side_by_side(pictures: list[Image.Image], gap: int = 6) -> Image.Image:
-    """All pictures of a problem as one, two in a row."""
-    columns = min(2, len(pictures))
-    width, height = pictures[0].width, pictures[0].height
-    whole = Image.new(
-        "RGB", (columns * (width + gap) - gap, -(-len(pictures) // columns) * (height + gap) - gap), "grey"
-    )
-    for i, picture in enumerate(pictures):
-        whole.paste(picture, (i % columns * (width + gap), i // columns * (height + gap)))
+def side_by_side(images: list[Image.Image], gap: int = 6) -> Image.Image:
+    """All images of a problem as one, two in a row."""
+    columns = min(2, len(images))
+    width, height = images[0].width, images[0].height
+    whole = Image.new("RGB", (columns * (width + gap) - gap, -(-len(images) // columns) * (height + gap) - gap), "grey")
+    for i, whole_image in enumerate(images):
+        whole.paste(whole_image, (i % columns * (width + gap), i // columns * (height + gap)))
     return whole
 
 
 def contact_sheet(names: list[str], tile: int, size: int | None, seed: int, columns: int) -> Image.Image:
-    """A row of tiles for every domain: picture, question and answer at each of the three difficulties."""
+    """A row of tiles for every domain: image, question and answer at each of the three difficulties."""
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     plain = ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), 11)
     bold = ImageFont.truetype(str(fonts / "DejaVuSans-Bold.ttf"), 11)
@@ -53,11 +51,11 @@ def contact_sheet(names: list[str], tile: int, size: int | None, seed: int, colu
             left, top = i // rows * block + j * width + MARGIN, i % rows * height + MARGIN
             problem, _ = draw_problem(made, stream(seed, "scenes", name, j), difficulty)
             if problem.images:
-                picture = side_by_side([Image.open(io.BytesIO(image.read_bytes())) for image in problem.images])
-                smooth = picture.width > tile
+                whole_image = side_by_side([Image.open(io.BytesIO(image.read_bytes())) for image in problem.images])
+                smooth = whole_image.width > tile
                 how = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
-                scale = min(tile / picture.width, tile / picture.height)
-                fitted = picture.resize((round(picture.width * scale), round(picture.height * scale)), how)
+                scale = min(tile / whole_image.width, tile / whole_image.height)
+                fitted = whole_image.resize((round(whole_image.width * scale), round(whole_image.height * scale)), how)
                 sheet.paste(fitted, (left, top))
             question = problem.question.replace("<image>", "")
             if not problem.images:
@@ -73,7 +71,7 @@ def main() -> None:
     """Read the arguments, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", help="PNG file to write")
-    parser.add_argument("--tile", type=int, default=180, help="width of one picture on the sheet in px")
+    parser.add_argument("--tile", type=int, default=180, help="width of one image on the sheet in px")
     parser.add_argument("--size", type=int, default=None, help="draw the domains at this size instead of their own")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--columns", type=int, default=2, help="blocks of three tiles side by side")

@@ -60,26 +60,26 @@ def pixels(seed: int, width: int = 32, height: int = 32) -> Pillow.Image:
     return Pillow.fromarray(values)
 
 
-def as_image(picture: Pillow.Image) -> Image:
+def as_image(image: Pillow.Image) -> Image:
     """A PNG in memory."""
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return Image.from_bytes(file.getvalue())
 
 
 def ask(*pieces: str | Pillow.Image, answer: str = "7") -> Problem:
-    """A problem whose prompt is these texts and pictures."""
+    """A problem whose prompt is these texts and images."""
     prompt = tuple(Text(p) if isinstance(p, str) else as_image(p) for p in pieces)
     return Problem(prompt=prompt, answer=answer, verifier="number", modality="synthetic", domain="tests")
 
 
 def encode(loaded: LoadedModel, *problems: Problem) -> list[Encoded]:
-    """Encoded prompts under the tests' picture budget."""
+    """Encoded prompts under the tests' image budget."""
     return Encoder(loaded, BUDGET).encode(problems)
 
 
 def prompts() -> list[tuple[str | Pillow.Image, ...]]:
-    """Prompts with zero to three pictures of unlike sizes, text before, between and after them."""
+    """Prompts with zero to three images of unlike sizes, text before, between and after them."""
     return [
         ("3+4=?",),
         (pixels(1), "How many cards?"),

@@ -1,4 +1,4 @@
-"""What small runs share: what takes their time and isn't looked at is left out; a small run on pictures as a file."""
+"""What small runs share: what takes their time and isn't looked at is left out; a small run on images as a file."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def nobody_waits_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture
-def pictures_config(tmp_path: Path) -> Path:
-    """A run on pictures of 64×48 and 32×32 pixels in turn, of which the budget changes none."""
+def images_config(tmp_path: Path) -> Path:
+    """A run on images of 64×48 and 32×32 pixels in turn, of which the budget changes none."""
     for number, size in enumerate([(48, 64), (32, 32)]):
         pixels = np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")

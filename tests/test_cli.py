@@ -65,7 +65,7 @@ def own_rows(folder: Path, rows: list[dict[str, Any]], **source: Any) -> None:
     write_yaml(folder / "recipe.yaml", {"sources": [{**named, **source}]})
 
 
-def picture(path: Path) -> Path:
+def image(path: Path) -> Path:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(path)
     return path
 
@@ -167,21 +167,21 @@ def test_an_unknown_verifier_is_refused(vlrl, config, command):
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_broken_picture_is_refused(vlrl, config, command):
-    whole = picture(config.parent / "whole.png").read_bytes()
-    for i in range(40):  # rows with one picture would all fall into one split
+def test_a_broken_image_is_refused(vlrl, config, command):
+    whole = image(config.parent / "whole.png").read_bytes()
+    for i in range(40):  # rows with one image would all fall into one split
         (config.parent / f"{i}_broken.png").write_bytes(whole[: len(whole) // 2 + i])
     rows = [{"question": "How many?", "answer": "2", "images": [f"{i}_broken.png"]} for i in range(40)]
     own_rows(config.parent, rows, held_out=0.2)
     assert_refused(
-        vlrl(command, config), "rows.jsonl, line", "broken.png", "not a readable picture", "on_bad_image: skip"
+        vlrl(command, config), "rows.jsonl, line", "broken.png", "not a readable image", "on_bad_image: skip"
     )
     assert not (config.parent / "run").exists()
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_fewer_pictures_than_placeholders_are_refused(vlrl, config, command):
-    picture(config.parent / "whole.png")
+def test_fewer_images_than_placeholders_are_refused(vlrl, config, command):
+    image(config.parent / "whole.png")
     rows = [{"question": f"<image> or <image>? {i}", "answer": "2", "images": ["whole.png"]} for i in range(40)]
     own_rows(config.parent, rows, held_out=0.2)
     assert_refused(vlrl(command, config), "rows.jsonl, line", "2", "1", "→")

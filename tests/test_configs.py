@@ -47,7 +47,7 @@ def folder_of_sets(tmp_path_factory) -> Path:
             pixels = np.random.default_rng(number).integers(0, 255, (90, 120, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / "images" / f"{number}.png")
             row = {
-                "question": f"What is in picture {number}?",
+                "question": f"What is in image {number}?",
                 "answer": "2",
                 "choices": ["2", "3"] if name == "puzzlevqa" else None,
                 "answer_type": {"playing_cards": "integer"}.get(name, "float"),
@@ -113,7 +113,7 @@ def test_a_shipped_rl_config_checks_that_engine_and_trainer_agree(config):
     bound = settings.rl.agreement.max_gap
     assert bound is not None
     assert bound <= (0.01 if settings.model.dtype == "float32" else 0.05)
-    if "sft" in settings.stages or settings.model.path:  # a model that can read pictures
+    if "sft" in settings.stages or settings.model.path:  # a model that can read images
         assert settings.rl.agreement.probe_every == 50
 
 

@@ -15,7 +15,7 @@ from small_models import ask, encode, fresh, pixels, prompts
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.flex_blocks import FlexBlocks
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION, WITH_FLEX
-from vlrl.model.batch.packing import Row, pack
+from vlrl.model.batch.packing import PackedGroup, pack
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.positions import PositionRule
@@ -23,7 +23,7 @@ from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.image_encoding import VisionTower
-from vlrl.rollout.colocated import Hybrid
+from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 from vlrl.runlog.run_folder import read_jsonl
@@ -44,19 +44,19 @@ def pair(model_folders, architecture):
     return fresh(folder, context=1024), fresh(folder, device="cuda", context=1024)
 
 
-def mixed_rows(loaded, responses) -> list[Row]:
-    """Text alone, one and several pictures; rows of one and of several responses."""
+def mixed_rows(loaded, responses) -> list[PackedGroup]:
+    """Text alone, one and several images; rows of one and of several responses."""
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts()])
-    return [Row(one, responses[: 1 + place % len(responses)]) for place, one in enumerate(encoded)]
+    return [PackedGroup(one, responses[: 1 + place % len(responses)]) for place, one in enumerate(encoded)]
 
 
-def logprobs_and_gradients(loaded, rows: list[Row], flex: bool = False, one_line: bool = False):
+def logprobs_and_gradients(loaded, rows: list[PackedGroup], flex: bool = False, one_line: bool = False):
     """(M,) log-probabilities and the gradients of a weighted sum of them, on the CPU."""
     model, tower = loaded.model, VisionTower(loaded.model)
     model.requires_grad_(True)
     batch = pack(rows, PositionRule(model), 0, loaded.device, flex, one_line)
     forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device)
-    logprobs = response_logprobs(model, tower, batch, tower.look(batch.images), forbidden).logprobs
+    logprobs = response_logprobs(model, tower, batch, tower.encode_images(batch.images), forbidden).logprobs
     weights = torch.linspace(-1.0, 2.0, len(logprobs), device=loaded.device)
     names, parameters = zip(*model.named_parameters(), strict=True)
     gradients = torch.autograd.grad((weights * logprobs).sum(), parameters, allow_unused=True)
@@ -76,7 +76,7 @@ def furthest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
 def test_packed_rows_on_the_device_equal_separate_rows_on_the_cpu(pair, way, one_line):
     here, there = pair
     rows = mixed_rows(here, SHORT if way == "mask" else RESPONSES)
-    single = [Row(row.encoded, (one,)) for row in rows for one in row.responses]
+    single = [PackedGroup(row.encoded, (one,)) for row in rows for one in row.responses]
     _, expected, gradients = logprobs_and_gradients(here, single)
     there.model.get_decoder().set_attn_implementation(WITH_FLEX if way == "flex" else SHARED_PREFIX_ATTENTION)
     batch, found, theirs = logprobs_and_gradients(there, rows, way == "flex", one_line)
@@ -103,13 +103,13 @@ def test_rollouts_on_the_device_equal_those_on_the_cpu_and_the_trainers_numbers(
             assert a.content_hash == b.content_hash
             for x, y in zip(a.rollouts, b.rollouts, strict=True):
                 assert x.token_ids == y.token_ids
-                assert x.logprobs == pytest.approx(y.logprobs, abs=1e-4)
-        rows = [Row(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(encoded, found, strict=True)]
+                assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
+        rows = [PackedGroup(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(encoded, found, strict=True)]
         heat = sampling["temperature"] or 1.0
         scored = TorchPolicy(there, PolicySettings()).logprobs(rows, heat)
         for generation, group in zip(found, scored, strict=True):
             for rollout, score in zip(generation.rollouts, group, strict=True):
-                assert rollout.logprobs == pytest.approx(score, abs=1e-4)
+                assert rollout.sampler_logprobs == pytest.approx(score, abs=1e-4)
 
 
 def test_graphs_repeat_the_step_while_rows_leave_and_join(pair):
@@ -119,13 +119,13 @@ def test_graphs_repeat_the_step_while_rows_leave_and_join(pair):
     asked = [Request(e, 3, Sampling(max_tokens=90), 7 + n, lengths[n]) for n, e in enumerate(encoded)]
     assert TransformersEngine(there).decode_step == "own"  # the model's own forward pass makes no graphs
     kernels = TransformersEngine(there, TransformersEngineSettings(cuda_graphs=False)).generate(asked)
-    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_rows=5)):
+    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_num_seqs=5)):
         for _ in range(2):
             found = TransformersEngine(there, settings).generate(asked)
             for a, b in zip(found, kernels, strict=True):
                 for x, y in zip(a.rollouts, b.rollouts, strict=True):
                     assert x.token_ids == y.token_ids
-                    assert x.logprobs == pytest.approx(y.logprobs, abs=1e-4)
+                    assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
 
 
 def test_begun_responses_go_on_as_if_written_at_once(pair):
@@ -138,7 +138,7 @@ def test_begun_responses_go_on_as_if_written_at_once(pair):
     for a, b in zip(engine.generate(going), whole, strict=True):
         for x, y in zip(a.rollouts, b.rollouts, strict=True):
             assert x.token_ids == y.token_ids
-            assert x.logprobs == pytest.approx(y.logprobs, abs=1e-4)
+            assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
 
 
 @pytest.mark.parametrize("freeze", [(), ("vision", "projector")])
@@ -160,19 +160,19 @@ def test_an_update_on_the_device_moves_the_weights_as_on_the_cpu(pair, freeze):
 
 def test_switching_phases_reads_the_devices_memory(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"], device="cuda")
-    hybrid = Hybrid(TransformersEngine(loaded), loaded.device)
+    colocated = ColocatedEngine(TransformersEngine(loaded), loaded.device)
     (one,) = encode(loaded, ask(pixels(1), "red?"))
-    hybrid.to_rollout(loaded.model.named_parameters, 1)
-    hybrid.generate(requests([one], 2))
-    hybrid.to_training()
-    found = hybrid.figures()
-    assert found["hybrid/memory_rollout_gib"] > 0
-    assert found["hybrid/memory_after_gib"] > 0
+    colocated.to_rollout(loaded.model.named_parameters, 1)
+    colocated.generate(requests([one], 2))
+    colocated.to_training()
+    found = colocated.pop_metrics()
+    assert found["colocated/memory_rollout_gib"] > 0
+    assert found["colocated/memory_after_gib"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_whole_run_with_pictures_text_and_partial_rollouts(tmp_path: Path, dtype: str):
+def test_a_whole_run_with_images_text_and_partial_rollouts(tmp_path: Path, dtype: str):
     folder = tmp_path / "run"
     start_run(
         "configs/rl/partial.yaml",
@@ -194,4 +194,4 @@ def test_a_whole_run_with_pictures_text_and_partial_rollouts(tmp_path: Path, dty
     gaps = [line["logprob_gap/mean"] for line in steps if "logprob_gap/mean" in line]
     assert len(gaps) >= 3  # the first steps end no group
     assert all(gap < (1e-4 if dtype == "float32" else 0.2) for gap in gaps), gaps
-    assert any("probe/picture_shift" in line for line in steps)
+    assert any("probe/image_shift" in line for line in steps)

@@ -17,7 +17,7 @@ from vlrl.data.recipe import load_recipe
 from vlrl.experiments.ablation.ablation_arms import check_arms
 from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.scenes.domain import domains
 from vlrl.types import Problem, Text
@@ -101,13 +101,13 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
         "import torch\n"
         "from vlrl.config import Settings\n"
         "from vlrl.losses.loss_registry import losses\n"
-        "from vlrl.losses.loss_inputs import Denominators, Terms\n"
+        "from vlrl.losses.loss_inputs import LossNormalizers, LossInputs\n"
     )
     exec(imports + code, {"__name__": "vlrl_docs"})
     logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)
     response, advantages, lengths = torch.tensor([0, 0, 1]), torch.tensor([1.0, -0.5]), torch.tensor([2.0, 1.0])
-    terms = Terms(logprobs, logprobs.detach(), response, advantages, lengths, torch.ones(3))
-    losses.build("reinforce")(terms, Denominators(responses=2.0, tokens=3.0)).backward()
+    terms = LossInputs(logprobs, logprobs.detach(), response, advantages, lengths, torch.ones(3))
+    losses.build("reinforce")(terms, LossNormalizers(responses=2.0, tokens=3.0)).backward()
     assert logprobs.grad is not None
     assert logprobs.grad.tolist() == [-0.5, -0.5, 0.25]  # −A / 2 for every token of its response
 

@@ -42,7 +42,7 @@ class Mistake:
 
     name: str
     command: str
-    says: tuple[str, ...]
+    source_text: tuple[str, ...]
     plant: Callable[[Path], None] = lambda folder: None
     variables: dict[str, str] = field(default_factory=dict)
     late: bool = False
@@ -91,7 +91,7 @@ def rows(*changed: dict[str, Any], **source: Any) -> Callable[[Path], None]:
     return plant
 
 
-def pictured(image: bytes | None, **source: Any) -> Callable[[Path], None]:
+def imaged(image: bytes | None, **source: Any) -> Callable[[Path], None]:
     """Forty rows with an image each, of these bytes but for the last; None: the files aren't there."""
 
     def plant(folder: Path) -> None:
@@ -299,23 +299,23 @@ ROWS = [
     M("no demonstrations for SFT", "sft run.yaml", ("source 'own'", "no demonstrations", "thought"), rows()),
     M("an unknown modality", "run run.yaml", ("modality", "'video'"), rows(modality="video")),
     M(
-        "more placeholders than images",
+        "more placeholders thimages",
         "run run.yaml",
         ("rows.jsonl, line",),
-        pictured(whole_image(), columns={"question": "asked"}),
+        imaged(whole_image(), columns={"question": "asked"}),
     ),
 ]
 IMAGES = [
-    M("no image", "run run.yaml", ("images/", ".png"), pictured(None)),
+    M("no image", "run run.yaml", ("images/", ".png"), imaged(None)),
     M(
         "half an image",
         "run run.yaml",
         ("rows.jsonl, line", ".png", "on_bad_image: skip"),
-        pictured(whole_image()[:200]),
+        imaged(whole_image()[:200]),
     ),
-    M("no bytes of an image", "run run.yaml", (".png",), pictured(b"")),
-    M("text as an image", "run run.yaml", (".png",), pictured(b"hello")),
-    M("an image too narrow", "run run.yaml", (".png",), pictured(whole_image((2010, 2)))),
+    M("no bytes of an image", "run run.yaml", (".png",), imaged(b"")),
+    M("text as an image", "run run.yaml", (".png",), imaged(b"hello")),
+    M("an image too narrow", "run run.yaml", (".png",), imaged(whole_image((2010, 2)))),
     M("real rows without images", "run run.yaml", ("own", "image"), rows(modality="real")),
 ]
 MODELS = [
@@ -578,7 +578,7 @@ def check(mistake: Mistake, code: int, said: str, error: str, before: dict[str, 
     assert code == 2, shown
     assert len(re.findall(r"(?m)^error: |^╭─ Error|^Error: ", error)) == 1, shown
     flat = " ".join(error.split())
-    for part in mistake.says:
+    for part in mistake.source_text:
         assert part in flat, f"{part!r} is not in:\n{shown}"
     assert len(error) < 2500, shown
     after = tree(folder)

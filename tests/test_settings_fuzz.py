@@ -73,15 +73,20 @@ def quiet() -> Iterator[None]:
     [
         [],
         ["rl.preset=dapo", "rl.loss=null", "rl.credit=null", "engine=vllm"],
-        ["engine={name: ray}", "rl.partial={budget: 8}", "rl.over_sampling=null", "rl.drawing.weights=[prioritised]"],
         [
-            "sft.stretches=[{steps: 3}, {epochs: 2}]",
+            "engine={name: ray}",
+            "rl.partial={budget: 8}",
+            "rl.over_sampling=null",
+            "rl.problem_sampler.weights=[prioritised]",
+        ],
+        [
+            "sft.phases=[{steps: 3}, {epochs: 2}]",
             "backend=deepspeed",
             "sft.policy.optimizer.name=adamw",
             "rl.policy.optimizer.name=adamw",
         ],
     ],
-    ids=["quickstart", "preset", "pool", "stretches"],
+    ids=["quickstart", "preset", "pool", "phases"],
 )
 def test_any_value_of_a_run(overrides):
     settings = resolved(RunSettings, "configs/quickstart.yaml", *overrides)

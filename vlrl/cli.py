@@ -43,7 +43,7 @@ Fresh = Annotated[
     bool,
     typer.Option(
         "--fresh",
-        help="Start anew; the run that the folder holds is set aside, and what it wrote goes once this one is done.",
+        help="Start again; the run that the folder holds is set aside, and what it wrote goes once this one is done.",
     ),
 ]
 
@@ -69,7 +69,7 @@ def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> No
 def prepare(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
     """Write the recipe's fixed sets to RUN_FOLDER/data: demonstrations, held-out problems, a sample to train on.
 
-    JSON lines with pictures beside them; prints how many problems of each source and modality there are.
+    JSON lines with images beside them; prints how many problems of each source and modality there are.
     """
     _run(_found(config, "prepare"), overrides, "prepare", fresh)
 
@@ -125,7 +125,7 @@ def plan(
         float | None, typer.Option(min=1, help="Plan for a GPU of so many GiB that isn't here.", show_default=False)
     ] = None,
 ) -> None:
-    """Say what a run would do, without loading a model: sizes, tokens per picture, memory, work per step."""
+    """Say what a run would do, without loading a model: sizes, tokens per image, memory, work per step."""
     from vlrl.plan.plan import print_plan
 
     print_plan(_found(config, "plan"), overrides or [], measure, ranks, gpu_gib)
@@ -174,7 +174,7 @@ def ablate(
 def long2short(
     config: Config,
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="Where page and picture go; default: the run folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where page and image go; default: the run folder.")] = None,
 ) -> None:
     """Make a long model short in every way of k1.5, and draw accuracy against tokens.
 

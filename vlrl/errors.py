@@ -32,7 +32,7 @@ class ConfigError(VlrlError):
 
 
 class DataError(VlrlError):
-    """A data file, a row or a picture can't be used as it is."""
+    """A data file, a row or an image can't be used as it is."""
 
 
 class BadRowError(DataError):

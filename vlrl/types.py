@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 Modality = Literal["text", "real", "synthetic", "rendered"]
 MODALITIES: tuple[Modality, ...] = ("text", "real", "synthetic", "rendered")
-Ending = Literal["stop", "length", "repeat", "unfinished"]
+FinishReason = Literal["stop", "length", "repeat", "unfinished"]
 Author = Literal["policy", "observation", "forced"]
 
 
@@ -43,17 +43,18 @@ class Text:
 
 @dataclass(frozen=True)
 class Image:
-    """A *reference* to a picture in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
+    """A *reference* to an image in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
 
-    `digest` identifies the encoded bytes; two references with one digest are one picture and are looked at once.
-    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_images.open_image`. `says` is the text that a
-    picture was drawn from, where it was: for comparing problems, never for a prompt.
+    `digest` identifies the encoded bytes; two references with one digest are one image and are looked at once.
+    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_images.open_image`. `source_text` is the
+    text that a
+    image was drawn from, where it was: for comparing problems, never for a prompt.
     """
 
     digest: str
     path: str | None = None
     data: bytes | None = field(default=None, repr=False, compare=False)
-    says: str | None = field(default=None, repr=False, compare=False)
+    source_text: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):
@@ -61,12 +62,12 @@ class Image:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Image:
-        """A reference to an encoded picture held in memory."""
+        """A reference to an encoded image held in memory."""
         return cls(digest=content_digest(data), data=data)
 
     @classmethod
     def from_file(cls, path: str) -> Image:
-        """A reference to a picture file. The file is read once for its digest. Raises OSError if it can't be read."""
+        """A reference to an image file. The file is read once for its digest. Raises OSError if it can't be read."""
         with open(path, "rb") as file:
             return cls(digest=content_digest(file.read()), path=path)
 
@@ -103,7 +104,7 @@ class Problem:
     domain: str
     source: str = ""
     difficulty: float | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     twin: str | None = None
     system: str | None = None
@@ -113,9 +114,9 @@ class Problem:
     def id(self) -> str:
         """Content digest of what is asked and what is right: prompt, answer, verifier, facts, own system prompt."""
         pieces = [f"T:{p.text}" if isinstance(p, Text) else f"I:{p.digest}" for p in self.prompt]
-        facts = json.dumps(dict(self.facts), sort_keys=True, default=str)
+        metadata = json.dumps(dict(self.metadata), sort_keys=True, default=str)
         system = [] if self.system is None else [f"S:{self.system}"]
-        return content_digest(*system, *pieces, self.answer, self.verifier, facts)
+        return content_digest(*system, *pieces, self.answer, self.verifier, metadata)
 
     @property
     def content_id(self) -> str:
@@ -124,18 +125,18 @@ class Problem:
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """The pictures of the prompt in reading order."""
+        """The images of the prompt in reading order."""
         return tuple(p for p in self.prompt if isinstance(p, Image))
 
     @property
     def question(self) -> str:
-        """The prompt as one text; every picture appears as `<image>`."""
+        """The prompt as one text; every image appears as `<image>`."""
         return "".join(p.text if isinstance(p, Text) else "<image>" for p in self.prompt)
 
 
 @dataclass(frozen=True)
 class RatedProblem:
-    """A problem with the pass rate that a model reached on it (rows K4, K7)."""
+    """A problem with the pass rate that a model reached on it (k1.5 §2.1)."""
 
     problem: Problem
     pass_rate: float
@@ -165,29 +166,34 @@ class Preference:
 class Segment:
     """Tokens written without a break by one author under one policy version.
 
-    token_ids, logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
+    token_ids, sampler_logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
                           placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1)
     policy_version        number of weight updates of the engine when this was written
     author                only `policy` tokens are ever trained
     """
 
     token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
+    sampler_logprobs: tuple[float, ...]
     policy_version: int
     author: Author = "policy"
 
     def __post_init__(self) -> None:
-        if len(self.token_ids) != len(self.logprobs):
-            raise ValueError(f"Segment: {len(self.token_ids)} tokens but {len(self.logprobs)} log-probabilities")
+        if len(self.token_ids) != len(self.sampler_logprobs):
+            raise ValueError(
+                f"Segment: {len(self.token_ids)} tokens but {len(self.sampler_logprobs)} log-probabilities"
+            )
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """One response. `ending`: stop (end token or stop string), length (token budget), repeat (loop), unfinished."""
+    """One response.
+
+    `finish_reason`: stop (end token or stop string), length (token budget), repeat (loop), unfinished.
+    """
 
     segments: tuple[Segment, ...]
     text: str
-    ending: Ending
+    finish_reason: FinishReason
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -195,9 +201,9 @@ class Rollout:
         return tuple(t for s in self.segments for t in s.token_ids)
 
     @property
-    def logprobs(self) -> tuple[float, ...]:
+    def sampler_logprobs(self) -> tuple[float, ...]:
         """The engine's log-probability of each token (`sampler_logprobs`)."""
-        return tuple(p for s in self.segments for p in s.logprobs)
+        return tuple(p for s in self.segments for p in s.sampler_logprobs)
 
     @property
     def num_tokens(self) -> int:
@@ -267,7 +273,7 @@ class ScoredGroup:
 
     token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
     token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
-    logprobs          per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them
+    old_logprobs      per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them
     guides            per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked
     """
 
@@ -279,8 +285,8 @@ class ScoredGroup:
     used: tuple[bool, ...]
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     token_weights: tuple[tuple[float, ...], ...] | None = None
-    logprobs: tuple[tuple[float, ...], ...] | None = None
-    guides: tuple[tuple[int, ...], ...] | None = None
+    old_logprobs: tuple[tuple[float, ...], ...] | None = None
+    teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def pass_rate(self) -> float:
@@ -296,7 +302,7 @@ class ScoredGroup:
     @property
     def informative(self) -> bool:
         """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a guide."""
-        given = self.guides is not None and any(self.used)
+        given = self.teacher_token_ids is not None and any(self.used)
         return given or any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
 
 
@@ -306,7 +312,7 @@ class Draft:
 
     images   Pillow images in reading order (empty for text domains); they come before the question unless `layout`
              places them: a tuple of texts and image indices in reading order
-    thought  a short chain of thought that leads to the answer, for warm-up demonstrations (row K9); may be empty
+    thought  a short chain of thought that leads to the answer, for warm-up demonstrations (k1.5 §2.2); may be empty
     facts    what the verifier needs: choices, tolerance, …
     chance   probability that a blind guess is right, where the domain knows it (choices); else None
     tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
@@ -318,8 +324,8 @@ class Draft:
     answer: str
     images: tuple[Any, ...] = ()
     thought: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     layout: tuple[str | int, ...] = ()
-    chance: float | None = None
+    guess_rate: float | None = None
     tags: tuple[str, ...] = ()
     scene: Any = None

@@ -198,7 +198,7 @@ def copies(test: Sequence[Problem], count: int, seed: int, words: Sequence[str])
     for number in sorted(chosen):
         problem = test[number]
         rng, texts = np.random.default_rng((seed, number)), random.Random(f"{seed} {number}")
-        if problem.images and problem.images[0].says is None:
+        if problem.images and problem.images[0].source_text is None:
             for name, edit in EDITS.items():
                 found[name].append(_edited(problem, [edit], rng))
             for _ in range(PAIRS):

@@ -1,8 +1,8 @@
-"""Damaged picture files: each must become a picture or an error that names it, within a second, and crash nothing.
+"""Damaged image files: each must become an image or an error that names it, within a second, and crash nothing.
 
     nice -n 19 python scripts/bench/damaged_images.py --files 2000
 
-Flipped bits, overwritten headers, cuts, pieces of other files, wrong suffixes, files that are no pictures, and bombs:
+Flipped bits, overwritten headers, cuts, pieces of other files, wrong suffixes, files that are no images, and bombs:
 small files that claim to be large, or that take long to decode. Seconds are processor time of one file.
 """
 
@@ -52,19 +52,19 @@ def whole_files() -> dict[str, bytes]:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (72, 96, 3), dtype=np.uint8)
     pixels[10:40, 10:60] = (200, 30, 30)
-    picture = Pillow.fromarray(pixels)
+    image = Pillow.fromarray(pixels)
     found = {}
     for kind, (name, options) in SAVED.items():
         if name not in FORMATS:
             continue
-        made = picture
+        made = image
         if kind == "palette.png":
-            made = picture.quantize(64)
+            made = image.quantize(64)
         elif kind == "deep.png":
             made = Pillow.fromarray(rng.integers(0, 65535, (72, 96), dtype=np.uint16))
         elif kind == "cmyk.jpg":
-            made = picture.convert("CMYK")
-        more = {"append_images": [picture.rotate(90)]} if kind == "gif" else {}
+            made = image.convert("CMYK")
+        more = {"append_images": [image.rotate(90)]} if kind == "gif" else {}
         buffer = io.BytesIO()
         made.save(buffer, format=name, **options, **more)
         found[kind] = buffer.getvalue()
@@ -93,7 +93,7 @@ def bombs() -> dict[str, bytes]:
         "profile.png": png(8, 8, b"\0" * 200, extra=_chunk(b"iCCP", b"a\0\0" + zlib.compress(b"x" * 90_000_000, 9))),
     }
     small = Pillow.new("L", (3900, 3900))
-    for name, kind, options, picture in (
+    for name, kind, options, image in (
         ("flat.png", "PNG", {"compress_level": 1}, grey),
         ("flat.jpg", "JPEG", {"quality": 10}, grey),
         ("flat_progressive.jpg", "JPEG", {"quality": 10, "progressive": True}, grey),
@@ -105,7 +105,7 @@ def bombs() -> dict[str, bytes]:
     ):
         if kind in FORMATS:
             buffer = io.BytesIO()
-            picture.save(buffer, format=kind, **options)
+            image.save(buffer, format=kind, **options)
             made[name] = buffer.getvalue()
     progressive = made["flat_progressive.jpg"]
     end = progressive.rindex(b"\xff\xda")
@@ -148,7 +148,7 @@ def damaged(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def check(name: str, data: bytes, folder: Path) -> tuple[str, float]:
-    """What became of one file, "picture" or "error", and the seconds it took. AssertionError if it is not named."""
+    """What became of one file, "image" or "error", and the seconds it took. AssertionError if it is not named."""
     path = folder / name
     path.write_bytes(data)
     reference = Image.from_file(str(path))
@@ -162,7 +162,7 @@ def check(name: str, data: bytes, folder: Path) -> tuple[str, float]:
     finally:
         path.unlink()
     assert opened.mode == "RGB"
-    return "picture", time.process_time() - started
+    return "image", time.process_time() - started
 
 
 def main() -> None:
@@ -180,9 +180,9 @@ def main() -> None:
             slowest[how] = max(slowest.get(how, (0.0, "")), (seconds, name))
     print("| damage | files | opened | named errors | slowest, seconds | which |\n|---|---|---|---|---|---|")
     for how, (seconds, name) in sorted(slowest.items()):
-        opened, errors = results[how, "picture"], results[how, "error"]
+        opened, errors = results[how, "image"], results[how, "error"]
         print(f"| {how} | {opened + errors} | {opened} | {errors} | {seconds:.3f} | {name} |")
-    print(f"\n{sum(results.values())} files, no crash, each a picture or an error with its name")
+    print(f"\n{sum(results.values())} files, no crash, each an image or an error with its name")
     sys.exit(1 if max(seconds for seconds, _ in slowest.values()) >= MAX_SECONDS else 0)
 
 

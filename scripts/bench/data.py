@@ -3,8 +3,8 @@
     python scripts/bench/data.py [--problems 200] [--size 224] [--only NAME …]
 
 Every domain draws `--problems` problems at difficulties spread evenly over [0, 1], after ten that are not counted (they
-fill the caches of fonts, sprites and photographs). A problem is all of it: picture, question, answer, thought, digest.
-Processor time hardly depends on what else the machine does. A domain of several pictures draws each at the given size.
+fill the caches of fonts, sprites and photographs). A problem is all of it: image, question, answer, thought, digest.
+Processor time hardly depends on what else the machine does. A domain of several images draws each at the given size.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def check_equal(ours: list[Generation], theirs: list[Generation]) -> tuple[float
         for x, y in zip(a.rollouts, b.rollouts, strict=True):
             if x.token_ids != y.token_ids:
                 sys.exit(f"greedy responses differ: {x.token_ids[:20]} and {y.token_ids[:20]}")
-            worst = max(worst, *(abs(p - q) for p, q in zip(x.logprobs, y.logprobs, strict=True)))
+            worst = max(worst, *(abs(p - q) for p, q in zip(x.sampler_logprobs, y.sampler_logprobs, strict=True)))
             count += x.num_tokens
     if worst > TOLERANCE:
         sys.exit(f"a log-probability differs by {worst:.1e}, allowed {TOLERANCE}")
@@ -63,14 +63,14 @@ def check_equal(ours: list[Generation], theirs: list[Generation]) -> tuple[float
 
 
 def iteration(engine: RolloutEngine, weights: list, asked: list[Request]) -> None:
-    """New weights, then responses, as in training: no prompt or picture is remembered from the turn before."""
+    """New weights, then responses, as in training: no prompt or image is remembered from the turn before."""
     engine.load_weights(weights, 1)
     engine.generate(asked)
 
 
 def engines_of(setting: Setting, rows: int) -> dict[str, RolloutEngine]:
     """Both engines over the same model, from which no end token can be sampled."""
-    settings = VllmEngineSettings(max_rows=rows, prefill_tokens=8192, cache_gib=1.0)
+    settings = VllmEngineSettings(max_num_seqs=rows, max_num_batched_tokens=8192, cache_gib=1.0)
     return {"transformers": TransformersEngine(setting.loaded), "vllm": VllmEngine(setting.loaded, settings)}
 
 
@@ -88,8 +88,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         setting = build(Path(folder), given.smoke)
         side = side_pixels(given.smoke)
-        pictures = [image_problem(i, side) for i in range(PROBLEMS)]
-        half = [problem for i in range(PROBLEMS // 2) for problem in (pictures[i], text_problem(i))]
+        images = [image_problem(i, side) for i in range(PROBLEMS)]
+        half = [problem for i in range(PROBLEMS // 2) for problem in (images[i], text_problem(i))]
         engines = engines_of(setting, PROBLEMS * K)
         weights = list(setting.loaded.model.named_parameters())
         started = seconds(lambda: engines["vllm"].load_weights(weights, 0))
@@ -102,7 +102,7 @@ def main() -> None:
         )
         print("| problems | transformers | vllm | vllm / transformers | by CPU time | log-prob gap | greedy tokens |")
         print("|---|---|---|---|---|---|---|", flush=True)
-        for name, problems in (("image problems", pictures), ("text and image problems, half and half", half)):
+        for name, problems in (("image problems", images), ("text and image problems, half and half", half)):
             encoded = setting.encoder.encode(problems)
             greedy = requests(encoded, lengths, temperature=0.0)
             gap, compared = check_equal(engines["vllm"].generate(greedy), engines["transformers"].generate(greedy))

@@ -5,13 +5,13 @@
     python scripts/bench/gpu.py --smoke    # the same steps on the CPU with a tiny model: that they run, no figures
 
 The policy has the published shape of Qwen2.5-VL-3B and random bfloat16 weights, so nothing is downloaded and only the
-amount of work matters. Each problem has one picture; k = 8 responses of equal length, end tokens never sampled. What is
+amount of work matters. Each problem has one image; k = 8 responses of equal length, end tokens never sampled. What is
 timed, each way warmed up once and then in turn with the others:
 
 * rollout: vlrl's engine, the same without CUDA graphs, and by the model's own forward pass, and
   `generate(num_return_sequences=8)` of the same weights;
 * an update (forward, backward, optimiser): with everything on, and with one saving after the other left out: separate
-  rows instead of packed ones, masks of PyTorch's attention instead of FlexAttention's blocks, features looked up anew,
+  rows instead of packed ones, masks of PyTorch's attention instead of FlexAttention's blocks, features looked up again,
   a trained tower, its windows one by one, layers not checkpointed.
 
 Model FLOP utilisation is the cost model's FLOP of the *needed* work over seconds and the device's peak: packed rows
@@ -36,7 +36,7 @@ from transformers import GenerationConfig, Qwen2_5_VLProcessor, Qwen2VLImageProc
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 from vlrl.model.load import LoadedModel, ModelSettings, checkpoint_layers, random_model
@@ -49,7 +49,7 @@ from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION
-from vlrl.rollout.colocated import Hybrid
+from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 
@@ -64,7 +64,7 @@ PEAK_TFLOPS = {  # dense bfloat16, by what a card's name has in it; the first th
     "L40S": 362.0,
     "4090": 165.0,
 }
-SIDE, SMOKE_SIDE = 784, 48  # pixels: 28 × 28 = 784 picture tokens
+SIDE, SMOKE_SIDE = 784, 48  # pixels: 28 × 28 = 784 image tokens
 CONTEXT = 8192
 
 
@@ -100,7 +100,7 @@ def published_parts(texts: list[str]) -> tuple[Any, Any]:
 
 def rollout(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int) -> None:
     """Both sides write k responses of `length` tokens to every problem."""
-    looking = replace(loaded, store=None)  # repeated calls look at their pictures again
+    looking = replace(loaded, store=None)  # repeated calls look at their images again
     engine = TransformersEngine(looking)
     single = TransformersEngine(looking, TransformersEngineSettings(cuda_graphs=False))
     plain = TransformersEngine(looking, TransformersEngineSettings(decode_step="model"))
@@ -157,7 +157,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
             tuple(allowed[int(i)] for i in torch.randint(len(allowed), (length,), generator=draw)) for _ in range(K)
         )
 
-    packed = [Example(Row(one, responses()), (1.0,) * K) for one in encoded]
+    packed = [Example(PackedGroup(one, responses()), (1.0,) * K) for one in encoded]
     single = [e.take([j]) for e in packed for j in range(K)]
     lr = OptimizerSettings(lr=1e-6)
     frozen = PolicySettings(freeze=("vision", "projector"), optimizer=lr)
@@ -169,7 +169,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
     frozen_cost, trained_cost = (cost_of(loaded.config, loaded.model, parts, False) for parts in (("language",), PARTS))
     loads = [load_of(e.row) for e in packed]
     needed = {
-        "kept": sum(frozen_cost.training(replace(load, pictures=())) for load in loads),
+        "kept": sum(frozen_cost.training(replace(load, images=())) for load in loads),
         "looked up": sum(frozen_cost.training(load) for load in loads),
         "trained": sum(trained_cost.training(load) for load in loads),
     }
@@ -226,15 +226,15 @@ def vllm(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int)
 
     engine = VllmEngineSettings(sleep="release", memory_share=0.3).open(loaded)
     requests = [Request(one, K, Sampling(max_tokens=length), n) for n, one in enumerate(encoded)]
-    hybrid = Hybrid(engine, loaded.device)
+    colocated = ColocatedEngine(engine, loaded.device)
     tokens, rows = len(encoded) * K * length, []
     for version in range(repeats + 1):  # the first one starts vLLM
-        hybrid.to_rollout(loaded.model.named_parameters, version)
+        colocated.to_rollout(loaded.model.named_parameters, version)
         started = time.perf_counter()
-        hybrid.generate(requests)
+        colocated.generate(requests)
         taken = time.perf_counter() - started
-        hybrid.to_training()
-        rows.append((taken, hybrid.figures()))
+        colocated.to_training()
+        rows.append((taken, colocated.figures()))
     print(f"\n| vLLM, {len(encoded)} × {K} × {length} tokens | seconds | tokens a second | switches and memory |")
     print("|---|---|---|---|")
     for n, (taken, figures) in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The image-heavy setting of the benchmarks: a random Qwen3-VL shape of 10 M parameters, 576 picture tokens a prompt.
+"""The image-heavy setting of the benchmarks: a random Qwen3-VL shape of 10 M parameters, 576 image tokens a prompt.
 
 Nothing here is learned; only the amount of work matters. Everything comes from fixed seeds.
 """
@@ -21,7 +21,7 @@ from vlrl.model.prompts.encode import Encoder
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.types import Image, Problem, Text
 
-SIDE_PIXELS = 384  # patch 8, merge 2: (384 / 16)² = 576 picture tokens, 2304 patches
+SIDE_PIXELS = 384  # patch 8, merge 2: (384 / 16)² = 576 image tokens, 2304 patches
 SMOKE_SIDE_PIXELS = 48
 SHAPE = TinyShape(
     text_width=384,
@@ -54,7 +54,7 @@ class Setting:
     """What both sides of a comparison start from.
 
     loaded  the model as vlrl loads it, but for two things: responses end at their budget only, because end tokens can't
-            be sampled, and no features are kept between calls, so that repeated calls look at their pictures again
+            be sampled, and no features are kept between calls, so that repeated calls look at their images again
     plain   the same weights as transformers loads them
     folder  where both came from
     """
@@ -67,7 +67,7 @@ class Setting:
 
 
 def build(folder: Path, smoke: bool = False, shape: TinyShape = SHAPE) -> Setting:
-    """Write the model to `folder` and load it twice. With `smoke` it is the quickstart's size and 48 px pictures."""
+    """Write the model to `folder` and load it twice. With `smoke` it is the quickstart's size and 48 px images."""
     transformers.utils.logging.disable_progress_bar()
     build_tiny("tiny-qwen3-vl", [QUESTION] * 50, folder, seed=1, shape=SMOKE_SHAPE if smoke else shape)
     loaded = load_folder(str(folder), ModelSettings(path=str(folder)))
@@ -90,24 +90,24 @@ def _spread_logits(model: torch.nn.Module) -> None:
 
 
 def side_pixels(smoke: bool) -> int:
-    """Side of the square pictures."""
+    """Side of the square images."""
     return SMOKE_SIDE_PIXELS if smoke else SIDE_PIXELS
 
 
-def picture(number: int, side: int) -> PillowImage.Image:
-    """One picture of smooth random patches."""
+def image(number: int, side: int) -> PillowImage.Image:
+    """One image of smooth random patches."""
     coarse = np.random.default_rng(number).integers(0, 256, (12, 12, 3), dtype=np.uint8)
     return PillowImage.fromarray(coarse).resize((side, side), PillowImage.Resampling.BICUBIC)
 
 
 def image_problem(number: int, side: int, more_words: int = 0) -> Problem:
-    """One picture and a question of about 30 tokens; each further word is one more."""
+    """One image and a question of about 30 tokens; each further word is one more."""
     held = io.BytesIO()
-    picture(number, side).save(held, "PNG")
+    image(number, side).save(held, "PNG")
     text = Text(QUESTION + " squares" * more_words)
     return Problem((Image.from_bytes(held.getvalue()), text), "3", "number", "real", "benchmark")
 
 
 def text_problem(number: int) -> Problem:
-    """The question without a picture."""
+    """The question without an image."""
     return Problem((Text(f"{number}. {QUESTION}"),), "3", "number", "text", "benchmark")

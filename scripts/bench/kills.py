@@ -76,10 +76,10 @@ STAGES: dict[str, dict[str, Any]] = {
             "export_every": 3,
             "skip_uninformative": True,
             "over_sampling": {"informative": 3, "max_rounds": 3},
-            "drawing": {"weights": ["prioritised"]},
+            "problem_sampler": {"weights": ["prioritised"]},
         }
     },
-    "partial rollouts": {"rl": {**RL, "partial": {"budget": 3, "leave_below": 0.5}}},
+    "partial rollouts": {"rl": {**RL, "partial": {"budget": 3, "early_exit_below": 0.5}}},
     "dpo": {"stages": ["dpo", "eval"], "dpo": {**FIXED, "pairs": "pairs.jsonl"}},
 }
 
@@ -301,7 +301,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     dropped = ("seconds", "tokens/rollout_per_second", "images")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     return [
-        {k: v for k, v in row.items() if not k.startswith(("time/", "hybrid/")) and k not in dropped} for row in rows
+        {k: v for k, v in row.items() if not k.startswith(("time/", "colocated/")) and k not in dropped} for row in rows
     ]
 
 
@@ -327,20 +327,20 @@ def go_on(case: Case, folder: Path) -> str:
     return difference(case, folder) or "identical"
 
 
-def killed(case: Case, folder: Path, chance: random.Random) -> str:
+def killed(case: Case, folder: Path, guess_rate: random.Random) -> str:
     """SIGKILL at a moment or in a write, once or twice, then to the end."""
-    for _ in range(chance.choice([1, 1, 2])):
-        if chance.random() < 0.5:
-            moment = chance.uniform(0, case.seconds)
+    for _ in range(guess_rate.choice([1, 1, 2])):
+        if guess_rate.random() < 0.5:
+            moment = guess_rate.uniform(0, case.seconds)
             call(case, folder, lambda child, seconds, at=moment: seconds > at and _signal(child, signal.SIGKILL))
         else:
-            call(case, folder, faults=Faults(folder, chance.randint(1, case.events), "kill"))
+            call(case, folder, faults=Faults(folder, guess_rate.randint(1, case.events), "kill"))
     return go_on(case, folder)
 
 
-def stopped(case: Case, folder: Path, chance: random.Random) -> str:
+def stopped(case: Case, folder: Path, guess_rate: random.Random) -> str:
     """SIGTERM, then to the end."""
-    moment = chance.uniform(0, case.seconds)
+    moment = guess_rate.uniform(0, case.seconds)
     ended = call(case, folder, lambda child, seconds: seconds > moment and _signal(child, signal.SIGTERM))
     if ended.code not in (0, 143) or "Traceback" in ended.said:
         return f"ended with {ended.code}: {ended.said[-600:]}"
@@ -352,10 +352,10 @@ def _signal(child: int, number: int) -> bool:
     return True
 
 
-def without_room(case: Case, folder: Path, chance: random.Random) -> str:
+def without_room(case: Case, folder: Path, guess_rate: random.Random) -> str:
     """No room from a random write on, then to the end."""
     return _after_full_disk(
-        case, folder, call(case, folder, faults=Faults(folder, chance.randint(1, case.events), "full"))
+        case, folder, call(case, folder, faults=Faults(folder, guess_rate.randint(1, case.events), "full"))
     )
 
 
@@ -370,10 +370,10 @@ def small_disk(place: Path, bytes_free: int) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
-def full_disk(case: Case, folder: Path, chance: random.Random) -> str:
+def full_disk(case: Case, folder: Path, guess_rate: random.Random) -> str:
     """A disk that is full at a random place of the run, then has room."""
     size = sum(one.stat().st_size for one in case.whole.rglob("*") if one.is_file())
-    with small_disk(folder.parent, int(size * chance.uniform(0.02, 0.95))):
+    with small_disk(folder.parent, int(size * guess_rate.uniform(0.02, 0.95))):
         ended = call(case, folder)
         said = _unreadable(folder) if ended.code else None
         subprocess.run(["mount", "-o", f"remount,size={DISK_MIB}m", folder.parent], check=True)
@@ -395,11 +395,11 @@ def _unreadable(folder: Path) -> str | None:
     return None
 
 
-def tear(file: Path, chance: random.Random) -> str:
+def tear(file: Path, guess_rate: random.Random) -> str:
     """Damage a file in one of five ways; returns which."""
     data = file.read_bytes()
-    how = chance.choice(["cut off", "emptied", "flipped", "zeroed at the end", "removed"])
-    place = chance.randrange(max(len(data), 1))
+    how = guess_rate.choice(["cut off", "emptied", "flipped", "zeroed at the end", "removed"])
+    place = guess_rate.randrange(max(len(data), 1))
     if how == "removed":
         file.unlink()
     elif how == "cut off":
@@ -413,17 +413,17 @@ def tear(file: Path, chance: random.Random) -> str:
     return how
 
 
-def torn(case: Case, folder: Path, chance: random.Random) -> str:
+def torn(case: Case, folder: Path, guess_rate: random.Random) -> str:
     """A run that was killed, or is finished, one of whose files is then damaged; to the end, or refused by name."""
-    if chance.random() < 0.3:
+    if guess_rate.random() < 0.3:
         shutil.copytree(case.whole, folder)
     else:
-        call(case, folder, faults=Faults(folder, chance.randint(case.events // 4, case.events), "kill"))
+        call(case, folder, faults=Faults(folder, guess_rate.randint(case.events // 4, case.events), "kill"))
     files = sorted(one for one in folder.rglob("*") if one.is_file() and one.name != ".lock") if folder.is_dir() else []
     if not files:
         return go_on(case, folder)
-    file = chance.choice(files)
-    how = tear(file, chance)
+    file = guess_rate.choice(files)
+    how = tear(file, guess_rate)
     ended = call(case, folder)
     if "Traceback" in ended.said or ended.code not in (0, 2):
         return f"{file.relative_to(folder)} {how}: ended with {ended.code}: {ended.said[-800:]}"
@@ -477,8 +477,8 @@ def main() -> None:
             for number in (one for one in given.only or range(count) if one < count):
                 case = cases[number % len(cases)]
                 folder = work / "disturbed" / f"{deed.replace(' ', '_')}_{number}" / "run"
-                chance = random.Random(f"{given.seed} {deed} {number}")
-                outcome = DEEDS[deed](case, folder, chance)
+                guess_rate = random.Random(f"{given.seed} {deed} {number}")
+                outcome = DEEDS[deed](case, folder, guess_rate)
                 if outcome not in GOOD:
                     failed = True
                     print(f"{deed} {number}, {case.name}: {outcome}", flush=True)

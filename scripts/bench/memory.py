@@ -1,4 +1,4 @@
-"""Memory of a long RL run with pictures: resident size of the process from step 20 to the last.
+"""Memory of a long RL run with images: resident size of the process from step 20 to the last.
 
     python scripts/bench/memory.py                  # 300 steps of the quickstart's RL on a very small model, in minutes
     python scripts/bench/memory.py --steps 40
@@ -33,7 +33,7 @@ SETTINGS = (
     "rl.checkpoint_every=50",
     "rl.agreement={probe_every: 20, min_shift: 1.0e-12}",
 )
-PARTIAL = ("rl.sampling.max_tokens=48", "rl.partial={budget: 16}", "engine.max_rows=64")
+PARTIAL = ("rl.sampling.max_tokens=48", "rl.partial={budget: 16}", "engine.max_num_seqs=64")
 
 
 def resident_mb() -> float:

@@ -22,7 +22,7 @@ from vlrl.config import load_settings
 from vlrl.data.mixture import demonstrations, recipe_texts
 from vlrl.data.recipe import load_recipe
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.load import load_model
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.policy import Example
@@ -55,7 +55,7 @@ def stretched(examples: Sequence[Example]) -> list[Example]:
     found = []
     for i, one in enumerate(examples):
         (response,) = one.row.responses
-        found.append(replace(one, row=Row(one.row.encoded, (response * 8,))) if i % 4 == 0 else one)
+        found.append(replace(one, row=PackedGroup(one.row.encoded, (response * 8,))) if i % 4 == 0 else one)
     return found
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     for name, all_of_them in (("the quickstart's", examples), ("long and short", stretched(examples))):
         chosen = [[all_of_them[i] for i in some] for some in order]
         sides = {
-            key: TorchPolicy(loaded, PolicySettings(optimizer=settings.sft.policy.optimizer, pack_rows=packed))
+            key: TorchPolicy(loaded, PolicySettings(optimizer=settings.sft.policy.optimizer, pack_sequences=packed))
             for key, packed in (("padded", False), ("line", True))
         }
         padded, line = (gradient(policy, chosen[0]) for policy in sides.values())

@@ -77,7 +77,7 @@ def waiting(engine: TransformersEngine, case: Case) -> Told:
     return Told(found, sum(u * n for u, n in shares) / sum(n for _, n in shares))
 
 
-def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: float) -> Told:
+def partial(engine: TransformersEngine, case: Case, budget: int, early_exit_below: float) -> Told:
     """At most `budget` new tokens a response and iteration; leftovers first."""
     done: dict[int, tuple[Rollout, ...]] = {}
     left: list[Request] = []
@@ -86,7 +86,9 @@ def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: fl
     engine.figures()  # the turn before ended with iterations that don't count
     while step < len(case.prompts) or left:
         fresh = case.requests(step) if step < len(case.prompts) else []
-        asked = [replace(r, new_tokens=budget, leave_below=leave_below if fresh else 0.0) for r in [*left, *fresh]]
+        asked = [
+            replace(r, new_tokens=budget, early_exit_below=early_exit_below if fresh else 0.0) for r in [*left, *fresh]
+        ]
         before = engine.tokens_written
         generations = engine.generate(asked)
         if fresh:
@@ -95,7 +97,7 @@ def partial(engine: TransformersEngine, case: Case, budget: int, leave_below: fl
             shares.append((used, written / used))
         left = []
         for request, generation in zip(asked, generations, strict=True):
-            if any(r.ending == "unfinished" for r in generation.rollouts):
+            if any(r.finish_reason == "unfinished" for r in generation.rollouts):
                 left.append(replace(request, begun=generation.rollouts))
             else:
                 done[request.seed] = generation.rollouts
@@ -160,7 +162,7 @@ def main() -> None:
         )
         drop = TransformersEngineSettings(drop_share=0.0)
         whole = TransformersEngine(setting.loaded, drop)
-        refilled = TransformersEngine(setting.loaded, drop.model_copy(update={"max_rows": slots}))
+        refilled = TransformersEngine(setting.loaded, drop.model_copy(update={"max_num_seqs": slots}))
         print(f"partial rollouts, {machine()}")
         print(
             f"{iterations} iterations of {problems} problems × {K} responses, lengths log-normal with median {median}, "
@@ -175,7 +177,7 @@ def main() -> None:
             sides = {
                 "waiting": lambda told=told: told.update(waiting=waiting(whole, case)),
                 "partial": lambda told=told, budget=budget: told.update(
-                    partial=partial(refilled, case, budget, given.leave_below)
+                    partial=partial(refilled, case, budget, given.early_exit_below)
                 ),
             }
             taken = alternate(sides, given.repeats or (1 if given.smoke else 3))

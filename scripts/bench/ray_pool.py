@@ -3,7 +3,7 @@
     python scripts/bench/ray_pool.py            # one actor with as many threads as this process, then two actors
     python scripts/bench/ray_pool.py --smoke    # a tiny model, in seconds
 
-Both sides hold the same weights and answer the same requests, with text and pictures half and half; they take turns.
+Both sides hold the same weights and answer the same requests, with text and images half and half; they take turns.
 Before timing the script checks that both write the same tokens. With one actor the ratio is the overhead of crossing
 processes; on a machine whose cores are all busy with one engine already, more actors can't be faster.
 """

@@ -50,7 +50,7 @@ class EndsAt(StoppingCriteria):  # type: ignore[misc]
 
 
 def padded_inputs(prompts: Sequence[Encoded], pad: int, device: torch.device) -> dict[str, torch.Tensor]:
-    """Prompts as `generate` takes them: left-padded, pictures in order."""
+    """Prompts as `generate` takes them: left-padded, images in order."""
     width = max(p.num_tokens for p in prompts)
     rows = [(pad,) * (width - p.num_tokens) + p.token_ids for p in prompts]
     types = [(0,) * (width - p.num_tokens) + p.token_types for p in prompts]
@@ -139,7 +139,7 @@ def check_same_distribution(setting: Setting, engine: TransformersEngine, case: 
         logits = setting.plain(**inputs).logits[0, one.num_tokens - 1 : -1]
         logits[:, list(setting.suppressed)] = float("-inf")
         expected = torch.log_softmax(logits, -1).gather(1, more[0][:, None])[:, 0]
-        gap = (expected - torch.tensor(generation.rollouts[0].logprobs, device=expected.device)).abs().max()
+        gap = (expected - torch.tensor(generation.rollouts[0].sampler_logprobs, device=expected.device)).abs().max()
         worst = max(worst, float(gap))
     if worst > TOLERANCE:
         sys.exit(f"{case.name}: a log-probability is {worst:.1e} off a plain forward pass, allowed {TOLERANCE}")
@@ -147,7 +147,7 @@ def check_same_distribution(setting: Setting, engine: TransformersEngine, case: 
 
 
 def our_work(setting: Setting, case: Case) -> Work:
-    """One look a picture, one read a prompt, then every token that is kept."""
+    """One look an image, one read a prompt, then every token that is kept."""
     total = Work()
     for one, lengths in zip(case.encoded, case.lengths, strict=True):
         for image in one.images:
@@ -187,10 +187,10 @@ def main() -> None:
         setting = build(Path(folder), given.smoke)
         engine = TransformersEngine(setting.loaded)
         side = side_pixels(given.smoke)
-        pictures = [image_problem(i, side) for i in range(PROBLEMS)]
-        half = [problem for i in range(PROBLEMS // 2) for problem in (pictures[i], text_problem(i))]
+        images = [image_problem(i, side) for i in range(PROBLEMS)]
+        half = [problem for i in range(PROBLEMS // 2) for problem in (images[i], text_problem(i))]
         cases = [
-            Case("image problems", tuple(setting.encoder.encode(pictures)), lengths),
+            Case("image problems", tuple(setting.encoder.encode(images)), lengths),
             Case("text and image problems, half and half", tuple(setting.encoder.encode(half)), lengths),
         ]
         size = sum(p.numel() for p in setting.plain.parameters()) / 1e6

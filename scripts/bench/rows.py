@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 MAX_SECONDS, MAX_MB = 2.0, 300.0
-KINDS = ("text", "pictures by path")
+KINDS = ("text", "images by path")
 ONE_START = """
 import json, resource, sys, time
 import datasets, pyarrow.compute, pyarrow.parquet
@@ -41,8 +41,8 @@ print(json.dumps({"cpu": started[0], "wall": started[1], "drawn_cpu": seconds, "
 """
 
 
-def write_table(path: Path, rows: int, with_pictures: bool) -> None:
-    """A parquet table of short questions, four to a picture where there are any; the pictures are one small file."""
+def write_table(path: Path, rows: int, with_images: bool) -> None:
+    """A parquet table of short questions, four to an image where there are any; the images are one small file."""
     import pyarrow
     import pyarrow.parquet
     from PIL import Image
@@ -51,12 +51,12 @@ def write_table(path: Path, rows: int, with_pictures: bool) -> None:
         "question": [f"What is {i} + {i * 7 % 1000}? Give a whole number." for i in range(rows)],
         "answer": [str(i + i * 7 % 1000) for i in range(rows)],
     }
-    if with_pictures:
-        columns["images"] = [[f"p/{i // 4 % 1000:03d}/../../picture.png"] for i in range(rows)]
+    if with_images:
+        columns["images"] = [[f"p/{i // 4 % 1000:03d}/../../image.png"] for i in range(rows)]
         (path.parent / "p").mkdir()
         for i in range(1000):
             (path.parent / "p" / f"{i:03d}").mkdir()
-        Image.new("RGB", (32, 32), "red").save(path.parent / "picture.png")
+        Image.new("RGB", (32, 32), "red").save(path.parent / "image.png")
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 

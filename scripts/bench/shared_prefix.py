@@ -4,12 +4,12 @@
     python scripts/bench/shared_prefix.py --mid      # prompt 640, responses of 300: how near the FLOP count's ratio
     python scripts/bench/shared_prefix.py --smoke    # tiny model, in seconds
 
-One problem with one picture and k responses of equal length; the loss is a weighted sum of the responses'
+One problem with one image and k responses of equal length; the loss is a weighted sum of the responses'
 log-probabilities. Three ways to the same gradient:
 
-* packed: one row [prompt | response 1 | … | response k], one look at the picture (what vlrl trains on);
-* separate, one look: k rows that each repeat the prompt, with the picture's features computed once;
-* separate: k rows through the unmodified transformers model, which looks at the picture k times.
+* packed: one row [prompt | response 1 | … | response k], one look at the image (what vlrl trains on);
+* separate, one look: k rows that each repeat the prompt, with the image's features computed once;
+* separate: k rows through the unmodified transformers model, which looks at the image k times.
 
 The random Qwen3-VL shape of about 10 M parameters in float32, no padding anywhere, so nothing but the prompt differs.
 The script ends with an error if gradients of the first and the last way differ by more than 1e-5 (relative, over all
@@ -33,7 +33,7 @@ from image_heavy import SHAPE, K, Setting, build, image_problem, side_pixels
 from work import Work, language, vision
 
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.model.batch.packing import Row, pack
+from vlrl.model.batch.packing import PackedGroup, pack
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.tiny import TinyShape
@@ -45,7 +45,7 @@ CASES = (
     (1, 96),
     (2, 160),
     (8, 352),
-)  # (prompt : response, side of the picture in pixels): about 65 response tokens
+)  # (prompt : response, side of the image in pixels): about 65 response tokens
 SMOKE_CASES = ((1, 48), (8, 96))
 MID_SHAPE = TinyShape(
     text_width=512,
@@ -77,8 +77,10 @@ class Ways:
         self.responses = tuple(tuple(row) for row in ids.tolist())
         self.forbidden = torch.tensor(setting.loaded.placeholder_ids)
         pad = setting.loaded.tokenizer.pad_token_id
-        self.packed_rows = pack([Row(encoded, self.responses)], rule, pad, setting.loaded.device)
-        self.single_rows = pack([Row(encoded, (one,)) for one in self.responses], rule, pad, setting.loaded.device)
+        self.packed_rows = pack([PackedGroup(encoded, self.responses)], rule, pad, setting.loaded.device)
+        self.single_rows = pack(
+            [PackedGroup(encoded, (one,)) for one in self.responses], rule, pad, setting.loaded.device
+        )
         prompt = torch.tensor([encoded.token_ids]).expand(K, -1)
         types = torch.tensor([encoded.token_types], dtype=torch.int).expand(K, -1)
         self.inputs = {
@@ -101,7 +103,7 @@ class Ways:
     def _own(self, batch: object) -> None:
         model = self.setting.loaded.model
         model.zero_grad(set_to_none=True)
-        features = self.tower.look(batch.images)  # type: ignore[attr-defined]
+        features = self.tower.encode_images(batch.images)  # type: ignore[attr-defined]
         found = response_logprobs(model, self.tower, batch, features, self.forbidden)  # type: ignore[arg-type]
         (self.weights * found.logprobs).sum().backward()
 
@@ -131,10 +133,10 @@ class Ways:
 
 def allowed(setting: Setting, encoded: Encoded, length: int) -> tuple[Work, Work, Work]:
     """Work of a forward pass: packed, separate with one look, separate."""
-    look = sum((vision(setting.plain, image.num_patches) for image in encoded.images), Work())
+    encode_images = sum((vision(setting.plain, image.num_patches) for image in encoded.images), Work())
     read = language(setting.plain, encoded.num_tokens)
     write = language(setting.plain, length, encoded.num_tokens) * K
-    return look + read + write, look + read * K + write, look * K + read * K + write
+    return encode_images + read + write, encode_images + read * K + write, encode_images * K + read * K + write
 
 
 def main() -> None:

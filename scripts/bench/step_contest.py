@@ -69,7 +69,7 @@ class Side:
 
 
 def image_heavy_contest(setting: Setting, smoke: bool) -> Contest:
-    """4 picture problems a step, responses of exactly 64 tokens."""
+    """4 image problems a step, responses of exactly 64 tokens."""
     problems = tuple(
         replace(image_problem(i, side_pixels(smoke)), verifier="bench_spread") for i in range(2 * PROBLEMS)
     )
@@ -80,7 +80,7 @@ def image_heavy_contest(setting: Setting, smoke: bool) -> Contest:
 
 
 def quickstart_contest(folder: Path, steps: int, sft_steps: int | None, lr: float, smoke: bool) -> Contest:
-    """The quickstart's model after warm-up and its picture problems. A saved model of it may be given as `folder`."""
+    """The quickstart's model after warm-up and its image problems. A saved model of it may be given as `folder`."""
     config = ROOT / "configs" / "quickstart.yaml"
     if not (folder / "config.json").is_file():
         short = [f"sft.steps={sft_steps}"] if sft_steps else []

@@ -5,13 +5,13 @@
     python scripts/bench/trl.py --curve 60            # reward against wall-clock, 60 s for each side → docs/results/
     python scripts/bench/trl.py --smoke               # everything on tiny sizes, in seconds
 
-Needs the extra `bench` (TRL). Equal on both sides: model and weights, float32, picture prompts (TRL can't mix them with
+Needs the extra `bench` (TRL). Equal on both sides: model and weights, float32, image prompts (TRL can't mix them with
 text-only ones), k = 8, problems a step, temperature 1 without top-k or top-p, one AdamW update a step on the GRPO loss
 without KL term, gradient clipping, verdicts by the same verifiers. Neither side checkpoints gradients.
 
 * image-heavy: a random Qwen3-VL shape of about 10 M parameters, 4 problems a step. Every response has exactly 64
   tokens: end tokens can't be sampled on either side (TRL: `generation_kwargs` with `suppress_tokens`).
-* quickstart: its model after supervised warm-up, 32 of its picture problems a step, responses of up to 32 tokens that
+* quickstart: its model after supervised warm-up, 32 of its image problems a step, responses of up to 32 tokens that
   end by themselves. The learning rate is too small to change lengths, so both sides keep one distribution.
 
 TRL runs as its users run it: `GRPOTrainer.train()` on a dataset with an `images` column and a reward function. A
@@ -96,11 +96,11 @@ def tokens_of(contest: Contest, tokens: float) -> tuple[Work, Work]:
     model, length = contest.loaded.model, round(tokens)
     ours, theirs = Work(), Work()
     for one in contest.encoder.encode(contest.of_step(0)):
-        look = sum((vision(model, image.num_patches) for image in one.images), Work())
+        encode_images = sum((vision(model, image.num_patches) for image in one.images), Work())
         read = language(model, one.num_tokens)
         write = language(model, length, one.num_tokens)
-        ours += (look + read + write * K) * 4  # generation once; forward and backward three times
-        theirs += (look + read + write) * (4 * K)
+        ours += (encode_images + read + write * K) * 4  # generation once; forward and backward three times
+        theirs += (encode_images + read + write) * (4 * K)
     return ours, theirs
 
 

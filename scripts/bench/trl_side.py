@@ -72,13 +72,13 @@ class Theirs:
             logging_strategy="no",
             disable_tqdm=True,
         )
-        pictures = [[open_image(i, contest.encoder._budget) for i in p.images] for p in contest.problems]
+        images = [[open_image(i, contest.encoder._budget) for i in p.images] for p in contest.problems]
         rows = {
             "prompt": [
                 [{"role": "user", "content": "".join(t.text for t in p.prompt if isinstance(t, Text))}]
                 for p in contest.problems
             ],
-            "images": pictures,
+            "images": images,
             "number": list(range(len(contest.problems))),
         }
         self.trainer = GRPOTrainer(

@@ -77,7 +77,7 @@ class Row:
 
     @property
     def problem(self) -> Problem:
-        return Problem((Text(""),), self.gold, "math", "text", "bench", facts=self.options)
+        return Problem((Text(""),), self.gold, "math", "text", "bench", metadata=self.options)
 
 
 def load_rows(folder: Path) -> list[Row]:
@@ -102,10 +102,12 @@ def load_rows(folder: Path) -> list[Row]:
     return rows
 
 
-def plain_speed(verifier: str, gold: str, right: str, wrong: str, facts: dict[str, Any], count: int = 20_000) -> float:
+def plain_speed(
+    verifier: str, gold: str, right: str, wrong: str, metadata: dict[str, Any], count: int = 20_000
+) -> float:
     """Verdicts per second of processor time."""
-    problem = Problem((Text("What is it?"),), gold, verifier, "text", "bench", facts=facts)
-    thought = "I look at the picture and count what I see. " * 7
+    problem = Problem((Text("What is it?"),), gold, verifier, "text", "bench", metadata=metadata)
+    thought = "I look at the image and count what I see. " * 7
     responses = [f"<think>{thought}{n}</think><answer>{right if n % 2 else wrong}</answer>" for n in range(count)]
     correct = 0
     start = time.process_time()
@@ -178,8 +180,8 @@ def main() -> None:
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     result: dict[str, Any] = {"plain": {}}
-    for verifier, gold, right, wrong, facts in () if given.mathematics_only else PLAIN:
-        speed = plain_speed(verifier, gold, right, wrong, facts)
+    for verifier, gold, right, wrong, metadata in () if given.mathematics_only else PLAIN:
+        speed = plain_speed(verifier, gold, right, wrong, metadata)
         result["plain"][f"{verifier} {right}"] = round(speed)
         print(f"{verifier:8} {right:18} {speed:10,.0f} verdicts/s")
     if not given.plain_only:

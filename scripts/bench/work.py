@@ -31,7 +31,7 @@ def language(model: Any, tokens: int, seen_before: int = 0) -> Work:
 
 
 def vision(model: Any, patches: int) -> Work:
-    """One picture of `patches` patches through the tower and its mergers."""
+    """One image of `patches` patches through the tower and its mergers."""
     config = model.config.vision_config
     tower = model.model.visual
     blocks = sum(p.numel() for p in tower.blocks.parameters() if p.ndim == 2)

@@ -5,12 +5,12 @@
 **question**  the better of the most frequent answer and a classifier on the words of the question (naive Bayes on
 counts of words and pairs of words), each fitted on four fifths and tested on the rest, five times. Of a text domain
 only the most frequent answer counts: its question is all there is.
-**picture**   the same with a random forest on file size, width, height and the means of the three colour channels of
-every picture, and never on the pixels themselves.
+**image**   the same with a random forest on file size, width, height and the means of the three colour channels of
+every image, and never on the pixels themselves.
 **bound**     chance + 0.10 where the answer is one of several choices, 0.35 where it is open.
-**duplicates** problems among the first 1,000 whose pictures are, all of them, equal to those of an earlier one.
+**duplicates** problems among the first 1,000 whose images are, all of them, equal to those of an earlier one.
 
-A figure over its bound is marked; a domain in `INK` is named there with the reason why its picture may tell more.
+A figure over its bound is marked; a domain in `INK` is named there with the reason why its image may tell more.
 Results are logged by domain, so a second call with the same `--log` goes on where the first stopped; a domain whose
 file has changed since is examined again.
 """
@@ -70,7 +70,7 @@ class Finding:
     bound: float
     commonest: float
     question: float
-    picture: float
+    image: float
     duplicates: int
     per_second: float
     code: str = ""
@@ -82,7 +82,7 @@ class Finding:
 
 
 def drawn(name: str, count: int, size: int | None = 224) -> tuple[list[Problem], list[list[float]], int, float]:
-    """Problems without pictures, the clues of their pictures, duplicates in 1,000, problems a second of processor."""
+    """Problems without images, the clues of their images, duplicates in 1,000, problems a second of processor."""
     sized = size is not None and "size" in domains.get(name).__dataclass_fields__
     made = domains.build({"name": name, "size": size} if sized else name)
     draw_problem(made, stream(SEED, "warm-up", name), DIFFICULTY)
@@ -95,17 +95,23 @@ def drawn(name: str, count: int, size: int | None = 224) -> tuple[list[Problem],
         if i < 1000 and shown:
             twins += shown in seen
             seen.add(shown)
-        clues.append([clue for image in problem.images for clue in picture_clues(image)])
+        clues.append([clue for image in problem.images for clue in image_clues(image)])
         problems.append(
             Problem(
-                problem.prompt[-1:], problem.answer, problem.verifier, problem.modality, name, "", facts=problem.facts
+                problem.prompt[-1:],
+                problem.answer,
+                problem.verifier,
+                problem.modality,
+                name,
+                "",
+                metadata=problem.metadata,
             )
         )
     return problems, clues, twins, count / spent
 
 
-def picture_clues(image: Any) -> list[float]:
-    """File size, width, height and channel means of a picture."""
+def image_clues(image: Any) -> list[float]:
+    """File size, width, height and channel means of an image."""
     data = image.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
@@ -145,7 +151,7 @@ def examine(name: str, count: int, size: int | None = 224) -> Finding:
     """All figures of one domain."""
     problems, clues, twins, per_second = drawn(name, count, size)
     answers = [p.answer for p in problems]
-    chances = [p.facts.get("chance") for p in problems]
+    chances = [p.metadata.get("guess_rate") for p in problems]
     choices = domains.get(name).verifier == "choice"
     words = make_pipeline(CountVectorizer(token_pattern=r"[^\s?.,:]+", ngram_range=(1, 2)), MultinomialNB())
     forest = RandomForestClassifier(60, min_samples_leaf=5, random_state=0)
@@ -159,7 +165,7 @@ def examine(name: str, count: int, size: int | None = 224) -> Finding:
         bound=float(np.mean(chances)) + 0.10 if choices else 0.35,
         commonest=most_frequent(answers),
         question=cross_validated(words, [p.question for p in problems], answers) if clues[0] else 0.0,
-        picture=cross_validated(forest, clues, answers) if clues[0] else 0.0,
+        image=cross_validated(forest, clues, answers) if clues[0] else 0.0,
         duplicates=twins,
         per_second=per_second,
         code=code_of(name),
@@ -167,22 +173,22 @@ def examine(name: str, count: int, size: int | None = 224) -> Finding:
 
 
 def within(finding: Finding) -> bool:
-    """Whether question and picture keep the bound, the named exceptions for the picture aside."""
-    return finding.blind_question <= finding.bound and (finding.picture <= finding.bound or finding.name in INK)
+    """Whether question and image keep the bound, the named exceptions for the image aside."""
+    return finding.blind_question <= finding.bound and (finding.image <= finding.bound or finding.name in INK)
 
 
 def table(findings: list[Finding]) -> str:
     """One line a domain, as Markdown; what is over its bound is bold."""
     lines = [
-        "| domain | family | verifier | problems/s | bound | blind question | blind picture | duplicates in 1,000 |",
+        "| domain | family | verifier | problems/s | bound | blind question | blind image | duplicates in 1,000 |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     for f in sorted(findings, key=lambda f: (f.family, f.name)):
-        question, picture = (f"**{v:.2f}**" if v > f.bound else f"{v:.2f}" for v in (f.blind_question, f.picture))
+        question, image = (f"**{v:.2f}**" if v > f.bound else f"{v:.2f}" for v in (f.blind_question, f.image))
         star = " (ink)" if f.name in INK else ""
         lines.append(
             f"| {f.name} | {f.family} | {f.verifier} | {f.per_second:.0f} | {f.bound:.2f} | {question} "
-            f"| {picture}{star} | {f.duplicates} |"
+            f"| {image}{star} | {f.duplicates} |"
         )
     middle = float(np.median([f.per_second for f in findings]))
     lines.append("")
@@ -212,9 +218,7 @@ def main() -> None:
                     log.write(json.dumps(asdict(done[name])) + "\n")
         over = "" if within(done[name]) else "  OVER"
         f = done[name]
-        print(
-            f"{name:18} bound {f.bound:.2f} question {f.blind_question:.2f} picture {f.picture:.2f}{over}", flush=True
-        )
+        print(f"{name:18} bound {f.bound:.2f} question {f.blind_question:.2f} image {f.image:.2f}{over}", flush=True)
     text = table([done[name] for name in names])
     print(text)
     if arguments.out:

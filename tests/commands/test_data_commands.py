@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from vlrl.cli import app
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.data.inspection.recipe_stats import picture_tokens
+from vlrl.data.inspection.recipe_stats import image_tokens
 from vlrl.errors import ConfigError
 from vlrl.scenes.domain import domains
 
@@ -56,7 +56,7 @@ def test_the_figures_of_a_small_set_are_those_counted_by_hand(tmp_path):
     assert held["difficulty"] is None
     assert found["tokens"]["text_share"] == pytest.approx(16 / 24)
     assert found["tokens"]["response_share"] == pytest.approx(8 / 24)
-    assert found["repeats"] == {"problems": 1, "prompts_with_another_answer": 1, "pictures": 0}
+    assert found["repeats"] == {"problems": 1, "prompts_with_another_answer": 1, "images": 0}
 
 
 def test_the_quickstart_s_figures_add_up():
@@ -66,7 +66,7 @@ def test_the_quickstart_s_figures_add_up():
     assert sum(row["n"] for row in found["modalities"].values()) == found["problems"] == 80
     shares = found["tokens"]
     assert shares["text_share"] + shares["image_share"] + shares["response_share"] == pytest.approx(1)
-    assert [row["tokens"] for row in found["pictures"]] == [9.0]  # 48 px, 16 px to a token
+    assert [row["tokens"] for row in found["images"]] == [9.0]  # 48 px, 16 px to a token
     assert sum(found["sources"]["bars"]["difficulty"]["counts"]) == found["sources"]["bars"]["n"]
     assert "quick" not in run("stats", recipe, "--count", "20")
 
@@ -87,10 +87,10 @@ def test_a_wrong_recipe_is_the_usual_error(tmp_path):
     ("size", "side", "tokens"),
     [((448, 448), 28, 256), ((448, 448), 32, 196), ((10, 10), 28, 4), ((2000, 1000), 28, 1250)],
 )
-def test_tokens_of_a_picture_by_hand(size, side, tokens):
+def test_tokens_of_a_image_by_hand(size, side, tokens):
     # (10, 10) is enlarged to 56×56 = 3,136 pixels; 2000×1000 reduced to 1,400 × 700 = 980,000: 50 × 25
     budget = ImageBudget(min_pixels=3136, max_pixels=980_000)
-    assert picture_tokens(*size, budget, side) == tokens
+    assert image_tokens(*size, budget, side) == tokens
 
 
 def test_the_figures_say_what_all_rows_of_files_hold_and_what_is_wrong_with_some(tmp_path):

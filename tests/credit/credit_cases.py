@@ -12,9 +12,9 @@ PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
 RIGHT, WRONG, FAULT = Verdict.right("7"), Verdict.wrong("no"), Verdict.broken("the verifier crashed")
 
 
-def rollout(length: int, ending="stop", logprob: float = -1.0, text: str = "x") -> Rollout:
+def rollout(length: int, finish_reason="stop", logprob: float = -1.0, text: str = "x") -> Rollout:
     """A response of equally likely tokens."""
-    return Rollout((Segment((1,) * length, (logprob,) * length, 0),), text, ending)
+    return Rollout((Segment((1,) * length, (logprob,) * length, 0),), text, finish_reason)
 
 
 def verdict(value: bool | float | Verdict) -> Verdict:

@@ -13,8 +13,8 @@ PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
 RIGHT, WRONG, FAULT = Verdict.right(), Verdict.wrong("no"), Verdict.broken("the verifier crashed")
 
 
-def rollout(length: int, ending="stop") -> Rollout:
-    return Rollout((Segment((1,) * length, (-1.0,) * length, 0),), "x", ending)
+def rollout(length: int, finish_reason="stop") -> Rollout:
+    return Rollout((Segment((1,) * length, (-1.0,) * length, 0),), "x", finish_reason)
 
 
 def credit(verdicts, rollouts=None, settings=CreditSettings(), step=0):  # noqa: B008  (frozen)

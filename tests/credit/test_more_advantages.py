@@ -13,9 +13,9 @@ from vlrl.credit.advantage.advantages import GroupNormalised, LeaveOneOut, MeanB
 from vlrl.credit.advantage.batch_advantages import AsymmetricOutcomes, BatchNormalised, SlowSpread
 from vlrl.credit.advantage.reward_mix import Decorrelated, Lead
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import Moment
+from vlrl.credit.groups import CreditContext
 
-NOW = Moment(0)
+NOW = CreditContext(0)
 REWARDS = st.lists(st.floats(-2, 2).map(lambda v: round(v, 3)), min_size=2, max_size=8)
 OUTCOMES = st.lists(st.booleans(), min_size=2, max_size=10)
 POPULATION = GroupNormalised(epsilon=0.0, deviation="population")

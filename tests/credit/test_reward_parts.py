@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import Moment
+from vlrl.credit.groups import CreditContext
 from vlrl.credit.rewards.group_parts import Contrast, Retention
 from vlrl.credit.rewards.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
 from vlrl.credit.rewards.shapes import shapes
 from vlrl.errors import ConfigError
 from vlrl.types import Verdict
 
-AT_100 = Moment(0, 1, max_tokens=100)
+AT_100 = CreditContext(0, 1, max_tokens=100)
 
 
 def test_overlong_by_hand():
@@ -57,14 +57,14 @@ def test_step_grpo_falls_with_every_turn():
 
 
 def test_contrast_by_hand():
-    """Three of four right; with the perturbed picture two of four: 0.75 ≥ 0.8·0.5, and not ≥ 1.6·0.5."""
+    """Three of four right; with the perturbed image two of four: 0.75 ≥ 0.8·0.5, and not ≥ 1.6·0.5."""
     group = usable([True, True, True, False], contrast_rate=0.5)
     assert Contrast().of(group, AT_100) == (1.0, 1.0, 1.0, 0.0)
     assert Contrast(ratio=1.6).of(group, AT_100) == (0.0,) * 4
-    assert Contrast().of(usable([True, False]), AT_100) == (0.0, 0.0)  # no picture, no question
+    assert Contrast().of(usable([True, False]), AT_100) == (0.0, 0.0)  # no image, no question
 
 
-def test_a_policy_that_ignores_the_picture_gets_no_bonus_above_a_ratio_of_one():
+def test_a_policy_that_ignores_the_image_gets_no_bonus_above_a_ratio_of_one():
     blind = usable([True, False, True, False], contrast_rate=0.5)
     assert Contrast(ratio=1.1).of(blind, AT_100) == (0.0,) * 4
 
@@ -104,7 +104,9 @@ def test_overlong_is_within_its_bounds_and_never_rises_with_the_length(budget, m
     lengths = sorted(min(length, budget) for length in lengths)
     rollouts = [*(rollout(length) for length in lengths), rollout(budget), rollout(lengths[0], "length")]
     part = Overlong(margin_rate=margin_rate)
-    *values, whole, cut = part.of(usable([True] * len(rollouts), rollouts=rollouts), Moment(0, max_tokens=budget))
+    *values, whole, cut = part.of(
+        usable([True] * len(rollouts), rollouts=rollouts), CreditContext(0, max_tokens=budget)
+    )
     assert all(-1.0 <= value <= 0.0 for value in values)
     assert values == sorted(values, reverse=True)
     assert all(v == 0.0 for v, n in zip(values, lengths, strict=True) if n <= (1 - margin_rate) * budget - 1e-9)

@@ -9,8 +9,8 @@ from credit_cases import FAULT, judged, rollout
 
 from vlrl.config import load_settings
 from vlrl.credit.assign import Credit
-from vlrl.credit.groups import Moment
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.credit.groups import CreditContext
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.training.run_settings import RunSettings
 
 
@@ -18,7 +18,7 @@ def plain_credit(one, weight):
     """Score + weight·λ, less the mean of the usable ones: written out, in this order of operations."""
     used = [v.fault is None for v in one.verdicts]
     lengths = [r.num_tokens for r in one.group.rollouts]
-    counted = [u and r.ending == "stop" for u, r in zip(used, one.group.rollouts, strict=True)]
+    counted = [u and r.finish_reason == "stop" for u, r in zip(used, one.group.rollouts, strict=True)]
     kept = [n for n, c in zip(lengths, counted, strict=True) if c]
     total = []
     for length, c, u, v in zip(lengths, counted, used, one.verdicts, strict=True):
@@ -40,15 +40,15 @@ def random_groups(count):
     for _ in range(count):
         k = int(rng.integers(1, 9))
         outcomes = [FAULT if rng.random() < 0.1 else bool(rng.random() < 0.5) for _ in range(k)]
-        endings = ["length" if rng.random() < 0.2 else "stop" for _ in range(k)]
+        finish_reasons = ["length" if rng.random() < 0.2 else "stop" for _ in range(k)]
         lengths = rng.integers(1, 40, k).tolist()
-        yield judged(outcomes, rollouts=[rollout(n, e) for n, e in zip(lengths, endings, strict=True)])
+        yield judged(outcomes, rollouts=[rollout(n, e) for n, e in zip(lengths, finish_reasons, strict=True)])
 
 
 @pytest.mark.parametrize(("config", "weight"), [("configs/quickstart.yaml", 0.0), ("configs/rl/k1_5.yaml", 0.2)])
 def test_credit_of_shipped_configs_is_the_plain_formula_to_the_last_bit(config, weight):
     rl = load_settings(RunSettings, config).rl
-    credit, moment = Credit(rl.credit), Moment(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
+    credit, moment = Credit(rl.credit), CreditContext(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
     groups = list(random_groups(300))
     for one, scored in zip(groups, credit.assign(groups, moment), strict=True):
         assert (scored.rewards.total, scored.advantages) == plain_credit(one, weight)
@@ -62,10 +62,10 @@ def test_the_loss_of_shipped_configs_is_the_plain_formula_to_the_last_bit():
     logprobs, references = (-torch.rand(30, generator=generator) for _ in range(2))
     response = torch.arange(30) // 5
     advantages = torch.randn(6, generator=generator)
-    given = Terms(logprobs, references, response, advantages, torch.ones(30))
+    given = LossInputs(logprobs, references, response, advantages, torch.ones(30))
     sums = torch.zeros(6).index_add(0, response, logprobs)
     ratio = torch.zeros(6).index_add(0, response, logprobs - references)
     for config in ("configs/quickstart.yaml", "configs/rl/k1_5.yaml"):
         loss = load_settings(RunSettings, config).rl.loss
         expected = (-advantages * sums + 0.5 * loss.tau * ratio.square()).sum() / 6.0
-        assert float(loss(given, Denominators(6.0, 30.0))) == float(expected)
+        assert float(loss(given, LossNormalizers(6.0, 30.0))) == float(expected)

@@ -61,13 +61,13 @@ def asking(script: Callable[[Problem], Sequence[str]], folder: Path, **options: 
 
 
 def ask_text(text: str, answer: str = "7", verifier: str = "number", **fields: Any) -> Problem:
-    """A problem without pictures."""
+    """A problem without images."""
     fields = {"modality": "text", "domain": "tests", "source": "tests", **fields}
     return Problem((Text(text),), answer, verifier, **fields)
 
 
-def picture(seed: int, width: int = 96, height: int = 64) -> Pillow.Image:
-    """A smooth picture with blots of colour."""
+def drawn_image(seed: int, width: int = 96, height: int = 64) -> Pillow.Image:
+    """A smooth image with blots of colour."""
     rng = np.random.default_rng(seed)
     small = Pillow.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     return small.resize((width, height), Pillow.Resampling.BICUBIC)
@@ -79,7 +79,7 @@ def encoded(opened: Pillow.Image, form: str = "PNG", **options: Any) -> Image:
     return Image.from_bytes(file.getvalue())
 
 
-def ask_picture(image: Image, text: str = "How many?", answer: str = "7", **fields: Any) -> Problem:
-    """A problem with one picture."""
+def ask_image(image: Image, text: str = "How many?", answer: str = "7", **fields: Any) -> Problem:
+    """A problem with one image."""
     fields = {"modality": "real", "domain": "tests", "source": "tests", "verifier": "number", **fields}
     return Problem((image, Text(text)), answer, **fields)

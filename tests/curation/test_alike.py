@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from curation_cases import ask_picture, ask_text, encoded, picture
+from curation_cases import ask_image, ask_text, drawn_image, encoded
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageEnhance
 
@@ -32,7 +32,7 @@ def outcomes(problems, **settings):
 
 
 def changed(opened):
-    """The same picture in other bytes."""
+    """The same image in other bytes."""
     return {
         "jpeg": encoded(opened, "JPEG", quality=60),
         "half": encoded(opened.resize((opened.width // 2, opened.height // 2), Pillow.Resampling.LANCZOS)),
@@ -43,19 +43,19 @@ def changed(opened):
 
 
 @pytest.mark.parametrize("how", ["jpeg", "half", "double", "brighter", "webp"])
-def test_a_picture_in_other_bytes_looks_the_same(how):
+def test_a_image_in_other_bytes_looks_the_same(how):
     comparison = ImageComparison()
     index = ImageIndex(comparison)
     for other in range(10):
-        index.add(encoded(picture(other)))
+        index.add(encoded(drawn_image(other)))
     for seed in range(10):
-        image = changed(picture(seed))[how]
+        image = changed(drawn_image(seed))[how]
         (candidates,) = index.candidates([image])
         assert [n for n in candidates if comparison.same(index.images[n], image)] == [seed]
 
 
 def test_colours_count_and_shape_counts():
-    opened = picture(3)
+    opened = drawn_image(3)
     swapped = Pillow.merge("RGB", opened.split()[::-1])
     comparison = ImageComparison()
     assert not comparison.same(encoded(opened), encoded(swapped))
@@ -99,13 +99,13 @@ def test_other_numbers_or_another_answer_make_another_problem():
     ]
 
 
-def test_one_question_about_two_pictures_is_two_problems():
-    images = [encoded(picture(seed)) for seed in range(30)]
-    assert outcomes([ask_picture(image) for image in images]) == ["kept"] * 30
+def test_one_question_about_two_images_is_two_problems():
+    images = [encoded(drawn_image(seed)) for seed in range(30)]
+    assert outcomes([ask_image(image) for image in images]) == ["kept"] * 30
 
 
-def test_a_question_about_a_picture_in_other_bytes_is_a_duplicate():
-    problems = [ask_picture(encoded(picture(1))), *(ask_picture(image) for image in changed(picture(1)).values())]
+def test_a_question_about_a_image_in_other_bytes_is_a_duplicate():
+    problems = [ask_image(encoded(drawn_image(1))), *(ask_image(image) for image in changed(drawn_image(1)).values())]
     assert outcomes(problems) == ["kept"] + ["dropped"] * 5
     assert (
         outcomes([problems[0], replace(problems[1], prompt=(problems[1].prompt[0], Text("Which colour?")))])
@@ -135,14 +135,16 @@ def pages(style: str, count: int):
     from vlrl.data.mixture import Mixture
 
     recipe = Recipe.model_validate({"sources": [SUMS, {**DRAWN, "style": STYLES[style]}]})
-    by_text = {p.images[0].says: replace(p, answer="7") for p in Mixture(recipe, 0).draw_from("drawn", count + 20)}
+    by_text = {
+        p.images[0].source_text: replace(p, answer="7") for p in Mixture(recipe, 0).draw_from("drawn", count + 20)
+    }
     return list(by_text.values())[:count]
 
 
 def screenshots(problems):
-    """The same pictures as files would give them: nobody knows what they say."""
+    """The same images as files would give them: nobody knows what they say."""
     return [
-        replace(p, prompt=tuple(replace(piece, says=None) for piece in p.images), twin=None, modality="real")
+        replace(p, prompt=tuple(replace(piece, source_text=None) for piece in p.images), twin=None, modality="real")
         for p in problems
     ]
 
@@ -193,14 +195,14 @@ def test_one_letter_of_a_page_makes_a_difference_and_other_bytes_make_none():
     assert all(comparison.same(encoded(one), image) for image in changed(one).values())
 
 
-def test_what_a_drawn_picture_says_survives_the_problem_file(tmp_path):
+def test_what_a_drawn_image_says_survives_the_problem_file(tmp_path):
     from vlrl.data.problem_files import read_problems
 
     problem = page_of(LONG.format(12), 0)
     write_problem_file(tmp_path / "set.jsonl", [problem])
     (read,) = read_problems(tmp_path / "set.jsonl")
     assert read.id == problem.id
-    assert read.images[0].says == LONG.format(12)
+    assert read.images[0].source_text == LONG.format(12)
 
 
 # --- contamination ---------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def benchmark(tmp_path):
     held = [
         ask_text("What is the largest prime number below one hundred?", "97"),
         ask_text("Short one?", "1"),
-        ask_picture(encoded(picture(5)), "How many?"),
+        ask_image(encoded(drawn_image(5)), "How many?"),
         ask_text("In a town there live twice as many cats as dogs, and " + LONG.format(3), "3"),
         *(ask_text(f"{BOILER}: {letter}") for letter in "abcdefghijkl"),
     ]
@@ -224,12 +226,14 @@ def judged(benchmark, *problems, **settings):
     return [d.reason for d in stage.decide(problems, Context(0))]
 
 
-def test_questions_and_pictures_of_a_benchmark_are_left_out(benchmark):
+def test_questions_and_images_of_a_benchmark_are_left_out(benchmark):
     assert judged(
         benchmark,
         ask_text("what is the LARGEST prime number, below one hundred"),  # a whole short question
-        ask_text("Bob says: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"),  # thirteen words
-        ask_picture(changed(picture(5))["jpeg"], "Which colour is at the top?"),  # its picture in other bytes
+        ask_text(
+            "Bob source_text: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"
+        ),  # thirteen words
+        ask_image(changed(drawn_image(5))["jpeg"], "Which colour is at the top?"),  # its image in other bytes
     ) == ["text of problems", "text of problems", "shared_image of problems"]
 
 
@@ -239,7 +243,7 @@ def test_what_is_no_ones_own_stays(benchmark):
             benchmark,
             ask_text("Short one?"),
             ask_text("What is the largest prime number below one thousand?"),
-            ask_picture(encoded(picture(6)), "How many?"),
+            ask_image(encoded(drawn_image(6)), "How many?"),
             ask_text("In a town there live twice as many cats as dogs. How many cats?"),
             ask_text(f"{BOILER}: 3 + 4"),
         )
@@ -247,11 +251,11 @@ def test_what_is_no_ones_own_stays(benchmark):
     )
 
 
-def test_a_benchmarks_question_drawn_as_a_picture_is_left_out(benchmark):
+def test_a_benchmarks_question_drawn_as_a_image_is_left_out(benchmark):
     assert judged(
         benchmark,
         page_of("What is the largest prime number below one hundred?", 0),
-        page_of("Bob says: " + LONG.format(3) + ". Is he right?", 1, "handwriting"),
+        page_of("Bob source_text: " + LONG.format(3) + ". Is he right?", 1, "handwriting"),
         page_of("What is the largest prime number below one thousand?", 0),
     ) == ["text of problems", "text of problems", ""]
 
@@ -268,9 +272,9 @@ def test_a_screenshot_is_not_left_out_for_looking_like_another_text_of_a_benchma
 
 
 def test_image_and_text_must_agree_and_a_shared_image_is_counted_apart(benchmark):
-    image = encoded(picture(5), "JPEG", quality=50)
-    same, other = ask_picture(image, "How many?"), ask_picture(image, "Which colour is at the top?")
-    clean = ask_picture(encoded(picture(6)), "How many?")
+    image = encoded(drawn_image(5), "JPEG", quality=50)
+    same, other = ask_image(image, "How many?"), ask_image(image, "Which colour is at the top?")
+    clean = ask_image(encoded(drawn_image(6)), "How many?")
     assert judged(benchmark, same, other, clean) == ["image and text of problems", "shared_image of problems", ""]
     kept = Contamination(benchmarks=[benchmark], shared_image="keep").decide([same, other, clean], Context(0))
     assert [d.outcome for d in kept] == ["dropped", "kept", "kept"]
@@ -281,27 +285,27 @@ def test_a_small_detail_is_another_problem_where_the_answer_is_another(tmp_path)
     """The number that is asked for is 6 in one image and 8 in the other; all else is the same."""
 
     def asked(number, size):
-        opened = picture(5, 320, 240)
+        opened = drawn_image(5, 320, 240)
         ImageDraw.Draw(opened).rectangle((20, 20, 60, 50), fill="white")
         ImageDraw.Draw(opened).text((40, 35), number, fill="black", font_size=size, anchor="mm")
         return opened
 
     question = "Which number stands on the label?"
     for size in (12, 18):
-        held = ask_picture(encoded(asked("6", size)), question, "6")
+        held = ask_image(encoded(asked("6", size)), question, "6")
         write_problem_file(tmp_path / "bench.jsonl", [held])
         given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
-        other = ask_picture(encoded(asked("8", size)), question, "8")
-        copy = ask_picture(encoded(asked("6", size), "JPEG", quality=75), question, "6")
-        relabelled = ask_picture(encoded(asked("6", size)), question, "7")
+        other = ask_image(encoded(asked("8", size)), question, "8")
+        copy = ask_image(encoded(asked("6", size), "JPEG", quality=75), question, "6")
+        relabelled = ask_image(encoded(asked("6", size)), question, "7")
         copied = "image and text of problems"
         assert judged(given, other, copy, relabelled) == ["", copied, copied]
 
 
 def test_a_small_mark_on_an_image_of_a_benchmark_makes_no_other_problem_of_it(tmp_path):
-    marked = picture(5, 320, 240)
+    marked = drawn_image(5, 320, 240)
     ImageDraw.Draw(marked).text((4, 4), "(c)", fill="white", font_size=10)
-    held, copy = ask_picture(encoded(picture(5, 320, 240))), ask_picture(encoded(marked))
+    held, copy = ask_image(encoded(drawn_image(5, 320, 240))), ask_image(encoded(marked))
     write_problem_file(tmp_path / "bench.jsonl", [held])
     given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
     assert judged(given, copy) == ["image and text of problems"]
@@ -309,8 +313,8 @@ def test_a_small_mark_on_an_image_of_a_benchmark_makes_no_other_problem_of_it(tm
 
 
 def test_every_image_of_a_row_must_have_a_copy(tmp_path):
-    one, two, three = (encoded(picture(seed)) for seed in (1, 2, 3))
-    row = replace(ask_picture(one), prompt=(one, two, Text("Which is brighter?")))
+    one, two, three = (encoded(drawn_image(seed)) for seed in (1, 2, 3))
+    row = replace(ask_image(one), prompt=(one, two, Text("Which is brighter?")))
     write_problem_file(tmp_path / "bench.jsonl", [row])
     given = {"benchmark": "problems", "path": str(tmp_path / "bench.jsonl")}
     both, half = row, replace(row, prompt=(one, three, Text("Which is brighter?")))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from curation_cases import ask_picture, ask_text, asking, encoded, picture
+from curation_cases import ask_image, ask_text, asking, drawn_image, encoded
 from scipy.stats import binomtest
 
 from vlrl.curation.funnel import run_funnel
@@ -81,14 +81,14 @@ def test_guessable_problems_go_as_often_as_the_formula_says(rate, tmp_path):
     assert abs(dropped / 1000 - share) < 4 * math.sqrt(share * (1 - share) / 1000)
 
 
-def test_the_blind_stage_takes_the_pictures_away(tmp_path):
+def test_the_blind_stage_takes_the_images_away(tmp_path):
     ask, engine = asking(lambda problem: [RIGHT if "spider" in problem.question else WRONG], tmp_path)
-    image = encoded(picture(1))
+    image = encoded(drawn_image(1))
     problems = [
-        ask_picture(image, "<image 1> How many legs has the spider, less one?"),
-        ask_picture(image, "How many cards?"),
-        ask_text("How many legs has a spider?"),  # has no picture: not asked
-        ask_picture(image, " "),  # nothing is left to ask
+        ask_image(image, "<image 1> How many legs has the spider, less one?"),
+        ask_image(image, "How many cards?"),
+        ask_text("How many legs has a spider?"),  # has no image: not asked
+        ask_image(image, " "),  # nothing is left to ask
     ]
     decisions = ImageBlind().decide(problems, Context(0, ask))
     assert [d.outcome for d in decisions] == ["dropped", "kept", "kept", "kept"]
@@ -111,11 +111,11 @@ def broken_verifier(monkeypatch):
 
 
 def test_a_broken_verifier_is_a_fault_and_counted_apart(tmp_path, broken_verifier):
-    def says(problem):
+    def source_text(problem):
         faults = int(problem.question)
         return ["break"] * faults + [WRONG] * (10 - faults)
 
-    ask, _ = asking(says, tmp_path, max_fault_rate=1.0)
+    ask, _ = asking(source_text, tmp_path, max_fault_rate=1.0)
     problems = [ask_text(str(k), verifier=broken_verifier) for k in (0, 4, 6, 10)]
     funnel = run_funnel(problems, [Difficulty(never_solved="drop")], Context(0, ask))
     stage = funnel.stages[1]

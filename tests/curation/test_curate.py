@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from curation_cases import ask_picture, ask_text, asking, encoded, picture
+from curation_cases import ask_image, ask_text, asking, drawn_image, encoded
 
 from vlrl.config import build_settings, load_settings
 from vlrl.curation.curation_run import curate
@@ -29,17 +29,17 @@ RIGHT, WRONG = "<think>so</think><answer>7</answer>", "<answer>8</answer>"
 
 
 def problems() -> list[Problem]:
-    image = encoded(picture(1))
+    image = encoded(drawn_image(1))
     return [
         *(ask_text(f"{k} of ten are right, {{{{ 7*7 }}}} <script>alert(1)</script>") for k in range(11)),
         ask_text("Is 7 prime?", "yes", "text"),
-        ask_picture(image, "5 of ten, how many?"),
-        ask_picture(encoded(picture(1), "JPEG", quality=80), "5 of ten, how many?"),
+        ask_image(image, "5 of ten, how many?"),
+        ask_image(encoded(drawn_image(1), "JPEG", quality=80), "5 of ten, how many?"),
         ask_text("0 of ten are right, {{ 7*7 }} <script>alert(1)</script>"),
     ]
 
 
-def says(problem):
+def source_text(problem):
     rights = int(problem.question.removeprefix("<image>").split()[0])
     return [RIGHT] * rights + [WRONG] * (10 - rights)
 
@@ -63,7 +63,7 @@ def settings(**more) -> CurateSettings:
 
 @pytest.fixture
 def curated(tmp_path):
-    ask, engine = asking(says, tmp_path)
+    ask, engine = asking(source_text, tmp_path)
     run = RunFolder(tmp_path, {})
     made = curate(problems(), settings(), run, ask, ImageBudget(min_pixels=256, max_pixels=4096))
     return tmp_path, made, engine
@@ -116,7 +116,7 @@ def test_the_report_is_one_file_that_shows_what_went_and_runs_nothing(curated):
 def test_a_second_call_asks_nothing_and_writes_the_same(curated):
     folder, _, first = curated
     before = (folder / "curated.jsonl").read_bytes()
-    ask, engine = asking(says, folder)
+    ask, engine = asking(source_text, folder)
     curate(problems(), settings(), RunFolder(folder, {}), ask, ImageBudget(min_pixels=256, max_pixels=4096))
     assert engine.requests == []
     assert (ask.asked, ask.reused) == (0, len(first.requests))
@@ -127,12 +127,12 @@ def test_a_killed_run_asks_nothing_twice(tmp_path):
     """Processes that end by SIGKILL in the middle of a line of answers.jsonl; the last one comes to its end."""
 
     def decide(batches):
-        def says(problem):
+        def source_text(problem):
             with open(tmp_path / "calls.txt", "a") as file:
                 file.write(problem.question + "\n")
             return ["<answer>7</answer>", "<answer>8</answer>"]
 
-        ask, engine = asking(says, tmp_path, batch=3)
+        ask, engine = asking(source_text, tmp_path, batch=3)
         generate = engine.generate
 
         def generate_or_die(requests):

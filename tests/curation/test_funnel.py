@@ -20,7 +20,7 @@ from vlrl.verify.judge import verifiers
 class Says(Stage):
     """Decides by a list: "" keeps, "!…" is a fault, anything else a reason."""
 
-    label: str = "says"
+    label: str = "source_text"
     words: tuple[str, ...] = ()
 
     def decide(self, problems, context):

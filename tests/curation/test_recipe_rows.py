@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from curation_cases import ask_picture, ask_text, encoded, picture
+from curation_cases import ask_image, ask_text, drawn_image, encoded
 
 from vlrl.curation.recipe_rows import write_with_recipe
 from vlrl.data.fixed_sets import demonstrations
@@ -20,14 +20,14 @@ BUDGET = ImageBudget(min_pixels=256, max_pixels=4096)
 
 
 def problems() -> list[Problem]:
-    one, two = encoded(picture(1)), encoded(picture(2))
+    one, two = encoded(drawn_image(1)), encoded(drawn_image(2))
     choices = {"choices": ["red", "blue"]}
     return [
         ask_text("3+4=?", source="sums", tags=("plain", "x")),
-        ask_text("2+5=?", source="sums", tags=("plain",), facts={"tolerance": 0.1}),
-        ask_picture(one, "Which?\n(A) red\n(B) blue", "B", source="own", verifier="choice", facts=choices),
+        ask_text("2+5=?", source="sums", tags=("plain",), metadata={"tolerance": 0.1}),
+        ask_image(one, "Which?\n(A) red\n(B) blue", "B", source="own", verifier="choice", metadata=choices),
         Problem((Text("left "), one, Text(" right "), two), "7", "number", "real", "tests", "own"),
-        ask_picture(two, "How many?", source="own", domain="other", modality="synthetic"),
+        ask_image(two, "How many?", source="own", domain="other", modality="synthetic"),
     ]
 
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 from scipy.stats import chisquare
 
-from vlrl.curriculum.problem_sampler import Drawing, DrawingSettings
+from vlrl.curriculum.problem_sampler import ProblemSampler, ProblemSamplerSettings
 from vlrl.curriculum.problem_weights import Candidate, EasyToHard, Prioritised, Uniform, WarmupThenHard, problem_weights
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import Recipe
@@ -58,8 +58,8 @@ def scored(problem, pass_rate: float, k: int = 20) -> ScoredGroup:
     return ScoredGroup(problem, (), verdicts, Rewards({}, (0.0,) * k), (0.0,) * k, (True,) * k)
 
 
-def drawing(mixture: Mixture, *parts, **more) -> Drawing:
-    return Drawing(DrawingSettings(weights=parts, **more), mixture)
+def sampler(mixture: Mixture, *parts, **more) -> ProblemSampler:
+    return ProblemSampler(ProblemSamplerSettings(weights=parts, **more), mixture)
 
 
 def test_weights_by_hand():
@@ -80,11 +80,11 @@ def test_weights_by_hand():
     ]
 
 
-@pytest.mark.parametrize("settings", [DrawingSettings(), DrawingSettings(weights=["uniform"])])
+@pytest.mark.parametrize("settings", [ProblemSamplerSettings(), ProblemSamplerSettings(weights=["uniform"])])
 def test_uniform_draws_are_those_of_the_mixture_alone(settings, tmp_path):
     for held in (rows_recipe(tmp_path, 30), recipe(endless("a", 2), endless("b"), rendered("c", "a"))):
         plain, drawn = Mixture(held, 3), Mixture(held, 3)
-        chooser = Drawing(settings, drawn)
+        chooser = ProblemSampler(settings, drawn)
         for step in range(4):
             expected = [p.id for p in plain.draw(12, Fraction(step, 4))]
             assert [p.id for p in drawn.draw(12, Fraction(step, 4), chooser.at(step))] == expected
@@ -95,7 +95,7 @@ def test_the_order_of_draws_is_the_one_worked_out_by_hand():
     """Each turn of the endless order is taken where its own number falls below the weight of its difficulty."""
     mixture = Mixture(recipe(endless("a")), 5)
     source = mixture.sources[0]
-    chooser = drawing(mixture, EasyToHard(first=0.25, end_step=100))
+    chooser = sampler(mixture, EasyToHard(first=0.25, end_step=100))
     expected = [i for i in range(200) if source.difficulty_of("train", i) <= 0.25][:6]
     by_hand = [source.item("train", i)[0].id for i in expected]
     assert [p.id for p in mixture.draw(6, chooser=chooser.at(0))] == by_hand
@@ -110,7 +110,7 @@ def test_the_difficulty_that_is_looked_up_is_the_one_that_is_drawn():
 
 def test_prioritised_draws_of_rows_are_in_proportion_to_one_less_their_success(tmp_path):
     mixture = Mixture(rows_recipe(tmp_path, 10), 0)
-    chooser = drawing(mixture, Prioritised(floor=0.1), memory=0.0)
+    chooser = sampler(mixture, Prioritised(floor=0.1), memory=0.0)
     rates = {}
     for problem in mixture.draw(40, chooser=chooser):  # every row is met
         rates[problem.id] = int(problem.answer) / 10
@@ -125,7 +125,7 @@ def test_prioritised_draws_of_rows_are_in_proportion_to_one_less_their_success(t
 
 def test_prioritised_draws_of_a_domain_are_in_proportion_by_bin_of_difficulty():
     mixture = Mixture(recipe(endless("a")), 2)
-    chooser = drawing(mixture, Prioritised(floor=0.01), bins=4, memory=0.0)
+    chooser = sampler(mixture, Prioritised(floor=0.01), bins=4, memory=0.0)
     plain = Mixture(recipe(endless("a")), 7).draw(200)
     chooser.observe([scored(p, int(p.difficulty * 4) / 4) for p in plain])  # success 0, ¼, ½, ¾ by bin
     drawn = Counter(int(p.difficulty * 4) for p in mixture.draw(3000, chooser=chooser))
@@ -134,7 +134,7 @@ def test_prioritised_draws_of_a_domain_are_in_proportion_by_bin_of_difficulty():
 
 def test_weights_are_multiplied():
     mixture = Mixture(recipe(endless("a")), 2)
-    chooser = drawing(mixture, WarmupThenHard(switch_step=0, hard=0.5), EasyToHard(first=0.75, end_step=1000))
+    chooser = sampler(mixture, WarmupThenHard(switch_step=0, hard=0.5), EasyToHard(first=0.75, end_step=1000))
     found = [p.difficulty for p in mixture.draw(50, chooser=chooser.at(0))]
     assert min(found) >= 0.5
     assert max(found) <= 0.75
@@ -142,17 +142,17 @@ def test_weights_are_multiplied():
 
 def test_weights_change_nothing_of_the_shares():
     mixture = Mixture(recipe(endless("a", 3), endless("b", 1)), 2)
-    chooser = drawing(mixture, EasyToHard(first=0.1))
+    chooser = sampler(mixture, EasyToHard(first=0.1))
     assert Counter(p.source for p in mixture.draw(40, chooser=chooser.at(0))) == {"a": 30, "b": 10}
 
 
 def test_success_is_a_moving_average_and_survives_a_checkpoint(tmp_path):
     mixture = Mixture(rows_recipe(tmp_path, 8), 0)
-    first, again = (drawing(mixture, Prioritised(), memory=0.75) for _ in range(2))
+    first, again = (sampler(mixture, Prioritised(), memory=0.75) for _ in range(2))
     problem = mixture.draw(1, chooser=first)[0]
     first.observe([scored(problem, 1.0)])
     first.observe([scored(problem, 0.0)])
-    assert first.metrics() == {"drawing/success": 0.75, "drawing/tried": 1.0}
+    assert first.metrics() == {"curriculum/success": 0.75, "curriculum/tried": 1.0}
     again.load_state_dict(json.loads(json.dumps(first.state_dict())))
     resumed = Mixture(rows_recipe(tmp_path, 8), 0)
     resumed.load_state_dict(mixture.state_dict())
@@ -162,7 +162,7 @@ def test_success_is_a_moving_average_and_survives_a_checkpoint(tmp_path):
 
 def test_a_group_that_could_not_be_judged_says_nothing_of_success(tmp_path):
     mixture = Mixture(rows_recipe(tmp_path, 8), 0)
-    chooser = drawing(mixture, Prioritised())
+    chooser = sampler(mixture, Prioritised())
     broken = ScoredGroup(mixture.draw(1)[0], (), (Verdict.broken("no"),), Rewards({}, (0.0,)), (0.0,), (False,))
     chooser.observe([broken])
     assert chooser.metrics() == {}
@@ -171,18 +171,18 @@ def test_a_group_that_could_not_be_judged_says_nothing_of_success(tmp_path):
 def test_budgets_fix_the_modalities_and_keep_proportions_within():
     held = recipe(endless("a", 3), endless("b", 1), rendered("c", "a", 4))
     mixture = Mixture(held, 0)
-    chooser = Drawing(DrawingSettings(budgets={"text": 0.8, "rendered": 0.2}), mixture)
+    chooser = ProblemSampler(ProblemSamplerSettings(budgets={"text": 0.8, "rendered": 0.2}), mixture)
     assert Counter(p.source for p in mixture.draw(40, chooser=chooser)) == {"a": 24, "b": 8, "c": 8}
 
 
 def test_a_modality_gap_gives_rendered_problems_more():
     """Text and rendered half and half; a gap of ½ at gain 2 doubles rendered: 2/3. No gap, no change."""
     mixture = Mixture(recipe(endless("a"), rendered("b", "a")), 0)
-    chooser = Drawing(DrawingSettings(modality_gap={"gain": 2.0, "most": 2.0}), mixture)
+    chooser = ProblemSampler(ProblemSamplerSettings(modality_gap={"gain": 2.0, "most": 2.0}), mixture)
     assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 15, "b": 15}
     chooser.validated({"twins/text": 0.9, "twins/rendered": 0.4})
     assert Counter(p.source for p in mixture.draw(30, chooser=chooser)) == {"a": 10, "b": 20}
-    again = Drawing(DrawingSettings(modality_gap={"gain": 2.0}), mixture)
+    again = ProblemSampler(ProblemSamplerSettings(modality_gap={"gain": 2.0}), mixture)
     again.load_state_dict(chooser.state_dict())
     assert Counter(p.source for p in mixture.draw(30, chooser=again)) == {"a": 10, "b": 20}
     chooser.validated({"twins/text": 0.4, "twins/rendered": 0.6})
@@ -192,7 +192,7 @@ def test_a_modality_gap_gives_rendered_problems_more():
 def test_text_without_a_twin_is_no_part_of_the_gap():
     """Easy text problems beside the twins are no reason to draw more rendered ones."""
     mixture = Mixture(recipe(endless("a"), rendered("b", "a")), 0)
-    chooser = Drawing(DrawingSettings(modality_gap={"gain": 2.0}), mixture)
+    chooser = ProblemSampler(ProblemSamplerSettings(modality_gap={"gain": 2.0}), mixture)
     of_all = {"accuracy/text": 0.9, "accuracy/rendered": 0.4}
     chooser.validated({**of_all, "twins/text": 0.4, "twins/rendered": 0.4})
     chooser.validated({"benchmark/x": 1.0})  # between two validations
@@ -202,7 +202,7 @@ def test_text_without_a_twin_is_no_part_of_the_gap():
 def test_rows_with_a_difficulty_have_a_curriculum(tmp_path):
     for streaming in (False, True):
         mixture = Mixture(rows_recipe(tmp_path, 20, labelled=True, streaming=streaming), 3)
-        chooser = drawing(mixture, EasyToHard(first=0.3, end_step=100))
+        chooser = sampler(mixture, EasyToHard(first=0.3, end_step=100))
         first = [p.difficulty for p in mixture.draw(7, chooser=chooser.at(0))]
         assert sorted(first) == [i / 20 for i in range(7)]  # each row up to the ceiling once
         assert mixture.counts["passed_over"]["rows"] > 0
@@ -210,34 +210,34 @@ def test_rows_with_a_difficulty_have_a_curriculum(tmp_path):
 
 def test_success_on_a_stream_of_labelled_rows_is_kept_by_bin(tmp_path):
     mixture = Mixture(rows_recipe(tmp_path, 20, labelled=True, streaming=True), 3)
-    chooser = drawing(mixture, Prioritised(floor=0.01), bins=2, memory=0.0)
+    chooser = sampler(mixture, Prioritised(floor=0.01), bins=2, memory=0.0)
     chooser.observe([scored(p, 1.0 if p.difficulty < 0.5 else 0.0) for p in mixture.draw(20, chooser=chooser)])
-    assert chooser.metrics() == {"drawing/success": 0.5, "drawing/tried": 2.0}
+    assert chooser.metrics() == {"curriculum/success": 0.5, "curriculum/tried": 2.0}
     assert min(p.difficulty for p in mixture.draw(10, chooser=chooser)) >= 0.5
 
 
 def test_settings_that_do_not_fit_the_recipe_are_refused(tmp_path):
     mixture = Mixture(recipe(endless("a")), 0)
     with pytest.raises(ConfigError, match="the recipe has"):
-        Drawing(DrawingSettings(budgets={"text": 0.5, "real": 0.5}), mixture)
+        ProblemSampler(ProblemSamplerSettings(budgets={"text": 0.5, "real": 0.5}), mixture)
     with pytest.raises(ConfigError, match="compares text with rendered"):
-        Drawing(DrawingSettings(modality_gap={}), mixture)
+        ProblemSampler(ProblemSamplerSettings(modality_gap={}), mixture)
     with pytest.raises(ValueError, match="add up to 1"):
-        DrawingSettings(budgets={"text": 0.5})
+        ProblemSamplerSettings(budgets={"text": 0.5})
     rows = Mixture(rows_recipe(tmp_path, 5), 0)
     with pytest.raises(DataError, match="no difficulty"):
-        drawing(rows, EasyToHard())
-    drawing(rows, EasyToHard(by="success"))
+        sampler(rows, EasyToHard())
+    sampler(rows, EasyToHard(by="success"))
     stream_of_rows = Mixture(rows_recipe(tmp_path, 5, streaming=True), 0)
     for part in (Prioritised(), WarmupThenHard(by="success")):
         with pytest.raises(DataError, match="stream of rows"):
-            drawing(stream_of_rows, part)
+            sampler(stream_of_rows, part)
 
 
 def test_a_source_without_any_problem_that_is_taken_says_so():
     mixture = Mixture(recipe(endless("a", difficulty=[0.0, 0.2])), 0)
-    with pytest.raises(DataError, match=r"no problem that rl\.drawing\.weights take"):
-        mixture.draw(1, chooser=drawing(mixture, WarmupThenHard(switch_step=0)))
+    with pytest.raises(DataError, match=r"no problem that rl\.problem_sampler\.weights take"):
+        mixture.draw(1, chooser=sampler(mixture, WarmupThenHard(switch_step=0)))
 
 
 def test_every_weight_is_tested_here():
@@ -247,8 +247,8 @@ def test_every_weight_is_tested_here():
 
 def test_a_modality_with_a_budget_of_zero_is_never_drawn():
     mixture = Mixture(recipe(endless("a"), rendered("b", "a", 4)), 0)
-    chooser = Drawing(DrawingSettings(budgets={"text": 0, "rendered": 1}), mixture)
+    chooser = ProblemSampler(ProblemSamplerSettings(budgets={"text": 0, "rendered": 1}), mixture)
     for _ in range(3):
         assert Counter(p.source for p in mixture.draw(7, chooser=chooser)) == {"b": 7}
     with pytest.raises(ValueError, match="0 or above"):
-        DrawingSettings(budgets={"text": -0.5, "rendered": 1.5})
+        ProblemSamplerSettings(budgets={"text": -0.5, "rendered": 1.5})

@@ -1,4 +1,4 @@
-"""Damaged picture files become pictures or errors that name them, quickly; the script of this name takes 2,000."""
+"""Damaged image files become images or errors that name them, quickly; the script of this name takes 2,000."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_four_hundred_damaged_files_crash_nothing_hang_nothing_and_are_named(scr
         results[name], seconds = script.check(name, data, tmp_path)
         assert seconds < script.MAX_SECONDS, name
     assert len(results) == 400
-    assert {result for name, result in results.items() if "_suffix_" in name} == {"picture"}  # contents decide
+    assert {result for name, result in results.items() if "_suffix_" in name} == {"image"}  # contents decide
     assert {result for name, result in results.items() if "_noise_" in name} == {"error"}
     for bomb in ("50000x50000.png", "9000x9000.png", "text.png", "scans.jpg"):
         assert results[f"bomb_{bomb}"] == "error", bomb
-    assert results["bomb_frames.gif"] == "picture"  # its first frame alone
+    assert results["bomb_frames.gif"] == "image"  # its first frame alone
 
 
 def test_formats_that_are_slow_to_decode_have_lower_limits():

@@ -103,6 +103,6 @@ def test_a_folder_of_images_for_a_domain_is_read_whole(tmp_path):
     pool.mkdir(parents=True)
     Image.effect_noise((200, 200), 90).save(pool.parent / "x.png")
     Image.effect_noise((200, 200), 90).save(pool / "y.png")
-    source = {"name": "turns", "kind": "domain", "domain": {"name": "picture_rotation", "pictures": str(pool.parent)}}
+    source = {"name": "turns", "kind": "domain", "domain": {"name": "image_rotation", "images": str(pool.parent)}}
     (tmp_path / "recipe.yaml").write_text(json.dumps({"sources": [source]}))
     assert {name.rpartition(": ")[2] for name in taken(tmp_path / "recipe.yaml")} == {"x.png", "deep/y.png"}

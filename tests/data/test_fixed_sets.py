@@ -50,7 +50,7 @@ def test_held_out_sets_have_no_problem_twice_and_none_in_common():
     assert not {p.id for p in validation} & {p.id for p in test}
 
 
-def test_held_out_pictures_come_from_the_held_out_part_of_the_pool(monkeypatch):
+def test_held_out_images_come_from_the_held_out_part_of_the_pool(monkeypatch):
     from vlrl.scenes.scanned_digits import ScannedDigits
 
     asked = []

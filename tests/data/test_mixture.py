@@ -147,7 +147,7 @@ def test_leaving_out_held_out_problems_does_not_shift_the_difficulty():
     mixture = Mixture(made, 0, held_out)
     easy = sum(problem.difficulty < 0.5 for problem in mixture.draw(1000))
     assert mixture.counts["held_out"]["levels"] > 100
-    assert 440 < easy < 560  # 500 ± 3.8 standard deviations; about 340 if every skipped draw were drawn anew
+    assert 440 < easy < 560  # 500 ± 3.8 standard deviations; about 340 if every skipped draw were drawn again
 
 
 def test_held_out_sets_leave_half_of_a_small_space_to_training():

@@ -1,4 +1,4 @@
-"""Problems as JSONL with pictures beside: what is written is read again, what is damaged is named."""
+"""Problems as JSONL with images beside: what is written is read again, what is damaged is named."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_what_is_written_is_read_again(tmp_path):
         assert after.problem.difficulty == before.problem.difficulty
 
 
-def test_every_picture_is_stored_once_under_its_digest(tmp_path):
+def test_every_image_is_stored_once_under_its_digest(tmp_path):
     problems = [d.problem for d in demonstrations(recipe(), 0, 12)]
     write_problem_file(tmp_path / "set.jsonl", [*problems, *problems])
     names = {file.stem for file in (tmp_path / "images").iterdir()}
     assert names == {image.digest for problem in problems for image in problem.images}
 
 
-def test_a_picture_may_be_named_by_digest_alone(tmp_path):
+def test_a_image_may_be_named_by_digest_alone(tmp_path):
     problem = next(d.problem for d in demonstrations(recipe(), 0, 12) if d.problem.images)
     write_problem_file(tmp_path / "set.jsonl", [problem])
     row = json.loads((tmp_path / "set.jsonl").read_text())
@@ -65,7 +65,7 @@ GOOD = {"prompt": [{"text": "1+1?"}], "answer": "2", "verifier": "number", "moda
         ({"prompt": []}, "prompt: is not a list"),
         ({"prompt": ["1+1?"]}, "prompt: got '1+1?'"),
         ({"prompt": [{"image": "images/gone.png"}]}, "gone.png can't be read"),
-        ({"prompt": [{"digest": "00"}]}, "no picture images/00"),
+        ({"prompt": [{"digest": "00"}]}, "no image images/00"),
     ],
 )
 def test_a_line_that_does_not_fit_is_named(tmp_path, change, message):
@@ -91,7 +91,7 @@ def test_problems_are_no_demonstrations(tmp_path):
 
 
 def test_facts_that_are_no_json_are_refused_and_nothing_is_written(tmp_path):
-    problem = Problem((Text("?"),), "1", "number", "text", "d", facts={"scene": np.zeros(2)})
+    problem = Problem((Text("?"),), "1", "number", "text", "d", metadata={"scene": np.zeros(2)})
     with pytest.raises(DataError, match="plain JSON values"):
         write_problem_file(tmp_path / "set.jsonl", [problem])
     assert not list(tmp_path.iterdir())

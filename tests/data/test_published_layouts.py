@@ -145,7 +145,7 @@ READ: dict[str, Case] = {
         {
             "columns": {"answer": "bbox", "ignored": ["answer"]},
             "verifier": "box",
-            "facts": {"gold_layout": "xywh"},
+            "metadata": {"gold_layout": "xywh"},
         },
         {"gold": "[1.0, 2.0, 10.0, 12.0]"},
     ),
@@ -352,8 +352,8 @@ def test_a_row_of_a_published_set_is_read(folder, name):
     assert problem.answer == expected["gold"]
     assert len(problem.images) == expected.get("images", 1)
     assert problem.question == expected.get("question", problem.question)
-    assert problem.facts.get("choices") == expected.get("choices", problem.facts.get("choices"))
-    assert problem.facts.get("accepted") == expected.get("accepted")
+    assert problem.metadata.get("choices") == expected.get("choices", problem.metadata.get("choices"))
+    assert problem.metadata.get("accepted") == expected.get("accepted")
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -119,7 +119,7 @@ def test_a_variable_that_is_not_set_says_what_to_export(tmp_path, monkeypatch):
     assert "export NO_SUCH_FOLDER" in refusal(tmp_path, source).remedy
 
 
-def test_a_picture_budget_must_be_ordered(tmp_path):
+def test_a_image_budget_must_be_ordered(tmp_path):
     assert "min_pixels 9" in refusal(tmp_path, SUMS, more="image: {min_pixels: 9, max_pixels: 4}\n").problem
 
 

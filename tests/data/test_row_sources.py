@@ -1,4 +1,4 @@
-"""Where rows come from: folders of pictures, streams, sets that are for evaluation, large tables."""
+"""Where rows come from: folders of images, streams, sets that are for evaluation, large tables."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_rows(path: Path, count: int) -> Path:
     return path
 
 
-def test_a_folder_of_pictures_with_a_table_beside_them_is_a_source(tmp_path):
+def test_a_folder_of_images_with_a_table_beside_them_is_a_source(tmp_path):
     for i in range(6):
         Pillow.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
     lines = [{"file_name": f"{i}.png", "question": "How red?", "answer": str(40 * i)} for i in range(6)]
@@ -78,7 +78,7 @@ def test_large_and_small_tables_part_alike_whether_read_by_column_or_by_row(tmp_
 
 
 @pytest.mark.parametrize("held", ["struct", "text", "list", "two"])
-def test_a_column_of_pictures_gives_the_same_keys_as_its_rows(tmp_path, held):
+def test_a_column_of_images_gives_the_same_keys_as_its_rows(tmp_path, held):
     def cell(i: int):
         data = {"bytes": bytes([i // 2, 1]), "path": "same.png"}
         return {"struct": data, "text": f"{i}.png", "list": [data], "two": [{"bytes": bytes([i, 2])}, data]}[held]
@@ -97,7 +97,7 @@ def test_a_column_of_pictures_gives_the_same_keys_as_its_rows(tmp_path, held):
             if held != "two":
                 (key,) = reader.keys(table.row(index), "")
                 assert split_of(key, 0.2, ("validation", "test")) == name
-            assert index ^ 1 in indices  # both rows of a picture, though their paths say nothing
+            assert index ^ 1 in indices  # both rows of an image, though their paths say nothing
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
@@ -114,7 +114,7 @@ def test_a_stream_gives_the_rows_of_its_table_in_splits_that_hold(tmp_path, suff
         assert streamed != rows  # mixed
         again = [stream.item(split, count + i)[0].id for i in range(count)]
         assert sorted(again) == sorted(rows)  # behind the end it begins again,
-        assert again != streamed  # mixed anew
+        assert again != streamed  # mixed again
     other = RowSource(settings(path, streaming=True, shuffle_buffer=50))
     assert other.item("train", size + 3)[0].id == stream.item("train", size + 3)[0].id  # forward
     assert other.item("train", 2)[0].id == stream.item("train", 2)[0].id  # and back

@@ -47,9 +47,9 @@ def test_a_generated_recipe_draws_problems_that_open_and_are_judged_right(name):
     ]:
         assert judge(problem, response).score == 1.0, (problem, response)
         for image in problem.images:
-            picture = open_image(image, recipe.image)
-            assert recipe.image.min_pixels <= picture.width * picture.height <= recipe.image.max_pixels
-            assert np.asarray(picture).std() > 2
+            opened = open_image(image, recipe.image)
+            assert recipe.image.min_pixels <= opened.width * opened.height <= recipe.image.max_pixels
+            assert np.asarray(opened).std() > 2
 
 
 def test_the_quickstart_draws_its_four_modalities_by_exact_weight():
@@ -152,7 +152,7 @@ def test_a_set_to_evaluate_on_is_not_trained_on():
         ("mmmu-pro", "mmmu_pro/outputs_gpt-4o_standard10_direct.jsonl"),
     ],
 )
-def test_the_rows_of_sets_without_pictures_parse_and_a_missing_picture_is_named(layout, file):
+def test_the_rows_of_sets_without_images_parse_and_a_missing_image_is_named(layout, file):
     path = Path(os.environ["VLRL_DATA"]) / file
     source = FileSourceSettings(name="set", path=str(path), layout=layout, modality="real")
     assert source.is_evaluation_set
@@ -168,14 +168,14 @@ def test_the_rows_of_sets_without_pictures_parse_and_a_missing_picture_is_named(
 
 @pytest.mark.real_data
 @needs_data
-def test_real_pictures_open_inside_the_budget_and_choices_are_shown():
+def test_real_images_open_inside_the_budget_and_choices_are_shown():
     recipe = load_recipe(FOLDER / "real_images.yaml")
     for problem in Mixture(recipe, 0).draw(70):
         assert len(problem.images) == (0 if problem.source == "gsm8k" else 1)
         for image in problem.images:
-            picture = open_image(image, recipe.image)
-            assert picture.width * picture.height <= recipe.image.max_pixels
-        for choice in problem.facts.get("choices", ()):
+            opened = open_image(image, recipe.image)
+            assert opened.width * opened.height <= recipe.image.max_pixels
+        for choice in problem.metadata.get("choices", ()):
             assert re.search(rf"\([A-Z]\) {re.escape(choice)}(\n|$)", problem.question)
 
 

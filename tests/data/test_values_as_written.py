@@ -139,8 +139,8 @@ def test_narrow_numbers_inside_lists_and_objects_keep_their_digits_too(tmp_path)
     )
     pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
     made = {"name": "rows", "path": str(tmp_path / "rows.parquet"), "modality": "text", "verifier": "exact"}
-    source = RowSource(FileSourceSettings(**made, held_out=0.0, columns={"facts": {"inner": "inner"}}))
-    assert source.item("train", 0)[0].facts["inner"] == {"x": [24.23, None], "y": 0.1}
+    source = RowSource(FileSourceSettings(**made, held_out=0.0, columns={"metadata": {"inner": "inner"}}))
+    assert source.item("train", 0)[0].metadata["inner"] == {"x": [24.23, None], "y": 0.1}
 
 
 def test_rows_of_mixed_types_and_late_images_are_streamed_as_they_are(tmp_path):

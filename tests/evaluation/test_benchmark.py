@@ -47,8 +47,8 @@ class Encoded:
 class Script:
     """An engine that answers from a list by question, with lengths of one token a word."""
 
-    def __init__(self, answers: dict[str, list[str]], ending: str = "stop") -> None:
-        self.answers, self.ending, self.calls = answers, ending, 0
+    def __init__(self, answers: dict[str, list[str]], finish_reason: str = "stop") -> None:
+        self.answers, self.finish_reason, self.calls = answers, finish_reason, 0
 
     def generate(self, requests):
         self.calls += 1
@@ -56,7 +56,7 @@ class Script:
         for request in requests:
             texts = next(v for k, v in self.answers.items() if k in request.encoded.problem.question)
             rollouts = tuple(
-                Rollout((Segment((1,) * n, (0.0,) * n, 0),), text, self.ending)
+                Rollout((Segment((1,) * n, (0.0,) * n, 0),), text, self.finish_reason)
                 for text in (texts * request.num_rollouts)[: request.num_rollouts]
                 for n in [len(text.split())]
             )
@@ -118,7 +118,7 @@ def test_several_seeds_give_an_interval_over_runs():
 
 
 def test_cut_off_responses_are_wrong_where_the_protocol_says_so():
-    script = Script({f"q{i}": [str(i)] for i in range(4)}, ending="length")
+    script = Script({f"q{i}": [str(i)] for i in range(4)}, finish_reason="length")
     for cut_offs, value in (("judged", 1.0), ("wrong", 0.0)):
         record = numbers(EvaluationProtocol(benchmark="numbers", cut_offs=cut_offs)).run(encode, script).record()
         assert (record["value"], record["cut_off_rate"]) == (value, 1.0)
@@ -144,7 +144,7 @@ def test_the_protocol_may_name_the_grader(tmp_path):
         load_benchmark(BenchmarkSettings(**named, protocol=EvaluationProtocol(grader="exakt")))
 
 
-def test_mmmu_pictures_stand_where_question_and_options_name_them(tmp_path):
+def test_mmmu_images_stand_where_question_and_options_name_them(tmp_path):
     row = {
         "id": "validation_Art_Theory_1",
         "question": "Compare <image 2> with <image 1>.",
@@ -155,14 +155,14 @@ def test_mmmu_pictures_stand_where_question_and_options_name_them(tmp_path):
         **{f"image_{k}": None for k in (5, 6, 7)},
     }
     (only,) = read_benchmark("mmmu", [("here", row)], tmp_path)
-    expected = [Image.from_bytes(png(k)).digest for k in (4, 2, 1, 3)]  # the picture that nothing names comes first
+    expected = [Image.from_bytes(png(k)).digest for k in (4, 2, 1, 3)]  # the image that nothing names comes first
     assert [image.digest for image in only.problem.images] == expected
     assert only.groups == {
         "domain": ("Art and Design",),
         "subject": ("Art_Theory",),
         "question_type": ("multiple-choice",),
     }
-    assert only.problem.facts["choices"] == ["<image 3>", "none"]
+    assert only.problem.metadata["choices"] == ["<image 3>", "none"]
     with pytest.raises(DataError, match="<image 9>"):
         read_benchmark("mmmu", [("here", row | {"question": "<image 9>"})], tmp_path)
 
@@ -181,10 +181,10 @@ def test_a_folder_of_subjects_gives_the_rows_of_one_split_in_order(tmp_path):
 def test_mmmu_open_answers_may_be_a_list_written_as_text(tmp_path):
     row = {"id": "x", "question": "?", "options": "[]", "answer": "['24/7', '3.429']", "question_type": "open"}
     (only,) = read_benchmark("mmmu", [("here", row)])
-    assert (only.problem.answer, only.problem.facts) == ("24/7", {"accepted": ["3.429"]})
+    assert (only.problem.answer, only.problem.metadata) == ("24/7", {"accepted": ["3.429"]})
 
 
-def test_mathvision_figures_share_one_picture(tmp_path):
+def test_mathvision_figures_share_one_image(tmp_path):
     row = {
         "id": "7",
         "question": "<image1> and <image2>?",
@@ -202,9 +202,9 @@ def test_gsm8k_gold_is_the_number_after_the_mark():
     assert only.problem.answer == "1018"
 
 
-def test_a_missing_picture_file_is_named(tmp_path):
+def test_a_missing_image_file_is_named(tmp_path):
     row = {"pid": "1", "question": "?", "answer": "1", "question_type": "free_form", "answer_type": "integer"}
-    with pytest.raises(DataError, match=r"line 3, picture 1: the image 'images/1.jpg' is not there"):
+    with pytest.raises(DataError, match=r"line 3, image 1: the image 'images/1.jpg' is not there"):
         read_benchmark("mathvista", [("file, line 3", row | {"image": "images/1.jpg"})], tmp_path)
 
 
@@ -351,7 +351,7 @@ def test_mathvista_prompts_equal_the_official_ones():
 
 
 @pytest.mark.real_data
-def test_mathvision_rows_come_with_their_pictures():
+def test_mathvision_rows_come_with_their_images():
     import os
 
     folder = Path(os.environ["VLRL_DATA"]) / "mathvision"

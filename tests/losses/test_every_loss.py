@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import vlrl.losses  # noqa: F401  (files the losses under their names)
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 
 LENGTHS = (2, 3, 1, 4)
@@ -32,22 +32,22 @@ CASES = [
     {"name": "dpo", "alpha": 0.5},
     {"name": "sft"},
 ]
-OVER = Denominators(responses=float(len(LENGTHS)), tokens=float(sum(LENGTHS)))
+OVER = LossNormalizers(responses=float(len(LENGTHS)), tokens=float(sum(LENGTHS)))
 
 
 def label(case) -> str:
     return "-".join(f"{v}" for v in case.values())
 
 
-def terms(token_advantages: bool = False, seed: int = 3) -> Terms:
+def terms(token_advantages: bool = False, seed: int = 3) -> LossInputs:
     generator = torch.Generator().manual_seed(seed)
     count = sum(LENGTHS)
     logprobs = -torch.rand(count, generator=generator, dtype=torch.float64) * 2 - 0.1
     drift = (torch.rand(count, generator=generator, dtype=torch.float64) - 0.5) * 0.6
     response = torch.repeat_interleave(torch.arange(len(LENGTHS)), torch.tensor(LENGTHS))
-    return Terms(
+    return LossInputs(
         logprobs=logprobs.requires_grad_(True),
-        reference_logprobs=(logprobs.detach() + drift),
+        old_logprobs=(logprobs.detach() + drift),
         response=response,
         advantages=torch.tensor(ADVANTAGES, dtype=torch.float64),
         weights=torch.ones(count, dtype=torch.float64),
@@ -55,22 +55,22 @@ def terms(token_advantages: bool = False, seed: int = 3) -> Terms:
     )
 
 
-def on_policy(given: Terms) -> Terms:
-    return replace(given, reference_logprobs=given.logprobs.detach())
+def on_policy(given: LossInputs) -> LossInputs:
+    return replace(given, old_logprobs=given.logprobs.detach())
 
 
-def gradient(loss, given: Terms, over: Denominators = OVER) -> torch.Tensor:
+def gradient(loss, given: LossInputs, over: LossNormalizers = OVER) -> torch.Tensor:
     (found,) = torch.autograd.grad(loss(given, over), given.logprobs)
     return found
 
 
-def part(given: Terms, responses: list[int]) -> Terms:
+def part(given: LossInputs, responses: list[int]) -> LossInputs:
     """A micro-batch of some of the responses."""
     chosen = torch.isin(given.response, torch.tensor(responses))
     renamed = torch.searchsorted(torch.tensor(responses), given.response[chosen])
-    return Terms(
+    return LossInputs(
         given.logprobs[chosen],
-        given.reference_logprobs[chosen],
+        given.old_logprobs[chosen],
         renamed,
         given.advantages[responses],
         given.weights[chosen],
@@ -135,7 +135,7 @@ def test_tokens_of_weight_zero_are_as_if_they_were_not_there(case, at):
     weights = torch.linspace(0.5, 1.5, sum(LENGTHS), dtype=torch.float64)
     over = replace(OVER, tokens=float(keep.sum()))
     with_them = replace(given, weights=weights * keep)
-    fewer = {f: getattr(given, f)[keep] for f in ("logprobs", "reference_logprobs", "response", "token_advantages")}
+    fewer = {f: getattr(given, f)[keep] for f in ("logprobs", "old_logprobs", "response", "token_advantages")}
     without = replace(given, **fewer, weights=weights[keep])
     value = float(loss(without, over).detach())
     assert float(loss(with_them, over).detach()) == pytest.approx(value, rel=1e-12, abs=1e-14)
@@ -175,7 +175,7 @@ def test_on_policy_gspo_is_grpo_with_the_mean_over_a_response():
 def test_the_gradient_of_cispo_is_the_one_written_by_hand(case):
     """−clip(ρ)·A at every token, over all tokens or over the response's and the responses."""
     loss, given = losses.get("cispo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
-    ratio = (given.logprobs - given.reference_logprobs).detach().exp()
+    ratio = (given.logprobs - given.old_logprobs).detach().exp()
     clipped = torch.clamp(ratio, 1 - loss.clip_low, 1 + loss.clip_high)
     share = 1 / OVER.tokens if loss.aggregate == "token" else 1 / (given.trained[given.response] * OVER.responses)
     expected = -clipped * (given.advantages[given.response] + given.token_advantages) * share
@@ -186,7 +186,7 @@ def test_the_gradient_of_cispo_is_the_one_written_by_hand(case):
 def test_the_gradient_of_ctpo_is_the_one_written_by_hand(case):
     """−ρ_t·A where the token is within its corridor on the side that its advantage pushes to, else 0."""
     loss, given = losses.get("ctpo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
-    step = (given.logprobs - given.reference_logprobs).detach()
+    step = (given.logprobs - given.old_logprobs).detach()
     expected, kept = [], 0
     for j, length in enumerate(LENGTHS):
         total = 0.0

@@ -19,7 +19,7 @@ from small_models import ask, encode, fresh, pixels
 
 from vlrl import dist
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.optimization.optimizer import OptimizerSettings
@@ -46,7 +46,7 @@ class Variant:
 
     of       the model, by its place in MODELS
     earlier  settings of a policy that learned over the same model before, as in an earlier stage or stretch
-    resumed  half-way the ranks stop and go on from a checkpoint, over the start model loaded anew
+    resumed  half-way the ranks stop and go on from a checkpoint, over the start model loaded again
     """
 
     backend: Any
@@ -85,7 +85,7 @@ VARIANTS = {
     "frozen_language_3": Variant(zero(3), 8, {"freeze": ("language",)}),
     "frozen_language_2": Variant(zero(2), 8, {"freeze": ("language", "vision")}),
     "frozen_language_data_parallel": Variant(TorchBackend(), 8, {"freeze": ("language",)}),
-    "one_line_2": Variant(zero(2), 6, {"pack_rows": True}),
+    "one_line_2": Variant(zero(2), 6, {"pack_sequences": True}),
     "tiles_3": Variant(zero(3), 6, of="tiles"),
     "adapters_2": Variant(zero(2), 6, ADAPTERS, **ON),
     "adapters_offload_3": Variant(zero(3, offload_optimizer=True), 6, ADAPTERS, of="shallow", **ON),
@@ -116,7 +116,7 @@ class Layout:
 
 
 def layouts(count: int, ranks: int = 2) -> list[Layout]:
-    """Drawn ones: text alone, pictures alone, both or nothing on a rank, of unlike lengths and micro-batch counts."""
+    """Drawn ones: text alone, images alone, both or nothing on a rank, of unlike lengths and micro-batch counts."""
     rng = np.random.default_rng(7)
     found: list[Layout] = []
     while len(found) < count:
@@ -138,7 +138,7 @@ def examples(encoded, layout: Layout) -> list[Example]:
         count = int(rng.integers(1, 3))
         responses = tuple(tuple(rng.integers(20, 200, rng.integers(1, 12)).tolist()) for _ in range(count))
         reference = tuple(tuple((-4 + 0.2 * rng.standard_normal(len(r))).tolist()) for r in responses)
-        found.append(Example(Row(one, responses), tuple(rng.standard_normal(count).tolist()), reference))
+        found.append(Example(PackedGroup(one, responses), tuple(rng.standard_normal(count).tolist()), reference))
     return found
 
 
@@ -147,9 +147,9 @@ def encoded_problems(loaded):
     return {kind: encode(loaded, *problems) for kind, problems in PROBLEMS.items()}
 
 
-def rows_to_read(encoded) -> list[Row]:
+def rows_to_read(encoded) -> list[PackedGroup]:
     """Every prompt with two responses."""
-    return [Row(one, RESPONSES) for kind in sorted(encoded) for one in encoded[kind]]
+    return [PackedGroup(one, RESPONSES) for kind in sorted(encoded) for one in encoded[kind]]
 
 
 def flat(policy, tower: bool) -> torch.Tensor:

@@ -13,7 +13,7 @@ from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import NonFiniteError
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.finite import check_policy, nonfinite_weights, shortest
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.policy import Example
@@ -34,7 +34,7 @@ PROBLEM = Problem((Text("How many?"),), "1", "number", "text", "counting")
 
 def example(loaded, **more) -> Example:
     encoded = Encoder(loaded, ImageBudget()).encode([PROBLEM])[0]
-    return Example(Row(encoded, ((65, 66, 67), (68, 69))), (1.0, -1.0), **more)
+    return Example(PackedGroup(encoded, ((65, 66, 67), (68, 69))), (1.0, -1.0), **more)
 
 
 def weights_of(loaded) -> list[torch.Tensor]:
@@ -46,7 +46,7 @@ def weights_of(loaded) -> list[torch.Tensor]:
     [
         ({"advantages": (1.0, math.nan)}, "response 1: its advantage is nan"),
         (
-            {"reference_logprobs": ((-1.0, math.inf, -1.0), (-1.0, -1.0))},
+            {"old_logprobs": ((-1.0, math.inf, -1.0), (-1.0, -1.0))},
             "response 0, token 1: the log-probability",
         ),
         ({"token_advantages": ((0.0, 0.0, 0.0), (0.0, math.nan))}, "response 1, token 1: its token advantage is nan"),

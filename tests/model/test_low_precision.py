@@ -6,7 +6,7 @@ from small_models import ask, build_spread, encode, fresh, pixels
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.training.forward import checkpointed_layers
 from vlrl.model.training.policy import Example
@@ -60,11 +60,11 @@ def spread(tmp_path_factory):
 
 
 def many_rows(loaded):
-    """128 responses to one picture, whose gradients have a common direction."""
+    """128 responses to one image, whose gradients have a common direction."""
     (encoded,) = encode(loaded, ask(pixels(1), "How many?"))
     draw = torch.Generator().manual_seed(0)
     drawn = [tuple(torch.randint(20, 200, (6,), generator=draw).tolist()) for _ in range(128)]
-    return [Example(Row(encoded, (one,)), (1.0,), None) for one in drawn]
+    return [Example(PackedGroup(encoded, (one,)), (1.0,), None) for one in drawn]
 
 
 def gradient(folder, dtype, micro_batch_tokens):

@@ -11,7 +11,7 @@ from vlrl.model.attention import response_blocks as blocks_module
 from vlrl.model.attention.response_blocks import Place, response_blocks
 from vlrl.model.batch import packing
 from vlrl.model.batch.micro_batches import batches_by_length, micro_batches
-from vlrl.model.batch.packing import Row, block_mask, pack
+from vlrl.model.batch.packing import PackedGroup, block_mask, pack
 from vlrl.model.cost import CostModel, Load, cost_of
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.forward import PackedForward
@@ -33,7 +33,7 @@ WAYS = {"a dense mask": (10_000, 10_000), "blocks": (1, 10_000), "row by row": (
 
 def rows_of(loaded, responses):
     encoded = encode(loaded, *[ask(*pieces) for pieces in PROMPTS])
-    return [Row(one, written) for one, written in zip(encoded, responses, strict=True)]
+    return [PackedGroup(one, written) for one, written in zip(encoded, responses, strict=True)]
 
 
 def logprobs_and_gradients(loaded, batches):
@@ -41,7 +41,7 @@ def logprobs_and_gradients(loaded, batches):
     model, tower = loaded.model, VisionTower(loaded.model)
     model.requires_grad_(True)
     forbidden = torch.tensor(loaded.placeholder_ids)
-    parts = [response_logprobs(model, tower, b, tower.look(b.images), forbidden).logprobs for b in batches]
+    parts = [response_logprobs(model, tower, b, tower.encode_images(b.images), forbidden).logprobs for b in batches]
     logprobs = torch.cat(parts)
     weights = torch.linspace(-1.0, 2.0, len(logprobs))
     gradients = torch.autograd.grad((weights * logprobs).sum(), list(model.parameters()), allow_unused=True)
@@ -57,7 +57,7 @@ def test_rows_in_one_line_equal_separate_rows_in_logprobs_and_gradient(loaded, m
     blocks_from, rows_from = WAYS[way]
     monkeypatch.setattr(packing, "BLOCKS_FROM", blocks_from)
     monkeypatch.setattr(blocks_module, "ROWS_FROM", rows_from)
-    batch = pack(rows, rule, 0, loaded.device, in_one_line=True)
+    batch = pack(rows, rule, 0, loaded.device, packed=True)
     assert batch.token_ids.shape == (1, sum(row.num_tokens for row in rows))
     assert (batch.mask is None) == (way != "a dense mask")
     found, gradient = logprobs_and_gradients(loaded, [batch])
@@ -67,7 +67,7 @@ def test_rows_in_one_line_equal_separate_rows_in_logprobs_and_gradient(loaded, m
 
 def test_positions_begin_anew_with_every_row(qwen3):
     rows, rule = rows_of(qwen3, ONE_EACH), PositionRule(qwen3.model)
-    line = pack(rows, rule, 0, qwen3.device, in_one_line=True).positions
+    line = pack(rows, rule, 0, qwen3.device, packed=True).positions
     begin = 0
     for row in rows:
         alone = pack([row], rule, 0, qwen3.device).positions
@@ -81,8 +81,8 @@ def test_what_one_row_says_changes_nothing_for_the_others(loaded, monkeypatch, w
     monkeypatch.setattr(packing, "BLOCKS_FROM", blocks_from)
     monkeypatch.setattr(blocks_module, "ROWS_FROM", rows_from)
     rows = rows_of(loaded, ONE_EACH)
-    other = [*rows[:1], Row(encode(loaded, ask(pixels(9), "How many?"))[0], ((33,),)), *rows[2:]]
-    forward = PackedForward(loaded, 10_000, False, in_one_line=True)
+    other = [*rows[:1], PackedGroup(encode(loaded, ask(pixels(9), "How many?"))[0], ((33,),)), *rows[2:]]
+    forward = PackedForward(loaded, 10_000, False, packed=True)
     before, after = forward.logprobs(rows, 1.0), forward.logprobs(other, 1.0)
     assert abs(before[1][0][0] - after[1][0][0]) > 1e-3
     for i in (0, 2, 3):
@@ -98,7 +98,7 @@ def test_the_mask_of_two_rows_in_one_line_by_hand():
 
 def test_blocks_of_one_line_by_hand():
     """A row of one response is read in one go; of the other row its prompt, and two responses look back at it."""
-    blocks = response_blocks([Place(0, 2, (1,)), Place(3, 1, (1, 2))], torch.device("cpu"), in_one_line=True)
+    blocks = response_blocks([Place(0, 2, (1,)), Place(3, 1, (1, 2))], torch.device("cpu"), packed=True)
     assert blocks.reading.take.tolist() == [[0, 1, 2], [3, 3, 3]]
     assert blocks.reading.put.tolist() == [0, 1, 2, 3]
     assert blocks.responses.take.tolist() == [[4, 4], [5, 6]]
@@ -112,7 +112,7 @@ def test_a_policy_with_packed_rows_learns_the_same(model_folders, architecture):
     for packed in (False, True):
         loaded = fresh(model_folders[architecture])
         loaded.model.double()
-        policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=150, pack_rows=packed))
+        policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=150, pack_sequences=packed))
         held = {}
 
         def step(share, loaded=loaded, held=held):
@@ -131,16 +131,16 @@ def test_a_policy_with_packed_rows_learns_the_same(model_folders, architecture):
 def test_micro_batches_of_one_line_count_no_padding(qwen3):
     rows = rows_of(qwen3, ONE_EACH)
     lengths = [row.num_tokens for row in rows]
-    assert len(micro_batches(rows, sum(lengths), in_one_line=True)) == 1
-    assert len(micro_batches(rows, sum(lengths) - 1, in_one_line=True)) == 2
+    assert len(micro_batches(rows, sum(lengths), packed=True)) == 1
+    assert len(micro_batches(rows, sum(lengths) - 1, packed=True)) == 2
     assert len(micro_batches(rows, sum(lengths))) == 2, "padded, the same rows take more"
-    assert batches_by_length([5, 9, 1], 15, in_one_line=True) == [[1, 0, 2]]
-    assert batches_by_length([5, 9, 1], 14, in_one_line=True) == [[1, 0], [2]]
+    assert batches_by_length([5, 9, 1], 15, packed=True) == [[1, 0, 2]]
+    assert batches_by_length([5, 9, 1], 14, packed=True) == [[1, 0], [2]]
 
 
 def test_the_memory_of_one_line_is_that_of_its_own_tokens(qwen3):
     cost: CostModel = cost_of(qwen3.config, qwen3.model, ("language",), False)
     loads = [Load(30, (10,), ()), Load(10, (10,), ())]
-    line, padded = cost.bytes(loads, in_one_line=True), cost.bytes(loads)
+    line, padded = cost.bytes(loads, packed=True), cost.bytes(loads)
     assert line == cost.activation_bytes(60, 0) + cost.logit_bytes(20)
     assert padded == cost.activation_bytes(80, 0) + cost.logit_bytes(20)

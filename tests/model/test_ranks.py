@@ -1,4 +1,4 @@
-"""Two ranks learn what one process learns: data parallel and ZeRO 1–3, whatever pictures and rows each rank has."""
+"""Two ranks learn what one process learns: data parallel and ZeRO 1–3, whatever images and rows each rank has."""
 
 from __future__ import annotations
 

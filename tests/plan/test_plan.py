@@ -1,4 +1,4 @@
-"""What `vlrl plan` says is right: parameters, picture tokens, prompts, work and memory, without weights or network."""
+"""What `vlrl plan` says is right: parameters, image tokens, prompts, work and memory, without weights or network."""
 
 from __future__ import annotations
 
@@ -68,32 +68,32 @@ def test_published_configurations_give_the_published_sizes(name, total):
     assert count_parameters(PUBLISHED[name].config()).total == total
 
 
-def test_tokens_of_a_picture_are_those_that_the_processor_makes(folder):
+def test_tokens_of_a_image_are_those_that_the_processor_makes(folder):
     arch = find_architecture(ModelSettings(path=str(folder)), list)
     for width, height in [(48, 48), (640, 480), (97, 211), (16, 300)]:
         made = arch.processor(images=[Image.new("RGB", (width, height))], text=arch.processor.image_token)
         ids = made["input_ids"][0]
-        assert arch.picture_tokens(width, height) == ids.count(arch.config.image_token_id)
+        assert arch.image_tokens(width, height) == ids.count(arch.config.image_token_id)
 
 
 def test_a_published_model_counts_28_or_32_pixels_a_token_side():
     for name, side in [("Qwen/Qwen2.5-VL-3B-Instruct", 28), ("Qwen/Qwen3-VL-4B-Instruct", 32)]:
-        assert find_architecture(ModelSettings(path=name), list).picture_tokens(side * 20, side * 15) == 300
+        assert find_architecture(ModelSettings(path=name), list).image_tokens(side * 20, side * 15) == 300
 
 
-def test_the_plan_counts_pictures_and_prompts_and_touches_no_folder(pictures_config):
-    plan = make_plan(pictures_config)
+def test_the_plan_counts_images_and_prompts_and_touches_no_folder(images_config):
+    plan = make_plan(images_config)
     (source,) = plan.sources
-    assert {n for p in source.prompts for n in p.pictures} == {12, 4}  # 64×48 and 32×32 in tokens of 16×16
-    assert all(p.tokens > sum(p.pictures) + 5 for p in source.prompts)
-    assert plan.picture_bounds[0] == 4
-    assert not (pictures_config.parent / "run").exists()
+    assert {n for p in source.prompts for n in p.images} == {12, 4}  # 64×48 and 32×32 in tokens of 16×16
+    assert all(p.tokens > sum(p.images) + 5 for p in source.prompts)
+    assert plan.image_bounds[0] == 4
+    assert not (images_config.parent / "run").exists()
 
 
-def test_work_of_a_step_by_hand(pictures_config):
+def test_work_of_a_step_by_hand(images_config):
     settings = load_settings(
         RunSettings,
-        pictures_config,
+        images_config,
         ["rl.problems_per_step=10", "rl.rollouts_per_problem=4", "rl.sampling.max_tokens=50", "rl.updates_per_step=3"],
     )
     said = " ".join(rl_work(settings, 100))
@@ -146,9 +146,9 @@ def test_adapters_are_all_that_trains_in_their_parts(folder):
     assert found["weights"] == 4 * (counts.total + trained)
 
 
-def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_leaves(pictures_config):
+def test_an_engine_with_weights_of_its_own_stands_beside_the_trainer_unless_it_leaves(images_config):
     plans = {
-        name: make_plan(pictures_config, [f"engine={engine}"])
+        name: make_plan(images_config, [f"engine={engine}"])
         for name, engine in {
             "transformers": "transformers",
             "stay": "{name: vllm, cache_gib: 0.5}",
@@ -172,9 +172,9 @@ def test_what_vllm_takes_by_itself_is_counted():
     assert VllmEngineSettings(cache_gib=2).cache_bytes(gpu, 80 * gib, 8 * gib) == 2 * gib
 
 
-def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(pictures_config):
+def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(images_config):
     def plan(*engine):
-        return make_plan(pictures_config, ["model.device=cpu", *engine])
+        return make_plan(images_config, ["model.device=cpu", *engine])
 
     alone = plan().memory["rl rollout"]
     wave = sum(alone[part] for part in ("keys and values", "reading", "logits", "packed weights"))
@@ -189,14 +189,14 @@ def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(p
     assert "actors" not in plan("engine={name: ray, address: auto}").memory["rl rollout"]
 
 
-def test_the_store_of_features_is_counted(pictures_config):
-    plan = make_plan(pictures_config, ["model.feature_store_mib=7"])
-    assert all(held["features of pictures"] == 7 * 2**20 for held in plan.memory.values())
+def test_the_store_of_features_is_counted(images_config):
+    plan = make_plan(images_config, ["model.feature_store_mib=7"])
+    assert all(held["features of images"] == 7 * 2**20 for held in plan.memory.values())
 
 
-def test_packed_weights_are_a_copy_of_the_decoders_matrices_on_the_cpu(pictures_config):
+def test_packed_weights_are_a_copy_of_the_decoders_matrices_on_the_cpu(images_config):
     def packed(*overrides):
-        plan = make_plan(pictures_config, ["model.device=cpu", *overrides])
+        plan = make_plan(images_config, ["model.device=cpu", *overrides])
         return plan.memory["rl rollout"]["packed weights"], 4 * plan.counts.by_part["language"]
 
     held, matrices = packed()
@@ -232,43 +232,43 @@ def test_the_activation_formula_is_near_what_autograd_keeps():
     assert 0.67 < found / sum(kept.values()) < 1.5
 
 
-def test_checkpointing_and_small_micro_batches_need_less(pictures_config):
+def test_checkpointing_and_small_micro_batches_need_less(images_config):
     def peak(*overrides: str) -> int:
-        return make_plan(pictures_config, overrides).peak_bytes
+        return make_plan(images_config, overrides).peak_bytes
 
     assert peak("model.gradient_checkpointing=true") < peak()
     assert peak("rl.policy.micro_batch_tokens=1024") < peak()
 
 
-def test_a_group_above_the_memory_of_a_micro_batch_is_planned_in_pieces(pictures_config):
+def test_a_group_above_the_memory_of_a_micro_batch_is_planned_in_pieces(images_config):
     """A row of eight responses of 64 tokens takes about 30 MiB; in 12 there is room for three or four of them."""
-    pieces = make_plan(pictures_config, ["rl.policy.micro_batch_mib=12"])
+    pieces = make_plan(images_config, ["rl.policy.micro_batch_mib=12"])
     held = pieces.memory["rl update"]
     assert 9 * 2**20 < held["activations"] + held["logits"] <= 12 * 2**20
     assert pieces.work.micro_batches > pieces.settings.rl.problems_per_step
-    assert make_plan(pictures_config).work.micro_batches == 2
+    assert make_plan(images_config).work.micro_batches == 2
 
 
-def test_a_prompt_and_its_response_beyond_the_context_are_noted(pictures_config):
-    notes = planning.warnings_of(make_plan(pictures_config, ["model.context=80", "rl.sampling.max_tokens=64"]))
+def test_a_prompt_and_its_response_beyond_the_context_are_noted(images_config):
+    notes = planning.warnings_of(make_plan(images_config, ["model.context=80", "rl.sampling.max_tokens=64"]))
     assert any("exceed the context of 80" in note for note in notes)
 
 
-def test_a_plan_for_a_gpu_that_is_not_here_goes_by_its_memory_and_by_nothing_of_this_machine(pictures_config):
+def test_a_plan_for_a_gpu_that_is_not_here_goes_by_its_memory_and_by_nothing_of_this_machine(images_config):
     vllm = "engine={name: vllm, sleep: release, memory_share: 0.5}"
-    plan = make_plan(pictures_config, [vllm], gpu_gib=80)
+    plan = make_plan(images_config, [vllm], gpu_gib=80)
     weights = 4 * plan.counts.total
     assert (plan.device, plan.device_bytes, plan.obstacles) == ("cuda", 80 * 2**30, ())
     assert plan.memory["rl rollout"]["keys and values"] == 40 * 2**30 - weights
     assert plan.memory["rl update"].get("keys and values", 0) == 0, "it sleeps"
     assert plan.memory["rl rollout"]["packed weights"] == 0, "those are of the CPU"
     assert "fits" in shown(plan)
-    small = make_plan(pictures_config, [vllm, "engine.memory_share=0.0005"], gpu_gib=8)
+    small = make_plan(images_config, [vllm, "engine.memory_share=0.0005"], gpu_gib=8)
     assert any(
         "engine.memory_share" in note and "GiB for keys and values" in note for note in planning.warnings_of(small)
     )
     with pytest.raises(ConfigError, match="--measure"):
-        make_plan(pictures_config, measure=True, gpu_gib=80)
+        make_plan(images_config, measure=True, gpu_gib=80)
 
 
 def shown(plan):
@@ -278,7 +278,7 @@ def shown(plan):
 
 
 @pytest.mark.parametrize(("reset", "held"), [("each_iteration", False), ("never", True)])
-def test_moments_that_are_forgotten_at_an_iterations_end_take_no_room_beside_the_engine(pictures_config, reset, held):
-    memory = make_plan(pictures_config, [f"rl.policy.reset_optimizer={reset}"]).memory
+def test_moments_that_are_forgotten_at_an_iterations_end_take_no_room_beside_the_engine(images_config, reset, held):
+    memory = make_plan(images_config, [f"rl.policy.reset_optimizer={reset}"]).memory
     assert memory["rl update"]["optimizer state"] > 0
     assert [memory[f"rl {phase}"]["optimizer state"] > 0 for phase in ("rollout", "validation")] == [held, held]

@@ -38,17 +38,17 @@ def teacher(tmp_path_factory):
 
 
 @pytest.fixture
-def plan(pictures_config):
+def plan(images_config):
     """`plan("sft", …)`: the plan of these stages with these settings besides."""
-    return lambda stages, *more: make_plan(pictures_config, [*COMMON, f"stages=[{stages}]", *more])
+    return lambda stages, *more: make_plan(images_config, [*COMMON, f"stages=[{stages}]", *more])
 
 
 @pytest.fixture
-def notes(pictures_config):
+def notes(images_config):
     """`notes("rl", …, ranks=2)`: what the plan of these stages over so many ranks warns of."""
 
     def of(stages, *more, ranks=1):
-        found = make_plan(pictures_config, [*COMMON, f"stages=[{stages}]", *more], ranks=ranks)
+        found = make_plan(images_config, [*COMMON, f"stages=[{stages}]", *more], ranks=ranks)
         return " ".join(planning.warnings_of(found))
 
     return of
@@ -70,7 +70,7 @@ def wave(found, prompts, rows):
     }
 
 
-FEATURES = {"features of pictures": 3 * 2**20}
+FEATURES = {"features of images": 3 * 2**20}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_every_stage_of_a_run_has_its_phases_and_its_line(plan, teacher):
     more = (
         "dpo.pairs=p.jsonl",
         f"record={{teacher: {{path: {teacher[0]}}}}}",
-        "sft.stretches=[{steps: 2}, {steps: 3}]",
+        "sft.phases=[{steps: 2}, {steps: 3}]",
     )
     found = plan(", ".join(STAGES), *more)
     assert list(found.memory) == [
@@ -223,11 +223,11 @@ def test_actors_of_a_pool_are_counted_in_every_stage(plan):
     assert actors == {"sft update": asleep, "sft validation": writing[10, 10], "eval": writing[20, 40]}
 
 
-def test_a_teacher_that_is_missing_is_named_and_one_that_the_run_makes_has_its_size(plan, pictures_config):
+def test_a_teacher_that_is_missing_is_named_and_one_that_the_run_makes_has_its_size(plan, images_config):
     credit = "credit: {shape: [{name: retention, weight: 0.5}]}"
     with pytest.raises(ConfigError, match=r"rl\.previous\.path: .*no such folder"):
         plan("rl", f"rl={{previous: {{path: ./nowhere}}, {credit}}}")
-    made = pictures_config.parent / "run" / "model_sft"
+    made = images_config.parent / "run" / "model_sft"
     found = plan("sft, rl", f"rl={{previous: {{path: {made}}}, {credit}}}")
     assert found.memory["rl update"]["weights of previous"] == 4 * found.counts.total
 
@@ -247,7 +247,7 @@ def test_groups_that_wait_for_a_later_iteration_are_written_beside_the_new_ones(
     held = found.memory["rl rollout"]
     begun = wave(found, 16, 32) | {"reading": 4 * (READ + NUMBERS) * 16 * (PROMPT + 2 * LENGTH)}
     assert held | begun == held
-    small = plan("rl", f"rl={{{rl}, partial: {{budget: 10}}}}", "engine.prefill_tokens=30").memory["rl rollout"]
+    small = plan("rl", f"rl={{{rl}, partial: {{budget: 10}}}}", "engine.max_num_batched_tokens=30").memory["rl rollout"]
     assert small["reading"] == 4 * (READ + NUMBERS) * (PROMPT + LENGTH), "a longer response is read alone"
 
 

@@ -18,16 +18,16 @@ from vlrl.training.run_settings import RunSettings
 TEXTS = ["What is 3+4? <think>3+4=7</think><answer>7</answer>"] * 50
 
 
-def test_seconds_of_a_step_by_hand(pictures_config):
-    settings = load_settings(RunSettings, pictures_config, ["engine={name: transformers, max_rows: 4}"])
+def test_seconds_of_a_step_by_hand(images_config):
+    settings = load_settings(RunSettings, images_config, ["engine={name: transformers, max_num_seqs: 4}"])
     arch = find_architecture(ModelSettings(build="tiny-qwen3-vl"), lambda: TEXTS)
     cost = CostModel(arch.config, {"vision": 0, "projector": 0, "language": 100}, rates=Rates(0.0, 0.0, 0.5))
     # only calls cost: one read for each of 2 groups, and 6 responses in 4 slots are 2 × 30 steps; training 2 rows
     assert step_seconds(settings, cost, [Load(10, (30, 5, 5)), Load(10, (30, 5, 5))]) == (2 * 0.5 + 60 * 0.5, 2 * 0.5)
 
 
-def test_a_measured_plan_has_seconds_and_changes_nothing_else(pictures_config, capsys):
-    plain, timed = make_plan(pictures_config), make_plan(pictures_config, measure=True)
+def test_a_measured_plan_has_seconds_and_changes_nothing_else(images_config, capsys):
+    plain, timed = make_plan(images_config), make_plan(images_config, measure=True)
     assert plain.pace is None
     assert timed.pace is not None
     assert timed.pace.rollout_seconds > 0
@@ -38,6 +38,6 @@ def test_a_measured_plan_has_seconds_and_changes_nothing_else(pictures_config, c
     assert "measured on cpu" in capsys.readouterr().out
 
 
-def test_measuring_needs_the_processor(pictures_config):
+def test_measuring_needs_the_processor(images_config):
     with pytest.raises(ConfigError, match="needs the processor of Qwen"):
-        make_plan(pictures_config, ["model={path: Qwen/Qwen2.5-VL-3B-Instruct}"], measure=True)
+        make_plan(images_config, ["model={path: Qwen/Qwen2.5-VL-3B-Instruct}"], measure=True)

@@ -1,4 +1,4 @@
-"""Photo-like distortion: named strengths, every effect by itself, and ink that stays inside the picture."""
+"""Photo-like distortion: named strengths, every effect by itself, and ink that stays inside the image."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_low_jpeg_quality_changes_the_page():
 
 @pytest.mark.parametrize("strength", ["mild", "strong"])
 @pytest.mark.parametrize("seed", range(8))
-def test_the_corners_of_the_page_stay_in_the_picture(seed, strength):
+def test_the_corners_of_the_page_stay_in_the_image(seed, strength):
     framed = Pillow.new("RGB", (220, 140), "white")
     for corner in ((0, 0), (210, 0), (0, 130), (210, 130)):
         framed.paste((0, 0, 0), (*corner, corner[0] + 10, corner[1] + 10))

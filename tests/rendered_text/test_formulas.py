@@ -159,7 +159,7 @@ def test_formulas_are_read_as_tex_reads_them(tex, pieces):
         (r"a \\ b", r"\\ stands outside of a table"),
         (r"\begin{cases}1", r"'cases' has no \end"),
         (r"\begin{cases}1\end{matrix}", "'cases' ends as another environment"),
-        (r"\begin{tikzpicture}1\end{tikzpicture}", "'tikzpicture' is no environment that can be set"),
+        (r"\begin{tikzimage}1\end{tikzimage}", "'tikzimage' is no environment that can be set"),
         (r"\begin{array}{c|c}1&2\end{array}", "only l, c and r"),
         (r"\frac{\begin{matrix}1\end{matrix}}{2}", "can't be set inside"),
         (r"\begin{matrix}1\end{matrix}^T", "can't be set after a table"),

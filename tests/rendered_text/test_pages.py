@@ -44,14 +44,14 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def ink(picture) -> np.ndarray:
-    """Where the picture differs from its lower left pixel, (H, W)."""
-    pixels = np.asarray(picture).astype(int)
+def ink(image) -> np.ndarray:
+    """Where the image differs from its lower left pixel, (H, W)."""
+    pixels = np.asarray(image).astype(int)
     return np.abs(pixels - pixels[-1, 0]).max(axis=2) > 24
 
 
-def assert_clear_margins(picture, margin: int, top: int = 0) -> None:
-    marked = ink(picture)[top:]
+def assert_clear_margins(image, margin: int, top: int = 0) -> None:
+    marked = ink(image)[top:]
     edge = margin - 3  # slanted letters may lean a pixel or two into the margin
     assert marked[edge:-edge, edge:-edge].any()
     assert marked.sum() == marked[edge:-edge, edge:-edge].sum()
@@ -61,14 +61,14 @@ def assert_clear_margins(picture, margin: int, top: int = 0) -> None:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_no_ink_lies_in_the_margin(name, seed):
     style = styles.build(name)
-    picture = style.draw(PAGES[name], rng(seed))
-    assert picture.width == style.width
-    assert_clear_margins(picture, style.margin)
+    image = style.draw(PAGES[name], rng(seed))
+    assert image.width == style.width
+    assert_clear_margins(image, style.margin)
 
 
 def test_the_page_in_a_browser_keeps_its_margins_below_the_bar():
-    picture = styles.build("page").draw(MARKDOWN, rng())
-    assert_clear_margins(picture, 24, top=48)
+    image = styles.build("page").draw(MARKDOWN, rng())
+    assert_clear_margins(image, 24, top=48)
     with pytest.raises(DataError, match="no room for the address"):
         styles.build({"name": "page", "address": "example.org/" + "long" * 30}).draw("x", rng())
 
@@ -81,11 +81,11 @@ def test_the_page_in_a_browser_keeps_its_margins_below_the_bar():
 def test_any_text_is_whole_on_the_page_or_refused(text, name):
     style = styles.build({"name": name, "width": 160, "min_height": 40, "max_height": 400})
     try:
-        picture = style.draw(text, rng())
+        image = style.draw(text, rng())
     except DataError:
         return
-    if ink(picture).any():
-        assert_clear_margins(picture, style.margin)
+    if ink(image).any():
+        assert_clear_margins(image, style.margin)
 
 
 @pytest.mark.parametrize("name", sorted([*PAGES, "plain", "dark", "table", "code", "page"]))
@@ -147,9 +147,9 @@ def test_a_character_without_a_glyph_is_refused(name):
 
 def test_columns_hold_the_lines_from_left_to_right():
     lines = [f"line{i}" for i in range(5)]
-    picture = Plain(width=448, columns=2).draw("\n".join(lines), rng())
+    image = Plain(width=448, columns=2).draw("\n".join(lines), rng())
     alone = [Plain(width=448).draw(line, rng()) for line in lines]
-    marked = ink(picture)
+    marked = ink(image)
     assert marked[:, :224].any()
     left, right = marked[:, :224].sum(), marked[:, 224:].sum()
     assert left == sum(ink(page).sum() for page in alone[:3])

@@ -1,4 +1,4 @@
-"""Prompts that are part picture, part text."""
+"""Prompts that are part image, part text."""
 
 from __future__ import annotations
 

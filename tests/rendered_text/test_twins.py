@@ -15,7 +15,7 @@ from vlrl.rendered_text.styles.style_registry import styles
 from vlrl.types import Image, Problem, Text
 
 SUM = Problem(
-    (Text("4-3+5=?"),), "6", "number", "text", "arithmetic", source="sums", difficulty=0.5, facts={"unit": "m"}
+    (Text("4-3+5=?"),), "6", "number", "text", "arithmetic", source="sums", difficulty=0.5, metadata={"unit": "m"}
 )
 CELLS = styles.build({"name": "cells", "cell": 16, "size": 48})
 
@@ -24,10 +24,10 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_a_twin_asks_the_same_in_a_picture():
+def test_a_twin_asks_the_same_in_a_image():
     twin = rendered_twin(SUM, CELLS, rng(), source="drawn", instruction="Answer.")
     assert twin.twin == SUM.id != twin.id
-    assert (twin.answer, twin.verifier, twin.facts, twin.domain, twin.difficulty) == (
+    assert (twin.answer, twin.verifier, twin.metadata, twin.domain, twin.difficulty) == (
         "6",
         "number",
         {"unit": "m"},
@@ -35,11 +35,11 @@ def test_a_twin_asks_the_same_in_a_picture():
         0.5,
     )
     assert (twin.modality, twin.source, twin.question) == ("rendered", "drawn", "<image>Answer.")
-    picture = Pillow.open(io.BytesIO(twin.images[0].read_bytes()))
-    assert np.array_equal(np.asarray(picture), np.asarray(CELLS.draw("4-3+5=?", rng())))
+    image = Pillow.open(io.BytesIO(twin.images[0].read_bytes()))
+    assert np.array_equal(np.asarray(image), np.asarray(CELLS.draw("4-3+5=?", rng())))
 
 
-def test_a_problem_with_a_picture_has_no_twin():
+def test_a_problem_with_a_image_has_no_twin():
     with pytest.raises(DataError, match="text alone"):
         rendered_twin(Problem((Image.from_bytes(b"x"),), "1", "number", "real", "d"), CELLS, rng())
 

@@ -30,7 +30,7 @@ def page(tmp_path_factory) -> Path:
     return target
 
 
-def test_the_page_holds_pictures_answers_difficulty_and_tokens_and_reaches_for_nothing_outside(page):
+def test_the_page_holds_images_answers_difficulty_and_tokens_and_reaches_for_nothing_outside(page):
     text = page.read_text()
     assert text.count('<article class="card"') == 60
     assert text.count("data:image/webp;base64,") == 54  # six of the sixty are typed
@@ -67,7 +67,7 @@ def test_what_a_row_says_is_shown_as_text_only(tmp_path):
     assert text.count("<script>") == 1
 
 
-def test_pictures_are_reduced_until_all_of_them_fit():
+def test_images_are_reduced_until_all_of_them_fit():
     rng = np.random.default_rng(0)
     images = []
     for _ in range(12):
@@ -104,12 +104,12 @@ def test_in_a_browser_the_page_is_drawn_in_the_reader_s_colours(dark, page, tmp_
 
 
 @pytest.mark.slow
-def test_in_a_browser_a_source_can_be_picked_and_pictures_are_decoded(page, tmp_path, program):
+def test_in_a_browser_a_source_can_be_picked_and_images_are_decoded(page, tmp_path, program):
     script = """<script>
       document.getElementById("source").value = "bars";
       document.getElementById("source").dispatchEvent(new Event("input"));
       const seen = [...document.querySelectorAll(".card")].filter((card) => !card.hidden);
-      addEventListener("load", () => {  // pictures that aren't lazy are there by then
+      addEventListener("load", () => {  // images that aren't lazy are there by then
         const images = [...document.images];
         const good = images.filter((image) => image.complete && image.naturalWidth > 0).length;
         document.title = ["seen", seen.length, "decoded", good, "of", images.length].join(" ");

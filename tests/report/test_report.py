@@ -63,7 +63,9 @@ def test_what_stayed_at_zero_is_no_chart(tmp_path: Path):
     run = RunFolder(tmp_path, {})
     for step in range(3):
         run.metrics(
-            "rl", step, {"kl/reference": 0.0, "ending/stop": 1.0, "ending/repeat": 0.0, "reward/mean": 0.1 * step}
+            "rl",
+            step,
+            {"kl/reference": 0.0, "finish_reason/stop": 1.0, "finish_reason/repeat": 0.0, "reward/mean": 0.1 * step},
         )
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert [t.strip() for t in re.findall(r"<figcaption>([^<]+)", page)] == ["Reward", "Endings"]
@@ -71,8 +73,8 @@ def test_what_stayed_at_zero_is_no_chart(tmp_path: Path):
 
 
 def test_a_run_that_has_only_begun_has_a_report(tmp_path: Path):
-    RunFolder(tmp_path / "begun", {"seed": 3})
-    page = write_report(tmp_path / "begun").read_text(encoding="utf-8")
+    RunFolder(tmp_path / "resume_from", {"seed": 3})
+    page = write_report(tmp_path / "resume_from").read_text(encoding="utf-8")
     assert "running" in page
     assert "written no rollouts" in page
 
@@ -96,12 +98,12 @@ def test_a_broken_results_file_is_named(tmp_path: Path):
         write_report(tmp_path)
 
 
-def test_a_missing_picture_does_not_stop_the_report(fake_run: Path, tmp_path: Path):
+def test_a_missing_image_does_not_stop_the_report(fake_run: Path, tmp_path: Path):
     copy = tmp_path / "copy"
     shutil.copytree(fake_run, copy)
-    pictures = sorted((copy / "images").iterdir())
-    pictures[0].unlink()
-    pictures[1].write_bytes(b"not a picture")
+    images = sorted((copy / "images").iterdir())
+    images[0].unlink()
+    images[1].write_bytes(b"not an image")
     assert write_report(copy).is_file()
 
 

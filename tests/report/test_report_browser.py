@@ -37,7 +37,7 @@ def browse(program: Callable[[str], str]) -> Callable[..., str]:
     return run
 
 
-def test_the_viewer_shows_pictures_questions_and_verdicts(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
+def test_the_viewer_shows_images_questions_and_verdicts(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
     dom = browse(write_report(fake_run), tmp_path / "profile", "--dump-dom")
     assert dom.count('<article class="group">') >= 8  # both steps
     assert 'class="tiny"' in dom

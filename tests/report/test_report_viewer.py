@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from tests_report_fakes import group_of, png, problem_of
 
 import vlrl.report.viewer as viewer
-from vlrl.report.viewer import embed_picture, script_json, spread, viewer_payload
+from vlrl.report.viewer import embed_image, script_json, spread, viewer_payload
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Image, Problem, Text
@@ -32,7 +32,7 @@ def test_first_and_last_step_are_shown_and_every_modality_of_each(payload: dict)
         assert {g["modality"] for g in entry["groups"]} == set(MODALITIES)
 
 
-def test_every_picture_of_a_shown_problem_is_embedded_once(payload: dict):
+def test_every_image_of_a_shown_problem_is_embedded_once(payload: dict):
     wanted = {
         piece["image"]
         for entry in payload["entries"]
@@ -69,19 +69,19 @@ def test_right_responses_stand_first(payload: dict):
     assert all(order == sorted(order, reverse=True) for order in orders)
 
 
-def test_large_pictures_are_reduced_and_small_ones_kept_as_they_are(tmp_path: Path):
+def test_large_images_are_reduced_and_small_ones_kept_as_they_are(tmp_path: Path):
     rng = np.random.default_rng(0)
     noise = PillowImage.fromarray(rng.integers(0, 255, (1200, 800, 3), dtype=np.uint8))
     images = [Image.from_bytes(png(noise)), Image.from_bytes(png(noise.crop((0, 0, 24, 24))))]
     run = RunFolder(tmp_path, {})
     problem = Problem((*images, Text("?")), "1", "number", "real", "noise")
     run.rollouts("rl", 1, [group_of(rng, problem, 0.5)])
-    large, small = (embed_picture(tmp_path / "images", image.digest) for image in images)
+    large, small = (embed_image(tmp_path / "images", image.digest) for image in images)
     assert large is not None
     assert small is not None
     opened = PillowImage.open(io.BytesIO(base64.b64decode(large["src"].split(",")[1])))
-    assert max(opened.size) == viewer.PICTURE_SIDE
-    assert (large["width"], large["height"]) == (800, 1200)  # the picture's own size is told
+    assert max(opened.size) == viewer.IMAGE_SIDE
+    assert (large["width"], large["height"]) == (800, 1200)  # the image's own size is told
     assert base64.b64decode(small["src"].split(",")[1]) == images[1].read_bytes()
 
 

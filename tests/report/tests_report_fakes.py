@@ -25,14 +25,14 @@ def png(image: PillowImage.Image) -> bytes:
     return buffer.getvalue()
 
 
-def dots_picture(rng: np.random.Generator, count: int, side: int = 48) -> bytes:
-    picture = PillowImage.new("RGB", (side, side), "white")
-    pen = ImageDraw.Draw(picture)
+def dots_image(rng: np.random.Generator, count: int, side: int = 48) -> bytes:
+    image = PillowImage.new("RGB", (side, side), "white")
+    pen = ImageDraw.Draw(image)
     for cell in rng.permutation(9)[:count]:
         x, y = int(cell % 3) * side // 3, int(cell // 3) * side // 3
         colour = tuple(int(c) for c in rng.integers(0, 200, 3))
         pen.ellipse([x + side // 16, y + side // 16, x + side // 4, y + side // 4], fill=colour)
-    return png(picture)
+    return png(image)
 
 
 def problem_of(rng: np.random.Generator, modality: Modality) -> Problem:
@@ -40,12 +40,12 @@ def problem_of(rng: np.random.Generator, modality: Modality) -> Problem:
     if modality == "text":
         return Problem((Text(f"What is {a} + {b}?"),), str(a + b), "number", "text", "arithmetic", difficulty=0.4)
     if modality == "real":
-        pictures = [Image.from_bytes(dots_picture(rng, n, side)) for n, side in ((a, 48), (b, 640))]
-        prompt = (pictures[0], Text("and "), pictures[1], Text("How many dots are there in both?"))
+        images = [Image.from_bytes(dots_image(rng, n, side)) for n, side in ((a, 48), (b, 640))]
+        prompt = (images[0], Text("and "), images[1], Text("How many dots are there in both?"))
         return Problem(prompt, str(a + b), "number", "real", "two_photographs")
-    picture = Image.from_bytes(dots_picture(rng, a))
+    image = Image.from_bytes(dots_image(rng, a))
     name = "counting" if modality == "synthetic" else "drawn_arithmetic"
-    return Problem((picture, Text("How many dots?")), str(a), "number", modality, name, difficulty=0.3, twin=None)
+    return Problem((image, Text("How many dots?")), str(a), "number", modality, name, difficulty=0.3, twin=None)
 
 
 def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 8) -> ScoredGroup:
@@ -127,8 +127,8 @@ def write_fake_run(path: Path, finished: bool = True) -> Path:
                 "tokens/image": 240,
                 "tokens/rollout_per_second": 16000 + 500 * float(rng.normal()),
                 "verdicts/fault_rate": 0.02,
-                "ending/stop": 0.9 + 0.08 * share,
-                "ending/length": 0.1 - 0.08 * share,
+                "finish_reason/stop": 0.9 + 0.08 * share,
+                "finish_reason/length": 0.1 - 0.08 * share,
             }
             run.metrics("rl", step, values)
             groups = [group_of(rng, problem_of(rng, m), skills[m]) for m in SKILL for _ in range(3)]

@@ -78,7 +78,7 @@ class TracedEngine:
             if request.encoded.problem_id == self._settings.broken:
                 raise RuntimeError("the device fell over")
             self._note(request.encoded.problem_id)
-            if request.leave_below:
+            if request.early_exit_below:
                 self._note(f"may leave {request.encoded.problem_id}")
         return [written(request, self.version) for request in requests]
 
@@ -98,7 +98,7 @@ class TracedEngine:
     def close(self) -> None:
         """Nothing to end."""
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         return {"rollout/slot_utilisation": 0.5}
 
     def _fail_once(self, doing: str) -> None:
@@ -127,7 +127,7 @@ class LightActor:
     def generate(self, serial: int, requests: Sequence[Request]) -> Answer:
         assert serial == self._serial
         return Answer(
-            tuple(self._engine.generate(requests)), self._serial, self._engine.version, self._engine.figures()
+            tuple(self._engine.generate(requests)), self._serial, self._engine.version, self._engine.pop_metrics()
         )
 
     def sleep(self) -> None:

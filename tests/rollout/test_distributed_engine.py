@@ -48,7 +48,7 @@ def test_shares_cover_all_requests_and_answers_are_those_of_one_engine(qwen3, fi
     monkeypatch.setattr(dist, "spread", spread)
     found = shared.generate(given)
     assert sorted(i for places in held["shares"] for i in places) == [0, 1, 2, 3]
-    assert [1] in held["shares"], "the request with a picture is the dearest"
+    assert [1] in held["shares"], "the request with an image is the dearest"
     assert [[r.token_ids for r in one.rollouts] for one in found] == [
         [r.token_ids for r in one.rollouts] for one in alone.generate(given)
     ]

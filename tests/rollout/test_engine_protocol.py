@@ -47,7 +47,9 @@ def engine(request, engines, library):
         found["ray"] = RayPoolSettings(actors=1).open(loaded)
     if request.param == "vllm" and "vllm" not in found:
         library("vllm")
-        found["vllm"] = VllmEngine(loaded, VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03))
+        found["vllm"] = VllmEngine(
+            loaded, VllmEngineSettings(max_num_seqs=32, max_num_batched_tokens=512, cache_gib=0.03)
+        )
     return found[request.param]
 
 
@@ -91,13 +93,13 @@ def test_every_rollout_keeps_its_budget_and_says_how_it_ended(engine, engines, e
     for generation in engine.generate(ask_for(encoded, k=6, max_tokens=(1, 2, 3, 5, 8, 40))):
         for rollout, budget in zip(generation.rollouts, (1, 2, 3, 5, 8, 40), strict=True):
             assert 1 <= rollout.num_tokens <= budget
-            assert len(rollout.logprobs) == rollout.num_tokens
-            assert all(p <= 0 for p in rollout.logprobs)
-            if rollout.ending == "length":
+            assert len(rollout.sampler_logprobs) == rollout.num_tokens
+            assert all(p <= 0 for p in rollout.sampler_logprobs)
+            if rollout.finish_reason == "length":
                 assert rollout.num_tokens == budget
                 assert rollout.token_ids[-1] != end
             else:
-                assert rollout.ending == "stop"
+                assert rollout.finish_reason == "stop"
                 assert rollout.token_ids[-1] == end
             assert end not in rollout.token_ids[:-1]
 
@@ -145,11 +147,11 @@ def test_a_request_without_rollouts_or_with_wrong_budgets_is_refused(engine, enc
 
 def in_parts(engine, requests, *parts):
     """The requests written in calls of so many new tokens, the last as long as it takes."""
-    begun = [None] * len(requests)
+    resume_from = [None] * len(requests)
     for new in (*parts, None):
-        asked = [replace(r, begun=b, new_tokens=new) for r, b in zip(requests, begun, strict=True)]
-        begun = [generation.rollouts for generation in engine.generate(asked)]
-    return begun
+        asked = [replace(r, resume_from=b, new_tokens=new) for r, b in zip(requests, resume_from, strict=True)]
+        resume_from = [generation.rollouts for generation in engine.generate(asked)]
+    return resume_from
 
 
 def only_greedy(engine):
@@ -166,9 +168,9 @@ def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, encoded, sa
     for parts in ((1,), (3, 5), (4, 4, 4, 4)):
         for rollouts, expected in zip(in_parts(engine, requests, *parts), whole, strict=True):
             assert [r.token_ids for r in rollouts] == [r.token_ids for r in expected]
-            assert [(r.text, r.ending) for r in rollouts] == [(r.text, r.ending) for r in expected]
+            assert [(r.text, r.finish_reason) for r in rollouts] == [(r.text, r.finish_reason) for r in expected]
             for rollout, one in zip(rollouts, expected, strict=True):
-                assert rollout.logprobs == pytest.approx(one.logprobs, abs=2e-5)
+                assert rollout.sampler_logprobs == pytest.approx(one.logprobs, abs=2e-5)
                 lengths = [len(s.token_ids) for s in rollout.segments]
                 assert all(written == part for written, part in zip(lengths[:-1], parts, strict=False))
 
@@ -177,17 +179,17 @@ def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_s
     requests = [replace(r, new_tokens=3) for r in ask_for(encoded, k=3, max_tokens=(3, 5, 30))]
     first = [generation.rollouts for generation in engine.generate(requests)]
     engine.load_weights(engines[0].model.named_parameters(), 11)
-    again = engine.generate([replace(r, begun=b) for r, b in zip(requests, first, strict=True)])
+    again = engine.generate([replace(r, resume_from=b) for r, b in zip(requests, first, strict=True)])
     for before, after in zip(first, again, strict=True):
-        assert before[0].ending != "unfinished"
+        assert before[0].finish_reason != "unfinished"
         for old, new in zip(before, after.rollouts, strict=True):
             assert new.segments[: len(old.segments)] == old.segments
-            if old.ending == "unfinished":
+            if old.finish_reason == "unfinished":
                 assert old.num_tokens == 3
                 assert new.segments[-1].policy_version == 11
             else:
                 assert new == old
-            assert new.ending != "unfinished" or new.num_tokens == 6
+            assert new.finish_reason != "unfinished" or new.num_tokens == 6
 
 
 def test_a_stop_string_across_two_calls_ends_the_response(engine, encoded):
@@ -198,17 +200,19 @@ def test_a_stop_string_across_two_calls_ends_the_response(engine, encoded):
     requests = [replace(r, sampling=r.sampling.model_copy(update={"stop": (window[0],)})) for r in requests]
     whole = engine.generate(requests)[0].rollouts
     (parts,) = in_parts(engine, requests, *(1,) * 29)
-    assert [(r.text, r.ending, r.token_ids) for r in parts] == [(r.text, r.ending, r.token_ids) for r in whole]
+    assert [(r.text, r.finish_reason, r.token_ids) for r in parts] == [
+        (r.text, r.finish_reason, r.token_ids) for r in whole
+    ]
     assert parts[0].text.endswith(window[0])
 
 
 def test_what_can_not_be_continued_is_refused(engine, encoded):
     (request,) = ask_for(encoded[:1], k=2, max_tokens=(8, 8))
-    begun = engine.generate([replace(request, new_tokens=1)])[0].rollouts
-    assert {r.ending for r in begun} == {"unfinished"}
+    resume_from = engine.generate([replace(request, new_tokens=1)])[0].rollouts
+    assert {r.finish_reason for r in resume_from} == {"unfinished"}
     for wrong, message in (
-        ({"begun": begun[:1]}, "1 of 2 rollouts"),
-        ({"begun": begun, "max_tokens": (1, 8)}, "rollout 0: has 1 tokens"),
+        ({"resume_from": resume_from[:1]}, "1 of 2 rollouts"),
+        ({"resume_from": resume_from, "max_tokens": (1, 8)}, "rollout 0: has 1 tokens"),
         ({"new_tokens": 0}, "at least one token"),
     ):
         with pytest.raises(EngineError, match=message):
@@ -225,12 +229,12 @@ def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, 
         for rollouts, again, whole in zip(found, parts, free, strict=True):
             for rollout, part, one in zip(rollouts, again, whole.rollouts, strict=True):
                 loop = requests[0].sampling.repetition.first_loop(one.token_ids)
-                if loop is None or (loop == one.num_tokens and one.ending == "stop"):
+                if loop is None or (loop == one.num_tokens and one.finish_reason == "stop"):
                     assert rollout == one
                 else:
-                    assert rollout.ending == "repeat"
+                    assert rollout.finish_reason == "repeat"
                     assert rollout.token_ids == one.token_ids[:loop]
-                assert (part.token_ids, part.ending) == (rollout.token_ids, rollout.ending)
+                assert (part.token_ids, part.finish_reason) == (rollout.token_ids, rollout.finish_reason)
 
 
 def test_a_stop_string_ends_the_response_and_what_follows_it_is_not_in_the_text(engine, engines, encoded):
@@ -245,7 +249,7 @@ def test_a_stop_string_ends_the_response_and_what_follows_it_is_not_in_the_text(
             end = rollout.text.find(stop) + len(stop)
             again = engine.generate(ask_for(encoded, k=4, max_tokens=(30,) * 4, stop=(stop, "never said")))
             stopped = again[place].rollouts[j]
-            assert stopped.ending == "stop"
+            assert stopped.finish_reason == "stop"
             assert stopped.text == rollout.text[:end]
             assert rollout.token_ids[: stopped.num_tokens] == stopped.token_ids
             shorter = engines[0].tokenizer.decode(stopped.token_ids[:-1])

@@ -34,7 +34,7 @@ def seed_of(step):
 def serve_all(loaded, settings, resume_at=None, rows=5):
     """Groups by problem in the end, what every iteration said, and the tokens that the engine wrote."""
     encode = Encoder(loaded, BUDGET).encode
-    engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=rows, drop_share=0.0))
+    engine = TransformersEngine(loaded, TransformersEngineSettings(max_num_seqs=rows, drop_share=0.0))
     buffer, found, said = RolloutBuffer(), {}, []
     for step, problems in enumerate(ROUNDS):
         engine.version = step
@@ -51,9 +51,11 @@ def serve_all(loaded, settings, resume_at=None, rows=5):
     return found, said, engine.tokens_written
 
 
-@pytest.mark.parametrize("leave_below", [0.0, 0.9])
-def test_groups_over_several_iterations_are_those_of_one_long_call_and_no_token_is_written_twice(qwen3, leave_below):
-    found, said, written = serve_all(qwen3, PartialRollouts(budget=5, leave_below=leave_below))
+@pytest.mark.parametrize("early_exit_below", [0.0, 0.9])
+def test_groups_over_several_iterations_are_those_of_one_long_call_and_no_token_is_written_twice(
+    qwen3, early_exit_below
+):
+    found, said, written = serve_all(qwen3, PartialRollouts(budget=5, early_exit_below=early_exit_below))
     whole = {}
     for step, problems in enumerate(ROUNDS[:3]):
         engine = TransformersEngine(qwen3)
@@ -62,7 +64,7 @@ def test_groups_over_several_iterations_are_those_of_one_long_call_and_no_token_
     assert {i: [r.token_ids for r in g.rollouts] for i, g in found.items()} == {
         i: [r.token_ids for r in g.rollouts] for i, g in whole.items()
     }
-    assert {r.ending for g in found.values() for r in g.rollouts} <= {"stop", "length"}
+    assert {r.finish_reason for g in found.values() for r in g.rollouts} <= {"stop", "length"}
     tokens = sum(r.num_tokens for g in found.values() for r in g.rollouts)
     assert written == tokens == sum(m["tokens/written"] for m in said)
     segments = [s for g in found.values() for r in g.rollouts for s in r.segments]
@@ -71,7 +73,7 @@ def test_groups_over_several_iterations_are_those_of_one_long_call_and_no_token_
 
 
 def test_metrics_tell_ages_staleness_and_what_was_continued(qwen3):
-    found, said, _ = serve_all(qwen3, PartialRollouts(budget=5, leave_below=0.0), rows=64)
+    found, said, _ = serve_all(qwen3, PartialRollouts(budget=5, early_exit_below=0.0), rows=64)
     assert said[0]["rollout/tokens_continued"] == 0
     assert said[0]["rollout/unfinished"] > 0
     by_version = Counter()
@@ -97,20 +99,18 @@ def test_a_resumed_buffer_goes_on_as_if_nothing_had_happened(qwen3, step):
     assert said == told
 
 
-def test_the_state_can_be_a_checkpoint_and_keeps_problems_and_pictures_whole(qwen3, tmp_path):
-    picture = tmp_path / "one.png"
-    pixels(7).save(picture)
+def test_the_state_can_be_a_checkpoint_and_keeps_problems_and_images_whole(qwen3, tmp_path):
+    image = tmp_path / "one.png"
+    pixels(7).save(image)
     problem = ask(pixels(1), "How many?")
-    told = replace(problem.images[0], says="seven cards")
+    told = replace(problem.images[0], source_text="seven cards")
     problem = replace(
-        problem, prompt=(told, *problem.prompt[1:]), facts={"choices": ("a", "b"), "tolerance": 0.5}, tags=("count",)
+        problem, prompt=(told, *problem.prompt[1:]), metadata={"choices": ("a", "b"), "tolerance": 0.5}, tags=("count",)
     )
-    on_disk = replace(
-        problem, prompt=(Image.from_file(str(picture)), *problem.prompt[1:]), twin="other", difficulty=0.5
-    )
+    on_disk = replace(problem, prompt=(Image.from_file(str(image)), *problem.prompt[1:]), twin="other", difficulty=0.5)
     buffer = RolloutBuffer()
     engine = TransformersEngine(qwen3)
-    settings = PartialRollouts(budget=2, leave_below=0.0)
+    settings = PartialRollouts(budget=2, early_exit_below=0.0)
     buffer.serve(Encoder(qwen3, BUDGET).encode, engine, [problem, on_disk], SAMPLING, 2, 0, settings, 3)
     assert len(buffer.waiting) == 2
     torch.save(buffer.state_dict(), tmp_path / "buffer.pt")
@@ -119,19 +119,19 @@ def test_the_state_can_be_a_checkpoint_and_keeps_problems_and_pictures_whole(qwe
     assert [replace(one, encoded=None) for one in buffer.waiting] == loaded.waiting
     assert [one.problem.id for one in loaded.waiting] == [problem.id, on_disk.id]
     assert loaded.waiting[0].problem.images[0].read_bytes() == problem.images[0].read_bytes()
-    assert loaded.waiting[0].problem.images[0].says == "seven cards"
+    assert loaded.waiting[0].problem.images[0].source_text == "seven cards"
 
 
-def test_a_picture_that_changed_between_save_and_resume_is_refused(qwen3, tmp_path):
-    picture = tmp_path / "one.png"
-    pixels(7).save(picture)
-    problem = replace(ask("How many?"), prompt=(Image.from_file(str(picture)), *ask("How many?").prompt))
+def test_a_image_that_changed_between_save_and_resume_is_refused(qwen3, tmp_path):
+    image = tmp_path / "one.png"
+    pixels(7).save(image)
+    problem = replace(ask("How many?"), prompt=(Image.from_file(str(image)), *ask("How many?").prompt))
     encode, engine, settings = Encoder(qwen3, BUDGET).encode, TransformersEngine(qwen3), PartialRollouts(budget=2)
     buffer, resumed = RolloutBuffer(), RolloutBuffer()
     buffer.serve(encode, engine, [problem, ask("blue")], SAMPLING, 2, 0, settings, 0)
     resumed.load_state_dict(buffer.state_dict())
     assert resumed.state_dict() == buffer.state_dict()  # a second checkpoint before the next call loses no hash
-    pixels(8).save(picture)
+    pixels(8).save(image)
     buffer.serve(encode, engine, [], SAMPLING, 2, 0, settings, 1)  # what is encoded already isn't read again
     with pytest.raises(EngineError, match=rf"problem {problem.id}, begun before the resume: encoded again its content"):
         resumed.serve(encode, engine, [], SAMPLING, 2, 0, settings, 1)

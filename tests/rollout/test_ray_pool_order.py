@@ -99,14 +99,14 @@ def test_actors_that_the_cluster_has_no_room_for_are_counted_apart_and_told_once
         UserWarning, match=r"2 of 3 actors .* not opened within 0\.02 s; the cluster has 1 CPU, 0 GPU free"
     ):
         pool.generate(REQUESTS)
-    figures = pool.figures()
+    figures = pool.pop_metrics()
     assert (figures["pool/actors"], figures["pool/actors_starting"], figures["pool/actors_started"]) == (1, 2, 3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pool.generate(REQUESTS)
         ray.held = {}
         pool.generate(REQUESTS)
-    figures = pool.figures()
+    figures = pool.pop_metrics()
     assert (figures["pool/actors"], figures["pool/actors_starting"]) == (3, 0)
 
 

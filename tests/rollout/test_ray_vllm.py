@@ -23,7 +23,7 @@ def test_greedy_tokens_of_vllm_in_an_actor_are_those_of_the_transformers_engine(
     loaded = fresh(build_spread("tiny-qwen3-vl", tmp_path, shape=VLLM_SHAPE))
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"))
     asked = [Request(one, 1, Sampling(max_tokens=8, temperature=0.0), i) for i, one in enumerate(encoded)]
-    engine = VllmEngineSettings(max_rows=8, prefill_tokens=512, cache_gib=0.03)
+    engine = VllmEngineSettings(max_num_seqs=8, max_num_batched_tokens=512, cache_gib=0.03)
     pool, alone = RayPoolSettings(actors=1, engine=engine).open(loaded), TransformersEngine(loaded)
     try:
         before = pool.generate(asked)
@@ -36,7 +36,7 @@ def test_greedy_tokens_of_vllm_in_an_actor_are_those_of_the_transformers_engine(
         after = pool.generate(asked)
         assert tokens(after) == tokens(alone.generate(asked)) != tokens(before)
         assert {s.policy_version for g in after for r in g.rollouts for s in r.segments} == {5}
-        figures = pool.figures()
+        figures = pool.pop_metrics()
         assert 0 < figures["rollout/slot_utilisation"] <= 1
         assert figures["pool/actors_lost"] == 0
     finally:

@@ -11,10 +11,10 @@ def test_calls_are_weighted_by_their_slots_and_steps_and_read_once():
     count = SlotCount()
     count.add(written=30, steps=10, slots=4)
     count.add(written=10, steps=10, slots=1)
-    assert count.figures() == {SLOT_UTILISATION: pytest.approx(40 / 50)}
-    assert count.figures() == {}
+    assert count.pop_metrics() == {SLOT_UTILISATION: pytest.approx(40 / 50)}
+    assert count.pop_metrics() == {}
     count.add(0, 0, 4)
-    assert count.figures() == {}
+    assert count.pop_metrics() == {}
 
 
 def test_engines_that_told_nothing_are_left_out_of_the_mean():

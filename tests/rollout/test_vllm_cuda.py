@@ -25,7 +25,7 @@ GIB = 2**30
 
 def greedy(engine, encoded):
     found = engine.generate([Request(e, 1, Sampling(max_tokens=10, temperature=0.0), n) for n, e in enumerate(encoded)])
-    return [g.rollouts[0].token_ids for g in found], [p for g in found for p in g.rollouts[0].logprobs]
+    return [g.rollouts[0].token_ids for g in found], [p for g in found for p in g.rollouts[0].sampler_logprobs]
 
 
 def free() -> int:
@@ -43,7 +43,9 @@ def test_asleep_it_gives_its_memory_back_and_awake_it_writes_what_the_transforme
         for parameter in other.model.parameters():
             parameter.mul_(1 + 0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)).cuda())
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts()])
-    settings = VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=2.0, eager=True, sleep="release")
+    settings = VllmEngineSettings(
+        max_num_seqs=32, max_num_batched_tokens=512, cache_gib=2.0, eager=True, sleep="release"
+    )
     engine = VllmEngine(loaded, settings)
     try:
         for model in (loaded, other, loaded):
@@ -69,7 +71,8 @@ def test_a_whole_run_in_16_bits_whose_engine_sleeps_while_the_policy_learns(tmp_
             f"run_folder={folder}",
             "stages=[rl]",
             "model={build: tiny-qwen3-vl, device: cuda, dtype: bfloat16, context: 512}",
-            "engine={name: vllm, max_rows: 64, prefill_tokens: 1024, cache_gib: 1.0, eager: true, sleep: release}",
+            "engine={name: vllm, max_num_seqs: 64, max_num_batched_tokens: 1024, "
+            "cache_gib: 1.0, eager: true, sleep: release}",
             "rl={steps: 3, problems_per_step: 8, rollouts_per_problem: 4, skip_uninformative: false, "
             "sampling: {max_tokens: 16}, validate_every: 3, agreement: {max_gap: 0.2}}",
             "eval={problems: 8, curve_problems: 8, sampling: {max_tokens: 16}}",
@@ -78,4 +81,4 @@ def test_a_whole_run_in_16_bits_whose_engine_sleeps_while_the_policy_learns(tmp_
     steps = [line for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl"]
     assert len(steps) == 3
     for line in steps[1:]:
-        assert line["hybrid/memory_rollout_gib"] - line["hybrid/memory_after_gib"] > 0.9
+        assert line["colocated/memory_rollout_gib"] - line["colocated/memory_after_gib"] > 0.9

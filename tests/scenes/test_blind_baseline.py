@@ -43,9 +43,9 @@ def test_a_clue_that_tells_the_answer_is_found_and_a_named_exception_allowed(bli
     clues = [[1000.0 + 40 * (a == "2") + i % 7] for i, a in enumerate(answers)]
     assert blind.cross_validated(RandomForestClassifier(10, random_state=0), clues, answers) >= 0.95
     found = blind.examine("grid_count", 60, size=96)
-    assert 0 < found.picture < 1
-    leaking = {**found.__dict__, "commonest": 0.1, "question": 0.1, "picture": 0.9}
-    assert blind.within(blind.Finding(**leaking))  # its picture may tell: the reason is written down
+    assert 0 < found.image < 1
+    leaking = {**found.__dict__, "commonest": 0.1, "question": 0.1, "image": 0.9}
+    assert blind.within(blind.Finding(**leaking))  # its image may tell: the reason is written down
     assert not blind.within(blind.Finding(**{**leaking, "name": "clock"}))
     assert not blind.within(blind.Finding(**{**leaking, "question": 0.9}))
 
@@ -56,4 +56,4 @@ def test_a_guesser_without_eyes_keeps_the_bound(blind, name):
     found = blind.examine(name, 600)  # docs/results/domains.md has the figures over 2,000
     error = 2 * (0.25 / 600) ** 0.5
     assert found.blind_question <= found.bound + error, found
-    assert found.picture <= found.bound + error or name in blind.INK, found
+    assert found.image <= found.bound + error or name in blind.INK, found

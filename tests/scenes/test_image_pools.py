@@ -21,7 +21,7 @@ def test_about_a_quarter_of_the_scans_of_every_digit_is_held_out():
 
 
 @pytest.mark.parametrize("split", ["train", "held_out"])
-def test_every_scan_in_a_picture_is_one_of_its_split_and_its_label(split):
+def test_every_scan_in_a_image_is_one_of_its_split_and_its_label(split):
     made = with_split(domains.build({"name": "scanned_digits", "size": 48}), split)
     labels = {_enlarged(scan, 16).tobytes(): digit for digit in range(10) for scan in scans_of(split, digit)}
     for i in range(20):
@@ -78,6 +78,6 @@ def test_at_48_px_only_cells_of_16_px_are_touched(name):
         {"name": "bars", "size": 47},
     ],
 )
-def test_pictures_that_can_not_hold_their_content_are_refused(settings):
+def test_images_that_can_not_hold_their_content_are_refused(settings):
     with pytest.raises(ConfigError, match=settings["name"]):
         domains.build(settings)

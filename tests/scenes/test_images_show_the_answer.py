@@ -54,7 +54,7 @@ def test_the_shapes_of_the_asked_colour_can_be_counted(size):
 @pytest.mark.parametrize("size", [48, 240])
 def test_the_colour_with_more_shapes_is_the_answer(size):
     for draft, pixels in drawn("grid_compare", 0.9, size=size):
-        first, second = draft.facts["choices"]
+        first, second = draft.metadata["choices"]
         counts = [len(blobs(mask_of(pixels, COLOURS[c], within=12))) for c in (first, second)]
         assert draft.answer == (first if counts[0] > counts[1] else second)
         assert draft.thought == f"{counts[0]} {counts[1]}"
@@ -126,7 +126,7 @@ def test_a_walk_over_the_pixels_of_the_maze_takes_as_many_steps():
 
 def test_the_slices_of_a_pie_have_the_asked_rank_by_area():
     for draft, pixels in drawn("pie_chart", 1.0):
-        areas = sorted((mask_of(pixels, NAMED[c], 12).sum(), c) for c in draft.facts["choices"])
+        areas = sorted((mask_of(pixels, NAMED[c], 12).sum(), c) for c in draft.metadata["choices"])
         place = -2 if "second largest" in draft.question else -1 if "largest" in draft.question else 0
         assert draft.answer == areas[place][1]
 
@@ -212,7 +212,7 @@ def test_the_last_gear_turns_as_the_arrow_and_the_number_of_gears_say(difficulty
         # below the middle the arrow's head outweighs its tail: to the right if it runs clockwise
         clockwise = (white[:, 1] > 0).sum() > (white[:, 1] < 0).sum()
         turns = draft.thought.split()
-        count = len(turns) if turns[0] in draft.facts["choices"] else len(turns) - 1
+        count = len(turns) if turns[0] in draft.metadata["choices"] else len(turns) - 1
         same = clockwise == (draft.answer == "clockwise")
         assert same == (count % 2 == 1)
         assert turns[-1] == draft.answer

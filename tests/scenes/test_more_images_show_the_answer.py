@@ -1,4 +1,4 @@
-"""The same for puzzles, pairs of pictures, grounding and rays: answers read back from the finished pixels."""
+"""The same for puzzles, pairs of images, grounding and rays: answers read back from the finished pixels."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def without_badge(panel: np.ndarray) -> np.ndarray:
     return panel[len(panel) // 4 :]
 
 
-def test_picture_1_turned_by_the_answer_is_picture_2():
-    for draft, (page,) in drawn("picture_rotation", 0.0, size=400):
+def test_image_1_turned_by_the_answer_is_image_2():
+    for draft, (page,) in drawn("image_rotation", 0.0, size=400):
         second = page[:, 204:].astype(np.uint8)
         # it is drawn a little smaller, a square around the middle of its half; white sky at an edge is part of it
         rows, columns = np.nonzero((second < 254).any(axis=2))
@@ -48,7 +48,7 @@ def test_picture_1_turned_by_the_answer_is_picture_2():
         assert 90 * int(np.argmin(gaps)) == int(draft.answer)
 
 
-def test_the_patch_of_the_answer_continues_the_picture_around_the_hole():
+def test_the_patch_of_the_answer_continues_the_image_around_the_hole():
     right = 0
     for draft, (page,) in drawn("patch_place", 0.0, size=600):
         grey = (np.abs(page - np.array((150, 156, 166))).sum(axis=2) < 6).astype(np.uint8)
@@ -74,7 +74,7 @@ def test_the_odd_panel_is_the_one_that_differs_from_the_rest():
             assert "ABCD"[int(np.argmax(gaps))] == draft.answer
 
 
-def test_as_many_cells_differ_between_two_pictures_as_the_answer_says():
+def test_as_many_cells_differ_between_two_images_as_the_answer_says():
     for difficulty in (0.0, 0.5, 1.0):
         side = scaled((3, 5), difficulty)
         for draft, (first, second) in drawn("spot_difference", difficulty, size=300):
@@ -131,7 +131,7 @@ def test_the_asked_point_of_the_grid_is_drawn_where_the_answer_says():
 def test_the_stick_on_top_is_nowhere_covered():
     for draft, (pixels,) in drawn("sticks", 0.0, size=400):
         areas = {}
-        for name in draft.facts["choices"]:
+        for name in draft.metadata["choices"]:
             mask = (np.abs(pixels - np.array(NAMED[name])).sum(axis=2) < 40).astype(np.uint8)
             mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((13, 13)))
             count, _, stats, _ = cv2.connectedComponentsWithStats(mask)

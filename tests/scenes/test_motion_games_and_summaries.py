@@ -25,7 +25,7 @@ def drawn(name: str, count: int, difficulty: float, size: int = 288):
 
 
 @pytest.mark.parametrize("difficulty", [0.0, 0.5, 1.0])
-def test_the_strands_that_carry_the_load_are_those_in_the_picture(difficulty):
+def test_the_strands_that_carry_the_load_are_those_in_the_image(difficulty):
     for draft in drawn("pulleys", 12, difficulty, 400):
         row = np.asarray(draft.images[0])[round(400 * 0.405)].astype(int)  # between the upper and the lower wheels
         rope = np.abs(row - ROPE).max(axis=1) < 40

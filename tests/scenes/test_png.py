@@ -21,6 +21,6 @@ def test_pillow_reads_back_the_very_pixels(shape):
     assert np.array_equal(np.asarray(read), pixels)
 
 
-def test_a_picture_cut_out_of_a_larger_one_is_written_like_its_copy():
+def test_a_image_cut_out_of_a_larger_one_is_written_like_its_copy():
     large = np.random.default_rng(0).integers(0, 256, size=(20, 20, 3), dtype=np.uint8)
     assert png_bytes(large[3:9, 4:17]) == png_bytes(large[3:9, 4:17].copy())

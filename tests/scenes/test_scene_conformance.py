@@ -43,13 +43,13 @@ def problem_at(name: str, index: int, difficulty: float = DEFAULT) -> tuple[Prob
 
 
 def small(name: str):
-    """The domain with pictures of 200 px, where statistics need many: what is asked does not depend on the size."""
+    """The domain with images of 200 px, where statistics need many: what is asked does not depend on the size."""
     has_size = "size" in domains.get(name).__dataclass_fields__
     return domains.build({"name": name, "size": 200} if has_size else name)
 
 
 def drafts(name: str, count: int, difficulty: float = DEFAULT):
-    """Drafts without their pictures, which would fill the memory."""
+    """Drafts without their images, which would fill the memory."""
     made = small(name)
     return [replace(made.draw(stream(6, "scenes", name, i), difficulty), images=()) for i in range(count)]
 
@@ -155,14 +155,14 @@ def test_neighbouring_seeds_give_different_problems(name):
 
 
 @every_domain
-def test_hardly_any_two_of_many_problems_show_the_same_pictures(name):
+def test_hardly_any_two_of_many_problems_show_the_same_images(name):
     if domains.get(name).modality == "text":
         return
     made = small(name)
     seen = Counter(
         tuple(encode_png(image) for image in made.draw(stream(8, "scenes", name, i), DEFAULT).images) for i in range(80)
     )
-    assert len(seen) >= 77, f"{80 - len(seen)} of 80 show the pictures of another one"
+    assert len(seen) >= 77, f"{80 - len(seen)} of 80 show the images of another one"
 
 
 @every_domain
@@ -179,13 +179,13 @@ def test_the_gold_answer_and_the_worked_response_score_one(name):
 def wrong_answers(problem: Problem) -> list[str]:
     gold = problem.answer
     if problem.verifier == "number":
-        unit = str(problem.facts.get("unit", ""))
+        unit = str(problem.metadata.get("unit", ""))
         value = Fraction(gold.removesuffix(unit).strip())
-        step = 1 + 2 * Fraction(str(problem.facts.get("tolerance", 0)))
+        step = 1 + 2 * Fraction(str(problem.metadata.get("tolerance", 0)))
         near = [str(float(v)) if v.denominator != 1 else str(v) for v in (value + step, value - step)]
         return [*near, f"{gold} or {near[0]}", f"{gold}, {near[1]}", f"{gold}-{near[0]}", "many"]
     if problem.verifier == "choice":
-        choices = [str(c) for c in problem.facts["choices"]]
+        choices = [str(c) for c in problem.metadata["choices"]]
         others = [c for c in choices if c != gold]
         return [*others, " or ".join(choices), ", ".join(choices), f"not {gold}", f"{gold} or {others[0]}"]
     if problem.verifier == "time":
@@ -194,9 +194,9 @@ def wrong_answers(problem: Problem) -> list[str]:
         return [late, f"{hour % 12 + 1}:{minute:02d}", f"{gold} or {late}", "noonish", str(hour)]
     if problem.verifier == "point":
         x, y = (int(n) for n in re.findall(r"-?\d+", gold))
-        far = 1 + 2 * int(problem.facts.get("radius", 0))
-        if "region" in problem.facts:
-            left, _, right, _ = problem.facts["region"]
+        far = 1 + 2 * int(problem.metadata.get("radius", 0))
+        if "region" in problem.metadata:
+            left, _, right, _ = problem.metadata["region"]
             far = right - left + 1
         return [f"({x + far}, {y})", f"({x - far}, {y})", f"{gold} or ({x + far}, {y})", f"{x}", f"({x}, {y}, 0)"]
     if problem.verifier == "box":
@@ -240,7 +240,7 @@ def test_the_ends_of_the_difficulty_scale_differ(name):
 
 
 @every_domain
-def test_no_question_answer_or_picture_is_blank(name):
+def test_no_question_answer_or_image_is_blank(name):
     for i in range(12):
         problem, _ = problem_at(name, i, i / 11)
         assert problem.question.replace("<image>", "").strip()
@@ -259,27 +259,27 @@ def test_the_thought_is_free_of_contradictions_and_ends_at_the_answer(name):
         problem, response = problem_at(name, i, (i % 11) / 10) if i < 20 else (None, None)
         if problem is None:
             draft = small(name).draw(stream(5, "scenes", name, i), (i % 11) / 10)
-            thought, answer, facts = draft.thought, draft.answer, draft.facts
+            thought, answer, metadata = draft.thought, draft.answer, draft.metadata
         else:
             thought = response.removeprefix("<think>").split("</think>")[0]
-            answer, facts = problem.answer, problem.facts
+            answer, metadata = problem.answer, problem.metadata
         assert thought, "a domain without a thought can't be demonstrated"
-        assert contradictions(thought, facts.get("modulus")) == []
+        assert contradictions(thought, metadata.get("modulus")) == []
         results = re.findall(r"=(-?[0-9./]+)", thought.rstrip("."))
         if results and domains.get(name).verifier == "number":
-            unit = str(facts.get("unit", ""))
+            unit = str(metadata.get("unit", ""))
             assert Fraction(results[-1].rstrip(".")) == Fraction(answer.removesuffix(unit).strip()), thought
 
 
 @every_domain
 def test_blind_guessing_gains_little(name):
     made = drafts(name, 400)
-    chances = {draft.chance for draft in made}
+    chances = {draft.guess_rate for draft in made}
     bar = 0.35 if None in chances else max(chances) + 0.10
     commonest, times = Counter(draft.answer for draft in made).most_common(1)[0]
     assert times / len(made) <= bar, f"always answering {commonest!r} is right in {times} of {len(made)}"
-    if all(draft.facts.get("choices") for draft in made):
-        places = Counter(list(draft.facts["choices"]).index(draft.answer) for draft in made)
+    if all(draft.metadata.get("choices") for draft in made):
+        places = Counter(list(draft.metadata["choices"]).index(draft.answer) for draft in made)
         assert max(places.values()) / len(made) <= bar, f"the right choice stands at one place too often: {places}"
     for question, count in Counter(draft.question for draft in made).items():
         if count >= 50:
@@ -290,11 +290,11 @@ def test_blind_guessing_gains_little(name):
 @every_domain
 def test_choices_state_the_chance_of_a_blind_guess(name):
     for draft in drafts(name, 20) + drafts(name, 10, 0.0) + drafts(name, 10, 1.0):
-        if "choices" in draft.facts:
-            choices = draft.facts["choices"]
+        if "choices" in draft.metadata:
+            choices = draft.metadata["choices"]
             assert len(set(choices)) == len(choices)
             assert draft.answer in choices
-            assert draft.chance == pytest.approx(1 / len(choices))
+            assert draft.guess_rate == pytest.approx(1 / len(choices))
             shown = draft.question.lower()
             assert {"yes", "no"} == set(choices) or all(str(c).lower() in shown for c in choices), "choices are named"
 
@@ -303,7 +303,7 @@ def test_choices_state_the_chance_of_a_blind_guess(name):
 def test_the_file_holds_the_pixels_and_nothing_else(name):
     problems = [problem_at(name, i, i / 9)[0] for i in range(10)]
     shapes = {tuple(pixels.shape for pixels in pixels_of(problem)) for problem in problems}
-    assert len(shapes) == 1, "the size of the picture depends on the problem"
+    assert len(shapes) == 1, "the size of the image depends on the problem"
     for problem in problems:
         for image, pixels in zip(problem.images, pixels_of(problem), strict=True):
             assert image.read_bytes() == encode_png(Image.fromarray(pixels))
@@ -328,15 +328,15 @@ def test_neither_the_file_size_nor_the_amount_of_ink_tells_the_choice(name):
         for i in range(120, 240):  # the vote of the nearest among the first 120
             near = sorted(range(120), key=lambda j, i=i, values=values: abs(values[j] - values[i]))[:11]
             right += Counter(drawn[j].answer for j in near).most_common(1)[0][0] == drawn[i].answer
-        assert right / 120 <= drawn[0].chance + 0.17, f"{clue} alone is right in {right} of 120"
+        assert right / 120 <= drawn[0].guess_rate + 0.17, f"{clue} alone is right in {right} of 120"
 
 
 @every_domain
-def test_train_and_held_out_problems_share_no_picture(name):
+def test_train_and_held_out_problems_share_no_image(name):
     made = domains.build(name)
     train, held_out = with_split(made, "train"), with_split(made, "held_out")
     if domains.get(name).modality == "real":
-        assert train != held_out, "a domain over a finite pool of pictures needs a split"
+        assert train != held_out, "a domain over a finite pool of images needs a split"
     if train == held_out:
         return
     shown = [

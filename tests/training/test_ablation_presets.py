@@ -77,8 +77,8 @@ def test_a_preset_runs_to_the_end_and_its_page_names_every_arm(file, tmp_path, m
     assert (tmp_path / f"{plan.name}_accuracy_mean.svg").is_file()
     if plan.against is not None:
         across, up = plan.against
-        picture = (tmp_path / f"{plan.name}_{up}_against_{across}.svg").read_text()
-        assert all(arm in picture for arm in plan.arms)
+        image = (tmp_path / f"{plan.name}_{up}_against_{across}.svg").read_text()
+        assert all(arm in image for arm in plan.arms)
 
 
 def test_both_presets_on_length_draw_it_against_accuracy():

@@ -47,9 +47,9 @@ def honest(tmp_path_factory):
     return [line for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl"]
 
 
-def test_a_run_says_what_it_compared_and_by_how_much_pictures_move_it(honest):
+def test_a_run_says_what_it_compared_and_by_how_much_images_move_it(honest):
     first, second = honest
-    assert first["probe/picture_shift"] > 1e-9
+    assert first["probe/image_shift"] > 1e-9
     assert first["probe/groups"] == 4
     assert not [key for key in second if key.startswith("probe/")]
     for line in (first, second):
@@ -66,8 +66,8 @@ def logged(folder):
 @pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
 def test_the_step_after_a_validation_has_its_own_switch(honest):
     for line in honest:
-        assert line["hybrid/to_rollout_seconds"] >= 0
-        assert line["hybrid/memory_training_gib"] > 0  # noted only where the engine slept before the step
+        assert line["colocated/to_rollout_seconds"] >= 0
+        assert line["colocated/memory_training_gib"] > 0  # noted only where the engine slept before the step
 
 
 def test_a_run_whose_tower_was_zeroed_after_loading_stops_and_leaves_its_figures(start, tmp_path, monkeypatch):
@@ -82,11 +82,11 @@ def test_a_run_whose_tower_was_zeroed_after_loading_stops_and_leaves_its_figures
         return loaded
 
     monkeypatch.setattr(session, "load_model", blind)
-    with pytest.raises(EngineError, match=r"step 1, sees-the-image[\s\S]*the policy does not see its pictures"):
+    with pytest.raises(EngineError, match=r"step 1, sees-the-image[\s\S]*the policy does not see its images"):
         start()
     line = logged(tmp_path / "run")
     assert line["step"] == 1
-    assert line["probe/picture_shift"] == 0.0
+    assert line["probe/image_shift"] == 0.0
 
 
 def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_leaves_its_figures(
@@ -101,7 +101,7 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_
         ]
 
     def raised(segment):
-        return replace(segment, logprobs=tuple(value + 0.1 for value in segment.logprobs))
+        return replace(segment, logprobs=tuple(value + 0.1 for value in segment.sampler_logprobs))
 
     monkeypatch.setattr(TransformersEngine, "generate", louder)
     with pytest.raises(
@@ -113,7 +113,7 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_
     assert gaps == pytest.approx([0.1] * len(gaps), abs=1e-3)
     assert gaps
     assert line["updates"] == 1
-    assert "probe/picture_shift" in line
+    assert "probe/image_shift" in line
     write_report(tmp_path / "run")
 
 
@@ -121,7 +121,7 @@ class Killed(BaseException):
     """Nothing catches it, as nothing catches SIGKILL."""
 
 
-def test_a_probe_that_found_no_pictures_stays_due_also_over_a_resume(start, tmp_path, monkeypatch):
+def test_a_probe_that_found_no_images_stays_due_also_over_a_resume(start, tmp_path, monkeypatch):
     """Steps 1 and 2 have nothing to read; the run is killed in step 2 and goes on from the checkpoint after step 1."""
     probe, metrics, calls = AgreementSettings.probe, RunFolder.metrics, []
 

@@ -1,4 +1,4 @@
-"""Whole runs whose credit needs more than verdicts: teacher, earlier model, perturbed pictures."""
+"""Whole runs whose credit needs more than verdicts: teacher, earlier model, perturbed images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_run_with_every_kind_of_need_and_then_distillation_from_its_model(tmp_
         "model.build=null",
         "rl.credit.shape=[{name: contrast, weight: 0.3}, {name: retention, weight: 0.5}]",
         "rl.credit.weigh=[sas, opefo]",
-        "rl.drawing.weights=[prioritised]",
+        "rl.problem_sampler.weights=[prioritised]",
         f"rl.previous={{path: {model}}}",
         "rl.contrast={perturbation: blank}",
     ]

@@ -9,7 +9,7 @@ import pytest
 import vlrl.verify  # noqa: F401  files the verifiers under their names
 from vlrl.config import build_settings
 from vlrl.training.run_settings import RlSettings
-from vlrl.training.scoring import CreditDesk
+from vlrl.training.scoring import GroupScorer
 from vlrl.types import Group, Problem, Rollout, Segment, Text
 from vlrl.verify.judge import verifier
 
@@ -25,11 +25,13 @@ def assessed(by="number", **given):
     """A group whose responses are all right: one of 3 tokens that ended, one of 9 that was cut, one that looped."""
     problem = Problem((Text("3+4=?"),), "7", by, "text", "sums")
     lengths = {"stop": 3, "length": 9, "repeat": 9}
-    rollouts = [Rollout((Segment((1,) * n, (-1.0,) * n, 0),), RIGHT, ending) for ending, n in lengths.items()]
+    rollouts = [
+        Rollout((Segment((1,) * n, (-1.0,) * n, 0),), RIGHT, finish_reason) for finish_reason, n in lengths.items()
+    ]
     settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"))
-    desk = CreditDesk(SimpleNamespace(settings=settings), None)
-    judged = desk.judge([SimpleNamespace(group=Group(problem, tuple(rollouts)), encoded=None)], 0)
-    (scored,) = desk.credit(judged, 0)
+    scorer = GroupScorer(SimpleNamespace(settings=settings), None)
+    judged = scorer.judge([SimpleNamespace(group=Group(problem, tuple(rollouts)), encoded=None)], 0)
+    (scored,) = scorer.credit(judged, 0)
     return scored
 
 

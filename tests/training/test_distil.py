@@ -12,13 +12,13 @@ from small_models import BUDGET, ask, encode, fresh, pixels
 from test_credit_needs import SHAPE
 
 from vlrl.config import load_settings
-from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, CreditedGroup, JudgedGroup
 from vlrl.credit.tokens.distillation import Distillation, DistillationWithValue
 from vlrl.data.recipe import load_recipe
 from vlrl.data.teacher.teacher_recording import TeacherRecording
 from vlrl.data.teacher.teacher_records import SCHEMA, RecordsHead, TeacherRecord, read_records
 from vlrl.errors import ConfigError, DataError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.prompts.encode import Encoder, input_hash
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Example
@@ -89,7 +89,7 @@ def test_what_is_read_otherwise_than_recorded_is_refused(qwen3):
     assert [row.responses for row, _ in recorded_rows(session, given)] == [((20, 31, 44),), ((25, 26),)]
     small = SimpleNamespace(encoder=Encoder(qwen3, BUDGET.model_copy(update={"max_pixels": 512})))
     with pytest.raises(DataError, match="was recorded with content"):
-        recorded_rows(small, given)  # the picture is another one for the model
+        recorded_rows(small, given)  # the image is another one for the model
     prompted = SimpleNamespace(encoder=Encoder(qwen3, BUDGET, "Answer."))
     with pytest.raises(DataError, match="was recorded with content"):
         recorded_rows(prompted, given)
@@ -113,7 +113,7 @@ def test_a_teacher_of_another_tokenizer_is_refused(model_folders, qwen3, tmp_pat
 
 @pytest.mark.parametrize("part", [Distillation(weight=0.5), DistillationWithValue(weight=0.5)])
 def test_the_first_step_from_records_is_that_of_a_live_teacher(model_folders, part):
-    """Both gradients; temperature 0.8, a picture in one prompt, credit from statistics against the way of the files."""
+    """Both gradients; temperature 0.8, an image in one prompt, credit from statistics against the way of the files."""
     teacher = fresh(model_folders["tiny-qwen3-vl"])
     with torch.no_grad():
         for parameter in teacher.model.parameters():
@@ -123,12 +123,12 @@ def test_the_first_step_from_records_is_that_of_a_live_teacher(model_folders, pa
     for live in (True, False):
         loaded = fresh(model_folders["tiny-qwen3-vl"])
         policy = TorchPolicy(loaded, PolicySettings())
-        rows = [Row(one, (ids,)) for one, ids in zip(encode(loaded, *PROBLEMS), RESPONSES, strict=True)]
+        rows = [PackedGroup(one, (ids,)) for one, ids in zip(encode(loaded, *PROBLEMS), RESPONSES, strict=True)]
         if live:
             held = policy.statistics(rows, 0.8, part.needs, reading)
             judged = [JudgedGroup(problem, (), (), one) for problem, one in zip(PROBLEMS, held, strict=True)]
             groups = [CreditedGroup(one, (0.0,)) for one in judged]
-            extra = part.over(groups, Moment(0), {})
+            extra = part.over(groups, CreditContext(0), {})
             examples = [Example(row, (0.0,), token_advantages=more) for row, more in zip(rows, extra, strict=True)]
         else:
             held = policy.statistics(rows, 0.8, {"teacher", "kl_teacher"}, reading)

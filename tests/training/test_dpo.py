@@ -67,16 +67,16 @@ def test_the_loss_starts_at_log_2_and_falls_while_the_reference_stays(tiny):
     """At the start the policy is the reference: σ(0) = ½. Then the margin of every pair grows."""
     session, policy = tiny
     examples = pair_examples(session, policy, PAIRS)
-    before = [example.reference_logprobs for example in examples]
+    before = [example.old_logprobs for example in examples]
     found = [policy.update(examples, DpoLoss(beta=0.5), 1.0, 1.0).loss for _ in range(8)]
     assert found[0] == pytest.approx(0.693147, abs=1e-5)
     assert found[-1] < 0.3
-    assert [example.reference_logprobs for example in examples] == before
+    assert [example.old_logprobs for example in examples] == before
     now = policy.logprobs([example.row for example in examples], 1.0)
     for was, is_ in zip(before, now, strict=True):
         chosen, rejected = (sum(is_[j]) - sum(was[j]) for j in (0, 1))
         assert chosen > rejected
-    moved = pair_examples(session, policy, PAIRS)[0].reference_logprobs
+    moved = pair_examples(session, policy, PAIRS)[0].old_logprobs
     assert moved != before[0]  # a reference that is taken now would be another one
 
 

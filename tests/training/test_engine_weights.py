@@ -94,7 +94,7 @@ def test_no_policy_learns_beside_an_engine_that_is_awake_and_every_rl_step_has_i
     assert len(steps) == 2
     for line in steps:
         for when in ("training", "rollout", "after"):
-            assert line[f"hybrid/memory_{when}_gib"] > 0
+            assert line[f"colocated/memory_{when}_gib"] > 0
 
 
 def test_an_engine_is_closed_after_an_error_and_not_opened_for_problems_that_do_not_fit(tmp_path, engine, monkeypatch):

@@ -12,7 +12,7 @@ from test_scoring import desk_of
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
 from vlrl.rollout.partial_rollouts import RolloutBuffer
-from vlrl.training.rl import Clock, gather
+from vlrl.training.rl import Clock, collect_step
 from vlrl.training.run_settings import OverSampling, RlSettings
 
 RIGHT, WRONG = "<answer>7</answer>", "<answer>3 and 4</answer>"
@@ -21,7 +21,7 @@ MIXED, MOSTLY = (RIGHT, WRONG), (RIGHT, RIGHT, RIGHT, WRONG)
 
 
 def gathered(loaded, rounds, **given):
-    """`gather` over scripted rounds of problems with these responses; also the desk and what was observed."""
+    """`collect_step` over scripted rounds of problems with these responses; also the desk and what was observed."""
     problems = [[ask(f"{r} {i} 3+4=?") for i in range(len(texts))] for r, texts in enumerate(rounds)]
     script = {p.id: t for ps, ts in zip(problems, rounds, strict=True) for p, t in zip(ps, ts, strict=True)}
     given = {
@@ -30,19 +30,19 @@ def gathered(loaded, rounds, **given):
         "sampling": {"max_tokens": 40},
         "over_sampling": {"max_rounds": len(rounds)},
     } | given
-    desk, engine = desk_of(loaded, **given)
+    scorer, engine = desk_of(loaded, **given)
     engine._script = script
     coming, seen = iter(problems), []
     session = SimpleNamespace(
-        **vars(desk._session),
+        **vars(scorer._session),
         mixture=SimpleNamespace(draw=lambda *rest: next(coming)),
-        drawing=SimpleNamespace(
+        problem_sampler=SimpleNamespace(
             at=lambda step: None, observe=lambda groups: seen.append([g.pass_rate for g in groups])
         ),
     )
-    settings = desk._settings
-    kept, drawn, _ = gather(session, desk, RolloutBuffer(), settings, 0, Fraction(0), Clock())
-    return [scored for _, scored in kept], [scored for _, scored in drawn], desk, seen
+    settings = scorer._settings
+    kept, drawn, _ = collect_step(session, scorer, RolloutBuffer(), settings, 0, Fraction(0), Clock())
+    return [scored for _, scored in kept], [scored for _, scored in drawn], scorer, seen
 
 
 OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "margin_rate": 1.0, "weight": 1.0}]}}
@@ -75,11 +75,11 @@ def test_credit_is_given_once_a_step_over_the_groups_of_all_rounds(qwen3, advant
     settings = {"credit": {"advantage": advantage}, "over_sampling": {"informative": 2, "max_rounds": 2}}
     if advantage == "reinforce_plus_plus":
         settings["over_sampling"]["by"] = "accuracy"
-    _, in_two, desk, _ = gathered(qwen3, rounds, **settings)
+    _, in_two, scorer, _ = gathered(qwen3, rounds, **settings)
     _, in_one, whole, _ = gathered(qwen3, [rounds[0] + rounds[1]], **settings)
     assert len(in_two) == 4
     assert [g.advantages for g in in_two] == [g.advantages for g in in_one]
-    assert desk.state_dict() == whole.state_dict()
+    assert scorer.state_dict() == whole.state_dict()
 
 
 def test_dapo_draws_until_as_many_mixed_groups_as_problems_a_step():

@@ -11,7 +11,7 @@ from vlrl.training.run import start_run
 CONFIG = "configs/quickstart.yaml"
 SMALL = [
     "stages=[rl]",
-    "engine={name: transformers, max_rows: 8}",
+    "engine={name: transformers, max_num_seqs: 8}",
     "eval={problems: 2, curve_problems: 2}",
     "rl.steps=7",
     "rl.problems_per_step=4",
@@ -36,7 +36,7 @@ def start(folder, *more):
 def lines(folder, name="metrics.jsonl"):
     """Everything but times."""
     return [
-        {k: v for k, v in record.items() if not k.startswith(("time/", "hybrid/")) and "second" not in k}
+        {k: v for k, v in record.items() if not k.startswith(("time/", "colocated/")) and "second" not in k}
         for record in read_jsonl(folder / name)
     ]
 
@@ -71,14 +71,16 @@ def test_a_killed_run_with_partial_rollouts_writes_in_the_end_what_an_uninterrup
     assert max(line.get("responses/untrained_rate", 0) for line in steps) > 0  # ended before their group did
     assert all(line.get("logprob_gap/mean", 0) < 1e-4 for line in steps)
     shown = lines(tmp_path / "whole", "rollouts.jsonl")
-    assert {r["ending"] for line in shown for r in line["rollouts"]} <= {"stop", "length", "repeat"}
+    assert {r["finish_reason"] for line in shown for r in line["rollouts"]} <= {"stop", "length", "repeat"}
 
 
 def test_what_partial_rollouts_cannot_be_combined_with_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="partial and over_sampling are both given"):
         start(tmp_path, "rl.over_sampling.informative=2")
     for engine in ("vllm", "{name: ray, engine: {name: vllm}}"):
-        with pytest.raises(ConfigError, match=r"rl.partial.leave_below: is 0.8, but vLLM leaves no response early"):
+        with pytest.raises(
+            ConfigError, match=r"rl.partial.early_exit_below: is 0.8, but vLLM leaves no response early"
+        ):
             start(tmp_path, f"engine={engine}")
     with pytest.raises(ConfigError, match="keep"):
         start(tmp_path, "rl.credit.weigh=[{name: segments, keep: newest}]")

@@ -19,7 +19,7 @@ from vlrl.training.run import start_run
 ROOT = Path(__file__).parents[2]
 OWN = ("rollout/slot_utilisation",)  # every rank has slots of its own
 DOMAINS = '''
-"""Text and pictures, and a verifier that finds about half of a random model's answers right."""
+"""Text and images, and a verifier that finds about half of a random model's answers right."""
 from dataclasses import dataclass
 import numpy as np
 from PIL import Image
@@ -39,19 +39,19 @@ class RanksText(Parity):
         return Draft("which " * int(rng.integers(1, 9)) + f"{rng.integers(99999)}?", "7", thought="7")
 
 
-@domain("ranks_pictures", family="tests")
+@domain("ranks_images", family="tests")
 @dataclass(frozen=True)
-class RanksPictures(Parity):
+class RanksImages(Parity):
     def draw(self, rng, difficulty):
-        picture = Image.fromarray(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
-        return Draft(f"how many {rng.integers(9999)}?", "7", images=(picture,), thought="7")
+        image = Image.fromarray(rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+        return Draft(f"how many {rng.integers(9999)}?", "7", images=(image,), thought="7")
 '''
 RECIPE = """
 plugins: [domains.py]
 image: {min_pixels: 2304, max_pixels: 2304}
 sources:
   - {name: texts, kind: domain, domain: ranks_text, weight: 1}
-  - {name: pictures, kind: domain, domain: ranks_pictures, weight: 1}
+  - {name: images, kind: domain, domain: ranks_images, weight: 1}
 """
 SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
 RL = (
@@ -123,7 +123,9 @@ def compare(folder: Path, expected: Path) -> None:
     for line, other in zip(mine, theirs, strict=True):
         assert line.keys() == other.keys()
         for key, value in other.items():
-            if isinstance(value, float) and not (key.startswith(("time/", "hybrid/")) or "second" in key or key in OWN):
+            if isinstance(value, float) and not (
+                key.startswith(("time/", "colocated/")) or "second" in key or key in OWN
+            ):
                 assert line[key] == pytest.approx(value, abs=1e-4, rel=1e-4), (line["step"], key)
     mine, theirs = (
         [[r["text"] for r in line["rollouts"]] for line in read_jsonl(one / "rollouts.jsonl")]

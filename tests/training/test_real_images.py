@@ -1,4 +1,4 @@
-"""Pictures of every public problem set reach the model: three real steps of configs/rl/real_images.yaml."""
+"""Images of every public problem set reach the model: three real steps of configs/rl/real_images.yaml."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.training.run import start_run
 
 ROOT = Path(__file__).parents[2]
-WITH_PICTURES = {"blood_cells", "playing_cards", "puzzlevqa", "receipts_sroie", "tabmwp", "dynamath"}
+WITH_IMAGES = {"blood_cells", "playing_cards", "puzzlevqa", "receipts_sroie", "tabmwp", "dynamath"}
 
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_three_steps_on_real_pictures_show_the_model_pictures_of_every_set(tmp_path, monkeypatch):
+def test_three_steps_on_real_images_show_the_model_images_of_every_set(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     tokens: dict[str, int] = {}
     own_look = VisionTower.look
@@ -36,14 +36,14 @@ def test_three_steps_on_real_pictures_show_the_model_pictures_of_every_set(tmp_p
     rollouts = [json.loads(line) for line in (tmp_path / "run" / "rollouts.jsonl").read_text().splitlines()]
     by_source: dict[str, list[int]] = defaultdict(list)
     for group in rollouts:
-        pictures = [piece["image"] for piece in group["problem"]["prompt"] if "image" in piece]
-        by_source[group["problem"]["source"]] += [tokens[digest] for digest in pictures]
-        assert bool(pictures) == (group["problem"]["source"] in WITH_PICTURES)
-    assert {source: len(seen) for source, seen in by_source.items()} == {**dict.fromkeys(WITH_PICTURES, 6), "gsm8k": 0}
+        shown_images = [piece["image"] for piece in group["problem"]["prompt"] if "image" in piece]
+        by_source[group["problem"]["source"]] += [tokens[digest] for digest in shown_images]
+        assert bool(shown_images) == (group["problem"]["source"] in WITH_IMAGES)
+    assert {source: len(seen) for source, seen in by_source.items()} == {**dict.fromkeys(WITH_IMAGES, 6), "gsm8k": 0}
     assert all(4 <= count <= 64 for seen in by_source.values() for count in seen)
 
     steps = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     trained = [step for step in steps if step["phase"] == "rl"]
     assert [step["step"] for step in trained] == [1, 2, 3]
     assert all(step["groups/drawn"] == 14 and step["updates"] == 1 for step in trained)
-    assert all(step["logprob_gap/max"] < 1e-4 for step in trained)  # the engine read the same pictures as the trainer
+    assert all(step["logprob_gap/max"] < 1e-4 for step in trained)  # the engine read the same images as the trainer

@@ -36,7 +36,7 @@ def lines(folder, name="metrics.jsonl"):
         {
             k: v
             for k, v in record.items()
-            if not k.startswith(("time/", "hybrid/")) and k not in ("seconds", "tokens/rollout_per_second")
+            if not k.startswith(("time/", "colocated/")) and k not in ("seconds", "tokens/rollout_per_second")
         }
         for record in read_jsonl(folder / name)
     ]

@@ -15,11 +15,11 @@ from vlrl.data.recipe import load_recipe
 from vlrl.errors import DataError
 from vlrl.model.load import load_model
 from vlrl.runlog.run_folder import RunFolder
-from vlrl.training.fixed_set_settings import SftStretch
+from vlrl.training.fixed_set_settings import SftPhase
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.session import Session
-from vlrl.training.sft import Stretch, sft_stretch
+from vlrl.training.sft import Phase, sft_phase
 
 LONG = (3, 7, 20)
 SHAPE = {"context": 160, "text_layers": 1, "vision_layers": 1}
@@ -63,7 +63,7 @@ def test_a_row_too_long_ends_the_run_by_file_and_line(tmp_path):
 
 
 def test_a_demonstration_too_long_is_left_out_or_ends_the_run_as_its_source_says(tmp_path, caplog):
-    def stretch(on_bad_row: str, **more: int) -> Stretch:
+    def stretch(on_bad_row: str, **more: int) -> Phase:
         session = session_of(tmp_path, on_bad_row, held_out=0.0)
         lines = [
             json.dumps({"question": f"How many of {n}?", "answer": "1", "worked": "red " * (200 * (n in LONG) + 1)})
@@ -73,7 +73,7 @@ def test_a_demonstration_too_long_is_left_out_or_ends_the_run_as_its_source_says
         recipe = (tmp_path / "recipe.yaml").read_text().replace("}", ", columns: {response: worked}}")
         (tmp_path / "recipe.yaml").write_text(recipe)
         session.recipe = load_recipe(tmp_path / "recipe.yaml")
-        return sft_stretch(session, SftStretch(demonstrations="all", steps=1, **more), "sft")
+        return sft_phase(session, SftPhase(demonstrations="all", steps=1, **more), "sft")
 
     with caplog.at_level(logging.WARNING):
         assert len(stretch("skip").examples) == 24 - len(LONG)

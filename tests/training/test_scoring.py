@@ -16,7 +16,7 @@ from vlrl.rollout.collector import collect
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.seeding import stream
 from vlrl.training.run_settings import RlSettings, RunSettings
-from vlrl.training.scoring import CreditDesk
+from vlrl.training.scoring import GroupScorer
 
 
 class Listening(ScriptedEngine):
@@ -35,8 +35,8 @@ def desk_of(loaded, policy=None, **given):
     """A desk over an engine that always answers 7, and that engine; `given` are settings of RL."""
     engine = Listening(lambda problem: ("7",), loaded.tokenizer)
     settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, given, "rl"))
-    session = SimpleNamespace(settings=settings, loaded=loaded, encoder=Encoder(loaded, BUDGET), hybrid=engine)
-    return CreditDesk(session, policy), engine
+    session = SimpleNamespace(settings=settings, loaded=loaded, encoder=Encoder(loaded, BUDGET), colocated=engine)
+    return GroupScorer(session, policy), engine
 
 
 def written(loaded, engine, problem, k=2):
@@ -52,41 +52,41 @@ LENGTHS = {"max_tokens_from_step": {0: 2, 5: 40}, "sampling": {"max_tokens": 64}
 
 def test_overlong_counts_from_the_response_budget_of_the_step(qwen3):
     """One answer fills the budget of 2 tokens of the first stage, and is nowhere near that of the second."""
-    desk, engine = desk_of(qwen3, credit={"shape": [{"name": "overlong", "weight": 1.0}]}, **LENGTHS)
+    scorer, engine = desk_of(qwen3, credit={"shape": [{"name": "overlong", "weight": 1.0}]}, **LENGTHS)
     found = written(qwen3, engine, ask("3+4=?"))
     assert found[0].group.rollouts[0].num_tokens >= 2
-    judged = desk.judge(found, 0)
-    penalties = [desk.credit(judged, step)[0].rewards.parts["overlong"] for step in (0, 5)]
+    judged = scorer.judge(found, 0)
+    penalties = [scorer.credit(judged, step)[0].rewards.parts["overlong"] for step in (0, 5)]
     assert penalties == [pytest.approx((-1.0, -1.0)), (0.0, 0.0)]
 
 
 @pytest.mark.parametrize(("step", "budget"), [(0, 2), (4, 2), (5, 40)])
 def test_a_perturbed_problem_is_asked_with_the_response_budget_of_the_step(qwen3, step, budget):
-    desk, engine = desk_of(
+    scorer, engine = desk_of(
         qwen3, credit={"shape": [{"name": "contrast", "weight": 0.3}]}, contrast={"perturbation": "blank"}, **LENGTHS
     )
     found = written(qwen3, engine, ask(pixels(1), "How many?"))
     engine.requests.clear()
-    desk.judge(found, step)
+    scorer.judge(found, step)
     (asked,) = engine.requests
     assert asked.sampling.max_tokens == budget
 
 
-def test_the_perturbed_question_may_have_the_pictures_of_another_problem_of_the_step(qwen3):
-    """Two problems have each other's pictures; a text problem isn't asked, nor one whose picture all others have."""
-    desk, engine = desk_of(
+def test_the_perturbed_question_may_have_the_images_of_another_problem_of_the_step(qwen3):
+    """Two problems have each other's images; a text problem isn't asked, nor one whose image all others have."""
+    scorer, engine = desk_of(
         qwen3, credit={"shape": ["contrast"]}, contrast={"perturbation": "mismatched", "rollouts": 1}
     )
     encode = Encoder(qwen3, BUDGET).encode
     problems = [ask(pixels(1), "How many?"), ask("3+4=?"), ask(pixels(2), "How many?")]
     found = collect(encode, engine, problems, desk_sampling(8), 2, seed=0)
     engine.requests.clear()
-    judged = desk.judge(found, 0)
+    judged = scorer.judge(found, 0)
     assert [one.contrast_rate is None for one in judged] == [False, True, False]
     swapped = encode([ask(pixels(2), "How many?"), ask(pixels(1), "How many?")])
     assert [r.encoded.content_hash for r in engine.requests] == [one.content_hash for one in swapped]
     engine.requests.clear()
-    (alone,) = desk.judge(found[:1], 0)
+    (alone,) = scorer.judge(found[:1], 0)
     assert alone.contrast_rate is None
     assert not engine.requests
 
@@ -97,8 +97,8 @@ from vlrl.losses.likelihood import LikelihoodLoss
 from vlrl.losses.loss_registry import losses
 
 @perturbations.register("upside_down")
-def upside_down(picture, rng):
-    return picture.rotate(180)
+def upside_down(image, rng):
+    return image.rotate(180)
 
 @losses.register("own_likelihood")
 class OwnLikelihood(LikelihoodLoss):

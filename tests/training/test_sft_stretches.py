@@ -33,8 +33,8 @@ SMALL = [
     "eval.problems=4",
     "eval.curve_problems=4",
     f"model.shape={SHAPE}",
-    f"sft.policy={{optimizer: {ADAM}, pack_rows: true}}",
-    f"sft.stretches={STRETCHES}",
+    f"sft.policy={{optimizer: {ADAM}, pack_sequences: true}}",
+    f"sft.phases={STRETCHES}",
 ]
 
 
@@ -47,7 +47,7 @@ def test_what_a_stretch_does_not_say_is_as_said_above_it():
         "batch": 4,
         "demonstrations": {"a": 1, "b": 2},
         "policy": {"freeze": ["vision"], "optimizer": {"lr": 2e-5, "warmup_steps": 3}},
-        "stretches": [{"steps": 5}, {"demonstrations": {"c": 3}, "policy": {"freeze": [], "optimizer": {"lr": 1e-5}}}],
+        "phases": [{"steps": 5}, {"demonstrations": {"c": 3}, "policy": {"freeze": [], "optimizer": {"lr": 1e-5}}}],
     }
     settings = SftSettings.model_validate(given)
     first, second = settings.in_order
@@ -63,19 +63,19 @@ def test_what_a_stretch_does_not_say_is_as_said_above_it():
 
 def test_an_unknown_key_of_a_stretch_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="unknown key 'step'"):
-        load_settings(RunSettings, CONFIG, ["sft.stretches=[{step: 3}]"])
+        load_settings(RunSettings, CONFIG, ["sft.phases=[{step: 3}]"])
 
 
 def test_adapters_of_one_stretch_alone_are_refused():
     with pytest.raises(ConfigError, match=r"unlike policy\.lora"):
-        load_settings(RunSettings, CONFIG, ["sft.stretches=[{steps: 3}, {policy: {lora: {rank: 2}}}]"])
+        load_settings(RunSettings, CONFIG, ["sft.phases=[{steps: 3}, {policy: {lora: {rank: 2}}}]"])
 
 
 @pytest.mark.parametrize(
     "given",
     [
         "sft.policy.reset_optimizer=each_iteration",
-        "sft.stretches=[{policy: {reset_optimizer: each_iteration}}]",
+        "sft.phases=[{policy: {reset_optimizer: each_iteration}}]",
         "distil.policy.reset_optimizer=each_iteration",
         "dpo.policy.reset_optimizer=each_iteration",
     ],
@@ -88,7 +88,7 @@ def test_a_reset_at_iterations_that_a_fixed_set_has_not_is_refused(given):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run of two stretches; the second trains the projector alone."""
-    folder = tmp_path_factory.mktemp("stretches") / "run"
+    folder = tmp_path_factory.mktemp("phases") / "run"
     start(folder)
     return folder
 
@@ -101,7 +101,7 @@ def test_the_rate_falls_rises_again_to_the_second_peak_and_falls(whole):
 
 def test_each_stretch_learns_from_its_own_data(whole):
     card = json.loads((whole / "run_card.json").read_text())
-    first, second = card["sft_stretches"]
+    first, second = card["sft_phases"]
     assert (first["demonstrations"], second["demonstrations"]) == (24, 10)
     assert (first["steps"], second["steps"], first["lr"], second["lr"]) == (3, 4, 2e-4, 1e-4)
     assert first["tokens"] > first["response_tokens"] > 0
@@ -112,7 +112,7 @@ def test_each_stretch_learns_from_its_own_data(whole):
 
 
 def test_a_demonstration_that_is_longer_than_the_context_is_refused_before_any_step(tmp_path):
-    more = ["sft.stretches=[]", "stages=[sft]", "eval.sampling.max_tokens=1", "model.context=40"]
+    more = ["sft.phases=[]", "stages=[sft]", "eval.sampling.max_tokens=1", "model.context=40"]
     with pytest.raises(DataError, match=r"problem \w+[\s\S]*the context holds 40[\s\S]*out with sft\.max_tokens"):
         start(tmp_path / "run", *more)
     assert not (tmp_path / "run").exists()
@@ -120,7 +120,7 @@ def test_a_demonstration_that_is_longer_than_the_context_is_refused_before_any_s
 
 
 def test_epochs_say_how_long_in_place_of_steps():
-    given = {"batch": 8, "epochs": 1.5, "stretches": [{}, {"steps": 7}, {"epochs": 2}]}
+    given = {"batch": 8, "epochs": 1.5, "phases": [{}, {"steps": 7}, {"epochs": 2}]}
     settings = SftSettings.model_validate(given)
     assert [one.steps_over(24) for one in settings.in_order] == [5, 7, 6]  # 36 examples in batches of 8: five
     assert settings.total_steps is None
@@ -131,9 +131,9 @@ def test_epochs_say_how_long_in_place_of_steps():
 
 @pytest.mark.slow
 def test_a_run_of_one_epoch_sees_every_demonstration_once(tmp_path):
-    start(tmp_path / "run", "sft.stretches=[]", "sft.epochs=1", "sft.steps=300", "sft.demonstrations=20")
+    start(tmp_path / "run", "sft.phases=[]", "sft.epochs=1", "sft.steps=300", "sft.demonstrations=20")
     steps = [line for line in read_jsonl(tmp_path / "run/metrics.jsonl") if line["phase"] == "sft"]
-    (card,) = json.loads((tmp_path / "run" / "run_card.json").read_text())["sft_stretches"]
+    (card,) = json.loads((tmp_path / "run" / "run_card.json").read_text())["sft_phases"]
     assert (len(steps), card["steps"], card["demonstrations"]) == (3, 3, 20)
 
 
@@ -174,7 +174,7 @@ def test_shards_go_on_in_a_later_stretch_with_what_the_one_before_taught(library
     """The second stretch trains the projector alone; what the first taught the others is in the checkpoint."""
     library("deepspeed")
     short = STRETCHES.replace("steps: 3", "steps: 1").replace("steps: 4", "steps: 3")
-    more = ("backend={name: deepspeed, stage: 2}", f"sft.stretches={short}")
+    more = ("backend={name: deepspeed, stage: 2}", f"sft.phases={short}")
     start(tmp_path / "whole", *more)
     kill_after(monkeypatch, 3)
     with pytest.raises(Killed):
@@ -188,11 +188,11 @@ def test_shards_go_on_in_a_later_stretch_with_what_the_one_before_taught(library
 
 
 def test_long_demonstrations_are_left_out_and_counted(tmp_path, capsys):
-    start(tmp_path / "run", "sft.stretches=[{steps: 1, max_tokens: 36}, {steps: 1}]")
+    start(tmp_path / "run", "sft.phases=[{steps: 1, max_tokens: 36}, {steps: 1}]")
     card = json.loads((tmp_path / "run" / "run_card.json").read_text())
-    first, second = card["sft_stretches"]
+    first, second = card["sft_phases"]
     assert 0 < first["demonstrations"] < second["demonstrations"] == 24
     assert "demonstrations are too long" in capsys.readouterr().out
     with pytest.raises(DataError, match="the shortest demonstration takes"):
-        start(tmp_path / "none", "sft.stretches=[{steps: 1, max_tokens: 3}]")
-    assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["sft"]["stretches"][1]["steps"] == 1
+        start(tmp_path / "none", "sft.phases=[{steps: 1, max_tokens: 3}]")
+    assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["sft"]["phases"][1]["steps"] == 1

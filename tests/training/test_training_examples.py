@@ -34,13 +34,13 @@ def pair(token_weights=None):
 
 def logprobs(rows, temperature):
     """Twice as likely as the sampler said at every token."""
-    return [tuple(tuple(p + math.log(2) for p in r.logprobs) for r in ROLLOUTS) for _ in rows]
+    return [tuple(tuple(p + math.log(2) for p in r.sampler_logprobs) for r in ROLLOUTS) for _ in rows]
 
 
 def test_without_settings_every_token_counts_once_and_nothing_is_computed():
     (one,) = to_examples([pair()], SimpleNamespace(), RlSettings(), step=4)
     assert one.token_weights is None
-    assert one.reference_logprobs is None
+    assert one.old_logprobs is None
     assert one.origins == ((("stale", 2), ("synthetic", 1)), (("stale", 2),), (("synthetic", 1),))
 
 
@@ -53,11 +53,11 @@ def test_weights_are_those_of_credit():
 def test_several_updates_have_references_and_those_that_credit_asked_for_are_not_computed_again():
     several = RlSettings(epochs_per_step=2)
     (one,) = to_examples([pair()], SimpleNamespace(logprobs=logprobs), several, step=4)
-    assert one.reference_logprobs == logprobs([None], 1.0)[0]
+    assert one.old_logprobs == logprobs([None], 1.0)[0]
     collected, scored = pair()
     asked = replace(scored, logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
     (again,) = to_examples([(collected, asked)], SimpleNamespace(), several, step=4)
-    assert again.reference_logprobs == asked.logprobs
+    assert again.old_logprobs == asked.logprobs
 
 
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():

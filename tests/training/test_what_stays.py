@@ -45,7 +45,7 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
     session = Session.__new__(Session)
     session.settings, session.loaded, session.seconds, session._policy = settings, loaded, {}, None
     session.taught_by, session.run = (), SimpleNamespace(path=tmp_path, results=lambda found: None)
-    session.hybrid = SimpleNamespace(to_training=lambda: None)
+    session.colocated = SimpleNamespace(to_training=lambda: None)
     opened: list[weakref.ref] = []
     alive = []
 

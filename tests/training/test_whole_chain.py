@@ -40,7 +40,10 @@ def chain(tmp_path):
     short = {"name": "short", "base": base, "curate": curate, "long": ["x"], "ways": ["rl"]}
     bench = {"benchmark": "problems", "path": "x", "protocol": {"max_tokens": 8}}
     bench_config = {"name": "bench", "model": {"path": "x"}, "benchmarks": [bench]}
-    by_rows = {"data": "{curated}/curated_recipe.yaml", "rl.drawing.weights": [{"name": "easy_to_hard", "first": 0.9}]}
+    by_rows = {
+        "data": "{curated}/curated_recipe.yaml",
+        "rl.problem_sampler.weights": [{"name": "easy_to_hard", "first": 0.9}],
+    }
     links = [
         {"name": "prepared", "does": "prepare", "config": base},
         {"name": "curated", "does": "curate", "config": curate},
@@ -90,4 +93,4 @@ def test_a_chain_of_all_kinds_of_links_runs_and_is_not_repeated(chain):
     (folder / "bench.yaml").write_text((folder / "bench.yaml").read_text() + "batch: 16\n")
     said.clear()
     run_pipeline(config, [], say=said.append)
-    assert [line.partition(":")[0] for line in said if "starts anew" in line] == ["tested"]
+    assert [line.partition(":")[0] for line in said if "starts again" in line] == ["tested"]

@@ -22,11 +22,11 @@ class Kit:
     gold: str
     right: str
     wrong: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
-        return Problem((Text("What is it?"),), self.gold, self.verifier, "text", "attack", facts=self.facts)
+        return Problem((Text("What is it?"),), self.gold, self.verifier, "text", "attack", metadata=self.metadata)
 
 
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z])[RW](?![A-Za-z])")

@@ -17,9 +17,9 @@ def patiently(problem: Problem, response: str, attempts: int = 25) -> Verdict:
     return verdict
 
 
-def problem(verifier: str, gold: str, question: str = "What is it?", **facts: object) -> Problem:
+def problem(verifier: str, gold: str, question: str = "What is it?", **metadata: object) -> Problem:
     """A text problem with this verifier, gold answer and facts."""
-    return Problem((Text(question),), gold, verifier, "text", "test", facts=facts)
+    return Problem((Text(question),), gold, verifier, "text", "test", metadata=metadata)
 
 
 def answered(answer: str) -> str:

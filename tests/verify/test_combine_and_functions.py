@@ -69,7 +69,7 @@ def test_combinators_work_by_name_with_parts_in_the_facts():
     assert judge(problem("all_of", "", parts=parts), answered("Red")).correct
     assert judge(problem("weighted", "", parts=parts), answered("red")).score == 0.25
     assert judge(problem("cascade", "", parts=parts), answered("red")).score == 0
-    box = {"verifier": "box", "answer": "[0, 0, 4, 4]", "facts": {"graded": True}}
+    box = {"verifier": "box", "answer": "[0, 0, 4, 4]", "metadata": {"graded": True}}
     step = problem("graded", "", parts=[box], steps=[0.4, 0.6], correct_at=0.4)
     verdict = judge(step, answered("[0, 0, 2, 4]"))
     assert (verdict.score, verdict.correct) == (0.5, True)

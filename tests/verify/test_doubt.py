@@ -38,8 +38,8 @@ KITS = {
 
 @pytest.mark.parametrize("kit", KITS)
 def test_what_commits_to_nothing_earns_nothing(kit: str):
-    gold, right, wrong, facts = KITS[kit]
-    asked = problem(kit.split()[0], gold, **facts)
+    gold, right, wrong, metadata = KITS[kit]
+    asked = problem(kit.split()[0], gold, **metadata)
     responses = [template.replace("{R}", right).replace("{W}", wrong) for template in HEDGED]
     taken = [response for response in responses if not is_clean(judge(asked, response))]
     assert not taken, taken
@@ -60,14 +60,14 @@ def test_what_only_looks_like_the_number_is_not(answer: str):
 
 
 @pytest.mark.parametrize(
-    ("verifier", "gold", "facts", "responses"),
+    ("verifier", "gold", "metadata", "responses"),
     [
         (
             "number",
             "6",
             {},
             [
-                "There are 6 cards in the picture.",
+                "There are 6 cards in the image.",
                 "There are six cards.",
                 "It's 6.",
                 "I count 6 apples.",
@@ -100,7 +100,7 @@ def test_what_only_looks_like_the_number_is_not(answer: str):
                 "Therefore, the correct choice is (C).",
             ],
         ),
-        ("choice", "cat", ANIMALS, ["It is a cat.", "The picture shows a cat.", "A cat."]),
+        ("choice", "cat", ANIMALS, ["It is a cat.", "The image shows a cat.", "A cat."]),
         ("choice", "not enough information", ANIMALS, ["There is not enough information."]),
         ("choice", "false", ANIMALS, ["The statement is false."]),
         ("math", "2\\sqrt{3}", {}, ["2√3", "√12"]),
@@ -116,8 +116,8 @@ def test_what_only_looks_like_the_number_is_not(answer: str):
         ("mathvista", "cat", CHOSEN, ["\\boxed{\\text{(B) }}", "The animal is most likely a **cat** (B)."]),
     ],
 )
-def test_what_is_stated_plainly_counts(verifier: str, gold: str, facts: dict[str, object], responses: list[str]):
-    lost = [r for r in responses if not judge(problem(verifier, gold, **facts), r).correct]
+def test_what_is_stated_plainly_counts(verifier: str, gold: str, metadata: dict[str, object], responses: list[str]):
+    lost = [r for r in responses if not judge(problem(verifier, gold, **metadata), r).correct]
     assert not lost, lost
 
 

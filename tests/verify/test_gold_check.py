@@ -14,8 +14,8 @@ from vlrl.verify.gold_check import gold_problem
 from vlrl.verify.judge import verifier, verifiers
 
 
-def problem(name: str, gold: str, **facts: object) -> Problem:
-    return Problem((Text("What is it?"),), gold, name, "text", "test", facts=facts)
+def problem(name: str, gold: str, **metadata: object) -> Problem:
+    return Problem((Text("What is it?"),), gold, name, "text", "test", metadata=metadata)
 
 
 @pytest.mark.parametrize("name", [n for n in KITS if n not in ("all_of", "weighted", "cascade")])
@@ -24,7 +24,7 @@ def test_the_golds_of_the_attack_set_are_sound(name: str):
 
 
 @pytest.mark.parametrize(
-    ("name", "gold", "facts"),
+    ("name", "gold", "metadata"),
     [
         ("number", "six of them or so", {}),
         ("number", "", {}),
@@ -38,15 +38,15 @@ def test_the_golds_of_the_attack_set_are_sound(name: str):
         ("all_of", "x", {"parts": [{"verifier": "text"}, {"verifier": "number"}]}),
     ],
 )
-def test_a_gold_that_nobody_can_match_is_named(name: str, gold: str, facts: dict[str, object]):
-    said = gold_problem(problem(name, gold, **facts))
+def test_a_gold_that_nobody_can_match_is_named(name: str, gold: str, metadata: dict[str, object]):
+    said = gold_problem(problem(name, gold, **metadata))
     assert said is not None
     assert "\n" not in said
     assert len(said) < 400
 
 
 @pytest.mark.parametrize(
-    ("name", "gold", "facts"),
+    ("name", "gold", "metadata"),
     [
         ("choice", "y", {"choices": ["x", "y"]}),
         ("choice", "B", {}),
@@ -57,8 +57,8 @@ def test_a_gold_that_nobody_can_match_is_named(name: str, gold: str, facts: dict
         ("cascade", "", {"parts": [{"verifier": "text", "answer": "yes"}, {"verifier": "number", "answer": "3"}]}),
     ],
 )
-def test_a_sound_gold_or_one_that_cannot_be_checked(name: str, gold: str, facts: dict[str, object]):
-    assert gold_problem(problem(name, gold, **facts)) is None
+def test_a_sound_gold_or_one_that_cannot_be_checked(name: str, gold: str, metadata: dict[str, object]):
+    assert gold_problem(problem(name, gold, **metadata)) is None
 
 
 def test_a_plugin_reads_its_own_form_and_may_decline():

@@ -20,8 +20,8 @@ def boxed(text: str) -> str:
     return rf"\boxed{{{text}}}"
 
 
-def judged(verifier: str, gold: str, response: str, question: str = "What is it?", **facts: object) -> bool:
-    verdict = judge(problem(verifier, gold, question, **facts), response)
+def judged(verifier: str, gold: str, response: str, question: str = "What is it?", **metadata: object) -> bool:
+    verdict = judge(problem(verifier, gold, question, **metadata), response)
     assert verdict.fault is None, verdict.fault
     return verdict.correct
 
@@ -251,8 +251,8 @@ def test_a_conclusion_as_models_write_it_counts(said: str):
 @pytest.mark.parametrize("said", ["Choice: B", "I'd go with B.", "It must be B.", "It's B.", "因此，正确选项是B。"])
 def test_an_option_as_models_name_it_counts(said: str):
     for gold in ("dog", "cat"):
-        facts = {"question_type": "multi_choice", "answer_type": "text", "choices": ["dog", "cat", "mouse"]}
-        assert judged("mathvista", gold, said, "Which animal is it?", **facts) is (gold == "cat")
+        metadata = {"question_type": "multi_choice", "answer_type": "text", "choices": ["dog", "cat", "mouse"]}
+        assert judged("mathvista", gold, said, "Which animal is it?", **metadata) is (gold == "cat")
 
 
 @pytest.mark.parametrize(

@@ -110,5 +110,5 @@ def test_hostile_expressions_end_at_once(text):
 def test_a_number_beyond_floats_is_none_and_ends_nothing(text: str):
     assert latex_to_number(text) is None
     assert not mathvision.is_right("7", [], mathvision.extract(f"The answer is $\\boxed{{{text}}}$"))
-    asked = Problem((Text("?"),), "A", "mathvision", "text", "test", facts={"choices": ["7", "8", text]})
+    asked = Problem((Text("?"),), "A", "mathvision", "text", "test", metadata={"choices": ["7", "8", text]})
     assert judge(asked, f"\\boxed{{{text}}}").fault is None

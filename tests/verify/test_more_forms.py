@@ -18,8 +18,8 @@ def boxed(text: str) -> str:
     return rf"\boxed{{{text}}}"
 
 
-def correct(verifier: str, gold: str, response: str, question: str = "", **facts: object) -> bool:
-    verdict = judge(problem(verifier, gold, question=question, **facts), response)
+def correct(verifier: str, gold: str, response: str, question: str = "", **metadata: object) -> bool:
+    verdict = judge(problem(verifier, gold, question=question, **metadata), response)
     assert verdict.fault is None, verdict.fault
     return verdict.correct
 

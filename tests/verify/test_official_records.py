@@ -26,8 +26,8 @@ def test_mathvista_verdicts_from_recorded_extractions(rule):
     differing, right = [], 0
     for row in rows("mathvista/outputs_bard.jsonl"):
         problem = problems[row["pid"]]
-        facts = (problem["choices"], problem["question_type"], problem["answer_type"], problem["precision"])
-        correct = mathvista.prediction(row["extraction"], *facts, rule) == problem["answer"]
+        metadata = (problem["choices"], problem["question_type"], problem["answer_type"], problem["precision"])
+        correct = mathvista.prediction(row["extraction"], *metadata, rule) == problem["answer"]
         right += correct
         if correct != row["true_false"]:
             differing.append(row["pid"])

@@ -94,8 +94,8 @@ def corners(size: int = 1000) -> st.SearchStrategy[Corners]:
     return st.tuples(edge, edge, side, side).map(lambda e: (e[0], e[1], min(size, e[0] + e[2]), min(size, e[1] + e[3])))
 
 
-def verdict(verifier: str, gold: str, response: str, **facts: object) -> Verdict:
-    found = judge(problem(verifier, gold, **facts), response)
+def verdict(verifier: str, gold: str, response: str, **metadata: object) -> Verdict:
+    found = judge(problem(verifier, gold, **metadata), response)
     assert found.fault is None, found
     return found
 
@@ -205,10 +205,12 @@ def test_location_tokens_need_a_declared_scale_of_the_gold():
     assert "declared" in found.note
 
 
-def with_image(verifier: str, gold: str, size: tuple[int, int], **facts: object) -> Problem:
+def with_image(verifier: str, gold: str, size: tuple[int, int], **metadata: object) -> Problem:
     file = io.BytesIO()
     Pillow.new("RGB", size).save(file, "PNG")
-    return Problem((Image.from_bytes(file.getvalue()), Text("Where?")), gold, verifier, "real", "test", facts=facts)
+    return Problem(
+        (Image.from_bytes(file.getvalue()), Text("Where?")), gold, verifier, "real", "test", metadata=metadata
+    )
 
 
 def _written(box: Corners, size: tuple[int, int], name: str) -> str:
@@ -266,7 +268,7 @@ def test_a_place_outside_the_image_is_wrong_and_never_clamped():
 
 
 @pytest.mark.parametrize(
-    ("verifier", "gold", "facts"),
+    ("verifier", "gold", "metadata"),
     [
         ("box", "[600, 300, 641, 480]", {}),
         ("box", "[[1, 2, 30, 40], [5, 6, 70, 80]]", {}),
@@ -278,20 +280,20 @@ def test_a_place_outside_the_image_is_wrong_and_never_clamped():
         ("point", "(3, 4)", {}),
     ],
 )
-def test_a_gold_outside_the_image_is_named_before_training(verifier: str, gold: str, facts: dict[str, object]):
-    asked = with_image(verifier, gold, (640, 480), coordinates="pixels", **facts)
+def test_a_gold_outside_the_image_is_named_before_training(verifier: str, gold: str, metadata: dict[str, object]):
+    asked = with_image(verifier, gold, (640, 480), coordinates="pixels", **metadata)
     assert gold_problem(asked) is not None
 
 
 def test_what_the_recipe_declares_must_be_known():
-    for facts in (
+    for metadata in (
         {"coordinates": "thousandths"},
         {"layout": "xxyy"},
         {"corners": "swapped"},
         {"gold_coordinates": "px"},
     ):
         with pytest.raises(ConfigError, match="unknown"):
-            gold_problem(problem("box", "[1, 2, 3, 4]", **facts))
+            gold_problem(problem("box", "[1, 2, 3, 4]", **metadata))
     no_image = gold_problem(problem("box", "[1, 2, 3, 4]", coordinates="pixels"))
     assert no_image is not None
     assert "image_size" in no_image
@@ -305,7 +307,7 @@ def test_a_turned_photograph_has_the_size_that_is_seen():
     exif[0x0112] = 6
     image.save(file, "JPEG", exif=exif)
     prompt = (Image.from_bytes(file.getvalue()), Text("Where?"))
-    asked = Problem(prompt, "[10, 500, 100, 640]", "box", "real", "test", facts={"coordinates": "pixels"})
+    asked = Problem(prompt, "[10, 500, 100, 640]", "box", "real", "test", metadata={"coordinates": "pixels"})
     assert gold_problem(asked) is None
 
 

@@ -14,8 +14,8 @@ from vlrl.verify.values.moments import parse_time
 from vlrl.verify.values.normaliser import normalise
 
 
-def score(verifier: str, gold: str, answer: str, **facts: object) -> float:
-    return judge(problem(verifier, gold, **facts), answered(answer)).score
+def score(verifier: str, gold: str, answer: str, **metadata: object) -> float:
+    return judge(problem(verifier, gold, **metadata), answered(answer)).score
 
 
 def test_exact_means_every_character():

@@ -173,7 +173,7 @@ def test_memory_is_limited_in_the_worker(tmp_path: Path):
 def test_of_its_memory_the_libraries_leave_a_worker_more_than_four_fifths(pool: WorkerPool):
     """What the nursery has loaded counts against the limit of each worker: 512 MB with it."""
     pool.ask(JOB)
-    status = Path(f"/proc/{pool._nursery.process.pid}/status").read_text()
+    status = Path(f"/proc/{pool._fork_server.process.pid}/status").read_text()
     taken = int(next(line for line in status.splitlines() if line.startswith("VmSize")).split()[1]) * 1024
     assert 0 < taken < pool.memory_bytes / 5
 
@@ -206,13 +206,13 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: WorkerPool):
 
 def test_a_nursery_that_died_is_replaced(pool: WorkerPool):
     pool.ask(JOB)
-    dead, worker = pool._nursery.process, only_worker(pool)
+    dead, worker = pool._fork_server.process, only_worker(pool)
     dead.kill()
     dead.wait()
     os.kill(worker, signal.SIGKILL)
     until(lambda: not _runs(worker))
     assert pool.ask(JOB)["equal"] is True
-    assert pool._nursery.process.pid != dead.pid
+    assert pool._fork_server.process.pid != dead.pid
 
 
 def test_workers_that_died_or_were_killed_are_no_zombies(tmp_path: Path):
@@ -222,7 +222,7 @@ def test_workers_that_died_or_were_killed_are_no_zombies(tmp_path: Path):
             pool.ask({})
     pool.ask({"well": True})
     os.kill(only_worker(pool), signal.SIGKILL)
-    until(lambda: not children(pool._nursery.process.pid))
+    until(lambda: not children(pool._fork_server.process.pid))
     pool.close()
 
 
@@ -280,9 +280,9 @@ def test_threads_share_the_pool():
 def test_closing_leaves_no_process_behind():
     pool = WorkerPool(PROGRAM, size=1, wall_seconds=60.0)
     pool.ask(JOB)
-    nursery, worker = pool._nursery.process, only_worker(pool)
+    fork_server, worker = pool._fork_server.process, only_worker(pool)
     pool.close()
-    assert nursery.returncode is not None
+    assert fork_server.returncode is not None
     until(lambda: not _runs(worker))
     assert pool.ask(JOB)["equal"] is True  # and it can be used again
     pool.close()
@@ -290,7 +290,7 @@ def test_closing_leaves_no_process_behind():
 
 def only_worker(pool: WorkerPool) -> int:
     """The process id of the pool's one worker."""
-    (process,) = children(pool._nursery.process.pid)
+    (process,) = children(pool._fork_server.process.pid)
     return process
 
 
@@ -324,26 +324,26 @@ def test_nursery_and_workers_end_when_their_trainer_is_gone(end: str):
         f"{end}\n"
     )
     trainer = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    nursery = int(trainer.stdout.readline())
-    workers = children(nursery)
+    fork_server = int(trainer.stdout.readline())
+    workers = children(fork_server)
     trainer.communicate(b"go", timeout=60)
     assert len(workers) == 1
-    until(lambda: not _runs(nursery) and not _runs(workers[0]), seconds=15)
+    until(lambda: not _runs(fork_server) and not _runs(workers[0]), seconds=15)
 
 
 def test_a_forked_process_has_workers_of_its_own(pool: WorkerPool):
     pool.ask(JOB)
-    nursery = pool._nursery.process.pid
+    fork_server = pool._fork_server.process.pid
     child = os.fork()
     if child == 0:
         right = False
         with contextlib.suppress(BaseException):
-            right = pool.ask(JOB)["equal"] is True and pool._nursery.process.pid != nursery
+            right = pool.ask(JOB)["equal"] is True and pool._fork_server.process.pid != fork_server
             pool.close()
         os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert pool.ask(JOB)["equal"] is True
-    assert pool._nursery.process.pid == nursery
+    assert pool._fork_server.process.pid == fork_server
 
 
 def _runs(pid: int) -> bool:

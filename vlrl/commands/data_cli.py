@@ -50,7 +50,7 @@ def stats(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count what a recipe gives: shares by source and modality, tokens, answers, difficulty, repeats, picture sizes."""
+    """Count what a recipe gives: shares by source and modality, tokens, answers, difficulty, repeats, image sizes."""
     from vlrl.commands.data_commands import print_stats
 
     print_stats(recipe, overrides or [], count, seed, token_side, tokenizer, as_json)
@@ -68,7 +68,7 @@ def preview(
     seed: Seed = 0,
     token_side: TokenSide = 28,
 ) -> None:
-    """Write one HTML page of a recipe's problems: pictures, questions, answers, tags, difficulty, tokens, twins.
+    """Write one HTML page of a recipe's problems: images, questions, answers, tags, difficulty, tokens, twins.
 
     The page needs no server and no network. With --open it is also shown where there is a desktop to show it on.
     """

@@ -91,14 +91,14 @@ def print_stats(
         f"{tokens['response_share']:.1%} ({how}; {tokens['with_response_rate']:.0%} of them with a worked response)"
     )
     out.print(
-        f"repeats among {found['problems']:,}: {repeats['problems']} problems, {repeats['pictures']} pictures, "
+        f"repeats among {found['problems']:,}: {repeats['problems']} problems, {repeats['images']} images, "
         f"{repeats['prompts_with_another_answer']} prompts with another answer"
     )
     return found
 
 
 def stats_tables(found: dict[str, Any]) -> list[Table]:
-    """The figures of `recipe_stats` as tables: sources and modalities, answers and difficulty, pictures by size."""
+    """The figures of `recipe_stats` as tables: sources and modalities, answers and difficulty, images by size."""
     shares = Table(title="sources and modalities", title_justify="left")
     for column in ("", "modality", "share", "rows", "n", "text", "image", "response"):
         shares.add_column(column, justify="left" if column in ("", "modality") else "right")
@@ -116,16 +116,16 @@ def stats_tables(found: dict[str, Any]) -> list[Table]:
         level = row["difficulty"]
         cells = ("–", "–") if level is None else (f"{level['mean']:.2f}", " ".join(map(str, level["counts"])))
         answers.add_row(escape(name), str(row["answers"]["different"]), escape(frequent), *cells)
-    pictures = Table(
-        title=f"pictures, budget {found['budget'][0]:,} to {found['budget'][1]:,} pixels", title_justify="left"
+    images = Table(
+        title=f"images, budget {found['budget'][0]:,} to {found['budget'][1]:,} pixels", title_justify="left"
     )
     for column in ("longer side", "n", "median size", f"mean tokens of {found['token_side']} px"):
-        pictures.add_column(column, justify="right")
-    for row in found["pictures"]:
+        images.add_column(column, justify="right")
+    for row in found["images"]:
         side = "larger" if row["longer_side"] is None else f"up to {row['longer_side']}"
-        pictures.add_row(side, str(row["n"]), "×".join(map(str, row["median"])), f"{row['tokens']:.0f}")
+        images.add_row(side, str(row["n"]), "×".join(map(str, row["median"])), f"{row['tokens']:.0f}")
     tables = _row_tables(found)
-    return [shares, *tables, answers, pictures] if found["pictures"] else [shares, *tables, answers]
+    return [shares, *tables, answers, images] if found["images"] else [shares, *tables, answers]
 
 
 def _row_tables(found: dict[str, Any]) -> list[Table]:

@@ -31,13 +31,13 @@ from vlrl.rollout.engine import RolloutEngine
 from vlrl.rollout.engine_registry import engines
 from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
 from vlrl.runlog.run_folder import RunFolder, write_atomically
-from vlrl.training.lifecycle.run_ending import ending
+from vlrl.training.lifecycle.run_ending import finish_reason
 from vlrl.training.lifecycle.run_place import claimed
 from vlrl.types import Problem, content_digest
 
 
 class EvaluationSettings(Settings):
-    """One model, one or more benchmarks. Sampling, seeds and picture budget belong to each benchmark's protocol."""
+    """One model, one or more benchmarks. Sampling, seeds and image budget belong to each benchmark's protocol."""
 
     name: str = Field(min_length=1)
     run_folder: str | None = None
@@ -83,7 +83,7 @@ def _evaluated(settings: EvaluationSettings, benchmarks: Sequence[Benchmark]) ->
         settings.model, settings.seed, lambda: _texts(benchmarks), folder / "built_model", settings.engine.check
     )
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
-    with ending(run):
+    with finish_reason(run):
         with closing(settings.engine.open(loaded)) as engine:
             results = [_ask(one, loaded, engine, settings.batch, run) for one in benchmarks]
         run.results({"benchmarks": results})
@@ -139,7 +139,7 @@ def response_lines(result: BenchmarkResult) -> str:
                     "gold": problem.answer,
                     "verifier": problem.verifier,
                     "response": rollout.text,
-                    "ending": rollout.ending,
+                    "finish_reason": rollout.finish_reason,
                     "tokens": rollout.num_tokens,
                     "score": verdict.score,
                     "correct": verdict.correct,

@@ -20,7 +20,7 @@ from vlrl.evaluation.tally import Groups, Tally, tally, tally_groups, tally_seed
 from vlrl.registry import load_plugin
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import Problem, Text, Verdict
-from vlrl.verify.judge import judge_all, prepare, verifiers
+from vlrl.verify.judge import judge_all, verifiers, warm_up_verifiers
 from vlrl.verify.official.mathvista import INTEGER_RULES, IntegerRule
 
 SCORED = tuple(name for name in READERS if name != "aime")
@@ -107,7 +107,7 @@ def _score(
     if benchmark == "dynamath":
         seeds: dict[str, list[bool]] = {}
         for one, right in zip(joined, correct, strict=True):
-            seeds.setdefault(str(one.row.problem.facts["seed_question"]), []).append(right)
+            seeds.setdefault(str(one.row.problem.metadata["seed_question"]), []).append(right)
         groups = {"seed_question": tally_seeds(seeds), **groups}
     lines = tuple(_line(one, verdict) for one, verdict in zip(joined, verdicts, strict=True))
     faults = sum(verdict.fault is not None for verdict in verdicts)
@@ -215,8 +215,8 @@ def verify_command(pairs: str, verifier: str, as_json: bool = False, plugins: Se
         if not isinstance(options, dict):
             raise DataError(f"{place}, options", f"got {options!r}", "write {name: value}")
         gold = (Text(str(row.get("question") or "")),), str(row["gold"])
-        problems.append(Problem(*gold, verifier, "text", "pairs", facts=options))
-    prepare(problems)
+        problems.append(Problem(*gold, verifier, "text", "pairs", metadata=options))
+    warm_up_verifiers(problems)
     asked = [(problem, [str(row["prediction"])]) for problem, (_, row) in zip(problems, records, strict=True)]
     verdicts = [held[0] for held in judge_all(asked)]
     for verdict, (_, row) in zip(verdicts, records, strict=True):

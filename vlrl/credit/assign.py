@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.credit.advantage.advantages import MeanBaseline, State, advantages
-from vlrl.credit.groups import CreditedGroup, JudgedGroup, Moment, PerToken, RewardedGroup
+from vlrl.credit.groups import CreditContext, CreditedGroup, JudgedGroup, PerToken, RewardedGroup
 from vlrl.credit.rewards.shapes import shapes
 from vlrl.credit.tokens.token_parts import add, adjusts, multiply, token_credits, weighers
 from vlrl.credit.tokens.token_weights import own_tokens
@@ -116,7 +116,7 @@ class Credit:
         self.settings = settings
         self._states: dict[str, State] = {}
 
-    def assign(self, judged: Sequence[Judged], moment: Moment, remember: bool = True) -> list[ScoredGroup]:
+    def assign(self, judged: Sequence[Judged], moment: CreditContext, remember: bool = True) -> list[ScoredGroup]:
         """Credit for all groups of one step, in order: once a step, since parts remember what they saw.
 
         Without `remember` nothing of this call is remembered: a look at what credit would be. A faulted verdict has no
@@ -129,7 +129,7 @@ class Credit:
             self._states = before
         return found
 
-    def _assign(self, judged: Sequence[Judged], moment: Moment) -> list[ScoredGroup]:
+    def _assign(self, judged: Sequence[Judged], moment: CreditContext) -> list[ScoredGroup]:
         settings = self.settings
         rewarded = [self._reward(one.usable(), moment) for one in judged]
         enough = [i for i, one in enumerate(rewarded) if len(one.rewards.total) >= settings.advantage.least]
@@ -158,7 +158,7 @@ class Credit:
             ]
         return [_spread(*held) for held in zip(judged, rewarded, credited, strict=True)]
 
-    def _reward(self, group: JudgedGroup, moment: Moment) -> RewardedGroup:
+    def _reward(self, group: JudgedGroup, moment: CreditContext) -> RewardedGroup:
         parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
         weights = {"score": 1.0}
         total = list(parts["score"])
@@ -196,7 +196,7 @@ def _check_finite(what: str, values: Sequence[float], group: JudgedGroup) -> Non
 
 def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup) -> ScoredGroup:
     """Values of the usable responses at their places among all; 0 elsewhere."""
-    used, guides = judged.used, judged.statistics.get("teacher_token")
+    used, teacher_token_ids = judged.used, judged.statistics.get("teacher_token")
     rewards = rewarded.rewards
     lengths = [rollout.num_tokens for rollout in judged.group.rollouts]
 
@@ -216,7 +216,9 @@ def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup) ->
         all_tokens(credited.token_advantages),
         all_tokens(credited.token_weights),
         judged.statistics.get("logprobs"),
-        None if guides is None else tuple(tuple(int(one) for one in response) for response in guides),
+        None
+        if teacher_token_ids is None
+        else tuple(tuple(int(one) for one in response) for response in teacher_token_ids),
     )
 
 
@@ -233,4 +235,4 @@ def assign_credit(
     group: Group, verdicts: Sequence[Verdict], settings: CreditSettings, step: int, max_tokens: int = 1
 ) -> ScoredGroup:
     """Credit for one group by itself, with nothing remembered."""
-    return Credit(settings).assign([Judged(group, verdicts)], Moment(step, max_tokens=max_tokens))[0]
+    return Credit(settings).assign([Judged(group, verdicts)], CreditContext(step, max_tokens=max_tokens))[0]

@@ -11,7 +11,7 @@ PerToken = tuple[tuple[float, ...], ...]  # per response j of n: (T_j,)
 
 
 @dataclass(frozen=True)
-class Moment:
+class CreditContext:
     """When credit is given.
 
     step, steps   of the RL run; the first is 0
@@ -32,7 +32,7 @@ class JudgedGroup:
     """The n responses of one problem that could be judged.
 
     statistics     by name, what the parts declared as `needs`: a number for every response token
-    contrast_rate  share of right responses to the problem's perturbed picture; None where it was not asked
+    contrast_rate  share of right responses to the problem's perturbed image; None where it was not asked
     """
 
     problem: Problem
@@ -53,8 +53,8 @@ class JudgedGroup:
 
     @property
     def finished(self) -> tuple[bool, ...]:
-        """(n,) whether a response ended by itself: a cut one is neither short nor finished (row K25)."""
-        return tuple(rollout.ending == "stop" for rollout in self.rollouts)
+        """(n,) whether a response ended by itself: a cut one is neither short nor finished (k1.5 §2.3.3)."""
+        return tuple(rollout.finish_reason == "stop" for rollout in self.rollouts)
 
     @property
     def pass_rate(self) -> float:

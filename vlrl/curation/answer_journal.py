@@ -1,7 +1,7 @@
 """What a model has answered, on disk the moment it is judged: a run that is killed asks nothing twice.
 
 One line a problem in `answers.jsonl`, named by (stage, key, problem id). The key is a hash of everything that the
-answer depends on: model, sampling, number of samples, seed, system prompt, picture budget, and what was asked, prompt
+answer depends on: model, sampling, number of samples, seed, system prompt, image budget, and what was asked, prompt
 included. Thresholds are not in it, so another threshold asks nothing again.
 """
 
@@ -55,7 +55,7 @@ def _responses(answered: Answered) -> list[dict[str, Any]]:
         {
             "text": rollout.text,
             "tokens": list(rollout.token_ids),
-            "ending": rollout.ending,
+            "finish_reason": rollout.finish_reason,
             "score": verdict.score,
             "correct": verdict.correct,
             "answer": verdict.answer,
@@ -69,7 +69,7 @@ def _responses(answered: Answered) -> list[dict[str, Any]]:
 def _answered(rows: Sequence[dict[str, Any]]) -> Answered:
     """As it was asked, but for log-probabilities, which curation doesn't need (they read as 0)."""
     rollouts = tuple(
-        Rollout((Segment(tuple(row["tokens"]), (0.0,) * len(row["tokens"]), 0),), row["text"], row["ending"])
+        Rollout((Segment(tuple(row["tokens"]), (0.0,) * len(row["tokens"]), 0),), row["text"], row["finish_reason"])
         for row in rows
     )
     verdicts = tuple(Verdict(row["score"], row["correct"], row["answer"], row["note"], row["fault"]) for row in rows)

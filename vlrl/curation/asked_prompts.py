@@ -1,4 +1,4 @@
-"""How a problem is asked: with a template around it, or without its pictures."""
+"""How a problem is asked: with a template around it, or without its images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vlrl.data.rows.prompt_template import check_prompt_template
 from vlrl.data.rows.prompt_template import wrapped as wrapped
 from vlrl.types import Image, Problem, Text
 
-_PICTURE_WORD = re.compile(r"<image(?:[ _]?\d+)?>")
+_IMAGE_WORD = re.compile(r"<image(?:[ _]?\d+)?>")
 
 
 def check_template(name: str) -> Any:
@@ -21,8 +21,8 @@ def check_template(name: str) -> Any:
     return field_validator(name)(check_prompt_template)
 
 
-def without_pictures(problem: Problem) -> Problem | None:
-    """The problem with its pictures removed, also where the text names them; None if nothing is left to ask."""
+def without_images(problem: Problem) -> Problem | None:
+    """The problem with its images removed, also where the text names them; None if nothing is left to ask."""
     texts = [piece.text for piece in problem.prompt if not isinstance(piece, Image)]
-    text = _PICTURE_WORD.sub("", "".join(texts)).strip()
+    text = _IMAGE_WORD.sub("", "".join(texts)).strip()
     return replace(problem, prompt=(Text(text),)) if text else None

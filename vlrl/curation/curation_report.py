@@ -24,7 +24,7 @@ from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import Image, Problem, content_digest
 
-THUMB_PIXELS = 132  # the longer side of a picture in the report
+THUMB_PIXELS = 132  # the longer side of an image in the report
 MAX_CHARS = 600  # of a text in the report
 SHOWN_LABELS = 12  # bars a family
 
@@ -137,14 +137,14 @@ def _shown(problem: Problem) -> dict[str, Any]:
 
 @cache
 def _thumbnail(image: Image) -> str:
-    """A small picture as a data address; empty where the file is gone or can't be read (the page says so)."""
+    """A small image as a data address; empty where the file is gone or can't be read (the page says so)."""
     try:
-        picture = open_image(image)
+        thumbnail = open_image(image)
     except BadImageError:
         return ""
-    picture.thumbnail((THUMB_PIXELS, THUMB_PIXELS), Pillow.Resampling.LANCZOS)
+    thumbnail.thumbnail((THUMB_PIXELS, THUMB_PIXELS), Pillow.Resampling.LANCZOS)
     file = io.BytesIO()
-    picture.save(file, "PNG" if picture.width * picture.height < 5000 else "JPEG", quality=82)
+    thumbnail.save(file, "PNG" if thumbnail.width * thumbnail.height < 5000 else "JPEG", quality=82)
     kind = "png" if file.getvalue().startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 

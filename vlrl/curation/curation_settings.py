@@ -38,7 +38,7 @@ class CurateSettings(Settings):
         ge=0,
         description="held-out problems a modality and split that a run of this recipe and seed tests on",
     )
-    image: ImageBudget | None = Field(default=None, description="picture budget; default: the recipe's")
+    image: ImageBudget | None = Field(default=None, description="image budget; default: the recipe's")
     stages: tuple[component_field(registered), ...] = ()  # type: ignore[valid-type]
     warmup: WarmupSettings | None = None
     model: ModelSettings | None = Field(default=None, description="the model that is asked, where a stage asks one")

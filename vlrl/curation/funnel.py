@@ -1,4 +1,4 @@
-"""The funnel: stages in the order given, every problem counted at each of them (row K2).
+"""The funnel: stages in the order given, every problem counted at each of them (k1.5 §2.1).
 
 At every stage: in = out + dropped, by reason + faults, by reason. A stage that loses or invents a problem is an error.
 """

@@ -35,7 +35,7 @@ class EngineAsk:
 
     engine          any RolloutEngine
     model_hash      of the model behind the engine
-    conditions      what else an answer depends on (system prompt, picture budget); part of the journal's key
+    conditions      what else an answer depends on (system prompt, image budget); part of the journal's key
     batch           problems that are encoded and asked at a time
     max_fault_rate  share of faulted verdicts in one stage that stops the run, as in RL
 
@@ -116,7 +116,7 @@ class EngineAsk:
                 raise EngineError(
                     f"problem {question.problem.id}",
                     f"the engine read content {answer.content_hash}, the encoder made {one.content_hash}",
-                    "engine and encoder must share one processor output; check versions and picture budget",
+                    "engine and encoder must share one processor output; check versions and image budget",
                 )
         verdicts = judge_all(
             [(q.problem, [r.text for r in a.rollouts]) for q, a in zip(questions, generated, strict=True)]

@@ -1,6 +1,6 @@
 """A curated set as a recipe: rows that sources of kind `file` read, and the recipe that names them.
 
-One file of rows for each (source, modality, domain) of the set, pictures under the digests of `images/` beside. The
+One file of rows for each (source, modality, domain) of the set, images under the digests of `images/` beside. The
 problems come out of the recipe with the ids they have here, and with their difficulty where all of a source have one;
 labels that rows can't carry (twin, tags of single problems) stay in the problem file.
 """
@@ -41,8 +41,8 @@ def write_with_recipe(
     """Write `name`.jsonl (problem file), `name`_rows/*.jsonl and `name`_recipe.yaml; returns the problem file.
 
     Every source weighs what it has: the recipe keeps the set's own mixture. `written_by` is the digest of the model
-    that wrote the responses. Raises DataError for a text that holds a picture placeholder, which a row would read as a
-    picture.
+    that wrote the responses. Raises DataError for a text that holds an image placeholder, which a row would read as a
+    image.
     """
     target = folder / f"{name}.jsonl"
     write_problem_file(target, items)
@@ -52,7 +52,7 @@ def write_with_recipe(
         return target
     read: Sequence[Problem | Demonstration] = (
         read_demonstrations(target) if isinstance(items[0], Demonstration) else read_problems(target)
-    )  # pictures as files of this folder
+    )  # images as files of this folder
     groups: dict[_Key, list[Problem | Demonstration]] = {}
     for item in read:
         problem = item.problem if isinstance(item, Demonstration) else item
@@ -62,13 +62,13 @@ def write_with_recipe(
     for key, members in groups.items():
         label = _label(key, list(groups), taken)
         path = Path(f"{name}_rows") / f"{label}.jsonl"
-        facts = sorted({fact for item in members for fact in _problem(item).facts})
-        rows = [_row(item, facts) for item in members]
+        metadata = sorted({fact for item in members for fact in _problem(item).metadata})
+        rows = [_row(item, metadata) for item in members]
         if labelled := all(_problem(item).difficulty is not None for item in members):
             rows = [{**row, DIFFICULTY: _problem(item).difficulty} for row, item in zip(rows, members, strict=True)]
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         write_atomically(folder / path, "".join(lines))
-        source = _source(label, key, path, members, facts, labelled, held_out)
+        source = _source(label, key, path, members, metadata, labelled, held_out)
         sources.append(source if written_by is None else {**source, "written_by": written_by})
     recipe = {"plugins": list(plugins), "image": budget.model_dump(), "sources": sources}
     text = f"# The {len(items)} entries of {name}.jsonl, each source at the weight it has there.\n"
@@ -91,7 +91,7 @@ def _label(key: _Key, keys: Sequence[_Key], taken: set[str]) -> str:
     return label
 
 
-def _row(item: Problem | Demonstration, facts: Sequence[str]) -> dict[str, Any]:
+def _row(item: Problem | Demonstration, metadata: Sequence[str]) -> dict[str, Any]:
     problem = _problem(item)
     text, images = "", []
     for piece in problem.prompt:
@@ -100,7 +100,7 @@ def _row(item: Problem | Demonstration, facts: Sequence[str]) -> dict[str, Any]:
             if held:
                 raise DataError(
                     f"problem {problem.id}",
-                    f"its text holds {held}, which a row would read as a picture",
+                    f"its text holds {held}, which a row would read as an image",
                     "use the problem file itself, or take the mark out of the text",
                 )
             text += piece.text
@@ -110,7 +110,7 @@ def _row(item: Problem | Demonstration, facts: Sequence[str]) -> dict[str, Any]:
     row: dict[str, Any] = {"question": text, "answer": problem.answer, "verifier": problem.verifier}
     if images:
         row["images"] = images
-    row |= {FACT + fact: problem.facts.get(fact) for fact in facts}
+    row |= {FACT + fact: problem.metadata.get(fact) for fact in metadata}
     return row | ({"response": item.response} if isinstance(item, Demonstration) else {})
 
 
@@ -119,11 +119,15 @@ def _source(
     key: _Key,
     path: Path,
     members: Sequence[Problem | Demonstration],
-    facts: Sequence[str],
+    metadata: Sequence[str],
     labelled: bool,
     held_out: float,
 ) -> dict[str, Any]:
-    columns: dict[str, Any] = {"verifier": "verifier", "choices": "", "facts": {fact: FACT + fact for fact in facts}}
+    columns: dict[str, Any] = {
+        "verifier": "verifier",
+        "choices": "",
+        "metadata": {fact: FACT + fact for fact in metadata},
+    }
     if labelled:
         columns["difficulty"] = DIFFICULTY
     if isinstance(members[0], Demonstration):

@@ -65,7 +65,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Question:
-    """A problem as the model is asked it (`asked`: other text, pictures removed) and as it is judged (`problem`)."""
+    """A problem as the model is asked it (`asked`: other text, images removed) and as it is judged (`problem`)."""
 
     problem: Problem
     asked: Problem

@@ -30,7 +30,7 @@ class ModalityGap(Settings):
     most: float = Field(default=2.0, ge=1.0)
 
 
-class DrawingSettings(Settings):
+class ProblemSamplerSettings(Settings):
     """Which problems a step gets, inside what the recipe says."""
 
     weights: tuple[component_field(problem_weights), ...] = Field(  # type: ignore[valid-type]
@@ -51,14 +51,14 @@ class DrawingSettings(Settings):
         return budgets
 
 
-class Drawing:
+class ProblemSampler:
     """One for a run. Raises ConfigError or DataError where the settings don't fit the mixture's sources.
 
     Success rates are kept for every problem of a finite source, and for every bin of difficulty of a source whose
     problems are endless (a generated problem is never seen twice) or come in a stream. Such a source has one domain.
     """
 
-    def __init__(self, settings: DrawingSettings, mixture: Mixture) -> None:
+    def __init__(self, settings: ProblemSamplerSettings, mixture: Mixture) -> None:
         self.settings = settings
         self._seed = mixture.seed
         self._sources = {source.name: source for source in mixture.sources}
@@ -69,13 +69,15 @@ class Drawing:
         held = {source.modality for source in mixture.sources}
         if settings.budgets is not None and set(settings.budgets) != held:
             raise ConfigError(
-                "rl.drawing.budgets",
+                "rl.problem_sampler.budgets",
                 f"are for {sorted(settings.budgets)}, the recipe has {sorted(held)}",
                 "give a share to each modality of the recipe",
             )
         if settings.modality_gap is not None and not {"text", "rendered"} <= held:
             raise ConfigError(
-                "rl.drawing.modality_gap", f"compares text with rendered, the recipe has {sorted(held)}", "leave it out"
+                "rl.problem_sampler.modality_gap",
+                f"compares text with rendered, the recipe has {sorted(held)}",
+                "leave it out",
             )
         self._step = 0
         for source in mixture.sources:
@@ -89,14 +91,14 @@ class Drawing:
         if "difficulty" in self._reads:
             raise DataError(
                 place,
-                "its problems have no difficulty, which a weight of rl.drawing reads",
+                "its problems have no difficulty, which a weight of rl.problem_sampler reads",
                 "name a column with it (`columns: {difficulty: …}`), or set `by: success` for that weight",
             )
         if "rate" in self._reads and source.size is None:
             raise DataError(
                 place,
                 "is a stream of rows without a difficulty: there is nothing that a success rate could be kept by, and "
-                "a weight of rl.drawing reads one",
+                "a weight of rl.problem_sampler reads one",
                 "name a column with it (`columns: {difficulty: …}`), or read the rows without `streaming`",
             )
 
@@ -105,7 +107,7 @@ class Drawing:
         """Whether there are weights: without them the mixture's own order is taken as it is."""
         return bool(self.settings.weights)
 
-    def at(self, step: int) -> Drawing:
+    def at(self, step: int) -> ProblemSampler:
         """This drawing for the problems of an RL step."""
         self._step = step
         return self
@@ -157,12 +159,12 @@ class Drawing:
         return shares_of(found) if found != dict(shares) else found
 
     def metrics(self) -> dict[str, float]:
-        """drawing/success: mean success rate of what was tried; drawing/tried: how many problems or bins."""
+        """curriculum/success: mean success rate of what was tried; drawing/tried: how many problems or bins."""
         if not self._rates:
             return {}
         return {
-            "drawing/success": sum(self._rates.values()) / len(self._rates),
-            "drawing/tried": float(len(self._rates)),
+            "curriculum/success": sum(self._rates.values()) / len(self._rates),
+            "curriculum/tried": float(len(self._rates)),
         }
 
     def _candidate(self, source: Source, index: int) -> Candidate:

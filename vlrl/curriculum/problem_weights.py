@@ -1,4 +1,6 @@
-"""Weights of problems within their source, by name: `rl: {drawing: {weights: [prioritised]}}`. They are multiplied.
+"""Weights of problems within their source, by name: `rl: {problem_sampler: {weights: [prioritised]}}`.
+
+They are multiplied.
 
 A weight is in [0, 1]: the share of a problem's turns that it is taken at. The mixture fixes how many problems of each
 source a step gets; weights choose inside that share and change nothing of it.
@@ -75,7 +77,7 @@ class Hardness(Method):
 
 @problem_weights.register("warmup_then_hard")
 class WarmupThenHard(Hardness):
-    """All problems up to `switch_step`, then only those of hardness `hard` or above (k1.5's figure 9, row K26)."""
+    """All problems up to `switch_step`, then only those of hardness `hard` or above (k1.5's figure 9, k1.5 §2.3.4)."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.4, figure 9"
     mark: ClassVar[Mark] = "P"
@@ -90,7 +92,7 @@ class WarmupThenHard(Hardness):
 
 @problem_weights.register("easy_to_hard")
 class EasyToHard(Hardness):
-    """Problems up to a hardness that rises in a line from `first` to 1 at `end_step` (k1.5 §2.3.4, row K26)."""
+    """Problems up to a hardness that rises in a line from `first` to 1 at `end_step` (k1.5 §2.3.4)."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.4"
     mark: ClassVar[Mark] = "P"
@@ -106,7 +108,7 @@ class EasyToHard(Hardness):
 
 @problem_weights.register("prioritised")
 class Prioritised(Method):
-    """1 − s, s the success rate: what is mostly solved comes seldom (k1.5 §2.3.4, row K27).
+    """1 − s, s the success rate: what is mostly solved comes seldom (k1.5 §2.3.4).
 
     floor  least weight, so that solved problems are tried again
     prior  success rate of what was never tried; 0 tries it first

@@ -241,7 +241,7 @@ def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
     """Texts to train a tokenizer on: the questions as typed, and the worked responses, of `count` problems.
 
     They are the first of the demonstrations' split, by weight; a source that has fewer gives all. What a rendered
-    source shows as a picture is not among them, but its text source has the like.
+    source shows as an image is not among them, but its text source has the like.
     """
     texts: list[str] = []
     skipped = SkippedRows(recipe)

@@ -168,7 +168,7 @@ class Mixture:
             place.passed_over += 1
         raise DataError(
             f"source {source.name!r}",
-            f"has no problem that rl.drawing.weights take, in {TURNS * max(1, source.size or 1)} turns",
+            f"has no problem that rl.problem_sampler.weights take, in {TURNS * max(1, source.size or 1)} turns",
             "widen the source's difficulty, or change the weights",
         )
 

@@ -1,9 +1,9 @@
-"""Problems as files: one JSON object a line, pictures by digest in `images/` beside the file.
+"""Problems as files: one JSON object a line, images by digest in `images/` beside the file.
 
     {"id": …, "prompt": [{"image": "images/3f….png"}, {"text": "How many?"}], "answer": "3", "verifier": "number", …}
 
-A picture that was drawn from a text has it as `says`. A line with `response` is a demonstration, one with `chosen` and
-`rejected` a preference. `id` is for the reader's eye: it is computed again from the contents.
+An image that was drawn from a text has it as `source_text`. A line with `response` is a demonstration, one with
+`chosen` and `rejected` a preference. `id` is for the reader's eye: it is computed again from the contents.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from vlrl.runlog.atomic_files import write_atomically
 from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text, content_digest
 
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
-OPTIONAL = ("source", "difficulty", "facts", "tags", "twin", "system")
+OPTIONAL = ("source", "difficulty", "metadata", "tags", "twin", "system")
 Item = Problem | Demonstration | Preference
 SAID = ("response", "chosen", "rejected")
 
 
 def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
-    """Write problems, demonstrations or preferences and their pictures; whole or not at all. Returns the lines' number.
+    """Write problems, demonstrations or preferences and their images; whole or not at all. Returns the lines' number.
 
-    Raises DataError for facts that JSON can't hold or a picture that is gone.
+    Raises DataError for facts that JSON can't hold or an image that is gone.
     """
     file = Path(path)
     lines = problem_lines(file.parent, items)
@@ -37,18 +37,18 @@ def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
 
 
 def problem_lines(folder: Path, items: Iterable[Item]) -> list[str]:
-    """The lines of a problem file in `folder`, whose pictures are there when this returns.
+    """The lines of a problem file in `folder`, whose images are there when this returns.
 
     Raises DataError as write_problem_file does.
     """
     lines = []
-    pictures: dict[str, Image] = {}
+    images: dict[str, Image] = {}
     for item in items:
         problem = item if isinstance(item, Problem) else item.problem
         names = {image.digest: f"images/{image.digest}{_suffix(image, problem)}" for image in problem.images}
-        pictures |= {names[image.digest]: image for image in problem.images}
+        images |= {names[image.digest]: image for image in problem.images}
         lines.append(_line(item, problem, names))
-    for name, image in pictures.items():
+    for name, image in images.items():
         target = folder / name
         if not target.exists() or content_digest(target.read_bytes()) != image.digest:
             _write_whole(target, image.read_bytes())
@@ -82,7 +82,7 @@ def read_preferences(path: str | Path) -> list[Preference]:
 
 
 def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
-    """The problem as a JSON object; `names` gives a path for every picture's digest."""
+    """The problem as a JSON object; `names` gives a path for every image's digest."""
     return {
         "id": problem.id,
         "prompt": [_written(piece, names) for piece in problem.prompt],
@@ -92,7 +92,7 @@ def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
         "domain": problem.domain,
         "source": problem.source,
         "difficulty": problem.difficulty,
-        "facts": dict(problem.facts),
+        "metadata": dict(problem.metadata),
         "tags": list(problem.tags),
         "twin": problem.twin,
     } | ({} if problem.system is None else {"system": problem.system})
@@ -101,7 +101,7 @@ def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
 def _written(piece: Text | Image, names: dict[str, str]) -> dict[str, str]:
     if isinstance(piece, Text):
         return {"text": piece.text}
-    return {"image": names[piece.digest]} | ({} if piece.says is None else {"says": piece.says})
+    return {"image": names[piece.digest]} | ({} if piece.source_text is None else {"source_text": piece.source_text})
 
 
 def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
@@ -122,7 +122,7 @@ def _suffix(image: Image, problem: Problem) -> str:
     try:
         data = image.read_bytes()[:8]
     except OSError as error:
-        raise DataError(f"problem {problem.id}", f"its picture is gone: {error}", "restore the file") from error
+        raise DataError(f"problem {problem.id}", f"its image is gone: {error}", "restore the file") from error
     return next((suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic)), ".img")
 
 
@@ -161,7 +161,7 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
         domain=str(row["domain"]),
         source=str(row.get("source") or ""),
         difficulty=row.get("difficulty"),
-        facts=dict(row.get("facts") or {}),
+        metadata=dict(row.get("metadata") or {}),
         tags=tuple(row.get("tags") or ()),
         twin=row.get("twin"),
         system=row.get("system"),
@@ -170,9 +170,11 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
 
 
 def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
-    says = piece.get("says") if isinstance(piece, dict) else None
-    kind = set(piece) - ({"says"} if isinstance(says, str) else set()) if isinstance(piece, dict) else set()
-    if kind not in ({"image"}, {"digest"}) and not (kind == {"text"} and says is None):
+    source_text = piece.get("source_text") if isinstance(piece, dict) else None
+    kind = (
+        set(piece) - ({"source_text"} if isinstance(source_text, str) else set()) if isinstance(piece, dict) else set()
+    )
+    if kind not in ({"image"}, {"digest"}) and not (kind == {"text"} and source_text is None):
         raise DataError(
             f"{place}, prompt",
             f"got {piece!r}",
@@ -183,15 +185,15 @@ def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
     if "digest" in piece:
         found = sorted((folder / "images").glob(f"{piece['digest']}.*"))
         if not found:
-            raise DataError(f"{place}, prompt", f"no picture images/{piece['digest']}.* beside the file", "restore it")
+            raise DataError(f"{place}, prompt", f"no image images/{piece['digest']}.* beside the file", "restore it")
         path = found[0]
     else:
         path = folder / str(piece["image"])
     try:
-        return dataclasses.replace(Image.from_file(str(path)), says=says)
+        return dataclasses.replace(Image.from_file(str(path)), source_text=source_text)
     except OSError as error:
         raise DataError(
             f"{place}, prompt",
-            f"the picture {path} can't be read: {error.strerror}",
+            f"the image {path} can't be read: {error.strerror}",
             "paths start at the file's folder",
         ) from error

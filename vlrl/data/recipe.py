@@ -1,4 +1,4 @@
-"""Recipes: one YAML is one data mixture: sources, their weights and the picture budget. No code but named plugins.
+"""Recipes: one YAML is one data mixture: sources, their weights and the image budget. No code but named plugins.
 
     sources:
       - {name: sums, kind: domain, domain: {name: arithmetic, operations: "+-"}, weight: 0.5, difficulty: [0.0, 1.0]}

@@ -1,4 +1,4 @@
-"""What a recipe says of one source, by kind: a generated domain, a file of rows, or text problems drawn as pictures."""
+"""What a recipe says of one source, by kind: a generated domain, a file of rows, or text problems drawn as images."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ class DomainSourceSettings(SourceSettings):
 
 
 class RenderedSourceSettings(SourceSettings):
-    """The text problems of the source `of`, drawn as pictures; answers, verifiers and facts stay the same."""
+    """The text problems of the source `of`, drawn as images; answers, verifiers and facts stay the same."""
 
     kind: Literal["rendered"] = "rendered"
     of: str = Field(description="the name of a text source of this recipe")
     style: component_field(styles) = Field(default="plain", validate_default=True)  # type: ignore[valid-type]
     distortion: Distortion | None = Field(default=None, description="photo-like distortion, off by default")
     part: Part = Field(default="all", description="all, or what is drawn while the rest is typed")
-    instruction: str = Field(default="", description="text typed after the picture, e.g. 'Answer the question shown.'")
+    instruction: str = Field(default="", description="text typed after the image, e.g. 'Answer the question shown.'")
 
 
 class Columns(Settings):
@@ -122,7 +122,7 @@ class Columns(Settings):
     )
     thought: str | None = Field(default=None, description="a column with a chain of thought for demonstrations")
     response: str | None = Field(default=None, description="a column with a whole response for demonstrations")
-    facts: dict[str, str] = Field(default_factory=dict, description="fact: column, e.g. {precision: precision}")
+    metadata: dict[str, str] = Field(default_factory=dict, description="fact: column, e.g. {precision: precision}")
     ignored: tuple[str, ...] = Field(
         default=(), description="columns of images or messages that are of no use; a row with others is refused"
     )
@@ -139,8 +139,8 @@ class VerifierByColumn(Settings):
 class FileSourceSettings(SourceSettings):
     """Rows of a JSONL or parquet file, a `datasets` folder or a hub id.
 
-    `held_out` is the share of the rows kept for validation and, again, for test; rows with the same first picture (or,
-    without pictures, the same question; or with one value in `columns.group`) fall on one side. `validation_path` and
+    `held_out` is the share of the rows kept for validation and, again, for test; rows with the same first image (or,
+    without images, the same question; or with one value in `columns.group`) fall on one side. `validation_path` and
     `test_path` name separate files instead.
     """
 
@@ -149,7 +149,7 @@ class FileSourceSettings(SourceSettings):
     split: str = Field(default="train", description="the split to read where the path has several")
     subset: str = Field(default="", description="the configuration of a hub data set that has several, e.g. main")
     layout: str | None = Field(default=None, description=f"rows as others write them: {', '.join(LAYOUTS)}")
-    image_folder: str | None = Field(default=None, description="where picture paths start; default: the file's folder")
+    image_folder: str | None = Field(default=None, description="where image paths start; default: the file's folder")
     streaming: bool = Field(default=False, description="read rows one after another, for tables larger than the disk")
     shuffle_buffer: int = Field(default=1000, ge=1, description="rows among which a stream is mixed; 1 keeps the order")
     modality: Modality
@@ -162,7 +162,7 @@ class FileSourceSettings(SourceSettings):
     )
     columns: Columns = Columns()
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
-    facts: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")
     choice_answers: Literal["letter", "text", "index", "number"] | None = Field(
         default=None,
         description="how golds are written where rows leave it open: letter, text, index (from 0), number (from 1)",

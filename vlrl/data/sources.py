@@ -67,7 +67,7 @@ class TextSource(Source, Protocol):
 
 
 class DomainSource:
-    """Endless problems of a generated domain. Held-out splits use the held-out part of the domain's picture pool."""
+    """Endless problems of a generated domain. Held-out splits use the held-out part of the domain's image pool."""
 
     size: int | None = None
     fresh = True

@@ -87,7 +87,7 @@ def _keys(table: Table, reader: RowReader) -> Iterator[Sequence[str]]:
         images = _image_columns(reader, table)
         name = columns.group or (columns.question if settings.modality == "text" else images[0] if images else "")
         batches = table.batches([name]) if name else None
-        found = None if batches is None else _column_keys(batches, is_picture=not columns.group and name in images)
+        found = None if batches is None else _column_keys(batches, is_image=not columns.group and name in images)
         if found is not None:
             yield from found
             return
@@ -149,7 +149,7 @@ def _first_texts(batches: Iterator[Any]) -> Iterator[list[str]] | None:
     return (column.to_pylist() for column in held)
 
 
-def _column_keys(batches: Iterator[Any], is_picture: bool) -> Iterator[list[str]] | None:
+def _column_keys(batches: Iterator[Any], is_image: bool) -> Iterator[list[str]] | None:
     """Keys straight from a column where every row has a text, or one encoded image, in it."""
     import pyarrow.compute as pc
     import pyarrow.types as kinds
@@ -161,10 +161,10 @@ def _column_keys(batches: Iterator[Any], is_picture: bool) -> Iterator[list[str]
             return None
         if kinds.is_list(column.type) or kinds.is_large_list(column.type):
             lengths = pc.list_value_length(column)
-            if not is_picture or (len(column) and (pc.min(lengths).as_py(), pc.max(lengths).as_py()) != (1, 1)):
+            if not is_image or (len(column) and (pc.min(lengths).as_py(), pc.max(lengths).as_py()) != (1, 1)):
                 return None
             column = column.flatten()
-        if is_picture:
+        if is_image:
             if kinds.is_struct(column.type):
                 names = [column.type.field(i).name for i in range(column.type.num_fields)]
                 if "bytes" not in names or pc.any(pc.is_null(pc.struct_field(column, "bytes"))).as_py():
@@ -180,7 +180,7 @@ def _column_keys(batches: Iterator[Any], is_picture: bool) -> Iterator[list[str]
             if kinds.is_list(column.type) or kinds.is_large_list(column.type):
                 column = column.flatten()
             values = column.to_pylist()
-            yield [_digest(value) for value in values] if is_picture else values
+            yield [_digest(value) for value in values] if is_image else values
 
     return keys()
 

@@ -110,7 +110,7 @@ def tiny(settings: RunSettings) -> list[str]:
         ]
         small += [f"rl.sampling.max_tokens={min(16, settings.rl.sampling.max_tokens)}", "rl.max_tokens_from_step={}"]
         small += ["rl.agreement.probe_every=1", "rl.agreement.groups=1", "rl.agreement.min_shift=1.0e-30"]
-    elif stage == "sft" and not settings.sft.stretches:
+    elif stage == "sft" and not settings.sft.phases:
         small += ["sft.steps=1", "sft.epochs=null", "sft.batch=2", "sft.validate_every=1"]
         if isinstance(settings.sft.demonstrations, int):
             small += ["sft.demonstrations=8"]

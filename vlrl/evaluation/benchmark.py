@@ -37,11 +37,11 @@ from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, Rollout, Verdict
-from vlrl.verify.judge import prepare
+from vlrl.verify.judge import warm_up_verifiers
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.values.quantity import read_quantity
 
-OWN = "problems"  # problem files of this project, as `vlrl prepare` writes them
+OWN = "problems"  # problem files of this project, as `vlrl warm_up_verifiers` writes them
 
 
 class BenchmarkSettings(Settings):
@@ -52,8 +52,8 @@ class BenchmarkSettings(Settings):
     name: str = Field(default="", description="the name in tables; default: the benchmark's")
     split: str = Field("test", description="the split where the path has several")
     subset: str = Field(default="", description="the configuration of a hub data set, e.g. main")
-    pictures: str | None = Field(
-        default=None, description="folder where picture paths start; default: the file's folder"
+    image_folder: str | None = Field(
+        default=None, description="folder where image paths start; default: the file's folder"
     )
     limit: int | None = Field(default=None, ge=1, description="the first so many rows; a figure over them says so")
     on_bad_row: OnBad = Field(
@@ -119,7 +119,7 @@ class Benchmark:
         """Ask every problem, once for every seed of the protocol, `batch` problems at a time, and judge."""
         protocol = self.protocol
         if protocol.mode == "reward":
-            prepare(self.problems)
+            warm_up_verifiers(self.problems)
         sampling = Sampling(
             temperature=protocol.temperature,
             top_p=protocol.top_p,
@@ -146,10 +146,10 @@ class Benchmark:
             mode, rule = self.protocol.mode, self.protocol.integer_rule
             verdicts = score_answers(self.kind, self.problems, answers, mode, rule)
             if self.protocol.cut_offs == "wrong":
-                endings = [row[sample].ending for row in rollouts]
+                finish_reasons = [row[sample].finish_reason for row in rollouts]
                 verdicts = [
-                    Verdict.wrong("cut off", verdict.answer) if ending in ("length", "unfinished") else verdict
-                    for verdict, ending in zip(verdicts, endings, strict=True)
+                    Verdict.wrong("cut off", verdict.answer) if finish_reason in ("length", "unfinished") else verdict
+                    for verdict, finish_reason in zip(verdicts, finish_reasons, strict=True)
                 ]
             columns.append(verdicts)
         return tuple(zip(*columns, strict=True))
@@ -203,7 +203,7 @@ class BenchmarkResult:
             "run_standard_error": standard_error(runs) if len(runs) > 1 else None,
             "interval": list(self.interval(values)),
             "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
-            "cut_off_rate": cut_off_rate([rollout.ending for rollout in flat]),
+            "cut_off_rate": cut_off_rate([rollout.finish_reason for rollout in flat]),
             "faults": sum(v.fault is not None for run in self.verdicts for row in run for v in row),
             "groups": {g: {v: t.record() for v, t in values.items()} for g, values in self.groups().items()},
             "protocol": self.benchmark.protocol.model_dump(mode="json"),
@@ -227,7 +227,7 @@ class BenchmarkResult:
             seeds: dict[str, list[bool]] = {}
             for run in self.verdicts:
                 for problem, row in zip(self.benchmark.problems, run, strict=True):
-                    seeds.setdefault(str(problem.facts["seed_question"]), []).extend(v.correct for v in row)
+                    seeds.setdefault(str(problem.metadata["seed_question"]), []).extend(v.correct for v in row)
             groups = {"seed_question": tally_seeds(seeds), **groups}
         return groups
 
@@ -241,7 +241,7 @@ def _vote(answer: str | None) -> str | None:
 
 
 def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
-    """Rows read, pictures found, the protocol bound to the problems. Raises ConfigError or DataError."""
+    """Rows read, images found, the protocol bound to the problems. Raises ConfigError or DataError."""
     name = settings.name or settings.benchmark
     groups: list[Mapping[str, tuple[str, ...]]]
     left_out = LeftOut(name, settings.on_bad_row, settings.on_bad_image)
@@ -252,7 +252,7 @@ def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
     else:
         records = read_records(settings.path, f"benchmark {name!r}, path", settings.split, True, settings.subset)
         file = Path(settings.path).expanduser()
-        folder = Path(settings.pictures or (file if file.is_dir() else file.parent)).expanduser()
+        folder = Path(settings.image_folder or (file if file.is_dir() else file.parent)).expanduser()
         rows = read_benchmark(settings.benchmark, records[: settings.limit], folder, left_out.add)
         problems, groups = [row.problem for row in rows], [row.groups for row in rows]
         places = [row.place for row in rows]

@@ -102,7 +102,7 @@ def pareto_front(accuracy: Mapping[str, float], tokens: Mapping[str, float]) -> 
 
 
 def best_balance(accuracy: Mapping[str, float], tokens: Mapping[str, float], tolerance: float = 0.01) -> str:
-    """The shortest checkpoint of the front that is within `tolerance` of the best accuracy (row K38, "best balance").
+    """The shortest checkpoint of the front that is within `tolerance` of the best accuracy (k1.5 §2.4, "best balance").
 
     The paper doesn't say how it weighs accuracy against tokens; the rule is ours.
     """

@@ -10,7 +10,7 @@ from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut
 from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.types import MODALITIES, Group, Problem, Verdict
-from vlrl.verify.judge import judge_all, prepare
+from vlrl.verify.judge import judge_all, warm_up_verifiers
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def answer_all(
     encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, samples: int, seed: int
 ) -> Answers:
     """Ask every problem `samples` times and judge the responses."""
-    prepare(problems)
+    warm_up_verifiers(problems)
     groups = tuple(one.group for one in collect(encode, engine, problems, sampling, samples, seed))
     verdicts = judge_all([(g.problem, [r.text for r in g.rollouts]) for g in groups])
     return Answers(groups, tuple(verdicts))
@@ -52,7 +52,7 @@ def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:
 
 
 def text_rendered_consistency(answers: Answers) -> float | None:
-    """Agreement in correctness between text problems and their rendered twins (row K34); None without pairs."""
+    """Agreement in correctness between text problems and their rendered twins (k1.5 §2.3.5); None without pairs."""
     pairs = twin_places([group.problem for group in answers.groups])
     if not pairs:
         return None
@@ -87,7 +87,7 @@ class HeldOutResult:
         rows: dict[str, Any] = {m: self._row(self.sampled.where(modality=m)) for m in present}
         average = {key: sum(rows[m][key] for m in present) / len(present) for key in ("sampled", "greedy")}
         tokens = [r.num_tokens for g in groups for r in g.rollouts]
-        endings = [r.ending for g in groups for r in g.rollouts]
+        finish_reasons = [r.finish_reason for g in groups for r in g.rollouts]
         return {
             **rows,
             "average": average,
@@ -97,7 +97,7 @@ class HeldOutResult:
                 "greedy": text_rendered_consistency(self.greedy),
             },
             "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
-            "cut_off_rate": cut_off_rate(endings),
+            "cut_off_rate": cut_off_rate(finish_reasons),
             "faults": self.sampled.faults + self.greedy.faults,
             "protocols": self.protocols,
         }

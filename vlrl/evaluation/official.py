@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vlrl.types import Problem, Verdict
-from vlrl.verify.judge import judge, judge_all, prepare
+from vlrl.verify.judge import judge, judge_all, warm_up_verifiers
 from vlrl.verify.official import gsm8k, mathvision, mathvista, mmmu, tabmwp
 from vlrl.verify.official.mathvista import IntegerRule
 
@@ -37,7 +37,7 @@ def score_answers(
 ) -> list[Verdict]:
     """One verdict a row, in row order (MMMU's random fallback depends on it); a missing answer (None) is wrong."""
     if mode == "reward" or benchmark not in OFFICIAL:
-        prepare(problems)
+        warm_up_verifiers(problems)
     rng = random.Random(mmmu.SEED)
     verdicts: list[Verdict] = []
     asked: list[tuple[Problem, list[str]]] = []  # side by side, where their verifier waits
@@ -59,25 +59,25 @@ def score_answers(
 
 
 def _mathvista(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:
-    facts = problem.facts
-    kinds = facts.get("choices"), str(facts["question_type"]), str(facts["answer_type"])
+    metadata = problem.metadata
+    kinds = metadata.get("choices"), str(metadata["question_type"]), str(metadata["answer_type"])
     note = ""
     extraction = answer.extraction
     if not answer.use_extraction:
         extraction = mathvista.quick_extraction(answer.text, *kinds)
         if extraction is None:  # the published script asks a language model here; the reward's reader stands in for it
             extraction, note = judge(problem, answer.text).answer or "", "extracted by rule"
-    prediction = mathvista.prediction(extraction, *kinds, facts.get("precision"), integer_rule)
+    prediction = mathvista.prediction(extraction, *kinds, metadata.get("precision"), integer_rule)
     return _verdict(prediction is not None and prediction == problem.answer, prediction, note)
 
 
 def _mmmu(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:
-    golds = [problem.answer, *problem.facts.get("accepted", ())]
+    golds = [problem.answer, *problem.metadata.get("accepted", ())]
     text = _said(answer)
-    if not problem.facts.get("choices"):
+    if not problem.metadata.get("choices"):
         candidates = mmmu.parse_open(text)
         return _verdict(mmmu.open_is_right(candidates, golds), "; ".join(map(str, candidates)))
-    options = mmmu.letters(problem.facts["choices"])
+    options = mmmu.letters(problem.metadata["choices"])
     letter = mmmu.parse_choice(text, options)
     if letter is not None:
         return _verdict(letter in golds, letter)
@@ -87,7 +87,7 @@ def _mmmu(problem: Problem, answer: Answer, rng: random.Random, integer_rule: In
 
 def _mmmu_pro(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:
     """The published script draws unseeded where it finds no letter; luck that nobody can repeat is not counted."""
-    letter = mmmu.parse_pro_choice(_said(answer), mmmu.letters(problem.facts["choices"]))
+    letter = mmmu.parse_pro_choice(_said(answer), mmmu.letters(problem.metadata["choices"]))
     if letter is None:
         return Verdict.wrong("no letter; the published script draws one, unseeded")
     return _verdict(letter == problem.answer, letter)
@@ -95,14 +95,14 @@ def _mmmu_pro(problem: Problem, answer: Answer, rng: random.Random, integer_rule
 
 def _mathvision(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:
     extraction = str(answer.extraction or "") if answer.use_extraction else mathvision.extract(answer.text)
-    return _verdict(mathvision.is_right(problem.answer, problem.facts.get("choices", ()), extraction), extraction)
+    return _verdict(mathvision.is_right(problem.answer, problem.metadata.get("choices", ()), extraction), extraction)
 
 
 def _tabmwp(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:
-    prediction = tabmwp.extract(_said(answer), problem.facts.get("choices", ()))
+    prediction = tabmwp.extract(_said(answer), problem.metadata.get("choices", ()))
     if prediction is None:
         return Verdict.wrong("a letter beyond the options; the published script draws one")
-    return _verdict(tabmwp.is_right(problem.answer, prediction, problem.facts.get("unit")), prediction)
+    return _verdict(tabmwp.is_right(problem.answer, prediction, problem.metadata.get("unit")), prediction)
 
 
 def _gsm8k(problem: Problem, answer: Answer, rng: random.Random, integer_rule: IntegerRule) -> Verdict:

@@ -1,4 +1,5 @@
-"""The evaluation protocol as an object: everything that a figure depends on besides the weights, and its hash (K66).
+"""The evaluation protocol as an object: everything that a figure depends on besides the weights, and its hash (k1.5
+appendix C).
 
 Two figures may be compared when their hashes agree. `footnote` says so where a table mixes hashes.
 """
@@ -47,8 +48,8 @@ class EvaluationProtocol(Settings):
         default="int", description="MathVista's integers in official mode"
     )
     grader_version: int = Field(default=GRADER_VERSION, description="version of the verifiers")
-    min_pixels: int | None = Field(default=None, ge=1, description="a picture's least size, in pixels")
-    max_pixels: int | None = Field(default=None, ge=1, description="image budget: upper bound of a picture, pixels")
+    min_pixels: int | None = Field(default=None, ge=1, description="an image's least size, in pixels")
+    max_pixels: int | None = Field(default=None, ge=1, description="image budget: upper bound of an image, pixels")
     cut_offs: Literal["judged", "wrong"] = Field(default="judged", description="a response that the token budget ended")
 
     @model_validator(mode="after")

@@ -148,15 +148,15 @@ def token_percentile(num_tokens: ArrayLike, percent: float = 95.0) -> float:
     return float(np.percentile(_values(num_tokens, "token_percentile"), percent))
 
 
-def cut_off_rate(endings: Sequence[str]) -> float:
+def cut_off_rate(finish_reasons: Sequence[str]) -> float:
     """Share of responses that the token budget ended (`length`, `unfinished`), in [0, 1]."""
-    if not endings:
+    if not finish_reasons:
         raise ValueError("cut_off_rate: there are no values")
-    return sum(ending in ("length", "unfinished") for ending in endings) / len(endings)
+    return sum(finish_reason in ("length", "unfinished") for finish_reason in finish_reasons) / len(finish_reasons)
 
 
 def consistency(text: ArrayLike, rendered: ArrayLike) -> float:
-    """Share of problems whose rendered twin gets the same verdict as the text (row K34), in [0, 1].
+    """Share of problems whose rendered twin gets the same verdict as the text (k1.5 §2.3.5), in [0, 1].
 
     Both (P,) or (P, S) verdicts; row p of `rendered` is the twin of row p of `text`. With several samples: the
     probability that one sample of each agrees, p·q + (1−p)(1−q), averaged over problems.

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.provenance import Method
 
 Aggregate = Literal["sequence", "token", "sum"]
@@ -36,7 +36,7 @@ class TokenLoss(Method):
             raise ValueError(f"length is {self.length}, but only `aggregate: sum` divides by it; leave it out")
         return self
 
-    def average(self, each: torch.Tensor, terms: Terms, over: Denominators) -> torch.Tensor:
+    def average(self, each: torch.Tensor, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """(M,) values of tokens → a scalar to add up over micro-batches."""
         each = terms.weights * each
         if self.aggregate == "token":

@@ -1,4 +1,4 @@
-"""Terms that are added to a loss: `rl: {loss: grpo, added: [{name: tgpo, beta: 0.1}]}`."""
+"""Terms that are added to a loss: `rl: {loss: grpo, auxiliary: [{name: tgpo, beta: 0.1}]}`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import Loss
 from vlrl.provenance import needs_of
 from vlrl.registry import Registry
@@ -21,16 +21,16 @@ class WithAdded:
     """A loss and what is added to it, as one loss."""
 
     loss: Loss
-    added: Sequence[Loss]
+    auxiliary: Sequence[Loss]
 
     @property
     def needs(self) -> frozenset[str]:
         """What all of them need."""
-        return needs_of([self.loss, *self.added])
+        return needs_of([self.loss, *self.auxiliary])
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         total = self.loss(terms, over)
-        for one in self.added:
+        for one in self.auxiliary:
             total = total + one(terms, over)
         return total

@@ -1,4 +1,4 @@
-"""Online mirror descent, the objective of Kimi k1.5 (§2.3.2, rows K14–K18)."""
+"""Online mirror descent, the objective of Kimi k1.5 (§2.3.2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark, Method
 
@@ -28,7 +28,9 @@ class KimiLoss(Method):
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
     mark: ClassVar[Mark] = "P"
-    resets_optimizer: ClassVar[bool] = True  # at the start of each iteration (row K20), where a config doesn't say it
+    resets_optimizer: ClassVar[bool] = (
+        True  # at the start of each iteration (k1.5 §2.3.2), where a config doesn't say it
+    )
 
     tau: float = Field(default=0.1, ge=0.0)
     logratio_norm: Literal["none", "length"] = "none"
@@ -38,10 +40,10 @@ class KimiLoss(Method):
         """Whether a token's share falls with the number of trained tokens of its response."""
         return self.logratio_norm == "length"
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         total = terms.per_response(terms.weights * terms.logprobs)
-        ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs))
+        ratio = terms.per_response(terms.weights * (terms.logprobs - terms.old_logprobs))
         if self.logratio_norm == "length":
             total, ratio = total / terms.trained, ratio / terms.trained
         each = -terms.advantages * total + 0.5 * self.tau * ratio.square()

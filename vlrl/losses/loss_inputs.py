@@ -8,11 +8,11 @@ import torch
 
 
 @dataclass(frozen=True)
-class Terms:
+class LossInputs:
     """M response tokens of N responses.
 
     logprobs            (M,) of the policy being trained, with gradient
-    reference_logprobs  (M,) of the policy at the start of the iteration (row K14), without gradient
+    reference_logprobs  (M,) of the policy at the start of the iteration (k1.5 §2.3.2), without gradient
     response            (M,) which of the N responses a token belongs to
     advantages          (N,) without gradient
     weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise.
@@ -22,12 +22,12 @@ class Terms:
     """
 
     logprobs: torch.Tensor
-    reference_logprobs: torch.Tensor
+    old_logprobs: torch.Tensor
     response: torch.Tensor
     advantages: torch.Tensor
     weights: torch.Tensor
     token_advantages: torch.Tensor | None = None
-    guide_logprobs: torch.Tensor | None = None
+    teacher_logprobs: torch.Tensor | None = None
 
     @property
     def credit(self) -> torch.Tensor:
@@ -52,7 +52,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Denominators:
+class LossNormalizers:
     """Counts over *all* micro-batches (and ranks) of one update: the one place where a loss is averaged.
 
     Every micro-batch divides by the same numbers, so any split gives the single-batch gradient. `tokens` are those of
@@ -63,4 +63,4 @@ class Denominators:
     tokens: float
 
 
-NOTHING = Denominators(responses=0.0, tokens=0.0)
+NOTHING = LossNormalizers(responses=0.0, tokens=0.0)

@@ -6,14 +6,14 @@ from typing import Any, Protocol
 
 import torch
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.registry import Registry
 
 
 class Loss(Protocol):
     """A pure function of a micro-batch; returns its share of the update's loss."""
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor: ...
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor: ...
 
 
 losses: Registry[Any] = Registry("loss")

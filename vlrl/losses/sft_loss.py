@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark, Method
 
@@ -19,6 +19,6 @@ class SftLoss(Method):
     mark: ClassVar[Mark] = "P"
     needs: ClassVar[frozenset[str]] = frozenset({"demonstrations"})
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         return -(terms.weights * terms.logprobs).sum() / over.tokens

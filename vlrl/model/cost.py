@@ -1,8 +1,8 @@
-"""One cost model: what a prompt with its pictures and responses costs, in multiply-adds and bytes, before it is run.
+"""One cost model: what a prompt with its images and responses costs, in multiply-adds and bytes, before it is run.
 
     forward = 2·W·(P + ΣR) + 4·d·L·pairs + 2·h·V·ΣR + vision        [FLOP; a multiply-add is two]
     pairs   = P(P + 1)/2 + Σ (R·P + R(R + 1)/2)                     query-key pairs of the packed row
-    vision  = Σ over pictures: 2·W_v·n + 2·W_p·n/merge + 4·d_v·pairs_v(n)
+    vision  = Σ over images: 2·W_v·n + 2·W_p·n/merge + 4·d_v·pairs_v(n)
 
 P prompt and R response tokens, W matrix weights of the decoder's layers (of the tower W_v, the projector W_p), d width
 of all heads, L layers, h hidden size, V vocabulary, n patches. A backward pass counts twice a forward pass; with
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.families.family import family_of
 from vlrl.model.optimization.parameter_groups import PARTS, Part, part_of
 
@@ -30,11 +30,11 @@ MORE_COLUMNS = 4096  # it doubles, but grows by this many at most at once: a lon
 
 @dataclass(frozen=True)
 class Load:
-    """One packed row (or one request with its expected responses): tokens, and vision patches of each picture."""
+    """One packed row (or one request with its expected responses): tokens, and vision patches of each image."""
 
     prompt: int
     responses: tuple[int, ...]
-    pictures: tuple[int, ...] = ()
+    images: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -47,7 +47,7 @@ def grown_columns(columns: int) -> int:
     return columns + min(max(columns, FIRST_COLUMNS), MORE_COLUMNS)
 
 
-def load_of(row: Row) -> Load:
+def load_of(row: PackedGroup) -> Load:
     """The load of a packed row."""
     images = tuple(image.num_patches for image in row.encoded.images)
     return Load(row.encoded.num_tokens, tuple(len(one) for one in row.responses), images)
@@ -83,19 +83,19 @@ class CostModel:
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
-    def vision_flops(self, pictures: Sequence[int]) -> float:
-        """The tower and the projector over pictures of so many patches, forward."""
-        return self.tower_flops(pictures) + self.projector_flops(pictures)
+    def vision_flops(self, images: Sequence[int]) -> float:
+        """The tower and the projector over images of so many patches, forward."""
+        return self.tower_flops(images) + self.projector_flops(images)
 
-    def tower_flops(self, pictures: Sequence[int]) -> float:
+    def tower_flops(self, images: Sequence[int]) -> float:
         """The tower alone."""
         family, vision = family_of(self.config), self.config.vision_config
         _, width = family.tower_shape(vision)
-        return sum(2 * self.matrices["vision"] * n + 4 * width * family.tower_pairs(vision, n) for n in pictures)
+        return sum(2 * self.matrices["vision"] * n + 4 * width * family.tower_pairs(vision, n) for n in images)
 
-    def projector_flops(self, pictures: Sequence[int]) -> float:
+    def projector_flops(self, images: Sequence[int]) -> float:
         """The projector alone."""
-        return 2 * self.matrices["projector"] * sum(pictures) / family_of(self.config).merge(self.config)
+        return 2 * self.matrices["projector"] * sum(images) / family_of(self.config).merge(self.config)
 
     def language_flops(self, tokens: int, before: int = 0) -> float:
         """`tokens` new ones in causal order behind `before` others, without the head."""
@@ -113,16 +113,16 @@ class CostModel:
         text = self.config.get_text_config()
         return 2.0 * int(text.hidden_size) * int(text.vocab_size) * tokens
 
-    def forward(self, load: Load, looks: bool = True) -> float:
+    def forward(self, load: Load, encodes_images: bool = True) -> float:
         """One packed row; without the tower where its features are there already."""
-        vision = self.vision_flops(load.pictures) if looks else 0.0
+        vision = self.vision_flops(load.images) if encodes_images else 0.0
         return self._seconds(vision, self._language(load))
 
     def training(self, load: Load) -> float:
         """Forward and backward of one packed row. Gradients of a tower that trains come through the projector."""
         times = 4 if self.checkpointed else 3
-        vision = self.tower_flops(load.pictures) * (times if "vision" in self.trained else 1)
-        vision += self.projector_flops(load.pictures) * (times if {"vision", "projector"} & set(self.trained) else 1)
+        vision = self.tower_flops(load.images) * (times if "vision" in self.trained else 1)
+        vision += self.projector_flops(load.images) * (times if {"vision", "projector"} & set(self.trained) else 1)
         return self._seconds(vision, self._language(load) * times)
 
     def rollout(self, load: Load) -> float:
@@ -138,12 +138,12 @@ class CostModel:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def bytes(self, loads: Sequence[Load], in_one_line: bool = False) -> float:
-        """Activations and logits of one micro-batch: rows padded to the longest or in one line, pictures each once."""
+    def bytes(self, loads: Sequence[Load], packed: bool = False) -> float:
+        """Activations and logits of one micro-batch: rows padded to the longest or in one line, images each once."""
         lengths = [load.tokens for load in loads]
-        tokens = sum(lengths) if in_one_line else max(lengths) * len(lengths)
+        tokens = sum(lengths) if packed else max(lengths) * len(lengths)
         scored = sum(sum(load.responses) for load in loads)
-        patches = sum(sum(load.pictures) for load in loads)
+        patches = sum(sum(load.images) for load in loads)
         return self.activation_bytes(tokens, patches) + self.logit_bytes(scored)
 
     def activation_bytes(self, tokens: int, patches: int) -> int:

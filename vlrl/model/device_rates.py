@@ -24,7 +24,7 @@ TURNS = 3  # the least of them counts, after one to warm up
 
 @torch.inference_mode()
 def measured(cost: CostModel, loaded: LoadedModel, images: Sequence[EncodedImage]) -> CostModel:
-    """The cost model in seconds of the model's device, from passes over texts and looks at these pictures."""
+    """The cost model in seconds of the model's device, from passes over texts and looks at these images."""
     samples = []
     for tokens in TEXT_TOKENS:
         if tokens <= loaded.context:
@@ -33,7 +33,7 @@ def measured(cost: CostModel, loaded: LoadedModel, images: Sequence[EncodedImage
             samples.append((0.0, cost.language_flops(tokens), seconds))
     for patches in sorted({image.num_patches for image in images}):
         chosen = next(image for image in images if image.num_patches == patches)
-        seconds = _least_seconds(partial(VisionTower(loaded.model).look, [chosen]), loaded.device)
+        seconds = _least_seconds(partial(VisionTower(loaded.model).encode_images, [chosen]), loaded.device)
         samples.append((cost.vision_flops([patches]), 0.0, seconds))
     return calibrated(cost, samples)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from vlrl.errors import NonFiniteError
-from vlrl.losses.loss_inputs import Terms
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.model.training.policy import Example, Policy
 
 LOGITS_REMEDY = (
@@ -59,12 +59,12 @@ def shortest(examples: Sequence[Example]) -> Example | None:
     return one.take([lengths.index(min(lengths))])
 
 
-def cause_of(examples: Sequence[Example], terms: Terms, loss: float) -> NonFiniteError | None:
+def cause_of(examples: Sequence[Example], terms: LossInputs, loss: float) -> NonFiniteError | None:
     """The first of a loss's inputs that isn't finite, or the loss itself; None where all are."""
     responses = [(example, j) for example in examples for j in range(len(example.row.responses))]
     token_values: dict[str, Any] = {
         "the policy's log-probability": terms.logprobs,
-        "the log-probability that its ratio starts from": terms.reference_logprobs,
+        "the log-probability that its ratio starts from": terms.old_logprobs,
         "its token weight": terms.weights,
         "its token advantage": terms.token_advantages,
     }

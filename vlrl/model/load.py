@@ -49,7 +49,7 @@ class ModelSettings(Settings):
     feature_store_mib: int = Field(
         default=1024,
         ge=0,
-        description="features of pictures kept between passes while the tower's weights stay; MiB",
+        description="features of images kept between passes while the tower's weights stay; MiB",
         json_schema_extra=PACE,
     )
 
@@ -66,10 +66,10 @@ class ModelSettings(Settings):
 class LoadedModel:
     """A transformers model with its processor.
 
-    placeholder_ids   token ids that stand for pictures or videos: never sampled, and masked in every log-probability
+    placeholder_ids   token ids that stand for images or videos: never sampled, and masked in every log-probability
     stop_ids          token ids that end a response
     context           prompt + response tokens that fit
-    store             features of pictures that every pass of this model may share; None: each looks for itself
+    store             features of images that every pass of this model may share; None: each looks for itself
     """
 
     model: Any
@@ -204,7 +204,7 @@ def adapt_config(config: Any, settings: ModelSettings) -> Any:
 
 
 def placeholder_ids(config: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Ids of the tokens that stand for pictures and videos, or around them, in this architecture's prompts."""
+    """Ids of the tokens that stand for images and videos, or around them, in this architecture's prompts."""
     names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
     found = {getattr(config, name, None) for name in names}
     vocabulary = tokenizer.get_vocab()

@@ -1,4 +1,4 @@
-"""Long2short by merging (row K35): the weighted mean of two models' weights, shard by shard, without training."""
+"""Long2short by merging (k1.5 §2.4): the weighted mean of two models' weights, shard by shard, without training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a model is before it is loaded: parameters by part and tokens per picture, from its configuration alone.
+"""How large a model is before it is loaded: parameters by part and tokens per image, from its configuration alone.
 
 The architecture is built on torch's meta device, so the counts are exact and no weight takes memory.
 No network is used.
@@ -119,7 +119,7 @@ class Architecture:
     """A model's configuration, and its processor where the files are here.
 
     origin           where the configuration comes from, in words
-    image_processor  transformers' own; it says how many patches a picture becomes
+    image_processor  transformers' own; it says how many patches an image becomes
     """
 
     config: Any
@@ -132,12 +132,12 @@ class Architecture:
         """The language model's configuration."""
         return self.config.get_text_config()
 
-    def picture_tokens(self, width: int, height: int) -> int:
-        """Prompt tokens of a picture of this size in pixels."""
-        return self.picture_patches(width, height) // family_of(self.config).merge(self.config)
+    def image_tokens(self, width: int, height: int) -> int:
+        """Prompt tokens of an image of this size in pixels."""
+        return self.image_patches(width, height) // family_of(self.config).merge(self.config)
 
-    def picture_patches(self, width: int, height: int) -> int:
-        """Vision patches of a picture of this size in pixels."""
+    def image_patches(self, width: int, height: int) -> int:
+        """Vision patches of an image of this size in pixels."""
         return family_of(self.config).patches(self.config, self.image_processor, width, height)
 
 
@@ -169,13 +169,13 @@ def _published(name: str, place: str) -> Architecture:
             f"download it (`hf download {name}`) or give its folder; known without files: {', '.join(PUBLISHED)}",
         )
     model = PUBLISHED[name]
-    pictures = Qwen2VLImageProcessorPil(
+    images = Qwen2VLImageProcessorPil(
         patch_size=model.patch,
         merge_size=2,
         temporal_patch_size=2,
         size={"shortest_edge": model.min_pixels, "longest_edge": model.max_pixels},
     )
-    return Architecture(model.config(), pictures, None, f"the published config.json of {name} (not downloaded here)")
+    return Architecture(model.config(), images, None, f"the published config.json of {name} (not downloaded here)")
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def count_parameters(config: Any) -> ParameterCounts:
             model: Any = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
     except ValueError as error:
         raise ConfigError(
-            "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads pictures"
+            "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads images"
         ) from error
     by_part = {"vision": 0, "projector": 0, "language": 0}
     matrices, sides = dict(by_part), dict(by_part)

@@ -1,6 +1,6 @@
 """Small models of real architectures, built on the spot: Hugging Face folders that everything else loads as usual.
 
-The defaults are the shape that learned on two CPU cores: about 0.6 M parameters, 48 px pictures = 9 visual tokens.
+The defaults are the shape that learned on two CPU cores: about 0.6 M parameters, 48 px images = 9 visual tokens.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CHAT_TEMPLATE = (
 class TinyShape(Settings):
     """Sizes of a small model. Pixels are multiples of patch × merge (16 by default).
 
-    tile, tiles_a_side  Idefics3 only: pixels of a tile's side, and tiles along the longer side of every picture
+    tile, tiles_a_side  Idefics3 only: pixels of a tile's side, and tiles along the longer side of every image
     """
 
     text_width: int = Field(default=96, ge=1)

@@ -1,4 +1,4 @@
-"""`vlrl plan`: what a run would do, before it does it: sizes, tokens per picture, work per step, memory.
+"""`vlrl plan`: what a run would do, before it does it: sizes, tokens per image, work per step, memory.
 
 No weights are loaded and no network is touched; settings and recipe are checked as in the run. With `--measure` a model
 of this shape with random weights is made, and a few passes are timed.
@@ -67,10 +67,10 @@ class Plan:
         return mean, max(p.tokens for s in self.sources for p in s.prompts)
 
     @property
-    def picture_bounds(self) -> tuple[int, int]:
-        """Tokens of a square picture at the least and the most pixels that the recipe's budget allows."""
+    def image_bounds(self) -> tuple[int, int]:
+        """Tokens of a square image at the least and the most pixels that the recipe's budget allows."""
         low, high = (math.isqrt(n) for n in (self.recipe.image.min_pixels, self.recipe.image.max_pixels))
-        return self.architecture.picture_tokens(low, low), self.architecture.picture_tokens(high, high)
+        return self.architecture.image_tokens(low, low), self.architecture.image_tokens(high, high)
 
     @property
     def peak_bytes(self) -> int:
@@ -140,9 +140,9 @@ def make_plan(
 def measure_prompts(
     problems: Sequence[Problem], arch: Architecture, recipe: Recipe, settings: RunSettings, context: int
 ) -> tuple[Prompt, ...]:
-    """Prompt lengths: exact where the processor is here; otherwise exact for pictures and estimated for text.
+    """Prompt lengths: exact where the processor is here; otherwise exact for images and estimated for text.
 
-    Raises DataError for a picture that can't be read or a prompt longer than the context.
+    Raises DataError for an image that can't be read or a prompt longer than the context.
     """
     merge = family_of(arch.config).merge(arch.config)
     if arch.processor is not None:
@@ -159,11 +159,11 @@ def measure_prompts(
     found = []
     for problem in problems:
         sizes = [open_image(image, recipe.image).size for image in problem.images]
-        pictures = tuple(arch.picture_tokens(*size) for size in sizes)
+        images = tuple(arch.image_tokens(*size) for size in sizes)
         system = settings.system_prompt if problem.system is None else problem.system
         chars = sum(len(p.text) for p in problem.prompt if isinstance(p, Text)) + len(system or "")
-        text = TEMPLATE_TOKENS + math.ceil(chars / CHARS_PER_TOKEN) + 2 * len(pictures)
-        found.append(Prompt(text + sum(pictures), pictures))
+        text = TEMPLATE_TOKENS + math.ceil(chars / CHARS_PER_TOKEN) + 2 * len(images)
+        found.append(Prompt(text + sum(images), images))
     return tuple(found)
 
 
@@ -190,7 +190,7 @@ def show_plan(plan: Plan, console: Console) -> None:
     budget = plan.recipe.image
     pixels = _span([budget.min_pixels, budget.max_pixels])
     console.print(
-        f"pictures of {pixels} pixels: {_span(plan.picture_bounds)} tokens each if square; "
+        f"images of {pixels} pixels: {_span(plan.image_bounds)} tokens each if square; "
         f"the table counts {SAMPLE} drawn problems of each source"
         + ("" if plan.architecture.processor else f", text estimated at {CHARS_PER_TOKEN} characters a token")
     )
@@ -226,7 +226,7 @@ def warnings_of(plan: Plan) -> list[str]:
     updates = rl.updates_per_step * rl.epochs_per_step
     tau: float = getattr(rl.loss, "tau", 0.0)
     if "rl" in plan.settings.stages and updates == 1 and tau:
-        found.append("one update per step: the policy is its own reference, so tau has no effect (K22)")
+        found.append("one update per step: the policy is its own reference, so tau has no effect (k1.5 §2.3.2)")
     return found
 
 
@@ -275,15 +275,15 @@ def _source_table(plan: Plan) -> Table:
     table = Table()
     table.add_column("source", overflow="fold")
     table.add_column("modality")
-    for name in ("share", "a picture", "prompt"):
+    for name in ("share", "an image", "prompt"):
         table.add_column(name, justify="right")
     for source in plan.sources:
-        pictures = [n for p in source.prompts for n in p.pictures]
+        images = [n for p in source.prompts for n in p.images]
         table.add_row(
             source.name,
             source.modality,
             f"{source.share:.1%}",
-            _span(pictures),
+            _span(images),
             _span([p.tokens for p in source.prompts]),
         )
     return table

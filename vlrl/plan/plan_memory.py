@@ -70,9 +70,9 @@ class MemoryPlan:
         self._zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
         self._weights = counts.total * BYTES[settings.model.dtype]
         self._prompt = max(p.tokens for s in sources for p in s.prompts)
-        pictures = max((p.pictures for s in sources for p in s.prompts), key=sum)
+        images = max((p.images for s in sources for p in s.prompts), key=sum)
         merge = family_of(arch.config).merge(arch.config)
-        self._patches = tuple(tokens * merge for tokens in pictures)
+        self._patches = tuple(tokens * merge for tokens in images)
         self._modalities = len({source.modality for source in sources})
 
     def phases(self) -> dict[str, Parts]:
@@ -81,9 +81,9 @@ class MemoryPlan:
         memory: dict[str, Parts] = {}
         for stage in settings.stages:
             if stage == "sft":
-                stretches = settings.sft.in_order
-                for number, one in enumerate(stretches, 1):
-                    memory |= self._fixed_set("sft", one, f" {number}" if len(stretches) > 1 else "")
+                sft_phases = settings.sft.in_order
+                for number, one in enumerate(sft_phases, 1):
+                    memory |= self._fixed_set("sft", one, f" {number}" if len(sft_phases) > 1 else "")
             elif stage == "record":
                 memory |= self._record()
             elif stage == "distil":
@@ -99,7 +99,7 @@ class MemoryPlan:
                 memory["eval"] = {"weights": self._weights, **engine.writing}
         if self._patches:
             for parts in memory.values():
-                parts["features of pictures"] = settings.model.feature_store_mib * 2**20
+                parts["features of images"] = settings.model.feature_store_mib * 2**20
         return memory or {"prepare": {"weights": 0}}
 
     # -- stages -------------------------------------------------------------------------------------------------------
@@ -238,18 +238,20 @@ class MemoryPlan:
     ) -> EngineParts:
         """A full wave of so many problems and responses to each, and what of the engine is there without it.
 
-        Prompts, and responses that are `begun` with so many tokens, are read in passes; the longest stands alone.
+        Prompts, and responses that are `resume_from` with so many tokens, are read in passes; the longest stands alone.
         """
         engine = self._settings.engine
         ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them
         prompts = min(
             -(-problems // ranks),
-            max(1, engine.max_rows // responses),
-            max(1, engine.prefill_tokens // self._prompt),
+            max(1, engine.max_num_seqs // responses),
+            max(1, engine.max_num_batched_tokens // self._prompt),
         )
         wave = RolloutLoad(prompts, prompts * responses, self._prompt, sampling.max_tokens)
         cost = self._cost(policy)
-        read = max(self._prompt + begun, min(engine.prefill_tokens, prompts * (self._prompt + responses * begun)))
+        read = max(
+            self._prompt + begun, min(engine.max_num_batched_tokens, prompts * (self._prompt + responses * begun))
+        )
         own = {
             "keys and values": cache_bytes(cost, wave),
             "reading": cost.reading_bytes(read) + cost.cache_bytes(read),

@@ -47,11 +47,11 @@ def measure_pace(
 def step_seconds(settings: RunSettings, cost: CostModel, groups: Sequence[Load]) -> tuple[float, float]:
     """Seconds of one step's rollout and of one training pass, by a cost model with a device's rates.
 
-    A rollout is its work and one call for every token of the longest response, as often as slots are filled anew. How
+    A rollout is its work and one call for every token of the longest response, as often as slots are filled again. How
     rows of a pass help each other, and what the optimiser takes, is left out.
     """
     rows = sum(len(group.responses) for group in groups)
-    fills = -(-rows // settings.engine.max_rows)
+    fills = -(-rows // settings.engine.max_num_seqs)
     steps = fills * max(max(group.responses) for group in groups)
     rollout = sum(cost.rollout(group) for group in groups) + steps * cost.rates.call
     return rollout, sum(cost.training(group) for group in groups)

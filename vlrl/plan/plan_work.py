@@ -12,17 +12,17 @@ from vlrl.model.memory import BYTES
 from vlrl.model.optimization.parameter_groups import PARTS
 from vlrl.model.sizes import Architecture, ParameterCounts
 from vlrl.model.training.torch_policy import PolicySettings
-from vlrl.training.fixed_set_settings import FixedSetSettings, SftStretch
+from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.run_settings import RunSettings, Stage
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Lengths of one problem's prompt in tokens: all of it, and its pictures."""
+    """Lengths of one problem's prompt in tokens: all of it, and its images."""
 
     tokens: int
-    pictures: tuple[int, ...]
+    images: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _taken(group: Load, chosen: range) -> Load:
 def exceeds_memory(loads: Sequence[Load], policy: PolicySettings, cost: CostModel) -> bool:
     """Whether rows together take more than `micro_batch_mib`."""
     mib = policy.micro_batch_mib
-    return mib is not None and cost.bytes(loads, policy.pack_rows) > mib * 2**20
+    return mib is not None and cost.bytes(loads, policy.pack_sequences) > mib * 2**20
 
 
 def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
@@ -67,9 +67,9 @@ def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCount
 class StepWork:
     """One pass of RL over a step's groups by the cost model, responses at their longest.
 
-    flops          forward and backward of every row, the pictures once each
+    flops          forward and backward of every row, the images once each
     vision_share   of it in the tower
-    separate       the same as separate rows that each look at the picture
+    separate       the same as separate rows that each look at the image
     micro_batches  forward passes that it is split into, where one update takes all groups
     padding        share of padding in them
     unbalance      over 2 and 8 ranks: how much the dearest rank is above the mean
@@ -94,12 +94,15 @@ def step_work(
     rows = [piece for group in groups for piece in pieces_of(group, rl.policy, cost)]
     lengths = [row.tokens for row in rows]
     batches = batches_by_length(
-        lengths, budget, rl.policy.pack_rows, lambda chosen: exceeds_memory([rows[i] for i in chosen], rl.policy, cost)
+        lengths,
+        budget,
+        rl.policy.pack_sequences,
+        lambda chosen: exceeds_memory([rows[i] for i in chosen], rl.policy, cost),
     )
-    padding = 0.0 if rl.policy.pack_rows else padding_waste(lengths, batches)
+    padding = 0.0 if rl.policy.pack_sequences else padding_waste(lengths, batches)
     flops = sum(cost.training(g) for g in groups)
     separate = sum(cost.training(replace(g, responses=(length,))) * k for g in groups)
-    vision = sum(cost.training(Load(0, (), g.pictures)) for g in groups)
+    vision = sum(cost.training(Load(0, (), g.images)) for g in groups)
     unbalance = []
     for ranks in (2, 8):
         each = [
@@ -117,7 +120,7 @@ def step_groups(settings: RunSettings, arch: Architecture, sources: Sequence[Sou
         source = _source_at(sources, (i + 0.5) / rl.problems_per_step)
         prompt = source.prompts[i % len(source.prompts)]
         responses = (rl.sampling.max_tokens,) * rl.rollouts_per_problem
-        groups.append(Load(prompt.tokens, responses, tuple(n * merge for n in prompt.pictures)))
+        groups.append(Load(prompt.tokens, responses, tuple(n * merge for n in prompt.images)))
     return groups
 
 
@@ -131,7 +134,7 @@ def _source_at(sources: Sequence[SourcePlan], place: float) -> SourcePlan:
 
 
 def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> list[tuple[Stage, str]]:
-    """Lines on what every stage does; reads the rows and pictures of benchmarks, as the run would."""
+    """Lines on what every stage does; reads the rows and images of benchmarks, as the run would."""
     held = settings.eval
     asked = f"{held.curve_problems:,} problems a modality every"
     lines: list[tuple[Stage, str]] = []
@@ -158,7 +161,7 @@ def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> lis
     return lines
 
 
-def _sft_work(one: SftStretch) -> str:
+def _sft_work(one: SftPhase) -> str:
     wanted = one.demonstrations
     said = "all demonstrations"
     if wanted != "all":

@@ -1,4 +1,4 @@
-"""Text as pictures: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles."""
+"""Text as images: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles."""
 
 from vlrl.rendered_text.styles import (
     code_style,

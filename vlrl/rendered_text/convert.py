@@ -1,4 +1,4 @@
-"""A text problem becomes its rendered twin: the same question as a picture, the same answer (row K34)."""
+"""A text problem becomes its rendered twin: the same question as an image, the same answer (k1.5 §2.3.5)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rendered_twin(
     tags: tuple[str, ...] = (),
     part: Part = "all",
 ) -> Problem:
-    """The problem with its text drawn as a picture; answer, verifier, facts, domain and difficulty stay.
+    """The problem with its text drawn as an image; answer, verifier, facts, domain and difficulty stay.
 
     `part` says which part of the text is drawn (`parts.split_text`), the rest is typed where it stands in the text.
     `twin` is the id of the text problem, `instruction` is typed after all of it. Raises DataError if the problem isn't
@@ -55,10 +55,10 @@ def rendered_twin(
 
 
 def _drawn(text: str, style: Style, rng: np.random.Generator, distortion: Distortion | None) -> Image:
-    """The text as an encoded picture that knows what it says."""
-    picture = style.draw(text, rng)
+    """The text as an encoded image that knows what it says."""
+    image = style.draw(text, rng)
     if distortion is not None:
-        picture = distortion.apply(picture, rng)
+        image = distortion.apply(image, rng)
     encoded = io.BytesIO()
-    picture.save(encoded, format="PNG", compress_level=1)
-    return dataclasses.replace(Image.from_bytes(encoded.getvalue()), says=text)
+    image.save(encoded, format="PNG", compress_level=1)
+    return dataclasses.replace(Image.from_bytes(encoded.getvalue()), source_text=text)

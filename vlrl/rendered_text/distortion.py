@@ -1,4 +1,4 @@
-"""Photo-like distortion of a rendered page with OpenCV, in named strengths; the words stay inside the picture."""
+"""Photo-like distortion of a rendered page with OpenCV, in named strengths; the words stay inside the image."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ STRENGTHS: dict[str, dict[str, float]] = {
 
 
 class Distortion(Settings):
-    """The most of each effect; every picture draws its own strengths uniformly between nothing and these.
+    """The most of each effect; every image draws its own strengths uniformly between nothing and these.
 
     `mild` and `strong` are names for sets of settings: `distortion: strong`, or `{strength: strong, noise: 0}` to
     change some of them. The border is widened with the paper's colour before a rotation, so that no ink leaves the
-    picture; the result has the size of the original again, its text smaller by what the turn and the perspective need
+    image; the result has the size of the original again, its text smaller by what the turn and the perspective need
     (6 % for 2° on a 2:1 page).
     """
 
@@ -109,7 +109,7 @@ def _turn(width: int, height: int, degrees: float) -> np.ndarray:
 
 
 def _view(width: int, height: int, inwards: np.ndarray) -> np.ndarray:
-    """The picture's corners moved inwards by these shares of width and height, (4, 2) → (3, 3)."""
+    """The image's corners moved inwards by these shares of width and height, (4, 2) → (3, 3)."""
     right, bottom = width - 1, height - 1
     corners = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=np.float32)
     signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])

@@ -1,4 +1,4 @@
-"""Prompts that are part picture, part typed text: which part of a text is rendered."""
+"""Prompts that are part image, part typed text: which part of a text is rendered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def split_text(text: str, part: Part) -> list[tuple[bool, str]]:
     """(whether it is rendered, text) in reading order; together they are the whole text.
 
     all       everything is rendered
-    context   everything but the question, which is typed after the picture
+    context   everything but the question, which is typed after the image
     question  only the question, after the typed context
     data      only fenced code and tables (lines with bars or tabs); the prose is typed
 

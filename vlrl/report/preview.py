@@ -1,6 +1,6 @@
-"""A recipe's problems on one page: pictures, questions, answers, tags, difficulty, tokens, each twin beside its text.
+"""A recipe's problems on one page: images, questions, answers, tags, difficulty, tokens, each twin beside its text.
 
-The page is one file that needs no server and no network. Pictures are reduced until all of them fit.
+The page is one file that needs no server and no network. Images are reduced until all of them fit.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from PIL import Image as Pillow
 
 from vlrl.data.images.open_images import open_image, size_in_budget
 from vlrl.data.inspection.recipe_sample import Sample, SampleItem
-from vlrl.data.inspection.recipe_stats import picture_tokens
+from vlrl.data.inspection.recipe_stats import image_tokens
 from vlrl.data.recipe import Recipe
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import MODALITIES, Image, Text
 
-MOST_PICTURE_BYTES = 3_200_000  # encoded; a third more as text, so that a page of 500 problems stays under 5 MB
+MOST_IMAGE_BYTES = 3_200_000  # encoded; a third more as text, so that a page of 500 problems stays under 5 MB
 LADDER = ((448, 80), (320, 75), (256, 65), (208, 55), (160, 45), (112, 35), (80, 30))  # longer side, WebP quality
-PROBED = 40  # pictures from which the first step of the ladder is chosen
+PROBED = 40  # images from which the first step of the ladder is chosen
 MOST_CHARS = 1500  # of one question or response
 
 
 def write_preview(recipe: Recipe, name: str, sample: Sample, target: Path, token_side: int) -> int:
-    """Write the page; returns the number of problems on it. Raises BadImageError for a picture that went bad."""
+    """Write the page; returns the number of problems on it. Raises BadImageError for an image that went bad."""
     images = {image.digest: image for item in sample.items for image in item.problem.images}
     thumbnails = embed(list(images.values()))
     cards = [_card(item, recipe, thumbnails, token_side) for item in _interleaved(sample.items)]
@@ -75,10 +75,10 @@ def _interleaved(items: Iterable[SampleItem]) -> list[SampleItem]:
     return [item for _, item in sorted(placed, key=lambda pair: pair[0])]
 
 
-def embed(images: list[Image], most: int = MOST_PICTURE_BYTES) -> dict[str, dict[str, Any]]:
+def embed(images: list[Image], most: int = MOST_IMAGE_BYTES) -> dict[str, dict[str, Any]]:
     """By digest: `src` (a data URI), own `width` and `height`, and `small` where it is to be shown in whole pixels.
 
-    All pictures are reduced to the same longest side: the largest step of LADDER at which they fit into `most` bytes.
+    All images are reduced to the same longest side: the largest step of LADDER at which they fit into `most` bytes.
     """
     if not images:
         return {}
@@ -108,7 +108,7 @@ def _first_step(probed: list[Image], count: int, most: int) -> int:
 
 
 def _thumbnail(image: Image, side: int, quality: int) -> tuple[bytes, tuple[int, int]]:
-    """The encoded thumbnail and the picture's own size."""
+    """The encoded thumbnail and the image's own size."""
     opened = open_image(image)
     size = opened.size
     opened.thumbnail((side, side), Pillow.Resampling.LANCZOS)
@@ -119,26 +119,26 @@ def _thumbnail(image: Image, side: int, quality: int) -> tuple[bytes, tuple[int,
 
 def _card(item: SampleItem, recipe: Recipe, thumbnails: dict[str, dict[str, Any]], token_side: int) -> dict[str, Any]:
     problem = item.problem
-    pictures = []
+    images = []
     for image in problem.images:
         thumbnail = thumbnails[image.digest]
         width, height = thumbnail["width"], thumbnail["height"]
         in_budget = size_in_budget(width, height, recipe.image)
-        tokens = picture_tokens(width, height, recipe.image, token_side)
-        pictures.append({**thumbnail, "in_budget": in_budget, "tokens": tokens})
-    facts = {key: value for key, value in problem.facts.items() if key not in ("choices", "chance")}
+        tokens = image_tokens(width, height, recipe.image, token_side)
+        images.append({**thumbnail, "in_budget": in_budget, "tokens": tokens})
+    metadata = {key: value for key, value in problem.metadata.items() if key not in ("choices", "guess_rate")}
     return {
         "source": problem.source,
         "domain": problem.domain,
         "modality": problem.modality,
-        "pictures": pictures,
+        "images": images,
         "pieces": list(_pieces(problem.prompt)),
         "answer": _shorten(problem.answer),
-        "accepted": [str(a) for a in problem.facts.get("accepted", ())],
+        "accepted": [str(a) for a in problem.metadata.get("accepted", ())],
         "verifier": problem.verifier,
         "tags": problem.tags,
         "difficulty": None if problem.difficulty is None else f"{problem.difficulty:.2f}",
-        "facts": _shorten(", ".join(f"{key} {value}" for key, value in facts.items()), 200),
+        "metadata": _shorten(", ".join(f"{key} {value}" for key, value in metadata.items()), 200),
         "response": None if item.response is None else _shorten(item.response),
         "twin": None if item.text is None else _shorten(item.text.question),
         "id": problem.id[:12],
@@ -146,14 +146,14 @@ def _card(item: SampleItem, recipe: Recipe, thumbnails: dict[str, dict[str, Any]
 
 
 def _pieces(prompt: Iterable[Text | Image]) -> Iterable[tuple[str, str]]:
-    """("text", …) and ("picture", its number) in reading order."""
+    """("text", …) and ("image", its number) in reading order."""
     number = 0
     for piece in prompt:
         if isinstance(piece, Text):
             yield "text", _shorten(piece.text)
         else:
             number += 1
-            yield "picture", str(number)
+            yield "image", str(number)
 
 
 def _shorten(text: str, most: int = MOST_CHARS) -> str:

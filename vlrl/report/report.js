@@ -115,14 +115,14 @@
 
   const signed = (x) => (x > 0 ? "+" : x < 0 ? "−" : "") + Math.abs(x).toFixed(2);
 
-  function pictureOf(digest) {
+  function imageOf(digest) {
     const held = data.images[digest];
-    if (!held) return make("span", "missing", "picture can't be shown");
+    if (!held) return make("span", "missing", "image can't be shown");
     const image = make("img");
     const enlarge = Math.max(held.width, held.height) < 100 ? Math.max(1, Math.floor(192 / Math.max(held.width, held.height))) : 1;
     image.src = held.src;
     image.width = Math.min(held.width * enlarge, 340);
-    image.alt = "picture of the problem";
+    image.alt = "image of the problem";
     image.title = `${held.width} × ${held.height} pixels`;
     if (Math.max(held.width, held.height) < 100) image.className = "tiny";
     return image;
@@ -152,7 +152,7 @@
     const card = make("article", "group");
     card.append(make("div", "when", when));
     const problem = make("div", "problem");
-    const pictures = make("div", "pictures");
+    const images = make("div", "images");
     const asked = make("div", "asked");
     const question = make("p");
     const many = group.prompt.filter((piece) => "image" in piece).length > 1;
@@ -160,9 +160,9 @@
     for (const piece of group.prompt) {
       if ("text" in piece) question.append(piece.text);
       else {
-        pictures.append(pictureOf(piece.image));
+        images.append(imageOf(piece.image));
         number += 1;
-        if (many) question.append(make("span", "mark-picture", `picture ${number}`), " ");
+        if (many) question.append(make("span", "mark-image", `image ${number}`), " ");
       }
     }
     const facts = make("div", "facts");
@@ -170,7 +170,7 @@
     facts.append(make("i", `dot ${group.modality}`), `${group.modality} · ${group.domain}`);
     if (group.difficulty !== null) facts.append(` · difficulty ${group.difficulty.toFixed(2)}`);
     asked.append(question, facts);
-    if (number) problem.append(pictures);
+    if (number) problem.append(images);
     if (many) problem.classList.add("many");
     problem.append(asked);
 

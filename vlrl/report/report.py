@@ -1,4 +1,4 @@
-"""report.html: one file that opens without a server or a network. Curves, figures, rollouts with pictures, run card."""
+"""report.html: one file that opens without a server or a network. Curves, figures, rollouts with images, run card."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_report(run_folder: Path) -> Path:
         sections=all_charts(run),
         viewer={key: payload[key] for key in ("written", "shown")},
         payload=Markup(script_json(payload)),
-        facts=card_facts(run),
+        metadata=card_facts(run),
         settings=settings_text(run),
         style=Markup(_own_file("report.css")),
         script=Markup(_own_file("report.js")),

@@ -33,7 +33,7 @@ def write_run_card(run_folder: Path) -> Path:
 def card_facts(run: RunRecord) -> list[tuple[str, str]]:
     """(name, value) of what a reader asks first, then whatever else the run noted."""
     card = run.card
-    facts = [
+    metadata = [
         ("status", str(card.get("status", ""))),
         ("command", " ".join(str(part) for part in card.get("command", []))),
         ("started", _moment(card.get("started"))),
@@ -46,8 +46,8 @@ def card_facts(run: RunRecord) -> list[tuple[str, str]]:
     ]
     for name, held in card.items():
         if name not in _OWN_PLACE:
-            facts.append((name.replace("_", " "), _pairs(held) if isinstance(held, Mapping) else _value(held)))
-    return [(name, value) for name, value in facts if value]
+            metadata.append((name.replace("_", " "), _pairs(held) if isinstance(held, Mapping) else _value(held)))
+    return [(name, value) for name, value in metadata if value]
 
 
 def settings_text(run: RunRecord) -> str:

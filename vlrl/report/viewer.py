@@ -1,4 +1,4 @@
-"""The rollouts a report shows: a fair sample of steps and problems, with every picture embedded once."""
+"""The rollouts a report shows: a fair sample of steps and problems, with every image embedded once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from vlrl.types import MODALITIES
 MOST_STEPS = 13  # of each phase, the first and the last among them
 MOST_BYTES = 3_000_000  # of the embedded payload; with curves and text a report stays under 5 MB
 MOST_CHARS = 3_000  # of one response
-PICTURE_SIDE = 400  # pixels; larger pictures are reduced
-PICTURE_BYTES = 40_000
-_PICTURES_FIRST = [*(m for m in MODALITIES if m != "text"), "text"]
+IMAGE_SIDE = 400  # pixels; larger images are reduced
+IMAGE_BYTES = 40_000
+_IMAGES_FIRST = [*(m for m in MODALITIES if m != "text"), "text"]
 _KEPT_FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 
 
@@ -45,10 +45,10 @@ def viewer_payload(run_folder: Path) -> dict[str, Any]:
         key = (record["phase"], int(record["step"]))
         if key in by_step and _room(by_step[key], record["problem"]["modality"], 4):
             by_step[key].append(record)
-    pictures: dict[str, dict[str, Any] | None] = {}
+    embedded: dict[str, dict[str, Any] | None] = {}
     payload: dict[str, Any] = {}
     for per_modality in (4, 3, 2, 1):
-        payload = _assemble(run_folder, by_step, per_modality, pictures, written)
+        payload = _assemble(run_folder, by_step, per_modality, embedded, written)
         if len(json.dumps(payload)) <= MOST_BYTES:
             break
     return payload
@@ -69,7 +69,7 @@ def _assemble(
     folder: Path,
     by_step: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]],
     per_modality: int,
-    pictures: dict[str, dict[str, Any] | None],
+    embedded: dict[str, dict[str, Any] | None],
     written: int,
 ) -> dict[str, Any]:
     entries: list[dict[str, Any]] = []
@@ -79,12 +79,12 @@ def _assemble(
         for record in records:
             if _room(taken, record["problem"]["modality"], per_modality):
                 taken.append(record)
-        taken.sort(key=lambda r: (_PICTURES_FIRST.index(r["problem"]["modality"]), r["problem"]["domain"]))
+        taken.sort(key=lambda r: (_IMAGES_FIRST.index(r["problem"]["modality"]), r["problem"]["domain"]))
         entries.append({"phase": phase, "step": step, "groups": [_group(record) for record in taken]})
         used |= {d for record in taken for d in _digests(record)}
-    for digest in used - set(pictures):
-        pictures[digest] = embed_picture(folder / "images", digest)
-    images = {digest: held for digest in sorted(used) if (held := pictures[digest]) is not None}
+    for digest in used - set(embedded):
+        embedded[digest] = embed_image(folder / "images", digest)
+    images = {digest: held for digest in sorted(used) if (held := embedded[digest]) is not None}
     return {
         "entries": entries,
         "images": images,
@@ -115,27 +115,27 @@ def _shorten(text: str) -> str:
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]} … ({len(text) - MOST_CHARS} more characters)"
 
 
-def embed_picture(folder: Path, digest: str) -> dict[str, Any] | None:
-    """A picture as a data URI with its own size in pixels; None where the file is missing or is no picture."""
+def embed_image(folder: Path, digest: str) -> dict[str, Any] | None:
+    """An image as a data URI with its own size in pixels; None where the file is missing or is no image."""
     file = next(iter(sorted(folder.glob(f"{digest}.*"))), None)
     if file is None:
         return None
     data = file.read_bytes()
     try:
-        with PillowImage.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
-            kind = _KEPT_FORMATS.get(picture.format or "")
-            if kind is None or max(width, height) > PICTURE_SIDE or len(data) > PICTURE_BYTES:
-                data, kind = _reduced(picture)
+        with PillowImage.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            kind = _KEPT_FORMATS.get(image.format or "")
+            if kind is None or max(width, height) > IMAGE_SIDE or len(data) > IMAGE_BYTES:
+                data, kind = _reduced(image)
     except (UnidentifiedImageError, PillowImage.DecompressionBombError, OSError):
-        return None  # the viewer says that the picture can't be shown
+        return None  # the viewer says that the image can't be shown
     uri = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     return {"src": uri, "width": width, "height": height}
 
 
-def _reduced(picture: PillowImage.Image) -> tuple[bytes, str]:
-    small = picture.convert("RGB")
-    small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+def _reduced(image: PillowImage.Image) -> tuple[bytes, str]:
+    small = image.convert("RGB")
+    small.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82)
     return buffer.getvalue(), "image/jpeg"

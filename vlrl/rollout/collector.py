@@ -51,11 +51,11 @@ def answers(engine: Generates, requests: Sequence[Request], problems: Sequence[P
         raise error.at("rollout") from None
     for problem, answer in zip(problems, found, strict=True):
         for number, rollout in enumerate(answer.rollouts):
-            if not math.isfinite(math.fsum(rollout.logprobs)):
-                token = next(t for t, value in enumerate(rollout.logprobs) if not math.isfinite(value))
+            if not math.isfinite(math.fsum(rollout.sampler_logprobs)):
+                token = next(t for t, value in enumerate(rollout.sampler_logprobs) if not math.isfinite(value))
                 raise NonFiniteError(
                     f"rollout, problem {problem.id}, response {number}, token {token}",
-                    f"the engine's log-probability is {rollout.logprobs[token]}",
+                    f"the engine's log-probability is {rollout.sampler_logprobs[token]}",
                     LOGITS_REMEDY,
                 )
     return found
@@ -67,16 +67,16 @@ def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> Non
         raise EngineError(
             f"problem {problem.id}",
             f"the engine read content {answer.content_hash}, the encoder made {encoded.content_hash}",
-            "engine and trainer must share one processor output; check versions and picture budget",
+            "engine and trainer must share one processor output; check versions and image budget",
         )
 
 
-def check_same_content(place: str, before: str, anew: Encoded) -> None:
+def check_same_content(place: str, before: str, again: Encoded) -> None:
     """Raises EngineError unless a prompt that was encoded again has the content hash that it had `before`."""
-    if anew.content_hash != before:
+    if again.content_hash != before:
         raise EngineError(
             place,
-            f"encoded again its content is {anew.content_hash}, it was {before}: other tokens or pixels",
-            "look for a picture file, a picture budget or a processor that has changed; where the change is wanted, "
+            f"encoded again its content is {again.content_hash}, it was {before}: other tokens or pixels",
+            "look for an image file, an image budget or a processor that has changed; where the change is wanted, "
             "start a fresh run",
         )

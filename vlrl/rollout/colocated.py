@@ -22,7 +22,7 @@ STATM = Path("/proc/self/statm")
 PAGE = 4096
 
 
-class Hybrid:
+class ColocatedEngine:
     """An engine that wakes with the policy's weights for a phase of rollout and sleeps after it.
 
     Whoever wants responses asks here, so that an engine which starts by being asked is known to be awake. With an
@@ -68,16 +68,16 @@ class Hybrid:
         self._memory.pop("after", None)
         self._note("after")
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """Since the last call: seconds of all switches each way, and GiB that were in use.
 
         hybrid/memory_training_gib before the first switch, memory_rollout_gib at most while the engine was awake,
         memory_after_gib when it slept again. On CUDA the device's memory, else what this process has in RAM. With them
         the engine's own figures.
         """
-        found = {f"hybrid/{way}_seconds": seconds for way, seconds in self._seconds.items()}
-        found |= {f"hybrid/memory_{when}_gib": size / GIB for when, size in self._memory.items()}
-        found |= self.engine.figures()
+        found = {f"colocated/{way}_seconds": seconds for way, seconds in self._seconds.items()}
+        found |= {f"colocated/memory_{when}_gib": size / GIB for when, size in self._memory.items()}
+        found |= self.engine.pop_metrics()
         self._seconds.clear()
         self._memory.clear()
         return found

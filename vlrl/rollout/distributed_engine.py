@@ -57,9 +57,9 @@ class SharedEngine:
         costs = [self._cost.rollout(load_of_request(one)) for one in requests]
         return dist.spread(requests, balance(costs, dist.world()), self._own.generate)
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """rollout/slot_utilisation, the mean over ranks."""
-        return mean_utilisation(dist.gather(self._own.figures()))
+        return mean_utilisation(dist.gather(self._own.pop_metrics()))
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Into this rank's engine."""
@@ -89,10 +89,10 @@ class FirstRanksEngine:
         own = self._own
         return dist.from_first(lambda: own.generate(requests) if own is not None else [])
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """Those of the first rank's engine, on every rank."""
         own = self._own
-        return dist.from_first(lambda: own.figures() if own is not None else {})
+        return dist.from_first(lambda: own.pop_metrics() if own is not None else {})
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Into the first rank's engine."""

@@ -11,7 +11,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.errors import EngineError
 from vlrl.rollout.repetition import Repetition
-from vlrl.types import Ending, Rollout, Segment
+from vlrl.types import FinishReason, Rollout, Segment
 
 
 class Sampling(Settings):
@@ -51,9 +51,9 @@ class Request:
     sampling: Sampling
     seed: int
     max_tokens: tuple[int, ...] | None = None
-    begun: tuple[Rollout, ...] | None = None
+    resume_from: tuple[Rollout, ...] | None = None
     new_tokens: int | None = None
-    leave_below: float = 0.0
+    early_exit_below: float = 0.0
 
     def budget(self, index: int) -> int:
         """Token budget of response `index`."""
@@ -61,11 +61,11 @@ class Request:
 
     def written(self, index: int) -> tuple[int, ...]:
         """Tokens of response `index` that earlier calls wrote."""
-        return () if self.begun is None else self.begun[index].token_ids
+        return () if self.resume_from is None else self.resume_from[index].token_ids
 
     def room(self, index: int) -> int:
         """Tokens that this call may add to response `index`: 0 where it has ended."""
-        if self.begun is not None and self.begun[index].ending != "unfinished":
+        if self.resume_from is not None and self.resume_from[index].finish_reason != "unfinished":
             return 0
         left = self.budget(index) - len(self.written(index))
         return left if self.new_tokens is None else min(left, self.new_tokens)
@@ -73,7 +73,7 @@ class Request:
 
 def check_request(place: int, request: Request) -> None:
     """Raises EngineError unless request number `place` asks for rollouts that can be written."""
-    k, budgets, begun = request.num_rollouts, request.max_tokens, request.begun
+    k, budgets, resume_from = request.num_rollouts, request.max_tokens, request.resume_from
     if k < 1:
         raise EngineError(f"request {place}", f"asks for {k} rollouts", "ask for at least one")
     if budgets is not None and (len(budgets) != k or min(budgets) < 1):
@@ -84,10 +84,12 @@ def check_request(place: int, request: Request) -> None:
         )
     if request.new_tokens is not None and request.new_tokens < 1:
         raise EngineError(f"request {place}, new_tokens", f"{request.new_tokens}", "allow at least one token")
-    if begun is not None and len(begun) != k:
-        raise EngineError(f"request {place}, begun", f"{len(begun)} of {k} rollouts", "give all of them, ended or not")
-    for i, rollout in enumerate(begun or ()):
-        if rollout.ending == "unfinished" and rollout.num_tokens >= request.budget(i):
+    if resume_from is not None and len(resume_from) != k:
+        raise EngineError(
+            f"request {place}, begun", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"
+        )
+    for i, rollout in enumerate(resume_from or ()):
+        if rollout.finish_reason == "unfinished" and rollout.num_tokens >= request.budget(i):
             raise EngineError(
                 f"request {place}, rollout {i}",
                 f"has {rollout.num_tokens} tokens, its budget is {request.budget(i)}",
@@ -108,10 +110,10 @@ def check_requests(requests: Sequence[Request], context: int) -> None:
             )
 
 
-def joined(begun: Rollout | None, segment: Segment, text: str, ending: Ending) -> Rollout:
+def joined(resume_from: Rollout | None, segment: Segment, text: str, finish_reason: FinishReason) -> Rollout:
     """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole."""
-    earlier = () if begun is None else begun.segments
-    return Rollout((*earlier, segment) if segment.token_ids or not earlier else earlier, text, ending)
+    earlier = () if resume_from is None else resume_from.segments
+    return Rollout((*earlier, segment) if segment.token_ids or not earlier else earlier, text, finish_reason)
 
 
 @dataclass(frozen=True)
@@ -148,4 +150,4 @@ class RolloutEngine(Generates, Protocol):
 
     def close(self) -> None: ...
 
-    def figures(self) -> dict[str, float]: ...
+    def pop_metrics(self) -> dict[str, float]: ...

@@ -17,14 +17,14 @@ class EngineSettings(Protocol):
     """An engine's settings. `open` raises ConfigError, before anything is started, where a library is missing.
     `check` raises it, before weights are read, for a model, a device or a context that the engine can't take.
 
-    One with `leaves_early` false takes no request with `leave_below`.
+    One with `leaves_early` false takes no request with `early_exit_below`.
 
     max_rows        responses that are written at once at most
     prefill_tokens  prompt tokens of one forward pass at most
     """
 
-    max_rows: int
-    prefill_tokens: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None: ...
 

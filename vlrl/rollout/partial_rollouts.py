@@ -1,4 +1,4 @@
-"""Partial rollouts (k1.5 §2.6.2, rows K48–K50): what an iteration did not finish waits here and is served first.
+"""Partial rollouts (k1.5 §2.6.2): what an iteration did not finish waits here and is served first.
 
 Every response gets at most `budget` new tokens an iteration. A group is handed on when all of its responses have ended;
 until then it waits with its token ids, behaviour log-probabilities and the policy version of every segment, and nothing
@@ -31,11 +31,11 @@ class PartialRollouts(Settings):
     """
 
     budget: int = Field(ge=1)
-    leave_below: float = Field(default=0.8, ge=0.0, le=1.0)
+    early_exit_below: float = Field(default=0.8, ge=0.0, le=1.0)
 
 
 @dataclass(frozen=True)
-class Begun:
+class PartialGroup:
     """A group that is being written.
 
     encoded       the prompt as it was read; None after a resume, until it is encoded again
@@ -55,14 +55,14 @@ class Begun:
     @property
     def ended(self) -> bool:
         """Whether all responses have."""
-        return bool(self.rollouts) and all(rollout.ending != "unfinished" for rollout in self.rollouts)
+        return bool(self.rollouts) and all(rollout.finish_reason != "unfinished" for rollout in self.rollouts)
 
 
 class RolloutBuffer:
     """Unfinished groups between iterations, oldest first. Part of the checkpoint."""
 
     def __init__(self) -> None:
-        self.waiting: list[Begun] = []
+        self.waiting: list[PartialGroup] = []
 
     def serve(
         self,
@@ -82,7 +82,7 @@ class RolloutBuffer:
         after a resume, is no longer what its responses were begun with.
         """
         left = self.waiting
-        fresh = [Begun(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
+        fresh = [PartialGroup(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
         served = self._encoded([*left, *fresh], encode)
         requests = [
             Request(
@@ -90,9 +90,9 @@ class RolloutBuffer:
                 k,
                 sampling,
                 one.seed,
-                begun=one.rollouts or None,
+                resume_from=one.rollouts or None,
                 new_tokens=settings.budget,
-                leave_below=settings.leave_below,
+                early_exit_below=settings.early_exit_below,
             )
             for one in served
         ]
@@ -108,16 +108,16 @@ class RolloutBuffer:
         return found, metrics
 
     @staticmethod
-    def _encoded(groups: Sequence[Begun], encode: Encode) -> list[Begun]:
+    def _encoded(groups: Sequence[PartialGroup], encode: Encode) -> list[PartialGroup]:
         missing = [i for i, one in enumerate(groups) if one.encoded is None]
         found = dict(zip(missing, encode([groups[i].problem for i in missing]), strict=True))
-        for i, anew in found.items():
-            if (begun_with := groups[i].content_hash) is not None:
-                check_same_content(f"problem {groups[i].problem.id}, begun before the resume", begun_with, anew)
+        for i, again in found.items():
+            if (resumed_with := groups[i].content_hash) is not None:
+                check_same_content(f"problem {groups[i].problem.id}, begun before the resume", resumed_with, again)
         return [replace(one, encoded=found[i]) if i in found else one for i, one in enumerate(groups)]
 
     def _metrics(
-        self, before: Sequence[Begun], after: Sequence[Begun], ended: Sequence[Begun], step: int
+        self, before: Sequence[PartialGroup], after: Sequence[PartialGroup], ended: Sequence[PartialGroup], step: int
     ) -> dict[str, float]:
         """Counts of this iteration; ages are in iterations since a group was drawn."""
         continued = written = 0
@@ -126,7 +126,7 @@ class RolloutBuffer:
                 held = old.rollouts[j].num_tokens if old.rollouts else 0
                 written += rollout.num_tokens - held
                 continued += rollout.num_tokens - held if held else 0
-        unfinished = sum(r.ending == "unfinished" for one in self.waiting for r in one.rollouts)
+        unfinished = sum(r.finish_reason == "unfinished" for one in self.waiting for r in one.rollouts)
         ages = [step - one.drawn for one in ended]
         metrics = {
             "tokens/written": float(written),
@@ -154,10 +154,10 @@ class RolloutBuffer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self.waiting = [_begun(held) for held in state["waiting"]]
+        self.waiting = [_resumed(held) for held in state["waiting"]]
 
 
-def _plain(one: Begun) -> dict[str, Any]:
+def _plain(one: PartialGroup) -> dict[str, Any]:
     problem = one.problem
     rest = {field.name: getattr(problem, field.name) for field in fields(problem) if field.name != "prompt"}
     prompt = [
@@ -165,7 +165,7 @@ def _plain(one: Begun) -> dict[str, Any]:
         for p in problem.prompt
     ]
     return {
-        "problem": {**rest, "facts": dict(problem.facts), "prompt": prompt},
+        "problem": {**rest, "metadata": dict(problem.metadata), "prompt": prompt},
         "seed": one.seed,
         "drawn": one.drawn,
         "rollouts": [asdict(rollout) for rollout in one.rollouts],
@@ -173,12 +173,12 @@ def _plain(one: Begun) -> dict[str, Any]:
     }
 
 
-def _begun(held: Mapping[str, Any]) -> Begun:
+def _resumed(held: Mapping[str, Any]) -> PartialGroup:
     rest = dict(held["problem"])
     prompt = tuple(Text(p["text"]) if "text" in p else Image(**p) for p in rest.pop("prompt"))
     rollouts = tuple(
-        Rollout(tuple(Segment(**segment) for segment in one["segments"]), one["text"], one["ending"])
+        Rollout(tuple(Segment(**segment) for segment in one["segments"]), one["text"], one["finish_reason"])
         for one in held["rollouts"]
     )
     problem = Problem(prompt=prompt, **rest)
-    return Begun(problem, None, held["seed"], held["drawn"], rollouts, held["content_hash"])
+    return PartialGroup(problem, None, held["seed"], held["drawn"], rollouts, held["content_hash"])

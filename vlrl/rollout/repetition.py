@@ -1,4 +1,4 @@
-"""Loops in a response, on token ids while it is written (k1.5 §2.6.2, row K51): what repeats without end is cut.
+"""Loops in a response, on token ids while it is written (k1.5 §2.6.2): what repeats without end is cut.
 
 A response loops when its last tokens are a run of one period p: token t equals token t − p, all along a run that holds
 `repeats` copies or more and `tokens` tokens or more. The bounds keep what repeats for a reason: rules and tables of

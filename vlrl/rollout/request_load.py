@@ -7,13 +7,13 @@ from vlrl.rollout.engine import Request
 
 
 def load_of_request(request: Request) -> Load:
-    """What a request may take: its prompt and pictures once, what its k responses hold already and may add.
+    """What a request may take: its prompt and images once, what its k responses hold already and may add.
 
     Responses that have ended are not read again; where all have, nothing is.
     """
     unended = [i for i in range(request.num_rollouts) if request.room(i)]
     if not unended:
         return Load(0, ())
-    pictures = tuple(image.num_patches for image in request.encoded.images)
+    images = tuple(image.num_patches for image in request.encoded.images)
     tokens = tuple(len(request.written(i)) + request.room(i) for i in unended)
-    return Load(int(request.encoded.num_tokens), tokens, pictures)
+    return Load(int(request.encoded.num_tokens), tokens, images)

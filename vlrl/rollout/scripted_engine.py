@@ -13,7 +13,7 @@ from typing import Any
 
 from vlrl.errors import EngineError
 from vlrl.rollout.engine import Generation, Request, check_request, joined
-from vlrl.types import Ending, Rollout, Segment
+from vlrl.types import FinishReason, Rollout, Segment
 
 Script = Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]]
 
@@ -51,7 +51,7 @@ class ScriptedEngine:
     def close(self) -> None:
         """Nothing to end."""
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """It has no slots."""
         return {}
 
@@ -69,9 +69,9 @@ class ScriptedEngine:
         return Generation(rollouts, request.encoded.content_hash)
 
     def _write(self, request: Request, j: int, text: str) -> Rollout:
-        begun = None if request.begun is None else request.begun[j]
-        if begun is not None and begun.ending != "unfinished":
-            return begun
+        resume_from = None if request.resume_from is None else request.resume_from[j]
+        if resume_from is not None and resume_from.finish_reason != "unfinished":
+            return resume_from
         ids = [*self._tokenizer(text, add_special_tokens=False)["input_ids"], self._stop_id]
         start, stop = len(request.written(j)), request.sampling.stop
         last = start + request.room(j)
@@ -80,15 +80,17 @@ class ScriptedEngine:
             written = self._tokenizer.decode(ids[:length], clean_up_tokenization_spaces=False)
             ends = [written.find(s) + len(s) for s in stop if s in written]
             if ends and length < len(ids):
-                return self._rollout(begun, ids[start:length], written[: min(ends)], "stop")
+                return self._rollout(resume_from, ids[start:length], written[: min(ends)], "stop")
             if length == len(ids):
-                return self._rollout(begun, ids[start:length], text, "stop")
+                return self._rollout(resume_from, ids[start:length], text, "stop")
             if length == loop:
-                return self._rollout(begun, ids[start:length], written, "repeat")
+                return self._rollout(resume_from, ids[start:length], written, "repeat")
             if length == last:
-                ending: Ending = "length" if length == request.budget(j) else "unfinished"
-                return self._rollout(begun, ids[start:length], written, ending)
+                finish_reason: FinishReason = "length" if length == request.budget(j) else "unfinished"
+                return self._rollout(resume_from, ids[start:length], written, finish_reason)
         raise AssertionError("a response has at least its end token")
 
-    def _rollout(self, begun: Rollout | None, ids: Sequence[int], text: str, ending: Ending) -> Rollout:
-        return joined(begun, Segment(tuple(ids), (self._logprob,) * len(ids), self.version), text, ending)
+    def _rollout(
+        self, resume_from: Rollout | None, ids: Sequence[int], text: str, finish_reason: FinishReason
+    ) -> Rollout:
+        return joined(resume_from, Segment(tuple(ids), (self._logprob,) * len(ids), self.version), text, finish_reason)

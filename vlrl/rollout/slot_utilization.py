@@ -18,8 +18,8 @@ class SlotCount:
         self._written += written
         self._room += steps * slots
 
-    def figures(self) -> dict[str, float]:
-        """SLOT_UTILISATION, and begin anew; nothing where no step was made."""
+    def pop_metrics(self) -> dict[str, float]:
+        """SLOT_UTILISATION, and begin again; nothing where no step was made."""
         found = {SLOT_UTILISATION: self._written / self._room} if self._room else {}
         self._written = self._room = 0
         return found

@@ -2,7 +2,7 @@
 
     run.yaml          the resolved settings            run_card.json   what ran, where, on what (from the first second)
     metrics.jsonl     one line a step, `area/what`     rollouts.jsonl  groups with responses, verdicts and credit
-    results.json      final figures                    images/         pictures of rollouts.jsonl, by digest
+    results.json      final figures                    images/         images of rollouts.jsonl, by digest
     checkpoints/      step_000123/, whole or absent    model/          Hugging Face format        report.html
 
 Every line of the two JSONL files carries `schema`; a reader refuses a number it doesn't know.
@@ -39,7 +39,7 @@ _PACKAGES = ("vlrl", "torch", "transformers", "numpy", "pillow", "opencv-python-
 
 
 def problem_record(problem: Problem) -> dict[str, Any]:
-    """A problem as it stands in rollouts.jsonl; pictures by digest."""
+    """A problem as it stands in rollouts.jsonl; images by digest."""
     prompt = [{"text": p.text} if isinstance(p, Text) else {"image": p.digest} for p in problem.prompt]
     return {
         "id": problem.id,
@@ -63,7 +63,7 @@ def group_record(group: ScoredGroup) -> dict[str, Any]:
             {
                 "text": rollout.text,
                 "tokens": rollout.num_tokens,
-                "ending": rollout.ending,
+                "finish_reason": rollout.finish_reason,
                 "score": verdict.score,
                 "correct": verdict.correct,
                 "answer": verdict.answer,
@@ -80,7 +80,7 @@ def group_record(group: ScoredGroup) -> dict[str, Any]:
 
 
 def image_suffix(data: bytes) -> str:
-    """The file suffix that the first bytes of an encoded picture call for."""
+    """The file suffix that the first bytes of an encoded image call for."""
     if data.startswith(b"\x89PNG"):
         return ".png"
     if data.startswith(b"\xff\xd8"):
@@ -184,7 +184,7 @@ class RunFolder:
         return record
 
     def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup]) -> None:
-        """Append groups to rollouts.jsonl and keep their pictures once each under images/."""
+        """Append groups to rollouts.jsonl and keep their images once each under images/."""
         for group in groups:
             self._keep_images(group.problem)
         self._append(

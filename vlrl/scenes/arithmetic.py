@@ -53,10 +53,10 @@ class Arithmetic:
             expression += f"{operation}{digit}"
         thought = " ".join(f"{before}{sign}{digit}={self._apply(sign, before, digit)}" for sign, before, digit in steps)
         if self.modulus is None:
-            question, facts = f"{expression}=?", {}
+            question, metadata = f"{expression}=?", {}
         else:
-            question, facts = f"{expression}=? mod {self.modulus}", {"modulus": self.modulus}
-        return Draft(question=question, answer=str(self._apply(*steps[-1])), thought=thought, facts=facts)
+            question, metadata = f"{expression}=? mod {self.modulus}", {"modulus": self.modulus}
+        return Draft(question=question, answer=str(self._apply(*steps[-1])), thought=thought, metadata=metadata)
 
     def _apply(self, operation: str, before: int, digit: int) -> int:
         return _apply(operation, before, digit, self.modulus)

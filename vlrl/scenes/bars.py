@@ -18,7 +18,7 @@ HIGHEST = 9
 @domain("bars", family="charts")
 @dataclass(frozen=True)
 class Bars:
-    """Three bars of whole heights 1..9, each in its own third of the picture; the thought is one step: `7-4=3`.
+    """Three bars of whole heights 1..9, each in its own third of the image; the thought is one step: `7-4=3`.
 
     size   pixels, square; one unit of height is size × 5 / 48 px, so 5 px at 48
     """
@@ -60,14 +60,14 @@ class Bars:
         return Draft(question, str(answer), (self._chart(heights, colours),), thought)
 
     def _chart(self, heights: list[int], colours: list[str]) -> Pillow.Image:
-        picture = np.full((self.size, self.size, 3), PAPER, np.uint8)
+        image = np.full((self.size, self.size, 3), PAPER, np.uint8)
         floor, column = self.size - self.size // 48, self.size // 3
         if self.size >= 96:  # guide lines help only where they don't fill the gaps
             for level in range(1, HIGHEST + 1):
-                picture[floor - level * self.size * 5 // 48] = LINE
+                image[floor - level * self.size * 5 // 48] = LINE
         margin = column // 8
         for i, (height, colour) in enumerate(zip(heights, colours, strict=True)):
             top = floor - height * self.size * 5 // 48
-            picture[top:floor, i * column + margin : (i + 1) * column - margin] = COLOURS[colour]
-        picture[floor:] = COLOURS["black"]
-        return Pillow.fromarray(picture)
+            image[top:floor, i * column + margin : (i + 1) * column - margin] = COLOURS[colour]
+        image[floor:] = COLOURS["black"]
+        return Pillow.fromarray(image)

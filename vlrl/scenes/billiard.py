@@ -96,8 +96,8 @@ class Billiard:
             answer,
             (canvas.image(),),
             thought,
-            facts={"choices": choices},
-            chance=0.25,
+            metadata={"choices": choices},
+            guess_rate=0.25,
         )
 
 

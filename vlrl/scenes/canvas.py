@@ -1,4 +1,4 @@
-"""A canvas with smooth edges and text. Lengths are in hundredths of the picture's width, so scenes fit any size.
+"""A canvas with smooth edges and text. Lengths are in hundredths of the image's width, so scenes fit any size.
 
 (0, 0) is the top left corner, x runs right and y down; angles are in degrees clockwise from 12 o'clock. OpenCV draws
 the shapes with anti-aliasing at a sixteenth of a pixel, Pillow the text in DejaVu Sans (the open font that matplotlib
@@ -76,7 +76,7 @@ class Label:
 
 
 class Canvas:
-    """A picture of `size` px in width and `height` hundredths of that in height."""
+    """An image of `size` px in width and `height` hundredths of that in height."""
 
     def __init__(self, size: int, paper: Colour = WHITE, height: float = 100) -> None:
         self.unit = size / 100  # px
@@ -85,7 +85,7 @@ class Canvas:
         self._without_room: list[str] = []
 
     def image(self) -> Pillow.Image:
-        """The finished picture; `info["illegible"]` holds the complaints about its labels, none if all can be read."""
+        """The finished image; `info["illegible"]` holds the complaints about its labels, none if all can be read."""
         finished = Pillow.fromarray(self.pixels)
         finished.info["illegible"] = self.illegible()
         return finished

@@ -1,6 +1,6 @@
-"""Pictures made of square cells: cached sprites are copied into a grid with array slices, which takes microseconds.
+"""Images made of square cells: cached sprites are copied into a grid with array slices, which takes microseconds.
 
-A grid that fills the picture exactly keeps every sprite inside its own cell: at 48 px with 3 cells a side a cell is
+A grid that fills the image exactly keeps every sprite inside its own cell: at 48 px with 3 cells a side a cell is
 16 px, one visual token of a small model, and nothing is blurred across cells. From `ROOMY` px a cell on, sprites vary
 in size and place inside their cell, and thin lines separate the cells.
 """
@@ -97,7 +97,7 @@ def _blank(size: int, cells: int) -> np.ndarray:
 
 
 def blank_grid(size: int, cells: int) -> np.ndarray:
-    """An empty picture with its cells: (size, size, 3) uint8."""
+    """An empty image with its cells: (size, size, 3) uint8."""
     return _blank(size, cells).copy()
 
 
@@ -112,17 +112,17 @@ class Item:
 
 
 def draw_items(rng: np.random.Generator, size: int, cells: int, items: Sequence[Item]) -> Pillow.Image:
-    """A picture of `size` × `size` px with a sprite for each item."""
-    picture, cell = blank_grid(size, cells), size // cells
+    """An image of `size` × `size` px with a sprite for each item."""
+    image, cell = blank_grid(size, cells), size // cells
     if cell < ROOMY:
         for item in items:
             top, left = item.cell // cells * cell, item.cell % cells * cell
-            picture[top : top + cell, left : left + cell] = sprite(item.shape, item.colour, cell, item.turn)
-        return Pillow.fromarray(picture)
+            image[top : top + cell, left : left + cell] = sprite(item.shape, item.colour, cell, item.turn)
+        return Pillow.fromarray(image)
     room = cell - 4  # keeps clear of the lines
     for item, (a, b, c) in zip(items, rng.random((len(items), 3)).tolist(), strict=True):
         side = int(room * (0.62, 0.7, 0.78, 0.86)[int(a * 4)])
         top = item.cell // cells * cell + 2 + int(b * (room - side + 1))
         left = item.cell % cells * cell + 2 + int(c * (room - side + 1))
-        picture[top : top + side, left : left + side] = sprite(item.shape, item.colour, side, item.turn)
-    return Pillow.fromarray(picture)
+        image[top : top + side, left : left + side] = sprite(item.shape, item.colour, side, item.turn)
+    return Pillow.fromarray(image)

@@ -1,4 +1,6 @@
-"""Short chains of thought for warm-up demonstrations (row K9): steps such as `3+5=8 8+9=17`, always exactly right."""
+"""Short chains of thought for warm-up demonstrations (k1.5 §2.2): steps such as `3+5=8 8+9=17`, always exactly
+right.
+"""
 
 from __future__ import annotations
 

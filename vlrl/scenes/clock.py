@@ -46,11 +46,11 @@ class Clock:
         else:
             minute = int(rng.integers(60))
         numbers = ("all" if difficulty < 0.4 else "quarters" if difficulty < 0.9 else "none", bool(rng.integers(2)))
-        picture = self._face(rng, hour, minute, numbers[0], numbers[1], hand=0.62 + 0.18 * difficulty)
+        image = self._face(rng, hour, minute, numbers[0], numbers[1], hand=0.62 + 0.18 * difficulty)
         fives, rest = divmod(minute, 5)
         steps = f"{fives}*5+{rest}={minute}" if rest else f"{fives}*5={minute}"
         answer = f"{hour}:{minute:02d}"
-        return Draft(pick(rng, WORDINGS), answer, (picture,), f"hour {hour}, minute {steps}", facts={"hours": 12})
+        return Draft(pick(rng, WORDINGS), answer, (image,), f"hour {hour}, minute {steps}", metadata={"hours": 12})
 
     def _face(
         self, rng: np.random.Generator, hour: int, minute: int, numbers: str, roman: bool, hand: float

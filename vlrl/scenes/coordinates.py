@@ -93,7 +93,7 @@ class Coordinates:
         if canvas.illegible():
             return self.draw(rng, difficulty)
         question = question.format(*letters) + " Answer as (x, y)."
-        return Draft(question, f"({target[0]}, {target[1]})", (canvas.image(),), thought, facts={"radius": 0})
+        return Draft(question, f"({target[0]}, {target[1]})", (canvas.image(),), thought, metadata={"radius": 0})
 
     @staticmethod
     def _grid(canvas: Canvas) -> None:

@@ -64,7 +64,7 @@ class CubeStack:
 
     @staticmethod
     def _at(origin: Point, edge: float, x: float, y: float, z: float) -> Point:
-        """A corner of the room on the picture: x runs down to the right, y down to the left, z up."""
+        """A corner of the room on the image: x runs down to the right, y down to the left, z up."""
         return origin[0] + (x - y) * edge * 0.866, origin[1] + ((x + y) * 0.5 - z) * edge
 
     def _cube(

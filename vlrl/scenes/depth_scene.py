@@ -88,8 +88,8 @@ class DepthScene:
             answer,
             (canvas.image(),),
             thought,
-            facts={"choices": choices},
-            chance=1 / len(choices),
+            metadata={"choices": choices},
+            guess_rate=1 / len(choices),
         )
 
 

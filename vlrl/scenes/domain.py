@@ -12,8 +12,8 @@
         verifier = "time"        # or a method: verify(problem, response) -> Verdict
         one_answer = "the hands fix the time"  # or a method: answers(scene), all answers that `Draft.scene` admits
 
-A domain that reads a finite pool of pictures has a field `split: Literal["train", "held_out"] = "train"`; sources set
-it, so that held-out problems never show a training picture.
+A domain that reads a finite pool of images has a field `split: Literal["train", "held_out"] = "train"`; sources set
+it, so that held-out problems never show a training image.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def draw_problem(
         prompt = tuple(images[piece] if isinstance(piece, int) else Text(piece) for piece in draft.layout)
     else:
         prompt = (*images, Text(draft.question))
-    facts = dict(draft.facts)
-    if draft.chance is not None:
-        facts["chance"] = draft.chance
+    metadata = dict(draft.metadata)
+    if draft.guess_rate is not None:
+        metadata["chance"] = draft.guess_rate
     problem = Problem(
         prompt=prompt,
         answer=draft.answer,
@@ -91,7 +91,7 @@ def draw_problem(
         domain=made_by.name,
         source=source,
         difficulty=round(float(difficulty), 4),
-        facts=facts,
+        metadata=metadata,
         tags=(*tags, *draft.tags),
     )
     return problem, Demonstration(problem, worked_response(draft.thought, draft.answer))
@@ -103,7 +103,7 @@ def worked_response(thought: str, answer: str) -> str:
 
 
 def with_split(made_by: Any, split: str) -> Any:
-    """The same domain on the given split of its picture pool, where it has one."""
+    """The same domain on the given split of its image pool, where it has one."""
     if any(f.name == "split" for f in dataclasses.fields(made_by)):
         return dataclasses.replace(made_by, split=split)
     return made_by

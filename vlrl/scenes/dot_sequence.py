@@ -23,7 +23,7 @@ WORDINGS = (
 class DotSequence:
     """Figures of dots that grow by a rule; the thought counts them and continues: `2 5 8 8+3=11`.
 
-    size  pixels in width; the picture is half as high
+    size  pixels in width; the image is half as high
     """
 
     size: int = 336

@@ -44,13 +44,13 @@ class FindBox:
             spots[i].show(canvas)
         answer = list(spots[0].box)
         noun = f"{spots[0].colour} {spots[0].form}"
-        facts = {"threshold": 0.5, "coordinates": "0-1000"}
+        metadata = {"threshold": 0.5, "coordinates": "0-1000"}
         return Draft(
             pick(rng, WORDINGS).format(noun),
             str(answer),
             (canvas.image(),),
             f"{noun} {answer}",
-            facts=facts,
+            metadata=metadata,
             scene={"spots": spots, "noun": noun},
         )
 

@@ -63,7 +63,7 @@ class FindPoint:
             answer,
             (canvas.image(),),
             f"{target.colour} {target.form} {answer}",
-            facts={"region": list(target.box), "coordinates": "0-1000"},
+            metadata={"region": list(target.box), "coordinates": "0-1000"},
             scene={"spots": spots, "noun": noun},
         )
 

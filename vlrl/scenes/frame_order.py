@@ -23,36 +23,36 @@ class FrameOrder:
     """Which frame came first, second, third, fourth? The thought names the order.
 
     size      pixels, square
-    pictures  photographs, scenes, or a folder
+    images  photographs, scenes, or a folder
     split     train and held-out problems share no photograph, or part of one
     """
 
     size: int = 288
-    pictures: str = "photographs"
+    images: str = "photographs"
     split: Split = "train"
 
     verifier = "list"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'frame_order', size", self.size, 128)
-        check_pool("domain 'frame_order'", self.pictures)
+        check_pool("domain 'frame_order'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """Four frames. Difficulty 0: large steps of the camera; 1: small ones."""
         move = pick(rng, tuple(MOVES))
         side = round(self.size * 0.475)
-        share = 0.62 - 0.12 * (1 - difficulty)  # of the picture's height that the closest frame covers
+        share = 0.62 - 0.12 * (1 - difficulty)  # of the image's height that the closest frame covers
         step = (0.22 - 0.13 * difficulty) * side * share
         frames = []
         if move in ("right", "left"):
-            pixels = crop(rng, self.pictures, self.split, side, pieces=2)
+            pixels = crop(rng, self.images, self.split, side, pieces=2)
             extent = round(side * share)
             top = int(rng.integers(side - extent + 1))
             start = (side - extent - 3 * step) / 2
             lefts = [round(start + i * step) for i in range(4)]
             frames = [pixels[top : top + extent, x : x + extent] for x in (lefts if move == "right" else lefts[::-1])]
         else:
-            pixels = crop(rng, self.pictures, self.split, side, pieces=2)
+            pixels = crop(rng, self.images, self.split, side, pieces=2)
             extents = [round(side * (1 - (0.16 - 0.08 * difficulty) * i)) for i in range(4)]
             for extent in extents if move == "in" else extents[::-1]:
                 inset = (side - extent) // 2

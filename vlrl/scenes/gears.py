@@ -13,7 +13,7 @@ from vlrl.scenes.draws import check_at_least, pick, scaled
 from vlrl.types import Draft
 
 CHOICES = ("clockwise", "counterclockwise")
-TOOTH = 2.0  # height of a tooth in hundredths of the picture
+TOOTH = 2.0  # height of a tooth in hundredths of the image
 
 
 @domain("gears", family="mechanics")
@@ -66,7 +66,9 @@ class Gears:
         spoken = (
             " ".join(CHOICES[(first + i) % 2] for i in range(count)) if count < 4 else f"{letters} {CHOICES[answer]}"
         )
-        return Draft(question, CHOICES[answer], (canvas.image(),), spoken, facts={"choices": list(CHOICES)}, chance=0.5)
+        return Draft(
+            question, CHOICES[answer], (canvas.image(),), spoken, metadata={"choices": list(CHOICES)}, guess_rate=0.5
+        )
 
     @staticmethod
     def _gear(canvas: Canvas, centre: Point, radius: float, teeth: int, turn: float, colour: Colour) -> None:
@@ -86,7 +88,7 @@ class Gears:
 
 
 def _train(rng: np.random.Generator, count: int) -> list[tuple[Point, float]]:
-    """Centres and radii of gears in a row, each touching only the one before and the one after, inside the picture."""
+    """Centres and radii of gears in a row, each touching only the one before and the one after, inside the image."""
     largest = 15.0 if count < 4 else 11.5 if count < 6 else 9.5
     while True:
         radius = float(rng.uniform(largest * 0.7, largest))
@@ -103,7 +105,7 @@ def _train(rng: np.random.Generator, count: int) -> list[tuple[Point, float]]:
 
 
 def _centred(gears: list[tuple[Point, float]]) -> list[tuple[Point, float]]:
-    """The same train in the middle of the picture, enlarged to fill it where it is small."""
+    """The same train in the middle of the image, enlarged to fill it where it is small."""
     edges = [(min(c[i] - r for c, r in gears), max(c[i] + r for c, r in gears)) for i in (0, 1)]
     scale = min(1.6, 90 / max(high - low for low, high in edges))
     x, y = ((low + high) / 2 for low, high in edges)

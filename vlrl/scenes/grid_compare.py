@@ -66,8 +66,8 @@ class GridCompare:
             choices[answer],
             (draw_items(rng, self.size, self.cells, items),),
             f"{counts[0]} {counts[1]}",
-            facts={"choices": choices},
-            chance=1 / len(choices),
+            metadata={"choices": choices},
+            guess_rate=1 / len(choices),
             scene={"items": items, "asked": (first, second)},
         )
 

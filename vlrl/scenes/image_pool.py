@@ -1,4 +1,4 @@
-"""Pictures for puzzles that work on any picture: photographs, generated scenes, or a folder of the user's own.
+"""Images for puzzles that work on any image: photographs, generated scenes, or a folder of the user's own.
 
 `photographs` are scikit-learn's `china.jpg` and `flower.jpg`, each cut in two as `photo_mosaic` cuts them; `scenes` are
 drawn by other domains here; anything else is the path of a folder, of whose files about a quarter, chosen by their
@@ -26,43 +26,41 @@ Split = Literal["train", "held_out"]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 SCENES = ("cube_stack", "gears", "depth_scene", "road_map")
 SCENES_EACH = 12
-SIDE = 640  # px of the longer side of a pooled picture
+SIDE = 640  # px of the longer side of a pooled image
 TRIES = 400
 
 
-def check_pool(place: str, pictures: str) -> None:
-    """Raises ConfigError if `pictures` is neither a known pool nor a folder with pictures."""
-    if pictures in ("photographs", "scenes"):
+def check_pool(place: str, images: str) -> None:
+    """Raises ConfigError if `images` is neither a known pool nor a folder with images."""
+    if images in ("photographs", "scenes"):
         return
-    if not Path(pictures).is_dir() or not _files(pictures):
+    if not Path(images).is_dir() or not _files(images):
         raise ConfigError(
-            f"{place}, pictures", f"{pictures!r} is no folder with pictures", "photographs, scenes or a folder"
+            f"{place}, pictures", f"{images!r} is no folder with pictures", "photographs, scenes or a folder"
         )
 
 
-def crop(
-    rng: np.random.Generator, pictures: str, split: Split, side: int, wide: int = 1, pieces: int = 2
-) -> np.ndarray:
-    """A part of a pooled picture, (side, side × wide, 3) uint8, with detail in its pieces × pieces parts.
+def crop(rng: np.random.Generator, images: str, split: Split, side: int, wide: int = 1, pieces: int = 2) -> np.ndarray:
+    """A part of a pooled image, (side, side × wide, 3) uint8, with detail in its pieces × pieces parts.
 
-    Raises DataError if no picture of the pool has such a part.
+    Raises DataError if no image of the pool has such a part.
     """
     for _ in range(TRIES):
-        picture = pick(rng, _pool(pictures, split))
-        height, width = picture.shape[:2]
+        image = pick(rng, _pool(images, split))
+        height, width = image.shape[:2]
         largest = min(height, width // wide)
         extent = int(rng.integers(min(largest, max(48, largest * 2 // 5)), largest + 1))
         top = int(rng.integers(height - extent + 1))
         left = int(rng.integers(width - extent * wide + 1))
-        cut = picture[top : top + extent, left : left + extent * wide]
+        cut = image[top : top + extent, left : left + extent * wide]
         if _has_detail(cut, pieces):
             how = cv2.INTER_AREA if extent > side else cv2.INTER_CUBIC
             return np.asarray(cv2.resize(cut, (side * wide, side), interpolation=how))
-    raise DataError(f"pictures {pictures!r}", f"no crop with detail in {TRIES} tries", "use pictures with more to see")
+    raise DataError(f"pictures {images!r}", f"no crop with detail in {TRIES} tries", "use pictures with more to see")
 
 
 def differ(first: np.ndarray, second: np.ndarray, least: float = 14.0) -> bool:
-    """Whether two pictures of one shape differ clearly: by `least` grey levels on average, blurred a little."""
+    """Whether two images of one shape differ clearly: by `least` grey levels on average, blurred a little."""
     a, b = (cv2.resize(p, (16, 16), interpolation=cv2.INTER_AREA).astype(np.int16) for p in (first, second))
     return bool(np.abs(a - b).mean() >= least)
 
@@ -74,10 +72,10 @@ def _has_detail(cut: np.ndarray, pieces: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _pool(pictures: str, split: Split) -> tuple[np.ndarray, ...]:
-    if pictures == "photographs":
+def _pool(images: str, split: Split) -> tuple[np.ndarray, ...]:
+    if images == "photographs":
         return tuple(np.ascontiguousarray(_photo(name)[:, part(name, split)]) for name in CUT)
-    if pictures == "scenes":
+    if images == "scenes":
         made = []
         for name in SCENES:
             for i in range(SCENES_EACH):
@@ -85,9 +83,9 @@ def _pool(pictures: str, split: Split) -> tuple[np.ndarray, ...]:
                 made.append(np.asarray(draft.images[0]))
         return tuple(made)
     held_out = split == "held_out"
-    chosen = [f for f in _files(pictures) if (int(content_digest(f.read_bytes())[:2], 16) < 64) == held_out]
+    chosen = [f for f in _files(images) if (int(content_digest(f.read_bytes())[:2], 16) < 64) == held_out]
     if not chosen:
-        raise DataError(f"pictures {pictures!r}", f"no file falls to the {split} part", "add pictures to the folder")
+        raise DataError(f"pictures {images!r}", f"no file falls to the {split} part", "add pictures to the folder")
     return tuple(_read(f) for f in chosen)
 
 
@@ -98,8 +96,8 @@ def _files(folder: str) -> list[Path]:
 def _read(file: Path) -> np.ndarray:
     try:
         with Pillow.open(file) as opened:
-            picture = opened.convert("RGB")
-            picture.thumbnail((SIDE, SIDE))
-            return np.asarray(picture)
+            image = opened.convert("RGB")
+            image.thumbnail((SIDE, SIDE))
+            return np.asarray(image)
     except (OSError, Pillow.DecompressionBombError) as error:
         raise DataError(str(file), f"can't be read: {error}", "remove or replace the file") from error

@@ -1,4 +1,4 @@
-"""Domain `picture_rotation`: by how much was a picture turned?"""
+"""Domain `image_rotation`: by how much was an image turned?"""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ TURNS = ("0", "90", "180", "270")
 
 @domain("picture_rotation", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class PictureRotation:
-    """Picture 1 is upright, picture 2 the same one turned clockwise by 0, 90, 180 or 270 degrees.
+class ImageRotation:
+    """Image 1 is upright, image 2 the same one turned clockwise by 0, 90, 180 or 270 degrees.
 
-    size      pixels in width; the picture is half as high
-    pictures  photographs, scenes, or a folder
+    size      pixels in width; the image is half as high
+    images  photographs, scenes, or a folder
     split     train and held-out problems share no photograph, or part of one
     """
 
     size: int = 320
-    pictures: str = "photographs"
+    images: str = "photographs"
     split: Split = "train"
 
     verifier = "choice"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'picture_rotation', size", self.size, 96)
-        check_pool("domain 'picture_rotation'", self.pictures)
+        check_pool("domain 'picture_rotation'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """One pair. Difficulty 0: the whole picture is seen; 1: only a small part of the turned one."""
+        """One pair. Difficulty 0: the whole image is seen; 1: only a small part of the turned one."""
         side = round(self.size * 0.47)
         shown = round(side * (1 - 0.55 * difficulty))  # the middle of the turned one, at its scale
         inset = (side - shown) // 2
         turns = int(rng.integers(4))
         while True:
-            pixels = crop(rng, self.pictures, self.split, side)
+            pixels = crop(rng, self.images, self.split, side)
             part = np.rot90(pixels, -turns)[inset : inset + shown, inset : inset + shown]
             scene = {"upright": pixels[inset : inset + shown, inset : inset + shown], "turned": part}
             if self.answers(scene) == {TURNS[turns]}:
                 break
         canvas = Canvas(self.size, WHITE, height=50)
         paste(canvas, pixels, 1.5, 1.5, 47)
-        # drawn a little smaller: equal rows side by side would make the file of an unturned picture smaller
+        # drawn a little smaller: equal rows side by side would make the file of an unturned image smaller
         wide = 47 * shown / side * float(rng.uniform(0.82, 0.97))
         paste(canvas, part, 51.5 + (47 - wide) / 2, 1.5 + (47 - wide) / 2, wide)
         badge(canvas, 5, 5, "1")
@@ -69,12 +69,12 @@ class PictureRotation:
             TURNS[turns],
             (canvas.image(),),
             thought,
-            facts={"choices": list(TURNS)},
-            chance=0.25,
+            metadata={"choices": list(TURNS)},
+            guess_rate=0.25,
             scene=scene,
         )
 
     def answers(self, scene: Any) -> set[str]:
-        """The turns after which what is seen of the upright picture doesn't clearly differ from the turned one."""
+        """The turns after which what is seen of the upright image doesn't clearly differ from the turned one."""
         turned = scene["turned"]
         return {TURNS[k] for k in range(4) if not differ(np.rot90(scene["upright"], -k), turned)}

@@ -1,4 +1,4 @@
-"""Domain `jigsaw`: the pieces of a picture lie in the wrong places; which piece belongs where?"""
+"""Domain `jigsaw`: the pieces of an image lie in the wrong places; which piece belongs where?"""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from vlrl.types import Draft
 @domain("jigsaw", family="puzzles", modality="real")
 @dataclass(frozen=True)
 class Jigsaw:
-    """Piece numbers in the reading order of the whole picture; the thought says which piece goes to each place.
+    """Piece numbers in the reading order of the whole image; the thought says which piece goes to each place.
 
     size      pixels, square
-    pictures  photographs, scenes, or a folder
+    images  photographs, scenes, or a folder
     split     train and held-out problems share no photograph, or part of one
     """
 
     size: int = 288
-    pictures: str = "photographs"
+    images: str = "photographs"
     split: Split = "train"
 
     verifier = "list"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'jigsaw', size", self.size, 96)
-        check_pool("domain 'jigsaw'", self.pictures)
+        check_pool("domain 'jigsaw'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One puzzle. Difficulty 0: 3 strips; .5: 2 × 2 pieces; 1: 3 × 2 pieces."""
         columns, rows = (3, 1) if difficulty < 0.3 else (2, 2) if difficulty < 0.75 else (3, 2)
         wide, high = 96 / columns, 96 / rows
         while True:
-            pixels = crop(rng, self.pictures, self.split, round(self.size * 0.96), pieces=2 if rows == 2 else 3)
+            pixels = crop(rng, self.images, self.split, round(self.size * 0.96), pieces=2 if rows == 2 else 3)
             far, tall = pixels.shape[1] // columns, pixels.shape[0] // rows
             pieces = [
                 pixels[r * tall : (r + 1) * tall, c * far : (c + 1) * far] for r in range(rows) for c in range(columns)
             ]
             if all(differ(a, b) for a, b in combinations(pieces, 2)):
                 break
-        order = rng.permutation(len(pieces)).tolist()  # order[place on the page] = place in the whole picture
+        order = rng.permutation(len(pieces)).tolist()  # order[place on the page] = place in the whole image
         canvas = Canvas(self.size, WHITE)
         for at, place in enumerate(order):
             left, top = 1 + at % columns * (wide + 1), 1 + at // columns * (high + 1)

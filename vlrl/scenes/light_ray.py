@@ -98,8 +98,8 @@ class LightRay:
             answer,
             (canvas.image(),),
             " ".join([*(NAMES[w] for w in ways), answer]),
-            facts={"choices": choices},
-            chance=0.25,
+            metadata={"choices": choices},
+            guess_rate=0.25,
         )
 
 

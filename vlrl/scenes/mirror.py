@@ -74,8 +74,8 @@ class Mirror:
             "yes" if symmetric else "no",
             (canvas.image(),),
             thought,
-            facts={"choices": CHOICES},
-            chance=0.5,
+            metadata={"choices": CHOICES},
+            guess_rate=0.5,
             scene=whole if not lying else whole.T,
         )
 

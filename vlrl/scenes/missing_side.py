@@ -138,7 +138,7 @@ def _triangle(a: float, b: float, c: float) -> list[Point]:
 
 
 def _turned(rng: np.random.Generator, corners: list[Point]) -> list[Point]:
-    """The figure at a random turn, mirrored or not, enlarged to fill the middle of the picture."""
+    """The figure at a random turn, mirrored or not, enlarged to fill the middle of the image."""
     turn, flip = math.radians(float(rng.uniform(0, 360))), pick(rng, (-1, 1))
     turned = [
         (flip * (x * math.cos(turn) - y * math.sin(turn)), x * math.sin(turn) + y * math.cos(turn)) for x, y in corners

@@ -62,7 +62,7 @@ class OddOne:
             str(odd + 1),
             (draw_items(rng, self.size, self.cells, items),),
             f"{row}*{self.cells}+{column + 1}={odd + 1}",
-            chance=1 / self.cells**2,
+            guess_rate=1 / self.cells**2,
             scene={"items": items, "kind": kind},
         )
 

@@ -1,4 +1,4 @@
-"""Domain `odd_transform`: four views of one picture, and one of them was changed in another way."""
+"""Domain `odd_transform`: four views of one image, and one of them was changed in another way."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ class OddTransform:
     """Find the panel with the odd change; the thought names change and panel.
 
     size      pixels, square
-    pictures  photographs, scenes, or a folder
+    images  photographs, scenes, or a folder
     split     train and held-out problems share no photograph, or part of one
     """
 
     size: int = 288
-    pictures: str = "photographs"
+    images: str = "photographs"
     split: Split = "train"
 
     verifier = "choice"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'odd_transform', size", self.size, 128)
-        check_pool("domain 'odd_transform'", self.pictures)
+        check_pool("domain 'odd_transform'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One page. Difficulty 0: the odd panel is turned; .5: swapped or blurred; 1: mirrored, all turned."""
         kind = "turn" if difficulty < 0.3 else pick(rng, ("swap", "blur")) if difficulty < 0.75 else "mirror"
         side = round(self.size * 0.475)
         while True:
-            pixels = crop(rng, self.pictures, self.split, side)
+            pixels = crop(rng, self.images, self.split, side)
             mirrored = pixels[:, ::-1]
             half = side // 2
             quarters = [pixels[y : y + half, x : x + half] for y in (0, side - half) for x in (0, side - half)]
@@ -95,8 +95,8 @@ class OddTransform:
             answer,
             (canvas.image(),),
             f"{word}: {answer}",
-            facts={"choices": list("ABCD")},
-            chance=0.25,
+            metadata={"choices": list("ABCD")},
+            guess_rate=0.25,
             scene={"kind": kind, "panels": panels},
         )
 

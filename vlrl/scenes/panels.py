@@ -1,4 +1,4 @@
-"""Photographic panels on paper with a letter or number each: the pages of the picture puzzles."""
+"""Photographic panels on paper with a letter or number each: the pages of the image puzzles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vlrl.scenes.canvas import INK, WHITE, Canvas, Colour
 
 
 def paste(canvas: Canvas, pixels: np.ndarray, left: float, top: float, wide: float, high: float | None = None) -> None:
-    """Pixels into a rectangle given in hundredths of the picture's width."""
+    """Pixels into a rectangle given in hundredths of the image's width."""
     high = wide if high is None else high
     x, y, w, h = (round(v * canvas.unit) for v in (left, top, wide, high))
     if pixels.shape[:2] != (h, w):

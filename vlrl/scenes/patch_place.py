@@ -1,4 +1,4 @@
-"""Domain `patch_place`: which patch fills the hole in a picture?"""
+"""Domain `patch_place`: which patch fills the hole in an image?"""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from vlrl.types import Draft
 @domain("patch_place", family="puzzles", modality="real")
 @dataclass(frozen=True)
 class PatchPlace:
-    """One of four patches was cut out of the picture; the others come from the same picture, all the right way up.
+    """One of four patches was cut out of the image; the others come from the same image, all the right way up.
 
     size      pixels, square
-    pictures  photographs, scenes, or a folder
+    images  photographs, scenes, or a folder
     split     train and held-out problems share no photograph, or part of one
     """
 
     size: int = 288
-    pictures: str = "photographs"
+    images: str = "photographs"
     split: Split = "train"
 
     verifier = "choice"
 
     def __post_init__(self) -> None:
         check_at_least("domain 'patch_place', size", self.size, 128)
-        check_pool("domain 'patch_place'", self.pictures)
+        check_pool("domain 'patch_place'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """One picture. Difficulty 0: a large hole; 1: a small one, and the wrong patches come from nearby."""
+        """One image. Difficulty 0: a large hole; 1: a small one, and the wrong patches come from nearby."""
         side = round(self.size * 0.7)
         hole = round(side * (0.3 - 0.08 * difficulty))
         reach = side if difficulty < 0.6 else round(hole * 1.6)
         while True:
-            pixels = crop(rng, self.pictures, self.split, side, pieces=2)
+            pixels = crop(rng, self.images, self.split, side, pieces=2)
             top, left = rng.integers(side // 20, side - hole - side // 20, size=2).tolist()
             corners = [(top, left)]
             for y, x in rng.integers(0, side - hole, size=(60, 2)).tolist():
@@ -74,8 +74,8 @@ class PatchPlace:
             answer,
             (canvas.image(),),
             f"patch {answer}",
-            facts={"choices": list("ABCD")},
-            chance=0.25,
+            metadata={"choices": list("ABCD")},
+            guess_rate=0.25,
             scene={"hole": patches[0], "offered": [patches[i] for i in order]},
         )
 

@@ -87,8 +87,8 @@ class PatternMatrix:
             letter,
             (canvas.image(),),
             f"{named}: {letter}",
-            facts={"choices": choices},
-            chance=0.25,
+            metadata={"choices": choices},
+            guess_rate=0.25,
             scene={"cells": cells, "offered": order},
         )
 

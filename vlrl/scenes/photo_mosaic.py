@@ -52,7 +52,7 @@ class PhotoMosaic:
         """One mosaic of crops[0] (difficulty 0) to crops[1] (difficulty 1) crops: flower, pagoda, trees, lake, sky."""
         crops, cell = scaled(self.crops, difficulty), self.size // self.cells
         count = int(rng.integers(crops + 1))
-        picture = blank_grid(self.size, self.cells)
+        image = blank_grid(self.size, self.cells)
         flowers = [False] * self.cells**2
         chances = rng.random((crops, 4)).tolist()
         for i, (number, (scale, place, flip, light)) in enumerate(
@@ -65,9 +65,9 @@ class PhotoMosaic:
             crop = photo[top : top + cell, left : left + cell]
             crop = cv2.LUT(np.ascontiguousarray(crop[:, ::-1]) if flip < 0.5 else crop, _light(int(light * 7)))
             row, column = divmod(number, self.cells)
-            picture[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = crop
+            image[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = crop
         question = pick(rng, ("How many crops show the flower?", "Count the flower crops."))
-        return Draft(question, str(count), (Pillow.fromarray(picture),), count_rows(flowers, self.cells))
+        return Draft(question, str(count), (Pillow.fromarray(image),), count_rows(flowers, self.cells))
 
 
 @lru_cache(maxsize=7)

@@ -65,8 +65,8 @@ class PieChart:
             answer,
             (canvas.image(),),
             thought,
-            facts={"choices": choices},
-            chance=1 / len(choices),
+            metadata={"choices": choices},
+            guess_rate=1 / len(choices),
             scene=(rank, dict(zip(names, shares, strict=True))),
         )
 

@@ -70,7 +70,7 @@ class PolygonAngle:
             ]
             if not canvas.place(between, words, 6 if words == "x" else 5.2, INK, bold=words == "x"):
                 return self.draw(rng, difficulty)
-        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), " ".join(steps), facts={"unit": "degrees"})
+        return Draft(pick(rng, WORDINGS), str(answer), (canvas.image(),), " ".join(steps), metadata={"unit": "degrees"})
 
     @staticmethod
     def _polygon(rng: np.random.Generator, corners: int, step: int) -> tuple[list[Point], list[int]]:

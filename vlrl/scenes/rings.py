@@ -35,7 +35,7 @@ class Rings:
         check_at_least("domain 'rings', size", self.size, 128)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """One picture. Difficulty 0: one ring; .5: two that overlap; 1: three, and one kind of figure is asked."""
+        """One image. Difficulty 0: one ring; .5: two that overlap; 1: three, and one kind of figure is asked."""
         rings = _rings(rng, scaled((1, 3), difficulty))
         names = shuffled(rng, ("red", "blue", "green", "purple"))[: len(rings)]
         kinds = shuffled(rng, FIGURES)[:3]

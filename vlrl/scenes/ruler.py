@@ -21,7 +21,7 @@ LONGEST = 8  # cm on the ruler
 class Ruler:
     """The length in centimetres of a pencil above a ruler; the thought subtracts its ends: `9-4=5`.
 
-    size  pixels in width; the picture is half as high
+    size  pixels in width; the image is half as high
     """
 
     size: int = 448
@@ -65,7 +65,7 @@ class Ruler:
         question = pick(rng, ("How long is {} in cm?", "What is the length of {} in cm?")).format(noun)
         answer = _centimetres(length)
         thought = f"{_centimetres(start + length)}-{_centimetres(start)}={answer}"
-        return Draft(question, answer, (canvas.image(),), thought, facts={"unit": "cm"})
+        return Draft(question, answer, (canvas.image(),), thought, metadata={"unit": "cm"})
 
     @staticmethod
     def _pencil(canvas: Canvas, left: float, right: float, y: float, half: float, colour: Colour) -> None:

@@ -50,9 +50,9 @@ class ScannedDigits:
             check_at_least("domain 'scanned_digits', modulus", self.modulus, 2)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """One picture of count[0] (difficulty 0) to count[1] (difficulty 1) scans."""
+        """One image of count[0] (difficulty 0) to count[1] (difficulty 1) scans."""
         count, cell = scaled(self.count, difficulty), self.size // self.cells
-        picture = blank_grid(self.size, self.cells)
+        image = blank_grid(self.size, self.cells)
         digits = rng.integers(10, size=count).tolist()
         places = np.sort(rng.permutation(self.cells**2)[:count]).tolist() if self.scatter else range(count)
         for number, digit in zip(places, digits, strict=True):
@@ -61,16 +61,16 @@ class ScannedDigits:
             top, left = number // self.cells * cell, number % self.cells * cell
             if room:
                 top, left = top + int(rng.integers(1, room)), left + int(rng.integers(1, room))
-            picture[top : top + len(scan), left : left + len(scan)] = scan
+            image[top : top + len(scan), left : left + len(scan)] = scan
         wording = pick(rng, ("Sum of the digits{}?", "Add the digits{}."))
         if self.modulus is None:
-            return Draft(wording.format(""), str(sum(digits)), (Pillow.fromarray(picture),), running_sum(digits))
+            return Draft(wording.format(""), str(sum(digits)), (Pillow.fromarray(image),), running_sum(digits))
         return Draft(
             wording.format(f" mod {self.modulus}"),
             str(sum(digits) % self.modulus),
-            (Pillow.fromarray(picture),),
+            (Pillow.fromarray(image),),
             running_sum(digits, self.modulus),
-            facts={"modulus": self.modulus},
+            metadata={"modulus": self.modulus},
         )
 
 

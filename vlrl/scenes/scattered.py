@@ -1,4 +1,4 @@
-"""Figures scattered over a picture without touching: what the grounding domains ask to find."""
+"""Figures scattered over an image without touching: what the grounding domains ask to find."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLOURS = tuple(NAMED)[:6]
 
 @dataclass(frozen=True)
 class Spot:
-    """One figure: place and half width in hundredths of the picture, turn in degrees."""
+    """One figure: place and half width in hundredths of the image, turn in degrees."""
 
     form: str
     colour: str
@@ -25,7 +25,7 @@ class Spot:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in thousandths of the picture."""
+        """Left, top, right, bottom in thousandths of the image."""
         corners = corners_of(self.form, self.place, self.half, self.turn)
         xs, ys = [c[0] for c in corners], [c[1] for c in corners]
         return round(min(xs) * 10), round(min(ys) * 10), round(max(xs) * 10), round(max(ys) * 10)

@@ -67,8 +67,8 @@ class SpatialRelation:
             answer,
             (draw_items(rng, self.size, self.cells, items),),
             f"{ahead + 1}{sign}{behind + 1}",
-            facts={"choices": choices},
-            chance=1 / len(choices),
+            metadata={"choices": choices},
+            guess_rate=1 / len(choices),
             scene={"spots": spots, "claim": None if one_of_four else claim},
         )
 

@@ -1,4 +1,4 @@
-"""Domain `spot_difference`: two pictures that differ in a few figures; how many?"""
+"""Domain `spot_difference`: two images that differ in a few figures; how many?"""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Thing:
 @domain("spot_difference", family="multi_image")
 @dataclass(frozen=True)
 class SpotDifference:
-    """Two pictures, up to five differences; the thought counts them row by row: `1+0+2=3`.
+    """Two images, up to five differences; the thought counts them row by row: `1+0+2=3`.
 
-    size  pixels of each picture, square
+    size  pixels of each image, square
     """
 
     size: int = 224
@@ -50,7 +50,7 @@ class SpotDifference:
         check_at_least("domain 'spot_difference', size", self.size, 96)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """Two pictures. Difficulty 0: 3 × 3 cells, one is missing; .5: also recoloured; 1: 5 × 5, also reshaped."""
+        """Two images. Difficulty 0: 3 × 3 cells, one is missing; .5: also recoloured; 1: 5 × 5, also reshaped."""
         side = scaled((3, 5), difficulty)
         shift = rng.uniform(-1, 1, size=(side * side, 2))
         first = [
@@ -65,12 +65,12 @@ class SpotDifference:
         if rng.random() < 0.5:  # what is missing may be missing on either side
             first, second = second, first
         paper = pick(rng, PAPERS)
-        pictures = tuple(self._picture(things, side, shift, paper) for things in (first, second))
+        images = tuple(self._image(things, side, shift, paper) for things in (first, second))
         rows = [sum(changed[r * side : (r + 1) * side]) for r in range(side)]
         thought = f"{'+'.join(map(str, rows))}={count}"
         question = pick(rng, WORDINGS)
         layout = ("Image 1:", 0, "Image 2:", 1, question)
-        return Draft(question, str(count), pictures, thought, layout=layout, scene=(first, second))
+        return Draft(question, str(count), images, thought, layout=layout, scene=(first, second))
 
     def answers(self, scene: Any) -> set[str]:
         """In how many cells the two images show something else, whether or not forms that look alike are told apart."""
@@ -78,7 +78,7 @@ class SpotDifference:
         alike = [one.colour == other.colour and {one.form, other.form} in ALIKE for one, other in changed]
         return {str(len(changed)), str(len(changed) - sum(alike))}
 
-    def _picture(self, things: list[Thing], side: int, shift: np.ndarray, paper: tuple[int, int, int]) -> Pillow.Image:
+    def _image(self, things: list[Thing], side: int, shift: np.ndarray, paper: tuple[int, int, int]) -> Pillow.Image:
         canvas, cell = Canvas(self.size, paper), 96 / side
         for i, thing in enumerate(things):
             if thing.form:

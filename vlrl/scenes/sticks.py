@@ -65,8 +65,8 @@ class Sticks:
             names[rank],
             (canvas.image(),),
             " ".join([*names, names[rank]] if rank else names[:1]),
-            facts={"choices": choices},
-            chance=1 / count,
+            metadata={"choices": choices},
+            guess_rate=1 / count,
         )
 
 

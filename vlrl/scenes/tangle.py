@@ -70,8 +70,8 @@ class Tangle:
             answer,
             (canvas.image(),),
             thought,
-            facts={"choices": choices},
-            chance=1 / lines,
+            metadata={"choices": choices},
+            guess_rate=1 / lines,
         )
 
     @staticmethod

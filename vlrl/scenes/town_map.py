@@ -73,8 +73,8 @@ class TownMap:
             answer,
             (canvas.image(),),
             thought,
-            facts={"choices": choices},
-            chance=0.25,
+            metadata={"choices": choices},
+            guess_rate=0.25,
         )
 
     @staticmethod

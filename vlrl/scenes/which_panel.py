@@ -1,4 +1,4 @@
-"""Domain `which_panel`: four pictures and a description that fits one of them."""
+"""Domain `which_panel`: four images and a description that fits one of them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Claim = tuple[int, str, int]  # figure, relation, other figure
 @domain("which_panel", family="multi_image")
 @dataclass(frozen=True)
 class WhichPanel:
-    """In which picture is the red disc left of the blue star? All four show the same figures.
+    """In which image is the red disc left of the blue star? All four show the same figures.
 
-    size  pixels of each picture, square
+    size  pixels of each image, square
     """
 
     size: int = 160
@@ -40,7 +40,7 @@ class WhichPanel:
         check_at_least("domain 'which_panel', size", self.size, 64)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
-        """Four pictures. Difficulty 0: two figures; 1: six, and a second relation decides among similar ones."""
+        """Four images. Difficulty 0: two figures; 1: six, and a second relation decides among similar ones."""
         count = scaled((2, 6), difficulty)
         forms = [pick(rng, FIGURES) for _ in range(count)]
         colours = [pick(rng, COLOURS) for _ in range(count)]
@@ -69,22 +69,22 @@ class WhichPanel:
         question = pick(
             rng, ("In which image is the {} {}: A, B, C or D?", "Which image shows the {} {}: A, B, C or D?")
         ).format(names[0], words)
-        pictures = []
+        images = []
         for places in panels:
             canvas = Canvas(self.size, pick(rng, PAPERS))
             for form, colour, place in zip(forms, colours, places, strict=True):
                 figure(canvas, form, place, 7.5, NAMED[colour])
-            pictures.append(canvas.image())
+            images.append(canvas.image())
         answer = "ABCD"[right]
         layout = [piece for i in range(4) for piece in (f"{'ABCD'[i]}:", i)]
         return Draft(
             question,
             answer,
-            tuple(pictures),
+            tuple(images),
             f"picture {answer}",
-            facts={"choices": list("ABCD")},
+            metadata={"choices": list("ABCD")},
             layout=(*layout, question),
-            chance=0.25,
+            guess_rate=0.25,
             scene={"panels": panels, "claims": claims},
         )
 

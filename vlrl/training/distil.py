@@ -11,10 +11,10 @@ from vlrl.credit.tokens.distillation import teacher_credit
 from vlrl.credit.tokens.token_parts import add
 from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
 from vlrl.errors import DataError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
 from vlrl.training.session import Session
-from vlrl.training.sft import Stretch, check_fits, train_on
+from vlrl.training.sft import Phase, check_fits, train_on
 from vlrl.training.teacher.record_teacher import FOLDER
 from vlrl.training.teacher.reference_model import tokenizer_hash
 from vlrl.training.teacher.teacher_provenance import check_teacher
@@ -47,8 +47,8 @@ def run_distil(session: Session) -> Policy:
         own = policy.logprobs([one.row for one in chosen], head.temperature)
         return with_credit(chosen, own, settings.weight)
 
-    stretch = Stretch(settings, examples, head.temperature, ready)
-    return train_on(session, [stretch], settings.loss, "distil")
+    phase = Phase(settings, examples, head.temperature, ready)
+    return train_on(session, [phase], settings.loss, "distil")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Recorded(Example):
     divergence: PerToken | None = None
 
 
-def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tuple[Row, TeacherRecord]]:
+def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tuple[PackedGroup, TeacherRecord]]:
     """Every record's row as the policy reads it.
 
     Raises DataError where that isn't what the teacher read, or is longer than the context.
@@ -71,9 +71,9 @@ def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tu
             raise DataError(
                 f"problem {record.problem.id}",
                 f"was recorded with content {record.content_hash}, here it is read as {one.content_hash}",
-                "use the recipe's picture budget, the processor and the system prompt of the recording",
+                "use the recipe's image budget, the processor and the system prompt of the recording",
             )
-        found.append((Row(one, (record.token_ids,)), record))
+        found.append((PackedGroup(one, (record.token_ids,)), record))
     rows, problems = [row for row, _ in found], [record.problem for record in records]
     remedy = "record with a lower record.sampling.max_tokens"
     check_fits(rows, problems, session.loaded.context, "distil.records", remedy)

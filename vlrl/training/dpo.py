@@ -1,4 +1,4 @@
-"""Preference learning (rows K37, K39): DPO on pairs, against the frozen policy that it starts from."""
+"""Preference learning (k1.5 §2.4): DPO on pairs, against the frozen policy that it starts from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from vlrl.data.problem_files import read_preferences
 from vlrl.errors import DataError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
 from vlrl.training.session import Session
-from vlrl.training.sft import Stretch, check_fits, response_tokens, train_on
+from vlrl.training.sft import Phase, check_fits, response_tokens, train_on
 from vlrl.types import Demonstration, Preference
 
 
@@ -26,7 +26,7 @@ def run_dpo(session: Session) -> Policy:
         raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
     policy = session.policy(settings.policy)
     examples = pair_examples(session, policy, pairs)
-    return train_on(session, [Stretch(settings, examples)], settings.loss, "dpo", first=policy)
+    return train_on(session, [Phase(settings, examples)], settings.loss, "dpo", first=policy)
 
 
 def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
@@ -38,7 +38,7 @@ def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference])
     rows = []
     for one, pair in zip(encoded, pairs, strict=True):
         sides = (Demonstration(pair.problem, text) for text in (pair.chosen, pair.rejected))
-        rows.append(Row(one, tuple(response_tokens(session.loaded, side) for side in sides)))
+        rows.append(PackedGroup(one, tuple(response_tokens(session.loaded, side) for side in sides)))
     remedy = "take the pair out of the file"
     check_fits(rows, [pair.problem for pair in pairs], session.loaded.context, "dpo.pairs", remedy)
     references = policy.logprobs(rows, 1.0)

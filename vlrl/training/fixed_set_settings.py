@@ -50,7 +50,7 @@ class FixedSetSettings(Settings):
         if self.policy.reset_optimizer != "never":
             raise ValueError(
                 f"policy.reset_optimizer is {self.policy.reset_optimizer}: a fixed set has no iterations, in which RL "
-                "samples anew, so nothing would be reset; leave it out, or give it under rl.policy"
+                "samples again, so nothing would be reset; leave it out, or give it under rl.policy"
             )
         return self
 
@@ -64,7 +64,7 @@ class FixedSetSettings(Settings):
         return f"{self.steps:,} steps" if self.epochs is None else f"{self.epochs:g} epochs"
 
 
-class SftStretch(FixedSetSettings):
+class SftPhase(FixedSetSettings):
     """Supervised steps on one set of demonstrations, at one schedule of the learning rate."""
 
     demonstrations: DemonstrationCount = Field(
@@ -75,42 +75,42 @@ class SftStretch(FixedSetSettings):
     )
 
 
-class SftSettings(SftStretch):
+class SftSettings(SftPhase):
     """Supervised fine-tuning on demonstrations, e.g. a warm-up on a small fixed set.
 
-    `stretches` follow one another in place of a single one: each with its own data, length, learning rate and frozen
+    `phases` follow one another in place of a single one: each with its own data, length, learning rate and frozen
     parts. What a stretch doesn't say is as said above them. A stretch begins with a new optimiser at the start of its
     own schedule, so that the rate rises again (k1.5 §2.5.2: 2e-5 → 2e-6 at 32k tokens, then up to 1e-5 → 1e-6 at 128k).
     """
 
-    stretches: tuple[SftStretch, ...] = Field(default=(), json_schema_extra=RESULT)
+    phases: tuple[SftPhase, ...] = Field(default=(), json_schema_extra=RESULT)
 
     @model_validator(mode="before")
     @classmethod
     def _written_out(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or not isinstance(given.get("stretches"), list | tuple):
+        if not isinstance(given, Mapping) or not isinstance(given.get("phases"), list | tuple):
             return given
-        shared = {key: value for key, value in given.items() if key != "stretches"}
+        shared = {key: value for key, value in given.items() if key != "phases"}
         written = [
             _over({k: v for k, v in shared.items() if k not in _LENGTH or not _LENGTH & set(one)}, one)
             if isinstance(one, Mapping)
             else one
-            for one in given["stretches"]
+            for one in given["phases"]
         ]
-        return {**given, "stretches": written}
+        return {**given, "phases": written}
 
     @model_validator(mode="after")
     def _adapters_stay(self) -> SftSettings:
-        if len({repr(one.policy.lora) for one in self.stretches}) > 1:
+        if len({repr(one.policy.lora) for one in self.phases}) > 1:
             raise ValueError(
                 "the stretches have unlike policy.lora: the best weights of one would not fit another; give one for all"
             )
         return self
 
     @property
-    def in_order(self) -> tuple[SftStretch, ...]:
+    def in_order(self) -> tuple[SftPhase, ...]:
         """The stretches; where none is named, the one that the settings themselves are."""
-        return self.stretches or (self,)
+        return self.phases or (self,)
 
     @property
     def total_steps(self) -> int | None:

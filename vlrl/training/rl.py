@@ -17,10 +17,10 @@ from typing import Any
 from vlrl import interrupts
 from vlrl.credit.assign import Judged
 from vlrl.errors import EngineError, RunError, VerifierFaultError
-from vlrl.losses.loss_inputs import NOTHING, Denominators
+from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.training.policy import Example, Policy
-from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.provenance import source_of
 from vlrl.rollout.collector import Collected, collect
 from vlrl.rollout.partial_rollouts import RolloutBuffer
@@ -32,39 +32,39 @@ from vlrl.training.monitoring.idle_steps import IdleSteps, lines_of, say_idle_st
 from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
 from vlrl.training.rl_budget import Budget, sampled_tokens
 from vlrl.training.run_settings import RlSettings
-from vlrl.training.scoring import CreditDesk
+from vlrl.training.scoring import GroupScorer
 from vlrl.training.session import Session
 from vlrl.training.sft import validate
 from vlrl.training.training_examples import Pair, skipped, to_examples
 from vlrl.types import ScoredGroup
-from vlrl.verify.judge import prepare
+from vlrl.verify.judge import warm_up_verifiers
 
 
 def run_rl(session: Session) -> Policy:
     """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
     settings, run = session.settings.rl, session.run
     policy = session.policy(settings.policy)
-    desk, buffer = CreditDesk(session, policy), RolloutBuffer()
+    scorer, buffer = GroupScorer(session, policy), RolloutBuffer()
     budget, probes = Budget(settings.steps, settings.response_tokens), ProbesDue(settings.agreement.probe_every)
-    run.note(algorithm=[*settings.credit.sources(), *(source_of(one) for one in (settings.loss, *settings.added))])
+    run.note(algorithm=[*settings.credit.sources(), *(source_of(one) for one in (settings.loss, *settings.auxiliary))])
     parts = {  # what a checkpoint holds
         "policy": policy,
-        "credit": desk,
+        "credit": scorer,
         "buffer": buffer,
         "budget": budget,
         "probes": probes,
         "mixture": session.mixture,
-        "drawing": session.drawing,
+        "problem_sampler": session.problem_sampler,
         "features": session.features,
     }
     first = _resume(session, parts)
     session.progress.start("rl", settings.steps)
-    session.hybrid.figures()  # what went before belongs to no step
+    session.colocated.pop_metrics()  # what went before belongs to no step
     if first and budget.ends_after(first - 1):  # broken off after the last step
         session.refresh(policy, version=first)
         first = settings.steps
     with interrupts.deferred():
-        _steps(session, policy, desk, buffer, budget, probes, parts, first)
+        _steps(session, policy, scorer, buffer, budget, probes, parts, first)
     say_idle_steps(session, "rl")
     run.note(data={name: held for name, held in session.mixture.counts.items() if any(held.values())})
     return policy
@@ -73,7 +73,7 @@ def run_rl(session: Session) -> Policy:
 def _steps(
     session: Session,
     policy: Policy,
-    desk: CreditDesk,
+    scorer: GroupScorer,
     buffer: RolloutBuffer,
     budget: Budget,
     probes: ProbesDue,
@@ -88,7 +88,7 @@ def _steps(
         session.at = f"rl, step {step + 1}"
         session.refresh(policy, version=step)
         clock.lap("switch")
-        groups, pairs, metrics = gather(session, desk, buffer, settings, step, budget.progress(step), clock)
+        groups, pairs, metrics = collect_step(session, scorer, buffer, settings, step, budget.progress(step), clock)
         session.rest()
         clock.lap("switch")
         place = budget.schedule_step(step, settings.policy.optimizer.warmup_steps)
@@ -107,9 +107,9 @@ def _steps(
             clock.lap("probe")
         examples = to_examples(groups, policy, settings, step)
         metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs]) | example_metrics(examples)
-        rate = settings.policy.optimizer.rate_at(place, settings.steps)
+        lr_scale = settings.policy.optimizer.lr_scale_at(place, settings.steps)
         metrics |= learn(
-            policy, examples, settings, step, rate, session.settings.seed, skipped(groups, drawn, settings)
+            policy, examples, settings, step, lr_scale, session.settings.seed, skipped(groups, drawn, settings)
         )
         policy.end_iteration()
         exports = not last and settings.export_every is not None and (step + 1) % settings.export_every == 0
@@ -119,15 +119,15 @@ def _steps(
         with logged_first(run, step, metrics):
             settings.agreement.check_gap(metrics, step)
         clock.lap("update")
-        metrics |= session.hybrid.figures()
+        metrics |= session.colocated.pop_metrics()
         if scores := scores_after(step + 1, session, policy, last):
             run.metrics("eval", step + 1, scores)
-            session.drawing.validated(scores)
+            session.problem_sampler.validated(scores)
             if not last:  # the evaluation of the stage goes on with these weights
                 session.rest()
             clock.lap("validate")
-            session.hybrid.figures()  # a validation's own switches belong to no step
-        metrics |= session.drawing.metrics() | clock.metrics(metrics["tokens/written"])
+            session.colocated.pop_metrics()  # a validation's own switches belong to no step
+        metrics |= session.problem_sampler.metrics() | clock.metrics(metrics["tokens/written"])
         metrics["updates/idle_steps"] = idle.after(metrics)
         session.progress.step("rl", step + 1, run.metrics("rl", step + 1, metrics))
         if (said := idle.said(step + 1)) is not None:
@@ -151,9 +151,9 @@ def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dic
     return (validate(session) if validates else {}) | (session.benchmarks.metrics() if benchmarks else {})
 
 
-def gather(
+def collect_step(
     session: Session,
-    desk: CreditDesk,
+    scorer: GroupScorer,
     buffer: RolloutBuffer,
     settings: RlSettings,
     step: int,
@@ -167,14 +167,14 @@ def gather(
     rollouts the groups are those that have ended by now, whenever they were drawn.
     """
     more, k, sampling = settings.over_sampling, settings.rollouts_per_problem, settings.sampling_at(step)
-    encode, engine = session.encoder.encode, session.hybrid
+    encode, engine = session.encoder.encode, session.colocated
     found: list[Collected] = []
     judged: list[Judged] = []
     metrics: dict[str, float] = {}
     asked = 0
     for round_number in range(more.max_rounds if more else 1):
-        problems = session.mixture.draw(settings.problems_per_step, progress, session.drawing.at(step))
-        prepare(problems)
+        problems = session.mixture.draw(settings.problems_per_step, progress, session.problem_sampler.at(step))
+        warm_up_verifiers(problems)
         clock.lap("draw")
         seed = derive_seed(session.settings.seed, "rl", step, round_number)
         if settings.partial is None:
@@ -183,17 +183,17 @@ def gather(
             new, metrics = buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
         clock.lap("rollout")
         found += new
-        judged += desk.judge(new, step)
-        asked += desk.contrast_tokens
+        judged += scorer.judge(new, step)
+        asked += scorer.contrast_tokens
         if more is not None:
-            scored = desk.credit(judged, step, remember=False)
-            session.drawing.observe(scored[len(found) - len(new) :])
+            scored = scorer.credit(judged, step, remember=False)
+            session.problem_sampler.observe(scored[len(found) - len(new) :])
             if sum(more.takes(one) for one in scored) >= settings.groups_wanted:
                 break
         clock.lap("judge")
-    scored = desk.credit(judged, step)
+    scored = scorer.credit(judged, step)
     if more is None:
-        session.drawing.observe(scored)
+        session.problem_sampler.observe(scored)
     clock.lap("judge")
     stop_on_faults(scored, settings.max_fault_rate)
     kept = drawn = list(zip(found, scored, strict=True))
@@ -213,18 +213,18 @@ def learn(
     examples: Sequence[Example],
     settings: RlSettings,
     step: int,
-    rate: float,
+    lr_scale: float,
     seed: int,
-    left_out: Denominators = NOTHING,
+    left_out: LossNormalizers = NOTHING,
 ) -> dict[str, float]:
     """All updates of one step. A step without anything to learn from makes none, and compares no token."""
-    sums = UpdateSums()
+    sums = UpdateMetrics()
     for epoch in range(settings.epochs_per_step):
         order = stream(seed, "rl", "minibatches", step, epoch).permutation(len(examples))
         for part in range(settings.updates_per_step):
             chosen = [examples[i] for i in order[part :: settings.updates_per_step]]
             if chosen:
-                sums.add(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, rate, left_out))
+                sums.add(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, lr_scale, left_out))
     return {
         "updates": float(sums.updates),
         "groups/trained": float(len(examples)),

@@ -26,7 +26,7 @@ from vlrl.training.dpo import run_dpo
 from vlrl.training.lifecycle.checkpoint import newest_step
 from vlrl.training.lifecycle.completeness import complete_ends, left_by
 from vlrl.training.lifecycle.run_changes import Change, changes, described, refuse_other_results
-from vlrl.training.lifecycle.run_ending import ending, settings_of
+from vlrl.training.lifecycle.run_ending import finish_reason, settings_of
 from vlrl.training.lifecycle.run_inputs import RunInputs
 from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
@@ -79,7 +79,7 @@ def start_run(
         if not all(done.has(stage) for stage in settings.stages):
             _from_start_to_report(settings, recipe, folder, done)
         elif dist.is_first():
-            print(f"{folder} holds a finished run of these settings, and all of it is there; --fresh starts it anew")
+            print(f"{folder} holds a finished run of these settings, and all of it is there; --fresh starts it again")
         if place is not None:
             place.finish()
     return folder
@@ -95,7 +95,7 @@ def _from_start_to_report(settings: RunSettings, recipe: Recipe, folder: Path, d
     tracker = open_tracker(settings.tracker, folder, resolved)
     done.take_changes()
     run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
-    with ending(run, tracker), Progress(_totals(settings)) as progress:
+    with finish_reason(run, tracker), Progress(_totals(settings)) as progress:
         inputs.write()
         if done.changes:
             run.note_session(changed=described(done.changes))

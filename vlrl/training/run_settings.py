@@ -14,7 +14,7 @@ import vlrl.rollout.vllm.vllm_settings  # noqa: F401
 from vlrl.config import LENGTH, PACE, Effect, Settings, declared_effect
 from vlrl.credit.assign import CreditSettings
 from vlrl.credit.rewards.repeat_penalty import RepeatPenalty
-from vlrl.curriculum.problem_sampler import DrawingSettings
+from vlrl.curriculum.problem_sampler import ProblemSamplerSettings
 from vlrl.data.images.perturbation import check_perturbation
 from vlrl.errors import ConfigError
 from vlrl.losses.auxiliary import WithAdded, additions
@@ -65,11 +65,11 @@ class OverSampling(Settings):
 
 
 class ContrastSettings(Settings):
-    """Problems with pictures are asked once more with their pictures perturbed; those responses are never trained on.
+    """Problems with images are asked once more with their images perturbed; those responses are never trained on.
 
     Their tokens are in `tokens/contrast` and count in `rl.response_tokens`.
 
-    perturbation  blank (one colour), blurred, tiles (parts in random places), mismatched (the pictures of another
+    perturbation  blank (one colour), blurred, tiles (parts in random places), mismatched (the images of another
                   problem of the step; a problem is not asked where none has others), or one that a plugin registers
     rollouts      responses to a perturbed problem; default: half as many as to the true one
     """
@@ -92,13 +92,13 @@ class RlSettings(Settings):
     problems_per_step: int = Field(default=32, ge=1)
     rollouts_per_problem: int = Field(default=8, ge=1)
     sampling: Sampling = Sampling()
-    drawing: DrawingSettings = DrawingSettings()
+    problem_sampler: ProblemSamplerSettings = ProblemSamplerSettings()
     credit: CreditSettings = CreditSettings()
     teacher: ReferenceModel | None = Field(default=None, description="for token credit that distils")
     previous: ReferenceModel | None = Field(default=None, description="the model of an earlier task, for `retention`")
     contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
-    added: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
+    auxiliary: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
         default=(), description="terms that are added to the loss"
     )
     cut_scores_zero: bool = Field(
@@ -110,7 +110,7 @@ class RlSettings(Settings):
     max_tokens_from_step: dict[int, int] = Field(
         default_factory=dict,
         description="response tokens at most from a step on, e.g. {0: 4096, 100: 32768}, in place of "
-        "sampling.max_tokens (row K42: lengths grow in stages); with `partial` they may not shrink",
+        "sampling.max_tokens (k1.5 §2.5: lengths grow in stages); with `partial` they may not shrink",
     )
     skip_uninformative: bool = Field(default=False, description="leave groups out whose advantages are all zero")
     over_sampling: OverSampling | None = None
@@ -145,7 +145,7 @@ class RlSettings(Settings):
 
     def effect_of(self, name: str) -> Effect | None:
         """Validation changes the result where the choice of problems goes by it."""
-        if name == "validate_every" and self.drawing.modality_gap is not None:
+        if name == "validate_every" and self.problem_sampler.modality_gap is not None:
             return "result"
         return declared_effect(type(self), name)
 
@@ -169,7 +169,7 @@ class RlSettings(Settings):
                 f"credit.advantage.tau is {baseline} and loss.tau is {loss}: both are the τ of one objective "
                 "(k1.5 eq. 2); give the same number"
             )
-        for part in (*self.credit.parts, self.loss, *self.added):
+        for part in (*self.credit.parts, self.loss, *self.auxiliary):
             if missing := needs_of([part]) - self._given():
                 raise ValueError(
                     f"{type(part).__name__} needs {sorted(missing)}, which RL as it is set up has not; "
@@ -215,7 +215,7 @@ class RlSettings(Settings):
     @property
     def needs(self) -> frozenset[str]:
         """What the parts of credit and added losses need besides rollouts and verdicts."""
-        return self.credit.needs | needs_of(self.added)
+        return self.credit.needs | needs_of(self.auxiliary)
 
     @property
     def groups_wanted(self) -> int:
@@ -226,7 +226,7 @@ class RlSettings(Settings):
     @property
     def whole_loss(self) -> Loss:
         """The loss with what is added to it."""
-        loss: Loss = WithAdded(self.loss, self.added) if self.added else self.loss
+        loss: Loss = WithAdded(self.loss, self.auxiliary) if self.auxiliary else self.loss
         return loss
 
     def sampling_at(self, step: int) -> Sampling:
@@ -340,11 +340,16 @@ class RunSettings(Settings):
     @model_validator(mode="after")
     def _the_engine_can(self) -> RunSettings:
         partial = self.rl.partial
-        if "rl" in self.stages and partial and partial.leave_below and not getattr(self.engine, "leaves_early", True):
+        if (
+            "rl" in self.stages
+            and partial
+            and partial.early_exit_below
+            and not getattr(self.engine, "leaves_early", True)
+        ):
             raise ConfigError(
-                "rl.partial.leave_below",
-                f"is {partial.leave_below}, but vLLM leaves no response early",
-                "leave_below: 0, so that every response uses its budget, or engine: transformers",
+                "rl.partial.early_exit_below",
+                f"is {partial.early_exit_below}, but vLLM leaves no response early",
+                "early_exit_below: 0, so that every response uses its budget, or engine: transformers",
             )
         lora = self.rl.policy.lora if "rl" in self.stages else None
         if lora and "language" in lora.parts and getattr(self.engine, "decode_step", "auto") == "own":

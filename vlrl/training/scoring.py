@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlrl.credit.assign import Credit, Judged
-from vlrl.credit.groups import Moment, PerToken
+from vlrl.credit.groups import CreditContext, PerToken
 from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
@@ -20,7 +20,7 @@ from vlrl.types import ScoredGroup, Verdict
 from vlrl.verify.judge import judge_all
 
 
-class CreditDesk:
+class GroupScorer:
     """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher.
 
     contrast_tokens  response tokens that the latest `judge` sampled for perturbed problems
@@ -46,7 +46,7 @@ class CreditDesk:
         """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
         settings = self._settings
         mean = bool(getattr(settings.loss, "means_over_response", False))
-        moment = Moment(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
+        moment = CreditContext(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
         return self._credit.assign(judged, moment, remember)
 
     def state_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class CreditDesk:
         return [
             tuple(
                 Verdict.wrong("over its limit of tokens", verdict.answer)
-                if rollout.ending == "length" and verdict.fault is None
+                if rollout.finish_reason == "length" and verdict.fault is None
                 else verdict
                 for rollout, verdict in zip(one.group.rollouts, held, strict=True)
             )
@@ -84,7 +84,7 @@ class CreditDesk:
             return held
         places = [[j for j, r in enumerate(one.group.rollouts) if r.num_tokens] for one in found]
         rows = [
-            Row(one.encoded, tuple(one.group.rollouts[j].token_ids for j in some))
+            PackedGroup(one.encoded, tuple(one.group.rollouts[j].token_ids for j in some))
             for one, some in zip(found, places, strict=True)
             if some
         ]
@@ -98,7 +98,7 @@ class CreditDesk:
         return held
 
     def _contrast(self, found: Sequence[Collected], step: int) -> dict[int, float]:
-        """By place in `found`: the share of right responses to the problem with its pictures perturbed."""
+        """By place in `found`: the share of right responses to the problem with its images perturbed."""
         settings = self._settings.contrast
         places = [i for i, one in enumerate(found) if one.group.problem.images]
         self.contrast_tokens = 0
@@ -117,7 +117,7 @@ class CreditDesk:
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
         asked = collect(
             self._session.encoder.encode,
-            self._session.hybrid,
+            self._session.colocated,
             problems,
             self._settings.sampling_at(step),
             count,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from vlrl import dist, interrupts
-from vlrl.curriculum.problem_sampler import Drawing, DrawingSettings
+from vlrl.curriculum.problem_sampler import ProblemSampler, ProblemSamplerSettings
 from vlrl.data.fixed_sets import check_demonstrations
 from vlrl.data.mixture import Mixture, held_out_problems, recipe_texts
 from vlrl.data.recipe import load_recipe
@@ -28,7 +28,7 @@ from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.model.training.policy import Policy
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.model.vision.feature_cache import FeatureStore
-from vlrl.rollout.colocated import Hybrid
+from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.distributed_engine import open_engine
 from vlrl.rollout.engine import Sampling
 from vlrl.runlog.run_folder import RunFolder
@@ -66,9 +66,9 @@ class Session:
         self.held_out = [*self.validation, *self.test]
         self._say_what_is_not_held_out()
         if "sft" in settings.stages and model_folder is None:
-            for stretch in settings.sft.in_order:
-                check_demonstrations(self.recipe, settings.seed, stretch.demonstrations, self.held_out)
-        self.mixture, self.drawing = self._open_mixture()
+            for phase in settings.sft.in_order:
+                check_demonstrations(self.recipe, settings.seed, phase.demonstrations, self.held_out)
+        self.mixture, self.problem_sampler = self._open_mixture()
         benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
         self.loaded = self._load(model_folder)
         for _, policy in settings.policies:
@@ -79,9 +79,9 @@ class Session:
         self._encoded: dict[str, Any] = {}
         self.prompt_check = PromptCheck(self.loaded, self.encoder, self.recipe.image, self._longest())
         self._check_held_out(held_out_seed)
-        self.hybrid = Hybrid(open_engine(settings.engine, self.loaded), self.loaded.device)
+        self.colocated = ColocatedEngine(open_engine(settings.engine, self.loaded), self.loaded.device)
         self._policy: Policy | None = None
-        self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.hybrid)
+        self.benchmarks = BenchmarkCurve(benchmarks, self.loaded, self.colocated)
         if benchmarks:
             run.note(benchmarks=self.benchmarks.described())
         run.note(
@@ -122,21 +122,21 @@ class Session:
             dist.barrier()
         return found
 
-    def _open_mixture(self) -> tuple[Mixture, Drawing]:
+    def _open_mixture(self) -> tuple[Mixture, ProblemSampler]:
         """Training problems, and who chooses among them."""
         mixture = Mixture(self.recipe, self.settings.seed, self.held_out, self._check_problem)
-        return mixture, self._open_drawing(mixture)
+        return mixture, self._open_problem_sampler(mixture)
 
-    def _open_drawing(self, mixture: Mixture) -> Drawing:
+    def _open_problem_sampler(self, mixture: Mixture) -> ProblemSampler:
         """Who chooses problems for RL; without RL nobody chooses. Raises ConfigError or DataError as Drawing does."""
-        settings = self.settings.rl.drawing if "rl" in self.settings.stages else DrawingSettings()
+        settings = self.settings.rl.problem_sampler if "rl" in self.settings.stages else ProblemSamplerSettings()
         if settings.modality_gap is not None and not twin_places(self.validation):
             raise ConfigError(
-                "rl.drawing.modality_gap",
+                "rl.problem_sampler.modality_gap",
                 "compares text problems with their rendered twins, and validation holds none",
                 "leave it out, or give the recipe a source of kind `rendered`",
             )
-        return Drawing(settings, mixture)
+        return ProblemSampler(settings, mixture)
 
     def _texts(self) -> list[str]:
         return recipe_texts(self.recipe, self.settings.seed, TOKENIZER_TEXTS)
@@ -167,7 +167,7 @@ class Session:
             self.validation = held_out_problems(self.recipe, seed, "validation", settings.curve_problems, check)
             self.test = held_out_problems(self.recipe, seed, settings.split, settings.problems, check)
             self.held_out = [*self.validation, *self.test]
-            self.mixture, self.drawing = self._open_mixture()
+            self.mixture, self.problem_sampler = self._open_mixture()
 
     def _encode_held_out(self, problems: Sequence[Problem]) -> list[Any]:
         """Held-out problems are encoded once for all evaluations of a run, where all of them fit in memory."""
@@ -199,10 +199,10 @@ class Session:
 
     def refresh(self, policy: Policy, version: int) -> None:
         """The engine reads with the policy's weights as they are now; before a rollout and before an evaluation."""
-        self.hybrid.to_rollout(policy.weights, version)
+        self.colocated.to_rollout(policy.weights, version)
 
     def forget_features(self) -> None:
-        """Look at pictures anew, as a run does that goes on from a checkpoint: the last bits of a picture's features
+        """Look at images again, as a run does that goes on from a checkpoint: the last bits of an image's features
         depend on the others in its pass.
         """
         if self.loaded.store is not None:
@@ -235,18 +235,18 @@ class Session:
 
     def rest(self) -> None:
         """The engine sleeps from here on; before the policy trains."""
-        self.hybrid.to_training()
+        self.colocated.to_training()
 
     def close(self) -> None:
         """End what the engine started."""
-        self.hybrid.engine.close()
+        self.colocated.engine.close()
 
     def answers(self, problems: Sequence[Problem], sampling: Sampling, samples: int) -> Answers:
         """Responses to held-out problems; the seed is the same at every evaluation of a run (paired figures)."""
         seed = derive_seed(self.settings.seed, "evaluation")
         room = self._held_at_once()
         parts = [
-            answer_all(self._encode_held_out, self.hybrid, problems[i : i + room], sampling, samples, seed)
+            answer_all(self._encode_held_out, self.colocated, problems[i : i + room], sampling, samples, seed)
             for i in range(0, len(problems), room)
         ]
         return Answers(tuple(g for p in parts for g in p.groups), tuple(v for p in parts for v in p.verdicts))

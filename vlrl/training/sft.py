@@ -1,4 +1,6 @@
-"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights stay (K9–K11, K44)."""
+"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights stay (k1.5 §2.2,
+§2.5).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from vlrl.errors import DataError, RunError
 from vlrl.evaluation.held_out import twin_metrics
 from vlrl.losses.loss_registry import Loss
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.control_tokens import control_tokens
@@ -25,7 +27,7 @@ from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.model.training.policy import Example, Policy
 from vlrl.seeding import stream
-from vlrl.training.fixed_set_settings import FixedSetSettings, SftStretch
+from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint, step_of
 from vlrl.training.monitoring.idle_steps import say_idle_steps
 from vlrl.training.session import Session
@@ -46,12 +48,12 @@ def response_tokens(loaded: LoadedModel, demonstration: Demonstration) -> tuple[
 def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:
     """Demonstrations as update examples, in order."""
     return [
-        Example(Row(one, (response_tokens(loaded, demo),)), advantages=(1.0,))
+        Example(PackedGroup(one, (response_tokens(loaded, demo),)), advantages=(1.0,))
         for one, demo in zip(encoded, demos, strict=True)
     ]
 
 
-def check_fits(rows: Sequence[Row], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
+def check_fits(rows: Sequence[PackedGroup], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
     """Raises DataError for the first row whose prompt with its longest response exceeds the model's context."""
     for row, problem in zip(rows, problems, strict=True):
         prompt, longest = row.encoded.num_tokens, max(len(response) for response in row.responses)
@@ -67,7 +69,7 @@ Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str,
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Phase:
     """Steps on one fixed set, by these settings.
 
     sources      the name of every example's source, where the run card is to have a table of them
@@ -96,21 +98,19 @@ def run_sft(
 ) -> Policy:
     """Train on the recipe's demonstrations; leaves the best validated weights in the model.
 
-    `steps` make one stretch of that length, whatever `stretches` say; `seconds` on `clock` end the stage instead of a
+    `steps` make one stretch of that length, whatever `phases` say; `seconds` on `clock` end the stage instead of a
     step count. Both are for matched comparisons.
     """
     settings = session.settings.sft
     chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
-    stretches = [
-        sft_stretch(session, one, f"sft.stretches.{i}" if settings.stretches else "sft") for i, one in enumerate(chosen)
-    ]
-    session.run.note(sft_stretches=[described(one) for one in stretches])
-    policy = train_on(session, stretches, SftLoss(), stage, seconds, clock)
-    session.taught_by = writers_of(session.recipe, {s for one in stretches for s in one.sources}) or session.taught_by
+    phases = [sft_phase(session, one, f"sft.phases.{i}" if settings.phases else "sft") for i, one in enumerate(chosen)]
+    session.run.note(sft_phases=[described(one) for one in phases])
+    policy = train_on(session, phases, SftLoss(), stage, seconds, clock)
+    session.taught_by = writers_of(session.recipe, {s for one in phases for s in one.sources}) or session.taught_by
     return policy
 
 
-def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
+def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
     """One stretch with its demonstrations. One that is longer than the context is a bad row of its source.
 
     Raises BadRowError with the row's place where the source stops for it, DataError where all are longer than
@@ -143,23 +143,23 @@ def sft_stretch(session: Session, settings: SftStretch, place: str) -> Stretch:
         )
     problems = [demos[i].problem for i in fits]
     check_fits([one.row for one in short], problems, session.loaded.context, place, remedy)
-    return Stretch(settings, short, sources=tuple(problem.source for problem in problems))
+    return Phase(settings, short, sources=tuple(problem.source for problem in problems))
 
 
-def described(stretch: Stretch) -> dict[str, Any]:
-    """One stretch as the run card states it: steps, demonstrations and tokens, by source too (K43), peak rate."""
-    by_source: dict[str, list[Row]] = {}
-    for one, source in zip(stretch.examples, stretch.sources, strict=True):
+def described(phase: Phase) -> dict[str, Any]:
+    """One stretch as the run card states it: steps, demonstrations and tokens, by source too (k1.5 §2.5), peak rate."""
+    by_source: dict[str, list[PackedGroup]] = {}
+    for one, source in zip(phase.examples, phase.sources, strict=True):
         by_source.setdefault(source, []).append(one.row)
     return {
-        "steps": stretch.steps,
-        **_counted([one.row for one in stretch.examples]),
+        "steps": phase.steps,
+        **_counted([one.row for one in phase.examples]),
         "sources": {source: _counted(rows) for source, rows in by_source.items()},
-        "lr": stretch.settings.policy.optimizer.lr,
+        "lr": phase.settings.policy.optimizer.lr,
     }
 
 
-def _counted(rows: Sequence[Row]) -> dict[str, int]:
+def _counted(rows: Sequence[PackedGroup]) -> dict[str, int]:
     return {
         "demonstrations": len(rows),
         "tokens": sum(row.num_tokens for row in rows),
@@ -169,7 +169,7 @@ def _counted(rows: Sequence[Row]) -> dict[str, int]:
 
 def train_on(
     session: Session,
-    stretches: Sequence[Stretch],
+    phases: Sequence[Phase],
     loss: Loss,
     stage: str,
     seconds: float | None = None,
@@ -181,48 +181,48 @@ def train_on(
     Every stretch has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
     `first` is that of the first stretch where it is open already.
     """
-    ends = list(accumulate(one.steps for one in stretches))
+    ends = list(accumulate(one.steps for one in phases))
     best = BestWeights(session.loaded.model)
     checkpoints, start = session.checkpoints(stage), 0
     held = latest_checkpoint(checkpoints, session.progress.say, session.run.damaged_from(stage))
     # a checkpoint at a joint is that of the stretch before it
     number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
-    policy = first if first is not None and number == 0 else session.policy(stretches[number].settings.policy)
+    policy = first if first is not None and number == 0 else session.policy(phases[number].settings.policy)
     if held is not None:
         start = load_checkpoint(held, {"policy": policy, "best": best, "features": session.features})
         session.progress.say(f"resumed from {held}")
     if start > ends[-1]:
         raise RunError(str(held), f"lies behind the stage's end, step {ends[-1]}", f"give {stage} more steps or epochs")
     session.run.truncate_after(stage, start)
-    order = _order_of(stretches, number, session.settings.seed, stage)
+    order = _order_of(phases, number, session.settings.seed, stage)
     for _ in range(start - (ends[number - 1] if number else 0)):
         next(order)
     session.progress.start(stage, ends[-1])
-    session.hybrid.figures()  # what went before belongs to no step
+    session.colocated.pop_metrics()  # what went before belongs to no step
     began = clock()
     for step in _until_stopped(start, ends[-1]):
         started = time.monotonic()
         if step == ends[number]:
             number += 1
-            policy = session.policy(stretches[number].settings.policy)
-            order = _order_of(stretches, number, session.settings.seed, stage)
-        here, settings = stretches[number], stretches[number].settings
+            policy = session.policy(phases[number].settings.policy)
+            order = _order_of(phases, number, session.settings.seed, stage)
+        here, settings = phases[number], phases[number].settings
         session.at = f"{stage}, step {step + 1}"
         chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
         session.rest()
         chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
-        rate = settings.policy.optimizer.rate_at(step - ends[number] + here.steps, here.steps)
-        metrics = {**policy.update(chosen, loss, here.temperature, rate).metrics(), **more}
+        lr_scale = settings.policy.optimizer.lr_scale_at(step - ends[number] + here.steps, here.steps)
+        metrics = {**policy.update(chosen, loss, here.temperature, lr_scale).metrics(), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
         validates = (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time
         if validates and session.validation:
             session.refresh(policy, version=step + 1)
             scores = validate(session)
-            metrics |= scores | session.hybrid.figures()
+            metrics |= scores | session.colocated.pop_metrics()
             best.offer(scores["accuracy/mean"], step + 1)
         took = time.monotonic() - started
         metrics |= {"time/step_seconds": took, "tokens/response": sum(e.row.num_response_tokens for e in chosen)}
-        metrics["optimizer/lr"] = rate * settings.policy.optimizer.lr
+        metrics["optimizer/lr"] = lr_scale * settings.policy.optimizer.lr
         session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
         if out_of_time:
             break
@@ -286,7 +286,7 @@ class BestWeights:
 
 
 def validate(session: Session) -> dict[str, float]:
-    """Validation problems, sampled: accuracy by modality and on average, mean length, and of twins (K34)."""
+    """Validation problems, sampled: accuracy by modality and on average, mean length, and of twins (k1.5 §2.3.5)."""
     answers = session.answers(session.validation, session.settings.eval.sampling, 1)
     found: dict[str, float] = {}
     for modality in sorted({p.modality for p in session.validation}):
@@ -298,8 +298,8 @@ def validate(session: Session) -> dict[str, float]:
     return found | twin_metrics(answers)
 
 
-def _order_of(stretches: Sequence[Stretch], number: int, seed: int, stage: str) -> Any:
-    one = stretches[number]
+def _order_of(phases: Sequence[Phase], number: int, seed: int, stage: str) -> Any:
+    one = phases[number]
     return _batches(len(one.examples), one.settings.batch, seed, f"{stage}.{number}" if number else stage)
 
 

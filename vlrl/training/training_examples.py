@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlrl.credit.tokens.token_weights import staleness
-from vlrl.losses.loss_inputs import NOTHING, Denominators
-from vlrl.model.batch.packing import Row
+from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
 from vlrl.rollout.collector import Collected
 from vlrl.training.run_settings import RlSettings
@@ -19,18 +19,19 @@ PerToken = tuple[tuple[float, ...], ...]
 def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
     """Groups as update examples. Unused rollouts (faults) are left out of the row.
 
-    Reference log-probabilities (row K14) are needed only where the step makes more than one update: for a first update
+    Reference log-probabilities (k1.5 §2.3.2) are needed only where the step makes more than one update: for a first
+    update
     the policy *is* the reference. They are computed where no part of credit has asked for them already.
     """
     rows, kept = [], []
     for one, scored in groups:
         places = trained_places(scored)
         if places:
-            rows.append(Row(one.encoded, tuple(scored.rollouts[i].token_ids for i in places)))
+            rows.append(PackedGroup(one.encoded, tuple(scored.rollouts[i].token_ids for i in places)))
             kept.append((scored, places))
     references: list[PerToken | None] = [None] * len(rows)
     if settings.updates_per_step * settings.epochs_per_step > 1:
-        references = [_at(scored.logprobs, places) for scored, places in kept]
+        references = [_at(scored.old_logprobs, places) for scored, places in kept]
         if rows and None in references:
             references = list(policy.logprobs(rows, settings.sampling.temperature))
     return [
@@ -38,11 +39,11 @@ def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, st
             row,
             tuple(scored.advantages[i] for i in places),
             reference,
-            tuple(scored.rollouts[i].logprobs for i in places),
+            tuple(scored.rollouts[i].sampler_logprobs for i in places),
             _at(scored.token_weights, places),
             _at(scored.token_advantages, places),
             tuple(origins(scored.problem.modality, scored.rollouts[i], step) for i in places),
-            None if scored.guides is None else tuple(scored.guides[i] for i in places),
+            None if scored.teacher_token_ids is None else tuple(scored.teacher_token_ids[i] for i in places),
         )
         for row, (scored, places), reference in zip(rows, kept, references, strict=True)
     ]
@@ -67,7 +68,7 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
     return tuple(runs)
 
 
-def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSettings) -> Denominators:
+def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
     """Responses and tokens of one update that were skipped because they have no advantage.
 
     They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
@@ -86,4 +87,4 @@ def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSett
             tokens += sum(group.rollouts[i].num_tokens for i in places)
         else:
             tokens += sum(weight > 0 for response in weights for weight in response)
-    return Denominators(responses / settings.updates_per_step, tokens / settings.updates_per_step)
+    return LossNormalizers(responses / settings.updates_per_step, tokens / settings.updates_per_step)

@@ -104,35 +104,35 @@ def graded_part(problem: Problem, response: str) -> Verdict:
     parts = parts_of(problem)
     if len(parts) != 1:
         raise DataError(f"problem {problem.id}, facts.parts", f"graded takes one part, got {len(parts)}")
-    facts = problem.facts
+    metadata = problem.metadata
     return _regrade(
         judge(parts[0], response),
-        float(facts.get("correct_at", 1.0)),
-        float(facts.get("floor", 0.0)),
-        [float(step) for step in facts.get("steps", ())],
+        float(metadata.get("correct_at", 1.0)),
+        float(metadata.get("floor", 0.0)),
+        [float(step) for step in metadata.get("steps", ())],
     )
 
 
 def parts_of(problem: Problem) -> list[Problem]:
     """The problem once for each of facts.parts, with the part's own verifier, answer and facts. Raises DataError."""
-    shared = {k: v for k, v in problem.facts.items() if k not in ("parts", "correct_at", "floor", "steps")}
+    shared = {k: v for k, v in problem.metadata.items() if k not in ("parts", "correct_at", "floor", "steps")}
     return [
         dataclasses.replace(
             problem,
             verifier=str(spec["verifier"]),
             answer=str(spec.get("answer", problem.answer)),
-            facts={**shared, **spec.get("facts", {})},
+            metadata={**shared, **spec.get("metadata", {})},
         )
         for spec in _specs(problem)
     ]
 
 
 def _specs(problem: Problem) -> list[Mapping[str, Any]]:
-    specs = [{"verifier": s} if isinstance(s, str) else s for s in problem.facts.get("parts", ())]
+    specs = [{"verifier": s} if isinstance(s, str) else s for s in problem.metadata.get("parts", ())]
     if not specs or not all(isinstance(s, Mapping) and "verifier" in s for s in specs):
         raise DataError(
             f"problem {problem.id}, facts.parts",
-            f"{problem.verifier!r} needs parts, each with a verifier, got {problem.facts.get('parts')!r}",
+            f"{problem.verifier!r} needs parts, each with a verifier, got {problem.metadata.get('parts')!r}",
             "write [{verifier: number}, …]",
         )
     return specs

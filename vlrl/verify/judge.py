@@ -60,7 +60,7 @@ def declared_gold(problem: Problem) -> Sequence[str] | None:
     return None if declare is None else declare(problem)
 
 
-def prepare(problems: Iterable[Problem]) -> None:
+def warm_up_verifiers(problems: Iterable[Problem]) -> None:
     """Lets the verifiers of these problems begin what they need, so that no verdict waits for it; returns at once."""
     names = {name for problem in problems for name in _names(problem)}
     for name in names & _preparations.keys():
@@ -72,7 +72,7 @@ def prepare(problems: Iterable[Problem]) -> None:
 def _names(problem: Problem) -> Iterator[str]:
     """The problem's verifier, and those that its facts combine."""
     yield problem.verifier
-    parts = problem.facts.get("parts")
+    parts = problem.metadata.get("parts")
     for part in parts if isinstance(parts, (list, tuple)) else ():
         name = part.get("verifier") if isinstance(part, Mapping) else part
         if isinstance(name, str):

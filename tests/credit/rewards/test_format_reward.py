@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from credit_cases import rollout
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.credit.rewards.format_reward import FormatReward
 from vlrl.types import Problem, Text, Verdict
 
@@ -30,10 +30,10 @@ PROBLEM = Problem((Text("?"),), "1", "number", "text", "d")
 )
 def test_one_for_the_form_and_zero_for_all_else(form, text, given):
     group = JudgedGroup(PROBLEM, (rollout(3, text=text),), (Verdict.wrong("whatever"),))
-    assert FormatReward(weight=0.1, form=form).of(group, Moment(0)) == (given,)
+    assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (given,)
 
 
 def test_a_long_response_takes_no_long_time():
     group = JudgedGroup(PROBLEM, (rollout(3, text="<think>" + "<answer> \\boxed{" * 20_000),), (Verdict.wrong(""),))
     for form in ("think_answer", "think", "answer", "boxed"):
-        assert FormatReward(weight=0.1, form=form).of(group, Moment(0)) == (0.0,)
+        assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (0.0,)

@@ -7,11 +7,11 @@ import torch
 from credit_cases import credited, judged
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import Moment
+from vlrl.credit.groups import CreditContext
 from vlrl.credit.tokens.distillation import Distillation, DistillationWithValue
 from vlrl.credit.tokens.token_parts import token_credits
 
-NOW = Moment(0)
+NOW = CreditContext(0)
 STUDENT = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)
 TEACHER = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from vlrl.credit.advantage.adjusted import PositiveOnly, Ucpo
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import CreditedGroup, Moment
+from vlrl.credit.groups import CreditContext, CreditedGroup
 from vlrl.credit.tokens.step_weights import EntropyBalance, OverlongFilter, SkipSteps, entropy_flow
 from vlrl.credit.tokens.token_parts import adjusts, weighers
 from vlrl.types import Rollout, Segment
 
-NOW = Moment(0)
+NOW = CreditContext(0)
 
 
 def ucpo(logprobs, tau=0.2, advantages=None):
@@ -56,10 +56,10 @@ def test_a_rarer_way_that_is_as_good_loses_less_with_ucpo():
         logits = torch.tensor([0.5, 0.1, 0.4], dtype=torch.float64).log().requires_grad_(True)
         for _ in range(150):
             policy = logits.softmax(-1)
-            chance = policy.detach()
-            p = float(chance[:2].sum())
-            weights = torch.tensor(ucpo(chance[:2].log().tolist(), tau, [1 - p, 1 - p, -p]), dtype=torch.float64)
-            (gradient,) = torch.autograd.grad((chance * weights * policy.log()).sum(), logits)
+            guess_rate = policy.detach()
+            p = float(guess_rate[:2].sum())
+            weights = torch.tensor(ucpo(guess_rate[:2].log().tolist(), tau, [1 - p, 1 - p, -p]), dtype=torch.float64)
+            (gradient,) = torch.autograd.grad((guess_rate * weights * policy.log()).sum(), logits)
             with torch.no_grad():
                 logits += gradient
         return float(logits.detach().softmax(-1)[1])
@@ -149,7 +149,7 @@ def test_the_net_flow_of_opefo_is_zero_after_all_other_weights_in_whatever_order
     fresh = Rollout((Segment((1, 1), (-1.0, -1.0), 1),), "x", "length")
     one = judged([True, False], rollouts=[old, fresh], statistics=both)
     others = [{"name": "segments", "keep": "current_only"}, {"name": "overlong_filter", "keep": 0.25}]
-    now = Moment(0, version=1, mean_over_response=mean)
+    now = CreditContext(0, version=1, mean_over_response=mean)
     (scored,) = Credit(CreditSettings(weigh=["opefo", *others][::order])).assign([one], now)
     (plain,) = Credit(CreditSettings(weigh=others)).assign([one], now)
     flows = entropy_flow(CreditedGroup(one.usable(), scored.advantages))

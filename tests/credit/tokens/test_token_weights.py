@@ -8,7 +8,7 @@ import pytest
 from credit_cases import judged
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import Moment
+from vlrl.credit.groups import CreditContext
 from vlrl.credit.tokens.token_weights import ImportanceWeights, MaxStaleness, SegmentWeights, own_tokens, staleness
 from vlrl.types import Rollout, Segment
 
@@ -40,7 +40,7 @@ def test_what_the_policy_did_not_write_is_never_trained():
     assert own_tokens([Rollout(row, "a", "stop")]) == ((1, 1, 0, 0, 0, 1, 1, 1),)
     assert own_tokens([Rollout(ROW, "a", "stop")]) is None
     one = judged([True, False], rollouts=[Rollout(row, "a", "stop"), Rollout(ROW, "b", "stop")])
-    scored = Credit(CreditSettings()).assign([one], Moment(6, version=6))[0]
+    scored = Credit(CreditSettings()).assign([one], CreditContext(6, version=6))[0]
     assert scored.token_weights == ((1, 1, 0, 0, 0, 1, 1, 1), (1,) * 6)
 
 
@@ -81,11 +81,11 @@ def test_a_bound_that_nobody_reads_is_refused():
 def test_weights_multiply_and_are_made_in_one_place():
     """π is twice as likely as the sampler said everywhere; the responses are ROW and its older part."""
     rollouts = [Rollout(ROW, "a", "stop"), Rollout(ROW[:2], "b", "stop")]
-    logprobs = tuple(tuple(p + math.log(2) for p in r.logprobs) for r in rollouts)
+    logprobs = tuple(tuple(p + math.log(2) for p in r.sampler_logprobs) for r in rollouts)
     one = judged([True, False], rollouts=rollouts, statistics={"logprobs": logprobs})
 
     def weights(*parts):
-        return Credit(CreditSettings(weigh=parts)).assign([one], Moment(6, version=6))[0].token_weights
+        return Credit(CreditSettings(weigh=parts)).assign([one], CreditContext(6, version=6))[0].token_weights
 
     current = {"name": "segments", "keep": "current_only"}
     assert weights() is None

@@ -1,9 +1,9 @@
-"""Form: planted multiple choice, true/false and proof questions are caught, look-alikes are not (row K6)."""
+"""Form: planted multiple choice, true/false and proof questions are caught, look-alikes are not (k1.5 §2.1)."""
 
 from __future__ import annotations
 
 import pytest
-from curation_cases import ask_picture, ask_text, encoded, picture
+from curation_cases import ask_image, ask_text, drawn_image, encoded
 
 from vlrl.curation.selection.formats import Formats, format_of
 from vlrl.curation.selection.open_answer import NotOpen, to_open_answer
@@ -17,11 +17,11 @@ CHOICES = "How many legs has a spider?\n(A) 6\n(B) 8\n(C) 10"
 @pytest.mark.parametrize(
     "problem",
     [
-        ask_text(CHOICES, "B", "choice", facts={"choices": ["6", "8", "10"]}),
+        ask_text(CHOICES, "B", "choice", metadata={"choices": ["6", "8", "10"]}),
         ask_text("Which is it?\nA. red\nB. blue", "A", "exact"),
         ask_text("Pick: A) red B) blue C) green", "A", "exact"),
         ask_text("Pick one. (A) red (B) blue", "A", "exact"),
-        ask_text("What colour?", "red", "text", facts={"choices": ["red", "blue"]}),
+        ask_text("What colour?", "red", "text", metadata={"choices": ["red", "blue"]}),
     ],
 )
 def test_multiple_choice_is_recognised(problem):
@@ -33,7 +33,7 @@ def test_multiple_choice_is_recognised(problem):
     [
         ask_text("Is 7 prime?", "Yes", "text"),
         ask_text("True or false: 7 is prime.", "T", "text"),
-        ask_text("Is the ball red?", "no", "choice", facts={"choices": ["yes", "no"]}),
+        ask_text("Is the ball red?", "no", "choice", metadata={"choices": ["yes", "no"]}),
     ],
 )
 def test_true_false_is_recognised(problem):
@@ -91,20 +91,20 @@ def test_every_form_can_be_dropped_or_kept():
 
 
 def test_multiple_choice_becomes_an_open_question_that_its_verifier_judges():
-    image = encoded(picture(1))
-    problem = ask_picture(
+    image = encoded(drawn_image(1))
+    problem = ask_image(
         image,
         CHOICES + "\nAnswer with the option's letter from the given choices directly.",
         "B",
         verifier="choice",
-        facts={"choices": ["6", "8", "10"], "unit": ""},
+        metadata={"choices": ["6", "8", "10"], "unit": ""},
     )
     decision = decide(problem, multiple_choice="open")
     opened = decision.problem
     assert decision.outcome == "kept"
     assert opened.prompt == (image, Text("How many legs has a spider?"))
     assert (opened.answer, opened.verifier) == ("8", "number")
-    assert "choices" not in opened.facts
+    assert "choices" not in opened.metadata
     assert opened.id != problem.id
     assert judge(opened, "<answer>8</answer>").correct
     assert not judge(opened, "<answer>B</answer>").correct
@@ -130,10 +130,10 @@ def test_a_question_that_needs_its_options_is_dropped_with_the_reason(text, answ
 
 
 def test_options_that_are_not_in_the_text_cannot_be_taken_out():
-    problem = ask_picture(encoded(picture(1)), "How many?", "4", facts={"choices": ["3", "4"]})
+    problem = ask_image(encoded(drawn_image(1)), "How many?", "4", metadata={"choices": ["3", "4"]})
     assert "no block of options" in decide(problem, multiple_choice="open").detail
 
 
 def test_a_gold_that_is_none_of_the_options_is_a_fault_not_a_drop():
-    problem = ask_text(CHOICES, "12", "choice", facts={"choices": ["6", "8", "10"]})
+    problem = ask_text(CHOICES, "12", "choice", metadata={"choices": ["6", "8", "10"]})
     assert decide(problem, multiple_choice="open").outcome == "fault"

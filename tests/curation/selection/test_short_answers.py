@@ -12,9 +12,9 @@ PROBLEM = Problem((Text("1+1=?"),), "2", "number", "text", "sums")
 def answered(*responses) -> Answered:
     """Responses as (tokens, right) or (tokens, right, ending); None: a fault. Texts: place and length."""
     rollouts, verdicts = [], []
-    for place, (tokens, right, *ending) in enumerate(responses):
+    for place, (tokens, right, *finish_reason) in enumerate(responses):
         segment = Segment((5,) * tokens, (-0.1,) * tokens, 0)
-        rollouts.append(Rollout((segment,), f"{place}:{tokens}", *ending or ("stop",)))
+        rollouts.append(Rollout((segment,), f"{place}:{tokens}", *finish_reason or ("stop",)))
         verdicts.append(Verdict.broken("down") if right is None else Verdict.right() if right else Verdict.wrong("no"))
     return Answered(tuple(rollouts), tuple(verdicts))
 

@@ -55,7 +55,7 @@ def test_options_are_read_from_every_form(form):
 def test_a_column_a_letter_is_options_too(pattern, letters):
     columns = {pattern.format(letter): text for letter, text in zip(letters, PLAIN, strict=True)}
     problem = read({"question": "Which?", "answer": "blue", **columns, pattern.format("D"): None})
-    assert problem.facts["choices"] == PLAIN
+    assert problem.metadata["choices"] == PLAIN
     assert problem.question == "Which?\n(A) dark red\n(B) blue\n(C) green"
 
 
@@ -185,7 +185,7 @@ def test_options_that_only_the_question_lists_are_known_to_the_verifier():
     for style in LISTS:
         lines = "\n".join(style.format(l=letter, t=text) for letter, text in zip("ABC", PLAIN, strict=True))
         problem = read({"question": f"Which colour?\n{lines}\nAnswer with a letter.", "answer": "B"})
-        assert problem.facts["choices"] == PLAIN
+        assert problem.metadata["choices"] == PLAIN
         assert judge(problem, "<answer>blue</answer>").score == 1.0
     assert not options_in("A. is a letter.\nWhich?")
     assert not options_in("Steps:\nB. first\nC. second")
@@ -221,15 +221,15 @@ def test_options_that_leave_open_what_is_meant_or_would_be_lost_are_refused(row,
 
 def test_options_that_only_look_so_are_read():
     row = {"question": "Which?", "choices": ["J. Ash", "B. Lee", "C. Poe"]}
-    assert read({**row, "answer": "J. Ash"}).facts["choices"] == row["choices"]
+    assert read({**row, "answer": "J. Ash"}).metadata["choices"] == row["choices"]
     assert read({**row, "answer": "C"}).answer == "C"
     same = {"question": "Which?", "choices": ["x", "y"], "options": "A. x\nB. y", "answer": "B"}
-    assert read(same).facts["choices"] == ["x", "y"]
+    assert read(same).metadata["choices"] == ["x", "y"]
     twice = {"question": "Is (A) red wine or (B) blue cheese meant?", "choices": ["red", "blue"], "answer": "A"}
     assert read(twice).question.endswith("\n(A) red\n(B) blue")
     files = {"question": "Which is lossless?", "choices": ["a.jpg", "a.png"], "answer": "B"}
     found = read(files, modality="real", rows_without_image="read")
-    assert found.facts["choices"] == files["choices"]
+    assert found.metadata["choices"] == files["choices"]
 
 
 @pytest.mark.parametrize(
@@ -261,9 +261,9 @@ def test_rows_without_a_list_of_options_may_have_them_in_the_question_or_the_ima
 )
 def test_ratios_are_no_labels(texts):
     found = read({"question": "Which?", "choices": texts, "answer": texts[1]})
-    assert found.facts["choices"] == texts
+    assert found.metadata["choices"] == texts
     assert found.answer in (texts[1], "B", "(B)")
-    assert read({"question": "Which?", "choices": ["1: red", "2: blue"], "answer": "blue"}).facts["choices"] == [
+    assert read({"question": "Which?", "choices": ["1: red", "2: blue"], "answer": "blue"}).metadata["choices"] == [
         "red",
         "blue",
     ]

@@ -1,4 +1,4 @@
-"""Opening pictures: every format becomes upright RGB, every damaged file a named error, nothing a blank."""
+"""Opening images: every format becomes upright RGB, every damaged file a named error, nothing a blank."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from vlrl.data.images.open_images import (
 from vlrl.types import Image
 
 
-def encoded(picture: Pillow.Image, kind: str = "PNG", **options) -> Image:
+def encoded(image: Pillow.Image, kind: str = "PNG", **options) -> Image:
     buffer = io.BytesIO()
-    picture.save(buffer, format=kind, **options)
+    image.save(buffer, format=kind, **options)
     return Image.from_bytes(buffer.getvalue())
 
 
 def left_red_right_blue(width: int = 8, height: int = 4) -> Pillow.Image:
-    picture = Pillow.new("RGB", (width, height), (0, 0, 255))
-    picture.paste((255, 0, 0), (0, 0, width // 2, height))
-    return picture
+    image = Pillow.new("RGB", (width, height), (0, 0, 255))
+    image.paste((255, 0, 0), (0, 0, width // 2, height))
+    return image
 
 
-def test_a_plain_picture_keeps_its_pixels():
+def test_a_plain_image_keeps_its_pixels():
     opened = open_image(encoded(left_red_right_blue()))
     assert opened.mode == "RGB"
     assert np.array_equal(np.asarray(opened), np.asarray(left_red_right_blue()))
@@ -53,9 +53,9 @@ def test_exif_orientation_is_applied():
 
 
 def test_transparency_shows_white():
-    picture = Pillow.new("RGBA", (2, 1), (255, 0, 0, 255))
-    picture.putpixel((0, 0), (0, 0, 0, 0))
-    opened = open_image(encoded(picture))
+    image = Pillow.new("RGBA", (2, 1), (255, 0, 0, 255))
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    opened = open_image(encoded(image))
     assert opened.getpixel((0, 0)) == (255, 255, 255)
     assert opened.getpixel((1, 0)) == (255, 0, 0)
 
@@ -70,10 +70,10 @@ def test_grey_with_alpha_shows_white():
 
 
 def test_a_palette_becomes_its_colours_and_its_transparent_entry_white():
-    picture = left_red_right_blue().quantize(2)
-    assert np.array_equal(np.asarray(open_image(encoded(picture))), np.asarray(left_red_right_blue()))
-    red = picture.getpixel((0, 0))
-    assert open_image(encoded(picture, transparency=red)).getpixel((0, 0)) == (255, 255, 255)
+    image = left_red_right_blue().quantize(2)
+    assert np.array_equal(np.asarray(open_image(encoded(image))), np.asarray(left_red_right_blue()))
+    red = image.getpixel((0, 0))
+    assert open_image(encoded(image, transparency=red)).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_cmyk_becomes_rgb():
@@ -86,14 +86,14 @@ def test_cmyk_becomes_rgb():
 
 @pytest.mark.parametrize(("value", "shown"), [(0, 0), (65535, 255), (32896, 128)])
 def test_sixteen_bit_grey_is_scaled_rather_than_clipped(value, shown):
-    picture = Pillow.fromarray(np.full((3, 3), value, dtype=np.uint16))
-    other = np.asarray(picture).copy()
-    other[0, 0] = 60000  # a dark picture must not be taken for an 8-bit one
+    image = Pillow.fromarray(np.full((3, 3), value, dtype=np.uint16))
+    other = np.asarray(image).copy()
+    other[0, 0] = 60000  # a dark image must not be taken for an 8-bit one
     opened = open_image(encoded(Pillow.fromarray(other)))
     assert opened.getpixel((2, 2)) == (shown, shown, shown)
 
 
-def test_a_dark_sixteen_bit_picture_stays_dark():
+def test_a_dark_sixteen_bit_image_stays_dark():
     opened = open_image(encoded(Pillow.fromarray(np.full((3, 3), 200, dtype=np.uint16))))
     assert opened.getpixel((1, 1)) == (1, 1, 1)
 
@@ -162,13 +162,13 @@ def test_a_file_that_is_gone_is_an_error_that_names_it(tmp_path):
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     ],
 )
-def test_what_is_no_picture_is_an_error(data):
-    with pytest.raises(BadImageError, match="not a readable picture"):
+def test_what_is_no_image_is_an_error(data):
+    with pytest.raises(BadImageError, match="not a readable image"):
         open_image(Image.from_bytes(data))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_damaged_files_are_pictures_or_named_errors(kind):
+def test_damaged_files_are_images_or_named_errors(kind):
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)
     whole = encoded(Pillow.fromarray(noise), kind).read_bytes()
@@ -192,7 +192,7 @@ def test_damaged_files_are_pictures_or_named_errors(kind):
     low=st.integers(1, 5000),
     factor=st.floats(1.0, 400.0),
 )
-def test_a_resized_picture_lies_inside_the_budget(width, height, low, factor):
+def test_a_resized_image_lies_inside_the_budget(width, height, low, factor):
     budget = ImageBudget(min_pixels=low, max_pixels=int(low * factor))
     new_width, new_height = size_in_budget(width, height, budget)
     assert new_width >= 1

@@ -1,4 +1,4 @@
-"""Perturbed pictures: question and answer stay, the picture says less, the same numbers give the same picture."""
+"""Perturbed images: question and answer stay, the image says less, the same numbers give the same image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def change(problem, name, seed=0):
 
 
 @pytest.mark.parametrize("name", perturbations)
-def test_only_the_pictures_change(name):
+def test_only_the_images_change(name):
     problem = ask("left", pixels(1, 64, 48), "or", pixels(2), "?")
     found = change(problem, name)
     assert found.question == problem.question
@@ -28,7 +28,7 @@ def test_only_the_pictures_change(name):
     assert change(ask("3+4=?"), name).id == ask("3+4=?").id
 
 
-def test_a_blank_picture_is_one_colour_and_tiles_keep_every_pixel():
+def test_a_blank_image_is_one_colour_and_tiles_keep_every_pixel():
     problem = ask(pixels(3, 64, 64), "?")
     blank = np.asarray(open_image(change(problem, "blank").images[0]))
     assert len(np.unique(blank.reshape(-1, 3), axis=0)) == 1
@@ -36,7 +36,7 @@ def test_a_blank_picture_is_one_colour_and_tiles_keep_every_pixel():
     assert sorted(map(tuple, after.tolist())) == sorted(map(tuple, before.tolist()))
 
 
-def test_mismatched_pictures_are_those_of_the_next_problem_that_has_others_in_the_same_size():
+def test_mismatched_images_are_those_of_the_next_problem_that_has_others_in_the_same_size():
     first, second = ask(pixels(1), "a", pixels(2)), ask(pixels(3, 48, 16), "b")
     one, two = mismatched([first, second])
     assert [open_image(i).size for i in one.images] == [(32, 32)] * 2
@@ -47,6 +47,6 @@ def test_mismatched_pictures_are_those_of_the_next_problem_that_has_others_in_th
     assert one.answer == first.answer
 
 
-def test_where_no_problem_has_other_pictures_nothing_is_mismatched():
-    assert mismatched([ask(pixels(1), "a"), ask("no picture"), ask(pixels(1), "b")]) == [None] * 3
+def test_where_no_problem_has_other_images_nothing_is_mismatched():
+    assert mismatched([ask(pixels(1), "a"), ask("no image"), ask(pixels(1), "b")]) == [None] * 3
     assert mismatched([ask(pixels(1), "a")]) == [None]

@@ -28,7 +28,7 @@ def no_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(gold_checks, "_read", set())
 
 
-def picture(shade: int) -> bytes:
+def image(shade: int) -> bytes:
     buffer = io.BytesIO()
     Pillow.new("RGB", (8, 8), (shade, 0, 0)).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -116,7 +116,7 @@ def test_a_source_of_images_whose_rows_have_none_is_an_error(tmp_path):
     for modality in ("real", "synthetic", "rendered"):
         with pytest.raises(DataError, match=f"line 1: has no image.*'{modality}'"):
             source(tmp_path, sums(3), modality=modality)
-    (tmp_path / "a.png").write_bytes(picture(9))
+    (tmp_path / "a.png").write_bytes(image(9))
     rows = [*sums(3), {"question": "?", "answer": "1", "image": "a.png"}]
     with pytest.raises(DataError, match="line 1: has no image"):
         source(tmp_path, rows, modality="real")
@@ -137,7 +137,7 @@ def test_rows_that_all_name_a_missing_file_say_so(tmp_path):
 
 def test_one_image_under_several_paths_is_on_one_side(tmp_path):
     for i in range(120):
-        (tmp_path / f"{i}.png").write_bytes(picture(i // 3))
+        (tmp_path / f"{i}.png").write_bytes(image(i // 3))
     rows = [{"question": f"{i}?", "answer": str(i), "image": f"{i}.png"} for i in range(120)]
     held = source(tmp_path, rows, modality="real", held_out=0.25)
     sides = {
@@ -150,7 +150,7 @@ def test_one_image_under_several_paths_is_on_one_side(tmp_path):
 
 def test_rows_linked_by_any_of_their_images_are_on_one_side(tmp_path):
     for i in range(90):
-        (tmp_path / f"{i}.png").write_bytes(picture(i))
+        (tmp_path / f"{i}.png").write_bytes(image(i))
     pairs = [[f"{i}.png", f"{i - i % 3 + (i + 1) % 3}.png"] for i in range(90)]  # three images a ring
     rows = [{"question": f"{i}?", "answer": str(i), "images": pair} for i, pair in enumerate(pairs)]
     held = source(tmp_path, rows, modality="real", held_out=0.25)
@@ -161,8 +161,8 @@ def test_rows_linked_by_any_of_their_images_are_on_one_side(tmp_path):
 
 def test_a_validation_file_that_shares_images_with_the_training_file_is_reported(tmp_path, caplog):
     for i in range(10):
-        (tmp_path / f"{i}.png").write_bytes(picture(i))
-        (tmp_path / f"copy_{i}.png").write_bytes(picture(i))
+        (tmp_path / f"{i}.png").write_bytes(image(i))
+        (tmp_path / f"copy_{i}.png").write_bytes(image(i))
     rows = [{"question": f"{i}?", "answer": "1", "image": f"{i}.png"} for i in range(8)]
     other = [{"question": f"other {i}?", "answer": "2", "image": f"copy_{i}.png"} for i in range(5, 10)]
     path = write(tmp_path / "validation.jsonl", other)

@@ -21,7 +21,7 @@ from vlrl.types import Image, Text
 from vlrl.verify.judge import judge
 
 
-def picture_bytes(colour: str = "red") -> bytes:
+def image_bytes(colour: str = "red") -> bytes:
     buffer = io.BytesIO()
     Pillow.new("RGB", (8, 8), colour).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -30,7 +30,7 @@ def picture_bytes(colour: str = "red") -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, colour in (("a.png", "red"), ("b.png", "blue")):
-        (tmp_path / name).write_bytes(picture_bytes(colour))
+        (tmp_path / name).write_bytes(image_bytes(colour))
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def settings(layout: str, **more) -> FileSourceSettings:
 VERL = {
     "data_source": "hiyouga/geometry3k",
     "prompt": [{"role": "user", "content": "<image>How many dots? Put the answer in \\boxed{}."}],
-    "images": [{"bytes": picture_bytes(), "path": None}],
+    "images": [{"bytes": image_bytes(), "path": None}],
     "ability": "math",
     "reward_model": {"style": "rule", "ground_truth": "3"},
     "extra_info": {"split": "train", "index": 0, "answer": "3", "question": "<image>How many dots?"},
@@ -52,7 +52,7 @@ TRL = {
         {"role": "system", "content": "Think first."},
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "How many dots?"}]},
     ],
-    "image": {"bytes": picture_bytes(), "path": "x.png"},
+    "image": {"bytes": image_bytes(), "path": "x.png"},
     "solution": "<think>one, two, three</think> <answer>3</answer>",
 }
 ROWS = {
@@ -61,7 +61,7 @@ ROWS = {
     "trl": [
         TRL,
         {"prompt": "How many dots?", "images": ["a.png"], "ground_truth": 3},
-        {"problem": "How many dots?", "image": {"bytes": picture_bytes()}, "solution": "$\\boxed{3}$"},
+        {"problem": "How many dots?", "image": {"bytes": image_bytes()}, "solution": "$\\boxed{3}$"},
         {
             "prompt": [{"role": "user", "content": "How many dots?"}],
             "completion": [{"role": "assistant", "content": "Three: <answer>3</answer>"}],
@@ -106,7 +106,7 @@ ROWS = {
 @pytest.mark.parametrize(
     ("layout", "number"), [(layout, number) for layout, rows in ROWS.items() for number in range(len(rows))]
 )
-def test_a_row_of_every_trainer_is_one_question_with_one_picture_and_the_answer_three(folder, layout, number):
+def test_a_row_of_every_trainer_is_one_question_with_one_image_and_the_answer_three(folder, layout, number):
     row = ROWS[layout][number]
     problem, demonstration = RowReader(settings(layout), folder).problem(row, "line 1")
     assert [type(piece) for piece in problem.prompt] == [Image, Text]
@@ -127,7 +127,7 @@ def test_a_parquet_file_of_another_trainer_needs_one_line(tmp_path, layout):
     row = VERL if layout == "verl" else {"problem": "<image>?", "answer": "3", "images": VERL["images"]}
     rows = [json.loads(json.dumps(row, default=lambda b: b.hex())) for _ in range(30)]
     for i, made in enumerate(rows):
-        made["images"] = [{"bytes": picture_bytes(f"#0000{i:02x}"), "path": None}]
+        made["images"] = [{"bytes": image_bytes(f"#0000{i:02x}"), "path": None}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
     source = RowSource(settings(layout, path=str(tmp_path / "train.parquet"), held_out=0.2))
     counts = [source.size_of(split) for split in ("train", "validation", "test")]
@@ -172,7 +172,7 @@ BENCHMARK_ROWS = {
             "pid": "1",
             "question": "How many?",
             "image": "images/1.jpg",
-            "decoded_image": {"bytes": picture_bytes()},
+            "decoded_image": {"bytes": image_bytes()},
             "choices": None,
             "unit": None,
             "precision": None,
@@ -190,7 +190,7 @@ BENCHMARK_ROWS = {
             "options": "['dots', 'lines']",
             "answer": "A",
             "question_type": "multiple-choice",
-            "image_1": {"bytes": picture_bytes()},
+            "image_1": {"bytes": image_bytes()},
             "image_2": None,
         },
         "mmmu",
@@ -219,7 +219,7 @@ def test_gsm8k_as_published_needs_no_columns(tmp_path):
     assert (problem.answer, problem.verifier) == ("1200", "number")
 
 
-def test_pictures_may_lie_in_a_folder_of_their_own(folder, tmp_path_factory):
+def test_images_may_lie_in_a_folder_of_their_own(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     row = {"problem": "How many?", "answer": "3", "images": ["a.png"]}
     problem, _ = RowReader(settings("easyr1", image_folder=str(folder)), elsewhere).problem(row, "line 1")
@@ -242,15 +242,15 @@ def test_boxes_and_references_of_ms_swift_are_filled_in(folder):
     assert problem.question == "<image>Find the cow and its calf"
     assert (problem.answer, demonstration.response) == ("[1, 2, 5, 6]", "[1, 2, 5, 6]")
     assert judge(problem, "<answer>[1, 2, 5, 6]</answer>").score == 1.0
-    assert "gold_coordinates" not in problem.facts
+    assert "gold_coordinates" not in problem.metadata
     for kind, convention in (("real", "pixels"), ("norm1", "0-1"), ("norm1000", "0-1000")):
         typed = {**row, "objects": {**row["objects"], "bbox_type": kind}}
-        assert reader.problem(typed, "line 1")[0].facts["gold_coordinates"] == convention
+        assert reader.problem(typed, "line 1")[0].metadata["gold_coordinates"] == convention
     shares = {"ref": ["a", "b"], "bbox": [[0.0, 0.25, 0.5, 1.0]], "bbox_type": "norm1"}
-    thousandths = RowReader(settings("ms-swift", verifier="box", facts={"coordinates": "0-1000"}), folder)
+    thousandths = RowReader(settings("ms-swift", verifier="box", metadata={"coordinates": "0-1000"}), folder)
     asked = thousandths.problem({**row, "objects": shares}, "line 1")[0]
     assert judge(asked, "<answer>[0, 250, 500, 1000]</answer>").score == 1.0
-    pixels = RowReader(settings("ms-swift", verifier="box", facts={"gold_coordinates": "pixels"}), folder)
+    pixels = RowReader(settings("ms-swift", verifier="box", metadata={"gold_coordinates": "pixels"}), folder)
     with pytest.raises(DataError, match="line 1: declares gold_coordinates '0-1'"):
         pixels.problem({**row, "objects": shares}, "line 1")
     for change, message in (

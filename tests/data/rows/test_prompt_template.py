@@ -68,9 +68,11 @@ def test_each_source_asks_in_its_own_words_wherever_its_problems_are_used(tmp_pa
             }[problem.source]
             assert text, problem
             assert problem.system == system
-    pictures = [image.says for p in drawn for image in p.images]
-    assert pictures
-    assert not any("Sum:" in says for says in pictures)  # the question is drawn, without the text source's template
+    images = [image.source_text for p in drawn for image in p.images]
+    assert images
+    assert not any(
+        "Sum:" in source_text for source_text in images
+    )  # the question is drawn, without the text source's template
 
 
 def test_words_change_the_problem_and_neither_its_split_nor_what_it_asks(tmp_path):

@@ -18,7 +18,7 @@ from vlrl.errors import DataError, VlrlError
 from vlrl.types import Image, Problem, Text
 
 
-def picture_bytes(colour: str = "red") -> bytes:
+def image_bytes(colour: str = "red") -> bytes:
     buffer = io.BytesIO()
     Pillow.new("RGB", (8, 8), colour).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -27,7 +27,7 @@ def picture_bytes(colour: str = "red") -> bytes:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     for name, colour in (("a.png", "red"), ("b.png", "blue")):
-        (tmp_path / name).write_bytes(picture_bytes(colour))
+        (tmp_path / name).write_bytes(image_bytes(colour))
     return tmp_path
 
 
@@ -51,13 +51,13 @@ def shape(problem: Problem, folder: Path) -> list[str]:
         ("<image 1>, <image 2>, <image 1> again", ["a.png", ", ", "b.png", ", ", "a.png", " again"]),
     ],
 )
-def test_pictures_stand_where_the_question_puts_them(folder, question, expected):
+def test_images_stand_where_the_question_puts_them(folder, question, expected):
     row = {"question": question, "answer": 3, "images": ["a.png", "b.png"]}
     assert shape(read(folder, row), folder) == expected
 
 
 @pytest.mark.parametrize(
-    ("question", "pictures", "message"),
+    ("question", "images", "message"),
     [
         ("<image> or <image>", ["a.png"], "2 × <image> but 1 images"),
         ("<image>", ["a.png", "b.png"], "1 × <image> but 2 images"),
@@ -68,17 +68,17 @@ def test_pictures_stand_where_the_question_puts_them(folder, question, expected)
         ("<image> and <image 2>", ["a.png", "b.png"], "mixes"),
     ],
 )
-def test_placeholders_and_pictures_must_agree(folder, question, pictures, message):
+def test_placeholders_and_images_must_agree(folder, question, images, message):
     with pytest.raises(DataError) as caught:
-        read(folder, {"question": question, "answer": "3", "images": pictures})
+        read(folder, {"question": question, "answer": "3", "images": images})
     assert message in str(caught.value)
     assert "rows.jsonl, line 7" in caught.value.place
     assert caught.value.remedy
 
 
-def test_a_picture_may_be_bytes_or_a_single_path(folder):
+def test_a_image_may_be_bytes_or_a_single_path(folder):
     by_path = read(folder, {"question": "?", "answer": "1", "images": "a.png"})
-    by_bytes = read(folder, {"question": "?", "answer": "1", "images": [{"bytes": picture_bytes(), "path": None}]})
+    by_bytes = read(folder, {"question": "?", "answer": "1", "images": [{"bytes": image_bytes(), "path": None}]})
     assert by_path.images[0].digest == by_bytes.images[0].digest
 
 
@@ -86,7 +86,7 @@ def test_choices_are_shown_with_letters_and_kept_as_a_fact(folder):
     row = {"question": "Which?", "choices": ["four", "six"], "answer": "six", "images": ["a.png"]}
     problem = read(folder, row, verifier="choice")
     assert shape(problem, folder) == ["a.png", "Which?\n(A) four\n(B) six"]
-    assert problem.facts == {"choices": ["four", "six"]}
+    assert problem.metadata == {"choices": ["four", "six"]}
 
 
 @pytest.mark.parametrize("shown", ["Which? (A) four (B) six", "Which?\nA. four\nB. six", "Which? A) four B) six"])
@@ -97,7 +97,7 @@ def test_choices_that_the_question_shows_are_not_shown_twice(folder, shown):
     assert problem.question == shown
 
 
-def test_a_placeholder_inside_a_choice_shows_the_picture_there(folder):
+def test_a_placeholder_inside_a_choice_shows_the_image_there(folder):
     row = {
         "question": "Which is red?",
         "choices": ["<image 1>", "<image 2>"],
@@ -109,11 +109,11 @@ def test_a_placeholder_inside_a_choice_shows_the_picture_there(folder):
 
 
 def test_columns_are_mapped_and_facts_come_along(folder):
-    columns = Columns(question="q", answer="gold", images="pics", facts={"precision": "digits", "unit": "u"})
+    columns = Columns(question="q", answer="gold", images="pics", metadata={"precision": "digits", "unit": "u"})
     row = {"q": "Total?", "gold": [65.2, "65"], "pics": ["a.png"], "digits": 2, "u": None}
-    problem = read(folder, row, columns=columns, facts={"tolerance": 0.5})
+    problem = read(folder, row, columns=columns, metadata={"tolerance": 0.5})
     assert problem.answer == "65.2"
-    assert problem.facts == {"precision": 2, "tolerance": 0.5, "accepted": ["65"]}
+    assert problem.metadata == {"precision": 2, "tolerance": 0.5, "accepted": ["65"]}
 
 
 def test_a_verifier_may_depend_on_a_column(folder):
@@ -156,7 +156,7 @@ def test_a_column_that_was_named_must_be_there(folder):
         read(folder, {"question": "?", "answer": "1"}, columns=Columns(images="pics"))
 
 
-def test_pictures_in_a_text_source_are_an_error(folder):
+def test_images_in_a_text_source_are_an_error(folder):
     with pytest.raises(DataError, match="modality 'text'"):
         read(folder, {"question": "?", "answer": "1", "images": ["a.png"]}, modality="text")
 
@@ -169,35 +169,35 @@ def recipe_of(folder: Path, rows: list[dict], **settings) -> Recipe:
 
 
 def three_rows_one_damaged(folder: Path) -> list[dict]:
-    (folder / "broken.png").write_bytes(picture_bytes()[:40])
+    (folder / "broken.png").write_bytes(image_bytes()[:40])
     return [{"question": "?", "answer": str(i), "images": [n]} for i, n in enumerate(["a.png", "broken.png", "b.png"])]
 
 
-def test_a_broken_picture_is_named_with_its_row_when_the_table_or_the_row_is_read(folder):
-    with pytest.raises(DataError, match=r"rows\.jsonl, line 2, picture .*broken\.png"):
+def test_a_broken_image_is_named_with_its_row_when_the_table_or_the_row_is_read(folder):
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 2, image .*broken\.png"):
         Mixture(recipe_of(folder, three_rows_one_damaged(folder)), 0)
     Pillow.effect_noise((64, 64), 60).save(folder / "cut.png")
     data = (folder / "cut.png").read_bytes()
     (folder / "cut.png").write_bytes(data[: len(data) // 2])  # its header says nothing
     mixture = Mixture(recipe_of(folder, [{"question": "?", "answer": "1", "images": ["cut.png"]}]), 0)
-    with pytest.raises(DataError, match=r"rows\.jsonl, line 1, picture .*cut\.png"):
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 1, image .*cut\.png"):
         mixture.draw(1)
 
 
-def test_a_broken_picture_is_skipped_and_counted_where_that_was_chosen(folder):
+def test_a_broken_image_is_skipped_and_counted_where_that_was_chosen(folder):
     mixture = Mixture(recipe_of(folder, three_rows_one_damaged(folder), on_bad_image="skip"), 0)
     assert sorted(problem.answer for problem in mixture.draw(4)) == ["0", "0", "2", "2"]
     assert mixture.counts["bad_images"]["rows"] == 2
 
 
-def test_a_missing_picture_is_skipped_and_counted_too(folder):
+def test_a_missing_image_is_skipped_and_counted_too(folder):
     rows = [{"question": "?", "answer": str(i), "images": [name]} for i, name in enumerate(["a.png", "gone.png"])]
     mixture = Mixture(recipe_of(folder, rows, on_bad_image="skip"), 0)
     assert [problem.answer for problem in mixture.draw(2)] == ["0", "0"]
     assert mixture.counts["bad_images"]["rows"] >= 1
 
 
-def test_a_missing_picture_is_found_before_anything_is_drawn(folder):
+def test_a_missing_image_is_found_before_anything_is_drawn(folder):
     rows = [{"question": "?", "answer": "1", "images": ["gone.png"]}]
     with pytest.raises(DataError, match=r"line 1: the image 'gone\.png'"):
         Mixture(recipe_of(folder, rows), 0)
@@ -210,7 +210,7 @@ def test_a_line_that_is_no_json_is_named(folder):
         Mixture(recipe, 0)
 
 
-def test_rows_with_one_picture_or_one_group_are_held_out_together(folder):
+def test_rows_with_one_image_or_one_group_are_held_out_together(folder):
     rows = [{"question": f"{i}?", "answer": str(i), "seed": i // 5} for i in range(200)]
     recipe = recipe_of(folder, rows, held_out=0.2, columns={"group": "seed"}, modality="text")
     (source,) = Mixture(recipe, 0).sources
@@ -235,7 +235,7 @@ def test_a_column_may_hold_the_difficulty(folder):
             read(folder, {"question": "?", "answer": "1", "hard": wrong}, columns=columns)
 
 
-ENCODED = base64.b64encode(picture_bytes()).decode()
+ENCODED = base64.b64encode(image_bytes()).decode()
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ ENCODED = base64.b64encode(picture_bytes()).decode()
         {"meta": {"thumb": "b.png"}},
         {"meta": {"views": [{"left": {"file": "views/b.png"}}]}},
         {"pages": [["b.png"], ["b.png"]]},
-        {"meta": {"raw": picture_bytes()}},
+        {"meta": {"raw": image_bytes()}},
         {"thumb": ENCODED},
         {"meta": {"thumb": f"data:image/png;base64,{ENCODED}"}},
         {"multi_modal_data": {"image": ["b.png"]}},

@@ -14,7 +14,7 @@ from vlrl.data.recipe import Recipe
 from vlrl.errors import ConfigError, DataError
 
 
-def picture(i: int) -> bytes:
+def image(i: int) -> bytes:
     buffer = io.BytesIO()
     Pillow.new("RGB", (8, 8), (i * 20, 0, 0)).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -24,10 +24,10 @@ def picture(i: int) -> bytes:
 def stored(tmp_path):
     rows = [{"question": f"{i}?", "answer": str(i), "images": [f"{i}.png"]} for i in range(6)]
     for i in range(6):
-        (tmp_path / f"{i}.png").write_bytes(picture(i))
+        (tmp_path / f"{i}.png").write_bytes(image(i))
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "rows.json").write_text(json.dumps(rows))
-    embedded = [{**row, "images": [{"bytes": picture(i), "path": None}]} for i, row in enumerate(rows)]
+    embedded = [{**row, "images": [{"bytes": image(i), "path": None}]} for i, row in enumerate(rows)]
     features = datasets.Features(
         {
             "question": datasets.Value("string"),

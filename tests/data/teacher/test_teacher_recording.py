@@ -17,7 +17,7 @@ FILES = ("problems.jsonl", "teacher.jsonl", "recording.json")
 
 
 def piece(number: int) -> list[TeacherRecord]:
-    """Two records; the second problem has a picture."""
+    """Two records; the second problem has an image."""
     problems = [ask(f"{number}+4=?"), ask(pixels(number), "Wie viele Ä?")]
     return [TeacherRecord(p, f"c{number}", (number, 7), (-1.0, -0.1), (-2.0, -0.3), (0.5, 0.25)) for p in problems]
 

@@ -178,7 +178,7 @@ def test_outcomes_come_from_the_shared_test_where_there_is_one(base):
     assert outcome_of(cell, Outcome()).tolist() == [0.0, 1.0]
 
 
-def test_accuracy_over_length_is_a_picture_with_a_mark_an_arm_and_a_table_of_slopes(base):
+def test_accuracy_over_length_is_a_image_with_a_mark_an_arm_and_a_table_of_slopes(base):
     outcomes = {"accuracy": {"of": "correct"}, "tokens": {"of": "tokens"}}
     plan = settings(base, share="nothing", outcomes=outcomes, against=["tokens", "accuracy"])
     for arm in ARMS:
@@ -187,5 +187,5 @@ def test_accuracy_over_length_is_a_picture_with_a_mark_an_arm_and_a_table_of_slo
     page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
     assert "(report_accuracy_against_tokens.svg)" in page
     assert "| pulled | +2.00 | +2.00 … +2.00 | 3 |" in page  # .2 → .6 over 10 → 30 tokens
-    picture = (plan.place / "report_accuracy_against_tokens.svg").read_text()
-    assert all(f">{arm}<" in picture for arm in ARMS)
+    image = (plan.place / "report_accuracy_against_tokens.svg").read_text()
+    assert all(f">{arm}<" in image for arm in ARMS)

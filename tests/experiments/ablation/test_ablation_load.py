@@ -69,7 +69,7 @@ RECIPE = {
         "weigh": [{"name": "segments", "keep": "current_only"}],
     },
     "contrast": {"perturbation": "blank"},
-    "drawing": {"weights": ["prioritised"]},
+    "problem_sampler": {"weights": ["prioritised"]},
     "partial": {"budget": 8},
 }
 
@@ -89,7 +89,7 @@ def test_leave_one_out_is_the_recipe_and_the_recipe_without_each_part(base):
     ]
     assert plan.run_of("without_contrast").rl.contrast is None  # which nothing reads any more
     assert plan.run_of("without_length").rl.contrast is not None
-    assert plan.run_of("without_prioritised").rl.drawing.weights == ()
+    assert plan.run_of("without_prioritised").rl.problem_sampler.weights == ()
     assert plan.run_of("without_partial").rl.partial is None
 
 

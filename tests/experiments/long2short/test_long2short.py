@@ -261,7 +261,7 @@ def test_every_link_of_a_shipped_config_has_settings_that_hold(monkeypatch):
 
 
 @pytest.mark.slow
-def test_all_ways_run_for_real_from_one_long_model_to_one_picture(world, tmp_path):
+def test_all_ways_run_for_real_from_one_long_model_to_one_image(world, tmp_path):
     for name, seed in (("long", 1), ("brief", 1)):
         more = ["stages=[sft]", f"seed={seed}", f"sft.steps={2 if name == 'long' else 4}"]
         start_run(world["base"], [*more, f"run_folder={tmp_path / name}"])

@@ -40,7 +40,7 @@ def write_curation(folder, problems):
 
 
 class Calls(list[tuple[str, str, list[str]]]):
-    """(command, config, overrides) of every call; `fresh` says which of them started anew."""
+    """(command, config, overrides) of every call; `fresh` says which of them started again."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,26 +9,26 @@ import torch
 from test_every_loss import OVER, gradient, part, terms
 
 from vlrl.losses.auxiliary import WithAdded
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.losses.policy_gradient.tgpo import TeacherGuidance
 
 
-def guided(seed: int = 5) -> Terms:
+def guided(seed: int = 5) -> LossInputs:
     given = terms(token_advantages=True)
     generator = torch.Generator().manual_seed(seed)
-    guides = -torch.rand(len(given.logprobs), generator=generator, dtype=torch.float64) * 3
-    return replace(given, guide_logprobs=guides.requires_grad_(True))
+    teacher_token_ids = -torch.rand(len(given.logprobs), generator=generator, dtype=torch.float64) * 3
+    return replace(given, teacher_logprobs=teacher_token_ids.requires_grad_(True))
 
 
 def test_guidance_by_hand():
     """Ten tokens: the loss is −β times the mean, the gradient −β/10 at each; a weight halves one token."""
     given = guided()
     loss = TeacherGuidance(beta=0.5)
-    assert float(loss(given, OVER).detach()) == pytest.approx(-0.5 * float(given.guide_logprobs.detach().mean()))
+    assert float(loss(given, OVER).detach()) == pytest.approx(-0.5 * float(given.teacher_logprobs.detach().mean()))
     weights = torch.ones(10, dtype=torch.float64)
     weights[3] = 0.5
-    (found,) = torch.autograd.grad(loss(replace(given, weights=weights), OVER), given.guide_logprobs)
+    (found,) = torch.autograd.grad(loss(replace(given, weights=weights), OVER), given.teacher_logprobs)
     expected = torch.full((10,), -0.05, dtype=torch.float64)
     expected[3] = -0.025
     assert torch.allclose(found, expected, atol=1e-12)
@@ -38,19 +38,19 @@ def test_with_beta_zero_a_loss_is_what_it_was():
     given, plain = guided(), GrpoLoss(beta=0.1)
     both = WithAdded(plain, [TeacherGuidance(beta=0.0)])
     assert torch.equal(gradient(both, given), gradient(plain, given))
-    (at_guides,) = torch.autograd.grad(both(given, OVER), given.guide_logprobs)
+    (at_guides,) = torch.autograd.grad(both(given, OVER), given.teacher_logprobs)
     assert not at_guides.any()
 
 
 @pytest.mark.parametrize("aggregate", ["token", "sequence", "sum"])
 def test_any_split_into_micro_batches_gives_the_gradient_of_one(aggregate):
     given, loss = guided(), WithAdded(GrpoLoss(), [TeacherGuidance(beta=0.3, aggregate=aggregate)])
-    (whole,) = torch.autograd.grad(loss(given, OVER), given.guide_logprobs)
+    (whole,) = torch.autograd.grad(loss(given, OVER), given.teacher_logprobs)
     total = torch.zeros_like(whole)
     for some in ([0, 2], [1, 3]):
         kept = torch.isin(given.response, torch.tensor(some))
-        less = replace(part(given, some), guide_logprobs=given.guide_logprobs[kept])
-        total += torch.autograd.grad(loss(less, OVER), given.guide_logprobs)[0]
+        less = replace(part(given, some), teacher_logprobs=given.teacher_logprobs[kept])
+        total += torch.autograd.grad(loss(less, OVER), given.teacher_logprobs)[0]
     assert torch.allclose(total, whole, atol=1e-12, rtol=0)
 
 
@@ -75,7 +75,7 @@ def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
             policy = logits.log_softmax(-1)
             drawn = torch.multinomial(policy.detach().exp(), 50, replacement=True, generator=generator)
             picked = policy[drawn]
-            given = Terms(
+            given = LossInputs(
                 picked,
                 picked.detach(),
                 torch.arange(50),
@@ -85,7 +85,7 @@ def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
                 policy[teacher.argmax()].expand(50),
             )
             optimizer.zero_grad()
-            loss(given, Denominators(50.0, 50.0)).backward()
+            loss(given, LossNormalizers(50.0, 50.0)).backward()
             optimizer.step()
         found[beta] = float(logits.detach().softmax(-1)[0])
     assert found[0.0] < 0.01

@@ -13,7 +13,7 @@ from vlrl.model.attention.lse_merge_attention import attend_behind
 from vlrl.model.attention.prompt_attention import check_masks
 from vlrl.model.attention.response_blocks import Place, attend_in_blocks, attend_with_masks, response_blocks
 from vlrl.model.batch import packing
-from vlrl.model.batch.packing import Row, block_mask, pack
+from vlrl.model.batch.packing import PackedGroup, block_mask, pack
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
@@ -24,7 +24,7 @@ RESPONSES = ((20, 31, 42, 53), (64,), (75, 86, 97, 20, 31, 42, 11))
 def test_blocks_equal_the_dense_mask_for_rows_of_unlike_prompts(loaded, monkeypatch):
     prompts = [("What is 3+4=?",), (pixels(1), "How many?"), ("left", pixels(2, 48, 16), pixels(3, 16, 32), "red?")]
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts])
-    rows = [Row(one, RESPONSES[: 3 - place]) for place, one in enumerate(encoded)]
+    rows = [PackedGroup(one, RESPONSES[: 3 - place]) for place, one in enumerate(encoded)]
     model, tower, rule = loaded.model, VisionTower(loaded.model), PositionRule(loaded.model)
     model.requires_grad_(True)
     found = []
@@ -34,7 +34,7 @@ def test_blocks_equal_the_dense_mask_for_rows_of_unlike_prompts(loaded, monkeypa
         batch = pack(rows, rule, 0, loaded.device)
         assert (batch.blocks is None) == (blocks_from > 1)
         forbidden = torch.tensor(loaded.placeholder_ids)
-        logprobs = response_logprobs(model, tower, batch, tower.look(batch.images), forbidden).logprobs
+        logprobs = response_logprobs(model, tower, batch, tower.encode_images(batch.images), forbidden).logprobs
         weights = torch.linspace(-1.0, 2.0, len(logprobs))
         gradients = torch.autograd.grad((weights * logprobs).sum(), list(model.parameters()), allow_unused=True)
         found.append((logprobs.detach(), torch.cat([g.flatten() for g in gradients if g is not None])))
@@ -120,6 +120,6 @@ def test_blocks_by_hand():
 @pytest.mark.parametrize(("length", "uses_blocks"), [(10, False), (400, True)])
 def test_only_long_rows_use_blocks(loaded, length, uses_blocks):
     (encoded,) = encode(loaded, ask("What is 3+4=?"))
-    batch = pack([Row(encoded, ((20,) * length, (31,)))], PositionRule(loaded.model), 0, loaded.device)
+    batch = pack([PackedGroup(encoded, ((20,) * length, (31,)))], PositionRule(loaded.model), 0, loaded.device)
     assert (batch.blocks is not None) == uses_blocks
     assert (batch.mask is None) == uses_blocks, "no dense mask beside the blocks"

@@ -6,13 +6,13 @@ import torch
 from small_models import fresh
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.loss_inputs import Denominators
+from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.model.batch.rank_schedule import Lockstep, Step, agreed
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.vision.image_encoding import VisionTower
 
 
-def test_ranks_take_as_many_steps_as_the_longest_and_look_where_any_has_pictures():
+def test_ranks_take_as_many_steps_as_the_longest_and_look_where_any_has_images():
     mine = [Step(False, 1), Step(False, 3), Step(False, 1)]
     theirs = [Step(True, 2)]
     assert agreed([mine, theirs], tower_trains=False) == [Step(True, 2), Step(False, 3), Step(False, 1)]
@@ -28,7 +28,7 @@ def test_ranks_without_any_row_take_one_step():
 
 def test_an_idle_look_reaches_every_weight_of_the_tower_and_moves_none(model_folders, architecture):
     loaded = fresh(model_folders[architecture])
-    value = Lockstep(loaded, tower_trains=True).idle_look(VisionTower(loaded.model))
+    value = Lockstep(loaded, tower_trains=True).dummy_vision_pass(VisionTower(loaded.model))
     value.backward()
     assert float(value.detach()) == 0.0
     for name, parameter in loaded.model.named_parameters():
@@ -52,7 +52,7 @@ def test_a_rank_without_rows_reaches_every_weight_and_moves_none(model_folders, 
         value.backward()
 
     forward = PackedForward(loaded, 1000, vision_trains=True, lockstep=lockstep)
-    sums = forward.accumulate([], KimiLoss(), 1.0, Denominators(1, 1), learn)
+    sums = forward.accumulate([], KimiLoss(), 1.0, LossNormalizers(1, 1), learn)
     assert seen == [(0.0, False), (0.0, True)]
     assert sums.tokens == 0
     assert len(calls) >= 1 + 3  # and again in the backward pass, where pieces are checkpointed

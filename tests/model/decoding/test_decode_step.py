@@ -13,7 +13,7 @@ from small_models import ask, encode, fresh, pixels, prompts
 from vlrl.errors import ConfigError, EngineError
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.shared_prefix import SharedPrefix, seats
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.decoding import onednn_linear as packing
 from vlrl.model.decoding.decode_step import DecodeStep, _norm, single_layers
 from vlrl.model.decoding.onednn_linear import packed_products
@@ -194,7 +194,7 @@ def test_an_engine_writes_the_same_with_either(loaded, packs, rows):
         Sampling(max_tokens=20),
     )
     requests = [Request(one, 3, samplings[r % 3], r) for r, one in enumerate(encoded)]
-    engines = {way: engine(loaded, way, max_rows=rows) for way in ("own", "model", "auto")}
+    engines = {way: engine(loaded, way, max_num_seqs=rows) for way in ("own", "model", "auto")}
     assert [one.decode_step for one in engines.values()] == ["own", "model", "own"]
     own, model, auto = (one.generate(requests) for one in engines.values())
     assert own == auto
@@ -210,7 +210,7 @@ def test_the_next_call_decodes_with_the_weights_of_then(model_folders, architect
     own, model = engine(loaded, "own"), engine(loaded, "model")
     for _ in range(2):
         mine, theirs = (one.generate([request])[0].rollouts[0] for one in (own, model))
-        assert mine.logprobs == pytest.approx(theirs.logprobs, abs=1e-5)
+        assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=1e-5)
         with torch.no_grad():
             for parameter in loaded.model.get_decoder().parameters():
                 parameter.mul_(0.7)
@@ -225,9 +225,9 @@ def test_a_model_that_learns_with_checkpointed_layers_decodes_by_the_own_step(mo
     for _ in range(2):
         assert auto.decode_step == "own"
         rollout = auto.generate([Request(one, 2, Sampling(max_tokens=8), 1)])[0].rollouts[0]
-        (scored,) = policy.logprobs([Row(one, (rollout.token_ids,))], 1.0)[0]
-        assert rollout.logprobs == pytest.approx(scored, abs=1e-4)
-        policy.update([Example(Row(one, (rollout.token_ids,)), (1.0,))], SftLoss(), 1.0, 1.0)
+        (scored,) = policy.logprobs([PackedGroup(one, (rollout.token_ids,))], 1.0)[0]
+        assert rollout.sampler_logprobs == pytest.approx(scored, abs=1e-4)
+        policy.update([Example(PackedGroup(one, (rollout.token_ids,)), (1.0,))], SftLoss(), 1.0, 1.0)
 
 
 def test_a_model_with_adapters_decodes_by_its_own_forward_pass(model_folders, library):

@@ -78,7 +78,7 @@ def test_an_engine_computes_of_the_last_layer_what_is_needed(loaded, architectur
     assert max(widths) == (1 if decode_step == "own" else max(one.num_tokens for one in encoded))
 
 
-def test_a_decoder_whose_last_layer_takes_picture_features_reads_prompts_whole(tmp_path):
+def test_a_decoder_whose_last_layer_takes_image_features_reads_prompts_whole(tmp_path):
     shallow = SHAPE.model_copy(update={"text_layers": 1})
     loaded = fresh(build_spread("tiny-qwen3-vl", tmp_path, shape=shallow))
     request = Request(encode(loaded, ask(pixels(1), "red?"))[0], 2, Sampling(max_tokens=4), 1)

@@ -11,24 +11,24 @@ from vlrl.model.training.deepspeed_library import SkippingAdamW
 
 def test_linear_rise_then_constant_by_hand():
     settings = OptimizerSettings(warmup_steps=3)
-    assert [settings.rate_at(s, 10) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [settings.lr_scale_at(s, 10) for s in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_linear_fall_to_the_final_share_by_hand():
     settings = OptimizerSettings(schedule="linear", final_share=0.2)
-    assert [settings.rate_at(s, 4) for s in range(5)] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
+    assert [settings.lr_scale_at(s, 4) for s in range(5)] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
 
 
 def test_cosine_fall_after_the_rise_by_hand():
     settings = OptimizerSettings(schedule="cosine", warmup_steps=2, final_share=0.0)
     expected = [1 / 3, 2 / 3, 1.0, 0.8535533906, 0.5, 0.1464466094, 0.0]
-    assert [settings.rate_at(s, 6) for s in range(7)] == pytest.approx(expected)
+    assert [settings.lr_scale_at(s, 6) for s in range(7)] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 def test_a_step_past_the_end_or_a_rise_longer_than_the_run_keep_the_rate_within_bounds(schedule):
     settings = OptimizerSettings(schedule=schedule, warmup_steps=20)
-    assert all(0.0 < settings.rate_at(step, 10) <= 1.0 for step in range(40))
+    assert all(0.0 < settings.lr_scale_at(step, 10) <= 1.0 for step in range(40))
 
 
 def test_muon_takes_the_matrices_and_adamw_embeddings_head_and_vectors():

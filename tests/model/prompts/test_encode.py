@@ -20,27 +20,27 @@ def test_a_batch_is_the_processor_called_one_by_one(loaded):
         text = loaded.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        pictures = [p for p in pieces if not isinstance(p, str)]
-        plain = loaded.processor(text=[text], images=pictures or None, return_tensors="pt")
+        images = [p for p in pieces if not isinstance(p, str)]
+        plain = loaded.processor(text=[text], images=images or None, return_tensors="pt")
         assert list(one.token_ids) == plain["input_ids"][0].tolist()
         image_token = loaded.config.image_token_id
         types = plain.get("mm_token_type_ids", (plain["input_ids"] == image_token).int())
         assert list(one.token_types) == types[0].tolist()
-        assert len(one.images) == len(pictures)
+        assert len(one.images) == len(images)
         if "image_grid_thw" in plain:
             assert [list(i.grid) for i in one.images] == plain["image_grid_thw"].tolist()
-        if pictures:  # of one prompt alone nothing is padding
+        if images:  # of one prompt alone nothing is padding
             values = plain["pixel_values"]
             values = values[0] if values.ndim == 5 else values  # tiles come with a dimension of prompts
             assert torch.equal(torch.cat([i.patches for i in one.images]), values)
 
 
-def test_tiles_belong_to_the_picture_that_they_were_cut_from(loaded_models):
-    """Pictures of unlike shape in one prompt beside a text-only one: 2 × 2, 1 × 2 and 2 × 1 tiles, and the whole."""
+def test_tiles_belong_to_the_image_that_they_were_cut_from(loaded_models):
+    """Images of unlike shape in one prompt beside a text-only one: 2 × 2, 1 × 2 and 2 × 1 tiles, and the whole."""
     loaded = loaded_models["tiny-idefics3"]
     shapes = [(32, 32), (48, 16), (16, 48)]
-    pictures = [pixels(i, *shape) for i, shape in enumerate(shapes)]
-    together, _, *alone = encode(loaded, ask("a", *pictures, "b"), ask("c"), *[ask(p) for p in pictures])
+    images = [pixels(i, *shape) for i, shape in enumerate(shapes)]
+    together, _, *alone = encode(loaded, ask("a", *images, "b"), ask("c"), *[ask(p) for p in images])
     assert [i.grid for i in together.images] == [(5, 2, 2), (3, 2, 2), (3, 2, 2)]
     for image, one in zip(together.images, alone, strict=True):
         assert image.digest == one.images[0].digest
@@ -51,11 +51,11 @@ def test_tiles_belong_to_the_picture_that_they_were_cut_from(loaded_models):
 
 
 def test_the_content_hash_changes_with_one_pixel_and_with_one_token(qwen3):
-    picture = pixels(1)
-    other = picture.copy()
-    other.putpixel((3, 5), tuple(255 - v for v in picture.getpixel((3, 5))))
+    image = pixels(1)
+    other = image.copy()
+    other.putpixel((3, 5), tuple(255 - v for v in image.getpixel((3, 5))))
     same, again, pixel, token = encode(
-        qwen3, ask(picture, "red 1"), ask(picture, "red 1"), ask(other, "red 1"), ask(picture, "red 2")
+        qwen3, ask(image, "red 1"), ask(image, "red 1"), ask(other, "red 1"), ask(image, "red 2")
     )
     assert same.content_hash == again.content_hash
     assert len({same.content_hash, pixel.content_hash, token.content_hash}) == 3

@@ -65,7 +65,7 @@ def test_an_image_that_the_processor_refuses_is_named(qwen3, monkeypatch):
     problem = ask(pixels(1), "red")
     with pytest.raises(BadImageError, match="takes none of 32×32 pixels: sides of this ratio are not for me") as told:
         check(problem)
-    assert told.value.place == f"picture {problem.images[0].digest}"
+    assert told.value.place == f"image {problem.images[0].digest}"
     assert "on_bad_image" in told.value.remedy
 
 
@@ -80,7 +80,7 @@ def test_what_a_processor_refuses_in_a_batch_is_the_error_of_its_problem(qwen3, 
     plain = type(qwen3.processor).__call__
 
     def strict(self, images=None, **given):
-        if any(picture.width > picture.height for row in images or () for picture in row):
+        if any(image.width > image.height for row in images or () for image in row):
             raise ValueError("too narrow for me")
         return plain(self, images=images, **given)
 

@@ -20,7 +20,7 @@ def weights():
     return [(name, torch.nn.Parameter(torch.randn(4, 3))) for name in names]
 
 
-def test_it_steps_as_the_optimiser_of_one_process_also_where_no_row_had_a_picture():
+def test_it_steps_as_the_optimiser_of_one_process_also_where_no_row_had_a_image():
     """There, one process has no gradient of the tower, and shards have zeros."""
     ours, theirs = weights(), weights()
     adamw, optimizer = SkippingAdamW(ours, SETTINGS), Optimizer(theirs, SETTINGS)

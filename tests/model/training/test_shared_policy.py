@@ -8,7 +8,7 @@ import pytest
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
@@ -49,7 +49,7 @@ def policy(model_folders):
 def examples(loaded):
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"))
     return [
-        Example(Row(one, RESPONSES), advantages, tuple((-4.0,) * len(r) for r in RESPONSES))
+        Example(PackedGroup(one, RESPONSES), advantages, tuple((-4.0,) * len(r) for r in RESPONSES))
         for one, advantages in zip(encoded, ((0.5, -0.75), (0.25, 1.0)), strict=True)
     ]
 

@@ -13,7 +13,7 @@ from vlrl.losses.auxiliary import WithAdded
 from vlrl.losses.dpo_loss import DpoLoss
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.likelihood import LikelihoodLoss
-from vlrl.losses.loss_inputs import Denominators
+from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.policy_gradient.cispo import CispoLoss
 from vlrl.losses.policy_gradient.ctpo import CtpoLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
@@ -21,7 +21,7 @@ from vlrl.losses.policy_gradient.gspo import GspoLoss
 from vlrl.losses.policy_gradient.tgpo import TeacherGuidance
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.micro_batches import micro_batches
-from vlrl.model.batch.packing import Row, pack
+from vlrl.model.batch.packing import PackedGroup, pack
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import PARTS, part_of
@@ -38,13 +38,13 @@ LOSSES = {
 
 
 def examples(loaded, off_policy=True):
-    """Four groups with and without pictures, of unlike lengths; references differ from the policy."""
+    """Four groups with and without images, of unlike lengths; references differ from the policy."""
     problems = [ask("3+4=?"), ask(pixels(1), "How many?"), ask(pixels(2), pixels(1, 48, 32), "blue"), ask("red")]
     found = []
     for place, one in enumerate(encode(loaded, *problems)):
         responses = tuple(tuple(20 + (7 * place + 3 * j + t) % 200 for t in range(1 + j + place)) for j in range(3))
         reference = tuple(tuple(-4.0 - 0.1 * t for t in range(len(r))) for r in responses) if off_policy else None
-        found.append(Example(Row(one, responses), (0.5, -0.75, 0.25), reference))
+        found.append(Example(PackedGroup(one, responses), (0.5, -0.75, 0.25), reference))
     return found
 
 
@@ -60,7 +60,7 @@ def by_token(example, value):
 
 def guided(loaded):
     """With the tokens that a teacher would write."""
-    return [replace(e, guides=by_token(e, lambda t, j: 30 + (5 * t + j) % 90)) for e in examples(loaded)]
+    return [replace(e, teacher_token_ids=by_token(e, lambda t, j: 30 + (5 * t + j) % 90)) for e in examples(loaded)]
 
 
 def weighed(loaded):
@@ -115,7 +115,7 @@ def long_pairs(loaded):
     """A group of eight responses, taken as four pairs, whose row takes several MiB."""
     (one,) = encode(loaded, ask(pixels(1), "How many?"))
     responses = tuple(tuple(20 + (3 * j + t) % 200 for t in range(20)) for j in range(8))
-    return [Example(Row(one, responses), (1.0, -1.0) * 4, tuple((-4.0,) * 20 for _ in responses))]
+    return [Example(PackedGroup(one, responses), (1.0, -1.0) * 4, tuple((-4.0,) * 20 for _ in responses))]
 
 
 @pytest.mark.parametrize(("loss", "together"), [(LOSSES["grpo"], 1), (DpoLoss(), 2)])
@@ -211,19 +211,19 @@ def test_guides_are_scored_with_gradient_beside_the_response(model_folders, budg
     """Guides that are the response itself have its log-probabilities; others have those of a row with them in place."""
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=budget))
-    given = [replace(e, guides=e.row.responses) for e in examples(loaded, off_policy=False)]
+    given = [replace(e, teacher_token_ids=e.row.responses) for e in examples(loaded, off_policy=False)]
     seen = []
 
     def loss(terms, over):
-        seen.append((terms.logprobs.detach(), terms.guide_logprobs.detach()))
-        assert terms.guide_logprobs.requires_grad
+        seen.append((terms.logprobs.detach(), terms.teacher_logprobs.detach()))
+        assert terms.teacher_logprobs.requires_grad
         return KimiLoss()(terms, over)
 
     policy.update(given, loss, 0.8, 0.0)
     assert all(torch.equal(own, guide) for own, guide in seen)
     row = given[1].row.take([2])
-    other = replace(given[1].take([2]), guides=(tuple(30 + t for t in range(len(row.responses[0]))),))
-    first = Row(row.encoded, ((30,),))
+    other = replace(given[1].take([2]), teacher_token_ids=(tuple(30 + t for t in range(len(row.responses[0]))),))
+    first = PackedGroup(row.encoded, ((30,),))
     (expected,) = policy.logprobs([first], 0.8)
     seen.clear()
     policy.update([other], loss, 0.8, 0.0)
@@ -243,7 +243,7 @@ def test_the_log_ratio_of_a_first_update_is_exactly_zero(model_folders):
     seen = []
 
     def loss(terms, over):
-        seen.append(terms.logprobs - terms.reference_logprobs)
+        seen.append(terms.logprobs - terms.old_logprobs)
         return KimiLoss()(terms, over)
 
     metrics = TorchPolicy(loaded, PolicySettings()).update(examples(loaded, off_policy=False), loss, 1.2, 1.0).metrics()
@@ -344,7 +344,7 @@ def test_groups_without_an_advantage_can_be_left_out_and_the_gradient_stays_the_
         given = examples(loaded)
         given = [Example(e.row, e.advantages if i else (0.0,) * len(e.advantages)) for i, e in enumerate(given)]
         left = [given[0].row] if skip else []
-        out = Denominators(sum(len(r.responses) for r in left), sum(r.num_response_tokens for r in left))
+        out = LossNormalizers(sum(len(r.responses) for r in left), sum(r.num_response_tokens for r in left))
         policy = TorchPolicy(loaded, PolicySettings())
         seen = []
         policy.optimizer.step = lambda rate, policy=policy, seen=seen: (

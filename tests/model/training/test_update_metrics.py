@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from vlrl.model.training.logprob_mismatch import LogprobGap
-from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.training.update_metrics import UpdateMetrics
 
 
 def test_means_over_tokens_count_tokens_and_means_over_updates_count_updates():
-    sums = UpdateSums()
-    sums.add(UpdateSums(1.0, 1, 2.0, 0.5, LogprobGap({"text": [0.5, 0.5, 1.0]})).stepped(3.0))
-    sums.add(UpdateSums(3.0, 3, 4.0, 0.3, LogprobGap({"real": [0.6, 0.4, 3.0], "stale": [9.0, 9.0, 1.0]})).stepped(5.0))
+    sums = UpdateMetrics()
+    sums.add(UpdateMetrics(1.0, 1, 2.0, 0.5, LogprobGap({"text": [0.5, 0.5, 1.0]})).stepped(3.0))
+    sums.add(
+        UpdateMetrics(3.0, 3, 4.0, 0.3, LogprobGap({"real": [0.6, 0.4, 3.0], "stale": [9.0, 9.0, 1.0]})).stepped(5.0)
+    )
     found = sums.metrics()
     assert (found["loss/total"], found["gradient/norm"]) == (2.0, 4.0)
     assert found["entropy/mean"] == pytest.approx(6.0 / 4)
@@ -24,5 +26,5 @@ def test_means_over_tokens_count_tokens_and_means_over_updates_count_updates():
 
 
 def test_nothing_is_said_without_an_update_and_nothing_of_a_gap_where_nothing_was_sampled():
-    assert UpdateSums().metrics() == {}
-    assert not [key for key in UpdateSums(1.0, 1).stepped(1.0).metrics() if key.startswith("logprob_gap/")]
+    assert UpdateMetrics().metrics() == {}
+    assert not [key for key in UpdateMetrics(1.0, 1).stepped(1.0).metrics() if key.startswith("logprob_gap/")]

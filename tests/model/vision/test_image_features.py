@@ -9,7 +9,7 @@ from small_models import ask, encode, fresh, pixels
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import freeze_parts
 from vlrl.model.prompts.encode import Encoder
@@ -20,11 +20,11 @@ from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 
-PICTURES = 3  # over five prompts
+IMAGES = 3  # over five prompts
 
 
 def prompts(loaded):
-    """Two pictures stand in several prompts, so that small micro-batches part the rows that share them."""
+    """Two images stand in several prompts, so that small micro-batches part the rows that share them."""
     one, two, three = pixels(1), pixels(2, 48, 16), pixels(3)
     return encode(
         loaded,
@@ -44,12 +44,12 @@ def a_step(loaded, freeze):
     seen = []
 
     def count(tower, before):
-        seen.append(tower.pictures_seen - before)
-        return tower.pictures_seen
+        seen.append(tower.images_seen - before)
+        return tower.images_seen
 
     answers = engine.generate([Request(one, 2, Sampling(max_tokens=4), 7) for one in given])
     count(engine.tower, 0)
-    rows = [Row(e, tuple(r.token_ids for r in a.rollouts)) for e, a in zip(given, answers, strict=True)]
+    rows = [PackedGroup(e, tuple(r.token_ids for r in a.rollouts)) for e, a in zip(given, answers, strict=True)]
     before = 0
     for _ in range(2):
         references = policy.logprobs(rows, 1.0)
@@ -62,19 +62,19 @@ def a_step(loaded, freeze):
     return seen
 
 
-def test_a_frozen_tower_looks_once_at_each_picture_in_a_whole_step(model_folders, architecture):
+def test_a_frozen_tower_looks_once_at_each_image_in_a_whole_step(model_folders, architecture):
     loaded = fresh(model_folders[architecture])
-    assert a_step(loaded, ("vision", "projector")) == [PICTURES, 0, 0, 0, 0]
+    assert a_step(loaded, ("vision", "projector")) == [IMAGES, 0, 0, 0, 0]
 
 
 def test_a_trained_tower_looks_once_a_pass_and_not_again_before_its_weights_change(model_folders, architecture):
     loaded = fresh(model_folders[architecture])
-    assert a_step(loaded, ()) == [PICTURES, 0, 0, PICTURES, PICTURES]
+    assert a_step(loaded, ()) == [IMAGES, 0, 0, IMAGES, IMAGES]
 
 
 def test_a_frozen_tower_below_a_projector_that_trains_looks_once_in_a_whole_step(model_folders, architecture):
     loaded = fresh(model_folders[architecture])
-    assert a_step(loaded, ("vision",)) == [PICTURES, 0, 0, 0, 0]
+    assert a_step(loaded, ("vision",)) == [IMAGES, 0, 0, 0, 0]
 
 
 def test_a_projector_over_what_is_kept_learns_and_says_what_it_would_over_new_looks(
@@ -89,39 +89,39 @@ def test_a_projector_over_what_is_kept_learns_and_says_what_it_would_over_new_lo
         loaded.model.double()
         settings = PolicySettings(freeze=("vision",), micro_batch_tokens=1, optimizer=OptimizerSettings(lr=1e-2))
         policy = TorchPolicy(loaded, settings)
-        rows = [Row(e, ((20, 21), (30, 31, 32))) for e in prompts(loaded)]
+        rows = [PackedGroup(e, ((20, 21), (30, 31, 32))) for e in prompts(loaded)]
         read = [policy.logprobs(rows, 1.0)]
         for _ in range(2):
             policy.update([Example(row, (1.0, -0.5)) for row in rows], SftLoss(), 1.0, 1.0)
             read.append(policy.logprobs(rows, 1.0))
         found.append(torch.tensor([[v for row in some for r in row for v in r] for some in read]))
-        assert policy.tower.pictures_seen == (PICTURES if kept else 5 * PICTURES)
+        assert policy.tower.images_seen == (IMAGES if kept else 5 * IMAGES)
     assert float((found[0][0] - found[0][2]).abs().max()) > 1e-2
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-6)
 
 
-def test_pictures_of_several_windows_are_projected_in_their_order(model_folders, architecture):
-    """Qwen2.5-VL's tower has the patches of a picture by windows of 8 × 8; here 20 × 12 and 6 × 18 of them."""
+def test_images_of_several_windows_are_projected_in_their_order(model_folders, architecture):
+    """Qwen2.5-VL's tower has the patches of an image by windows of 8 × 8; here 20 × 12 and 6 × 18 of them."""
     loaded = fresh(model_folders[architecture])
     encoder = Encoder(loaded, ImageBudget(min_pixels=256, max_pixels=100_000))
     size = int(loaded.config.vision_config.patch_size)
-    pictures = pixels(1, 20 * size, 12 * size), pixels(2, 6 * size, 18 * size)
-    images = encoder.encode([ask(*pictures)])[0].images
+    pillow_images = pixels(1, 20 * size, 12 * size), pixels(2, 6 * size, 18 * size)
+    images = encoder.encode([ask(*pillow_images)])[0].images
     tower = image_encoding.VisionTower(loaded.model, loaded.store)
     with torch.no_grad():
-        plain = tower.look(images)
+        plain = tower.encode_images(images)
     freeze_parts(loaded.model, ("vision",))
     for given in (images, images[:1], images[::-1]):
-        for digest, features in tower.look(given).items():
+        for digest, features in tower.encode_images(given).items():
             assert features.merged.requires_grad
             for mine, other in zip(features.tensors, plain[digest].tensors, strict=True):
                 torch.testing.assert_close(mine, other, rtol=0, atol=1e-4)
-    assert tower.pictures_seen == 4
+    assert tower.images_seen == 4
 
 
 def test_what_a_frozen_tower_gave_is_forgotten_when_a_later_policy_trains_it(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
-    rows = [Row(e, ((20, 21),)) for e in prompts(loaded)]
+    rows = [PackedGroup(e, ((20, 21),)) for e in prompts(loaded)]
     frozen = PolicySettings(freeze=("vision",), optimizer=OptimizerSettings(lr=1e-2))
     before = TorchPolicy(loaded, frozen).logprobs(rows, 1.0)
     TorchPolicy(loaded, PolicySettings(freeze=("projector", "language"))).update(
@@ -129,19 +129,19 @@ def test_what_a_frozen_tower_gave_is_forgotten_when_a_later_policy_trains_it(mod
     )
     policy = TorchPolicy(loaded, frozen)
     found = policy.logprobs(rows, 1.0)
-    assert policy.tower.pictures_seen == PICTURES
+    assert policy.tower.images_seen == IMAGES
     assert found != before
     loaded.store.clear()
     assert policy.logprobs(rows, 1.0) == found
 
 
-def test_without_a_store_every_pass_looks_once_at_each_picture(model_folders):
+def test_without_a_store_every_pass_looks_once_at_each_image(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"], feature_store_mib=0)
-    assert a_step(loaded, ()) == [PICTURES] * 5
+    assert a_step(loaded, ()) == [IMAGES] * 5
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])
-def test_pictures_shared_between_micro_batches_get_the_gradient_of_one_batch(model_folders, architecture, checkpointed):
+def test_images_shared_between_micro_batches_get_the_gradient_of_one_batch(model_folders, architecture, checkpointed):
     found = []
     for budget in (1, 100_000):
         loaded = fresh(model_folders[architecture], gradient_checkpointing=checkpointed)
@@ -152,9 +152,9 @@ def test_pictures_shared_between_micro_batches_get_the_gradient_of_one_batch(mod
             gradients.update({n: p.grad.clone() for n, p in loaded.model.named_parameters() if p.grad is not None})
             or 0.0
         )
-        examples = [Example(Row(e, ((20, 21), (30, 31, 32))), (1.0, -0.5)) for e in prompts(loaded)]
+        examples = [Example(PackedGroup(e, ((20, 21), (30, 31, 32))), (1.0, -0.5)) for e in prompts(loaded)]
         policy.update(examples, KimiLoss(), 1.0, 1.0)
-        assert policy.tower.pictures_seen == PICTURES
+        assert policy.tower.images_seen == IMAGES
         found.append(gradients)
     parted, whole = found
     assert parted.keys() == whole.keys()
@@ -173,19 +173,19 @@ def test_the_store_forgets_when_a_weight_of_the_tower_changes_in_place_and_only_
     tower = TransformersEngine(loaded).tower
     (one,) = encode(loaded, ask(pixels(1)))
 
-    def look():
+    def encode_images():
         with torch.no_grad():
-            return tower.look(one.images)[one.images[0].digest].merged
+            return tower.encode_images(one.images)[one.images[0].digest].merged
 
-    first = look()
+    first = encode_images()
     with torch.no_grad():
         next(p for n, p in loaded.model.named_parameters() if "language_model" in n).mul_(2)
-    look()
-    assert tower.pictures_seen == 1
+    encode_images()
+    assert tower.images_seen == 1
     with torch.no_grad():
         next(p for n, p in loaded.model.named_parameters() if "visual" in n).mul_(2)
-    assert not torch.equal(look(), first)
-    assert tower.pictures_seen == 2
+    assert not torch.equal(encode_images(), first)
+    assert tower.images_seen == 2
 
 
 def test_the_store_keeps_to_its_bytes_and_drops_what_was_used_longest_ago(qwen3):
@@ -193,7 +193,7 @@ def test_the_store_keeps_to_its_bytes_and_drops_what_was_used_longest_ago(qwen3)
     images = list({i.digest: i for e in given for i in e.images}.values())
     tower = TransformersEngine(qwen3).tower
     with torch.no_grad():
-        features = tower.look(images)
+        features = tower.encode_images(images)
     first = features[images[0].digest]
     size = sum(t.numel() * 4 for t in first.tensors)
     store = FeatureStore(qwen3.model, 2 * size + 3 * size // 4)

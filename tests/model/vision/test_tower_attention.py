@@ -19,16 +19,16 @@ from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION
 
 @pytest.fixture(params=["tiny-qwen2.5-vl", "tiny-qwen3-vl"])
 def tower(model_folders, request):
-    """A model, and pictures of several sizes whose windows at the rims are smaller (Qwen2.5-VL: 8 × 8 patches)."""
+    """A model, and images of several sizes whose windows at the rims are smaller (Qwen2.5-VL: 8 × 8 patches)."""
     loaded = fresh(model_folders[request.param], context=1024)
     size = int(loaded.config.vision_config.patch_size)
-    pictures = [pixels(n, w * size, h * size) for n, (w, h) in enumerate([(20, 12), (6, 18), (16, 16), (20, 12)])]
+    pillow_images = [pixels(n, w * size, h * size) for n, (w, h) in enumerate([(20, 12), (6, 18), (16, 16), (20, 12)])]
     encoder = Encoder(loaded, ImageBudget(min_pixels=256, max_pixels=100_000))
-    return loaded, encoder.encode([ask(*pictures)])[0].images
+    return loaded, encoder.encode([ask(*pillow_images)])[0].images
 
 
 def features_and_gradients(loaded, images):
-    features = [t for one in VisionTower(loaded.model).look(images).values() for t in one.tensors]
+    features = [t for one in VisionTower(loaded.model).encode_images(images).values() for t in one.tensors]
     names, weights = zip(*loaded.model.model.visual.named_parameters(), strict=True)
     total = sum((t * torch.linspace(-1, 1, t.numel()).view_as(t)).sum() for t in features)
     return features, dict(zip(names, torch.autograd.grad(total, weights), strict=True))
@@ -62,7 +62,7 @@ def test_a_layer_makes_one_call_for_every_length_of_segment(tower, monkeypatch):
             lambda module, args, kwargs: lengths.append(kwargs["cu_seqlens"].diff().tolist()), with_kwargs=True
         )
     with torch.no_grad():
-        VisionTower(loaded.model).look(images)
+        VisionTower(loaded.model).encode_images(images)
     assert len(calls) == sum(len(set(some)) for some in lengths) < sum(map(len, lengths))
 
 
@@ -71,32 +71,32 @@ def test_the_name_does_not_travel_with_the_model(tower, tmp_path):
     assert "vlrl" not in json.dumps(json.loads((tmp_path / "config.json").read_text()))
 
 
-def test_without_gradients_a_call_on_the_cpu_has_as_many_pictures_as_stay_in_its_caches(tower, monkeypatch):
+def test_without_gradients_a_call_on_the_cpu_has_as_many_images_as_stay_in_its_caches(tower, monkeypatch):
     loaded, images = tower
     calls = []
     family = type(family_of(loaded.config))
-    plain = family.look
+    plain = family.encode_images
 
-    def counting(self, core, own, pictures, device):
-        calls.append(sum(len(one.values) for one in pictures))
-        return plain(self, core, own, pictures, device)
+    def counting(self, core, own, pillow_images, device):
+        calls.append(sum(len(one.values) for one in pillow_images))
+        return plain(self, core, own, pillow_images, device)
 
     monkeypatch.setattr(family, "look", counting)
     with torch.no_grad():
-        whole = VisionTower(loaded.model).look(images)
+        whole = VisionTower(loaded.model).encode_images(images)
         patches = [one.num_patches for one in images]
         assert calls == [sum(patches)]
         _, width = family_of(loaded.config).tower_shape(loaded.config.vision_config)
         monkeypatch.setattr(image_encoding, "CACHED_BYTES", 4 * width * (patches[0] + patches[1]))
         calls.clear()
         tower = VisionTower(loaded.model)
-        found = tower.look(images)
+        found = tower.encode_images(images)
     assert calls == [patches[0] + patches[1], patches[2], patches[3]]
-    assert tower.pictures_seen == len(images)
+    assert tower.images_seen == len(images)
     assert list(found) == list(whole)
     for digest, features in found.items():
         for a, b in zip(features.tensors, whole[digest].tensors, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
     calls.clear()
-    VisionTower(loaded.model).look(images)
+    VisionTower(loaded.model).encode_images(images)
     assert calls == [sum(patches)]  # with gradients: one call

@@ -28,9 +28,9 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def ink(picture) -> np.ndarray:
-    """Where the picture differs from its upper left pixel, (H, W)."""
-    pixels = np.asarray(picture).astype(int)
+def ink(image) -> np.ndarray:
+    """Where the image differs from its upper left pixel, (H, W)."""
+    pixels = np.asarray(image).astype(int)
     return np.abs(pixels - pixels[0, 0]).max(axis=2) > 24
 
 

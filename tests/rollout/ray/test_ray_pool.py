@@ -122,7 +122,7 @@ def test_an_engine_that_says_that_it_broke_costs_its_actor_and_not_the_run(opene
     pool.sleep()
     pool.wake()
     assert pool.generate(requests) == expected(requests)
-    figures = pool.figures()
+    figures = pool.pop_metrics()
     assert (figures["pool/actors"], figures["pool/actors_started"], figures["pool/actors_lost"]) == (1, 2, 1)
     assert (figures["pool/requests_redone"] > 0) == (at == "generate")
     assert figures["rollout/slot_utilisation"] == 0.5
@@ -137,7 +137,7 @@ def test_an_engine_that_always_breaks_when_it_sleeps_is_given_up(opened):
 def test_only_the_last_pieces_may_leave_responses_early(opened, requests, tmp_path):
     """A response of a piece that waits could take the slot of one that is left."""
     pool = opened(actors=1, pieces_per_actor=3)
-    pool.generate([replace(request, leave_below=0.8) for request in requests])
+    pool.generate([replace(request, early_exit_below=0.8) for request in requests])
     allowed = [line for line in served(tmp_path) if line.startswith("may leave")]
     assert 0 < len(allowed) < len(requests)
 

@@ -10,7 +10,7 @@ import pytest
 
 from vlrl.errors import EngineError
 from vlrl.rollout.engine import Generation
-from vlrl.rollout.ray.work_queue import Ledger, pieces
+from vlrl.rollout.ray.work_queue import WorkQueue, pieces
 
 
 def answer(number):
@@ -38,7 +38,7 @@ def test_with_actors_lost_at_random_every_request_is_delivered_once_and_in_order
     draw = random.Random(1)
     for _ in range(100):
         count = draw.randint(1, 30)
-        ledger = Ledger([str(n) for n in range(count)], pieces([1] * count, draw.randint(1, 6)), tries=1000)
+        ledger = WorkQueue([str(n) for n in range(count)], pieces([1] * count, draw.randint(1, 6)), tries=1000)
         working = []
         while not ledger.done:
             while len(working) < 3 and (piece := ledger.next()) is not None:
@@ -54,16 +54,16 @@ def test_with_actors_lost_at_random_every_request_is_delivered_once_and_in_order
 
 
 def test_a_second_answer_to_a_request_is_refused():
-    ledger = Ledger(["a", "b"], [(0, 1)], tries=3)
+    ledger = WorkQueue(["a", "b"], [(0, 1)], tries=3)
     ledger.deliver((0, 1), [answer(0), answer(1)])
     with pytest.raises(EngineError, match="request 1 was answered twice"):
         ledger.deliver((1,), [answer(1)])
     with pytest.raises(EngineError, match="1 answers to 2 requests"):
-        Ledger(["a", "b"], [(0, 1)], tries=3).deliver((0, 1), [answer(0)])
+        WorkQueue(["a", "b"], [(0, 1)], tries=3).deliver((0, 1), [answer(0)])
 
 
 def test_a_deadly_request_is_soon_alone_and_named_and_the_others_are_not_blamed():
-    ledger = Ledger([f"p{n}" for n in range(8)], [tuple(range(8))], tries=3)
+    ledger = WorkQueue([f"p{n}" for n in range(8)], [tuple(range(8))], tries=3)
     deaths = []
 
     def work():

@@ -19,7 +19,7 @@ from vlrl.rollout.transformers.transformers_engine import TransformersEngine, Tr
 
 
 class Repeated(DecodeGraphs):
-    """A graph without CUDA: the standing step is run anew where the graph would be replayed."""
+    """A graph without CUDA: the standing step is run again where the graph would be replayed."""
 
     captured = replayed = 0
 
@@ -49,16 +49,18 @@ def repeated(monkeypatch):
 
 
 def tokens_and_logprobs(engine, requests):
-    return [(r.token_ids, r.ending, r.logprobs) for g in engine.generate(requests) for r in g.rollouts]
+    return [(r.token_ids, r.finish_reason, r.sampler_logprobs) for g in engine.generate(requests) for r in g.rollouts]
 
 
-@pytest.mark.parametrize("max_rows", [1024, 5])
-def test_rows_that_leave_join_and_outgrow_their_buffers_write_the_same(model_folders, architecture, repeated, max_rows):
+@pytest.mark.parametrize("max_num_seqs", [1024, 5])
+def test_rows_that_leave_join_and_outgrow_their_buffers_write_the_same(
+    model_folders, architecture, repeated, max_num_seqs
+):
     loaded = fresh(model_folders[architecture], context=512)
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts()])
     lengths = ((90, 12, 40), (7, 33, 70), (20, 21, 64), (5, 90, 31), (44, 9, 13))
     asked = [Request(e, 3, Sampling(max_tokens=90), 7 + n, lengths[n]) for n, e in enumerate(encoded)]
-    engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=max_rows))
+    engine = TransformersEngine(loaded, TransformersEngineSettings(max_num_seqs=max_num_seqs))
     expected = tokens_and_logprobs(engine, asked)
     repeated()
     found = tokens_and_logprobs(engine, asked)
@@ -72,8 +74,8 @@ def test_begun_responses_beside_fresh_ones(qwen3, repeated):
     encoded = encode(qwen3, ask("3+4=?"), ask(pixels(1), "How many?"))
     fresh_ones = [Request(e, 4, Sampling(max_tokens=40), 5) for e in encoded]
     engine = TransformersEngine(qwen3)
-    begun = engine.generate([Request(encoded[0], 4, Sampling(max_tokens=40), 5, new_tokens=9)])[0].rollouts
-    asked = [Request(encoded[0], 4, Sampling(max_tokens=40), 5, begun=begun), fresh_ones[1]]
+    resume_from = engine.generate([Request(encoded[0], 4, Sampling(max_tokens=40), 5, new_tokens=9)])[0].rollouts
+    asked = [Request(encoded[0], 4, Sampling(max_tokens=40), 5, resume_from=resume_from), fresh_ones[1]]
     expected = tokens_and_logprobs(engine, asked)
     repeated()
     found = tokens_and_logprobs(engine, asked)
@@ -96,7 +98,7 @@ def test_buffers_that_were_given_up_are_free_before_the_next_capture(qwen3, repe
 
     monkeypatch.setattr(OwnTokensCache, change, watched)
     repeated()
-    TransformersEngine(qwen3, TransformersEngineSettings(max_rows=5)).generate(asked)
+    TransformersEngine(qwen3, TransformersEngineSettings(max_num_seqs=5)).generate(asked)
     assert len(left) > 0
     assert all(one is None for one in left)
 

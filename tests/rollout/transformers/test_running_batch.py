@@ -44,4 +44,4 @@ def test_runs_of_one_prompt_each_give_the_numbers_of_one_run(loaded, monkeypatch
     for one, other in zip(*found, strict=True):
         for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
             assert mine.token_ids == theirs.token_ids
-            assert mine.logprobs == pytest.approx(theirs.logprobs, abs=1e-5)
+            assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=1e-5)

@@ -28,7 +28,7 @@ def requests(sizes):
 
 def with_begun(request, *tokens):
     rollouts = tuple(Rollout((Segment((5,) * n, (-1.0,) * n, 0),), "", "unfinished") for n in tokens)
-    return replace(request, begun=rollouts, num_rollouts=len(rollouts))
+    return replace(request, resume_from=rollouts, num_rollouts=len(rollouts))
 
 
 def served(queue, sizes):
@@ -50,15 +50,15 @@ SIZES = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 20), st.booleans(
 
 @settings(deadline=None)
 @given(SIZES, st.integers(1, 50), st.integers(1, 900))
-def test_every_response_gets_a_slot_once_continued_ones_first_and_the_limits_hold(sizes, max_rows, prefill):
+def test_every_response_gets_a_slot_once_continued_ones_first_and_the_limits_hold(sizes, max_num_seqs, prefill):
     asked = [
-        with_begun(one, *([2] * one.num_rollouts)) if begun else one
-        for one, (_, _, begun) in zip(requests([(n, k) for n, k, _ in sizes]), sizes, strict=True)
+        with_begun(one, *([2] * one.num_rollouts)) if resume_from else one
+        for one, (_, _, resume_from) in zip(requests([(n, k) for n, k, _ in sizes]), sizes, strict=True)
     ]
-    queue = Queue(asked, max_rows, prefill)
+    queue = Queue(asked, max_num_seqs, prefill)
     found = set()
     for busy, held in served(queue, sizes):
-        assert len(busy) <= queue.slots <= max_rows
+        assert len(busy) <= queue.slots <= max_num_seqs
         if any(r not in {q for q, _ in found} and not sizes[r][2] for r, _ in busy):
             assert not any(sizes[r][2] for r in queue.waiting)
         found |= set(busy)
@@ -105,8 +105,10 @@ def test_no_fresh_response_gets_a_slot_while_a_continued_one_waits():
 
 def test_what_has_ended_or_has_no_room_gets_no_slot():
     (one,) = requests([(10, 1)])
-    begun = with_begun(one, 3, 4)
-    ended = replace(begun, begun=(replace(begun.begun[0], ending="stop"), begun.begun[1]))
+    resume_from = with_begun(one, 3, 4)
+    ended = replace(
+        resume_from, resume_from=(replace(resume_from.resume_from[0], finish_reason="stop"), resume_from.resume_from[1])
+    )
     assert [e.indices for e in Queue([ended], 9, 100).take(0, {})] == [(1,)]
     assert len(Queue([ended], 9, 100)) == 1
 

@@ -1,4 +1,4 @@
-"""The transformers engine: seeds, frequencies, placeholders, greedy answers, and how often it looks at a picture."""
+"""The transformers engine: seeds, frequencies, placeholders, greedy answers, and how often it looks at an image."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_tokens_depend_on_the_request_alone_not_on_its_neighbours(loaded):
     alone = TransformersEngine(loaded).generate([request])[0]
     greedy = Sampling(max_tokens=30, temperature=0.0)
     batch = [Request(third, 3, sampling, 1), request, Request(first, 7, greedy, 42), request]
-    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_rows=5, drop_share=0.0)):
+    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_num_seqs=5, drop_share=0.0)):
         found = TransformersEngine(loaded, settings).generate(batch)
         assert tokens(found[1]) == tokens(alone)
         assert tokens(found[3]) == tokens(alone)
@@ -62,7 +62,7 @@ def test_greedy_answers_are_the_most_likely_tokens_whatever_the_seed(loaded):
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.6, 1.0), (1.0, 0.7), (1.5, 0.5)])
 def test_sampled_frequencies_follow_the_exact_probabilities(qwen3, temperature, top_p):
     (one,) = encode(qwen3, ask(pixels(1), "How many?"))
-    engine = TransformersEngine(qwen3, TransformersEngineSettings(max_rows=8192))
+    engine = TransformersEngine(qwen3, TransformersEngineSettings(max_num_seqs=8192))
     logits = first_logits(engine, one)
     exact = (logits[0].double() / temperature).index_fill(0, torch.tensor(qwen3.placeholder_ids), float("-inf"))
     exact = exact.softmax(-1)
@@ -84,7 +84,7 @@ def test_sampled_frequencies_follow_the_exact_probabilities(qwen3, temperature, 
     assert stats.chisquare(observed, expected).pvalue > 1e-3
     # log-probabilities are those before top-p cuts
     rollout = found.rollouts[0]
-    assert rollout.logprobs[0] == pytest.approx(float(exact[rollout.token_ids[0]].log()), abs=1e-5)
+    assert rollout.sampler_logprobs[0] == pytest.approx(float(exact[rollout.token_ids[0]].log()), abs=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -109,15 +109,15 @@ def test_placeholders_are_never_sampled_even_where_they_are_most_likely(model_fo
     assert not {t for r in tokens(found) for t in r} & set(ids)
 
 
-def test_each_picture_is_looked_at_once_a_call_even_across_waves(loaded):
+def test_each_image_is_looked_at_once_a_call_even_across_waves(loaded):
     encoded = encode(loaded, ask(pixels(1), "red"), ask("blue", pixels(1), pixels(2)), ask("left"), ask(pixels(2)))
     requests = [Request(e, 4, Sampling(max_tokens=3), 0) for e in encoded]
-    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_rows=4)):
+    for settings in (TransformersEngineSettings(), TransformersEngineSettings(max_num_seqs=4)):
         engine = TransformersEngine(replace(loaded, store=None), settings)
         engine.generate(requests)
-        assert engine.tower.pictures_seen == 2
+        assert engine.tower.images_seen == 2
         engine.generate(requests)
-        assert engine.tower.pictures_seen == 4
+        assert engine.tower.images_seen == 4
 
 
 def told(engine, tell):
@@ -152,16 +152,16 @@ def test_waiting_responses_take_free_slots_and_write_the_same_tokens(loaded):
     requests = [Request(e, 4, Sampling(), seed, n) for seed, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
     together = TransformersEngine(loaded).generate(requests)
     for rows, prefill, share in ((3, 16_384, 0.0), (5, 16_384, 0.3), (2, 1, 0.0), (7, 60, 1.0)):
-        settings = TransformersEngineSettings(max_rows=rows, prefill_tokens=prefill, drop_share=share)
+        settings = TransformersEngineSettings(max_num_seqs=rows, max_num_batched_tokens=prefill, drop_share=share)
         engine = TransformersEngine(replace(loaded, store=None), settings)
         reads = counted(engine)
         found = engine.generate(requests)
         assert [tokens(g) for g in found] == [tokens(g) for g in together]
         for one, other in zip(found, together, strict=True):
             for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
-                assert mine.logprobs == pytest.approx(theirs.logprobs, abs=2e-5)
+                assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
         assert sorted(p for read in reads for p in read) == sorted(e.problem_id for e in encoded)
-        assert engine.tower.pictures_seen == 2
+        assert engine.tower.images_seen == 2
         assert engine.tokens_written == sum(r.num_tokens for g in found for r in g.rollouts)
 
 
@@ -169,14 +169,16 @@ def test_continued_and_fresh_responses_share_slots_and_no_token_is_written_twice
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2), pixels(1)), ask("red"))
     requests = [Request(e, 4, Sampling(max_tokens=30), seed) for seed, e in enumerate(encoded)]
     whole = TransformersEngine(loaded).generate(requests)
-    engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=6, drop_share=0.0))
-    begun = [g.rollouts for g in engine.generate([replace(r, new_tokens=4) for r in requests[:2]])]
-    begun = [
+    engine = TransformersEngine(loaded, TransformersEngineSettings(max_num_seqs=6, drop_share=0.0))
+    resume_from = [g.rollouts for g in engine.generate([replace(r, new_tokens=4) for r in requests[:2]])]
+    resume_from = [
         g.rollouts
-        for g in engine.generate([replace(r, new_tokens=7, begun=b) for r, b in zip(requests[:2], begun, strict=True)])
+        for g in engine.generate(
+            [replace(r, new_tokens=7, resume_from=b) for r, b in zip(requests[:2], resume_from, strict=True)]
+        )
     ]
     reads = counted(engine)
-    continued = [replace(r, begun=b) for r, b in zip(requests[:2], begun, strict=True)]
+    continued = [replace(r, resume_from=b) for r, b in zip(requests[:2], resume_from, strict=True)]
     found = engine.generate([*requests[2:], *continued])
     assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 3, 0, 1)]
     assert sorted(p for read in reads for p in read) == sorted(e.problem_id for e in encoded)
@@ -190,10 +192,10 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
     requests = [Request(e, 5, Sampling(), seed, n) for seed, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
     never_ends = replace(loaded, placeholder_ids=(*loaded.placeholder_ids, *loaded.stop_ids), stop_ids=())
     whole = TransformersEngine(never_ends).generate(requests)
-    begun = TransformersEngine(never_ends).generate([replace(r, new_tokens=20) for r in requests])
-    continued = [replace(r, begun=g.rollouts) for r, g in zip(requests, begun, strict=True)]
+    resume_from = TransformersEngine(never_ends).generate([replace(r, new_tokens=20) for r in requests])
+    continued = [replace(r, resume_from=g.rollouts) for r, g in zip(requests, resume_from, strict=True)]
     for limit in (encoded[0].num_tokens + 10, encoded[0].num_tokens + 45, 10_000):
-        engine = TransformersEngine(never_ends, TransformersEngineSettings(prefill_tokens=limit))
+        engine = TransformersEngine(never_ends, TransformersEngineSettings(max_num_batched_tokens=limit))
         passes = []
 
         def tell(prompts, written, passes=passes):
@@ -205,8 +207,8 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
         assert [tokens(g) for g in found] == [tokens(g) for g in whole]
         for one, other in zip(found, whole, strict=True):
             for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
-                assert mine.logprobs == pytest.approx(theirs.logprobs, abs=2e-5)
-        assert sum(responses for _, responses, _ in passes) == 3  # 3 are unfinished, all of the picture's
+                assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
+        assert sum(responses for _, responses, _ in passes) == 3  # 3 are unfinished, all of the image's
         assert all(size <= limit or responses == 1 for size, responses, _ in passes)
         assert len(passes) == {10_000: 1, encoded[0].num_tokens + 45: 2}.get(limit, 3)
 
@@ -228,10 +230,10 @@ def test_the_caches_of_responses_have_room_for_what_may_be_written_and_little_mo
     TransformersEngine(never_ends).generate(requests)
     assert max(widths) == 100
     widths.clear()
-    begun = TransformersEngine(never_ends).generate([replace(r, new_tokens=70) for r in requests])
+    resume_from = TransformersEngine(never_ends).generate([replace(r, new_tokens=70) for r in requests])
     widths.clear()
     engine = TransformersEngine(never_ends)
-    engine.generate([replace(r, begun=g.rollouts) for r, g in zip(requests, begun, strict=True)])
+    engine.generate([replace(r, resume_from=g.rollouts) for r, g in zip(requests, resume_from, strict=True)])
     assert max(widths) == 100
 
 
@@ -240,38 +242,40 @@ def test_a_begun_group_larger_than_the_slots_goes_on_by_and_by_before_anything_f
     lengths = ((9, 30, 12, 6, 25), (8, 7, 20, 6, 33), (4, 9, 2, 3, 1))
     requests = [Request(e, 5, Sampling(), i, n) for i, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
     whole = TransformersEngine(loaded).generate(requests)
-    begun = TransformersEngine(loaded).generate([replace(r, new_tokens=5) for r in requests[:2]])
-    asked = [replace(r, begun=g.rollouts) for r, g in zip(requests[:2], begun, strict=True)]
+    resume_from = TransformersEngine(loaded).generate([replace(r, new_tokens=5) for r in requests[:2]])
+    asked = [replace(r, resume_from=g.rollouts) for r, g in zip(requests[:2], resume_from, strict=True)]
     for rows, prefill in ((3, 16_384), (1, 16_384), (4, 1)):
-        engine = TransformersEngine(loaded, TransformersEngineSettings(max_rows=rows, prefill_tokens=prefill))
+        engine = TransformersEngine(
+            loaded, TransformersEngineSettings(max_num_seqs=rows, max_num_batched_tokens=prefill)
+        )
         reads = counted(engine)
         found = engine.generate([requests[2], *asked])
         assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 0, 1)]
         for one, other in zip(found, (whole[2], whole[0], whole[1]), strict=True):
             for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
-                assert mine.logprobs == pytest.approx(theirs.logprobs, abs=2e-5)
+                assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
         order = [p for read in reads for p in read]
         assert list(dict.fromkeys(order)) == [encoded[i].problem_id for i in (1, 0, 2)]  # the longer one first
         assert len(order) == 3 or prefill == 1  # then each response is read by itself
-        used = engine.figures()[SLOT_UTILISATION]
+        used = engine.pop_metrics()[SLOT_UTILISATION]
         assert used == 1 if rows == 1 else used <= 1
 
 
 def test_slots_stay_busy_over_partial_rollouts_of_groups_larger_than_the_slots_and_none_is_counted_twice(qwen3):
     (one,) = encode(qwen3, ask("red"))
     never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
-    engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=10, drop_share=0.0))
+    engine = TransformersEngine(never_ends, TransformersEngineSettings(max_num_seqs=10, drop_share=0.0))
     rng, left = np.random.default_rng(0), []
     for step in range(4):
         lengths = rng.lognormal(2.5, 1.0, (4, 16)).astype(int).clip(1, 90)
         fresh = [Request(one, 16, Sampling(), 10 * step + i, tuple(map(int, n))) for i, n in enumerate(lengths)]
-        asked = [replace(request, new_tokens=24, leave_below=0.8) for request in (*left, *fresh)]
+        asked = [replace(request, new_tokens=24, early_exit_below=0.8) for request in (*left, *fresh)]
         found = engine.generate(asked)
-        assert 0.95 <= engine.figures()[SLOT_UTILISATION] <= 1.0
+        assert 0.95 <= engine.pop_metrics()[SLOT_UTILISATION] <= 1.0
         left = [
-            replace(request, begun=g.rollouts)
+            replace(request, resume_from=g.rollouts)
             for request, g in zip(asked, found, strict=True)
-            if any(r.ending == "unfinished" for r in g.rollouts)
+            if any(r.finish_reason == "unfinished" for r in g.rollouts)
         ]
         assert left
 
@@ -281,19 +285,19 @@ def test_slots_stay_busy_where_lengths_are_log_normal_and_the_tail_may_be_left(q
     (one,) = encode(qwen3, ask("red"))
     never_ends = replace(qwen3, placeholder_ids=(*qwen3.placeholder_ids, *qwen3.stop_ids), stop_ids=())
     requests = [Request(one, 4, Sampling(), i, tuple(map(int, n))) for i, n in enumerate(lengths)]
-    engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=16, drop_share=0.0))
+    engine = TransformersEngine(never_ends, TransformersEngineSettings(max_num_seqs=16, drop_share=0.0))
     engine.generate(requests)
-    waiting = engine.figures()[SLOT_UTILISATION]
-    left = engine.generate([replace(r, leave_below=0.9) for r in requests])
-    busy = engine.figures()[SLOT_UTILISATION]
+    waiting = engine.pop_metrics()[SLOT_UTILISATION]
+    left = engine.generate([replace(r, early_exit_below=0.9) for r in requests])
+    busy = engine.pop_metrics()[SLOT_UTILISATION]
     assert busy >= 0.95
     assert busy > waiting
-    assert engine.figures() == {}
-    rest = [r for g in left for r in g.rollouts if r.ending == "unfinished"]
+    assert engine.pop_metrics() == {}
+    rest = [r for g in left for r in g.rollouts if r.finish_reason == "unfinished"]
     assert 0 < len(rest) < 16
-    everything = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=96))
+    everything = TransformersEngine(never_ends, TransformersEngineSettings(max_num_seqs=96))
     everything.generate(requests)
-    waited_for = everything.figures()[SLOT_UTILISATION]
+    waited_for = everything.pop_metrics()[SLOT_UTILISATION]
     assert waited_for == pytest.approx(lengths.sum() / (96 * lengths.max()))
     assert waited_for < 0.4
 
@@ -305,9 +309,9 @@ def test_a_slot_is_refilled_at_once_while_responses_wait_whatever_share_may_lie_
     requests = [Request(one, 4, Sampling(), i, (2 * i + 1, 2 * i + 2, 20 - i, 11 + i)) for i in range(10)]
     used = []
     for share in (0.0, 0.3):
-        engine = TransformersEngine(never_ends, TransformersEngineSettings(max_rows=20, drop_share=share))
+        engine = TransformersEngine(never_ends, TransformersEngineSettings(max_num_seqs=20, drop_share=share))
         engine.generate(requests)
-        used.append(engine.figures()[SLOT_UTILISATION])
+        used.append(engine.pop_metrics()[SLOT_UTILISATION])
     assert used[0] == used[1]
 
 
@@ -324,12 +328,12 @@ def test_a_prompt_and_budget_beyond_the_context_are_refused(qwen3):
 
 def test_rows_longer_than_the_first_buffer_keep_their_numbers(qwen3):
     """Own keys and values grow past their first block; the log-probabilities stay those of a fresh forward pass."""
-    from vlrl.model.batch.packing import Row
+    from vlrl.model.batch.packing import PackedGroup
     from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
     (one,) = encode(qwen3, ask("red"))
     (found,) = TransformersEngine(qwen3).generate([Request(one, 6, Sampling(max_tokens=100), 1)])
     assert max(r.num_tokens for r in found.rollouts) > 64
-    (scored,) = TorchPolicy(qwen3, PolicySettings()).logprobs([Row(one, tuple(tokens(found)))], 1.0)
+    (scored,) = TorchPolicy(qwen3, PolicySettings()).logprobs([PackedGroup(one, tuple(tokens(found)))], 1.0)
     for rollout, mine in zip(found.rollouts, scored, strict=True):
-        assert rollout.logprobs == pytest.approx(mine, abs=2e-5)
+        assert rollout.sampler_logprobs == pytest.approx(mine, abs=2e-5)

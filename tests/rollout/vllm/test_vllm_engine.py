@@ -19,11 +19,11 @@ import yaml
 from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, prompts
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
-from vlrl.rollout.colocated import STATM, Hybrid
+from vlrl.rollout.colocated import STATM, ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.engine_registry import require_library
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
@@ -32,7 +32,7 @@ from vlrl.rollout.vllm.vllm_engine import VllmEngine
 from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings, needed_bytes
 from vlrl.training.run import start_run
 
-SMALL = VllmEngineSettings(max_rows=32, prefill_tokens=512, cache_gib=0.03)
+SMALL = VllmEngineSettings(max_num_seqs=32, max_num_batched_tokens=512, cache_gib=0.03)
 ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl")
 needs_vllm = [pytest.mark.vllm, pytest.mark.slow]
 
@@ -66,11 +66,11 @@ def furthest(found, expected):
     """Largest difference of a log-probability; the tokens must be the same."""
     pairs = [(a, b) for x, y in zip(found, expected, strict=True) for a, b in zip(x.rollouts, y.rollouts, strict=True)]
     assert [a.token_ids for a, _ in pairs] == [b.token_ids for _, b in pairs]
-    assert [(a.text, a.ending) for a, _ in pairs] == [(b.text, b.ending) for _, b in pairs]
-    return max(abs(p - q) for a, b in pairs for p, q in zip(a.logprobs, b.logprobs, strict=True))
+    assert [(a.text, a.finish_reason) for a, _ in pairs] == [(b.text, b.finish_reason) for _, b in pairs]
+    return max(abs(p - q) for a, b in pairs for p, q in zip(a.sampler_logprobs, b.sampler_logprobs, strict=True))
 
 
-def test_greedy_answers_to_text_one_and_several_pictures_equal_the_transformers_engine_before_and_after_a_refresh(here):
+def test_greedy_answers_to_text_one_and_several_images_equal_the_transformers_engine_before_and_after_a_refresh(here):
     asked = requests(here.encoded, 1, temperature=0.0)
     before = here.engine.generate(asked)
     assert furthest(before, TransformersEngine(here.loaded).generate(asked)) < 1e-4
@@ -84,7 +84,7 @@ def test_greedy_answers_to_text_one_and_several_pictures_equal_the_transformers_
     assert furthest(after, TransformersEngine(other).generate(asked)) < 1e-4
     assert {s.policy_version for g in after for r in g.rollouts for s in r.segments} == {5}
     moved = [a.rollouts[0].token_ids != b.rollouts[0].token_ids for a, b in zip(before, after, strict=True)]
-    assert sum(moved) >= 4  # the weights of text and of pictures alike
+    assert sum(moved) >= 4  # the weights of text and of images alike
     here.engine.load_weights(here.loaded.model.named_parameters(), 6)
     assert furthest(here.engine.generate(asked), before) == 0
 
@@ -92,11 +92,13 @@ def test_greedy_answers_to_text_one_and_several_pictures_equal_the_transformers_
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.8), (2.5, 1.0)])
 def test_logprobs_of_sampled_tokens_are_the_trainers_before_top_p(here, temperature, top_p):
     found = here.engine.generate(requests(here.encoded, 4, temperature=temperature, top_p=top_p))
-    rows = [Row(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)]
+    rows = [
+        PackedGroup(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)
+    ]
     scored = TorchPolicy(here.loaded, PolicySettings()).logprobs(rows, temperature)
     for generation, of_group in zip(found, scored, strict=True):
         for rollout, expected in zip(generation.rollouts, of_group, strict=True):
-            assert rollout.logprobs == pytest.approx(expected, abs=1e-4)
+            assert rollout.sampler_logprobs == pytest.approx(expected, abs=1e-4)
 
 
 def test_requests_of_several_temperatures_share_a_call(here):
@@ -106,7 +108,7 @@ def test_requests_of_several_temperatures_share_a_call(here):
     for a, b in zip(here.engine.generate(mixed), alone, strict=True):
         for x, y in zip(a.rollouts, b.rollouts, strict=True):
             assert x.token_ids == y.token_ids
-            assert x.logprobs == pytest.approx(y.logprobs, abs=1e-5)
+            assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-5)
 
 
 def test_k_samples_differ_come_again_and_depend_on_the_seed(here):
@@ -146,7 +148,7 @@ def test_placeholders_are_never_sampled_even_where_they_are_most_likely(here, te
     assert not {t for r in found.rollouts for t in r.token_ids} & set(ids)
 
 
-def test_a_prompt_whose_placeholders_do_not_fit_its_pictures_is_refused(here):
+def test_a_prompt_whose_placeholders_do_not_fit_its_images_is_refused(here):
     one, text = here.encoded[1], here.encoded[0]
     with pytest.raises(EngineError, match="placeholder tokens"):
         here.engine.generate(requests([replace(one, images=one.images * 2)], 1))
@@ -193,16 +195,16 @@ def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch, e
     monkeypatch.setattr(here.engine, "_settings", SMALL.model_copy(update={"restarts": 0}))
     with pytest.raises(EngineFailedError, match="the engine broke"):
         here.engine.generate(asked)
-    assert here.engine.figures()["hybrid/restarts"] == count + 1
+    assert here.engine.pop_metrics()["colocated/restarts"] == count + 1
 
 
 def test_a_permission_to_leave_early_is_refused_and_slots_are_counted(here):
     asked = requests(here.encoded[:2], 2)
-    with pytest.raises(EngineError, match=r"request 0, leave_below: 0.8: vLLM leaves no response early"):
-        here.engine.generate([replace(request, leave_below=0.8) for request in asked])
-    here.engine.figures()
+    with pytest.raises(EngineError, match=r"request 0, early_exit_below: 0.8: vLLM leaves no response early"):
+        here.engine.generate([replace(request, early_exit_below=0.8) for request in asked])
+    here.engine.pop_metrics()
     here.engine.generate(asked)
-    assert 0 < here.engine.figures()["rollout/slot_utilisation"] <= 1
+    assert 0 < here.engine.pop_metrics()["rollout/slot_utilisation"] <= 1
 
 
 def test_an_engine_that_restarts_instead_of_sleeping_is_gone_meanwhile_and_writes_the_same_again(here, monkeypatch):
@@ -222,15 +224,15 @@ def test_a_restarting_engine_leaves_no_more_memory_behind_than_there_was(here, m
     """Its keys and values alone take 512 MiB while it is awake; the first round pays for what is loaded but once."""
     settings = SMALL.model_copy(update={"sleep": "restart", "cache_gib": 0.5})
     monkeypatch.setattr(here.engine, "_settings", settings)
-    hybrid = Hybrid(here.engine, torch.device("cpu"))
+    colocated = ColocatedEngine(here.engine, torch.device("cpu"))
     for _ in range(3):
-        hybrid.to_rollout(here.loaded.model.named_parameters, 1)
+        colocated.to_rollout(here.loaded.model.named_parameters, 1)
         here.engine.generate(requests(here.encoded[:2], 2))
-        hybrid.to_training()
-        found = hybrid.figures()
+        colocated.to_training()
+        found = colocated.pop_metrics()
     print({key: round(value, 3) for key, value in found.items()})
-    assert found["hybrid/memory_rollout_gib"] - found["hybrid/memory_training_gib"] > 0.4
-    assert found["hybrid/memory_after_gib"] <= found["hybrid/memory_training_gib"] + 0.05
+    assert found["colocated/memory_rollout_gib"] - found["colocated/memory_training_gib"] > 0.4
+    assert found["colocated/memory_after_gib"] <= found["colocated/memory_training_gib"] + 0.05
 
 
 @pytest.mark.vllm
@@ -246,7 +248,7 @@ def test_a_whole_run_with_two_phases_on_one_device(tmp_path, library, monkeypatc
         "data": str(tmp_path / "recipe.yaml"),
         "stages": ["sft", "rl", "eval"],
         "model": {"build": "tiny-qwen3-vl", "device": "cpu", "context": 512},
-        "engine": {"name": "vllm", "max_rows": 32, "prefill_tokens": 512, "cache_gib": 0.06},
+        "engine": {"name": "vllm", "max_num_seqs": 32, "max_num_batched_tokens": 512, "cache_gib": 0.06},
         "sft": {"demonstrations": 8, "steps": 1, "batch": 4},
         "rl": {"steps": 3, "problems_per_step": 4, "rollouts_per_problem": 2, "sampling": {"max_tokens": 8}},
         "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 8}},
@@ -257,9 +259,9 @@ def test_a_whole_run_with_two_phases_on_one_device(tmp_path, library, monkeypatc
     steps = [line for line in steps if line["phase"] == "rl"]
     assert len(steps) == 3
     for line in steps:
-        assert line["hybrid/to_rollout_seconds"] > 0
-        assert line["hybrid/to_training_seconds"] >= 0
-        assert line["hybrid/restarts"] == 0
+        assert line["colocated/to_rollout_seconds"] > 0
+        assert line["colocated/to_training_seconds"] >= 0
+        assert line["colocated/restarts"] == 0
     assert (folder / "model" / "config.json").is_file()
 
 
@@ -286,7 +288,7 @@ def a_model(name="qwen3_vl", device="cpu", head_dim=32, context=64):
 @pytest.mark.parametrize(
     ("loaded", "settings", "said"),
     [
-        (a_model("smolvlm"), {}, "does not take the pictures of smolvlm"),
+        (a_model("smolvlm"), {}, "does not take the images of smolvlm"),
         (a_model(), {"sleep": "release"}, "'release' needs CUDA"),
         (a_model(head_dim=16), {}, "heads of 16"),
         # 28 layers × 8 heads × 32 numbers × 2 bytes, keys and values: 28 KiB a token; 33 blocks of 32 tokens: 28.9 MiB
@@ -325,7 +327,7 @@ def test_the_smallest_cache_that_is_taken_holds_a_response_of_the_whole_context(
 
 
 def test_the_settings_travel_to_another_process():
-    settings = VllmEngineSettings(max_rows=7, sleep="restart")
+    settings = VllmEngineSettings(max_num_seqs=7, sleep="restart")
     assert pickle.loads(pickle.dumps(settings)) == settings
 
 

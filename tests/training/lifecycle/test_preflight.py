@@ -37,34 +37,34 @@ def without(monkeypatch):
         (["model.attention=flex", "model.device=cpu"], r"model.attention: flex needs a CUDA device"),
     ],
 )
-def test_what_this_machine_lacks_stops_a_run_and_is_noted_in_its_plan(pictures_config, without, overrides, said):
+def test_what_this_machine_lacks_stops_a_run_and_is_noted_in_its_plan(images_config, without, overrides, said):
     without("peft", "vllm", "deepspeed")
-    settings = load_settings(RunSettings, pictures_config, overrides)
+    settings = load_settings(RunSettings, images_config, overrides)
     with pytest.raises(ConfigError, match=said):
         check_machine(settings)
     assert any(
-        said in one and "would stop at its start" in one for one in warnings_of(make_plan(pictures_config, overrides))
+        said in one and "would stop at its start" in one for one in warnings_of(make_plan(images_config, overrides))
     )
-    check_machine(load_settings(RunSettings, pictures_config))
+    check_machine(load_settings(RunSettings, images_config))
 
 
-def test_a_cache_that_holds_no_response_of_the_context_is_noted_in_the_plan(pictures_config):
+def test_a_cache_that_holds_no_response_of_the_context_is_noted_in_the_plan(images_config):
     engine = ["model.device=cpu", "engine={name: vllm, cache_gib: 0.001}"]
-    (said,) = [one for one in warnings_of(make_plan(pictures_config, engine)) if "engine.cache_gib" in one]
+    (said,) = [one for one in warnings_of(make_plan(images_config, engine)) if "engine.cache_gib" in one]
     assert "would stop at its start" in said
 
 
-def test_own_decoding_steps_of_a_decoder_with_adapters_are_refused_at_the_start(pictures_config):
+def test_own_decoding_steps_of_a_decoder_with_adapters_are_refused_at_the_start(images_config):
     own = "engine={name: transformers, decode_step: own}"
     with pytest.raises(ConfigError, match=r"engine\.decode_step: is own, but rl\.policy\.lora has adapters"):
-        load_settings(RunSettings, pictures_config, [own, "rl.policy.lora={rank: 2}"])
+        load_settings(RunSettings, images_config, [own, "rl.policy.lora={rank: 2}"])
     for fine in ("rl.policy.lora={rank: 2, parts: [vision]}", "dpo.policy.lora={rank: 2}"):
-        load_settings(RunSettings, pictures_config, [own, fine])
+        load_settings(RunSettings, images_config, [own, fine])
 
 
-def test_a_stage_that_the_run_has_not_needs_nothing(pictures_config, without):
+def test_a_stage_that_the_run_has_not_needs_nothing(images_config, without):
     without("peft")
-    check_machine(load_settings(RunSettings, pictures_config, ["dpo.policy.lora.rank=4"]))
+    check_machine(load_settings(RunSettings, images_config, ["dpo.policy.lora.rank=4"]))
 
 
 def test_a_model_that_the_engine_cannot_take_is_refused_before_its_weights_are_read(model_folders, monkeypatch):
@@ -78,6 +78,6 @@ def test_a_model_that_the_engine_cannot_take_is_refused_before_its_weights_are_r
         fresh(model_folders["tiny-qwen3-vl"], attention="flash_attention_2")
 
 
-def test_frozen_parts_with_adapters_are_a_mistake_in_the_settings(pictures_config):
+def test_frozen_parts_with_adapters_are_a_mistake_in_the_settings(images_config):
     with pytest.raises(ConfigError, match=r"rl.policy[\s\S]*is frozen, too"):
-        load_settings(RunSettings, pictures_config, ["rl.policy.lora.rank=4", "rl.policy.freeze=[language]"])
+        load_settings(RunSettings, images_config, ["rl.policy.lora.rank=4", "rl.policy.freeze=[language]"])

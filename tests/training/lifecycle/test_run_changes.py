@@ -61,7 +61,7 @@ def began(folder, *more) -> None:
 
 
 def test_effects_reach_into_blocks_lists_and_components(tmp_path):
-    found = effects(a_run(tmp_path, "engine={name: ray, engine: vllm}", "rl.drawing.modality_gap={}"))
+    found = effects(a_run(tmp_path, "engine={name: ray, engine: vllm}", "rl.problem_sampler.modality_gap={}"))
     assert found["engine.engine.cache_gib"] == "pace"
     assert found["engine.actors"] == "pace"
     assert found["engine.engine"] == "result"
@@ -76,7 +76,7 @@ def test_effects_reach_into_blocks_lists_and_components(tmp_path):
     [
         ["rl.policy.micro_batch_tokens=512", "sft.policy.micro_batch_mib=100", "model.gradient_checkpointing=true"],
         ["rl.validate_every=7", "rl.log_every=3", "rl.log_groups=1", "rl.checkpoint_every=9", "eval.samples=3"],
-        ["engine.max_rows=7", "engine.prefill_tokens=512", "threads=1", "stages=[sft]", "name=other"],
+        ["engine.max_num_seqs=7", "engine.max_num_batched_tokens=512", "threads=1", "stages=[sft]", "name=other"],
         ["rl.steps=300"],
         ["sft.steps=77", "rl.response_tokens=100000"],
     ],

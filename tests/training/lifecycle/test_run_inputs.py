@@ -19,14 +19,14 @@ from vlrl.training.run_settings import RunSettings
 
 
 @pytest.fixture
-def config(pictures_config, tmp_path) -> Path:
+def config(images_config, tmp_path) -> Path:
     """The small run with a plugin of its own, its inputs remembered."""
     (tmp_path / "extra.py").write_text("# registers nothing\n")
-    with open(pictures_config, "a") as file:
+    with open(images_config, "a") as file:
         file.write(f"plugins: [{tmp_path / 'extra.py'}]\n")
     (tmp_path / "run").mkdir()
-    opened(pictures_config).write()
-    return pictures_config
+    opened(images_config).write()
+    return images_config
 
 
 def opened(config: Path) -> RunInputs:

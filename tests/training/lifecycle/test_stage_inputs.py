@@ -106,7 +106,7 @@ def test_sources_that_weights_can_not_read_are_found_before_a_model_is_loaded(tm
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({"sources": [source]}))
     given = [f"data={tmp_path}/recipe.yaml", f"run_folder={tmp_path}/run", "stages=[rl]"]
     with pytest.raises(DataError, match="no difficulty"):
-        start_run(Path(CONFIG), [*given, "rl.drawing.weights=[easy_to_hard]"])
+        start_run(Path(CONFIG), [*given, "rl.problem_sampler.weights=[easy_to_hard]"])
     with pytest.raises(ConfigError, match="rendered twins, and validation holds none"):
-        start_run(Path(CONFIG), [*given, "rl.drawing.modality_gap={}"])
+        start_run(Path(CONFIG), [*given, "rl.problem_sampler.modality_gap={}"])
     assert not (tmp_path / "run").exists()

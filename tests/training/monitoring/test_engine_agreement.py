@@ -1,4 +1,4 @@
-"""The probe finds a policy that ignores pictures, one that reads them unsteadily, and passes one that sees."""
+"""The probe finds a policy that ignores images, one that reads them unsteadily, and passes one that sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from small_models import BUDGET, as_image, ask, fresh, pixels
 
 from vlrl.errors import EngineError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.logprob_mismatch import LogprobGap
 from vlrl.model.training.policy import Example
@@ -31,7 +31,7 @@ def read(loaded):
 
 
 def probe(settings, encode, policy, pairs):
-    """With the features of pictures forgotten in between, and checked, as a run does."""
+    """With the features of images forgotten in between, and checked, as a run does."""
     found = settings.probe(encode, policy, pairs, 1.0, policy.loaded.store.clear)
     if found is not None:
         settings.check_probe(found, 2)
@@ -43,16 +43,16 @@ def seeing(model_folders):
     return read(fresh(model_folders["tiny-qwen3-vl"]))
 
 
-@pytest.mark.parametrize("picture", ["blank", "swapped"])
-def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, picture):
-    found = probe(AgreementSettings(picture=picture), *seeing)
+@pytest.mark.parametrize("image", ["blank", "swapped"])
+def test_a_policy_that_sees_passes_and_says_by_how_much(seeing, image):
+    found = probe(AgreementSettings(image=image), *seeing)
     assert found.metrics()["probe/groups"] == 3
-    assert found.metrics()["probe/picture_shift"] > 0.01
-    assert found.metrics()["probe/same_picture_gap"] == 0.0
+    assert found.metrics()["probe/image_shift"] > 0.01
+    assert found.metrics()["probe/same_image_gap"] == 0.0
 
 
-@pytest.mark.parametrize("picture", ["blank", "swapped"])
-def test_a_policy_that_ignores_its_pictures_stops_the_run(model_folders, picture):
+@pytest.mark.parametrize("image", ["blank", "swapped"])
+def test_a_policy_that_ignores_its_images_stops_the_run(model_folders, image):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     with torch.no_grad():
         for name, parameter in loaded.model.named_parameters():
@@ -60,22 +60,22 @@ def test_a_policy_that_ignores_its_pictures_stops_the_run(model_folders, picture
                 parameter.zero_()
     with pytest.raises(
         EngineError,
-        match=r"step 3, sees-the-image probe, problem \w+ and 2 more: [\s\S]*does not see its pictures[\s\S]*projector",
+        match=r"step 3, sees-the-image probe, problem \w+ and 2 more: [\s\S]*does not see its images[\s\S]*projector",
     ):
-        probe(AgreementSettings(picture=picture), *read(loaded))
+        probe(AgreementSettings(image=image), *read(loaded))
 
 
-def test_a_policy_that_reads_one_picture_in_two_ways_stops_the_run(seeing):
-    """Features that are held under a picture's name but aren't its own: only a look at the picture itself shows it."""
+def test_a_policy_that_reads_one_image_in_two_ways_stops_the_run(seeing):
+    """Features that are held under an image's name but aren't its own: only a look at the image itself shows it."""
     encode, policy, pairs = seeing
     store = policy.loaded.store
     names = [image.digest for one, _ in pairs for image in one.encoded.images]
-    policy.logprobs([Row(one.encoded, ((30,),)) for one, _ in pairs], 1.0)
+    policy.logprobs([PackedGroup(one.encoded, ((30,),)) for one, _ in pairs], 1.0)
     wrong = {name: held.of([one + 0.5 for one in held.tensors]) for name in names if (held := store.get(name))}
     store.clear()
     for name, held in wrong.items():
         store.put(name, held)
-    with pytest.raises(EngineError, match=r"looked at anew change a token's log-probability by 0\.\d+ nats"):
+    with pytest.raises(EngineError, match=r"looked at again change a token's log-probability by 0\.\d+ nats"):
         probe(AgreementSettings(), encode, policy, pairs)
     store.clear()
 
@@ -93,10 +93,10 @@ def test_an_encoder_that_gives_other_pixels_under_one_digest_stops_the_run(seein
         probe(AgreementSettings(), drifted, policy, pairs)
 
 
-def test_without_pictures_there_is_nothing_to_probe(seeing):
+def test_without_images_there_is_nothing_to_probe(seeing):
     encode, policy, pairs = seeing
     assert probe(AgreementSettings(), encode, policy, pairs[:1]) is None
-    assert probe(AgreementSettings(picture="swapped"), encode, policy, pairs[:2]) is None
+    assert probe(AgreementSettings(image="swapped"), encode, policy, pairs[:2]) is None
     assert probe(AgreementSettings(), encode, policy, pairs[:2]) is not None
 
 
@@ -131,8 +131,10 @@ def test_every_modality_over_the_bound_is_named():
 
 
 def test_gaps_by_origin_by_hand():
-    text = Example(Row(None, ((1, 2, 3), (4,))), (0.0, 0.0), origins=((("text", 1), ("stale", 2)), (("text", 1),)))
-    photo = Example(Row(None, ((5, 6),)), (0.0,), origins=((("real", 2),),))
+    text = Example(
+        PackedGroup(None, ((1, 2, 3), (4,))), (0.0, 0.0), origins=((("text", 1), ("stale", 2)), (("text", 1),))
+    )
+    photo = Example(PackedGroup(None, ((5, 6),)), (0.0,), origins=((("real", 2),),))
     gap = LogprobGap()
     gap.add([text, photo], [0.1, 5.0, 7.0, 0.3, 0.5, 0.7])
     gap.add([photo], [0.0, 0.0])

@@ -28,14 +28,14 @@ def test_idle_steps_are_counted_in_a_row_and_said_at_a_few_lengths():
 
 
 @pytest.fixture
-def config(pictures_config, tmp_path):
+def config(images_config, tmp_path):
     """Own rows of which none is held out; an untrained model answers none of them."""
-    with open(pictures_config, "a") as file:
+    with open(images_config, "a") as file:
         file.write(
             "rl: {steps: 4, problems_per_step: 2, rollouts_per_problem: 2, sampling: {max_tokens: 4}}\n"
             "sft: {steps: 2, demonstrations: 4, batch: 2}\neval: {sampling: {max_tokens: 4}}\n"
         )
-    return pictures_config
+    return images_config
 
 
 def test_a_run_of_idle_steps_without_validation_says_both(config, tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from small_models import ask, encode, pixels
 
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.monitoring.rollout_metrics import example_metrics, group_diagnostics, prompt_metrics
@@ -53,7 +53,7 @@ def test_every_validation_tells_how_far_text_and_rendered_twins_agree(tmp_path):
     assert validated["accuracy/mean"] == 0.0  # and agreement is no part of the average
     (step,) = [line for line in lines if line["phase"] == "rl"]
     assert step["tokens/image"] == 9  # one rendered problem of 48 pixels
-    assert "Same question as text and as picture" in (run / "report.html").read_text()
+    assert "Same question as text and as image" in (run / "report.html").read_text()
 
 
 def scored(outcomes, lengths):
@@ -84,9 +84,9 @@ def test_the_correlation_is_within_groups():
 def test_a_response_without_a_token_of_weight_is_untrained():
     """Of a group of three the second has only older segments; the group without weights trains both."""
     weighed = Example(
-        Row(None, ((1, 2), (3,), (4, 5))), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0))
+        PackedGroup(None, ((1, 2), (3,), (4, 5))), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0))
     )
-    plain = Example(Row(None, ((6,), (7,))), (1.0, -1.0))
+    plain = Example(PackedGroup(None, ((6,), (7,))), (1.0, -1.0))
     assert example_metrics([weighed, plain]) == {"responses/untrained_rate": pytest.approx(1 / 5)}
     assert example_metrics([plain]) == {"responses/untrained_rate": 0.0}
     assert example_metrics([]) == {}

@@ -26,7 +26,7 @@ RECIPE = """
 image: {min_pixels: 256, max_pixels: 1024}
 sources:
   - {name: texts, kind: domain, domain: arithmetic, weight: 1}
-  - {name: pictures, kind: domain, domain: dice, weight: 1}
+  - {name: images, kind: domain, domain: dice, weight: 1}
 """
 PROBLEMS, BATCH = 9, 2
 FILES = ("problems.jsonl", "teacher.jsonl", "teacher.json", "recording.json")
@@ -52,7 +52,7 @@ class Watched(TransformersEngine):
 
 @pytest.fixture(scope="module")
 def folders(model_folders, tmp_path_factory):
-    """The model that writes, two teachers, and a recipe of texts and pictures."""
+    """The model that writes, two teachers, and a recipe of texts and images."""
     held = {"writer": model_folders["tiny-qwen3-vl"]}
     for name, factor in (("teacher", 0.9), ("other teacher", 0.8)):
         loaded = fresh(held["writer"])
@@ -83,7 +83,7 @@ def record(folders, path, killed_at=None, teacher="teacher", seed=3, system=None
         recipe=recipe,
         mixture=Mixture(recipe, seed),
         encoder=Encoder(loaded, recipe.image, system),
-        hybrid=engine,
+        colocated=engine,
         forget_features=lambda: loaded.store.clear(),
         progress=SimpleNamespace(start=lambda *_: None, step=lambda *_: None, say=lambda *_: None),
         run=SimpleNamespace(path=path, note=lambda **_: None),

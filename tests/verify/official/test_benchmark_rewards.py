@@ -14,8 +14,8 @@ from vlrl.verify.judge import judge
 from vlrl.verify.official import benchmark_rewards  # noqa: F401  (files the verifiers)
 
 
-def problem(answer, verifier="mathvista", question="How many?", **facts):
-    return Problem((Text(question),), answer, verifier, "real", "test", facts=facts)
+def problem(answer, verifier="mathvista", question="How many?", **metadata):
+    return Problem((Text(question),), answer, verifier, "real", "test", metadata=metadata)
 
 
 INTEGER = problem("3", question_type="free_form", answer_type="integer")
@@ -42,7 +42,7 @@ LETTER = problem("B", "dynamath", "Which grows faster? choice: (A) Orange (B) Bl
         ),
         (INTEGER, "The perimeter is 1 + 1 + 1 = 3 m. I hope this helps!"),
         (INTEGER, "There are three of them."),
-        (INTEGER, "There are 3 apples in the picture, as far as I can see.\n```python\nprint(4)\n```"),
+        (INTEGER, "There are 3 apples in the image, as far as I can see.\n```python\nprint(4)\n```"),
         (INTEGER, "<think>4? no</think> It is 3."),
         (FLOAT, "1.2 cm"),
         (FLOAT, "The length is approximately 1.24 cm."),
@@ -198,8 +198,8 @@ def test_mathvista_reward_agrees_with_the_recorded_verdicts():
     pairs, silent = [], []
     for output in read("mathvista/outputs_bard.jsonl"):
         row = rows[output["pid"]]
-        facts = {key: row[key] for key in ("question_type", "answer_type", "choices", "precision", "unit")}
-        verdict = judge(problem(row["answer"], question=row["question"], **facts), output["response"])
+        metadata = {key: row[key] for key in ("question_type", "answer_type", "choices", "precision", "unit")}
+        verdict = judge(problem(row["answer"], question=row["question"], **metadata), output["response"])
         pairs.append((verdict.correct, output["true_false"]))
         if output["response"].startswith(("Sorry, I can't help", "I can't process")) or not output["response"].strip():
             silent.append(verdict.correct)

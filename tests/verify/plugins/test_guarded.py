@@ -42,7 +42,7 @@ def prints(p, r):
     print("y" * 3_000_000, file=sys.stderr, flush=True)
     return os.write(1, b"z") * 1.0
 def changes(p, r):
-    p.facts["seen"] = True
+    p.metadata["seen"] = True
     object.__setattr__(p, "answer", "another")
     return True
 def waits(p, r):
@@ -62,8 +62,8 @@ file("u_kept", Kept())
 '''
 
 
-def problem(name: str, **facts) -> Problem:
-    return Problem((Text("How many?"),), "1", name, "text", "counting", facts={"k": 1, **facts})
+def problem(name: str, **metadata) -> Problem:
+    return Problem((Text("How many?"),), "1", name, "text", "counting", metadata={"k": 1, **metadata})
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_what_a_plugin_may_not_do_is_a_fault_by_name_in_bounded_time(plugin, nam
 def test_what_a_plugin_prints_is_dropped_and_its_problem_is_a_copy(plugin, capfd):
     one = problem("u_changes")
     assert judge(one, "1").correct
-    assert (dict(one.facts), one.answer) == ({"k": 1}, "1")
+    assert (dict(one.metadata), one.answer) == ({"k": 1}, "1")
     assert judge(problem("u_prints"), "1") == Verdict.right()
     assert capfd.readouterr() == ("", "")
 
@@ -157,7 +157,7 @@ def test_a_verifier_of_the_program_itself_is_bounded_and_its_interrupt_is_a_faul
 
     @verifier("waits_here")
     def waits_here(p: Problem, r: str) -> bool:
-        p.facts["seen"] = True  # type: ignore[index]
+        p.metadata["seen"] = True  # type: ignore[index]
         return done.wait(20)
 
     @verifier("interrupts_here")
@@ -166,7 +166,7 @@ def test_a_verifier_of_the_program_itself_is_bounded_and_its_interrupt_is_a_faul
 
     one = problem("waits_here")
     assert "no verdict within 0.3 s" in str(judge(one, "").fault)
-    assert "seen" not in one.facts
+    assert "seen" not in one.metadata
     assert "KeyboardInterrupt" in str(judge(problem("interrupts_here"), "").fault)
     done.set()
 

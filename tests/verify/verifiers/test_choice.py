@@ -16,8 +16,8 @@ OPTIONS = ["135°", "140°", "145°", "150°"]
 
 
 def score(answer: str, gold: str = "145°", choices: list[str] | None = OPTIONS) -> float:
-    facts = {} if choices is None else {"choices": choices}
-    return judge(problem("choice", gold, **facts), answered(answer)).score
+    metadata = {} if choices is None else {"choices": choices}
+    return judge(problem("choice", gold, **metadata), answered(answer)).score
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from vlrl.verify.verifiers.box import average_precision, boxes_f1, mean_average_
 from vlrl.verify.verifiers.geometry import Box, inside, iou
 
 
-def verdict(verifier: str, gold: str, answer: str, **facts: object) -> Verdict:
-    return judge(problem(verifier, gold, **facts), answered(answer))
+def verdict(verifier: str, gold: str, answer: str, **metadata: object) -> Verdict:
+    return judge(problem(verifier, gold, **metadata), answered(answer))
 
 
 def test_iou_by_hand():

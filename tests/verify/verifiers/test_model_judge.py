@@ -80,9 +80,9 @@ def server() -> Iterator[Server]:
     made.http.server_close()
 
 
-def asked(server: Server, **facts: object) -> Problem:
+def asked(server: Server, **metadata: object) -> Problem:
     settings = {"url": server.url, "model": "judge", "retries": 1, "pause_seconds": 0.01, "timeout_seconds": 5}
-    return problem("model_judge", "a red ball", judge=settings, **facts)
+    return problem("model_judge", "a red ball", judge=settings, **metadata)
 
 
 def test_the_judge_decides(server: Server):
@@ -209,10 +209,10 @@ def test_the_key_comes_from_the_environment(server: Server, monkeypatch: pytest.
         endpoint("file:///etc/passwd", "judge")
 
 
-def test_the_judge_sees_pictures_only_where_it_is_asked_to(server: Server):
-    picture = Image.from_bytes(b"not decoded here")
+def test_the_judge_sees_images_only_where_it_is_asked_to(server: Server):
+    image = Image.from_bytes(b"not decoded here")
     ask = endpoint(server.url, "judge")
-    shown = Problem((picture, Text("What is it?")), "a red ball", "model_judge", "real", "test")
+    shown = Problem((image, Text("What is it?")), "a red ball", "model_judge", "real", "test")
     ModelJudge(ask, show_images=True)(shown, answered("a red ball"))
     assert server.asked[0]["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image;base64,")
     ModelJudge(ask)(shown, answered("a red ball"))

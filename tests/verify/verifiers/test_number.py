@@ -140,8 +140,8 @@ def test_units_have_one_name(a: str, b: str):
     assert read_unit(a) == read_unit(b)
 
 
-def score(gold: str, answer: str, question: str = "How many apples?", **facts: object) -> float:
-    return judge(problem("number", gold, question, **facts), answered(answer)).score
+def score(gold: str, answer: str, question: str = "How many apples?", **metadata: object) -> float:
+    return judge(problem("number", gold, question, **metadata), answered(answer)).score
 
 
 def test_values_are_compared_exactly_unless_the_problem_says_otherwise():
@@ -195,7 +195,7 @@ def test_a_gold_that_is_no_number_is_a_fault_not_a_zero():
 @pytest.mark.parametrize(
     ("sentence", "right"),
     [
-        ("There are 6 cards in the picture.", True),
+        ("There are 6 cards in the image.", True),
         ("So 2 + 4 = 6.", True),
         ("The total of 2 and 4 is 6.", True),
         ("Sure, I can help. The sum is **6**.\n\nDo you have other questions?", True),

@@ -27,8 +27,8 @@ def levenshtein(a: str, b: str) -> int:
     return row[-1]
 
 
-def verdict(verifier: str, gold: str, answer: str, **facts: object) -> Verdict:
-    found = judge(problem(verifier, gold, **facts), answered(answer))
+def verdict(verifier: str, gold: str, answer: str, **metadata: object) -> Verdict:
+    found = judge(problem(verifier, gold, **metadata), answered(answer))
     assert found.fault is None, found
     return found
 

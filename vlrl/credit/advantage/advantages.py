@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from vlrl.credit.groups import Moment, RewardedGroup
+from vlrl.credit.groups import CreditContext, RewardedGroup
 from vlrl.provenance import Mark, Method
 from vlrl.registry import Registry
 
@@ -27,7 +27,7 @@ class Advantage(Protocol):
 
     least: int
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]: ...
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]: ...
 
 
 advantages: Registry[Any] = Registry("advantage")
@@ -42,14 +42,14 @@ class GroupAdvantage(Method):
         """(n,) rewards → (n,) advantages."""
         raise NotImplementedError
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Group by group."""
         return [self(one.rewards.total) for one in groups]
 
 
 @advantages.register("mean")
 class MeanBaseline(GroupAdvantage):
-    """A_j = r_j − r̄: no division by the spread (k1.5 §2.3.2, row K19; the τ → ∞ limit of `log_partition`)."""
+    """A_j = r_j − r̄: no division by the spread (k1.5 §2.3.2; the τ → ∞ limit of `log_partition`)."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
     mark: ClassVar[Mark] = "P"
@@ -62,7 +62,7 @@ class MeanBaseline(GroupAdvantage):
 
 @advantages.register("log_partition")
 class LogPartitionBaseline(GroupAdvantage):
-    """A_j = r_j − τ log (1/k) Σ_i exp(r_i/τ): the sampled estimate of τ log Z (k1.5 §2.3.2, row K17)."""
+    """A_j = r_j − τ log (1/k) Σ_i exp(r_i/τ): the sampled estimate of τ log Z (k1.5 §2.3.2)."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
     mark: ClassVar[Mark] = "P"

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State, advantages, settle
-from vlrl.credit.groups import Moment, RewardedGroup
+from vlrl.credit.groups import CreditContext, RewardedGroup
 from vlrl.provenance import Mark, Method
 
 
@@ -46,7 +46,7 @@ class BatchNormalised(Method):
     baseline: Literal["batch", "group"] = "batch"
     epsilon: float = Field(default=1e-8, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         values = [one.rewards.total for one in groups]
         if self.baseline == "group":
@@ -69,7 +69,7 @@ class AsymmetricOutcomes(Method):
     up: float = Field(default=0.5, ge=0.0)
     down: float = Field(default=0.5, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         return [self(one.group.correct) for one in groups]
 
@@ -96,7 +96,7 @@ class SlowSpread(Method):
     decay: float = Field(default=0.9, ge=0.0, lt=1.0)
     epsilon: float = Field(default=1e-4, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `spread`; steps whose groups all have equal rewards leave it as it is."""
         spreads = [s for s in (spread_of(one.rewards.total) for one in groups) if s]
         if spreads:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State, advantages, settle
 from vlrl.credit.advantage.batch_advantages import spread_of, whitened
-from vlrl.credit.groups import Moment, RewardedGroup
+from vlrl.credit.groups import CreditContext, RewardedGroup
 from vlrl.provenance import Mark, Method
 
 
@@ -28,7 +28,7 @@ class Decorrelated(Method):
     mark: ClassVar[Mark] = "D"
     least: ClassVar[int] = 2
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         if not groups:
             return []
@@ -82,7 +82,7 @@ class Lead(Method):
     floor: float = Field(default=0.3, ge=0.0, le=1.0)
     whiten: bool = True
 
-    def over(self, groups: Sequence[RewardedGroup], moment: Moment, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers the score's weight as `score`."""
         if not groups:
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
 
@@ -31,7 +31,7 @@ class FormatReward(ShapeSettings):
 
     form: Literal["think_answer", "think", "answer", "boxed"] = "think_answer"
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) in {0, 1}."""
         pattern = FORMS[self.form]
         return tuple(float(pattern.fullmatch(rollout.text.rstrip()) is not None) for rollout in group.rollouts)

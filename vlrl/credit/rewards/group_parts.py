@@ -1,4 +1,4 @@
-"""Reward parts that compare the policy: with itself on a perturbed picture, and with the model of an earlier task."""
+"""Reward parts that compare the policy: with itself on a perturbed image, and with the model of an earlier task."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
 
 
 @shapes.register("contrast")
 class Contrast(ShapeSettings):
-    """1 for right responses where p > 0 and p ≥ ratio·q: p the pass rate, q that with the perturbed picture (T-GRPO).
+    """1 for right responses where p > 0 and p ≥ ratio·q: p the pass rate, q that with the perturbed image (T-GRPO).
 
-    The perturbation is `rl.contrast`; problems without a picture have no part in it. At the released ratio of 0.8 a
-    policy that ignores the picture (p = q) still gets the bonus; with a ratio above 1 it gets none.
+    The perturbation is `rl.contrast`; problems without an image have no part in it. At the released ratio of 0.8 a
+    policy that ignores the image (p = q) still gets the bonus; with a ratio above 1 it gets none.
     """
 
     paper: ClassVar[str] = "Video-R1, 2503.21776"
@@ -27,7 +27,7 @@ class Contrast(ShapeSettings):
     weight: float = Field(default=0.3, ge=0.0)
     ratio: float = Field(default=0.8, ge=0.0)
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) 0 or 1."""
         asked = group.contrast_rate
         given = asked is not None and group.pass_rate >= self.ratio * asked
@@ -48,7 +48,7 @@ class Retention(ShapeSettings):
 
     alpha: float = Field(default=1.0, ge=0.0)
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) in (0, 1]."""
         values = []
         for own, previous in zip(group.statistics["logprobs"], group.statistics["previous"], strict=True):

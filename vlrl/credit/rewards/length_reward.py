@@ -1,11 +1,11 @@
-"""The length reward of Kimi k1.5 (§2.3.3, rows K23–K25): among a problem's k responses, short and right is best."""
+"""The length reward of Kimi k1.5 (§2.3.3): among a problem's k responses, short and right is best."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
 
@@ -24,7 +24,7 @@ class LengthReward(ShapeSettings):
 
     only_if_any_correct: bool = False
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) rewards; cut responses get 0 and take no part in the extremes."""
         return self(group.lengths, group.correct, group.finished)
 
@@ -32,7 +32,7 @@ class LengthReward(ShapeSettings):
         """(k,) rewards in [−0.5, 0.5] from lengths in tokens.
 
         `counted` is False for responses that did not end by themselves or could not be judged: they get 0 and take no
-        part in the minimum and maximum (row K25: a cut response is neither short nor finished).
+        part in the minimum and maximum (k1.5 §2.3.3: a cut response is neither short nor finished).
         """
         kept = [length for length, use in zip(lengths, counted, strict=True) if use]
         if not kept or min(kept) == max(kept):

@@ -1,10 +1,10 @@
-"""A penalty for responses that were ended because they looped (k1.5 §2.6.2, row K51)."""
+"""A penalty for responses that were ended because they looped (k1.5 §2.6.2)."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
 
@@ -16,6 +16,6 @@ class RepeatPenalty(ShapeSettings):
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.6.2"
     mark: ClassVar[Mark] = "P"
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]:
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) in {−1, 0}."""
-        return tuple(-float(rollout.ending == "repeat") for rollout in group.rollouts)
+        return tuple(-float(rollout.finish_reason == "repeat") for rollout in group.rollouts)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from vlrl.credit.groups import JudgedGroup, Moment
+from vlrl.credit.groups import CreditContext, JudgedGroup
 from vlrl.provenance import Method
 from vlrl.registry import Registry
 
@@ -19,7 +19,7 @@ class Shape(Protocol):
 
     def weight_at(self, step: int) -> float: ...
 
-    def of(self, group: JudgedGroup, moment: Moment) -> tuple[float, ...]: ...
+    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]: ...
 
 
 class ShapeSettings(Method):

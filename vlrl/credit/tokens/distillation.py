@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditedGroup, Moment, PerToken
+from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
 from vlrl.credit.tokens.token_parts import token_credits
 from vlrl.provenance import Mark, Method
 
@@ -35,7 +35,7 @@ class Distillation(Method):
 
     weight: float = Field(default=1.0, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [self._one(one) for one in groups]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditedGroup, Moment, PerToken
+from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
 from vlrl.credit.tokens.token_parts import weighers
 from vlrl.provenance import Mark, Method
 
@@ -30,11 +30,11 @@ class SkipSteps(Method):
 
     rho: float = Field(default=0.3, ge=0.0, lt=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,) of 0 and 1."""
         return [
             tuple(
-                self(steps, rollout.logprobs, right)
+                self(steps, rollout.sampler_logprobs, right)
                 for steps, rollout, right in zip(
                     one.group.statistics["steps"], one.group.rollouts, one.group.correct, strict=True
                 )
@@ -76,7 +76,7 @@ class EntropyBalance(Method):
 
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         flows = [entropy_flow(one) for one in groups]
         counts = [counted(one, moment.mean_over_response) for one in groups]
@@ -122,9 +122,9 @@ class OverlongFilter(Method):
 
     keep: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [
-            tuple((self.keep if r.ending == "length" else 1.0,) * r.num_tokens for r in one.group.rollouts)
+            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in one.group.rollouts)
             for one in groups
         ]

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditedGroup, Moment, PerToken
+from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
 from vlrl.credit.tokens.token_parts import weighers
 from vlrl.provenance import Mark, Method
 from vlrl.types import Rollout, Segment
@@ -46,7 +46,7 @@ def own_tokens(rollouts: Sequence[Rollout]) -> PerToken | None:
 
 @weighers.register("segments")
 class SegmentWeights(Method):
-    """1 for tokens that are trained, else 0: by the age of the segments of a continued response (rows K48, K49).
+    """1 for tokens that are trained, else 0: by the age of the segments of a continued response (k1.5 §2.6.2).
 
     keep  `current_only`: what was written in this iteration; `all`: every age; `max_staleness: m`: at most m iterations
           old
@@ -57,7 +57,7 @@ class SegmentWeights(Method):
 
     keep: SegmentLoss = "all"
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [tuple(self(r.segments, moment.version) for r in one.group.rollouts) for one in groups]
 
@@ -98,24 +98,21 @@ class ImportanceWeights(Method):
             raise ValueError("lower is read by the rule `masked` alone; leave it out or take that rule")
         return self
 
-    def over(self, groups: Sequence[CreditedGroup], moment: Moment, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         found = []
         for one in groups:
             rollouts = one.group.rollouts
             own = own_tokens(rollouts) or tuple((1.0,) * r.num_tokens for r in rollouts)
-            three = zip(one.group.statistics["logprobs"], (r.logprobs for r in rollouts), own, strict=True)
+            three = zip(one.group.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
             found.append(tuple(self.of(theirs, written, [bool(o) for o in mine]) for theirs, written, mine in three))
         return found
 
     def of(
-        self, reference_logprobs: Sequence[float], sampler_logprobs: Sequence[float], own: Sequence[bool]
+        self, old_logprobs: Sequence[float], sampler_logprobs: Sequence[float], own: Sequence[bool]
     ) -> tuple[float, ...]:
         """(T,) log π, (T,) log μ and whether the policy wrote a token → (T,) weights. Equal log-probabilities: ones."""
-        gaps = [
-            self.power * (r - s) if o else 0.0
-            for r, s, o in zip(reference_logprobs, sampler_logprobs, own, strict=True)
-        ]
+        gaps = [self.power * (r - s) if o else 0.0 for r, s, o in zip(old_logprobs, sampler_logprobs, own, strict=True)]
         if self.level == "sequence":
             mean = sum(gaps) / max(1, sum(own))
             gaps = [mean if o else 0.0 for o in own]

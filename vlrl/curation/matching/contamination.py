@@ -16,7 +16,7 @@ from vlrl.curation.matching.answer_match import Answers
 from vlrl.curation.matching.duplicates import TOLD_EVERY
 from vlrl.curation.matching.image_match import MAX_DIFFERENCE, ImageComparison, ImageIndex, Likeness
 from vlrl.curation.matching.text_match import MIN_SHARED, MatchText, TextIndex, Weights
-from vlrl.curation.matching.text_words import whole_text, wordless_pictures
+from vlrl.curation.matching.text_words import whole_text, wordless_images
 from vlrl.curation.stage import Context, Decision, Stage, stages
 from vlrl.data.problem_files import read_problems
 from vlrl.data.rows.benchmark_rows import READERS, read_benchmark
@@ -36,8 +36,8 @@ class BenchmarkFile(Settings):
     path: str = Field(description="a JSONL, JSON or parquet file, a folder, or a hub id, in the benchmark's own schema")
     split: str = "test"
     subset: str = ""
-    pictures: str | None = Field(
-        default=None, description="folder where picture paths start; default: the file's folder; '' leaves pictures out"
+    image_folder: str | None = Field(
+        default=None, description="folder where image paths start; default: the file's folder; '' leaves images out"
     )
 
     @field_validator("benchmark")
@@ -58,9 +58,9 @@ class BenchmarkFile(Settings):
         if self.benchmark == OWN:
             return [(problem.id, problem) for problem in read_problems(self.path)]
         file = Path(self.path).expanduser()
-        folder = Path(self.pictures or (file if file.is_dir() else file.parent)).expanduser()
+        folder = Path(self.image_folder or (file if file.is_dir() else file.parent)).expanduser()
         records = read_records(self.path, f"benchmark {self.benchmark!r}, path", self.split, True, self.subset)
-        rows = read_benchmark(self.benchmark, records, None if self.pictures == "" else folder)
+        rows = read_benchmark(self.benchmark, records, None if self.image_folder == "" else folder)
         return [(next(iter(row.keys.values())), row.problem) for row in rows]
 
 
@@ -111,7 +111,7 @@ class Contamination(Stage):
         self, problem: Problem, text: MatchText, rows: list[_Row], asked: TextIndex, images: _BenchmarkImages
     ) -> Decision:
         alike = asked.alike(text, problem.answer)
-        shown = wordless_pictures(problem)
+        shown = wordless_images(problem)
         same = [(rows[match.number], match.share) for match in alike if match.same]
         for row, share in same:
             if not row.images and min(text.length, row.text.length) >= self.least_words:
@@ -143,7 +143,7 @@ class _Row:
     def __init__(self, name: str, problem: Problem) -> None:
         self.name, self.text = name, MatchText.of(whole_text(problem))
         self.answer = problem.answer
-        self.images = wordless_pictures(problem)
+        self.images = wordless_images(problem)
 
 
 class _BenchmarkImages:
@@ -154,7 +154,7 @@ class _BenchmarkImages:
         self._rows: dict[str, list[int]] = {}
         self._found: dict[str, list[tuple[str, Likeness]]] = {}
         index = ImageIndex(self._comparison)
-        shown = {image.digest: image for problem in problems for image in wordless_pictures(problem)}
+        shown = {image.digest: image for problem in problems for image in wordless_images(problem)}
         if not shown:  # problems without images cost nothing
             return
         for number, row in enumerate(rows):

@@ -20,7 +20,7 @@ from vlrl.curation.matching.text_words import (
     numbers_of,
     shingles,
     whole_text,
-    wordless_pictures,
+    wordless_images,
     words_of,
 )
 from vlrl.curation.stage import Context, Decision, Stage, stages
@@ -64,7 +64,7 @@ class NearDuplicates(Stage):
         kept: dict[tuple[int, str, int, int], _Alike] = defaultdict(_Alike)
         comparison, decisions = ImageComparison(self.max_difference, strict=True), []
         for number, problem in enumerate(problems):
-            images = wordless_pictures(problem)
+            images = wordless_images(problem)
             answer = normalise(problem.answer) if self.same_answer else ""
             text, shape = texts.number(whole_text(problem)), (answer, len(problem.images), len(images))
             decision = Decision(problem)

@@ -13,19 +13,19 @@ Shingle = tuple[str, ...]
 
 
 def typed_text(problem: Problem) -> str:
-    """What is typed in the prompt, pictures left out."""
+    """What is typed in the prompt, images left out."""
     return " ".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
 
 
 def whole_text(problem: Problem) -> str:
-    """What is typed and what pictures that were drawn from a text say, in reading order."""
-    pieces = (piece.text if isinstance(piece, Text) else piece.says for piece in problem.prompt)
+    """What is typed and what images that were drawn from a text say, in reading order."""
+    pieces = (piece.text if isinstance(piece, Text) else piece.source_text for piece in problem.prompt)
     return " ".join(piece for piece in pieces if piece is not None)
 
 
-def wordless_pictures(problem: Problem) -> list[Image]:
-    """The pictures of which no text is known: they can be compared by look alone."""
-    return [image for image in problem.images if image.says is None]
+def wordless_images(problem: Problem) -> list[Image]:
+    """The images of which no text is known: they can be compared by look alone."""
+    return [image for image in problem.images if image.source_text is None]
 
 
 def words_of(text: str) -> list[str]:

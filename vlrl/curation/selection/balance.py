@@ -1,4 +1,4 @@
-"""Tags and balance: caps on labels, and a report that says where a set is skewed (rows K1, K3)."""
+"""Tags and balance: caps on labels, and a report that says where a set is skewed (k1.5 §2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which questions can be guessed or not checked at all by their form: multiple choice, true/false, proof (row K6)."""
+"""Which questions can be guessed or not checked at all by their form: multiple choice, true/false, proof (k1.5
+§2.1).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ _ASKS_VALUE = re.compile(
 def format_of(problem: Problem) -> Kind | None:
     """The form that makes a question guessable or uncheckable; None for an open question with an answer."""
     text = typed_text(problem)
-    options = [normalise(str(option)) for option in problem.facts.get("choices") or ()]
+    options = [normalise(str(option)) for option in problem.metadata.get("choices") or ()]
     answer = normalise(problem.answer)
     if answer in _TWO_VALUED and (not options or set(options) <= _TWO_VALUED):
         return "true/false"

@@ -1,4 +1,4 @@
-"""What can be guessed: right without reasoning (row K7), or right without the picture.
+"""What can be guessed: right without reasoning (k1.5 §2.1), or right without the image.
 
 Both ask N = 8 times and drop a problem that is right at least once. With a chance g of one right guess, a problem is
 dropped with probability 1 − (1 − g)^8: 57% at .1, 90% at .25, 99.6% at .5. Where answers are few (small counts,
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from vlrl.curation.asked_prompts import check_template, without_pictures, wrapped
+from vlrl.curation.asked_prompts import check_template, without_images, wrapped
 from vlrl.curation.selection.difficulty import UNJUDGED, too_few_judged
 from vlrl.curation.stage import Answered, Context, Decision, Question, Stage, stage_name, stages
 from vlrl.rollout.engine import Sampling
@@ -83,11 +83,11 @@ class EasyToHack(_Guess):
 
 @stages.register("image_blind")
 class ImageBlind(_Guess):
-    """Right with the pictures taken away, reasoning allowed. Problems without pictures, or without text, pass on."""
+    """Right with the images taken away, reasoning allowed. Problems without images, or without text, pass on."""
 
-    reason: ClassVar[str] = "solved without the picture"
+    reason: ClassVar[str] = "solved without the image"
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=1024)
     prompt: str = Field(default="{question}", description="template around what is left; must hold {question}")
 
     def _asked(self, problem: Problem) -> Problem | None:
-        return without_pictures(problem) if problem.images else None
+        return without_images(problem) if problem.images else None

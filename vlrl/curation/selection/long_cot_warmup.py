@@ -1,4 +1,4 @@
-"""Long-CoT warm-up sets by prompting and rejection sampling (k1.5 §2.2; rows K9, K10).
+"""Long-CoT warm-up sets by prompting and rejection sampling (k1.5 §2.2;).
 
 Every problem is asked n times with a prompt that asks for planning, evaluation, reflection and exploration; responses
 whose answer is verified are kept, the shortest first, at most so many a problem. The demonstration is the *plain*
@@ -131,7 +131,7 @@ def select(answered: Answered, settings: WarmupSettings) -> tuple[list[int], Cou
         said = " ".join(rollout.text.split())
         if not verdict.correct:
             reasons["wrong"] += 1
-        elif rollout.ending != "stop":
+        elif rollout.finish_reason != "stop":
             reasons["not finished"] += 1
         elif rollout.num_tokens < settings.min_tokens:
             reasons["shorter than min_tokens"] += 1

@@ -1,4 +1,4 @@
-"""Signs of the four processes of a long chain of thought (row K10): counted for a report, never a reward."""
+"""Signs of the four processes of a long chain of thought (k1.5 §2.2): counted for a report, never a reward."""
 
 from __future__ import annotations
 

@@ -54,15 +54,15 @@ def to_open_answer(problem: Problem) -> Problem:
     if not question.strip():
         raise NotOpen("nothing but the options is typed")
     numeric = read_quantity(gold) is not None
-    facts: Mapping[str, Any] = {
-        key: value for key, value in problem.facts.items() if key not in ("choices", "accepted")
+    metadata: Mapping[str, Any] = {
+        key: value for key, value in problem.metadata.items() if key not in ("choices", "accepted")
     }
     opened = replace(
         problem,
         prompt=prompt,
         answer=gold,
         verifier="number" if numeric else "text",
-        facts=facts,
+        metadata=metadata,
         tags=(*problem.tags, TAG),
         twin=None,  # its twin still has the options
         untemplated_id=None,
@@ -75,13 +75,13 @@ def _without_options(problem: Problem) -> tuple[list[str], tuple[Any, ...]]:
     """The options, and the prompt without them. They must be a block at the end of the last typed piece."""
     pieces = list(problem.prompt)
     if not isinstance(pieces[-1], Text):
-        raise NotOpen("a picture stands behind the question, where its options may be pictures")
+        raise NotOpen("an image stands behind the question, where its options may be images")
     text = _HINT.sub("", pieces[-1].text).rstrip()
     found = _block(text)
     if found is None:
         raise NotOpen("no block of options stands at the end of the question")
     start, options = found
-    named = [str(option) for option in problem.facts.get("choices") or ()]
+    named = [str(option) for option in problem.metadata.get("choices") or ()]
     if named and [normalise(o) for o in named] != [normalise(o) for o in options]:
         raise NotOpen("the options in the text aren't those of the problem")
     pieces[-1] = Text(re.sub(r"\n?\s*(?:options|choices)\s*:?\s*$", "", text[:start], flags=re.IGNORECASE).rstrip())
@@ -116,7 +116,7 @@ def _check_options(options: list[str], gold: str) -> None:
         if _ABOUT_OTHERS.search(option):
             raise NotOpen(f"the option {option!r} is about other options")
         if "<image" in option:
-            raise NotOpen("options are pictures")
+            raise NotOpen("options are images")
     if len({normalise(option) for option in options}) < len(options):
         raise NotOpen("two options are the same")
     if read_quantity(gold) is None and len(gold.split()) > MAX_WORDS:

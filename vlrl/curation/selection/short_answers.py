@@ -1,6 +1,6 @@
-"""Long2short's pairs (row K37): the shortest right response against longer ones.
+"""Long2short's pairs (k1.5 §2.4): the shortest right response against longer ones.
 
-The shortest right response itself (row K36) is what a warm-up set with `keep: 1` and `order: shortest` keeps.
+The shortest right response itself (k1.5 §2.4) is what a warm-up set with `keep: 1` and `order: shortest` keeps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LONGER = 1.5  # k1.5 §2.4: right responses of 1.5 times the positive's length a
 def shortest_right(answered: Answered) -> int | None:
     """Index of the shortest right response that ended by itself; the earlier one wins a tie. None without any."""
     pairs = enumerate(zip(answered.rollouts, answered.verdicts, strict=True))
-    right = [i for i, (rollout, verdict) in pairs if verdict.correct and rollout.ending == "stop"]
+    right = [i for i, (rollout, verdict) in pairs if verdict.correct and rollout.finish_reason == "stop"]
     return min(right, key=lambda i: (answered.rollouts[i].num_tokens, i), default=None)
 
 

@@ -69,7 +69,7 @@ KINDS = (
     "img",
     "image_path",
     "image_file",
-    "picture",
+    "image",
     "pil_image",
     "base64",
     "url",

@@ -1,6 +1,6 @@
-"""Opening pictures: whatever the file is, the model gets an upright RGB picture within the pixel budget, or an error.
+"""Opening images: whatever the file is, the model gets an upright RGB image within the pixel budget, or an error.
 
-An unreadable picture is never a blank one.
+An unreadable image is never a blank one.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ UNREADABLE = "replace the file, or set `on_bad_image: skip` in its source"
 
 
 class BadImageError(BadRowError):
-    """A picture can't be read."""
+    """An image can't be read."""
 
 
 def open_image(image: Image, budget: ImageBudget | None = None) -> Pillow.Image:
-    """The picture as upright RGB, resized into the budget where one is given, aspect kept.
+    """The image as upright RGB, resized into the budget where one is given, aspect kept.
 
-    EXIF orientation is applied, palettes and CMYK are converted, transparent pixels show white, 16-bit pictures are
+    EXIF orientation is applied, palettes and CMYK are converted, transparent pixels show white, 16-bit images are
     scaled by the range of their format, and an animation is its first frame. Raises BadImageError naming the file for
     a missing, truncated, damaged or oversized one.
     """
-    place = f"picture {image.path or image.digest}"
+    place = f"image {image.path or image.digest}"
     try:
         data = image.read_bytes()
     except OSError as error:
@@ -84,7 +84,7 @@ def check_header(image: Image) -> None:
 
 def upright_size(image: Image) -> tuple[int, int]:
     """Width and height in pixels as `open_image` would give them, without decoding. Raises BadImageError."""
-    place = f"picture {image.path or image.digest}"
+    place = f"image {image.path or image.digest}"
     try:
         with (
             warnings.catch_warnings(),
@@ -101,7 +101,7 @@ def upright_size(image: Image) -> tuple[int, int]:
     except Pillow.DecompressionBombError as error:
         raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
     except DECODER_ERRORS as error:
-        raise BadImageError(place, f"is not a readable picture: {error}", UNREADABLE) from error
+        raise BadImageError(place, f"is not a readable image: {error}", UNREADABLE) from error
 
 
 def _exif(opened: Pillow.Image, file: IO[bytes]) -> Pillow.Exif:
@@ -131,7 +131,7 @@ def _decode(data: bytes, place: str) -> Pillow.Image:
     except Pillow.DecompressionBombError as error:
         raise BadImageError(place, str(error), "make it smaller or take it out of the data") from error
     except DECODER_ERRORS as error:
-        raise BadImageError(place, f"is not a readable picture: {error}", UNREADABLE) from error
+        raise BadImageError(place, f"is not a readable image: {error}", UNREADABLE) from error
 
 
 def _refuse_too_large(opened: Pillow.Image, data: bytes, place: str) -> None:
@@ -140,7 +140,7 @@ def _refuse_too_large(opened: Pillow.Image, data: bytes, place: str) -> None:
     width, height = opened.size
     scans = data.count(b"\xff\xda") if opened.format == "JPEG" else 1  # the mark can't stand inside the scans' data
     if scans * width * height > MAX_SCANNED_PIXELS:
-        raise BadImageError(place, f"has {scans} scans of {width}×{height} pixels", "save it anew or take it out")
+        raise BadImageError(place, f"has {scans} scans of {width}×{height} pixels", "save it again or take it out")
 
 
 def _refuse_unfit(opened: Pillow.Image, place: str) -> None:
@@ -172,7 +172,7 @@ def _to_rgb(image: Pillow.Image) -> Pillow.Image:
 
 
 def _from_deep_grey(image: Pillow.Image) -> Pillow.Image:
-    """16-bit and wider grey pictures. Pillow's own conversion clips at 255, which would show them white."""
+    """16-bit and wider grey images. Pillow's own conversion clips at 255, which would show them white."""
     values = np.asarray(image).astype(np.float64)
     if image.mode == "F":
         low, high = float(values.min()), float(values.max())
@@ -187,7 +187,7 @@ def _from_deep_grey(image: Pillow.Image) -> Pillow.Image:
 def size_in_budget(width: int, height: int, budget: ImageBudget) -> tuple[int, int]:
     """Width and height with a pixel count inside the budget, aspect kept as far as whole pixels allow.
 
-    A picture that is so narrow that one side would vanish keeps one pixel there; the budget then holds for the most.
+    An image that is so narrow that one side would vanish keeps one pixel there; the budget then holds for the most.
     Sides in a ratio that processors take (MAX_ASPECT) stay in one.
     """
     pixels = width * height
@@ -216,7 +216,7 @@ def _scaled(width: int, height: int, budget: ImageBudget) -> tuple[int, int]:
 
 
 def resize_to_budget(image: Pillow.Image, budget: ImageBudget) -> Pillow.Image:
-    """The picture with a pixel count inside the budget; the same object if it is inside already."""
+    """The image with a pixel count inside the budget; the same object if it is inside already."""
     size = size_in_budget(image.width, image.height, budget)
     if size == image.size:
         return image

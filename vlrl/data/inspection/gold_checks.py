@@ -17,7 +17,7 @@ import vlrl.verify
 from vlrl.errors import BadRowError
 from vlrl.types import Demonstration, Problem, content_digest
 from vlrl.verify.gold_check import gold_problem, response_problem
-from vlrl.verify.judge import prepare, verifiers
+from vlrl.verify.judge import verifiers, warm_up_verifiers
 
 THREADS = min(8, os.cpu_count() or 1)  # verifiers that compute long have worker processes, each thread asks one
 AT_ONCE = 50  # golds that a thread asks in turn
@@ -35,8 +35,8 @@ class CountedGoldError(BadGoldError):
 
 def gold_key(problem: Problem) -> str:
     """A digest of all that a verdict on a problem's gold may depend on."""
-    facts = json.dumps(dict(problem.facts), sort_keys=True, default=str)
-    return content_digest(problem.verifier, problem.answer, facts, problem.question)
+    metadata = json.dumps(dict(problem.metadata), sort_keys=True, default=str)
+    return content_digest(problem.verifier, problem.answer, metadata, problem.question)
 
 
 def gold_faults(problems: Sequence[Problem]) -> list[str | None]:
@@ -61,7 +61,7 @@ def _faults(questions: Sequence[tuple[str, Problem, str | None]]) -> list[str | 
     _recall()
     asked = {key: (problem, response) for key, problem, response in questions if key not in _known}
     if asked:
-        prepare(problem for problem, _ in asked.values())
+        warm_up_verifiers(problem for problem, _ in asked.values())
         waiting = list(asked.items())
         parts = [dict(waiting[start : start + AT_ONCE]) for start in range(0, len(waiting), AT_ONCE)]
         if len(parts) == 1:
@@ -97,7 +97,7 @@ def bad_gold(place: str, fault: str, counted: bool = False) -> BadGoldError:
 def _is_own(problem: Problem) -> bool:
     """Whether the verdict depends on the package alone."""
     made_in = getattr(verifiers.get(problem.verifier), "__module__", "")
-    return made_in.startswith("vlrl.verify") and "parts" not in problem.facts
+    return made_in.startswith("vlrl.verify") and "parts" not in problem.metadata
 
 
 @functools.cache

@@ -1,6 +1,6 @@
-"""What a recipe consists of, in figures: shares, tokens, answers, difficulty, repeats, pictures by size.
+"""What a recipe consists of, in figures: shares, tokens, answers, difficulty, repeats, images by size.
 
-Tokens of text are counted by a tokenizer where one is given, else estimated from characters. A picture's tokens follow
+Tokens of text are counted by a tokenizer where one is given, else estimated from characters. An image's tokens follow
 from its size in the recipe's budget and the side of one visual token: 28 px for Qwen2.5-VL, 32 for Qwen3-VL.
 """
 
@@ -19,7 +19,7 @@ from vlrl.data.recipe import Recipe
 from vlrl.types import MODALITIES, Image, Problem
 
 CHARS_PER_TOKEN = 3.5  # of English text, where no tokenizer is given
-SIDES = (64, 128, 224, 448, 896, 1792)  # pixels of the longer side at which groups of picture sizes end
+SIDES = (64, 128, 224, 448, 896, 1792)  # pixels of the longer side at which groups of image sizes end
 BINS = 5  # of difficulty
 MOST_NAMED = 20  # bad golds of a table
 
@@ -31,14 +31,14 @@ def estimated_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARS_PER_TOKEN)
 
 
-def picture_tokens(width: int, height: int, budget: ImageBudget, token_side: int) -> int:
-    """Visual tokens of a picture of this size: resized into the budget, sides rounded to whole tokens."""
+def image_tokens(width: int, height: int, budget: ImageBudget, token_side: int) -> int:
+    """Visual tokens of an image of this size: resized into the budget, sides rounded to whole tokens."""
     width, height = size_in_budget(width, height, budget)
     return max(1, round(width / token_side)) * max(1, round(height / token_side))
 
 
-class PictureSizes:
-    """Sizes in pixels by picture, each decoded once."""
+class ImageSizes:
+    """Sizes in pixels by image, each decoded once."""
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[int, int]] = {}
@@ -61,10 +61,10 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
                          rows left out and why, columns of no use
     answers              by source: different ones, the most frequent and its share
     difficulty           by source with labels: mean and counts in five equal bins of [0, 1]
-    repeats              problems, prompts and pictures that occur more than once
-    pictures             by longer side: n, median size, mean tokens
+    repeats              problems, prompts and images that occur more than once
+    images             by longer side: n, median size, mean tokens
     """
-    sizes = PictureSizes()
+    sizes = ImageSizes()
     lengths = [_lengths(item, recipe, sizes, token_side, count) for item in sample.items]
     by_source = _grouped(sample.items, lambda item: item.problem.source)
     by_modality = _grouped(sample.items, lambda item: item.problem.modality)
@@ -98,16 +98,14 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
         "tokens": _shares(lengths),
         "tags": dict(Counter(tag for item in sample.items for tag in item.problem.tags).most_common()),
         "repeats": _repeats([item.problem for item in sample.items]),
-        "pictures": _pictures(
-            [image for item in sample.items for image in item.problem.images], recipe, sizes, token_side
-        ),
+        "images": _images([image for item in sample.items for image in item.problem.images], recipe, sizes, token_side),
     }
 
 
 def _lengths(
-    item: SampleItem, recipe: Recipe, sizes: PictureSizes, token_side: int, count: Counting
+    item: SampleItem, recipe: Recipe, sizes: ImageSizes, token_side: int, count: Counting
 ) -> tuple[int, int, int | None]:
-    images = sum(picture_tokens(*sizes.size(image), recipe.image, token_side) for image in item.problem.images)
+    images = sum(image_tokens(*sizes.size(image), recipe.image, token_side) for image in item.problem.images)
     return count(item.typed) if item.typed else 0, images, None if item.response is None else count(item.response)
 
 
@@ -181,7 +179,7 @@ def _repeats(problems: Sequence[Problem]) -> dict[str, int]:
         "problems": again(problem.id for problem in problems),
         "prompts_with_another_answer": len({(_prompt(p), p.answer) for p in problems})
         - len({_prompt(p) for p in problems}),
-        "pictures": again(image.digest for problem in problems for image in problem.images),
+        "images": again(image.digest for problem in problems for image in problem.images),
     }
 
 
@@ -189,7 +187,7 @@ def _prompt(problem: Problem) -> tuple[str, ...]:
     return (problem.question, *(image.digest for image in problem.images))
 
 
-def _pictures(images: Sequence[Image], recipe: Recipe, sizes: PictureSizes, token_side: int) -> list[dict[str, Any]]:
+def _images(images: Sequence[Image], recipe: Recipe, sizes: ImageSizes, token_side: int) -> list[dict[str, Any]]:
     groups: dict[int | None, list[tuple[int, int]]] = {}
     for image in {image.digest: image for image in images}.values():
         size = sizes.size(image)
@@ -198,7 +196,7 @@ def _pictures(images: Sequence[Image], recipe: Recipe, sizes: PictureSizes, toke
     for side in (*SIDES, None):
         held = sorted(groups.get(side, ()), key=lambda size: size[0] * size[1])
         if held:
-            tokens = [picture_tokens(*size, recipe.image, token_side) for size in held]
+            tokens = [image_tokens(*size, recipe.image, token_side) for size in held]
             rows.append({"longer_side": side, "n": len(held), "median": held[len(held) // 2], "tokens": _mean(tokens)})
     return rows
 

@@ -108,7 +108,7 @@ def _count(report: TableReport, problem: Problem) -> None:
     report.read += 1
     report.images += len(problem.images)
     report.with_images += bool(problem.images)
-    options = len(problem.facts.get("choices") or ())
+    options = len(problem.metadata.get("choices") or ())
     report.options += options
     report.with_options += bool(options)
     report.keys.update(image.digest for image in problem.images)

@@ -1,7 +1,7 @@
 """Benchmarks in their own schemas, read as problems: MathVista, MMMU, MMMU-Pro, MATH-Vision, MATH, AIME, GSM8K, TabMWP,
-DynaMath. The same reader serves `vlrl score` (answers, no pictures needed) and `vlrl eval` (pictures read).
+DynaMath. The same reader serves `vlrl score` (answers, no images needed) and `vlrl eval` (images read).
 
-Pictures stand where the question or an option names them (`<image 2>`, `<image2>`, `<image>`), the others before the
+Images stand where the question or an option names them (`<image 2>`, `<image2>`, `<image>`), the others before the
 text. Ids are kept as the benchmark gives them (`pid`, `id`, `raw_id` …), beside the problem's own content digest.
 """
 
@@ -68,25 +68,25 @@ class BenchmarkRow:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What one schema says of a row, before pictures are placed."""
+    """What one schema says of a row, before images are placed."""
 
     text: str
     answer: str
     verifier: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    pictured: bool = True
+    imaged: bool = True
 
 
 def read_benchmark(
     name: str,
     records: Sequence[Record],
-    pictures_from: Path | None = None,
+    images_from: Path | None = None,
     on_bad_row: Callable[[str, DataError], None] | None = None,
 ) -> list[BenchmarkRow]:
     """The rows of a benchmark in order.
 
-    pictures_from  folder where picture paths start; None leaves pictures out (placeholders stay in the text)
+    images_from  folder where image paths start; None leaves images out (placeholders stay in the text)
     on_bad_row     is told place and error of a row that can't be read, which is then left out; None: they are raised
 
     Raises ConfigError for an unknown benchmark, DataError with the row's place for a missing or unreadable column.
@@ -97,7 +97,7 @@ def read_benchmark(
     rows = []
     for number, (place, row) in enumerate(records):
         try:
-            rows.append(_row(name, reader, number, place, row, pictures_from))
+            rows.append(_row(name, reader, number, place, row, images_from))
         except DataError as error:
             if on_bad_row is None:
                 raise
@@ -111,23 +111,23 @@ def _row(
     number: int,
     place: str,
     row: dict[str, Any],
-    pictures_from: Path | None,
+    images_from: Path | None,
 ) -> BenchmarkRow:
     draft = reader(row, place)
     keys = {key: str(row[key]) for key in KEYS if row.get(key) is not None} or {"id": str(number)}
-    if pictures_from is None:
+    if images_from is None:
         pieces: tuple[Text | Image, ...] = (Text(draft.text),)
     else:
         refuse_unread_images(row, place)
-        pieces = _placed(draft.text, _pictures(row, pictures_from, place), place)
+        pieces = _placed(draft.text, _images(row, images_from, place), place)
     problem = Problem(
         prompt=pieces,
         answer=draft.answer,
         verifier=draft.verifier,
-        modality="real" if draft.pictured else "text",
+        modality="real" if draft.imaged else "text",
         domain=name,
         source=name,
-        facts={key: value for key, value in draft.facts.items() if value is not None},
+        metadata={key: value for key, value in draft.metadata.items() if value is not None},
     )
     return BenchmarkRow(keys, problem, draft.groups, place)
 
@@ -177,7 +177,7 @@ def _mathvista(row: Row, place: str) -> _Draft:
     for name in ("language", "source", "category", "task", "context", "grade"):
         groups[name] = _values(meta.get(name, row.get(name)))
     groups["skills"] = _values(meta.get("skills", row.get("skills")))
-    facts = {
+    metadata = {
         "question_type": row["question_type"],
         "answer_type": answer_type,
         "choices": _texts(row.get("choices")),
@@ -185,7 +185,7 @@ def _mathvista(row: Row, place: str) -> _Draft:
         "unit": row.get("unit") or None,
     }
     text = row.get("query") or mathvista_query(row)
-    return _Draft(str(text), str(_cell(row, place, "answer")), "mathvista", facts, groups)
+    return _Draft(str(text), str(_cell(row, place, "answer")), "mathvista", metadata, groups)
 
 
 def _mmmu(row: Row, place: str) -> _Draft:
@@ -203,8 +203,8 @@ def _mmmu(row: Row, place: str) -> _Draft:
         text = f"{question}\n\n{listed}\nAnswer with the option's letter from the given choices directly."
     else:
         text = f"{question}\n\nAnswer the question using a single word or phrase."
-    facts = {"choices": options if closed else None, "accepted": answers[1:] or None}
-    return _Draft(text.strip(), answers[0], "mmmu", facts, groups)
+    metadata = {"choices": options if closed else None, "accepted": answers[1:] or None}
+    return _Draft(text.strip(), answers[0], "mmmu", metadata, groups)
 
 
 def _mathvision(row: Row, place: str) -> _Draft:
@@ -222,13 +222,13 @@ def _math(row: Row, place: str) -> _Draft:
     groups = {"subject": _values(row.get("subject") or row.get("type")), "level": _values(row.get("level"))}
     text = str(_cell(row, place, "problem", "question", "Problem", "Question"))
     answer = str(_cell(row, place, "answer", "Answer"))
-    return _Draft(text, answer, "math", {}, {k: v for k, v in groups.items() if v}, pictured=False)
+    return _Draft(text, answer, "math", {}, {k: v for k, v in groups.items() if v}, imaged=False)
 
 
 def _gsm8k(row: Row, place: str) -> _Draft:
     answer = str(_cell(row, place, "answer")).rpartition("####")[2].strip()
     groups = {"model": _values(row.get("model"))} if row.get("model") else {}
-    return _Draft(str(row.get("question") or ""), answer.replace(",", ""), "number", {}, groups, pictured=False)
+    return _Draft(str(row.get("question") or ""), answer.replace(",", ""), "number", {}, groups, imaged=False)
 
 
 def _tabmwp(row: Row, place: str) -> _Draft:
@@ -244,15 +244,15 @@ def _tabmwp(row: Row, place: str) -> _Draft:
     listed = "".join(f"\n({LETTERS[i]}) {choice}" for i, choice in enumerate(choices or ()))
     unit = row.get("unit")
     text = str(row.get("question") or "") + (f" (Unit: {unit})" if unit else "") + listed
-    facts = {"choices": choices, "unit": unit or None}
-    return _Draft(text, str(_cell(row, place, "answer")), "tabmwp", facts, {k: v for k, v in groups.items() if v})
+    metadata = {"choices": choices, "unit": unit or None}
+    return _Draft(text, str(_cell(row, place, "answer")), "tabmwp", metadata, {k: v for k, v in groups.items() if v})
 
 
 def _dynamath(row: Row, place: str) -> _Draft:
     groups = {name: _values(row.get(name)) for name in ("subject", "level", "answer_type")}
-    facts = {"answer_type": row.get("answer_type"), "seed_question": str(_cell(row, place, "seed_question"))}
+    metadata = {"answer_type": row.get("answer_type"), "seed_question": str(_cell(row, place, "seed_question"))}
     answer = str(_cell(row, place, "answer", "ground_truth"))
-    return _Draft(str(row.get("question") or ""), answer, "dynamath", facts, {k: v for k, v in groups.items() if v})
+    return _Draft(str(row.get("question") or ""), answer, "dynamath", metadata, {k: v for k, v in groups.items() if v})
 
 
 READERS: dict[str, Callable[[Row, str], _Draft]] = {
@@ -315,11 +315,11 @@ def _subject(row: Row) -> str:
     return "_".join(parts[1:-1]) if len(parts) > 2 else ""
 
 
-# --- pictures --------------------------------------------------------------------------------------------------------
+# --- images --------------------------------------------------------------------------------------------------------
 
 
-def row_pictures(row: Row) -> dict[int, Any]:
-    """The row's pictures as it refers to them, by number from 1: `decoded_image`, `image_1` …, `images`, or `image`."""
+def row_images(row: Row) -> dict[int, Any]:
+    """The row's images as it refers to them, by number from 1: `decoded_image`, `image_1` …, `images`, or `image`."""
     if row.get("decoded_image") is not None:
         return {1: row["decoded_image"]}
     numbered = {int(column[6:]): row[column] for column in row if _NUMBERED.fullmatch(column)}
@@ -332,7 +332,7 @@ def row_pictures(row: Row) -> dict[int, Any]:
 
 def refuse_unread_images(row: Row, place: str) -> None:
     """Raises BadRowError for a column of a benchmark's row that holds an image which its schema doesn't name."""
-    taken = list(row_pictures(row).values())
+    taken = list(row_images(row).values())
     known = {column for column in row if column in ("image", "images", "decoded_image") or _NUMBERED.fullmatch(column)}
     names = {PurePath(name).name for name in map(file_named, taken) if name}
     for column in row:
@@ -344,31 +344,31 @@ def refuse_unread_images(row: Row, place: str) -> None:
             )
 
 
-def _pictures(row: Row, folder: Path, place: str) -> dict[int, Image]:
-    found = row_pictures(row)
-    return {number: _picture(given, folder, f"{place}, picture {number}") for number, given in found.items()}
+def _images(row: Row, folder: Path, place: str) -> dict[int, Image]:
+    found = row_images(row)
+    return {number: _image(given, folder, f"{place}, image {number}") for number, given in found.items()}
 
 
-def _picture(given: Any, folder: Path, place: str) -> Image:
+def _image(given: Any, folder: Path, place: str) -> Image:
     return image_of(given, folder, place)
 
 
-def _placed(text: str, pictures: Mapping[int, Image], place: str) -> tuple[Text | Image, ...]:
-    """Text and pictures in reading order. Raises DataError for a placeholder without a picture."""
+def _placed(text: str, images: Mapping[int, Image], place: str) -> tuple[Text | Image, ...]:
+    """Text and images in reading order. Raises DataError for a placeholder without an image."""
     pieces: list[Text | Image] = []
     start, unnumbered, used = 0, 0, set()
     for match in PLACEHOLDER.finditer(text):
         unnumbered += match[1] is None
         number = int(match[1]) if match[1] else unnumbered
-        if number not in pictures and len(pictures) == 1:  # MATH-Vision keeps all figures of a question in one file
+        if number not in images and len(images) == 1:  # MATH-Vision keeps all figures of a question in one file
             pieces.append(Text(text[start : match.start()]))
             start = match.end()
             continue
-        if number not in pictures:
-            raise DataError(place, f"names {match[0]} but has the pictures {sorted(pictures)}", "add the picture")
-        pieces += [Text(text[start : match.start()]), pictures[number]]
+        if number not in images:
+            raise DataError(place, f"names {match[0]} but has the images {sorted(images)}", "add the image")
+        pieces += [Text(text[start : match.start()]), images[number]]
         start = match.end()
         used.add(number)
     pieces.append(Text(text[start:]))
-    before = [picture for number, picture in pictures.items() if number not in used]
+    before = [image for number, image in images.items() if number not in used]
     return (*before, *(piece for piece in pieces if isinstance(piece, Image) or piece.text))

@@ -1,10 +1,11 @@
 """Rows in the layouts of other trainers and of benchmarks, so that a switch costs one line: `layout: easyr1`.
 
 A trainer's layout says in which columns a row asks, answers, shows images and responds; `LAYOUTS_OF_TRAINERS` is the
-whole table. A question is a text, or a chat in any of the spellings that `vlrl.data.rows.chat_messages` reads. System messages are
-left out: a run's config sets its own. Without a column for the answer, it is what the response declares. Columns of
-tools, earlier turns, boxes, videos and recordings that hold something make the row refused by name, unless the layout
-reads them. The benchmarks' layouts (`vlrl.data.rows.benchmark_rows`) bring their own prompt and verifier along.
+whole table. A question is a text, or a chat in any of the spellings that `vlrl.data.rows.chat_messages` reads. System
+messages are left out: a run's config sets its own. Without a column for the answer, it is what the response declares.
+Columns of tools, earlier turns, boxes, videos and recordings that hold something make the row refused by name, unless
+the layout reads them. The benchmarks' layouts (`vlrl.data.rows.benchmark_rows`) bring their own prompt and verifier
+along.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class AskedRow:
     images: list[Any]
     answer: Any
     response: str | None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     answer_column: str = "answer"
     system: str | None = None  # the row's own system message
 
@@ -118,9 +119,9 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
             turns = messages_of(given)
             response = _response(turns, f"{place}, {column}") if turns else pieces_of(written(given, place))
     images = column_images(row, None, place)
-    facts: Mapping[str, Any] = {}
+    metadata: Mapping[str, Any] = {}
     if row.holds("objects") and name == "ms-swift":
-        pieces, response, facts = fill_objects(row["objects"], pieces, response, place)
+        pieces, response, metadata = fill_objects(row["objects"], pieces, response, place)
     for column in REFUSED:
         if row.holds(column) and column in row.unread():
             what = f"holds {len(row[column])} earlier turns" if column == "history" else "is not read"
@@ -130,7 +131,7 @@ def read_trainer_row(name: str, row: RowView, place: str) -> AskedRow:
     for text in (*(piece for piece in pieces if isinstance(piece, str)), said or ""):
         refuse_marks(text, place)
     column, answer = _answer(layout, row, place, said)
-    return AskedRow(pieces, images, answer, said, facts, column, system)
+    return AskedRow(pieces, images, answer, said, metadata, column, system)
 
 
 def column_images(row: RowView, named: str | None, place: str) -> list[Any]:

@@ -1,7 +1,7 @@
 """One row of a table as a problem: read whole, or refused by name with its place.
 
-Columns are mapped, images are put where the question names them (`vlrl.data.rows.placeholders`), options are listed, and
-what the row holds besides must not be content that would be lost (`vlrl.data.rows.row_view`).
+Columns are mapped, images are put where the question names them (`vlrl.data.rows.placeholders`), options are listed,
+and what the row holds besides must not be content that would be lost (`vlrl.data.rows.row_view`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from vlrl.data.choices.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
 from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
-from vlrl.data.rows.benchmark_rows import read_benchmark, row_pictures
+from vlrl.data.rows.benchmark_rows import read_benchmark, row_images
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.rows.grounding import refuse_marks
 from vlrl.data.rows.layouts import (
@@ -79,7 +79,7 @@ class RowReader:
             modality=settings.modality,
             domain=settings.domain or settings.name,
             source=settings.name,
-            facts={**self._facts(view, place, options, answers), **self._declared(asked.facts, place)},
+            metadata={**self._facts(view, place, options, answers), **self._declared(asked.metadata, place)},
             difficulty=self.difficulty(view, place),
             tags=settings.tags,
             system=asked.system if settings.system_messages == "keep" else None,
@@ -144,7 +144,7 @@ class RowReader:
     def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
         """The row's images as it refers to them, and its question."""
         if self.settings.layout in BENCHMARK_LAYOUTS:
-            images = list(row_pictures(row).values())
+            images = list(row_images(row).values())
             question = str(row.get("question") or row.get("problem") or "")
         else:
             asked = self._asked(RowView(row), place)
@@ -209,7 +209,7 @@ class RowReader:
             modality=settings.modality,
             domain=settings.domain or settings.name,
             source=settings.name,
-            facts={**problem.facts, **settings.facts},
+            metadata={**problem.metadata, **settings.metadata},
             difficulty=problem.difficulty if settings.columns.difficulty is None else self.difficulty(row, place),
             tags=settings.tags,
         )
@@ -275,28 +275,28 @@ class RowReader:
         return texts
 
     def _facts(self, row: Row, place: str, options: Options, answers: Sequence[str]) -> dict[str, Any]:
-        facts = dict(self.settings.facts)
-        for fact, column in self.settings.columns.facts.items():
+        metadata = dict(self.settings.metadata)
+        for fact, column in self.settings.columns.metadata.items():
             if column not in row:
                 raise _no_column(row, column, place)
             if row[column] is not None:
-                facts[fact] = row[column]
+                metadata[fact] = row[column]
         if options:
-            facts["choices"] = list(options.texts)
+            metadata["choices"] = list(options.texts)
         if len(answers) > 1:
-            facts["accepted"] = list(answers[1:])
-        return facts
+            metadata["accepted"] = list(answers[1:])
+        return metadata
 
-    def _declared(self, facts: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    def _declared(self, metadata: Mapping[str, Any], place: str) -> Mapping[str, Any]:
         """What the row itself declares to the verifier. Raises BadRowError where the source says otherwise."""
-        for fact, value in facts.items():
-            if self.settings.facts.get(fact, value) != value:
+        for fact, value in metadata.items():
+            if self.settings.metadata.get(fact, value) != value:
                 raise BadRowError(
                     place,
-                    f"declares {fact} {value!r}, the source's facts {self.settings.facts[fact]!r}",
-                    "leave it out of the source's `facts`, or mend the row",
+                    f"declares {fact} {value!r}, the source's facts {self.settings.metadata[fact]!r}",
+                    "leave it out of the source's `metadata`, or mend the row",
                 )
-        return facts
+        return metadata
 
     def _verifier(self, row: Row, place: str) -> str:
         given = self.settings.verifier

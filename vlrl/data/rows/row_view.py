@@ -18,9 +18,21 @@ from vlrl.data.tables.cell_text import shortened
 from vlrl.errors import BadRowError
 
 MEDIA_COLUMNS = frozenset(
-    f"{kind}{ending}"
+    f"{kind}{finish_reason}"
     for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
-    for ending in ("", "_path", "_paths", "_url", "_urls", "_file", "_files", "_bytes", "_base64", "_b64", "_list")
+    for finish_reason in (
+        "",
+        "_path",
+        "_paths",
+        "_url",
+        "_urls",
+        "_file",
+        "_files",
+        "_bytes",
+        "_base64",
+        "_b64",
+        "_list",
+    )
 ) | {"audios", "decoded_image", "frames"}
 CONTEXT_COLUMNS = frozenset(
     ("history", "objects", "tools", "dialog", "dialogue", "messages", "conversations", "context", "passage")

@@ -21,7 +21,7 @@ from vlrl.errors import DataError
 from vlrl.types import Demonstration, Modality, Problem
 
 CHECKED_ROWS = 20_000  # tables up to this length are checked whole before training; longer ones row by row as drawn
-REMEMBERED_PICTURES = 100_000  # digests of pictures that were found good; forgotten all at once beyond
+REMEMBERED_IMAGES = 100_000  # digests of images that were found good; forgotten all at once beyond
 _meanings: dict[tuple[str, str], Meaning | None] = {}  # by settings and the file's state
 _checked: dict[tuple[str, str, str], TableReport] = {}  # by settings, table and the file's state
 
@@ -29,8 +29,8 @@ _checked: dict[tuple[str, str, str], TableReport] = {}  # by settings, table and
 class RowSource:
     """Rows of a file, folder or hub id.
 
-    Which split a row belongs to depends on its picture (or question) alone, never on the seed, so a held-out row is
-    held out in every run. `demonstrations` are training rows. Every picture is decoded once before its row is given;
+    Which split a row belongs to depends on its image (or question) alone, never on the seed, so a held-out row is
+    held out in every run. `demonstrations` are training rows. Every image is decoded once before its row is given;
     a BadImageError says which can't be. The rows of an evaluation set are test rows, and asking for training rows
     raises ConfigError. Raises DataError for a row that doesn't fit the columns. `size` is None for a stream.
     """
@@ -62,7 +62,7 @@ class RowSource:
         self._check()
         self.overlap = warn_of_overlap(settings, self.reports)
         self._rows = self._part(within)
-        self._good_pictures: set[str] = set()
+        self._good_images: set[str] = set()
         self.size: int | None = self._size()
         if self.size == 0:
             raise DataError(f"source {self.name!r}", "all rows are held out", "lower `held_out` or add rows")
@@ -104,14 +104,14 @@ class RowSource:
         if not self._only_test:
             self._check_gold(split, index, problem, demonstration, place)
         for image in problem.images:
-            if image.digest not in self._good_pictures:
+            if image.digest not in self._good_images:
                 try:
                     check_image(image)
                 except BadImageError as error:
                     raise BadImageError(f"{place}, {error.place}", error.problem, error.remedy) from error
-                if len(self._good_pictures) >= REMEMBERED_PICTURES:
-                    self._good_pictures.clear()
-                self._good_pictures.add(image.digest)
+                if len(self._good_images) >= REMEMBERED_IMAGES:
+                    self._good_images.clear()
+                self._good_images.add(image.digest)
         return problem, demonstration
 
     def place_of(self, split: Any, index: int) -> str:

@@ -1,7 +1,7 @@
 """Rows that are read one after another and never kept: for tables larger than the disk, or on a hub.
 
 The rows of a split are numbered in the order in which they come; behind the last one the stream begins again, mixed
-anew. Going back means reading from the start, so a resumed run reads up to its place once.
+again. Going back means reading from the start, so a resumed run reads up to its place once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIXING_SEED = 0  # a stream's order is part of the data, not of the run: splits 
 
 
 class RowStream:
-    """The rows of one streamed source by split and number. `folder` is where picture paths start.
+    """The rows of one streamed source by split and number. `folder` is where image paths start.
 
     Raises ConfigError if it can't be opened, DataError if a split has no row at all.
     """

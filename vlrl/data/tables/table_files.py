@@ -39,7 +39,7 @@ def table_state(table: Table) -> str:
 
 
 class HubTable:
-    """A table of the `datasets` library; pictures stay encoded, class numbers become their names."""
+    """A table of the `datasets` library; images stay encoded, class numbers become their names."""
 
     def __init__(self, dataset: Any, name: str, folder: Path) -> None:
         self._dataset, self._labels = undecoded(dataset)
@@ -54,7 +54,7 @@ class HubTable:
         return f"{self.path}, row {index + 1}"
 
     def row(self, index: int) -> dict[str, Any]:
-        """The row, pictures as {bytes, path}."""
+        """The row, images as {bytes, path}."""
         return with_own_digits(with_labels(self._dataset[index], self._labels), self._narrow)
 
     @property

@@ -82,7 +82,7 @@ class TeacherRecording:
             return []
         listed = json.loads(file.read_text(encoding="utf-8"))
         if listed.get("schema") != SCHEMA:
-            raise DataError(str(file), "is of another make", "remove the folder to record anew")
+            raise DataError(str(file), "is of another make", "remove the folder to record again")
         pieces = [_Piece(one["name"], one["records"], tuple(one["ends"])) for one in listed["pieces"]]
         for name, end in zip(FILES, _end_of(pieces), strict=True):
             size = (self.folder / name).stat().st_size if (self.folder / name).is_file() else 0
@@ -90,7 +90,7 @@ class TeacherRecording:
                 raise DataError(
                     str(self.folder / name),
                     f"has {size} bytes, recording.json counts {end}",
-                    "remove the folder to record anew",
+                    "remove the folder to record again",
                 )
         return pieces
 

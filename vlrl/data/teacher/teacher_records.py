@@ -1,6 +1,6 @@
 """Responses with a teacher's log-probabilities, written once: distillation without the teacher and without an engine.
 
-FOLDER/problems.jsonl   the problems, pictures beside them (problem_files.py)
+FOLDER/problems.jsonl   the problems, images beside them (problem_files.py)
 FOLDER/teacher.jsonl    for each in turn: what was read (`content_hash`), what was written, its log-probabilities
 FOLDER/teacher.json     by which models and how; written last, so that a folder with it is whole
 
@@ -63,20 +63,20 @@ def read_records(folder: Path) -> tuple[RecordsHead, list[TeacherRecord]]:
         raise DataError(str(folder), "holds no teacher.json", "run the stage `record`, which writes it")
     card = json.loads(file.read_text())
     if card.pop("schema", None) != SCHEMA:
-        raise DataError(str(file), "is of another make", "write the records anew")
+        raise DataError(str(file), "is of another make", "write the records again")
     count = card.pop("records")
     problems = read_problems(folder / "problems.jsonl")
     lines = [json.loads(line) for line in (folder / "teacher.jsonl").read_text().splitlines()]
     if not count == len(problems) == len(lines) or not count:
         raise DataError(
-            str(folder), f"{len(problems)} problems, {len(lines)} records, {count} by teacher.json", "write them anew"
+            str(folder), f"{len(problems)} problems, {len(lines)} records, {count} by teacher.json", "write them again"
         )
     found = []
     for number, (problem, line) in enumerate(zip(problems, lines, strict=True), start=1):
         numbers = {name: tuple(line[name]) for name in NUMBERS}
         if line["problem"] != problem.id or len({len(values) for values in numbers.values()}) != 1:
             raise DataError(
-                f"{folder / 'teacher.jsonl'}, line {number}", "does not fit its problem or itself", "write them anew"
+                f"{folder / 'teacher.jsonl'}, line {number}", "does not fit its problem or itself", "write them again"
             )
         found.append(TeacherRecord(problem, line["content_hash"], **numbers))
     return RecordsHead(**card), found

@@ -15,8 +15,8 @@ from vlrl.training.run_settings import MET_BY, RlSettings, RunSettings
 
 PARTS = {  # lists of named parts in the settings of RL
     "credit": ("shape", "adjust", "token_credit", "weigh"),
-    "drawing": ("weights",),
-    "rl": ("added",),
+    "problem_sampler": ("weights",),
+    "rl": ("auxiliary",),
 }
 OPTIONS = ("over_sampling", "partial")  # settings of RL that null turns off
 
@@ -103,14 +103,14 @@ def _without_each(run: RunSettings) -> tuple[dict[str, Any], str]:
         raise ConfigError(
             "--leave-one-out",
             f"the RL of {run.name} names no part that could be left out",
-            "name parts in rl.credit, rl.drawing.weights or rl.added, or say --vary",
+            "name parts in rl.credit, rl.problem_sampler.weights or rl.auxiliary, or say --vary",
         )
     return {"name": "leave_one_out", "arms": arms, "reference": "whole"}, "--leave-one-out"
 
 
 def _unread(rl: RlSettings, part: Any) -> dict[str, None]:
     """Settings of RL that only this part reads."""
-    others = needs_of([rl.loss, *(one for one in (*rl.credit.parts, *rl.added) if one is not part)])
+    others = needs_of([rl.loss, *(one for one in (*rl.credit.parts, *rl.auxiliary) if one is not part)])
     return {f"rl.{name}": None for name, met in MET_BY.items() if getattr(rl, name) is not None and not met & others}
 
 

@@ -1,10 +1,10 @@
-"""`vlrl long2short`: from one long model, every way of k1.5 §2.4 to a short one, on one picture (figure 7).
+"""`vlrl long2short`: from one long model, every way of k1.5 §2.4 to a short one, on one image (figure 7).
 
-    merge      the mean of the long and a short model's weights (row K35)
-    shortest   supervised on the shortest right one of eight responses (K36)
-    dpo        the shortest right response against longer ones (K37)
-    rl         RL with the length reward, a smaller budget, and no score beyond it (K38)
-    merge_rs   the merged model, supervised on its own shortest right responses (K39)
+    merge      the mean of the long and a short model's weights (k1.5 §2.4)
+    shortest   supervised on the shortest right one of eight responses (k1.5 §2.4)
+    dpo        the shortest right response against longer ones (k1.5 §2.4)
+    rl         RL with the length reward, a smaller budget, and no score beyond it (k1.5 §2.4)
+    merge_rs   the merged model, supervised on its own shortest right responses (k1.5 §2.4)
 
 Each way is a few links of a chain (pipeline.py) over commands that also stand alone: `vlrl curate`, `vlrl run`,
 `vlrl merge`. An interrupted call continues.
@@ -38,7 +38,8 @@ class Long2ShortSettings(Settings):
 
     base      config of a run: recipe, engine, held-out test, and the settings of `sft`, `dpo` and `rl` that are used
     curate    config of a curation that samples the responses; its `warmup` keeps the shortest and writes pairs
-    long      model folders to start from; of several the one with the best balance on the test's validation split (K38)
+    long      model folders to start from; of several the one with the best balance on the test's validation split (k1.5
+              §2.4)
     short     the short model that is merged with
     set       dotted settings of one way's training, e.g. {rl: {rl.sampling.max_tokens: 32}}
     overrides dotted settings of every run of the base config
@@ -88,7 +89,7 @@ class Long2ShortSettings(Settings):
 
 
 def start_long2short(config: Path, overrides: Sequence[str], out: Path | None = None) -> Path:
-    """Every way, then the table and the picture; returns the page. Raises what its links raise."""
+    """Every way, then the table and the image; returns the page. Raises what its links raise."""
     settings = load_settings(Long2ShortSettings, config, overrides)
     starts = []
     for seed in settings.seeds:
@@ -113,7 +114,7 @@ def found_by(settings: Long2ShortSettings, starts: Sequence[str], command: str) 
 
 
 def choose_start(settings: Long2ShortSettings, seed: int) -> str:
-    """The long model that has the best balance of accuracy and tokens on validation problems (row K38)."""
+    """The long model that has the best balance of accuracy and tokens on validation problems (k1.5 §2.4)."""
     if len(settings.long) == 1:
         return settings.long[0]
     looks = tuple(

@@ -1,4 +1,4 @@
-"""The page of long2short: every model's accuracy and tokens with intervals, and both on one picture (k1.5 figure 7)."""
+"""The page of long2short: every model's accuracy and tokens with intervals, and both on one image (k1.5 figure 7)."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def write_page(found: Long2ShortFindings, out: Path) -> Path:
         lines.append(
             f"| {name} | {_ends(right, '.3f')} | {correct} | {_ends(length, '.1f')} | {tokens} | {share:.2f} |"
         )
-    picture = marks_figure(marks, "mean response tokens", "accuracy", out / f"{found.name}.svg")
+    image = marks_figure(marks, "mean response tokens", "accuracy", out / f"{found.name}.svg")
     page = out / f"{found.name}.md"
-    write_atomically(page, "\n".join([*lines, "", f"![accuracy against tokens]({picture.name})"]) + "\n")
+    write_atomically(page, "\n".join([*lines, "", f"![accuracy against tokens]({image.name})"]) + "\n")
     return page
 
 

@@ -113,12 +113,12 @@ def _run_links(settings: PipelineSettings, say: Callable[[str], None]) -> None:
             continue
         stale = done.get(link.name + _STARTED) not in (None, reads)
         if stale:
-            say(f"{link.name}: what it reads has changed, it starts anew")
+            say(f"{link.name}: what it reads has changed, it starts again")
         done.pop(link.name, None)
         done[link.name + _STARTED] = reads
         _write(ledger, done)
         say(f"{link.name}: {link.does} {link.config}".rstrip())
-        if link.does == "merge":  # made anew, never continued; the old one stands until the new one is whole
+        if link.does == "merge":  # made again, never continued; the old one stands until the new one is whole
             sides = Path(given["first"]), Path(given["second"])
             merge_models(*sides, float(given.get("weight", 0.5)), place, replace=True)
         else:

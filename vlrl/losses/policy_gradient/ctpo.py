@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -31,9 +31,9 @@ class CtpoLoss(TokenLoss):
     clip_high: float = Field(default=0.05, gt=0.0)
     dual: float = Field(default=0.05, gt=0.0)
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        step = terms.logprobs - terms.reference_logprobs
+        step = terms.logprobs - terms.old_logprobs
         trained = (terms.weights > 0).to(step.dtype)
         counted = step.detach() * trained
         log_ratio = terms.up_to(counted) - counted + step

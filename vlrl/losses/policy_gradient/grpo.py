@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.aggregate import TokenLoss
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -28,9 +28,9 @@ class GrpoLoss(TokenLoss):
     clip_high: float = Field(default=0.2, gt=0.0)
     beta: float = Field(default=0.0, ge=0.0)
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        log_ratio = terms.logprobs - terms.reference_logprobs
+        log_ratio = terms.logprobs - terms.old_logprobs
         ratio = log_ratio.exp()
         advantage = terms.credit
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark, Method
 
@@ -30,9 +30,9 @@ class GspoLoss(Method):
     clip_low: float = Field(default=3e-4, gt=0.0)
     clip_high: float = Field(default=4e-4, gt=0.0)
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.reference_logprobs)) / terms.trained
+        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.old_logprobs)) / terms.trained
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
         return -torch.minimum(ratio * terms.advantages, clipped * terms.advantages).sum() / over.responses

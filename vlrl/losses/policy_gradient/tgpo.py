@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
 from vlrl.losses.auxiliary import additions
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.provenance import Mark
 
 
@@ -30,8 +30,8 @@ class TeacherGuidance(TokenLoss):
     aggregate: Aggregate = "token"
     beta: float = Field(default=0.1, ge=0.0)
 
-    def __call__(self, terms: Terms, over: Denominators) -> torch.Tensor:
+    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches. Raises ValueError where nothing says what the teacher would write."""
-        if terms.guide_logprobs is None:
+        if terms.teacher_logprobs is None:
             raise ValueError("tgpo: the examples carry no tokens of a teacher")
-        return self.average(-self.beta * terms.guide_logprobs, terms, over)
+        return self.average(-self.beta * terms.teacher_logprobs, terms, over)

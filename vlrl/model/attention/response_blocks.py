@@ -105,13 +105,13 @@ class ResponseBlocks:
         return torch.cat([prompt[:, None].expand(-1, longest, -1), own], 2)[:, None]
 
 
-def response_blocks(places: Sequence[Place], device: torch.device, in_one_line: bool = False) -> ResponseBlocks:
+def response_blocks(places: Sequence[Place], device: torch.device, packed: bool = False) -> ResponseBlocks:
     """Blocks of these rows, each in a line of its own or all in one."""
     looking: list[tuple[int, int]] = []  # first token and length
     reading: list[tuple[int, int]] = []
     row = []
     for number, place in enumerate(places):
-        alone = in_one_line and len(place.responses) == 1
+        alone = packed and len(place.responses) == 1
         reading.append((place.first, place.tokens if alone else place.prompt))
         start = place.first + place.prompt
         for length in () if alone else place.responses:
@@ -123,7 +123,7 @@ def response_blocks(places: Sequence[Place], device: torch.device, in_one_line: 
         responses=_spans(looking, device) if looking else None,
         row=torch.tensor(row, dtype=torch.long, device=device),
         prompts=torch.tensor([place.prompt for place in places], device=device),
-        reading=_spans(reading, device) if in_one_line else None,
+        reading=_spans(reading, device) if packed else None,
     )
 
 

@@ -1,53 +1,53 @@
-"""Rows by micro-batch: like lengths together, within budgets of tokens and memory; rows that share a picture near."""
+"""Rows by micro-batch: like lengths together, within budgets of tokens and memory; rows that share an image near."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 
-Bytes = Callable[[Sequence[Row]], float]
+Bytes = Callable[[Sequence[PackedGroup]], float]
 
 
 def micro_batches(
-    rows: Sequence[Row],
+    rows: Sequence[PackedGroup],
     token_budget: int,
     byte_budget: float | None = None,
     bytes_of: Bytes | None = None,
-    in_one_line: bool = False,
+    packed: bool = False,
 ) -> list[list[int]]:
     """Indices of rows by micro-batch, at most `token_budget` tokens, padding counted, and `byte_budget` bytes each.
 
-    Rows are ordered by length, longest first, and rows that show a common picture stand together, so that its features
-    are held for as short as may be. A single row above a budget makes a micro-batch of its own. Rows `in_one_line` have
+    Rows are ordered by length, longest first, and rows that show a common image stand together, so that its features
+    are held for as short as may be. A single row above a budget makes a micro-batch of its own. Rows `packed` have
     no padding.
     """
-    groups = _sharing_pictures(rows)
+    groups = _sharing_images(rows)
     longest = {g: max(rows[i].num_tokens for i in range(len(rows)) if groups[i] == g) for g in set(groups)}
     order = sorted(range(len(rows)), key=lambda i: (-longest[groups[i]], groups[i], -rows[i].num_tokens, i))
 
     def too_large(chosen: Sequence[int]) -> bool:
         return byte_budget is not None and bytes_of is not None and bytes_of([rows[i] for i in chosen]) > byte_budget
 
-    return _filled(order, [row.num_tokens for row in rows], token_budget, in_one_line, too_large)
+    return _filled(order, [row.num_tokens for row in rows], token_budget, packed, too_large)
 
 
 def batches_by_length(
     lengths: Sequence[int],
     token_budget: int,
-    in_one_line: bool = False,
+    packed: bool = False,
     too_large: Callable[[Sequence[int]], bool] = lambda _: False,
 ) -> list[list[int]]:
     """The same by lengths alone, as `vlrl plan` counts them; `too_large` says of indices whether they exceed memory."""
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    return _filled(order, lengths, token_budget, in_one_line, too_large)
+    return _filled(order, lengths, token_budget, packed, too_large)
 
 
 def _filled(
     order: Sequence[int],
     lengths: Sequence[int],
     token_budget: int,
-    in_one_line: bool,
+    packed: bool,
     too_large: Callable[[Sequence[int]], bool],
 ) -> list[list[int]]:
     """Indices in `order`, as many together as fit."""
@@ -55,7 +55,7 @@ def _filled(
     width = used = 0
     for i in order:
         if found:
-            held = used + lengths[i] if in_one_line else max(width, lengths[i]) * (len(found[-1]) + 1)
+            held = used + lengths[i] if packed else max(width, lengths[i]) * (len(found[-1]) + 1)
         if not found or held > token_budget or too_large([*found[-1], i]):
             found.append([])
             width = used = 0
@@ -65,8 +65,8 @@ def _filled(
     return found
 
 
-def _sharing_pictures(rows: Sequence[Row]) -> list[int]:
-    """For each row the number of its group: rows joined by common pictures, directly or through others."""
+def _sharing_images(rows: Sequence[PackedGroup]) -> list[int]:
+    """For each row the number of its group: rows joined by common images, directly or through others."""
     parent = list(range(len(rows)))
 
     def root(i: int) -> int:

@@ -2,7 +2,7 @@
 
 Each response sees the prompt and itself only, and continues the prompt's positions, so its log-probabilities and
 gradients are those of k separate rows at a fraction of the work. In the same way whole rows may stand one behind
-another in one line instead of padded below each other: none sees another, and positions begin anew with each.
+another in one line instead of padded below each other: none sees another, and positions begin again with each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vlrl.model.prompts.positions import PositionRule
 
 
 @dataclass(frozen=True)
-class Row:
+class PackedGroup:
     """A prompt and the token ids of its k responses (each at least one token)."""
 
     encoded: Encoded
@@ -35,9 +35,9 @@ class Row:
         """Response tokens over all k."""
         return sum(len(response) for response in self.responses)
 
-    def take(self, chosen: Sequence[int]) -> Row:
+    def take(self, chosen: Sequence[int]) -> PackedGroup:
         """The same prompt with these of its responses only."""
-        return Row(self.encoded, tuple(self.responses[j] for j in chosen))
+        return PackedGroup(self.encoded, tuple(self.responses[j] for j in chosen))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Batch:
     mask        (B, 1, T, T) bool, True where a query (third) may see a key (fourth); short rows only
     blocks      the same of long rows, for an attention that computes no other pairs; None with `mask`
                 where both are None, plain causal order does
-    images      pictures in order of appearance over the rows
+    images      images in order of appearance over the rows
     at          (M,) index into (B·T) of the position that predicts each response token
     targets     (M,) the response tokens, row by row, response by response
     response    (M,) number of the response that each token belongs to, counted over the whole batch
@@ -68,21 +68,21 @@ class Batch:
 
 
 def pack(
-    rows: Sequence[Row],
+    rows: Sequence[PackedGroup],
     rule: PositionRule,
     pad_id: int,
     device: torch.device,
     flex: bool = False,
-    in_one_line: bool = False,
+    packed: bool = False,
 ) -> Batch:
     """One batch of packed rows. A row with one response needs no block mask: causal order alone keeps it right.
 
     From BLOCKS_FROM tokens on there is no dense mask; with `flex` the blocks are those of FlexAttention.
-    With `in_one_line` there is no padding: the rows stand one behind another in a single line.
+    With `packed` there is no padding: the rows stand one behind another in a single line.
     """
-    lines, width = (1, sum(r.num_tokens for r in rows)) if in_one_line else (len(rows), max(r.num_tokens for r in rows))
+    lines, width = (1, sum(r.num_tokens for r in rows)) if packed else (len(rows), max(r.num_tokens for r in rows))
     ids = torch.full((lines, width), pad_id, dtype=torch.long)
-    # padding counts on: where positions begin anew transformers sees another sequence, and makes a mask of all pairs
+    # padding counts on: where positions begin again transformers sees another sequence, and makes a mask of all pairs
     positions = torch.arange(width).repeat(rule.rows, lines, 1)
     part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
     owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
@@ -90,7 +90,7 @@ def pack(
     places = []
     counted = begin = 0
     for number, row in enumerate(rows):
-        b = 0 if in_one_line else number
+        b = 0 if packed else number
         prompt_positions = rule.prompt(row.encoded)
         following = rule.after(prompt_positions)
         flat = [token for one in row.responses for token in one]
@@ -112,16 +112,16 @@ def pack(
             start = stop
         targets.append(torch.tensor(flat, dtype=torch.long))
         places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(one) for one in row.responses)))
-        begin = start if in_one_line else 0
+        begin = start if packed else 0
     mask: torch.Tensor | None = None
     blocks: ResponseBlocks | FlexBlocks | None = None
-    if any(len(row.responses) > 1 for row in rows) or (in_one_line and len(rows) > 1):
+    if any(len(row.responses) > 1 for row in rows) or (packed and len(rows) > 1):
         if width < BLOCKS_FROM:
             mask = block_mask(part.to(device), owner.to(device))
         elif flex:
             blocks = flex_blocks(part, owner, device)
         else:
-            blocks = response_blocks(places, device, in_one_line)
+            blocks = response_blocks(places, device, packed)
     return Batch(
         token_ids=ids.to(device),
         positions=(positions if rule.rows > 1 else positions[0]).to(device),

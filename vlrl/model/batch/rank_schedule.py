@@ -2,8 +2,8 @@
 
 Under ZeRO a forward pass gathers weights and a backward pass reduces gradients, module by module, with all ranks at
 once: a rank that skipped the vision tower, a micro-batch or a piece of the head would leave the others waiting. So
-before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look at pictures
-where any rank has one, and as many calls of the head. A rank without pictures looks at one whose features count
+before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look at images
+where any rank has one, and as many calls of the head. A rank without images looks at one whose features count
 nothing; a rank without rows reads a row of one token. Both stay in the graph with weight zero.
 """
 
@@ -20,20 +20,20 @@ from PIL import Image as Pillow
 
 from vlrl import dist
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded, EncodedImage, Encoder
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.types import Image, Problem
 
 SIDE_PIXELS = 28
-COLOUR = (200, 120, 40)  # not the processor's mean: some models leave pictures of zeros out
+COLOUR = (200, 120, 40)  # not the processor's mean: some models leave images of zeros out
 
 
 class Step(NamedTuple):
-    """One micro-batch: whether the tower that trains looks at pictures, and how often the head is called."""
+    """One micro-batch: whether the tower that trains looks at images, and how often the head is called."""
 
-    looks: bool
+    encodes_images: bool
     chunks: int
 
 
@@ -46,11 +46,11 @@ def agreed(by_rank: list[list[Step]], tower_trains: bool) -> list[Step]:
     """
     nothing = Step(False, 1)
     steps = [
-        Step(any(step.looks for step in some), max(step.chunks for step in some))
+        Step(any(step.encodes_images for step in some), max(step.chunks for step in some))
         for some in zip_longest(*by_rank, fillvalue=nothing)
     ] or [nothing]
     for end in (0, -1) if tower_trains else ():
-        steps[end] = steps[end]._replace(looks=True)
+        steps[end] = steps[end]._replace(encodes_images=True)
     return steps
 
 
@@ -60,9 +60,9 @@ class Lockstep:
     def __init__(self, loaded: LoadedModel, tower_trains: bool) -> None:
         self._tower_trains = tower_trains
         stop = loaded.stop_ids[0]
-        self.padding = Row(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))
+        self.padding = PackedGroup(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))
         self._loaded = loaded
-        self._picture: EncodedImage | None = None
+        self._image: EncodedImage | None = None
 
     def agree(self, mine: list[Step]) -> list[Step]:
         """The steps of one update that all ranks take."""
@@ -70,10 +70,10 @@ class Lockstep:
 
     @contextmanager
     def one_graph(self, model: Any) -> Iterator[None]:
-        """Within the block, what the embedding gives has gradients though it be frozen, with and without pictures.
+        """Within the block, what the embedding gives has gradients though it be frozen, with and without images.
 
         Otherwise the backward pass of a text row would end at the first layer that learns, and that of a row whose
-        picture features learn would go on to the embedding.
+        image features learn would go on to the embedding.
         """
 
         def anchored(module: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
@@ -87,11 +87,11 @@ class Lockstep:
         finally:
             held.remove()
 
-    def idle_look(self, tower: VisionTower) -> torch.Tensor:
+    def dummy_vision_pass(self, tower: VisionTower) -> torch.Tensor:
         """A look with gradients whose sum counts nothing; to be added to the loss."""
-        if self._picture is None:
-            self._picture = _blank(self._loaded)
-        (features,) = tower.look([self._picture]).values()
+        if self._image is None:
+            self._image = _blank(self._loaded)
+        (features,) = tower.encode_images([self._image]).values()
         return torch.stack([one.sum() for one in features.tensors]).sum() * 0.0
 
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 import torch
 
 from vlrl import dist
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.cost import CostModel, balance, cost_of, load_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.parameter_groups import trained_parts
-from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.training.update_metrics import UpdateMetrics
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -26,7 +26,7 @@ class Shares:
         self._loaded, self._trained = loaded, trained_parts(loaded.model)
         self._cost: CostModel | None = None
 
-    def of(self, rows: Sequence[Row]) -> list[list[int]]:
+    def of(self, rows: Sequence[PackedGroup]) -> list[list[int]]:
         """By rank, places in `rows`. A rank may get none."""
         if dist.world() == 1:
             return [list(range(len(rows)))]
@@ -36,16 +36,16 @@ class Shares:
             self._cost = cost_of(self._loaded.config, model, self._trained, checkpointed)
         return balance([self._cost.training(load_of(row)) for row in rows], dist.world())
 
-    def mine(self, items: Sequence[T], row_of: Callable[[T], Row]) -> list[T]:
+    def mine(self, items: Sequence[T], row_of: Callable[[T], PackedGroup]) -> list[T]:
         """This rank's share of what has a row."""
         return [items[i] for i in self.of([row_of(one) for one in items])[dist.rank()]]
 
-    def read(self, rows: Sequence[Row], work: Callable[[Sequence[Row]], Sequence[U]]) -> list[U]:
+    def read(self, rows: Sequence[PackedGroup], work: Callable[[Sequence[PackedGroup]], Sequence[U]]) -> list[U]:
         """`work` on every row by the rank that it falls to; all results in order, on every rank."""
         return dist.spread(rows, self.of(rows), work)
 
 
-def total(mine: UpdateSums) -> UpdateSums:
+def total(mine: UpdateMetrics) -> UpdateMetrics:
     """The sums of all ranks together."""
     first, *others = dist.gather(mine)
     for other in others:

@@ -1,4 +1,4 @@
-"""How families of models read pictures: a new architecture costs its name here, or one more class of these few rules.
+"""How families of models read images: a new architecture costs its name here, or one more class of these few rules.
 
 Everything else (positions, shared rows, rollout) asks the model itself.
 """
@@ -18,15 +18,15 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from vlrl.errors import ConfigError
 
-# before 5.18 the deepstack features of all pictures are one tensor a level
-LEVELS_BY_PICTURE = Version(transformers.__version__).release >= (5, 18)
+# before 5.18 the deepstack features of all images are one tensor a level
+LEVELS_BY_IMAGE = Version(transformers.__version__).release >= (5, 18)
 
 TILE_TOKENS = 16  # most tokens of `<fake_token_around_image><row_1_col_1>` and a line's end, also where they are spelt
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """One picture as the vision tower reads it.
+    """One image as the vision tower reads it.
 
     values  float32: patches (n, d), or tiles (m, 3, height, width) in pixels
     grid    (time or tiles, height, width) in patches; its product is the number of patches
@@ -39,8 +39,8 @@ class Pixels:
 
 
 @dataclass(frozen=True)
-class PictureFeatures:
-    """What the tower says of one picture: `merged` (n, d) or (tiles, n, d); for deepstack models one (n, d) a level."""
+class ImageFeatures:
+    """What the tower says of one image: `merged` (n, d) or (tiles, n, d); for deepstack models one (n, d) a level."""
 
     merged: torch.Tensor
     levels: tuple[torch.Tensor, ...] = ()
@@ -50,33 +50,33 @@ class PictureFeatures:
         """Everything that carries gradients."""
         return self.merged, *self.levels
 
-    def of(self, tensors: Sequence[torch.Tensor]) -> PictureFeatures:
+    def of(self, tensors: Sequence[torch.Tensor]) -> ImageFeatures:
         """The same features made of other `tensors` (as `tensors` lists them)."""
-        return PictureFeatures(tensors[0], tuple(tensors[1:]))
+        return ImageFeatures(tensors[0], tuple(tensors[1:]))
 
 
 class Family(Protocol):
     """Rules of one family. `core` is the model without its head, `own` its class's `get_image_features`.
 
-    marks   beginnings of tokens, besides the placeholders, that the processor writes around pictures
+    marks   beginnings of tokens, besides the placeholders, that the processor writes around images
     """
 
     marks: tuple[str, ...]
 
     def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
-        """The processor's output for prompts with `counts` (≥ 1) pictures each, cut into pictures in reading order."""
+        """The processor's output for prompts with `counts` (≥ 1) images each, cut into images in reading order."""
 
-    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
+    def encode_images(self, core: Any, own: Any, images: Sequence[Pixels], device: torch.device) -> list[ImageFeatures]:
         """One call of the tower."""
 
-    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
+    def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
         """What `get_image_features` returns instead of looking, and the arguments that make the model ask for it."""
 
     def merge(self, config: Any) -> int:
         """Patches that become one prompt token."""
 
     def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
-        """Patches of a picture of this size in pixels."""
+        """Patches of an image of this size in pixels."""
 
     def misfit(self, config: Any, pixels: Pixels) -> str | None:
         """How an image as the processor cuts it differs from what the tower reads, in words; None if it doesn't."""
@@ -88,11 +88,11 @@ class Family(Protocol):
         """(layers, width) of the vision tower."""
 
     def tower_pairs(self, vision: Any, patches: int) -> float:
-        """Query-key pairs of one picture over all layers of the tower."""
+        """Query-key pairs of one image over all layers of the tower."""
 
 
-class PatchRows:
-    """Qwen: one row of patches for all pictures, each with its grid (`image_grid_thw`)."""
+class PatchEmbedding:
+    """Qwen: one row of patches for all images, each with its grid (`image_grid_thw`)."""
 
     marks: tuple[str, ...] = ()
 
@@ -103,24 +103,24 @@ class PatchRows:
         split = torch.split(values, grids.prod(1).tolist())
         return [Pixels(one, (int(t), int(h), int(w))) for one, (t, h, w) in zip(split, grids, strict=True)]
 
-    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
-        """All pictures in one row of patches."""
-        values = torch.cat([one.values for one in pictures]).to(device)
-        grids = torch.tensor([one.grid for one in pictures], device=device)
+    def encode_images(self, core: Any, own: Any, images: Sequence[Pixels], device: torch.device) -> list[ImageFeatures]:
+        """All images in one row of patches."""
+        values = torch.cat([one.values for one in images]).to(device)
+        grids = torch.tensor([one.grid for one in images], device=device)
         output = own(core, values, image_grid_thw=grids, return_dict=True)
         each = self.merge(core.config)
-        tokens = [t * h * w // each for t, h, w in (one.grid for one in pictures)]
+        tokens = [t * h * w // each for t, h, w in (one.grid for one in images)]
         merged, *levels = (
             torch.split(found, tokens) if isinstance(found, torch.Tensor) else found
             for found in (output.pooler_output, *(getattr(output, "deepstack_features", None) or ()))
         )
-        return [PictureFeatures(merged[i], tuple(level[i] for level in levels)) for i in range(len(pictures))]
+        return [ImageFeatures(merged[i], tuple(level[i] for level in levels)) for i in range(len(images))]
 
-    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
-        """Features by picture."""
+    def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
+        """Features by image."""
         output: Any = BaseModelOutputWithPooling(pooler_output=tuple(f.merged for f in features))  # type: ignore[arg-type]
         levels = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
-        output.deepstack_features = levels if LEVELS_BY_PICTURE else [torch.cat(level) for level in levels]
+        output.deepstack_features = levels if LEVELS_BY_IMAGE else [torch.cat(level) for level in levels]
         return output, {"pixel_values": features[0].merged, "image_grid_thw": None}
 
     def merge(self, config: Any) -> int:
@@ -150,7 +150,7 @@ class PatchRows:
         return int(vision.depth), int(vision.hidden_size)
 
     def tower_pairs(self, vision: Any, patches: int) -> float:
-        """All of a picture, or the window in the layers that have one (Qwen2.5-VL)."""
+        """All of an image, or the window in the layers that have one (Qwen2.5-VL)."""
         layers = int(vision.depth)
         full = len(vision.fullatt_block_indexes) if hasattr(vision, "fullatt_block_indexes") else layers
         window = (int(vision.window_size) // int(vision.patch_size)) ** 2 if full < layers else patches
@@ -158,10 +158,10 @@ class PatchRows:
 
 
 class Tiles:
-    """Idefics3 and SmolVLM: square tiles of one size, and the whole picture once more as the last tile.
+    """Idefics3 and SmolVLM: square tiles of one size, and the whole image once more as the last tile.
 
-    Prompts are `<fake…><row_1_col_1>` + a tile's placeholders + …; the last tile of every picture stands behind
-    `<global-img>`. That is how many tiles a picture has is read from the prompt.
+    Prompts are `<fake…><row_1_col_1>` + a tile's placeholders + …; the last tile of every image stands behind
+    `<global-img>`. That is how many tiles an image has is read from the prompt.
     """
 
     marks: tuple[str, ...] = ("<image>", "<fake_token_around_image>", "<global-img>", "<row_")
@@ -180,7 +180,7 @@ class Tiles:
             if sum(last) != count:
                 raise ConfigError(
                     "model.path",
-                    f"{count} pictures became {sum(last)} in the prompt",
+                    f"{count} images became {sum(last)} in the prompt",
                     "report it with the model's name",
                 )
             start = 0
@@ -191,26 +191,23 @@ class Tiles:
                 start = stop
         return found
 
-    def look(self, core: Any, own: Any, pictures: Sequence[Pixels], device: torch.device) -> list[PictureFeatures]:
-        """All tiles of all pictures in one batch."""
-        values = torch.cat([one.values for one in pictures]).to(device)[None]
+    def encode_images(self, core: Any, own: Any, images: Sequence[Pixels], device: torch.device) -> list[ImageFeatures]:
+        """All tiles of all images in one batch."""
+        values = torch.cat([one.values for one in images]).to(device)[None]
         masks = None
-        if any(one.mask is not None for one in pictures):
+        if any(one.mask is not None for one in images):
             full = [
-                torch.ones_like(one.values[:, 0], dtype=torch.bool) if one.mask is None else one.mask
-                for one in pictures
+                torch.ones_like(one.values[:, 0], dtype=torch.bool) if one.mask is None else one.mask for one in images
             ]
             masks = torch.cat(full).to(device)[None]
         output = own(core, values, pixel_attention_mask=masks, return_dict=True).pooler_output  # (tiles, n, d)
         if len(output) != values.shape[1]:
-            raise ConfigError(
-                "picture", "a tile holds nothing but zeros, which the model skips", "leave the picture out"
-            )
-        split = torch.split(output, [one.grid[0] for one in pictures])
-        return [PictureFeatures(one) for one in split]
+            raise ConfigError("image", "a tile holds nothing but zeros, which the model skips", "leave the image out")
+        split = torch.split(output, [one.grid[0] for one in images])
+        return [ImageFeatures(one) for one in split]
 
-    def stand_in(self, features: Sequence[PictureFeatures]) -> tuple[Any, dict[str, Any]]:
-        """(tiles, n, d) of all pictures; a tile has n placeholders in the prompt."""
+    def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
+        """(tiles, n, d) of all images; a tile has n placeholders in the prompt."""
         merged = torch.cat([f.merged for f in features])
         return BaseModelOutputWithPooling(pooler_output=merged), {"pixel_values": merged}  # type: ignore[arg-type]
 
@@ -219,7 +216,7 @@ class Tiles:
         return int(config.scale_factor) ** 2
 
     def patches(self, config: Any, image_processor: Any, width: int, height: int) -> int:
-        """Tiles as the processor cuts a blank picture of this size (its own count leaves a rounding out)."""
+        """Tiles as the processor cuts a blank image of this size (its own count leaves a rounding out)."""
         blank = Pillow.new("RGB", (width, height))
         tiles = image_processor([[blank]], return_tensors="np")["pixel_values"].shape[1]
         return int(tiles) * (int(config.vision_config.image_size) // int(config.vision_config.patch_size)) ** 2
@@ -245,10 +242,10 @@ class Tiles:
 
 
 FAMILIES: dict[str, Family] = {
-    "qwen2_vl": PatchRows(),
-    "qwen2_5_vl": PatchRows(),
-    "qwen3_vl": PatchRows(),
-    "qwen3_vl_moe": PatchRows(),
+    "qwen2_vl": PatchEmbedding(),
+    "qwen2_5_vl": PatchEmbedding(),
+    "qwen3_vl": PatchEmbedding(),
+    "qwen3_vl_moe": PatchEmbedding(),
     "idefics3": Tiles(),
     "smolvlm": Tiles(),
 }

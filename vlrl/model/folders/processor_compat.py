@@ -1,4 +1,4 @@
-"""AutoProcessor without torchvision: pictures work, videos are refused with a clear error.
+"""AutoProcessor without torchvision: images work, videos are refused with a clear error.
 
 Processors of Qwen's family carry a video processor, and transformers' video processors need torchvision. The core does
 not: a CPU build of torch often has no matching torchvision. Where torchvision is missing, this module gives
@@ -35,7 +35,7 @@ def torchvision_is_missing() -> bool:
 def _stand_in() -> type:
     from transformers.video_processing_utils import BaseVideoProcessor
 
-    class PicturesOnlyVideoProcessor(BaseVideoProcessor):
+    class ImagesOnlyVideoProcessor(BaseVideoProcessor):
         """Holds a checkpoint's video settings and refuses videos."""
 
         def __init__(self, **settings: Any) -> None:
@@ -51,7 +51,7 @@ def _stand_in() -> type:
                 "video", "this environment has no torchvision, so it can't read videos", "install torchvision"
             )
 
-    return PicturesOnlyVideoProcessor
+    return ImagesOnlyVideoProcessor
 
 
 def allow_processors_without_torchvision() -> None:

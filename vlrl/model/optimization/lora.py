@@ -40,7 +40,7 @@ class LoraSettings(Settings):
 def choose_trained(model: Any, freeze: Sequence[Part], lora: LoraSettings | None) -> bool:
     """Freeze parts, or give them adapters; adapters of an earlier stage are added in first.
 
-    Returns whether a picture's features get gradients. Raises ConfigError if nothing is left to train.
+    Returns whether an image's features get gradients. Raises ConfigError if nothing is left to train.
     """
     merge_adapters(model)
     if lora is None:

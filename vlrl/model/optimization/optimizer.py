@@ -41,7 +41,7 @@ class OptimizerSettings(Settings):
     final_share: float = Field(default=0.1, ge=0.0, le=1.0)
     max_norm: float = Field(default=1.0, ge=0.0)
 
-    def rate_at(self, step: int, total: int) -> float:
+    def lr_scale_at(self, step: int, total: int) -> float:
         """Share of the peak rate at 0-based `step` of `total` steps."""
         if step < self.warmup_steps:
             return (step + 1) / (self.warmup_steps + 1)
@@ -59,7 +59,9 @@ class OptimizerSettings(Settings):
 
 
 class Optimizer:
-    """Torch optimisers, one a kind and rate, behind four verbs. `reset` forgets moments (row K20), not the schedule.
+    """Torch optimisers, one a kind and rate, behind four verbs.
+
+    `reset` forgets moments (k1.5 §2.3.2), not the schedule.
 
     Weights below float32 have a float32 copy that is stepped and rounded back: a small step on a bfloat16 weight would
     be lost in rounding (at a rate of 1e-6 nearly every one). Their gradients add up in the copy, too (`adding_up`): a

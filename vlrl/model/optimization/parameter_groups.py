@@ -26,7 +26,7 @@ def trained_parts(model: Any) -> frozenset[Part]:
 
 
 def freeze_parts(model: Any, parts: Sequence[Part]) -> bool:
-    """Only what isn't in `parts` gets gradients. Returns whether a picture's features do. Raises ConfigError."""
+    """Only what isn't in `parts` gets gradients. Returns whether an image's features do. Raises ConfigError."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in parts)
     trained = trained_parts(model)

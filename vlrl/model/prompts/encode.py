@@ -25,7 +25,7 @@ from vlrl.types import Problem
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """One picture as the vision tower reads it (family.py says how), under a name that stands for its content."""
+    """One image as the vision tower reads it (family.py says how), under a name that stands for its content."""
 
     digest: str
     pixels: Pixels
@@ -51,9 +51,9 @@ class EncodedImage:
 class Encoded:
     """A prompt as the model reads it.
 
-    token_ids    (T,) with every picture expanded to its placeholder tokens
-    token_types  (T,) 0 text, 1 picture
-    images       pictures in reading order
+    token_ids    (T,) with every image expanded to its placeholder tokens
+    token_types  (T,) 0 text, 1 image
+    images       images in reading order
     """
 
     problem_id: str
@@ -68,22 +68,22 @@ class Encoded:
 
     @property
     def num_tokens(self) -> int:
-        """Prompt length in tokens, picture tokens included."""
+        """Prompt length in tokens, image tokens included."""
         return len(self.token_ids)
 
     @property
     def num_patches(self) -> int:
-        """Vision patches over all pictures (before merging)."""
+        """Vision patches over all images (before merging)."""
         return sum(image.num_patches for image in self.images)
 
 
-def _picture(digest: str, pixels: Pixels) -> EncodedImage:
-    """One file under two picture budgets is two pictures: the grid is part of its name."""
+def _image(digest: str, pixels: Pixels) -> EncodedImage:
+    """One file under two image budgets is two images: the grid is part of its name."""
     return EncodedImage(f"{digest}@{'x'.join(map(str, pixels.grid))}", pixels)
 
 
 class Encoder:
-    """Encodes problems with one model's processor and chat template under one picture budget."""
+    """Encodes problems with one model's processor and chat template under one image budget."""
 
     def __init__(self, loaded: LoadedModel, budget: ImageBudget, system_prompt: str | None = None) -> None:
         self._context = loaded.context
@@ -93,7 +93,7 @@ class Encoder:
         self._writer = PromptWriter(loaded, system_prompt)
 
     def encode(self, problems: Sequence[Problem]) -> list[Encoded]:
-        """Encoded prompts in order; all pictures go through the processor in one call.
+        """Encoded prompts in order; all images go through the processor in one call.
 
         Raises DataError for an image that can't be read, a prompt whose texts can't be told from the template's own, or
         a prompt longer than the context.
@@ -130,7 +130,7 @@ class Encoder:
         encoded = []
         for place, problem in enumerate(problems):
             seen = zip(problem.images, pixels.get(place, []), strict=True)
-            found = tuple(_picture(image.digest, one) for image, one in seen)
+            found = tuple(_image(image.digest, one) for image, one in seen)
             encoded.append(self._finish(problem, ids[place], types[place], found))
         return encoded
 
@@ -152,8 +152,8 @@ class Encoder:
 
     def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Token types where the processor doesn't tell them."""
-        picture = self._loaded.config.image_token_id
-        return tuple(int(i == picture) for i in ids)
+        image = self._loaded.config.image_token_id
+        return tuple(int(i == image) for i in ids)
 
     def _finish(
         self, problem: Problem, ids: tuple[int, ...], types: tuple[int, ...], images: tuple[EncodedImage, ...]

@@ -16,7 +16,7 @@ from vlrl.types import Image, Problem
 
 
 class PromptCheck:
-    """Checks problems for one model, picture budget and system prompt; what `vlrl.data` calls a Check.
+    """Checks problems for one model, image budget and system prompt; what `vlrl.data` calls a Check.
 
     longest  tokens that a response may take
     """
@@ -61,7 +61,7 @@ class PromptCheck:
         found = self._patches[size]
         if isinstance(found, str):
             raise BadImageError(
-                f"picture {image.path or image.digest}",
+                f"image {image.path or image.digest}",
                 f"the model's image processor takes none of {size[0]}×{size[1]} pixels: {found}",
                 "crop or pad it, or set `on_bad_image: skip` in its source",
             )

@@ -92,7 +92,8 @@ def config_of(zero: ZeroSettings, max_norm: float, dtype: torch.dtype) -> dict[s
 
 
 class SkippingAdamW(torch.optim.AdamW):
-    """AdamW in one group a rate and side (pictures or language), with the same rules as vlrl.model.optimization.optimizer.
+    """AdamW in one group a rate and side (images or language), with the same rules as
+    vlrl.model.optimization.optimizer.
 
     Sharded weights have a gradient of zeros where no rank had one. `prepare` therefore says which groups an update
     leaves alone: as in one process, weights that no row reached keep their values and moments.
@@ -106,7 +107,7 @@ class SkippingAdamW(torch.optim.AdamW):
                 groups.setdefault((side, settings.rate_of(name, by_muon=False)), []).append(parameter)
         super().__init__(
             [
-                {"params": some, "lr": rate, "peak": rate, "of_pictures": side, "idle": False}
+                {"params": some, "lr": rate, "peak": rate, "of_images": side, "idle": False}
                 for (side, rate), some in groups.items()
             ],
             betas=settings.betas,
@@ -115,10 +116,10 @@ class SkippingAdamW(torch.optim.AdamW):
         )
 
     def prepare(self, share: float, sees: bool) -> None:
-        """For the next step: the share of the peak rates, and whether any row of any rank has a picture."""
+        """For the next step: the share of the peak rates, and whether any row of any rank has an image."""
         for group in self.param_groups:
             group["lr"] = group["peak"] * share
-            group["idle"] = group["of_pictures"] and not sees
+            group["idle"] = group["of_images"] and not sees
 
     def step(self, closure: Any = None) -> Any:
         """One step of every group that isn't idle."""

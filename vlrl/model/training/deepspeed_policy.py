@@ -1,8 +1,8 @@
 """The policy under DeepSpeed's ZeRO: optimiser states (1), gradients (2) or weights too (3) sharded over the ranks.
 
-Updates run in lockstep (rank_schedule.py), so that ranks with pictures, with text only and with nothing at all take the same
-steps. What is read without gradients (log-probabilities, statistics, rollouts, export) is read from whole weights: the
-model itself in stages 1 and 2; in stage 3 a copy that is brought up to date where the weights have changed since.
+Updates run in lockstep (rank_schedule.py), so that ranks with images, with text only and with nothing at all take the
+same steps. What is read without gradients (log-probabilities, statistics, rollouts, export) is read from whole weights:
+the model itself in stages 1 and 2; in stage 3 a copy that is brought up to date where the weights have changed since.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ class DeepSpeedPolicy(SharedPolicy):
         reading = open_forward(loaded, settings, vision_trains)
         self._trained = copy.deepcopy(loaded.model) if zero.stage == 3 else loaded.model
         sharded = loaded if zero.stage < 3 else replace(loaded, model=self._trained, store=None)
-        eyes = reading.tower
+        vision_tower = reading.tower
         if vision_trains and zero.stage == 3:
-            eyes = VisionTower(self._trained, below=reading.tower if frozen_below_projector(loaded.model) else None)
-        learning = open_forward(sharded, settings, vision_trains, Lockstep(loaded, vision_trains), eyes)
+            vision_tower = VisionTower(
+                self._trained, below=reading.tower if frozen_below_projector(loaded.model) else None
+            )
+        learning = open_forward(sharded, settings, vision_trains, Lockstep(loaded, vision_trains), vision_tower)
         super().__init__(loaded, vision_trains, reading, learning)
         self._adamw = SkippingAdamW(self._trained.named_parameters(), settings.optimizer)
         self._engine = self._start()
@@ -83,14 +85,14 @@ class DeepSpeedPolicy(SharedPolicy):
         return engine
 
     def end_iteration(self) -> None:
-        """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
+        """Row k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self._adamw.forget()
 
     @contextmanager
-    def _updating(self, examples: Sequence[Example], rate: float) -> Iterator[None]:
+    def _updating(self, examples: Sequence[Example], lr_scale: float) -> Iterator[None]:
         sees = self._vision_trains and any(example.row.encoded.images for example in examples)
-        self._adamw.prepare(rate, sees)
+        self._adamw.prepare(lr_scale, sees)
         with local_rank_in_environment():
             yield
 
@@ -100,7 +102,7 @@ class DeepSpeedPolicy(SharedPolicy):
         engine.set_gradient_accumulation_boundary(last)
         engine.backward(engine(lambda: micro_batch() * dist.world()), scale_wrt_gas=False)
 
-    def _step(self, rate: float) -> float:
+    def _step(self, lr_scale: float) -> float:
         self._engine.step()
         norm = float(self._engine.get_global_grad_norm())
         if self._engine.optimizer.overflow or not math.isfinite(norm):

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from vlrl.losses.loss_inputs import Denominators, Terms
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import Loss
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
-from vlrl.model.batch.packing import Batch, Row, pack
+from vlrl.model.batch.packing import Batch, PackedGroup, pack
 from vlrl.model.batch.rank_schedule import Lockstep, Step
-from vlrl.model.families.family import PictureFeatures
+from vlrl.model.families.family import ImageFeatures
 from vlrl.model.finite import cause_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.parameter_groups import trained_parts
@@ -29,9 +29,9 @@ from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
 from vlrl.model.training.policy import Example
-from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
-from vlrl.model.vision.image_features import Looks
+from vlrl.model.vision.image_features import ImageFeatureCache
 
 MicroBatch = Callable[[], torch.Tensor]  # runs one forward pass and returns its share of the loss
 Learn = Callable[[MicroBatch, bool], None]
@@ -51,7 +51,7 @@ class PackedForward:
     bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
     in_one_line         the rows of a micro-batch stand one behind another, without padding
     lockstep            makes updates take the same steps on every rank; None: each rank takes its own
-    eyes                the tower that looks at pictures where it isn't the model's own
+    eyes                the tower that looks at images where it isn't the model's own
     """
 
     def __init__(
@@ -61,31 +61,35 @@ class PackedForward:
         vision_trains: bool,
         bytes_of: Bytes | None = None,
         max_bytes: float | None = None,
-        in_one_line: bool = False,
+        packs_sequences: bool = False,
         lockstep: Lockstep | None = None,
-        eyes: VisionTower | None = None,
+        vision_tower: VisionTower | None = None,
     ) -> None:
         self._loaded = loaded
         self._budget = micro_batch_tokens
         self._vision_trains = vision_trains
         self._bytes_of, self._max_bytes = bytes_of, max_bytes
-        self._in_one_line = in_one_line
+        self._packs_sequences = packs_sequences
         self.tower = VisionTower(loaded.model, loaded.store)
-        self._lockstep, self._eyes = lockstep, eyes or self.tower
+        self._lockstep, self._vision_tower = lockstep, vision_tower or self.tower
         self._rule = PositionRule(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._pad = loaded.tokenizer.pad_token_id or 0
 
     @torch.no_grad()
-    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the log-probability of every token. Every picture is looked at once."""
+    def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per row, per response: the log-probability of every token. Every image is looked at once."""
         pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
         found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
         batches = self.batches(parts)
-        looks = Looks(self._eyes, [_images(parts[i] for i in chosen) for chosen in batches], trains=False)
+        feature_cache = ImageFeatureCache(
+            self._vision_tower, [_images(parts[i] for i in chosen) for chosen in batches], trains=False
+        )
         for m, chosen in enumerate(batches):
-            values = iter(self._score([parts[i] for i in chosen], looks.features(m), temperature)[1].logprobs.tolist())
+            values = iter(
+                self._score([parts[i] for i in chosen], feature_cache.features(m), temperature)[1].logprobs.tolist()
+            )
             for i in chosen:
                 found[i] = tuple(tuple(next(values) for _ in one) for one in parts[i].responses)
         result: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
@@ -93,7 +97,7 @@ class PackedForward:
             result[r] += values_of
         return result
 
-    def split(self, row: Row, together: int = 1) -> list[range]:
+    def split(self, row: PackedGroup, together: int = 1) -> list[range]:
         """Responses of one row by piece: those of a group above a budget stand in rows that each repeat the prompt."""
         most, bytes_of = self._max_bytes, self._bytes_of
 
@@ -103,9 +107,9 @@ class PackedForward:
         lengths = [len(one) for one in row.responses]
         return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
 
-    def batches(self, rows: Sequence[Row]) -> list[list[int]]:
+    def batches(self, rows: Sequence[PackedGroup]) -> list[list[int]]:
         """Indices of rows by micro-batch."""
-        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._in_one_line)
+        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
 
     @property
     def vocabulary(self) -> int:
@@ -113,11 +117,11 @@ class PackedForward:
         return int(self._loaded.model.lm_head.out_features)
 
     @torch.no_grad()
-    def hidden(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+    def hidden(self, rows: Sequence[PackedGroup]) -> tuple[torch.Tensor, torch.Tensor]:
         """(M, d) states that predict the response tokens of one micro-batch, and those tokens (M,)."""
         model = self._loaded.model
         batch = self._packed(rows)
-        features = Looks(self.tower, [_images(rows)], trains=False).features(0)
+        features = ImageFeatureCache(self.tower, [_images(rows)], trains=False).features(0)
         return response_hidden(model, self.tower, batch, features), batch.targets
 
     @torch.no_grad()
@@ -130,15 +134,15 @@ class PackedForward:
         examples: Sequence[Example],
         loss: Loss,
         temperature: float,
-        over: Denominators,
+        over: LossNormalizers,
         learn: Learn,
-    ) -> UpdateSums:
+    ) -> UpdateMetrics:
         """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
 
         `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
-        Every picture is looked at once; in lockstep, once a micro-batch.
+        Every image is looked at once; in lockstep, once a micro-batch.
         """
-        sums = UpdateSums()
+        sums = UpdateMetrics()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
         parts = [example.take(chosen) for example in examples for chosen in self.split(example.row, together)]
         batches = self.batches([part.row for part in parts])
@@ -149,12 +153,12 @@ class PackedForward:
         ]
         if self._lockstep is not None:
             steps = self._lockstep.agree(steps)
-        looks = Looks(self._eyes, images, self._vision_trains, hold=self._lockstep is None)
+        feature_cache = ImageFeatureCache(self._vision_tower, images, self._vision_trains, hold=self._lockstep is None)
         for m, step in enumerate(steps):
             run = partial(self._padding, step)
             if m < len(batches):
                 some = [parts[i] for i in batches[m]]
-                run = partial(self._micro_batch, some, loss, temperature, over, step, looks, m, sums)
+                run = partial(self._micro_batch, some, loss, temperature, over, step, feature_cache, m, sums)
             learn(run, m + 1 == len(steps))
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
@@ -165,22 +169,24 @@ class PackedForward:
         some: Sequence[Example],
         loss: Loss,
         temperature: float,
-        over: Denominators,
+        over: LossNormalizers,
         step: Step,
-        looks: Looks,
+        feature_cache: ImageFeatureCache,
         m: int,
-        sums: UpdateSums,
+        sums: UpdateMetrics,
     ) -> torch.Tensor:
         """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
         rows = [example.row for example in some]
         beside = []
         with self._training_graph():
-            if step.looks and self._lockstep is not None and not _images(rows):
-                beside.append(self._lockstep.idle_look(self._eyes))
-            batch, found = self._score(rows, looks.features(m), temperature, step.chunks, self._guides(some))
-        terms = replace(terms_of(some, batch.response, found.logprobs), guide_logprobs=found.guides)
+            if step.encodes_images and self._lockstep is not None and not _images(rows):
+                beside.append(self._lockstep.dummy_vision_pass(self._vision_tower))
+            batch, found = self._score(
+                rows, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(some)
+            )
+        terms = replace(terms_of(some, batch.response, found.logprobs), teacher_logprobs=found.teacher_token_ids)
         value: Any = loss(terms, over)
-        if (carried := looks.carried(m)) is not None:
+        if (carried := feature_cache.carried(m)) is not None:
             beside.append(carried)
         with torch.no_grad():
             _observe(sums, some, terms, float(value), found.entropy)
@@ -192,7 +198,7 @@ class PackedForward:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
         with self._training_graph():
-            beside = [self._lockstep.idle_look(self._eyes)] if step.looks else []
+            beside = [self._lockstep.dummy_vision_pass(self._vision_tower)] if step.encodes_images else []
             _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
         return sum(beside, start=found.logprobs.sum() * 0.0)
 
@@ -207,30 +213,32 @@ class PackedForward:
     def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
         return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
 
-    def _guides(self, examples: Sequence[Example]) -> torch.Tensor | None:
-        return _of_all(examples, "guides", torch.empty(0, dtype=torch.long, device=self._loaded.device))
+    def _teacher_token_ids(self, examples: Sequence[Example]) -> torch.Tensor | None:
+        return _of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
 
-    def _packed(self, rows: Sequence[Row]) -> Batch:
+    def _packed(self, rows: Sequence[PackedGroup]) -> Batch:
         flex = takes_flex(self._loaded.model)
-        return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._in_one_line)
+        return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._packs_sequences)
 
     def _score(
         self,
-        rows: Sequence[Row],
-        features: dict[str, PictureFeatures],
+        rows: Sequence[PackedGroup],
+        features: dict[str, ImageFeatures],
         temperature: float,
         chunks: int | None = None,
-        guides: torch.Tensor | None = None,
+        teacher_token_ids: torch.Tensor | None = None,
     ) -> tuple[Batch, TokenLogprobs]:
         model, batch, forbidden = self._loaded.model, self._packed(rows), self._forbidden
-        return batch, response_logprobs(model, self.tower, batch, features, forbidden, temperature, chunks, guides)
+        return batch, response_logprobs(
+            model, self.tower, batch, features, forbidden, temperature, chunks, teacher_token_ids
+        )
 
 
-def _images(rows: Iterable[Row]) -> list[EncodedImage]:
+def _images(rows: Iterable[PackedGroup]) -> list[EncodedImage]:
     return [image for row in rows for image in row.encoded.images]
 
 
-def count(examples: Sequence[Example], left_out: Denominators) -> Denominators:
+def count(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
     """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens.
 
     Where all have weight zero the tokens are 1, to divide by.
@@ -241,16 +249,16 @@ def count(examples: Sequence[Example], left_out: Denominators) -> Denominators:
             tokens += example.row.num_response_tokens
         else:
             tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return Denominators(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
+    return LossNormalizers(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
 
 
-def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> Terms:
+def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
     """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
-    references = _of_all(examples, "reference_logprobs", logprobs)
+    references = _of_all(examples, "old_logprobs", logprobs)
     weights = _of_all(examples, "token_weights", logprobs)
-    return Terms(
+    return LossInputs(
         logprobs=logprobs,
-        reference_logprobs=logprobs.detach() if references is None else references,
+        old_logprobs=logprobs.detach() if references is None else references,
         response=response,
         advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
         weights=torch.ones_like(logprobs) if weights is None else weights,
@@ -258,15 +266,17 @@ def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torc
     )
 
 
-def _observe(sums: UpdateSums, examples: Sequence[Example], terms: Terms, loss: float, entropy: torch.Tensor) -> None:
+def _observe(
+    sums: UpdateMetrics, examples: Sequence[Example], terms: LossInputs, loss: float, entropy: torch.Tensor
+) -> None:
     sums.loss += loss
     sums.tokens += len(terms.response)
     sums.entropy += float(entropy.sum())
-    drift = terms.reference_logprobs - terms.logprobs
+    drift = terms.old_logprobs - terms.logprobs
     sums.kl += float((drift.exp() - 1 - drift).sum())
     sampled = _of_all(examples, "sampler_logprobs", terms.logprobs)
     if sampled is not None:
-        sums.gap.add(examples, (terms.reference_logprobs - sampled).abs().tolist())
+        sums.gap.add(examples, (terms.old_logprobs - sampled).abs().tolist())
 
 
 def _of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from vlrl.model.attention.prompt_attention import reads_blocks
 from vlrl.model.batch.packing import Batch
 from vlrl.model.cost import CHUNK_LOGITS
-from vlrl.model.families.family import PictureFeatures
+from vlrl.model.families.family import ImageFeatures
 from vlrl.model.vision.image_encoding import VisionTower
 
 
@@ -19,28 +19,30 @@ class TokenLogprobs(NamedTuple):
 
     logprobs: torch.Tensor
     entropy: torch.Tensor
-    guides: torch.Tensor | None = None
+    teacher_token_ids: torch.Tensor | None = None
 
 
 def response_logprobs(
     model: Any,
     tower: VisionTower,
     batch: Batch,
-    features: dict[str, PictureFeatures],
+    features: dict[str, ImageFeatures],
     forbidden: torch.Tensor,
     temperature: float = 1.0,
     chunks: int | None = None,
-    guides: torch.Tensor | None = None,
+    teacher_token_ids: torch.Tensor | None = None,
 ) -> TokenLogprobs:
     """Log-probability of every response token of a packed batch.
 
-    forbidden    (F,) ids that can't be sampled (picture placeholders): masked here exactly as in the engine
+    forbidden    (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
     temperature  of the sampling distribution; > 0
     chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
     guides       (M,) ids of tokens to score besides, one at every place of a response token
     """
     picked = response_hidden(model, tower, batch, features)
-    wanted = batch.targets[:, None] if guides is None else torch.stack([batch.targets, guides], 1)  # (M, 1 or 2)
+    wanted = (
+        batch.targets[:, None] if teacher_token_ids is None else torch.stack([batch.targets, teacher_token_ids], 1)
+    )  # (M, 1 or 2)
     vocabulary = int(model.lm_head.out_features)
     size, parts = _chunk_size(vocabulary), []
     chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
@@ -51,7 +53,9 @@ def response_logprobs(
         else:
             parts.append(_score(model.lm_head, some, targets, forbidden, temperature))
     found = torch.cat([p[0] for p in parts])
-    return TokenLogprobs(found[:, 0], torch.cat([p[1] for p in parts]), None if guides is None else found[:, 1])
+    return TokenLogprobs(
+        found[:, 0], torch.cat([p[1] for p in parts]), None if teacher_token_ids is None else found[:, 1]
+    )
 
 
 def chunks_of(vocabulary: int, tokens: int) -> int:
@@ -63,7 +67,7 @@ def _chunk_size(vocabulary: int) -> int:
     return max(1, CHUNK_LOGITS // vocabulary)
 
 
-def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict[str, PictureFeatures]) -> torch.Tensor:
+def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict[str, ImageFeatures]) -> torch.Tensor:
     """(M, d) last hidden states at the positions that predict the response tokens of a packed batch."""
     more: dict[str, Any] = {"attention_mask": batch.mask}
     if batch.blocks is not None:
@@ -72,12 +76,12 @@ def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict
         # a 4-D mask is passed through as it is; the blocks need none
         nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=batch.token_ids.device)
         more = {"attention_mask": nothing, "response_blocks": batch.blocks}
-    with tower.given([features[image.digest] for image in batch.images]) as pictures:
+    with tower.given([features[image.digest] for image in batch.images]) as images:
         hidden = model.model(
             input_ids=batch.token_ids,
             position_ids=batch.positions,
             use_cache=False,
-            **pictures,
+            **images,
             **more,
         ).last_hidden_state
     picked: torch.Tensor = hidden.reshape(-1, hidden.shape[-1])[batch.at]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from vlrl.losses.loss_inputs import NOTHING, Denominators
+from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.losses.loss_registry import Loss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 
 if TYPE_CHECKING:
     from vlrl.model.training.forward import PackedForward
-    from vlrl.model.training.update_metrics import UpdateSums
+    from vlrl.model.training.update_metrics import UpdateMetrics
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Example:
 
     row                 prompt and k responses
     advantages          (k,)
-    reference_logprobs  per response (T_j,), or None: the current policy *is* the reference (a first update, row K14)
+    reference_logprobs  per response (T_j,), or None: the current policy *is* the reference (a first update, k1.5
+                        §2.3.2)
     sampler_logprobs    per response (T_j,) by the engine, only compared; None where nothing was sampled (SFT)
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
     token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
@@ -33,14 +34,14 @@ class Example:
                         trainer; tokens of `stale` are an earlier policy's. None: all come from one place
     """
 
-    row: Row
+    row: PackedGroup
     advantages: tuple[float, ...]
-    reference_logprobs: tuple[tuple[float, ...], ...] | None = None
+    old_logprobs: tuple[tuple[float, ...], ...] | None = None
     sampler_logprobs: tuple[tuple[float, ...], ...] | None = None
     token_weights: tuple[tuple[float, ...], ...] | None = None
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     origins: tuple[tuple[tuple[str, int], ...], ...] | None = None
-    guides: tuple[tuple[int, ...], ...] | None = None
+    teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
 
     def take(self, chosen: Sequence[int]) -> Example:
         """The same problem with these of its responses only."""
@@ -67,11 +68,11 @@ class Policy(Protocol):
 
     def end_iteration(self) -> None: ...
 
-    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]: ...
+    def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]: ...
 
     def statistics(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[PackedGroup],
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
@@ -83,9 +84,9 @@ class Policy(Protocol):
         examples: Sequence[Example],
         loss: Loss,
         temperature: float,
-        rate: float,
-        left_out: Denominators = NOTHING,
-    ) -> UpdateSums: ...
+        lr_scale: float,
+        left_out: LossNormalizers = NOTHING,
+    ) -> UpdateMetrics: ...
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]: ...
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 
 from vlrl import dist
-from vlrl.losses.loss_inputs import NOTHING, Denominators
+from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.losses.loss_registry import Loss
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.rank_sharding import Shares, total
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.training.forward import MicroBatch, PackedForward, count
 from vlrl.model.training.policy import Example
 from vlrl.model.training.token_statistics import Tokens, token_statistics
-from vlrl.model.training.update_metrics import UpdateSums
+from vlrl.model.training.update_metrics import UpdateMetrics
 
 
 class SharedPolicy(ABC):
@@ -38,7 +38,7 @@ class SharedPolicy(ABC):
         self._vision_trains, self._reading, self._learning = vision_trains, reading, learning
 
     @abstractmethod
-    def _updating(self, examples: Sequence[Example], rate: float) -> AbstractContextManager[None]:
+    def _updating(self, examples: Sequence[Example], lr_scale: float) -> AbstractContextManager[None]:
         """What an update of all ranks' `examples` runs in, from before its first micro-batch to after its step."""
 
     @abstractmethod
@@ -46,21 +46,21 @@ class SharedPolicy(ABC):
         """One micro-batch of this rank forward and backward."""
 
     @abstractmethod
-    def _step(self, rate: float) -> float:
+    def _step(self, lr_scale: float) -> float:
         """Step with the gradients of all ranks together; returns their norm before clipping."""
 
     @abstractmethod
     def _bring_up_to_date(self) -> None:
         """The model's weights become those that were learned, where they aren't the same. All ranks come together."""
 
-    def logprobs(self, rows: Sequence[Row], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+    def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
         """Per row, per response: the current policy's log-probability of every token."""
         self._bring_up_to_date()
         return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
 
     def statistics(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[PackedGroup],
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
@@ -77,20 +77,20 @@ class SharedPolicy(ABC):
         examples: Sequence[Example],
         loss: Loss,
         temperature: float,
-        rate: float,
-        left_out: Denominators = NOTHING,
-    ) -> UpdateSums:
-        """One optimiser step at share `rate` of the peak learning rate; averages count what was left out, too.
+        lr_scale: float,
+        left_out: LossNormalizers = NOTHING,
+    ) -> UpdateMetrics:
+        """One optimiser step at share `lr_scale` of the peak learning rate; averages count what was left out, too.
 
         Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
         over = count(examples, left_out)
         mine = self.shares.mine(examples, lambda example: example.row)
-        with self._updating(examples, rate):
+        with self._updating(examples, lr_scale):
             sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
             if sums.cause is not None:
                 raise sums.cause
-            norm = self._step(rate)
+            norm = self._step(lr_scale)
         return sums.stepped(norm)
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import torch
 
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.training.forward import PackedForward
 
@@ -26,7 +26,7 @@ Tokens = tuple[tuple[float, ...], ...]  # per response (T_j,)
 @torch.no_grad()
 def token_statistics(
     policy: PackedForward,
-    rows: Sequence[Row],
+    rows: Sequence[PackedGroup],
     temperature: float,
     names: Collection[str],
     teacher: PackedForward | None = None,
@@ -54,7 +54,11 @@ def token_statistics(
 
 
 def _of_batch(
-    policy: PackedForward, rows: Sequence[Row], temperature: float, names: frozenset[str], teacher: PackedForward | None
+    policy: PackedForward,
+    rows: Sequence[PackedGroup],
+    temperature: float,
+    names: frozenset[str],
+    teacher: PackedForward | None,
 ) -> dict[str, torch.Tensor]:
     """(M,) each."""
     if not names & (OF_POLICY | OF_TEACHER):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from vlrl.config import PACE, Settings
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.rank_schedule import Lockstep
 from vlrl.model.batch.rank_sharding import add_gradients
 from vlrl.model.cost import cost_of, load_of
@@ -31,7 +31,7 @@ class PolicySettings(Settings):
 
     freeze              parts that keep their weights: vision (tower), projector (merger after it), language
     lora                adapters instead of full weights; needs the extra `lora`
-    reset_optimizer     of RL: `each_iteration` is the paper's (row K20); `never` is plain Adam or Muon
+    reset_optimizer     of RL: `each_iteration` is the paper's (k1.5 §2.3.2); `never` is plain Adam or Muon
     micro_batch_tokens  padded tokens that go through the model at once; a larger group is split, its prompt repeated
     micro_batch_mib     memory that a micro-batch may take by the cost model's estimate, a larger group is split, too;
                         default: tokens alone count
@@ -45,7 +45,7 @@ class PolicySettings(Settings):
     reset_optimizer: Literal["each_iteration", "never"] = "never"
     micro_batch_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
     micro_batch_mib: int | None = Field(default=None, ge=1, json_schema_extra=PACE)
-    pack_rows: bool = Field(default=False, json_schema_extra=PACE)
+    pack_sequences: bool = Field(default=False, json_schema_extra=PACE)
 
     @model_validator(mode="after")
     def _something_trains(self) -> PolicySettings:
@@ -61,7 +61,7 @@ def open_forward(
     settings: PolicySettings,
     vision_trains: bool,
     lockstep: Lockstep | None = None,
-    eyes: VisionTower | None = None,
+    vision_tower: VisionTower | None = None,
 ) -> PackedForward:
     """The forward passes that these settings ask for."""
     if settings.micro_batch_mib is None:
@@ -69,18 +69,18 @@ def open_forward(
             loaded,
             settings.micro_batch_tokens,
             vision_trains,
-            in_one_line=settings.pack_rows,
+            packs_sequences=settings.pack_sequences,
             lockstep=lockstep,
-            eyes=eyes,
+            vision_tower=vision_tower,
         )
     cost = cost_of(loaded.config, loaded.model, trained_parts(loaded.model), loaded.model.is_gradient_checkpointing)
 
-    def bytes_of(rows: Sequence[Row]) -> float:
-        return cost.bytes([load_of(row) for row in rows], settings.pack_rows)
+    def bytes_of(rows: Sequence[PackedGroup]) -> float:
+        return cost.bytes([load_of(row) for row in rows], settings.pack_sequences)
 
     limit = settings.micro_batch_mib * 2**20
-    budget, packed = settings.micro_batch_tokens, settings.pack_rows
-    return PackedForward(loaded, budget, vision_trains, bytes_of, limit, packed, lockstep, eyes)
+    budget, packed = settings.micro_batch_tokens, settings.pack_sequences
+    return PackedForward(loaded, budget, vision_trains, bytes_of, limit, packed, lockstep, vision_tower)
 
 
 class TorchPolicy(SharedPolicy):
@@ -94,12 +94,12 @@ class TorchPolicy(SharedPolicy):
         self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
 
     def end_iteration(self) -> None:
-        """Row K20: the paper's optimiser forgets its moments when the reference policy changes."""
+        """Row k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self.optimizer.reset()
 
     @contextmanager
-    def _updating(self, examples: Sequence[Example], rate: float) -> Iterator[None]:
+    def _updating(self, examples: Sequence[Example], lr_scale: float) -> Iterator[None]:
         self.optimizer.zero_grad()
         with self.optimizer.adding_up():
             yield
@@ -107,9 +107,9 @@ class TorchPolicy(SharedPolicy):
     def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
         forward_backward(micro_batch, last)
 
-    def _step(self, rate: float) -> float:
+    def _step(self, lr_scale: float) -> float:
         add_gradients(self.optimizer.parameters)
-        return self.optimizer.step(rate)
+        return self.optimizer.step(lr_scale)
 
     def _bring_up_to_date(self) -> None:
         """The model's own weights are those that learn."""

@@ -10,7 +10,7 @@ from vlrl.model.training.logprob_mismatch import LogprobGap
 
 
 @dataclass
-class UpdateSums:
+class UpdateMetrics:
     """Sums over response tokens, and over updates.
 
     loss          the updates' losses, each whole
@@ -30,13 +30,13 @@ class UpdateSums:
     updates: int = 0
     cause: NonFiniteError | None = None
 
-    def stepped(self, norm: float) -> UpdateSums:
+    def stepped(self, norm: float) -> UpdateMetrics:
         """The optimiser has made its step, with this gradient norm."""
         self.norm += norm
         self.updates += 1
         return self
 
-    def add(self, other: UpdateSums) -> None:
+    def add(self, other: UpdateMetrics) -> None:
         """Take in what another rank, or another update, added up."""
         self.loss += other.loss
         self.tokens += other.tokens

@@ -1,4 +1,4 @@
-"""Features of pictures that outlive one pass: computed once while the weights that make them stay the same."""
+"""Features of images that outlive one pass: computed once while the weights that make them stay the same."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from vlrl.model.families.family import PictureFeatures
+from vlrl.model.families.family import ImageFeatures
 from vlrl.model.optimization.parameter_groups import Part, part_of
 
 
 class FeatureStore:
-    """Features of pictures as long as the weights that made them stay, up to a number of bytes; the oldest go first.
+    """Features of images as long as the weights that made them stay, up to a number of bytes; the oldest go first.
 
     They are what the projector gives, or (`below`) what a frozen tower gives a projector that trains. One store belongs
     to one model and serves everything that runs it. Weights that change in place are noticed by their version counters;
@@ -25,11 +25,11 @@ class FeatureStore:
         self._tower = [p for name, p in named if part_of(name) == "vision"]
         self._projector = [p for name, p in named if part_of(name) == "projector"]
         self._max_bytes = max_bytes
-        self._held: OrderedDict[tuple[str, bool], PictureFeatures] = OrderedDict()
+        self._held: OrderedDict[tuple[str, bool], ImageFeatures] = OrderedDict()
         self._bytes = 0
         self._versions: tuple[list[int], list[int]] = ([], [])
 
-    def get(self, digest: str, below: bool = False) -> PictureFeatures | None:
+    def get(self, digest: str, below: bool = False) -> ImageFeatures | None:
         """Features without gradient, or None. They can be saved for a backward pass wherever they were made."""
         self._check()
         found = self._held.get((digest, below))
@@ -40,13 +40,13 @@ class FeatureStore:
             found = self._held[digest, below] = found.of([one.clone() for one in found.tensors])
         return found
 
-    def put(self, digest: str, features: PictureFeatures, below: bool = False) -> None:
+    def put(self, digest: str, features: ImageFeatures, below: bool = False) -> None:
         """Keep features that need no gradient; without room for them this does nothing."""
         self._check()
         size = _bytes(features)
         if size > self._max_bytes or (digest, below) in self._held or features.merged.requires_grad:
             return
-        # a picture's slice would keep the features of all pictures of its call alive
+        # an image's slice would keep the features of all images of its call alive
         self._held[digest, below] = features.of([one.clone() for one in features.tensors])
         self._bytes += size
         while self._bytes > self._max_bytes:
@@ -77,7 +77,7 @@ class FeatureStore:
         device = next((p.device for p in self._projector), torch.device("cpu"))
         for digest, below, tensors in state["held"]:
             first, *more = (one.to(device) for one in tensors)
-            self.put(digest, PictureFeatures(first, tuple(more)), below)
+            self.put(digest, ImageFeatures(first, tuple(more)), below)
 
     def _check(self) -> None:
         tower, projector = [p._version for p in self._tower], [p._version for p in self._projector]
@@ -88,5 +88,5 @@ class FeatureStore:
             self._versions = tower, projector
 
 
-def _bytes(features: PictureFeatures) -> int:
+def _bytes(features: ImageFeatures) -> int:
     return sum(one.numel() * one.element_size() for one in features.tensors)

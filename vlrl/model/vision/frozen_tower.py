@@ -1,8 +1,8 @@
-"""A frozen tower below a projector that trains: what the tower gave is kept, and only what comes after it runs anew.
+"""A frozen tower below a projector that trains: what the tower gave is kept, and only what comes after it runs again.
 
 Projectors are called in the midst of a model's own `get_image_features`: behind the last layer, behind some layers
 (deepstack), in the order of windows. So that function is what runs again, with the tower's layers passed over and the
-projector reading what it read when they ran; whatever else is done with pictures is done as ever.
+projector reading what it read when they ran; whatever else is done with images is done as ever.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from vlrl.model.families.family import PictureFeatures
+from vlrl.model.families.family import ImageFeatures
 from vlrl.model.optimization.parameter_groups import part_of, trained_parts
 
 
 def frozen_below_projector(model: Any) -> bool:
-    """Whether pictures' features change with the projector alone."""
+    """Whether images' features change with the projector alone."""
     trained = trained_parts(model)
     return "projector" in trained and "vision" not in trained
 
 
 @contextmanager
-def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[PictureFeatures]]:
-    """What the projector reads in one look within the block, by picture of so many patches; there when it ends."""
-    found: list[PictureFeatures] = []
+def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[ImageFeatures]]:
+    """What the projector reads in one look within the block, by image of so many patches; there when it ends."""
+    found: list[ImageFeatures] = []
     read: dict[int, list[torch.Tensor]] = {}
     modules = _projector(core)
     with ExitStack() as hooks:
@@ -36,13 +36,13 @@ def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[PictureFeat
             hooks.callback(hook.remove)
         yield found
     inputs = [torch.cat(read[i]) for i in range(len(modules))]
-    by_picture = zip(*(torch.split(one, _rows(len(one), patches)) for one in inputs), strict=True)
-    found += [PictureFeatures(first, tuple(more)) for first, *more in by_picture]
+    by_image = zip(*(torch.split(one, _rows(len(one), patches)) for one in inputs), strict=True)
+    found += [ImageFeatures(first, tuple(more)) for first, *more in by_image]
 
 
 @contextmanager
-def read_again(core: Any, given: Sequence[PictureFeatures]) -> Iterator[None]:
-    """One look at the same pictures within the block passes the tower's layers over and projects what was `given`."""
+def read_again(core: Any, given: Sequence[ImageFeatures]) -> Iterator[None]:
+    """One look at the same images within the block passes the tower's layers over and projects what was `given`."""
     inputs = [torch.cat(one) for one in zip(*(some.tensors for some in given), strict=True)]
     layers = _layers(core)
     with ExitStack() as undo:

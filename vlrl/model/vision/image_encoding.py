@@ -1,4 +1,4 @@
-"""Look once: the vision tower runs once per unique picture, and its features go into any number of forward passes."""
+"""Look once: the vision tower runs once per unique image, and its features go into any number of forward passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vlrl.model.families.family import PictureFeatures, family_of
+from vlrl.model.families.family import ImageFeatures, family_of
 from vlrl.model.optimization.parameter_groups import trained_parts
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.vision.feature_cache import FeatureStore
@@ -18,10 +18,10 @@ CACHED_BYTES = 4 * 2**20  # of a tower's hidden states, at most, in one call on 
 
 
 class VisionTower:
-    """Runs a transformers model's own `get_image_features` over unique pictures and counts what it ran.
+    """Runs a transformers model's own `get_image_features` over unique images and counts what it ran.
 
-    With a `store`, pictures that it holds are not looked at again unless gradients are enabled and the tower trains.
-    Where the projector alone trains, the store holds what the tower gave, which is projected anew in every look.
+    With a `store`, images that it holds are not looked at again unless gradients are enabled and the tower trains.
+    Where the projector alone trains, the store holds what the tower gave, which is projected again in every look.
 
     below  the tower that gives it, where it is another model's with the same frozen weights
     """
@@ -33,9 +33,9 @@ class VisionTower:
         self._own = type(self._core).get_image_features
         self._store = store
         self._below = below or self
-        self.pictures_seen = 0
+        self.images_seen = 0
 
-    def look(self, images: Iterable[EncodedImage]) -> dict[str, PictureFeatures]:
+    def encode_images(self, images: Iterable[EncodedImage]) -> dict[str, ImageFeatures]:
         """Features by digest: every digest once. Gradients flow where they are enabled, then from one call."""
         unique: dict[str, EncodedImage] = {}
         for image in images:
@@ -47,27 +47,27 @@ class VisionTower:
         held = self._held(unique) if not (torch.is_grad_enabled() and self._trains()) else {}
         missing = [image for digest, image in unique.items() if digest not in held]
         if missing:
-            self.pictures_seen += len(missing)
+            self.images_seen += len(missing)
             held |= self._kept(missing, [one for piece in self._pieces(missing) for one in self._run(piece)])
         return {digest: held[digest] for digest in unique}
 
     @torch.no_grad()
-    def given_to_projector(self, unique: Mapping[str, EncodedImage]) -> list[PictureFeatures]:
-        """What the frozen tower gives the projector of each picture: looked at where it isn't held."""
+    def given_to_projector(self, unique: Mapping[str, EncodedImage]) -> list[ImageFeatures]:
+        """What the frozen tower gives the projector of each image: looked at where it isn't held."""
         held = self._held(unique, below=True)
         missing = [image for digest, image in unique.items() if digest not in held]
         if missing:
-            self.pictures_seen += len(missing)
+            self.images_seen += len(missing)
             with written_down(self._core, [image.num_patches for image in missing]) as given:
                 self._run(missing)
             held |= self._kept(missing, given, below=True)
         return [held[digest] for digest in unique]
 
-    def _run(self, images: Iterable[EncodedImage]) -> list[PictureFeatures]:
-        return self._family.look(self._core, self._own, [image.pixels for image in images], self._model.device)
+    def _run(self, images: Iterable[EncodedImage]) -> list[ImageFeatures]:
+        return self._family.encode_images(self._core, self._own, [image.pixels for image in images], self._model.device)
 
     def _pieces(self, images: Sequence[EncodedImage]) -> list[list[EncodedImage]]:
-        """Pictures by call of the tower: all at once; on the CPU without gradients as many as stay in its caches.
+        """Images by call of the tower: all at once; on the CPU without gradients as many as stay in its caches.
 
         With gradients the ranks of ZeRO count calls.
         """
@@ -85,13 +85,13 @@ class VisionTower:
             found[-1].append(image)
         return found
 
-    def _held(self, digests: Iterable[str], below: bool = False) -> dict[str, PictureFeatures]:
+    def _held(self, digests: Iterable[str], below: bool = False) -> dict[str, ImageFeatures]:
         found = {digest: self._store.get(digest, below) for digest in digests} if self._store is not None else {}
         return {digest: features for digest, features in found.items() if features is not None}
 
     def _kept(
-        self, images: Iterable[EncodedImage], seen: Sequence[PictureFeatures], below: bool = False
-    ) -> dict[str, PictureFeatures]:
+        self, images: Iterable[EncodedImage], seen: Sequence[ImageFeatures], below: bool = False
+    ) -> dict[str, ImageFeatures]:
         found = {image.digest: features for image, features in zip(images, seen, strict=True)}
         if self._store is not None:
             for digest, features in found.items():
@@ -102,10 +102,10 @@ class VisionTower:
         return trained_parts(self._model) != {"language"}
 
     @contextmanager
-    def given(self, features: Sequence[PictureFeatures]) -> Iterator[dict[str, Any]]:
-        """Within the block, the model's forward pass takes these features (in order of appearance) as its pictures'.
+    def given(self, features: Sequence[ImageFeatures]) -> Iterator[dict[str, Any]]:
+        """Within the block, the model's forward pass takes these features (in order of appearance) as its images'.
 
-        Yields the keyword arguments to pass to the model; empty for a batch without pictures.
+        Yields the keyword arguments to pass to the model; empty for a batch without images.
         """
         if not features:
             yield {}

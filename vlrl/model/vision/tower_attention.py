@@ -1,4 +1,4 @@
-"""Attention within a vision tower's segments (windows, pictures): one call for all of one length, not one for each.
+"""Attention within a vision tower's segments (windows, images): one call for all of one length, not one for each.
 
 Qwen's towers have all patches of a pass in one row. transformers cuts it and attends segment by segment unless the
 attention has "flash" in its name: Qwen2.5-VL's windows of 64 patches make hundreds of calls a layer, and a GPU waits

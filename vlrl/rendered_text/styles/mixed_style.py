@@ -1,4 +1,4 @@
-"""The style `mixed`: every picture in one of several styles."""
+"""The style `mixed`: every image in one of several styles."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vlrl.rendered_text.styles.style_registry import styles
 @styles.register("mixed")
 @dataclass(frozen=True)
 class Mixed:
-    """One of the styles of `of`, drawn anew for every picture, all equally often; a style is a name or its settings.
+    """One of the styles of `of`, drawn again for every image, all equally often; a style is a name or its settings.
 
-    A text must fit every one of them; which style it got shows in the picture alone.
+    A text must fit every one of them; which style it got shows in the image alone.
     """
 
     of: tuple[Any, ...] = ("document", "dark", "page", "chat")
@@ -30,5 +30,5 @@ class Mixed:
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
         """The text in a drawn style."""
         built: tuple[Any, ...] = self._built  # type: ignore[attr-defined]
-        picture: Pillow.Image = built[int(rng.integers(len(built)))].draw(text, rng)
-        return picture
+        image: Pillow.Image = built[int(rng.integers(len(built)))].draw(text, rng)
+        return image

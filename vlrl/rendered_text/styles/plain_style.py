@@ -72,7 +72,7 @@ class Dark(Plain):
 @styles.register("document")
 @dataclass(frozen=True)
 class Document(Page):
-    """A plain document whose font, size, colours and columns are drawn anew for every picture.
+    """A plain document whose font, size, colours and columns are drawn again for every image.
 
     Sizes lie within `capital_pixels` and `capital_pixels` + `larger_by`. A text that doesn't fit in several columns
     gets one, a text that doesn't fit in a large size gets the smallest.

@@ -1,6 +1,6 @@
-"""Styles: how a text looks as a picture. A style is its settings; new ones register themselves.
+"""Styles: how a text looks as an image. A style is its settings; new ones register themselves.
 
-Promises of every style: all ink lies inside the picture; capitals are at least `capital_pixels` high (or the floor that
+Promises of every style: all ink lies inside the image; capitals are at least `capital_pixels` high (or the floor that
 a page names); a character without a glyph is an error, never a box; the same text and generator give the same pixels.
 """
 
@@ -24,7 +24,7 @@ class Style(Protocol):
     """Draws text. Raises UndrawableError for text that it can't show whole."""
 
     def draw(self, text: str, rng: np.random.Generator) -> Pillow.Image:
-        """The text as an RGB picture."""
+        """The text as an RGB image."""
         ...
 
 
@@ -34,9 +34,9 @@ styles: Registry[type] = Registry("style")
 @styles.register("cells")
 @dataclass(frozen=True)
 class Cells:
-    """One monospaced character in the middle of each square cell, row by row: for tiny pictures and tiny models.
+    """One monospaced character in the middle of each square cell, row by row: for tiny images and tiny models.
 
-    The cells line up with visual tokens when `cell` is the pixel size of one token. The picture is `size` × `size`
+    The cells line up with visual tokens when `cell` is the pixel size of one token. The image is `size` × `size`
     pixels whatever the text; text that doesn't fit is an error. Spaces take no cell unless `keep_spaces`.
     """
 

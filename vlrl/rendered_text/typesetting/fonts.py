@@ -1,6 +1,6 @@
 """Fonts by name, or by file, and by the height of their capitals; which characters a font has glyphs for.
 
-The fonts of matplotlib (DejaVu, STIX) are on every machine, so a picture of them is the same everywhere. The others
+The fonts of matplotlib (DejaVu, STIX) are on every machine, so an image of them is the same everywhere. The others
 come with a Debian package; where it is missing the error names it. Wherever a family is named as a fallback, the path
 of a font file does as well.
 """

@@ -130,7 +130,7 @@ def response_charts(run: RunRecord) -> list[Chart]:
             run,
             "rl",
             "Endings",
-            {k.removeprefix("ending/"): k for k in run.keys("rl", "ending/")},
+            {k.removeprefix("finish_reason/"): k for k in run.keys("rl", "finish_reason/")},
             "share of responses",
             (0, 1.02),
         ),
@@ -139,7 +139,7 @@ def response_charts(run: RunRecord) -> list[Chart]:
         _metric_chart(
             run,
             "eval",
-            "Same question as text and as picture",
+            "Same question as text and as image",
             {"consistency": "consistency/text_rendered"},
             "share with the same verdict",
             (0, 1),

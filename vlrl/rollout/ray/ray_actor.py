@@ -73,7 +73,7 @@ class RolloutActor:
         if serial != self._serial:
             raise EngineError("ray actor", f"has weights of transfer {self._serial}, asked for {serial}")
         generations = tuple(self._engine.generate(requests))
-        return Answer(generations, self._serial, self._version, self._engine.figures())
+        return Answer(generations, self._serial, self._version, self._engine.pop_metrics())
 
     def process_id(self) -> int:
         """On its node."""

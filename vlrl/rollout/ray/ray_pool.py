@@ -22,8 +22,8 @@ from vlrl.rollout.ray.ray_actor import RolloutActor, files_of
 from vlrl.rollout.ray.ray_cluster import RayCluster, store_bytes
 from vlrl.rollout.ray.ray_settings import RayPoolSettings
 from vlrl.rollout.ray.ray_weights import Manifest, Shard, compare, ship
-from vlrl.rollout.ray.ray_workers import Losses, Member, Members
-from vlrl.rollout.ray.work_queue import Ledger, pieces
+from vlrl.rollout.ray.ray_workers import Losses, RayWorker, RayWorkers
+from vlrl.rollout.ray.work_queue import WorkQueue, pieces
 from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slot_utilization import mean_utilisation
 
@@ -46,7 +46,7 @@ class RayPool:
         self._folder = tempfile.TemporaryDirectory(prefix="vlrl-pool-")
         self._files, self._closed = cast(Any, None), False
         self.counts: Counter[str] = Counter()  # started, lost, redone, delivered
-        self._members, self._losses = Members(settings.actors, settings.resize_file), Losses()
+        self._members, self._losses = RayWorkers(settings.actors, settings.resize_file), Losses()
         self._told: list[Mapping[str, float]] = []  # figures of the actors' engines
         try:
             save_model(loaded, Path(self._folder.name))
@@ -81,7 +81,7 @@ class RayPool:
             return []
         costs = [self._cost.rollout(load_of_request(r)) for r in requests]
         shared = pieces(costs, self._members.wanted() * self._settings.pieces_per_actor)
-        ledger = Ledger([r.encoded.problem_id for r in requests], shared, self._settings.tries)
+        ledger = WorkQueue([r.encoded.problem_id for r in requests], shared, self._settings.tries)
         try:
             self._pump(lambda: ledger.done, ledger, requests)
         finally:
@@ -132,7 +132,7 @@ class RayPool:
         self._cluster.close()
         self._folder.cleanup()
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """rollout/slot_utilisation, the mean over pieces; pool/actors that are open now and pool/actors_starting, and
         since the pool was opened how many were started and lost, and how many requests were handed out again.
         """
@@ -164,7 +164,7 @@ class RayPool:
 
     # -- the work -----------------------------------------------------------------------------------------------------
 
-    def _everybody(self, holds: Callable[[Member], bool]) -> None:
+    def _everybody(self, holds: Callable[[RayWorker], bool]) -> None:
         """Until every actor that has started is idle and in this state, and one has."""
         started = [member for member in self._members if not member.starting]
 
@@ -174,7 +174,9 @@ class RayPool:
 
         self._pump(done)
 
-    def _pump(self, done: Callable[[], bool], ledger: Ledger | None = None, requests: Sequence[Request] = ()) -> None:
+    def _pump(
+        self, done: Callable[[], bool], ledger: WorkQueue | None = None, requests: Sequence[Request] = ()
+    ) -> None:
         """Start, retire, hand out and take in until `done`."""
         self._members.progressed()
         while True:
@@ -229,16 +231,16 @@ class RayPool:
         options["num_cpus"] = 0 if self._cluster.private else settings.cpus_per_actor
         options["num_gpus"] = settings.gpus_per_actor
         options["resources"] = dict(settings.resources_per_actor)
-        member = Member(self._ray.remote(RolloutActor).options(**options).remote())
+        member = RayWorker(self._ray.remote(RolloutActor).options(**options).remote())
         self._open(member)
         self._members.add(member)
         self.counts["started"] += 1
 
-    def _open(self, member: Member, files: Any = None) -> None:
+    def _open(self, member: RayWorker, files: Any = None) -> None:
         threads = max(1, round(self._settings.cpus_per_actor))
         member.call("open", member.actor.open.remote(self._model, self._settings.engine, threads, files))
 
-    def _next(self, member: Member, ledger: Ledger | None, requests: Sequence[Request]) -> None:
+    def _next(self, member: RayWorker, ledger: WorkQueue | None, requests: Sequence[Request]) -> None:
         """What an idle actor does now: first what it missed, then a piece."""
         actor = member.actor
         if member.serial != self._manifest.serial:
@@ -251,10 +253,10 @@ class RayPool:
         elif ledger is not None and (piece := ledger.next()) is not None:
             asked = [requests[number] for number in piece]
             if ledger.waiting:  # a response of the next piece could take the slot of one that is left early
-                asked = [replace(request, leave_below=0.0) for request in asked]
+                asked = [replace(request, early_exit_below=0.0) for request in asked]
             member.call("generate", actor.generate.remote(self._manifest.serial, asked), piece)
 
-    def _take_in(self, member: Member, ledger: Ledger | None) -> None:
+    def _take_in(self, member: RayWorker, ledger: WorkQueue | None) -> None:
         """One finished call. What an engine refuses to write, and the first actor to open, is the caller's; any other
         failure ends the actor.
         """
@@ -272,10 +274,10 @@ class RayPool:
             why = f"{type(error.cause).__name__}: {error.cause}"
             if first:
                 raise EngineError("ray pool", f"an actor can't open its engine: {why}") from error
-            self._bury(member, ledger, doing, piece, why)
+            self._reap(member, ledger, doing, piece, why)
             return
         except errors.RayError as error:
-            self._bury(member, ledger, doing, piece, str(error).splitlines()[0])
+            self._reap(member, ledger, doing, piece, str(error).splitlines()[0])
             return
         if doing == "open" and result is False:  # another machine, without our disk
             self._files = self._files or self._ray.put(files_of(Path(self._folder.name)))
@@ -302,7 +304,7 @@ class RayPool:
         self._losses.done(doing)
         self._members.progressed()
 
-    def _bury(self, member: Member, ledger: Ledger | None, doing: str, piece: tuple[int, ...], why: str) -> None:
+    def _reap(self, member: RayWorker, ledger: WorkQueue | None, doing: str, piece: tuple[int, ...], why: str) -> None:
         """The actor is gone or not to be trusted; the next `_fit` starts another."""
         self._members.drop(member)
         self._ray.kill(member.actor)

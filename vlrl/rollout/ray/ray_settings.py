@@ -80,14 +80,14 @@ class RayPoolSettings(Settings):
         return bool(getattr(self.engine, "leaves_early", True))
 
     @property
-    def max_rows(self) -> int:
+    def max_num_seqs(self) -> int:
         """Responses that one actor writes at once at most."""
-        return int(self.engine.max_rows)
+        return int(self.engine.max_num_seqs)
 
     @property
-    def prefill_tokens(self) -> int:
+    def max_num_batched_tokens(self) -> int:
         """Prompt tokens of one forward pass of an actor at most."""
-        return int(self.engine.prefill_tokens)
+        return int(self.engine.max_num_batched_tokens)
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """Its actors' engines say what they can't take, on the actors' devices. `device` is the policy's."""

@@ -13,7 +13,7 @@ from vlrl.errors import EngineError
 from vlrl.rollout.ray.work_queue import Piece
 
 
-class Member:
+class RayWorker:
     """One actor. It does one thing at a time; between two it is idle.
 
     starting   it has not opened its engine yet
@@ -82,7 +82,7 @@ class Losses:
             )
 
 
-class Members:
+class RayWorkers:
     """All actors, and the number that is wanted.
 
     resize_file  read where it exists; its number counts until `resize` is called with another
@@ -91,11 +91,11 @@ class Members:
     def __init__(self, wanted: int, resize_file: str | None) -> None:
         self._wanted, self._file = wanted, Path(resize_file) if resize_file else None
         self._read: str | None = None
-        self._members: list[Member] = []
+        self._members: list[RayWorker] = []
         self._progress = time.monotonic()
         self.asleep = False
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[RayWorker]:
         return iter(list(self._members))
 
     def __len__(self) -> int:
@@ -104,11 +104,11 @@ class Members:
     def __contains__(self, member: object) -> bool:
         return member in self._members
 
-    def add(self, member: Member) -> None:
+    def add(self, member: RayWorker) -> None:
         """An actor that was started."""
         self._members.append(member)
 
-    def drop(self, member: Member) -> None:
+    def drop(self, member: RayWorker) -> None:
         """An actor that is gone."""
         self._members.remove(member)
 
@@ -134,7 +134,7 @@ class Members:
                     )
         return self._wanted
 
-    def spare(self) -> list[Member]:
+    def spare(self) -> list[RayWorker]:
         """Actors to end now: starting and idle ones beyond the wanted number; busy ones are left to finish."""
         excess = max(0, len(self._members) - self.wanted())
         free = [m for m in reversed(self._members) if m.starting or m.idle]
@@ -145,7 +145,7 @@ class Members:
         """How many have not opened yet."""
         return sum(member.starting for member in self._members)
 
-    def late(self, seconds: float) -> list[Member]:
+    def late(self, seconds: float) -> list[RayWorker]:
         """Those that have been starting for longer, and nobody was told."""
         now = time.monotonic()
         return [m for m in self._members if m.starting and not m.told_late and now - m.since > seconds]

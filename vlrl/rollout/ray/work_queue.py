@@ -42,7 +42,7 @@ def pieces(costs: Sequence[float], count: int) -> list[Piece]:
     return [tuple(sorted(held)) for _, _, held in sorted(heap, key=lambda one: (-one[0], one[1]))]
 
 
-class Ledger:
+class WorkQueue:
     """One call of `generate`: what waits, what was delivered, what was lost and by whom.
 
     names  of the requests, for messages
@@ -84,7 +84,7 @@ class Ledger:
             raise EngineError(
                 f"request {number}, problem {self._names[number]}",
                 f"lost {self._tries} actors in a row that had nothing else to do: {why}",
-                "look at this problem's pictures and length, or at the memory of an actor",
+                "look at this problem's images and length, or at the memory of an actor",
             )
         self._waiting.appendleft(piece)
 

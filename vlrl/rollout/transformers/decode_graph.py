@@ -15,10 +15,10 @@ import torch
 
 from vlrl.model.decoding.decode_step import DecodeStep
 from vlrl.rollout.transformers.response_kv_cache import FixedColumns
-from vlrl.rollout.transformers.running_batch import LiveRows, additive
+from vlrl.rollout.transformers.running_batch import RunningBatch, additive
 
 
-def by_step(step: DecodeStep, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+def by_step(step: DecodeStep, live: RunningBatch, tokens: torch.Tensor) -> torch.Tensor:
     """Read (N,) tokens of the live rows → (N, d), kernel by kernel."""
     live.mask_own()
     return step(tokens, live.position, live.cache, live.prefix)
@@ -30,14 +30,14 @@ class StandingStep:
     Keys and values are the rows' own alone: buffers that they give up are free before the next graph is captured.
     """
 
-    def __init__(self, step: DecodeStep, live: LiveRows) -> None:
+    def __init__(self, step: DecodeStep, live: RunningBatch) -> None:
         self._step, self._start = step, live.start
         self._columns = torch.arange(live.cache.room, device=live.position.device)
         self._column = self._columns.new_tensor([live.cache.length])
         self.tokens = torch.zeros_like(live.position)
         self.position = live.position.clone()
 
-    def run(self, live: LiveRows) -> torch.Tensor:
+    def run(self, live: RunningBatch) -> torch.Tensor:
         """`tokens` (N,) → (N, d); afterwards everything stands at the next token."""
         hidden = (self._columns < self._start[:, None]) | (self._columns > self._column)
         keys = live.prefix.keys[0]
@@ -62,7 +62,7 @@ class DecodeGraphs:
         self._pool: Any = None  # memory that the graphs share
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+    def __call__(self, live: RunningBatch, tokens: torch.Tensor) -> torch.Tensor:
         """Read (N,) tokens → (N, d), as DecodeStep does; the result is overwritten by the next call."""
         grown = live.cache.full
         if grown:
@@ -76,7 +76,7 @@ class DecodeGraphs:
         live.cache.written()
         return self._out
 
-    def _capture(self, live: LiveRows) -> None:
+    def _capture(self, live: RunningBatch) -> None:
         self._standing = StandingStep(self._step, live)
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()

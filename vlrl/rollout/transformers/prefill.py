@@ -1,4 +1,4 @@
-"""Reading: prompts, and what was written after them, become keys and values. Every prompt and picture is read once."""
+"""Reading: prompts, and what was written after them, become keys and values. Every prompt and image is read once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 from transformers import DynamicCache
 
 from vlrl.model.attention.prompt_attention import takes_flex
-from vlrl.model.batch.packing import Row, pack
+from vlrl.model.batch.packing import PackedGroup, pack
 from vlrl.model.decoding.prefill_last_token import last_token_only
-from vlrl.model.families.family import PictureFeatures
+from vlrl.model.families.family import ImageFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.positions import PositionRule
@@ -49,18 +49,18 @@ class ReadPrompts:
     lengths: torch.Tensor
     following: torch.Tensor
     hidden: torch.Tensor
-    begun: list[list[ReadResponse]]
+    resume_from: list[list[ReadResponse]]
 
 
 class Prefill:
-    """Forward passes of one model over the prompts of a call; `tower` counts the pictures that it looked at.
+    """Forward passes of one model over the prompts of a call; `tower` counts the images that it looked at.
 
     known  whether the decoder is one of supported_decoders.py: bare prompts then pass through its last layer in part
     """
 
     def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule, known: bool) -> None:
         self._known = known
-        self._seen: dict[str, PictureFeatures] = {}  # a picture of several prompts is looked at once
+        self._seen: dict[str, ImageFeatures] = {}  # an image of several prompts is looked at once
         self._model = loaded.model
         self._device = loaded.device
         self._tower = tower
@@ -73,12 +73,14 @@ class Prefill:
         `written` has the tokens of those responses by prompt.
         """
         images = [image for prompt in prompts for image in prompt.images]
-        self._seen.update(self._tower.look(image for image in images if image.digest not in self._seen))
+        self._seen.update(self._tower.encode_images(image for image in images if image.digest not in self._seen))
         features = [self._seen[image.digest] for image in images]
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
         if any(written):
-            rows = [Row(prompt, tuple(begun)) for prompt, begun in zip(prompts, written, strict=True)]
+            rows = [
+                PackedGroup(prompt, tuple(resume_from)) for prompt, resume_from in zip(prompts, written, strict=True)
+            ]
             batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
             ids, positions = batch.token_ids, batch.positions
             if batch.blocks is not None:
@@ -94,9 +96,9 @@ class Prefill:
         levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of so many first layers
         brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
         last = last_token_only(self._model, at) if brief else nullcontext()
-        with self._tower.given(features) as pictures, last:
+        with self._tower.given(features) as image_inputs, last:
             hidden = self._model.model(
-                input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **pictures, **more
+                input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **image_inputs, **more
             ).last_hidden_state
         width = max(lengths)
         found = ReadPrompts(
@@ -105,13 +107,13 @@ class Prefill:
             lengths=at,
             following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
             hidden=hidden[:, 0] if brief else hidden[torch.arange(len(prompts), device=self._device), at - 1],
-            begun=[],
+            resume_from=[],
         )
-        for p, begun in enumerate(written):
+        for p, resume_from in enumerate(written):
             stops = [lengths[p]]
-            for tokens in begun:
+            for tokens in resume_from:
                 stops.append(stops[-1] + len(tokens))
-            found.begun.append(
+            found.resume_from.append(
                 [
                     ReadResponse(  # copies: a view would keep the whole pass for as long as the response waits
                         [layer.keys[p, :, a:b].clone() for layer in cache.layers],

@@ -12,14 +12,14 @@ from vlrl.rollout.repetition import LoopWatch, Repetition
 from vlrl.rollout.token_sampling import row_uniforms
 from vlrl.rollout.transformers.prefill import ReadPrompts, ReadResponse
 from vlrl.rollout.transformers.response_kv_cache import OwnTokensCache
-from vlrl.types import Ending
+from vlrl.types import FinishReason
 
 AHEAD = 32  # steps whose random numbers are drawn at once
 RUN_PADDING = 512  # tokens of keys; reading them takes about as long as one more product with its softmax
 
 
 @dataclass
-class LiveRow:
+class RunningResponse:
     """One response being written. `room` tokens may be added in this call, `budget` is that of all its segments.
 
     tokens, logprobs  all tokens so far, and the log-probabilities of those that this call wrote
@@ -35,7 +35,7 @@ class LiveRow:
     repetition: Repetition | None
     tokens: list[int]
     logprobs: list[float] = field(default_factory=list)
-    ending: Ending = "unfinished"
+    finish_reason: FinishReason = "unfinished"
 
     @property
     def may_write(self) -> int:
@@ -45,10 +45,10 @@ class LiveRow:
     @property
     def goes_on(self) -> bool:
         """Whether this call writes another token."""
-        return self.ending == "unfinished" and len(self.logprobs) < self.room
+        return self.finish_reason == "unfinished" and len(self.logprobs) < self.room
 
 
-class LiveRows:
+class RunningBatch:
     """N rows that decode together against the prompts that they share.
 
     rows          in the order of all tensors here
@@ -66,7 +66,7 @@ class LiveRows:
     def __init__(self, device: torch.device, per_group: int) -> None:
         """`per_group` queries read one head of keys."""
         self._device, self._per_group = device, per_group
-        self.rows: list[LiveRow] = []
+        self.rows: list[RunningResponse] = []
         self.prompts: list[int] = []  # request of each held prompt
         self.cache = OwnTokensCache(0)
         self.layout = 0
@@ -76,7 +76,7 @@ class LiveRows:
         self.position, self.step, self.start, self.prompt_of, self._seeds = (
             torch.empty(0, dtype=torch.long, device=self._device) for _ in range(5)
         )
-        self._heat, self._top_p, self._ahead = (torch.empty(0, device=self._device) for _ in range(3))
+        self._temperatures, self._top_p, self._ahead = (torch.empty(0, device=self._device) for _ in range(3))
         self._column = 0
         self.hidden = torch.empty(0)
         self.watch = LoopWatch()
@@ -116,7 +116,7 @@ class LiveRows:
         self.prompts += [requests[p] for p in new]
         self._mask_prompts()
 
-    def join(self, rows: Sequence[LiveRow]) -> None:
+    def join(self, rows: Sequence[RunningResponse]) -> None:
         """Add rows that begin behind held prompts."""
         place = {request: p for p, request in enumerate(self.prompts)}
         prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
@@ -126,7 +126,7 @@ class LiveRows:
         self.cache.join(nothing, nothing)
         self._add(rows, prompt_of, self._prompt_hidden[prompt_of], torch.zeros_like(prompt_of))
 
-    def join_begun(self, rows: Sequence[LiveRow], read: Sequence[ReadResponse]) -> None:
+    def join_resumed(self, rows: Sequence[RunningResponse], read: Sequence[ReadResponse]) -> None:
         """Add rows of held prompts that go on behind what was read of them."""
         place = {request: p for p, request in enumerate(self.prompts)}
         prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
@@ -143,7 +143,7 @@ class LiveRows:
         self._add(rows, prompt_of, torch.stack([one.hidden for one in read]), lengths)
 
     def _add(
-        self, rows: Sequence[LiveRow], prompt_of: torch.Tensor, hidden: torch.Tensor, written: torch.Tensor
+        self, rows: Sequence[RunningResponse], prompt_of: torch.Tensor, hidden: torch.Tensor, written: torch.Tensor
     ) -> None:
         """`written` (n,) tokens that each row has already."""
         start = self.cache.length - written
@@ -252,11 +252,13 @@ class LiveRows:
         prefix, groups = self.prefix, self.prefix.keys[0].shape[1]
         prefix.taken, prefix.given = seats(self.prompt_of, len(self.prompts), groups, self._per_group)
         self._unlike = bool(self.start.any())
-        heats = set(self._heat.tolist())
-        self.all_greedy = heats == {0.0}
-        self.greedy = self._heat == 0 if 0.0 in heats else None
-        self.divisor = self._heat.where(self._heat != 0, 1.0)[:, None] if heats - {0.0, 1.0} else None
-        self.cut = self._top_p if any(row.top_p < 1.0 for row in self.rows) else None
+        temperatures = set(self._temperatures.tolist())
+        self.all_greedy = temperatures == {0.0}
+        self.greedy = self._temperatures == 0 if 0.0 in temperatures else None
+        self.temperature_divisor = (
+            self._temperatures.where(self._temperatures != 0, 1.0)[:, None] if temperatures - {0.0, 1.0} else None
+        )
+        self.top_p = self._top_p if any(row.top_p < 1.0 for row in self.rows) else None
 
 
 def additive(hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

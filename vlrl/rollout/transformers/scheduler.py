@@ -18,25 +18,28 @@ class Entry:
 
 
 class Queue:
-    """Responses that wait for one of `max_rows` slots, while at most `prefill_tokens` padded prompt tokens are held.
+    """Responses that wait for one of `max_num_seqs` slots, while at most `max_num_batched_tokens` padded prompt
+    tokens are held.
 
     Continued requests come first: while a response of theirs waits, no fresh one gets a slot. Among the continued, as
     among the fresh, prompts are ordered by length, longest first, so that those that are held together pad little: by
-    age they would fill `prefill_tokens` with padding and leave slots idle. Responses get their slots one by one; those
+    age they would fill `max_num_batched_tokens` with padding and leave slots idle. Responses get their slots one by
+    one; those
     that wait do so behind their prompt, which is read once. A prompt above the limit enters when no other is held.
     """
 
-    def __init__(self, requests: Sequence[Request], max_rows: int, prefill_tokens: int) -> None:
+    def __init__(self, requests: Sequence[Request], max_num_seqs: int, max_num_batched_tokens: int) -> None:
         self._requests = requests
-        self._prefill_tokens = prefill_tokens
+        self._max_num_batched_tokens = max_num_batched_tokens
         self._waiting = {
             r: indices
             for r in sorted(
-                range(len(requests)), key=lambda r: (requests[r].begun is None, -requests[r].encoded.num_tokens, r)
+                range(len(requests)),
+                key=lambda r: (requests[r].resume_from is None, -requests[r].encoded.num_tokens, r),
             )
             if (indices := [i for i in range(requests[r].num_rollouts) if requests[r].room(i)])
         }
-        self.slots = min(max_rows, len(self))
+        self.slots = min(max_num_seqs, len(self))
 
     def __len__(self) -> int:
         """Responses that wait."""
@@ -54,12 +57,12 @@ class Queue:
         taken: list[Entry] = []
         continued_wait = False
         for r, indices in list(self._waiting.items()):
-            if free <= 0 or (continued_wait and self._requests[r].begun is None):
+            if free <= 0 or (continued_wait and self._requests[r].resume_from is None):
                 break
             if r not in prompts:
                 width = max([self._requests[r].encoded.num_tokens, *prompts.values()])
-                if width * (len(prompts) + 1) > self._prefill_tokens and prompts:
-                    continued_wait |= self._requests[r].begun is not None
+                if width * (len(prompts) + 1) > self._max_num_batched_tokens and prompts:
+                    continued_wait |= self._requests[r].resume_from is not None
                     continue  # a shorter one may fit
             now = indices[:free]
             taken.append(Entry(r, tuple(now)))

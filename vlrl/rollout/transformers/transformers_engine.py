@@ -1,6 +1,6 @@
-"""Rollouts with transformers' own modules, on CPU and CUDA: one look per picture, one read per prompt, k responses.
+"""Rollouts with transformers' own modules, on CPU and CUDA: one look per image, one read per prompt, k responses.
 
-Every unique picture goes through the vision tower once a call and every prompt through one prefill; its k responses
+Every unique image goes through the vision tower once a call and every prompt through one prefill; its k responses
 decode against that one copy of its keys and values. A finished response leaves the batch at once and a waiting one
 takes its slot; a prompt leaves with its last response.
 """
@@ -37,25 +37,26 @@ from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.token_sampling import draw_tokens
 from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
 from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
-from vlrl.rollout.transformers.running_batch import LiveRow, LiveRows
+from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
 from vlrl.rollout.transformers.scheduler import Queue, passes
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
 
 # reads the tokens (N,) that were just written: (N, d), what predicts the next ones
-Reader = Callable[[LiveRows, torch.Tensor], torch.Tensor]
+Reader = Callable[[RunningBatch, torch.Tensor], torch.Tensor]
 
 
 @engines.register("transformers")
 class TransformersEngineSettings(Settings):
-    """`max_rows` responses decode at once, behind at most `prefill_tokens` prompt tokens (padding included).
+    """`max_num_seqs` responses decode at once, behind at most `max_num_batched_tokens` prompt tokens (padding
+    included).
 
     A forward pass that reads prompts, or begun responses behind their prompt, has so many tokens at most too; a longer
     response is read alone.
     """
 
-    max_rows: int = Field(default=1024, ge=1, json_schema_extra=PACE)
-    prefill_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
+    max_num_seqs: int = Field(default=1024, ge=1, json_schema_extra=PACE)
+    max_num_batched_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
     drop_share: float = Field(
         default=0.1,
         ge=0.0,
@@ -151,9 +152,9 @@ class TransformersEngine:
     def close(self) -> None:
         """The engine started nothing; the model is the caller's."""
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """rollout/slot_utilisation since the last call of this."""
-        return self._slots.figures()
+        return self._slots.pop_metrics()
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
@@ -199,30 +200,30 @@ class TransformersEngine:
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[LiveRow]:
+    def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[RunningResponse]:
         """Every response that has room, written until it ends, its room is used up, or all may be left."""
-        queue = Queue(requests, self._settings.max_rows, self._settings.prefill_tokens)
-        leave_below = min((request.leave_below for request in requests), default=0.0) * queue.slots
-        live = LiveRows(self._loaded.device, self._per_group)
+        queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
+        early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
+        live = RunningBatch(self._loaded.device, self._per_group)
         waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
-        started: list[LiveRow] = []
+        started: list[RunningResponse] = []
         steps = written = 0
         while queue or live.rows:
             if queue and len(live.rows) < queue.slots:
                 started += self._fill(live, queue, requests, prefill, waiting)
             logits = self._model.lm_head(live.hidden)
-            if live.divisor is not None:
-                logits = logits.float() / live.divisor
+            if live.temperature_divisor is not None:
+                logits = logits.float() / live.temperature_divisor
             logp = sampling_logprobs(logits, self._forbidden, 1.0)
             drawn = live.uniforms()
-            tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.cut, live.greedy)
+            tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.top_p, live.greedy)
             # logits that aren't finite have no token in the vocabulary: `_write` names them
             chosen = logp.gather(1, tokens.clamp(max=logp.shape[1] - 1)[:, None])[:, 0]
             steps += 1
             written += sum(row.goes_on for row in live.rows)
             going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
             busy = sum(going)
-            if not queue and busy < max(leave_below, 1):
+            if not queue and busy < max(early_exit_below, 1):
                 break
             if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
                 tokens = tokens[live.keep(going, queue.waiting)]
@@ -235,12 +236,12 @@ class TransformersEngine:
 
     def _fill(
         self,
-        live: LiveRows,
+        live: RunningBatch,
         queue: Queue,
         requests: Sequence[Request],
         prefill: Prefill,
         waiting: dict[tuple[int, int], ReadResponse],
-    ) -> list[LiveRow]:
+    ) -> list[RunningResponse]:
         """Responses take the free slots; new prompts are read, in as few passes as the limit allows.
 
         A prompt is read with its begun responses, as far as one pass allows; those without a slot stay in `waiting`.
@@ -256,34 +257,34 @@ class TransformersEngine:
             if not wanted and r in unread:
                 wanted = own[:1]  # slots for fresh ones alone: the prompt is read once all the same
             pieces += [(r, piece) for piece in wanted]
-        _join_begun(live, rows, waiting)
+        _join_resumed(live, rows, waiting)
         bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
         for some in (pieces, bare):
             written = [[requests[r].written(i) for i in piece] for r, piece in some]
             lengths = [
                 requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(some, written, strict=True)
             ]
-            for chunk in passes(lengths, self._settings.prefill_tokens, self._cost):
+            for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
                 now = [some[c] for c in chunk]
                 read = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
                 live.hold([r for r, _ in now], read)
-                for (r, piece), found in zip(now, read.begun, strict=True):
+                for (r, piece), found in zip(now, read.resume_from, strict=True):
                     waiting.update({(r, i): one for i, one in zip(piece, found, strict=True)})
-                _join_begun(live, rows, waiting)
+                _join_resumed(live, rows, waiting)
         if fresh := [row for row in rows if not row.tokens]:
             live.join(fresh)
         return rows
 
     def _pieces(self, request: Request) -> list[tuple[int, ...]]:
         """Responses that go on behind tokens that are there, by pass: as many as the limit allows, or one."""
-        begun = _begun(request)
-        lengths = [len(request.written(i)) for i in begun]
-        parts = split_responses(request.encoded.num_tokens, lengths, self._settings.prefill_tokens)
-        return [tuple(begun[part.start : part.stop]) for part in parts if part]
+        resume_from = _resumed(request)
+        lengths = [len(request.written(i)) for i in resume_from]
+        parts = split_responses(request.encoded.num_tokens, lengths, self._settings.max_num_batched_tokens)
+        return [tuple(resume_from[part.start : part.stop]) for part in parts if part]
 
-    def _row(self, request: Request, r: int, i: int) -> LiveRow:
+    def _row(self, request: Request, r: int, i: int) -> RunningResponse:
         sampling = request.sampling
-        return LiveRow(
+        return RunningResponse(
             request=r,
             index=i,
             seed=derive_seed(request.seed, "rollout", i),
@@ -295,7 +296,7 @@ class TransformersEngine:
             tokens=list(request.written(i)),
         )
 
-    def _by_model(self, live: LiveRows, tokens: torch.Tensor) -> torch.Tensor:
+    def _by_model(self, live: RunningBatch, tokens: torch.Tensor) -> torch.Tensor:
         """By the model's own forward pass."""
         live.mask_own()
         hidden: torch.Tensor = self._model.model(
@@ -309,7 +310,7 @@ class TransformersEngine:
         return hidden[:, 0]
 
     def _write(
-        self, live: LiveRows, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
+        self, live: RunningBatch, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
     ) -> list[bool]:
         """Append one token to every row that is still being written; which rows go on."""
         going = []
@@ -330,31 +331,33 @@ class TransformersEngine:
             row.logprobs.append(logprob)
             stop = requests[row.request].sampling.stop
             if token in self._stop_ids or ends_in_stop_string(tokenizer, row.tokens, self._stop_ids, stop):
-                row.ending = "stop"
+                row.finish_reason = "stop"
             elif loops_now:
-                row.ending = "repeat"
+                row.finish_reason = "repeat"
             elif len(row.tokens) >= row.budget:
-                row.ending = "length"
+                row.finish_reason = "length"
             going.append(row.goes_on)
         return going
 
-    def _finish(self, request: Request, index: int, row: LiveRow | None) -> Rollout:
-        begun = None if request.begun is None else request.begun[index]
+    def _finish(self, request: Request, index: int, row: RunningResponse | None) -> Rollout:
+        resume_from = None if request.resume_from is None else request.resume_from[index]
         if row is None:  # nothing was added: it had ended before
-            assert begun is not None
-            return begun
+            assert resume_from is not None
+            return resume_from
         added = len(row.tokens) - len(row.logprobs)
         segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
         text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
-        return joined(begun, segment, text, row.ending)
+        return joined(resume_from, segment, text, row.finish_reason)
 
 
-def _begun(request: Request) -> list[int]:
+def _resumed(request: Request) -> list[int]:
     """Responses of a request that go on behind tokens that are there."""
     return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]
 
 
-def _join_begun(live: LiveRows, rows: Sequence[LiveRow], waiting: dict[tuple[int, int], ReadResponse]) -> None:
+def _join_resumed(
+    live: RunningBatch, rows: Sequence[RunningResponse], waiting: dict[tuple[int, int], ReadResponse]
+) -> None:
     """Those of the rows that were read and have not joined yet."""
     if ready := [row for row in rows if (row.request, row.index) in waiting]:
-        live.join_begun(ready, [waiting.pop((row.request, row.index)) for row in ready])
+        live.join_resumed(ready, [waiting.pop((row.request, row.index)) for row in ready])

@@ -1,7 +1,7 @@
 """Rollouts with vLLM, in the trainer's process: paged keys and values, continuous batching, prompts read once.
 
 The engine holds weights of its own. They are refreshed in place from the policy's tensors, without a disk; the caches
-of prompts, pictures and vision outputs are forgotten with them. vLLM reads the encoder's own tokens and patches.
+of prompts, images and vision outputs are forgotten with them. vLLM reads the encoder's own tokens and patches.
 
 Responses are seeded one by one. The same requests in the same call give the same tokens; in another batch a matrix
 product may round differently, so a token whose probability lies within that rounding can differ. That is all that vLLM
@@ -65,7 +65,7 @@ class VllmEngine:
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Refresh the weights in place and forget all caches. They are kept by reference until the next refresh; where
-        the loaded model has adapters they are copies with the adapters added in, and made anew if needed again.
+        the loaded model has adapters they are copies with the adapters added in, and made again if needed again.
 
         Raises EngineError for an unknown name, another shape, or a parameter that is missing, before anything changes.
         """
@@ -159,8 +159,8 @@ class VllmEngine:
             request = requests[r]
             for i in range(request.num_rollouts):
                 if request.room(i) == 0:
-                    assert request.begun is not None
-                    done[r, i] = request.begun[i]
+                    assert request.resume_from is not None
+                    done[r, i] = request.resume_from[i]
                     continue
                 self._count += 1
                 one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids)
@@ -177,13 +177,13 @@ class VllmEngine:
                     one.take(token, min(0.0, step[token].logprob))
                 if output.finished and said.finish_reason not in ("stop", "length"):
                     raise RuntimeError(f"a response ended with {said.finish_reason!r}")
-                if not output.finished and one.ending != "unfinished":
+                if not output.finished and one.finish_reason != "unfinished":
                     self._engine.abort_request([output.request_id])
-                if output.finished or one.ending != "unfinished":
+                if output.finished or one.finish_reason != "unfinished":
                     self.prompt_tokens_reused += output.num_cached_tokens or 0
                     done[place] = one.rollout(self.version)
         added = sum(len(one.logprobs) for _, one in writing.values())
-        self._slots.add(added, steps, min(self._settings.max_rows, len(writing)))
+        self._slots.add(added, steps, min(self._settings.max_num_seqs, len(writing)))
         lost = sum(place not in done for place, _ in writing.values())
         if lost:
             raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
@@ -235,8 +235,8 @@ class VllmEngine:
             loaded,
             Path(self._described.name),
             self._named(),
-            max_rows=settings.max_rows,
-            prefill_tokens=max(settings.prefill_tokens, settings.max_rows),
+            max_num_seqs=settings.max_num_seqs,
+            max_num_batched_tokens=max(settings.max_num_batched_tokens, settings.max_num_seqs),
             block_tokens=settings.block_tokens,
             eager=settings.eager,
             cache_gib=CPU_CACHE_GIB if settings.cache_gib is None and on_cpu else settings.cache_gib,
@@ -260,9 +260,9 @@ class VllmEngine:
         if engine is not None:
             library.stop(engine)
 
-    def figures(self) -> dict[str, float]:
+    def pop_metrics(self) -> dict[str, float]:
         """rollout/slot_utilisation over vLLM's steps, those that read prompts included, and hybrid/restarts."""
-        return {**self._slots.figures(), "hybrid/restarts": float(self.restarted)}
+        return {**self._slots.pop_metrics(), "colocated/restarts": float(self.restarted)}
 
     def close(self) -> None:
         """End the engine for good; twice is once."""
@@ -285,9 +285,11 @@ def _check_process_group() -> None:
 def _check_leaves(requests: Sequence[Request]) -> None:
     """vLLM tells most responses when they have ended, so what it would leave unfinished is not known."""
     for r, request in enumerate(requests):
-        if request.leave_below:
+        if request.early_exit_below:
             raise EngineError(
-                f"request {r}, leave_below", f"{request.leave_below}: vLLM leaves no response early", "leave_below: 0"
+                f"request {r}, leave_below",
+                f"{request.early_exit_below}: vLLM leaves no response early",
+                "early_exit_below: 0",
             )
 
 

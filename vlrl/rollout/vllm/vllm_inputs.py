@@ -1,6 +1,6 @@
 """Encoded prompts as vLLM takes them behind its own processor: the encoder's tokens and patches, nothing made twice.
 
-vLLM accepts prompts whose pictures are already processed. So its processor never runs, k responses of a prompt share
+vLLM accepts prompts whose images are already processed. So its processor never runs, k responses of a prompt share
 one tensor, and the engine reads what the trainer reads. The content hash is computed again from what is handed over.
 """
 
@@ -16,7 +16,7 @@ from vlrl.model.prompts.encode import Encoded, input_hash
 
 
 class PromptReader:
-    """Makes vLLM's inputs; a picture that occurs several times in one call is wrapped once.
+    """Makes vLLM's inputs; an image that occurs several times in one call is wrapped once.
 
     merge  vision patches on a side that become one token (the architecture's spatial merge size)
     """
@@ -38,21 +38,21 @@ class PromptReader:
             return self._text(ids)
         return self._mixed(
             ids,
-            self._items({"image": self._pictures(encoded)}),
+            self._items({"image": self._images(encoded)}),
             {"image": [image.digest for image in encoded.images]},
             {"image": self._places(encoded)},
         )
 
     def content_hash(self, encoded: Encoded) -> str:
         """Hash of the tokens and pixels that vLLM is given, made as the encoder makes its own."""
-        pixels = [item.get_data()["pixel_values"] for item in self._pictures(encoded)]
+        pixels = [item.get_data()["pixel_values"] for item in self._images(encoded)]
         return input_hash(self.read(encoded)["prompt_token_ids"], pixels)
 
     def forget(self) -> None:
-        """Drop the pictures of the last call."""
+        """Drop the images of the last call."""
         self._wrapped.clear()
 
-    def _pictures(self, encoded: Encoded) -> list[Any]:
+    def _images(self, encoded: Encoded) -> list[Any]:
         return [self._wrap(image.digest, image.patches, image.grid) for image in encoded.images]
 
     def _wrap(self, digest: str, patches: torch.Tensor, grid: tuple[int, int, int]) -> Any:
@@ -68,7 +68,7 @@ class PromptReader:
         return self._wrapped[digest]
 
     def _places(self, encoded: Encoded) -> list[Any]:
-        """Where each picture's placeholder tokens stand. Raises EngineError unless they are whole and unbroken runs."""
+        """Where each image's placeholder tokens stand. Raises EngineError unless they are whole and unbroken runs."""
         at = [i for i, token in enumerate(encoded.token_ids) if token == self._image_token_id]
         places, used = [], 0
         for image in encoded.images:
@@ -77,7 +77,7 @@ class PromptReader:
             if len(run) < length or run[-1] - run[0] != length - 1:
                 raise EngineError(
                     f"problem {encoded.problem_id}",
-                    f"picture {image.digest} wants {length} placeholder tokens in a row, the prompt has {len(run)}",
+                    f"image {image.digest} wants {length} placeholder tokens in a row, the prompt has {len(run)}",
                     "encode the problem with this model's own processor",
                 )
             places.append(self._range(offset=run[0], length=length))
@@ -85,7 +85,7 @@ class PromptReader:
         if used != len(at):
             raise EngineError(
                 f"problem {encoded.problem_id}",
-                f"{len(at)} placeholder tokens in the prompt, its pictures take {used}",
+                f"{len(at)} placeholder tokens in the prompt, its images take {used}",
                 "encode the problem with this model's own processor",
             )
         return places

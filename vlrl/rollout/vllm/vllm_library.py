@@ -50,15 +50,15 @@ def start(
     folder: Path,
     weights: Sequence[tuple[str, torch.Tensor]],
     *,
-    max_rows: int,
-    prefill_tokens: int,
+    max_num_seqs: int,
+    max_num_batched_tokens: int,
     block_tokens: int,
     eager: bool,
     cache_gib: float | None,
     memory_share: float,
     sleeps: bool,
 ) -> Any:
-    """A vLLM engine in this process with these weights; picture placeholders can't be sampled from it."""
+    """A vLLM engine in this process with these weights; image placeholders can't be sampled from it."""
     on_cpu = loaded.device.type == "cpu"
     memory: dict[str, Any] = {} if on_cpu else {"gpu_memory_utilization": memory_share}
     if cache_gib is not None:
@@ -73,19 +73,19 @@ def start(
             dtype=str(loaded.model.dtype).removeprefix("torch."),
             seed=0,
             max_model_len=loaded.context,
-            max_num_seqs=max_rows,
+            max_num_seqs=max_num_seqs,
             # on CPU vLLM can't rewind the generator of a seeded response whose prompt is read in several parts
             enable_chunked_prefill=not on_cpu,
-            max_num_batched_tokens=max(prefill_tokens, loaded.context if on_cpu else 0),
+            max_num_batched_tokens=max(max_num_batched_tokens, loaded.context if on_cpu else 0),
             block_size=block_tokens,
             enforce_eager=eager or on_cpu,
             enable_prefix_caching=True,
             enable_sleep_mode=sleeps,
             limit_mm_per_prompt={"video": 0},
             mm_processor_kwargs={"videos_kwargs": {"size": NO_VIDEO}},
-            mm_processor_cache_gb=0,  # pictures come processed
+            mm_processor_cache_gb=0,  # images come processed
             skip_mm_profiling=True,
-            mm_device_do_normalize=False,  # the encoder has normalised them; twice would be another picture
+            mm_device_do_normalize=False,  # the encoder has normalised them; twice would be another image
             logprobs_mode="raw_logprobs",  # of the model's masked and tempered logits, before top-p
             **memory,
         )
@@ -181,7 +181,7 @@ def load_weights(engine: Any, weights: Sequence[tuple[str, torch.Tensor]]) -> No
 
 
 def forget(engine: Any) -> None:
-    """Reset the caches of prompts, of processed pictures and of the vision tower's outputs. All three are needed."""
+    """Reset the caches of prompts, of processed images and of the vision tower's outputs. All three are needed."""
     engine.reset_prefix_cache()
     engine.reset_mm_cache()
     engine.reset_encoder_cache()

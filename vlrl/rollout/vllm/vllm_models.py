@@ -1,7 +1,7 @@
 """vLLM's model classes where torchvision is missing.
 
-They import transformers' picture and video processors, two of which import torchvision for what they compute with it.
-vLLM gets processed pictures here and never calls them. So the import is given empty modules under torchvision's names,
+They import transformers' image and video processors, two of which import torchvision for what they compute with it.
+vLLM gets processed images here and never calls them. So the import is given empty modules under torchvision's names,
 for as long as it takes; afterwards torchvision is missing again, for everybody.
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 from vlrl.rollout.engine import Request, joined
 from vlrl.rollout.repetition import LoopWatch
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
-from vlrl.types import Ending, Rollout, Segment
+from vlrl.types import FinishReason, Rollout, Segment
 
 
 class Writing:
@@ -27,7 +27,7 @@ class Writing:
         if request.sampling.repetition is not None:
             self._watch = LoopWatch()
             self._watch.join([self._tokens], [request.sampling.repetition])
-        self.ending: Ending = "unfinished"
+        self.finish_reason: FinishReason = "unfinished"
 
     @property
     def watched(self) -> bool:
@@ -36,24 +36,24 @@ class Writing:
 
     def take(self, token: int, logprob: float) -> None:
         """One more token, unless the response has ended already."""
-        if self.ending != "unfinished":
+        if self.finish_reason != "unfinished":
             return
         self._tokens.append(token)
         self.logprobs.append(logprob)
         loops = self._watch is not None and bool(self._watch.push([token])[0])
         stop = self._request.sampling.stop
         if token in self._stop_ids or ends_in_stop_string(self._tokenizer, self._tokens, self._stop_ids, stop):
-            self.ending = "stop"
+            self.finish_reason = "stop"
         elif loops:
-            self.ending = "repeat"
+            self.finish_reason = "repeat"
         elif len(self._tokens) >= self._request.budget(self._index):
-            self.ending = "length"
+            self.finish_reason = "length"
 
     def rollout(self, version: int) -> Rollout:
         """Everything that was written, this call's tokens as one more segment."""
         request = self._request
-        begun = None if request.begun is None else request.begun[self._index]
+        resume_from = None if request.resume_from is None else request.resume_from[self._index]
         added = len(self._tokens) - len(self.logprobs)
         segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
         text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
-        return joined(begun, segment, text, self.ending)
+        return joined(resume_from, segment, text, self.finish_reason)

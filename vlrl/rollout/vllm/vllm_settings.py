@@ -26,15 +26,16 @@ CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 @engines.register("vllm")
 class VllmEngineSettings(Settings):
-    """`max_rows` responses are written at once; `prefill_tokens` tokens go through one forward pass at most.
+    """`max_num_seqs` responses are written at once; `max_num_batched_tokens` tokens go through one forward pass at
+    most.
 
     sleep  what `sleep` does while the policy trains. `stay`: everything stays where it is. `release`: weights and keys
            and values leave the device (CUDA). `restart`: the engine ends and a new one starts at the next rollout,
            which frees all it had on any device and takes seconds
     """
 
-    max_rows: int = Field(default=256, ge=1, json_schema_extra=PACE)
-    prefill_tokens: int = Field(default=8192, ge=1, json_schema_extra=PACE)
+    max_num_seqs: int = Field(default=256, ge=1, json_schema_extra=PACE)
+    max_num_batched_tokens: int = Field(default=8192, ge=1, json_schema_extra=PACE)
     block_tokens: int = Field(
         default=32, ge=32, multiple_of=32, description="tokens of one block of keys and values", json_schema_extra=PACE
     )
@@ -79,7 +80,7 @@ class VllmEngineSettings(Settings):
         """
         if config.model_type not in READS_PATCHES:
             raise ConfigError(
-                "engine", f"'vllm' does not take the pictures of {config.model_type}", "use engine: transformers"
+                "engine", f"'vllm' does not take the images of {config.model_type}", "use engine: transformers"
             )
         width = head_size(config.get_text_config())
         if device.type == "cpu" and width not in CPU_HEADS:

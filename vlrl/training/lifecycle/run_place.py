@@ -3,9 +3,9 @@
 A folder knows its own entries by name; everything else in it belongs to the user and is never touched. With --fresh the
 entries of the earlier run are set aside within the folder (`.earlier-1`), so that a linked or mounted folder does as
 well as any; when the new run has its results, of what lies in them those files go that the earlier run wrote, as it
-noted (`vlrl/runlog/own_files.py`), and the others are kept in `set_aside-1`. A start that ends before there is anything to go
-on from, by whatever error or signal, puts all of it back. Every move is finished by the next start where a kill broke
-it off:
+noted (`vlrl/runlog/own_files.py`), and the others are kept in `set_aside-1`. A start that ends before there is anything
+to go on from, by whatever error or signal, puts all of it back. Every move is finished by the next start where a kill
+broke it off:
 
     .earlier-N         set aside whole: the new run stands in its place
     .earlier-N.moving  its entries belong in the folder
@@ -37,7 +37,9 @@ KindName = Literal["run", "curation", "chain", "evaluation", "ablation"]
 
 @dataclass(frozen=True)
 class Kind:
-    """Patterns of entries: its `own`, those that can be gone on from (`begun`), and those worth reading (`traces`)."""
+    """Patterns of entries: its `own`, those that can be gone on from (`resume_from`), and those worth reading
+    (`traces`).
+    """
 
     own: tuple[str, ...]
     begun: tuple[str, ...]

@@ -29,7 +29,7 @@ class CurveBenchmark:
 
 
 def load_curve_benchmarks(files: Sequence[str] | None) -> list[CurveBenchmark]:
-    """All benchmarks of these evaluation configs, rows and pictures read. Needs no model.
+    """All benchmarks of these evaluation configs, rows and images read. Needs no model.
 
     Raises ConfigError or DataError; a benchmark that is named twice under one protocol is an error.
     """

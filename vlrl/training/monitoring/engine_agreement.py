@@ -1,10 +1,10 @@
-"""Engine and trainer must see the same thing: bounds on their log-probabilities, and a probe that the picture is seen.
+"""Engine and trainer must see the same thing: bounds on their log-probabilities, and a probe that the image is seen.
 
 The gap |log μ − log π| between the engine that wrote a token and the policy at the iteration's start is logged every
 step, by modality and for stale segments; fresh tokens must keep within a bound. Every so many steps a few responses to
-problems with pictures are read again: the same picture, encoded and looked at anew, must be the same tokens and pixels
-and give the same log-probabilities; with a blank or another picture they must move. A policy whose log-probabilities
-don't move never sees its pictures.
+problems with images are read again: the same image, encoded and looked at again, must be the same tokens and pixels
+and give the same log-probabilities; with a blank or another image they must move. A policy whose log-probabilities
+don't move never sees its images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.data.images.perturbation import mismatched, perturbed
 from vlrl.errors import EngineError
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import Collected, check_same_content
@@ -32,8 +32,8 @@ Encode = Callable[[Sequence[Problem]], list[Encoded]]
 class Probed:
     """The problems that a probe read, and the mean |change| of a token's log-probability in nats.
 
-    same   the same pictures encoded and looked at anew
-    shift  other pictures in their place
+    same   the same images encoded and looked at again
+    shift  other images in their place
     """
 
     problems: tuple[str, ...]
@@ -41,11 +41,11 @@ class Probed:
     shift: float
 
     def metrics(self) -> dict[str, float]:
-        """probe/groups, probe/picture_shift, probe/same_picture_gap."""
+        """probe/groups, probe/image_shift, probe/same_image_gap."""
         return {
             "probe/groups": float(len(self.problems)),
-            "probe/picture_shift": self.shift,
-            "probe/same_picture_gap": self.same,
+            "probe/image_shift": self.shift,
+            "probe/same_image_gap": self.same,
         }
 
 
@@ -53,19 +53,19 @@ class AgreementSettings(Settings):
     """Bounds in nats a token; crossing one stops the run. `null` turns a check off.
 
     max_gap       mean |log μ − log π| of the fresh tokens of any modality in a step
-    probe_every   steps between two probes, the first of a run included; where a step has too few groups with pictures,
+    probe_every   steps between two probes, the first of a run included; where a step has too few groups with images,
                   the probe is the next step's
-    groups        groups with pictures that a probe reads
-    picture       what stands in for the picture: `blank` (its mean colour) or `swapped` (another problem's)
-    min_shift     mean |change| of a response token's log-probability that the other picture must cause
-    max_same_gap  mean |change| that the same picture, encoded and looked at anew, may cause. In 16 bits the other
-                  pictures of a tower's pass round it otherwise: 0.05
+    groups        groups with images that a probe reads
+    image       what stands in for the image: `blank` (its mean colour) or `swapped` (another problem's)
+    min_shift     mean |change| of a response token's log-probability that the other image must cause
+    max_same_gap  mean |change| that the same image, encoded and looked at again, may cause. In 16 bits the other
+                  images of a tower's pass round it otherwise: 0.05
     """
 
     max_gap: float | None = Field(default=None, gt=0.0)
     probe_every: int | None = Field(default=None, ge=1)
     groups: int = Field(default=4, ge=1)
-    picture: Literal["blank", "swapped"] = "blank"
+    image: Literal["blank", "swapped"] = "blank"
     min_shift: float = Field(default=1e-3, gt=0.0)
     max_same_gap: float = Field(default=1e-3, gt=0.0)
 
@@ -82,7 +82,7 @@ class AgreementSettings(Settings):
             raise EngineError(
                 f"step {step + 1}, logprob_gap",
                 f"engine and trainer differ by {', '.join(over)} nats a token, rl.agreement.max_gap is {self.max_gap}",
-                "compare their weights, precision and picture preprocessing; a larger bound accepts "
+                "compare their weights, precision and image preprocessing; a larger bound accepts "
                 "the difference, `credit: {weigh: [importance]}` weighs for it",
             )
 
@@ -94,52 +94,52 @@ class AgreementSettings(Settings):
         temperature: float,
         forget: Callable[[], None],
     ) -> Probed | None:
-        """How the policy reads the first groups with pictures; None where there are too few.
+        """How the policy reads the first groups with images; None where there are too few.
 
-        The first reading is of the prompts that were rolled out, with features of pictures that are held. `forget`
-        drops those, so that the second looks at pictures that were encoded anew. Raises EngineError where they were
+        The first reading is of the prompts that were rolled out, with features of images that are held. `forget`
+        drops those, so that the second looks at images that were encoded again. Raises EngineError where they were
         encoded otherwise.
         """
         chosen = [(one, group) for one, group in pairs if group.problem.images][: self.groups]
         distinct = {tuple(image.digest for image in group.problem.images) for _, group in chosen}
-        if len(distinct) < (self.picture == "swapped") + 1:
+        if len(distinct) < (self.image == "swapped") + 1:
             return None
         problems = [group.problem for _, group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
-        other = mismatched(problems) if self.picture == "swapped" else [perturbed(p, "blank", rng) for p in problems]
+        other = mismatched(problems) if self.image == "swapped" else [perturbed(p, "blank", rng) for p in problems]
         responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for _, group in chosen]
 
         def read(prompts: Sequence[Encoded]) -> list[float]:
-            rows = [Row(one, held) for one, held in zip(prompts, responses, strict=True)]
+            rows = [PackedGroup(one, held) for one, held in zip(prompts, responses, strict=True)]
             return [value for row in policy.logprobs(rows, temperature) for one in row for value in one]
 
-        used, anew = [one.encoded for one, _ in chosen], encode(problems)
-        for problem, one, two in zip(problems, used, anew, strict=True):
+        used, fresh = [one.encoded for one, _ in chosen], encode(problems)
+        for problem, one, two in zip(problems, used, fresh, strict=True):
             check_same_content(f"sees-the-image probe, problem {problem.id}", one.content_hash, two)
         first = read(used)
         forget()
-        again, moved = read(anew), read(encode([one for one in other if one is not None]))
+        again, moved = read(fresh), read(encode([one for one in other if one is not None]))
         same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
         shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / len(first)
         return Probed(tuple(problem.id for problem in problems), same, shift)
 
     def check_probe(self, found: Probed, step: int) -> None:
-        """Raises EngineError where the policy reads the same picture otherwise, or another picture just the same."""
+        """Raises EngineError where the policy reads the same image otherwise, or another image just the same."""
         place = f"step {step + 1}, sees-the-image probe, problem {found.problems[0]} and {len(found.problems) - 1} more"
         if not found.same <= self.max_same_gap:
             raise EngineError(
                 place,
-                "the same pictures encoded and looked at anew change a token's log-probability by "
+                "the same images encoded and looked at again change a token's log-probability by "
                 f"{found.same:.3g} nats, rl.agreement.max_same_gap is {self.max_same_gap}",
-                "something on the way from picture to policy is not deterministic: look at processor and dropout",
+                "something on the way from image to policy is not deterministic: look at processor and dropout",
             )
         if not found.shift >= self.min_shift:
             raise EngineError(
                 place,
-                f"{self.picture} pictures change a token's log-probability by {found.shift:.3g} nats, "
-                f"rl.agreement.min_shift is {self.min_shift}: the policy does not see its pictures",
+                f"{self.image} images change a token's log-probability by {found.shift:.3g} nats, "
+                f"rl.agreement.min_shift is {self.min_shift}: the policy does not see its images",
                 "check that pixel values reach the vision tower and that its projector has weights; a model that never "
-                "learned to read pictures needs a warm-up first",
+                "learned to read images needs a warm-up first",
             )
 
 

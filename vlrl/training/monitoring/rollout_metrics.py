@@ -34,8 +34,10 @@ def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     for modality in sorted({g.problem.modality for g in groups}):
         some = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
         metrics[f"accuracy/{modality}"] = sum(some) / max(1, len(some))
-    for ending in ("stop", "length", "repeat", "unfinished"):
-        metrics[f"ending/{ending}"] = sum(r.ending == ending for r in rollouts) / len(rollouts)
+    for finish_reason in ("stop", "length", "repeat", "unfinished"):
+        metrics[f"finish_reason/{finish_reason}"] = sum(r.finish_reason == finish_reason for r in rollouts) / len(
+            rollouts
+        )
     return metrics
 
 
@@ -61,7 +63,7 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
 def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     """What groups say beyond means.
 
-    groups/zero_variance_rate   share of groups whose judged responses all have one score (row K28)
+    groups/zero_variance_rate   share of groups whose judged responses all have one score (k1.5 §2.3.4)
     accuracy/pass_at_<k>        unbiased estimate at powers of two up to the group's size, over groups of that size
     length/correct_correlation  of length and correctness within groups; below 0 longer responses are wrong more often
                                 (overthinking, ICR). Absent where nothing varies
@@ -92,6 +94,6 @@ def _centred(values: Sequence[float]) -> np.ndarray:
 
 
 def prompt_metrics(prompts: Sequence[Encoded]) -> dict[str, float]:
-    """Prompt tokens of a step, each prompt once: `tokens/text` with the chat template, `tokens/image` of pictures."""
+    """Prompt tokens of a step, each prompt once: `tokens/text` with the chat template, `tokens/image` of images."""
     image = sum(kind == 1 for prompt in prompts for kind in prompt.token_types)
     return {"tokens/text": float(sum(p.num_tokens for p in prompts) - image), "tokens/image": float(image)}

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from vlrl.curation.model_answers import model_hash
 from vlrl.data.teacher.teacher_recording import TeacherRecording
 from vlrl.data.teacher.teacher_records import RecordsHead, TeacherRecord
-from vlrl.model.batch.packing import Row
+from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.load import LoadedModel
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.token_statistics import token_statistics
@@ -93,13 +93,13 @@ def _recorded(
         teacher.store.clear()
     own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.loaded, teacher))
     sampling = settings.sampling
-    found = collect(session.encoder.encode, session.hybrid, problems, sampling, settings.rollouts, seed)
+    found = collect(session.encoder.encode, session.colocated, problems, sampling, settings.rollouts, seed)
     written = [[r for r in one.group.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
-    rows = [Row(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]
+    rows = [PackedGroup(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]
     statistics = token_statistics(own, rows, sampling.temperature, ("teacher", "kl_teacher"), reading)
     return [
-        TeacherRecord(one.group.problem, one.encoded.content_hash, r.token_ids, r.logprobs, theirs, divergence)
+        TeacherRecord(one.group.problem, one.encoded.content_hash, r.token_ids, r.sampler_logprobs, theirs, divergence)
         for (one, some), held in zip(kept, statistics, strict=True)
         for r, theirs, divergence in zip(some, held["teacher"], held["kl_teacher"], strict=True)
     ]

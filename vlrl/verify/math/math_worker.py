@@ -1,7 +1,7 @@
 r"""What compares two mathematical texts, in worker processes that `worker_pool` has forked and killed.
 
-`nursery` loads it by its path, so that nothing but the standard library and math-verify is in those processes. A job
-and its reply:
+`fork_server` loads it by its path, so that nothing but the standard library and math-verify is in those processes. A
+job and its reply:
 
     {"gold": ["\\frac{1}{2}"], "answer": ["0.5"], "strict": true, "rounding": 6, "relations": false}
     {"equal": true, "parsed": true}

@@ -27,7 +27,7 @@ _LIST = re.compile(r"\[[^\[\]]{1,400}\]")
 
 def declared(problem: Problem) -> list[str]:
     """A benchmark's gold as an answer: an option where there are options, else as written."""
-    return gold_option(problem) if problem.facts.get("choices") else [problem.answer.strip()]
+    return gold_option(problem) if problem.metadata.get("choices") else [problem.answer.strip()]
 
 
 @verifier("mathvista", gold=declared)
@@ -38,11 +38,11 @@ def mathvista(problem: Problem, response: str) -> Verdict:
     share or a difference of a chart; another measure (m for cm) may not.
     Facts: question_type, answer_type, choices, precision, unit as in MathVista.
     """
-    if problem.facts.get("question_type") == "multi_choice":
+    if problem.metadata.get("question_type") == "multi_choice":
         return judge_option(problem, response)
-    if problem.facts.get("answer_type") == "list":
+    if problem.metadata.get("answer_type") == "list":
         return _judge_list(problem, response)
-    return judge_number(problem, response, problem.facts.get("precision"))
+    return judge_number(problem, response, problem.metadata.get("precision"))
 
 
 @verifier("mmmu", gold=declared)
@@ -52,7 +52,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     Numbers of open answers are rounded to two decimals, as published. A gold that is only a part of an answer is wrong.
     Facts: choices (none: open question), accepted (further golds).
     """
-    if problem.facts.get("choices"):
+    if problem.metadata.get("choices"):
         return judge_option(problem, response)
     if all(read_quantity(gold) is not None for gold in _all_golds(problem)):
         return judge_number(problem, response, precision=2)
@@ -65,7 +65,7 @@ def mathvision(problem: Problem, response: str) -> Verdict:
 
     Facts: choices (empty: free form).
     """
-    return judge_option(problem, response) if problem.facts.get("choices") else math(problem, response)
+    return judge_option(problem, response) if problem.metadata.get("choices") else math(problem, response)
 
 
 @verifier("tabmwp", gold=declared)
@@ -74,7 +74,7 @@ def tabmwp(problem: Problem, response: str) -> Verdict:
 
     Facts: choices, unit.
     """
-    if problem.facts.get("choices"):
+    if problem.metadata.get("choices"):
         return judge_option(problem, response)
     if read_quantity(problem.answer) is not None:
         return judge_number(problem, response, precision=3)
@@ -89,7 +89,7 @@ def dynamath(problem: Problem, response: str) -> Verdict:
 
     Facts: answer_type (multiple choice, float, text).
     """
-    kind = problem.facts.get("answer_type")
+    kind = problem.metadata.get("answer_type")
     if kind == "multiple choice":
         return choice(problem, response)
     if read_quantity(problem.answer) is not None:
@@ -117,8 +117,8 @@ def judge_number(problem: Problem, response: str, precision: int | None) -> Verd
         return Verdict.wrong(statement.note, statement.text)
     answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else statement.text
     sign = "optional" if asks_level(problem.question) else ""
-    facts = {"precision": precision, "percent_sign": sign, "unit": problem.facts.get("unit")}
-    notes = [differs(found, gold, problem.question, facts) for gold in alternatives]
+    metadata = {"precision": precision, "percent_sign": sign, "unit": problem.metadata.get("unit")}
+    notes = [differs(found, gold, problem.question, metadata) for gold in alternatives]
     return Verdict.right(answer) if None in notes else Verdict.wrong(str(notes[0]), answer)
 
 
@@ -136,4 +136,4 @@ def _judge_list(problem: Problem, response: str) -> Verdict:
 
 
 def _all_golds(problem: Problem) -> list[str]:
-    return [problem.answer, *map(str, problem.facts.get("accepted", ()))]
+    return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]

@@ -155,7 +155,7 @@ def _in_thread(name: str, check: Callable[..., Any], problem: Problem, response:
 
     def call() -> None:
         try:
-            own = dataclasses.replace(problem, facts=copy.deepcopy(dict(problem.facts)))
+            own = dataclasses.replace(problem, metadata=copy.deepcopy(dict(problem.metadata)))
             came.append(as_verdict(check(own, response), name))
         except BaseException as error:  # of a user's function; in this thread no interrupt is the user's own
             came.append(Verdict.broken(f"{name}: {type(error).__name__}: {error}"))

@@ -62,7 +62,7 @@ def from_compute_score(
             **dict.fromkeys(_RESPONSE_NAMES, text),
             **dict.fromkeys(_GOLD_NAMES, problem.answer),
             "data_source": problem.domain,
-            "extra_info": dict(problem.facts),
+            "extra_info": dict(problem.metadata),
         }
         if named:
             value = function(**{name: by_name[name] for name in names if name in by_name})
@@ -94,7 +94,7 @@ def from_trl_reward(
         completion: Any = [{"role": "assistant", "content": response}] if conversational else response
         prompt: Any = [{"role": "user", "content": problem.question}] if conversational else problem.question
         columns = {
-            **{name: [value] for name, value in problem.facts.items()},
+            **{name: [value] for name, value in problem.metadata.items()},
             **{name: [problem.answer] for name in ("answer", "solution", "ground_truth")},
             "prompts": [prompt],
             "completions": [completion],
@@ -118,7 +118,7 @@ def from_easyr1_reward(
     @functools.wraps(function)
     def check(problem: Problem, response: str) -> Verdict:
         one = {"response": response, "response_length": len(response), "ground_truth": problem.answer}
-        one = {**problem.facts, **one}
+        one = {**problem.metadata, **one}
         return _verdict(_single(function([one]), 1) if batched else function(one), span, correct_at, response)
 
     return check

@@ -1,7 +1,7 @@
 """The program from which workers are born: it has loaded their libraries and forks one in milliseconds.
 
-It is run as a script (`worker.Nursery` starts it), holds one thread and nothing of the trainer, so that a fork of it is
-safe. What the workers do stands in a file of its own with two functions:
+It is run as a script (`worker.ForkServer` starts it), holds one thread and nothing of the trainer, so that a fork of it
+is safe. What the workers do stands in a file of its own with two functions:
 
     load() -> state                 once, in the nursery; load(argument) where the trainer gives one, a text
     answer(state, job) -> reply     in a worker, for every job; reply is a JSON object
@@ -84,7 +84,7 @@ def work(program: ModuleType, state: Any, channel: socket.socket, processor_seco
             channel.sendall(json.dumps({**reply, "seconds": time.process_time()}).encode() + b"\n")
 
 
-class Births:
+class WorkerProcesses:
     """The workers of one nursery by their numbers, each with its process id."""
 
     def __init__(self, program: ModuleType, state: Any, control: socket.socket, processor_seconds: float) -> None:
@@ -119,27 +119,27 @@ class Births:
         """(exit status, processor seconds) of a worker that is no longer wanted; it is killed if it lives."""
         if number in self._living:
             os.kill(self._living[number], signal.SIGKILL)  # not yet waited for, so that the id is still its own
-            self._bury(number, 0)
+            self._reap(number, 0)
         return self._dead.pop(number, (-signal.SIGKILL, 0.0))
 
     def look(self) -> None:
         """Takes note of workers that have died by themselves, so that none stays a zombie."""
         for number in list(self._living):
-            self._bury(number, os.WNOHANG)
+            self._reap(number, os.WNOHANG)
 
     def end_all(self) -> None:
         """Kills all of them."""
         for number in list(self._living):
             self.end(number)
 
-    def _bury(self, number: int, how: int) -> None:
+    def _reap(self, number: int, how: int) -> None:
         process, status, usage = os.wait4(self._living[number], how)
         if process:
             del self._living[number]
             self._dead[number] = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
 
 
-def serve(births: Births, control: socket.socket, trainer: int) -> None:
+def serve(births: WorkerProcesses, control: socket.socket, trainer: int) -> None:
     """Does what the trainer says until it is gone."""
     unread = b""
     channels: list[int] = []  # sockets that have come, for orders that are still to be read
@@ -179,7 +179,7 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()  # what is loaded stays in pages that all workers share
-    births = Births(program, state, control, float(processor_seconds))
+    births = WorkerProcesses(program, state, control, float(processor_seconds))
     try:
         control.sendall(b'{"ready": true}\n')
         serve(births, control, trainer)

@@ -85,7 +85,7 @@ class Lines:
         self.link.settimeout(max(0.001, deadline - time.monotonic()))
 
 
-class Nursery:
+class ForkServer:
     """One nursery process. Starts to load at once; safe to use from several threads."""
 
     def __init__(self, program: Path, memory_bytes: int, processor_seconds: float, argument: str | None = None) -> None:
@@ -172,8 +172,8 @@ class Nursery:
 class Worker:
     """One worker and its socket."""
 
-    def __init__(self, nursery: Nursery, number: int, link: socket.socket) -> None:
-        self._nursery, self._number = nursery, number
+    def __init__(self, fork_server: ForkServer, number: int, link: socket.socket) -> None:
+        self._fork_server, self._number = fork_server, number
         self._lines = Lines(link)
         self.jobs = 0
         self.seconds = 0.0  # processor time up to the last reply
@@ -211,7 +211,7 @@ class Worker:
         if self.ended:
             return None
         self.ended = True
-        status, seconds = self._nursery.end(self._number)
+        status, seconds = self._fork_server.end(self._number)
         self._lines.close()
         self.seconds = max(self.seconds, seconds)
         return status

@@ -1,9 +1,9 @@
 """Worker processes with hard limits on each answer (wall clock, memory), killed and replaced.
 
-Workers are forked from a `nursery`, a process that has loaded the libraries and holds nothing of the trainer: a trainer
-has torch and threads and is never forked, and a new worker costs milliseconds. Loading the nursery takes a second or
-more; `WorkerPool.start` begins it ahead of time. The first answer waits for it, outside its own clock; of every answer
-the clock runs from the call to the verdict, whatever happens to its worker or to the nursery.
+Workers are forked from a `fork_server`, a process that has loaded the libraries and holds nothing of the trainer: a
+trainer has torch and threads and is never forked, and a new worker costs milliseconds. Loading the nursery takes a
+second or more; `WorkerPool.start` begins it ahead of time. The first answer waits for it, outside its own clock; of
+every answer the clock runs from the call to the verdict, whatever happens to its worker or to the nursery.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlrl.verify.sandbox.worker_client import Nursery, TooHeavy, Worker, WorkerFault
+from vlrl.verify.sandbox.worker_client import ForkServer, TooHeavy, Worker, WorkerFault
 
 __all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
 
@@ -58,7 +58,7 @@ class WorkerPool:
 
     def _fill(self) -> None:
         self._owner = os.getpid()
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
         self._loaded = False  # whether a nursery was ever ready
         self._idle: list[Worker] = []
         self._busy = 0
@@ -68,7 +68,7 @@ class WorkerPool:
         """Begins to load the libraries, unless they are; returns at once."""
         self._own()
         with self._changed:
-            self._living_nursery()
+            self._living_fork_server()
 
     def ask(self, job: Mapping[str, Any], wall_seconds: float | None = None) -> dict[str, Any]:
         """The reply of a worker to this job, within these seconds or the pool's. Raises TooHeavy or WorkerFault."""
@@ -93,26 +93,26 @@ class WorkerPool:
         with self._changed:
             while self._idle:
                 self._idle.pop().end()
-            if self._nursery is not None:
-                self._nursery.close()
-            self._nursery, self._loaded = None, False
+            if self._fork_server is not None:
+                self._fork_server.close()
+            self._fork_server, self._loaded = None, False
 
     def _own(self) -> None:
         if os.getpid() != self._owner:
             self._fill()  # a forked child must not share its parent's sockets
 
-    def _living_nursery(self) -> Nursery:
+    def _living_fork_server(self) -> ForkServer:
         """The nursery; another one where it has died. Called with the lock held."""
-        if self._nursery is None or not self._nursery.alive:
-            if self._nursery is not None:
-                self._nursery.close()
-            self._nursery = Nursery(self.program, self.memory_bytes, self._limit, self._argument)
-        return self._nursery
+        if self._fork_server is None or not self._fork_server.alive:
+            if self._fork_server is not None:
+                self._fork_server.close()
+            self._fork_server = ForkServer(self.program, self.memory_bytes, self._limit, self._argument)
+        return self._fork_server
 
     def _wait_until_loaded(self, deadline: float) -> None:
         with self._changed:
-            nursery = self._living_nursery()
-        nursery.wait_until_ready(deadline)
+            fork_server = self._living_fork_server()
+        fork_server.wait_until_ready(deadline)
         self._loaded = True
 
     @contextlib.contextmanager
@@ -146,6 +146,6 @@ class WorkerPool:
     def _fork(self, deadline: float) -> Worker:
         self._wait_until_loaded(deadline)
         with self._changed:
-            nursery = self._living_nursery()
+            fork_server = self._living_fork_server()
             self.started += 1
-        return nursery.fork(deadline)
+        return fork_server.fork(deadline)

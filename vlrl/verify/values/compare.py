@@ -92,9 +92,9 @@ def asks_percentage(question: str) -> bool:
     return _PERCENTAGE.search(question) is not None
 
 
-def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, Any]) -> str | None:
+def differs(found: Quantity, gold: Quantity, question: str, metadata: Mapping[str, Any]) -> str | None:
     """Why one quantity is not the gold; None where it is. Units are converted; a bare number has the gold's unit."""
-    named = str(facts.get("unit") or "")
+    named = str(metadata.get("unit") or "")
     percent = gold.percent or named == "%"
     if found.unit is not None and percent:
         return "wrong unit"
@@ -102,7 +102,7 @@ def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, 
         unit = gold.unit or (read_unit(named) if named else None)
         if unit is not None:
             return "wrong unit"
-        if facts.get("percent_sign") != "optional" and not asks_percentage(question):
+        if metadata.get("percent_sign") != "optional" and not asks_percentage(question):
             return None if found.value / 100 == gold.value else "wrong unit"
     factor: Fraction | int = 1
     if found.unit is not None:
@@ -110,13 +110,13 @@ def differs(found: Quantity, gold: Quantity, question: str, facts: Mapping[str, 
         if unit is not None and unit.dimension != found.unit.dimension:
             return (
                 None
-                if "unit" in unit.name and _plain_unit(unit, found.unit) and within(found.value, gold.value, facts)
+                if "unit" in unit.name and _plain_unit(unit, found.unit) and within(found.value, gold.value, metadata)
                 else "wrong unit"
             )
         if unit is None and not speaks_of(question, found.unit):
             return "a unit that nobody asked for"
         factor = found.unit.factor / unit.factor if unit is not None and unit != found.unit else 1
-    if within(found.value if factor == 1 else found.value * factor, gold.value, facts):
+    if within(found.value if factor == 1 else found.value * factor, gold.value, metadata):
         return None
     if found.other is not None and gold.value.denominator == 1 and found.other * factor == gold.value:
         return None
@@ -128,11 +128,15 @@ def _plain_unit(unit: Unit, other: Unit) -> bool:
     return {abs(e) for _, e in unit.dimension} == {abs(e) for _, e in other.dimension}
 
 
-def within(value: Fraction, gold: Fraction, facts: Mapping[str, Any]) -> bool:
+def within(value: Fraction, gold: Fraction, metadata: Mapping[str, Any]) -> bool:
     """Whether a value equals the gold exactly or to the tolerance or precision that the facts allow."""
     if value == gold:
         return True
-    tolerance, relative, precision = facts.get("tolerance"), facts.get("relative_tolerance"), facts.get("precision")
+    tolerance, relative, precision = (
+        metadata.get("tolerance"),
+        metadata.get("relative_tolerance"),
+        metadata.get("precision"),
+    )
     if tolerance is not None and abs(value - gold) <= Fraction(str(tolerance)):
         return True
     if relative is not None and abs(value - gold) <= Fraction(str(relative)) * abs(gold):

@@ -57,7 +57,7 @@ def frames_of(problem: Problem) -> tuple[Frame, Frame] | None:
 
     Raises ConfigError for an unknown convention, DataError where the size is needed and unknown.
     """
-    given = problem.facts.get("coordinates"), problem.facts.get("gold_coordinates")
+    given = problem.metadata.get("coordinates"), problem.metadata.get("gold_coordinates")
     answers, golds = given[0] or given[1], given[1] or given[0]
     if answers is None:
         return None
@@ -71,15 +71,15 @@ def _frame(name: str, fact: str, problem: Problem) -> Frame:
         raise ConfigError(f"facts.{fact}", f"unknown convention {name!r}", did_you_mean(name, CONVENTIONS))
     if name == "pixels":
         return Frame(name, *image_size(problem))
-    resized = problem.facts.get("resized")
+    resized = problem.metadata.get("resized")
     if isinstance(resized, Mapping):
         known = {"factor", "min_pixels", "max_pixels"}
         if set(resized) != known or not all(isinstance(v, int) and v > 0 for v in resized.values()):
             raise ConfigError(
-                "facts.resized", f"got {dict(resized)!r}", "give {factor: 28, min_pixels: 3136, max_pixels: 1003520}"
+                "metadata.resized", f"got {dict(resized)!r}", "give {factor: 28, min_pixels: 3136, max_pixels: 1003520}"
             )
         return Frame(name, *resized_size(*image_size(problem), **resized))
-    return Frame(name, *_pair(resized, "facts.resized", "the size of the resized image"))
+    return Frame(name, *_pair(resized, "metadata.resized", "the size of the resized image"))
 
 
 def image_size(problem: Problem) -> tuple[int, int]:
@@ -87,8 +87,8 @@ def image_size(problem: Problem) -> tuple[int, int]:
 
     Raises DataError where there is no size in the facts and not one image in the prompt, or it can't be read.
     """
-    if "image_size" in problem.facts:
-        return _pair(problem.facts["image_size"], "facts.image_size", "the size of the image")
+    if "image_size" in problem.metadata:
+        return _pair(problem.metadata["image_size"], "metadata.image_size", "the size of the image")
     images = [piece for piece in problem.prompt if isinstance(piece, Image)]
     if len(images) != 1:
         raise DataError(

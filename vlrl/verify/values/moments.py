@@ -53,24 +53,24 @@ _ASKS_SCORE = re.compile(
 
 
 @dataclass(frozen=True)
-class Moment:
+class CreditContext:
     """A date ("date": the days that the text may mean), a time of day ("clock") or a score ("score")."""
 
     kind: str
     value: frozenset[object]
 
 
-def read_moment(text: str, question: str = "") -> Moment | None:
+def read_moment(text: str, question: str = "") -> CreditContext | None:
     """The date, the time written with a colon, or, where the question asks for one, the score that a text is."""
     if len(text) > 40 or not _LIKE_ONE.search(text):
         return None
     text = clean(text)
     if days := dates(text):
-        return Moment("date", frozenset(days))
+        return CreditContext("date", frozenset(days))
     if _ASKS_SCORE.search(question) and (match := _SCORE.fullmatch(text)):
-        return Moment("score", frozenset(((int(match[1]), int(match[2])),)))
+        return CreditContext("score", frozenset(((int(match[1]), int(match[2])),)))
     if _WITH_COLON.fullmatch(text) and not _ASKS_RATIO.search(question) and (time := parse_time(text)) is not None:
-        return Moment("clock", frozenset((time,)))
+        return CreditContext("clock", frozenset((time,)))
     return None
 
 

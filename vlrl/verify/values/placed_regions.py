@@ -79,9 +79,9 @@ def placings_of(problem: Problem) -> tuple[Placing, Placing]:
     Facts, besides those of `image_frame`: `layout` of answers, one of `LAYOUTS`, and `gold_layout` (the same unless
     given); `corners`, one of `CORNERS`, of answers. Raises ConfigError for unknown ones.
     """
-    layout = str(problem.facts.get("layout", "xyxy"))
-    gold_layout = str(problem.facts.get("gold_layout", layout))
-    corners = str(problem.facts.get("corners", "ordered"))
+    layout = str(problem.metadata.get("layout", "xyxy"))
+    gold_layout = str(problem.metadata.get("gold_layout", layout))
+    corners = str(problem.metadata.get("corners", "ordered"))
     for fact, value, known in (
         ("layout", layout, LAYOUTS),
         ("gold_layout", gold_layout, LAYOUTS),

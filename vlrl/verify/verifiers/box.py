@@ -56,7 +56,7 @@ def box(problem: Problem, response: str) -> Verdict:
     if len(found) != 1:
         return Verdict.wrong("more than one box" if found else "no box", declared.text)
     overlap = iou(golds[0], found.pop())
-    correct = overlap >= float(problem.facts.get("threshold", 0.5)) - 1e-9
+    correct = overlap >= float(problem.metadata.get("threshold", 0.5)) - 1e-9
     return _grade(1.0 if overlap > EQUAL else overlap, correct, problem, declared.text, "IoU")
 
 
@@ -89,14 +89,14 @@ def boxes(problem: Problem, response: str) -> Verdict:
         found = [answers.box(region) for region in declared.regions]
     except NoPlaceError as error:
         return Verdict.wrong(str(error), declared.text)
-    metric = problem.facts.get("metric", "f1")
+    metric = problem.metadata.get("metric", "f1")
     if metric == "map":
         value = mean_average_precision(golds, found)
     elif metric == "f1":
-        value = boxes_f1(golds, found, float(problem.facts.get("threshold", 0.5)))
+        value = boxes_f1(golds, found, float(problem.metadata.get("threshold", 0.5)))
     else:
         raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
-    correct = value >= float(problem.facts.get("correct_at", 1.0)) - 1e-9
+    correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
     return _grade(value, correct, problem, declared.text, str(metric))
 
 
@@ -158,7 +158,7 @@ def _label(of: Box) -> str:
 
 def _grade(value: float, correct: bool, problem: Problem, answer: str | None, name: str) -> Verdict:
     note = f"{name} {value:.3f}"
-    if problem.facts.get("graded"):
-        score = value if value >= float(problem.facts.get("floor", 0.0)) else 0.0
+    if problem.metadata.get("graded"):
+        score = value if value >= float(problem.metadata.get("floor", 0.0)) else 0.0
         return Verdict(min(1.0, score), correct, answer, note)
     return Verdict(float(correct), correct, answer, note)

@@ -80,7 +80,7 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
 
 def options_of(problem: Problem) -> list[str]:
     """The texts of the options in the order shown; empty where there are none."""
-    return [str(option) for option in problem.facts.get("choices") or ()]
+    return [str(option) for option in problem.metadata.get("choices") or ()]
 
 
 def gold_index(problem: Problem, options: list[str]) -> int:

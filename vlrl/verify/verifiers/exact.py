@@ -18,6 +18,6 @@ def exact(problem: Problem, response: str) -> Verdict:
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = extraction.answer
-    if any(answer == gold.strip() for gold in (problem.answer, *problem.facts.get("accepted", ()))):
+    if any(answer == gold.strip() for gold in (problem.answer, *problem.metadata.get("accepted", ()))):
         return Verdict.right(answer)
     return Verdict.wrong("not the exact answer", answer)

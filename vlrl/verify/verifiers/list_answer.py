@@ -44,7 +44,7 @@ def sequence(problem: Problem, response: str) -> Verdict:
     if found is None:
         return Verdict.wrong("not a list", extraction.answer)
     best = Verdict.wrong("another list", extraction.answer)
-    for text in (problem.answer, *problem.facts.get("accepted", ())):
+    for text in (problem.answer, *problem.metadata.get("accepted", ())):
         gold = items(str(text))
         if not gold:
             raise DataError(f"problem {problem.id}", f"the gold {text!r} is not a list", "write it as [1, 2]")
@@ -52,7 +52,7 @@ def sequence(problem: Problem, response: str) -> Verdict:
         if hits == len(gold) == len(found):
             return Verdict.right(extraction.answer)
         f1 = 2 * hits / (len(gold) + len(found))
-        if problem.facts.get("graded") and f1 > best.score:
+        if problem.metadata.get("graded") and f1 > best.score:
             best = Verdict(f1, False, extraction.answer, f"{hits} of {len(gold)} values")
     return best
 
@@ -82,7 +82,7 @@ def items(text: str) -> list[str] | None:
 
 def matches(gold: list[str], found: list[str], problem: Problem) -> int:
     """How many gold values the answer has: at the same place, or, where the order is free, each matched once."""
-    if problem.facts.get("ordered", True):
+    if problem.metadata.get("ordered", True):
         return sum(same_value(g, f, problem) for g, f in zip(gold, found, strict=False))
     remaining, hits = list(found), 0
     for value in gold:
@@ -99,4 +99,4 @@ def same_value(gold: str, found: str, problem: Problem) -> bool:
     a, b = read_quantity(gold, asked), read_quantity(found, asked)
     if a is None:
         return normalise(gold) == normalise(found)
-    return b is not None and a.percent == b.percent and differs(b, a, problem.question, problem.facts) is None
+    return b is not None and a.percent == b.percent and differs(b, a, problem.question, problem.metadata) is None

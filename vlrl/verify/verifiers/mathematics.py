@@ -17,7 +17,7 @@ from typing import Any
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
-from vlrl.verify.math.same_structure import Terms, same_answer
+from vlrl.verify.math.same_structure import LossInputs, same_answer
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
 from vlrl.verify.values.compare import differs, is_rounded, within
 from vlrl.verify.values.moments import read_moment
@@ -75,20 +75,20 @@ def math(problem: Problem, response: str) -> Verdict:
         return Verdict.wrong(extraction.note)
     answer = list(extraction.candidates)
     note = "another value"
-    for text in (problem.answer, *problem.facts.get("accepted", ())):
+    for text in (problem.answer, *problem.metadata.get("accepted", ())):
         gold = gold_parts(str(text))
-        equal, note = equivalent(gold, answer, problem.facts, f"{problem.question} {text}")
+        equal, note = equivalent(gold, answer, problem.metadata, f"{problem.question} {text}")
         if equal:
             return Verdict.right(extraction.answer, note)
     return Verdict.wrong(note, extraction.answer)
 
 
-def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], question: str = "") -> tuple[bool, str]:
+def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], question: str = "") -> tuple[bool, str]:
     """(whether the answer equals the gold, how that was decided); both are the parts of one answer.
 
     Raises WorkerFault if the worker process failed.
     """
-    decided = plainly(gold, answer, facts, question)
+    decided = plainly(gold, answer, metadata, question)
     if decided is not None:
         return decided, "" if decided else "another value"
     reason = next((r for part in answer if (r := too_complex(part))), None)
@@ -109,9 +109,9 @@ def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], que
     if units[0] and units[1] and units[0] != units[1]:
         return False, "wrong unit"
     texts = [[text for text, _ in side] for side in cut]
-    strict, relations = bool(facts.get("strict", True)), bool(facts.get("allow_set_relation_comp", False))
-    rounding = _decimals(facts.get("precision"))
-    same = same_answer(texts[0], texts[1], Terms(rounding, relations, "precision" in facts)) if strict else None
+    strict, relations = bool(metadata.get("strict", True)), bool(metadata.get("allow_set_relation_comp", False))
+    rounding = _decimals(metadata.get("precision"))
+    same = same_answer(texts[0], texts[1], LossInputs(rounding, relations, "precision" in metadata)) if strict else None
     if same is not None:
         return same, "" if same else "another value"
     if any(_WORDS_WRAPPED.search(part) for part in texts[1]) and not any(
@@ -120,7 +120,7 @@ def equivalent(gold: list[str], answer: list[str], facts: Mapping[str, Any], que
         return False, "words that are no unit"
     job = {
         "gold": texts[0], "answer": texts[1], "strict": strict, "rounding": rounding, "relations": relations,
-        "relative": "precision" not in facts,
+        "relative": "precision" not in metadata,
     }  # fmt: skip
     try:
         reply = pool().ask(job)
@@ -139,7 +139,7 @@ def _opening(text: str) -> str:
     return "set" if text.startswith("\\{") else "tuple" if text.startswith(("(", "[")) else ""
 
 
-def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], question: str = "") -> bool | None:
+def plainly(gold: list[str], answer: list[str], metadata: Mapping[str, Any], question: str = "") -> bool | None:
     """The verdict on plain cases: equal text, moments, numbers, lists of them, letters. None: it takes mathematics."""
     if gold == answer and any(gold):
         return True
@@ -149,7 +149,7 @@ def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], questi
     named = any("=" in part for part in gold)
     numbers = _gold_numbers(tuple(gold), asked, named), _numbers(answer, asked, named)
     if numbers[0] and numbers[1]:
-        same = len(numbers[0]) == len(numbers[1]) and _same_numbers(numbers[0], numbers[1], facts, question)
+        same = len(numbers[0]) == len(numbers[1]) and _same_numbers(numbers[0], numbers[1], metadata, question)
         comma = any(_DECIMAL_COMMA.search(part) for part in (*gold, *answer))
         return same if same or not comma else None  # 1,2 may be two values
     forms = [plain_form(part) for part in gold], [plain_form(part) for part in answer]
@@ -175,7 +175,7 @@ def plainly(gold: list[str], answer: list[str], facts: Mapping[str, Any], questi
         if {*kinds} == {"number", "letters"} or (numbers[0] and _is_prose(other)):
             return False
         if kinds == ["letters", "letters"] and (len(one) == 1 or len(other) == 1):
-            return False if len(one) != len(other) or facts.get("strict", True) else None
+            return False if len(one) != len(other) or metadata.get("strict", True) else None
     return None
 
 
@@ -227,23 +227,23 @@ def _quantity(text: str, asked: str) -> Quantity | None:
     return quantity
 
 
-def _same_numbers(gold: list[Quantity], answer: list[Quantity], facts: Mapping[str, Any], question: str) -> bool:
-    precision = facts.get("precision")
+def _same_numbers(gold: list[Quantity], answer: list[Quantity], metadata: Mapping[str, Any], question: str) -> bool:
+    precision = metadata.get("precision")
     if isinstance(precision, (list, tuple)):
         return _matched(gold, answer, [Fraction(str(p)) for p in precision])
     remaining = list(answer)
     for value in gold:
-        match = next((a for a in remaining if _same_number(value, a, facts, question)), None)
+        match = next((a for a in remaining if _same_number(value, a, metadata, question)), None)
         if match is None:
             return False
         remaining.remove(match)
     return True
 
 
-def _same_number(gold: Quantity, answer: Quantity, facts: Mapping[str, Any], question: str) -> bool:
-    if differs(answer, gold, question, facts) is None:
+def _same_number(gold: Quantity, answer: Quantity, metadata: Mapping[str, Any], question: str) -> bool:
+    if differs(answer, gold, question, metadata) is None:
         return True
-    if gold.percent and not answer.percent and answer.unit is None and within(answer.value * 100, gold.value, facts):
+    if gold.percent and not answer.percent and answer.unit is None and within(answer.value * 100, gold.value, metadata):
         return True  # 0.28 for 28%
     units = {q.unit for q in (gold, answer) if q.unit is not None}
     return gold.percent == answer.percent and len(units) < 2 and is_rounded(answer.value, gold.value)

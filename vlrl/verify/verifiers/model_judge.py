@@ -55,8 +55,8 @@ Think briefly if you must. Then write one last line, either VERDICT-{mark}: corr
 class ModelJudge:
     """A verifier that asks a model.
 
-    ask          prompt and pictures in, reply out; what it raises becomes a fault
-    show_images  whether the judge sees the problem's pictures
+    ask          prompt and images in, reply out; what it raises becomes a fault
+    show_images  whether the judge sees the problem's images
     salt         changes the marks, so that no policy can learn them across runs
     """
 
@@ -182,15 +182,15 @@ def model_judge(problem: Problem, response: str) -> Verdict:
 
     Facts:
     judge        name given to `use_judge` (default "default"), or {url, model, api_key_variable, …} of an `endpoint`
-    show_images  true: the judge sees the pictures
+    show_images  true: the judge sees the images
 
     An unset judge, an unreachable server and an unparsed reply are faults.
     """
-    chosen = problem.facts.get("judge", "default")
+    chosen = problem.metadata.get("judge", "default")
     if isinstance(chosen, str):
         if chosen not in _asked:
             raise ConfigError("model_judge", f"no judge {chosen!r} was given", "call use_judge, or name a url in facts")
         ask = _asked[chosen]
     else:
         ask = endpoint(**chosen)
-    return ModelJudge(ask, bool(problem.facts.get("show_images", False)))(problem, response)
+    return ModelJudge(ask, bool(problem.metadata.get("show_images", False)))(problem, response)

@@ -41,7 +41,7 @@ def number(problem: Problem, response: str) -> Verdict:
         return Verdict.wrong(statement.note, text)
     note = "wrong number"
     for gold in alternatives:
-        mismatch = differs(found, gold, problem.question, problem.facts)
+        mismatch = differs(found, gold, problem.question, problem.metadata)
         if mismatch is None:
             return Verdict.right(text)
         note = mismatch
@@ -53,7 +53,7 @@ def committed_number(response: str, problem: Problem, rough: bool = True) -> Sta
     question = problem.question
 
     def whole(text: str) -> Quantity | None:
-        return read_quantity(without_tail(text), f"{question} {problem.answer} {problem.facts.get('unit') or ''}")
+        return read_quantity(without_tail(text), f"{question} {problem.answer} {problem.metadata.get('unit') or ''}")
 
     def inside(text: str) -> Quantity | None:
         return number_in_sentence(text, question, rough)
@@ -70,7 +70,7 @@ def read_gold(text: str) -> Quantity | None:
 def golds(problem: Problem) -> list[Quantity]:
     """The gold and its alternatives as quantities. Raises DataError if one is no number."""
     found = []
-    for text in (problem.answer, *problem.facts.get("accepted", ())):
+    for text in (problem.answer, *problem.metadata.get("accepted", ())):
         quantity = read_gold(str(text))
         if quantity is None:
             raise DataError(

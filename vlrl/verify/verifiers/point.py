@@ -45,9 +45,9 @@ def point(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if there is neither, or the gold is no point in the image (the verdict is then a fault).
     """
-    facts = problem.facts
+    metadata = problem.metadata
     answers, golds = placings_of(problem)
-    corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), facts.get("radius")
+    corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), metadata.get("radius")
     declared = declared_regions(response, "point")
     if declared.regions is None:
         return Verdict.wrong(declared.note, declared.text)
@@ -66,7 +66,7 @@ def point(problem: Problem, response: str) -> Verdict:
     distance = 0.0 if distance < 1e-9 * max(1.0, *map(abs, gold)) else distance
     if distance > float(radius):
         return Verdict.wrong(f"{distance:.3g} away", declared.text)
-    score = 1.0 - distance / float(radius) if facts.get("graded") and radius else 1.0
+    score = 1.0 - distance / float(radius) if metadata.get("graded") and radius else 1.0
     return Verdict(score, True, declared.text, f"{distance:.3g} away")
 
 
@@ -103,7 +103,7 @@ def points(problem: Problem, response: str) -> Verdict:
     Raises DataError if there is neither, or the gold is no list of points in the image (the verdict is then a fault).
     """
     answers, placing = placings_of(problem)
-    golds, radius = gold_places(problem, placing), problem.facts.get("radius")
+    golds, radius = gold_places(problem, placing), problem.metadata.get("radius")
     declared = declared_regions(response, "point")
     if declared.regions is None:
         return Verdict.wrong(declared.note, declared.text)
@@ -118,17 +118,19 @@ def points(problem: Problem, response: str) -> Verdict:
         for g in golds
     ]
     value = matching_f1(pairs, len(golds), len(found))
-    correct = value >= float(problem.facts.get("correct_at", 1.0)) - 1e-9
-    return Verdict(value if problem.facts.get("graded") else float(correct), correct, declared.text, f"f1 {value:.3f}")
+    correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
+    return Verdict(
+        value if problem.metadata.get("graded") else float(correct), correct, declared.text, f"f1 {value:.3f}"
+    )
 
 
 def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[float, float]]:
     """The regions or the points of the objects. Raises DataError where there are none, or one is no place."""
-    regions = problem.facts.get("regions")
+    regions = problem.metadata.get("regions")
     if isinstance(regions, (list, tuple)):
         return [corners_of(problem, golds, region) for region in regions]
     read = read_regions(problem.answer, "point")
-    if problem.facts.get("radius") is None or not read.whole:
+    if problem.metadata.get("radius") is None or not read.whole:
         raise DataError(
             f"problem {problem.id}",
             "points need facts.regions, or facts.radius and a gold like [(1, 2), (3, 4)]",
@@ -139,8 +141,8 @@ def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[
 
 def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
     """The gold point; None where only a region is asked. Raises DataError if there is neither, or it is no point."""
-    if problem.facts.get("radius") is None:
-        if problem.facts.get("region") is None:
+    if problem.metadata.get("radius") is None:
+        if problem.metadata.get("region") is None:
             raise DataError(f"problem {problem.id}", "a point needs facts.region or facts.radius", "give one of them")
         return None
     read = read_regions(problem.answer, "point")
@@ -151,7 +153,7 @@ def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
 
 def gold_region(problem: Problem, golds: Placing) -> list[tuple[float, float]] | None:
     """The corners of facts.region, a box or a polygon; None where there is none. Raises DataError if it is neither."""
-    region = problem.facts.get("region")
+    region = problem.metadata.get("region")
     return None if region is None else corners_of(problem, golds, region)
 
 

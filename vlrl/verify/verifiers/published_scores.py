@@ -66,7 +66,7 @@ def relaxed(problem: Problem, response: str) -> Verdict:
     value, tolerance = _number(answer), _share(problem, "tolerance", 0.05)
     for gold in _golds(problem):
         wanted = _number(gold)
-        exact = problem.facts.get("years_exact") and _YEAR.fullmatch(gold.strip())
+        exact = problem.metadata.get("years_exact") and _YEAR.fullmatch(gold.strip())
         if value is not None and wanted and not exact:
             if abs(value - wanted) <= tolerance * abs(wanted) * (1 + 1e-12):
                 return Verdict.right(answer)
@@ -120,12 +120,12 @@ def edit(problem: Problem, response: str) -> Verdict:
         text = visible_text(response)
     if text is None:
         return Verdict.wrong(found.note)
-    unit = problem.facts.get("unit", "character")
+    unit = problem.metadata.get("unit", "character")
     if unit not in ("character", "word"):
         raise DataError(f"problem {problem.id}, facts.unit", f"unknown unit {unit!r}", 'write "character" or "word"')
     sides = []
     for side in (text, problem.answer):
-        words = (side.casefold() if problem.facts.get("ignore_case") else side).split()
+        words = (side.casefold() if problem.metadata.get("ignore_case") else side).split()
         sides.append(words if unit == "word" else " ".join(words))
     score = edit_similarity(*sides) if sides[1] else 0.0
     return _verdict(score, problem, text, f"similarity {score:.3f}", 1.0)
@@ -144,11 +144,11 @@ def _declared(response: str, golds: Sequence[str]) -> tuple[str | None, str]:
 
 
 def _golds(problem: Problem) -> list[str]:
-    return [problem.answer, *map(str, problem.facts.get("accepted", ()))]
+    return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]
 
 
 def _humans(problem: Problem) -> list[str]:
-    accepted = problem.facts.get("accepted", ())
+    accepted = problem.metadata.get("accepted", ())
     if isinstance(accepted, str) or not isinstance(accepted, Sequence):
         raise DataError(f"problem {problem.id}, facts.accepted", f"{accepted!r} is no list", "give the humans' answers")
     said = [str(one["answer"] if isinstance(one, Mapping) else one) for one in accepted]
@@ -175,7 +175,7 @@ def _number(text: str) -> float | None:
 
 
 def _share(problem: Problem, fact: str, default: float) -> float:
-    value: Any = problem.facts.get(fact, default)
+    value: Any = problem.metadata.get(fact, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise DataError(f"problem {problem.id}, facts.{fact}", f"{value!r} is no share", "give a number from 0 to 1")
     return float(value)

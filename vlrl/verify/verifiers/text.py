@@ -37,7 +37,7 @@ def text(problem: Problem, response: str) -> Verdict:
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = normalise(extraction.answer)
-    golds = [normalise(str(gold)) for gold in (problem.answer, *problem.facts.get("accepted", ()))]
+    golds = [normalise(str(gold)) for gold in (problem.answer, *problem.metadata.get("accepted", ()))]
     if answer and answer in golds:
         return Verdict.right(extraction.answer)
     if not extraction.declared:
@@ -45,7 +45,7 @@ def text(problem: Problem, response: str) -> Verdict:
         said = committed(response, reader).value
         if said is not None and _ARTICLE.sub("", said) in [_ARTICLE.sub("", gold) for gold in golds]:
             return Verdict.right(extraction.answer)
-    threshold = problem.facts.get("anls")
+    threshold = problem.metadata.get("anls")
     if threshold is not None and answer:
         score = max(edit_similarity(answer, gold) for gold in golds)
         if score >= float(threshold):

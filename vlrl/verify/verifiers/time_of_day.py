@@ -39,7 +39,7 @@ def time(problem: Problem, response: str) -> Verdict:
     answer = statement.value
     if answer is None:
         return Verdict.wrong(statement.note or "not a time", statement.text)
-    for text in (problem.answer, *problem.facts.get("accepted", ())):
+    for text in (problem.answer, *problem.metadata.get("accepted", ())):
         gold = parse_time(str(text))
         if gold is None:
             raise DataError(f"problem {problem.id}", f"the gold answer {text!r} is not a time", 'write it as "3:45"')
@@ -59,9 +59,9 @@ def time_in_sentence(sentence: str, question: str) -> tuple[int, bool] | None:
 
 
 def _same(answer: tuple[int, bool], gold: tuple[int, bool], problem: Problem) -> bool:
-    half_day = problem.facts.get("hours") == 12
+    half_day = problem.metadata.get("hours") == 12
     if not half_day and answer[1] != gold[1]:
         return False
     around = HALF_DAY if half_day or not gold[1] else 2 * HALF_DAY
     apart = (answer[0] - gold[0]) % around
-    return min(apart, around - apart) <= 60 * float(problem.facts.get("tolerance_minutes", 0))
+    return min(apart, around - apart) <= 60 * float(problem.metadata.get("tolerance_minutes", 0))
