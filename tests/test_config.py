@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import Field
+from pydantic import Field, create_model
 
 from vlrl.config import Settings, apply_overrides, load_settings, read_yaml
 from vlrl.errors import ConfigError
 from vlrl.registry import Registry, component_field
+from vlrl.renamed import RENAMED
 
 losses = Registry("loss")
 
@@ -99,3 +100,11 @@ def read_yaml_of(tmp_path, text):
     file = tmp_path / "some.yaml"
     file.write_text(text)
     return read_yaml(file)
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new) for old, names in RENAMED.items() for new in names])
+def test_a_settings_former_name_is_refused_with_the_present_one(tmp_path, old, new):
+    model = create_model("Renamed", __base__=Settings, **{new: (int, 0)})
+    (tmp_path / "run.yaml").write_text(f"{old}: 1\n")
+    with pytest.raises(ConfigError, match=f"it is called '{new}' now"):
+        load_settings(model, tmp_path / "run.yaml", [])

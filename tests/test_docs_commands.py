@@ -15,7 +15,6 @@ import typer
 from typer.exceptions import TyperException
 
 from vlrl.cli import app
-from vlrl.commands.evaluate import EvaluationSettings
 from vlrl.config import load_settings, read_yaml
 from vlrl.curation.curation_settings import CurateSettings
 from vlrl.errors import VlrlError
@@ -23,6 +22,7 @@ from vlrl.experiments.ablation.ablation_load import load_ablation
 from vlrl.experiments.long2short.long2short import Long2ShortSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings
 from vlrl.training.lifecycle.config_kinds import find_config, find_recipe, kind_of
+from vlrl.training.monitoring.evaluation_settings import EvaluationSettings
 from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parent.parent

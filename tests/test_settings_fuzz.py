@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from vlrl.commands.evaluate import EvaluationSettings
 from vlrl.config import apply_overrides, build_settings, load_settings, read_yaml
 from vlrl.curation.curation_settings import CurateSettings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import ConfigError, VlrlError
+from vlrl.training.monitoring.evaluation_settings import EvaluationSettings
 from vlrl.training.run_settings import RunSettings
 
 VALUES = (

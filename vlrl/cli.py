@@ -92,7 +92,8 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
 
     A config with `benchmarks:` (configs/eval/) asks those instead: MathVista, MMMU, MATH-Vision, GSM8K, own files.
     """
-    from vlrl.commands.evaluate import evaluate_benchmarks, names_benchmarks
+    from vlrl.commands.evaluate import evaluate_benchmarks
+    from vlrl.training.monitoring.evaluation_settings import names_benchmarks
 
     config = _found(config, "eval")
     if names_benchmarks(config):

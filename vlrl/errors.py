@@ -8,6 +8,8 @@ import os
 import re
 from collections.abc import Iterable
 
+from vlrl.renamed import RENAMED
+
 
 class VlrlError(Exception):
     """A mistake the user can mend. The command line prints it as one message and exits with `exit_code`.
@@ -108,8 +110,11 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A remedy line for an unknown name: the closest known one, or the list of all."""
+    """A remedy line for an unknown name: what it is called now, the closest known one, or the list of all."""
     options = sorted(known)
+    for new in RENAMED.get(name, ()):
+        if new in options:
+            return f"it is called {new!r} now"
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"

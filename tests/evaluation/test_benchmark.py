@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 from vlrl.commands.benchmark_page import write_shown
-from vlrl.commands.evaluate import EvaluationSettings, evaluate_benchmarks, names_benchmarks
+from vlrl.commands.evaluate import evaluate_benchmarks
 from vlrl.config import load_settings
 from vlrl.data.images.open_images import BadImageError, check_image
 from vlrl.data.rows.benchmark_rows import mathvista_query, read_benchmark
@@ -24,6 +24,7 @@ from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSetti
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.evaluation.scores import pass_at_k, wilson_interval
 from vlrl.rollout.engine import Generation
+from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, names_benchmarks
 from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 
 ROOT = Path(__file__).parents[2]

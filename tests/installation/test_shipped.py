@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import vlrl
 from vlrl.config import load_settings, read_yaml
 from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError
-from vlrl.installation import extras, shipped
+from vlrl.installation import extras, host, shipped
 from vlrl.installation.shipped import FOLDERS, SUFFIXES, about, copy, locate, names, root
 from vlrl.registry import load_plugin
-from vlrl.runlog import run_folder
 from vlrl.training.lifecycle.config_kinds import (
     LOOKED_UP_IN,
     OF_CURATION,
@@ -248,11 +248,11 @@ def test_the_installed_wheel_finds_its_files_by_name_and_knows_its_commit(distri
         wheel.extractall(tmp_path / "installed")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r})\n"
-        "from vlrl import shipped, extras, runlog\n"
+        "from vlrl.installation import extras, host\n"
         "from vlrl.data.recipe import load_recipe\n"
         "from vlrl.training.lifecycle.config_kinds import find_config\n"
         "print(find_config('quickstart', 'run'), load_recipe('quickstart').sources[0].name)\n"
-        "print(extras.install('ray'), runlog.describe_code()['commit'])\n"
+        "print(extras.install('ray'), host.describe_code()['commit'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
@@ -273,5 +273,5 @@ def test_a_repository_around_an_installed_package_says_nothing_of_its_code(tmp_p
     package = tmp_path / "project" / "vlrl"
     package.mkdir(parents=True)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    monkeypatch.setattr(run_folder, "__file__", str(package / "runlog.py"))
-    assert run_folder.describe_code() == {}
+    monkeypatch.setattr(vlrl, "__file__", str(package / "__init__.py"))
+    assert host.describe_code() == {}

@@ -88,7 +88,7 @@ def test_the_wall_clock_ends_a_worker_that_does_not_answer(tmp_path: Path):
         ("os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)", "WorkerFault"),
         ("time.sleep(0.5); return {'equal': True}", "{'equal': True}"),
     ],
-    ids=["sleeps", "spins deaf to signals", "is stopped", "dies", "kills the nursery", "answers late"],
+    ids=["sleeps", "spins deaf to signals", "is stopped", "dies", "kills the fork server", "answers late"],
 )
 def test_from_the_call_to_the_verdict_no_answer_takes_more_than_two_seconds(tmp_path: Path, body: str, came: str):
     """Whatever its worker does, and also for the answers after it. Twice the limit here: this machine may be busy."""
@@ -150,7 +150,7 @@ def test_libraries_that_do_not_load_are_a_fault_that_says_why(tmp_path: Path, co
     pool.close()
 
 
-def test_a_nursery_that_loads_for_too_long_is_a_fault(tmp_path: Path):
+def test_a_fork_server_that_loads_for_too_long_is_a_fault(tmp_path: Path):
     program = tmp_path / "program.py"
     program.write_text("import time\ndef load():\n    time.sleep(60)\n")
     pool = WorkerPool(program, size=1)
@@ -171,7 +171,7 @@ def test_memory_is_limited_in_the_worker(tmp_path: Path):
 
 
 def test_of_its_memory_the_libraries_leave_a_worker_more_than_four_fifths(pool: WorkerPool):
-    """What the nursery has loaded counts against the limit of each worker: 512 MB with it."""
+    """What the fork server has loaded counts against the limit of each worker: 512 MB with it."""
     pool.ask(JOB)
     status = Path(f"/proc/{pool._fork_server.process.pid}/status").read_text()
     taken = int(next(line for line in status.splitlines() if line.startswith("VmSize")).split()[1]) * 1024
@@ -204,7 +204,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: WorkerPool):
     assert only_worker(pool) != dead
 
 
-def test_a_nursery_that_died_is_replaced(pool: WorkerPool):
+def test_a_fork_server_that_died_is_replaced(pool: WorkerPool):
     pool.ask(JOB)
     dead, worker = pool._fork_server.process, only_worker(pool)
     dead.kill()
@@ -313,11 +313,11 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 @pytest.mark.parametrize("end", ["os._exit(1)", "os.kill(os.getpid(), 9)"])
-def test_nursery_and_workers_end_when_their_trainer_is_gone(end: str):
+def test_fork_server_and_workers_end_when_their_trainer_is_gone(end: str):
     code = (
         "import sys, os\nfrom pathlib import Path\nfrom vlrl.verify.sandbox.worker_pool import WorkerPool\n"
         f"pool = WorkerPool(Path({str(PROGRAM)!r}), size=1, wall_seconds=60.0)\npool.ask({JOB!r})\n"
-        "print(pool._nursery.process.pid, flush=True)\n"
+        "print(pool._fork_server.process.pid, flush=True)\n"
         "child = os.fork()\n"  # holds copies of all sockets and lives on
         "if child == 0:\n    import time\n    os.close(1)\n    os.close(2)\n    time.sleep(20)\n    os._exit(0)\n"
         "while not sys.stdin.read():\n    pass\n"

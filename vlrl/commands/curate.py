@@ -32,7 +32,7 @@ from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.rollout.distributed_engine import check_engine
 from vlrl.runlog.run_folder import RunFolder
-from vlrl.training.lifecycle.run_ending import finish_reason, settings_of
+from vlrl.training.lifecycle.run_ending import recorded_ending, settings_of
 from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.session import describe_model
@@ -67,7 +67,7 @@ def _curated(
     if loaded is not None:
         problems = that_can_be_asked(problems, settings, loaded, budget, recipe)
     run = RunFolder(settings.folder, settings.as_written(), sys.argv)
-    with finish_reason(run):
+    with recorded_ending(run):
         with ExitStack() as held:
             progress = held.enter_context(Progress({stage_name(stage): len(problems) for stage in settings.stages}))
             ask = asking(settings, loaded, budget, run, progress) if loaded is not None else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import vlrl
 from vlrl.installation.shipped import root
 
 
 def checkout() -> Path | None:
     """The folder of the checkout that this package is run from; None for an installed package."""
-    package = Path(__file__).resolve().parent
+    package = Path(vlrl.__file__).resolve().parent
     return package.parent if root() == package.parent and (package.parent / "pyproject.toml").is_file() else None
 
 

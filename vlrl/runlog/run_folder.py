@@ -12,21 +12,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from vlrl.installation.instruction_set import in_words
+from vlrl.installation.host import describe_code, describe_machine, describe_versions
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
@@ -35,7 +30,6 @@ from vlrl.runlog.log_lines import read_jsonl as read_jsonl
 from vlrl.types import Problem, ScoredGroup, Text, content_digest
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
-_PACKAGES = ("vlrl", "torch", "transformers", "numpy", "pillow", "opencv-python-headless", "datasets")
 
 
 def problem_record(problem: Problem) -> dict[str, Any]:
@@ -266,50 +260,3 @@ class FollowedRun(RunFolder):
 
 def _nothing(text: str) -> None:
     """What the ranks after the first say."""
-
-
-def describe_machine() -> dict[str, Any]:
-    """Hardware as the run card states it."""
-    memory_gib = None
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory_gib = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "cores": cores,
-        "memory_gib": memory_gib,
-        "system": platform.system(),
-        "processor": platform.machine(),
-        "instruction_set": in_words(),
-    }
-
-
-def describe_versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
-    """Versions of Python and of those packages that are installed; by default the ones that decide the numbers."""
-    found = {"python": sys.version.split()[0]}
-    for name in packages:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def describe_code() -> dict[str, Any]:
-    """The commit of this checkout and its uncommitted changes; of a wheel, the commit that it was built from.
-
-    Empty where neither is known: a repository that merely lies around an installed package says nothing of it.
-    """
-    package = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if not (package.parent / ".git").exists():
-        built_from = package / "commit.txt"
-        return {"commit": built_from.read_text().strip(), "changed_files": []} if built_from.is_file() else {}
-    commit = git("rev-parse", "HEAD")
-    return {"commit": commit, "changed_files": (git("status", "--porcelain") or "").splitlines()} if commit else {}

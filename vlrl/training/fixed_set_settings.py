@@ -1,4 +1,4 @@
-"""What stages that train on a fixed set say: SFT with its stretches, distillation from records, DPO."""
+"""What stages that train on a fixed set say: SFT with its phases, distillation from records, DPO."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.training.teacher.reference_model import ReferenceModel
 
 STEPS = 300
-_LENGTH = {"steps", "epochs"}  # a stretch that says one of these has neither from above
+_LENGTH = {"steps", "epochs"}  # a phase that says one of these has neither from above
 
 
 class FixedSetSettings(Settings):
@@ -79,7 +79,7 @@ class SftSettings(SftPhase):
     """Supervised fine-tuning on demonstrations, e.g. a warm-up on a small fixed set.
 
     `phases` follow one another in place of a single one: each with its own data, length, learning rate and frozen
-    parts. What a stretch doesn't say is as said above them. A stretch begins with a new optimiser at the start of its
+    parts. What a phase doesn't say is as said above them. A phase begins with a new optimiser at the start of its
     own schedule, so that the rate rises again (k1.5 §2.5.2: 2e-5 → 2e-6 at 32k tokens, then up to 1e-5 → 1e-6 at 128k).
     """
 
@@ -103,18 +103,18 @@ class SftSettings(SftPhase):
     def _adapters_stay(self) -> SftSettings:
         if len({repr(one.policy.lora) for one in self.phases}) > 1:
             raise ValueError(
-                "the stretches have unlike policy.lora: the best weights of one would not fit another; give one for all"
+                "the phases have unlike policy.lora: the best weights of one would not fit another; give one for all"
             )
         return self
 
     @property
     def in_order(self) -> tuple[SftPhase, ...]:
-        """The stretches; where none is named, the one that the settings themselves are."""
+        """The phases; where none is named, the one that the settings themselves are."""
         return self.phases or (self,)
 
     @property
     def total_steps(self) -> int | None:
-        """Steps of all stretches; None where it takes the data to tell."""
+        """Steps of all phases; None where it takes the data to tell."""
         return None if any(one.epochs for one in self.in_order) else sum(one.steps for one in self.in_order)
 
 

@@ -13,7 +13,6 @@ from typing import Any, cast
 from rich.console import Console
 
 from vlrl import dist
-from vlrl.commands.prepare_command import run_prepare
 from vlrl.config import load_settings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import NonFiniteError, RunError
@@ -26,12 +25,13 @@ from vlrl.training.dpo import run_dpo
 from vlrl.training.lifecycle.checkpoint import newest_step
 from vlrl.training.lifecycle.completeness import complete_ends, left_by
 from vlrl.training.lifecycle.run_changes import Change, changes, described, refuse_other_results
-from vlrl.training.lifecycle.run_ending import finish_reason, settings_of
+from vlrl.training.lifecycle.run_ending import recorded_ending, settings_of
 from vlrl.training.lifecycle.run_inputs import RunInputs
 from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.monitoring.progress import Progress
+from vlrl.training.prepare import run_prepare
 from vlrl.training.rl import run_rl
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.training.session import Session
@@ -95,7 +95,7 @@ def _from_start_to_report(settings: RunSettings, recipe: Recipe, folder: Path, d
     tracker = open_tracker(settings.tracker, folder, resolved)
     done.take_changes()
     run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
-    with finish_reason(run, tracker), Progress(_totals(settings)) as progress:
+    with recorded_ending(run, tracker), Progress(_totals(settings)) as progress:
         inputs.write()
         if done.changes:
             run.note_session(changed=described(done.changes))

@@ -328,7 +328,7 @@ class RunSettings(Settings):
 
     @property
     def policies(self) -> list[tuple[Stage, PolicySettings]]:
-        """How each of the run's stages trains; the stretches of SFT one by one."""
+        """How each of the run's stages trains; the phases of SFT one by one."""
         trained: dict[Stage, list[PolicySettings]] = {
             "sft": [one.policy for one in self.sft.in_order],
             "distil": [self.distil.policy],

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on demonstrations in one or more stretches; the best validated weights stay (k1.5 §2.2,
+"""Supervised fine-tuning on demonstrations in one or more phases; the best validated weights stay (k1.5 §2.2,
 §2.5).
 """
 
@@ -98,7 +98,7 @@ def run_sft(
 ) -> Policy:
     """Train on the recipe's demonstrations; leaves the best validated weights in the model.
 
-    `steps` make one stretch of that length, whatever `phases` say; `seconds` on `clock` end the stage instead of a
+    `steps` make one phase of that length, whatever `phases` say; `seconds` on `clock` end the stage instead of a
     step count. Both are for matched comparisons.
     """
     settings = session.settings.sft
@@ -111,7 +111,7 @@ def run_sft(
 
 
 def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
-    """One stretch with its demonstrations. One that is longer than the context is a bad row of its source.
+    """One phase with its demonstrations. One that is longer than the context is a bad row of its source.
 
     Raises BadRowError with the row's place where the source stops for it, DataError where all are longer than
     `max_tokens`.
@@ -147,7 +147,7 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
 
 
 def described(phase: Phase) -> dict[str, Any]:
-    """One stretch as the run card states it: steps, demonstrations and tokens, by source too (k1.5 §2.5), peak rate."""
+    """One phase as the run card states it: steps, demonstrations and tokens, by source too (k1.5 §2.5), peak rate."""
     by_source: dict[str, list[PackedGroup]] = {}
     for one, source in zip(phase.examples, phase.sources, strict=True):
         by_source.setdefault(source, []).append(one.row)
@@ -178,14 +178,14 @@ def train_on(
 ) -> Policy:
     """Epochs over fixed sets, from the latest checkpoint; leaves the best validated weights in the model.
 
-    Every stretch has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
-    `first` is that of the first stretch where it is open already.
+    Every phase has a policy of its own over the same model: its frozen parts, a new optimiser, its own schedule.
+    `first` is that of the first phase where it is open already.
     """
     ends = list(accumulate(one.steps for one in phases))
     best = BestWeights(session.loaded.model)
     checkpoints, start = session.checkpoints(stage), 0
     held = latest_checkpoint(checkpoints, session.progress.say, session.run.damaged_from(stage))
-    # a checkpoint at a joint is that of the stretch before it
+    # a checkpoint at a joint is that of the phase before it
     number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
     policy = first if first is not None and number == 0 else session.policy(phases[number].settings.policy)
     if held is not None:

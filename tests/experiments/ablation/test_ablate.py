@@ -59,8 +59,8 @@ def pretend(folder, correct, curve=((1, 10.0, 0.2), (2, 30.0, 0.6))):
     (folder / "answers_rl.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = []
     for step, tokens, accuracy in curve:
-        lines.append({"schema": 1, "phase": "rl", "step": step, "tokens/written": tokens})
-        lines.append({"schema": 1, "phase": "eval", "step": step, "accuracy/mean": accuracy, "length/mean": tokens})
+        lines.append({"schema": 2, "phase": "rl", "step": step, "tokens/written": tokens})
+        lines.append({"schema": 2, "phase": "eval", "step": step, "accuracy/mean": accuracy, "length/mean": tokens})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -15,8 +15,8 @@ def run(folder, points, contrast=0.0):
     lines = []
     for step, (tokens, accuracy, length) in enumerate(points, 1):
         more = {"tokens/contrast": contrast} if contrast else {}
-        lines.append({"schema": 1, "phase": "rl", "step": step, "tokens/written": tokens, **more})
-        lines.append({"schema": 1, "phase": "eval", "step": step, "accuracy/mean": accuracy, "length/mean": length})
+        lines.append({"schema": 2, "phase": "rl", "step": step, "tokens/written": tokens, **more})
+        lines.append({"schema": 2, "phase": "eval", "step": step, "accuracy/mean": accuracy, "length/mean": length})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
 

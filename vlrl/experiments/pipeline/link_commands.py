@@ -33,7 +33,7 @@ def _settings_class(does: Does, config: Path) -> type[Settings]:
         from vlrl.experiments.long2short.long2short import Long2ShortSettings
 
         return Long2ShortSettings
-    from vlrl.commands.evaluate import EvaluationSettings, names_benchmarks
+    from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, names_benchmarks
     from vlrl.training.run_settings import RunSettings
 
     return EvaluationSettings if does == "eval" and names_benchmarks(config) else RunSettings
@@ -41,10 +41,10 @@ def _settings_class(does: Does, config: Path) -> type[Settings]:
 
 def check_link_inputs(settings: Settings, chain: Path) -> None:
     """What a link reads is there, or lies in the folder of the chain that makes it. Raises ConfigError."""
-    from vlrl.commands.evaluate import EvaluationSettings
     from vlrl.curation.curation_settings import CurateSettings
     from vlrl.experiments.long2short.long2short import Long2ShortSettings
     from vlrl.training.lifecycle.stage_inputs import check_inputs
+    from vlrl.training.monitoring.evaluation_settings import EvaluationSettings
     from vlrl.training.run_settings import RunSettings
 
     if isinstance(settings, RunSettings | CurateSettings):
@@ -104,7 +104,8 @@ def _long2short(config: Path, overrides: Sequence[str], fresh: bool) -> None:
 
 
 def _evaluate(config: Path, overrides: Sequence[str], fresh: bool) -> None:
-    from vlrl.commands.evaluate import evaluate_benchmarks, names_benchmarks
+    from vlrl.commands.evaluate import evaluate_benchmarks
+    from vlrl.training.monitoring.evaluation_settings import names_benchmarks
     from vlrl.training.run import start_run
 
     if names_benchmarks(config):

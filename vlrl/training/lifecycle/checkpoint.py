@@ -22,7 +22,7 @@ from vlrl.errors import RunError
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import REPLACED, TEMPORARY, errors_at, file_digest, put_in_place, remove_whole, sync
 
-SCHEMA = 2
+SCHEMA = 3
 CARD = "checkpoint.json"
 _NAME = re.compile(r"step_(\d+)")
 _LEFT = re.compile(rf"\.step_\d+({re.escape(TEMPORARY)}|{re.escape(REPLACED)})")  # of a write that was broken off

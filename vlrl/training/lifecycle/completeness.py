@@ -13,7 +13,7 @@ from vlrl.runlog.atomic_files import file_digest
 from vlrl.runlog.log_lines import any_damaged_line
 from vlrl.runlog.own_files import MARK
 from vlrl.runlog.run_folder import LOGS, RunFolder
-from vlrl.training.lifecycle.run_ending import finish_reason, has_content, is_readable
+from vlrl.training.lifecycle.run_ending import has_content, is_readable, recorded_ending
 from vlrl.training.lifecycle.stage_inputs import LEAVES
 from vlrl.training.run_settings import RunSettings, Stage
 from vlrl.types import content_digest
@@ -54,7 +54,7 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
         return
     print(f"{folder}: {', '.join(lacks) or 'the end'} is put in order")
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
-    with finish_reason(run):
+    with recorded_ending(run):
         if wants_results:
             run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in done.seconds.items()}})
     write_report(folder)

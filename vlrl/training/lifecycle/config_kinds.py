@@ -98,7 +98,7 @@ def run_folder_of(given: Path) -> Path:
         return given  # neither a folder nor a config: the reader of the folder says so
     file = find_config(given, "report")
     if kind_of(read_yaml(file)) == "benchmarks":
-        from vlrl.commands.evaluate import EvaluationSettings
+        from vlrl.training.monitoring.evaluation_settings import EvaluationSettings
 
         return Path(load_settings(EvaluationSettings, file).folder)
     from vlrl.training.run_settings import RunSettings

@@ -18,7 +18,7 @@ from vlrl.runlog.run_folder import RunFolder
 
 
 @contextmanager
-def finish_reason(run: RunFolder, tracker: Tracker | None = None) -> Iterator[None]:
+def recorded_ending(run: RunFolder, tracker: Tracker | None = None) -> Iterator[None]:
     """The block is the run; its card then says how it ended. An error after a signal is the signal's.
 
     Raises what the block raises; where not even the card can be written, that is said besides.

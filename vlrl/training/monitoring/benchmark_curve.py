@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlrl.commands.evaluate import EvaluationSettings, with_model
 from vlrl.config import load_settings
 from vlrl.errors import ConfigError
 from vlrl.evaluation.benchmark import Benchmark, load_benchmark
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.engine import Generates
+from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, with_model
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What calls the verifiers of plugin files, in worker processes that a nursery has forked: see `guarded`.
+"""What calls the verifiers of plugin files, in worker processes that a fork server has forked: see `guarded`.
 
 `fork_server` loads it by its path. A job holds the verifier's name, and pickled: the function itself where it isn't
 filed under that name by a plugin (else None), the problem and the response. The reply holds the fields of a Verdict.

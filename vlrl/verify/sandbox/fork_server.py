@@ -3,7 +3,7 @@
 It is run as a script (`worker.ForkServer` starts it), holds one thread and nothing of the trainer, so that a fork of it
 is safe. What the workers do stands in a file of its own with two functions:
 
-    load() -> state                 once, in the nursery; load(argument) where the trainer gives one, a text
+    load() -> state                 once, in the fork server; load(argument) where the trainer gives one, a text
     answer(state, job) -> reply     in a worker, for every job; reply is a JSON object
 
 A program with `LIMITED_ONCE_LOADED = True` may take what it likes while it loads; its workers' memory is what was taken
@@ -16,8 +16,8 @@ Everything is JSON lines. On the trainer's socket, whose number is an argument:
     from here   {"ended": 3, "status": -9, "seconds": 0.7}: exit status (minus the signal), processor time
 
 On the worker's own socket jobs come in and replies go out, each with the processor `seconds` of the worker so far. The
-kernel ends a worker whose job takes more processor time than it may (SIGPROF). All workers end with the nursery, and
-the nursery ends when the trainer closes its socket or is gone.
+kernel ends a worker whose job takes more processor time than it may (SIGPROF). All workers end with the fork server, and
+the fork server ends when the trainer closes its socket or is gone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from types import ModuleType
 from typing import Any
 
 LOOK_SECONDS = 2.0  # how often it looks whether the trainer still lives and whether a worker has died
-ALARM_SECONDS = 60.0  # the kernel ends a worker whose nursery was killed in the middle of its job
+ALARM_SECONDS = 60.0  # the kernel ends a worker whose fork server was killed in the middle of its job
 
 
 def limit_memory(limit_bytes: int) -> None:
@@ -85,7 +85,7 @@ def work(program: ModuleType, state: Any, channel: socket.socket, processor_seco
 
 
 class WorkerProcesses:
-    """The workers of one nursery by their numbers, each with its process id."""
+    """The workers of one fork server by their numbers, each with its process id."""
 
     def __init__(self, program: ModuleType, state: Any, control: socket.socket, processor_seconds: float) -> None:
         self._program, self._state, self._control = program, state, control

@@ -1,4 +1,4 @@
-"""The trainer's side of a nursery and of its workers: sockets, limits, and what can happen to a job.
+"""The trainer's side of a fork server and of its workers: sockets, limits, and what can happen to a job.
 
     answered                     the worker's reply
     over its processor time      `TooHeavy`: the kernel ends the worker
@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CLOSE_SECONDS = 2.0  # for a nursery to end its workers and itself; then it is killed, and they end as sockets close
+CLOSE_SECONDS = 2.0  # for a fork server to end its workers and itself; then it is killed, and they end as sockets close
 END_SECONDS = 0.1  # to hear how a worker ended; without it only the exit status and its processor time are unknown
 
 
@@ -86,7 +86,7 @@ class Lines:
 
 
 class ForkServer:
-    """One nursery process. Starts to load at once; safe to use from several threads."""
+    """One fork server process. Starts to load at once; safe to use from several threads."""
 
     def __init__(self, program: Path, memory_bytes: int, processor_seconds: float, argument: str | None = None) -> None:
         ours, theirs = socket.socketpair()
@@ -95,7 +95,7 @@ class ForkServer:
                 [
                     sys.executable,
                     "-P",
-                    str(Path(__file__).with_name("nursery.py")),
+                    str(Path(__file__).with_name("fork_server.py")),
                     str(program),
                     str(theirs.fileno()),
                     str(memory_bytes),
@@ -136,7 +136,7 @@ class ForkServer:
         return self._control.link.fileno() >= 0 and self.process.poll() is None
 
     def fork(self, deadline: float) -> Worker:
-        """A new worker, in milliseconds. Raises WorkerFault if the nursery is gone or doesn't listen."""
+        """A new worker, in milliseconds. Raises WorkerFault if the fork server is gone or doesn't listen."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             self._born += 1

@@ -1,9 +1,9 @@
 """Worker processes with hard limits on each answer (wall clock, memory), killed and replaced.
 
 Workers are forked from a `fork_server`, a process that has loaded the libraries and holds nothing of the trainer: a
-trainer has torch and threads and is never forked, and a new worker costs milliseconds. Loading the nursery takes a
+trainer has torch and threads and is never forked, and a new worker costs milliseconds. Loading the fork server takes a
 second or more; `WorkerPool.start` begins it ahead of time. The first answer waits for it, outside its own clock; of
-every answer the clock runs from the call to the verdict, whatever happens to its worker or to the nursery.
+every answer the clock runs from the call to the verdict, whatever happens to its worker or to the fork server.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
 WALL_SECONDS = 1.8  # an answer may take 2 s in all; the rest is for the end of its worker and the trainer's side
 PROCESSOR_SECONDS = 1.5  # what an answer may compute: mathematics needs half of it at most
 MEMORY_BYTES = 512 * 2**20  # with the 70 MB that the libraries take
-LOAD_SECONDS = 60.0  # for the nursery to load on a busy machine, before the first answer
+LOAD_SECONDS = 60.0  # for the fork server to load on a busy machine, before the first answer
 JOBS_PER_WORKER = 4000  # ours: parser caches grow with every new text, so a worker retires
 
 
@@ -59,7 +59,7 @@ class WorkerPool:
     def _fill(self) -> None:
         self._owner = os.getpid()
         self._fork_server: ForkServer | None = None
-        self._loaded = False  # whether a nursery was ever ready
+        self._loaded = False  # whether a fork server was ever ready
         self._idle: list[Worker] = []
         self._busy = 0
         self._changed = threading.Condition()
@@ -87,7 +87,7 @@ class WorkerPool:
                     self.processor_seconds += max(0.0, worker.seconds - before)
 
     def close(self) -> None:
-        """Ends all idle workers and the nursery; the pool can be used again afterwards."""
+        """Ends all idle workers and the fork server; the pool can be used again afterwards."""
         if os.getpid() != self._owner:
             return
         with self._changed:
@@ -102,7 +102,7 @@ class WorkerPool:
             self._fill()  # a forked child must not share its parent's sockets
 
     def _living_fork_server(self) -> ForkServer:
-        """The nursery; another one where it has died. Called with the lock held."""
+        """The fork server; another one where it has died. Called with the lock held."""
         if self._fork_server is None or not self._fork_server.alive:
             if self._fork_server is not None:
                 self._fork_server.close()

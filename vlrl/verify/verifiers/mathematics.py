@@ -271,4 +271,4 @@ def _decimals(precision: Any) -> int:
 @cache
 def pool() -> WorkerPool:
     """The worker processes of this process; they start with `prepare` or the first answer that needs them."""
-    return WorkerPool(Path(__file__).parent / "math" / "math_worker.py", wall_seconds=STARVED_SECONDS)
+    return WorkerPool(Path(__file__).parents[1] / "math" / "math_worker.py", wall_seconds=STARVED_SECONDS)

@@ -87,7 +87,7 @@ def test_a_reset_at_iterations_that_a_fixed_set_has_not_is_refused(given):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run of two stretches; the second trains the projector alone."""
+    """A run of two phases; the second trains the projector alone."""
     folder = tmp_path_factory.mktemp("phases") / "run"
     start(folder)
     return folder
@@ -106,9 +106,9 @@ def test_each_stretch_learns_from_its_own_data(whole):
     assert (first["steps"], second["steps"], first["lr"], second["lr"]) == (3, 4, 2e-4, 1e-4)
     assert first["tokens"] > first["response_tokens"] > 0
     assert {name: one["demonstrations"] for name, one in second["sources"].items()} == {"sums": 6, "bars": 4}
-    for stretch in (first, second):
+    for phase in (first, second):
         for key in ("demonstrations", "tokens", "response_tokens"):
-            assert sum(one[key] for one in stretch["sources"].values()) == stretch[key]
+            assert sum(one[key] for one in phase["sources"].values()) == phase[key]
 
 
 def test_a_demonstration_that_is_longer_than_the_context_is_refused_before_any_step(tmp_path):
@@ -138,7 +138,7 @@ def test_a_run_of_one_epoch_sees_every_demonstration_once(tmp_path):
 
 
 def test_parts_that_a_stretch_freezes_stay_and_the_others_learn(whole, tmp_path):
-    """The last two checkpoints, after steps 6 and 7, are both of the second stretch."""
+    """The last two checkpoints, after steps 6 and 7, are both of the second phase."""
     states = [torch.load(whole / "checkpoints_sft" / f"step_{step:06d}" / "policy.pt")["model"] for step in (6, 7)]
     moved = {part_of(name) for name, before in states[0].items() if not torch.equal(before, states[1][name])}
     assert moved == {"projector"}
@@ -171,7 +171,7 @@ def test_a_run_that_is_killed_in_or_between_stretches_goes_on_as_if_it_had_not(w
 @pytest.mark.slow
 @pytest.mark.deepspeed
 def test_shards_go_on_in_a_later_stretch_with_what_the_one_before_taught(library, tmp_path, monkeypatch):
-    """The second stretch trains the projector alone; what the first taught the others is in the checkpoint."""
+    """The second phase trains the projector alone; what the first taught the others is in the checkpoint."""
     library("deepspeed")
     short = STRETCHES.replace("steps: 3", "steps: 1").replace("steps: 4", "steps: 3")
     more = ("backend={name: deepspeed, stage: 2}", f"sft.phases={short}")

@@ -1,0 +1,66 @@
+"""What a config of `vlrl eval` says of benchmarks, and a benchmark made ready for one model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import Field
+
+import vlrl.rollout.ray.ray_pool  # files the engines under their names
+import vlrl.rollout.vllm.vllm_settings  # noqa: F401
+from vlrl.config import Settings, read_yaml
+from vlrl.data.images.image_budget import ImageBudget
+from vlrl.data.images.open_images import check_image
+from vlrl.evaluation.benchmark import Benchmark, BenchmarkSettings
+from vlrl.model.load import LoadedModel, ModelSettings
+from vlrl.model.prompts.encode import Encoder
+from vlrl.model.prompts.prompt_check import PromptCheck
+from vlrl.registry import component_field
+from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
+from vlrl.types import Problem, content_digest
+
+
+class EvaluationSettings(Settings):
+    """One model, one or more benchmarks. Sampling, seeds and image budget belong to each benchmark's protocol."""
+
+    name: str = Field(min_length=1)
+    run_folder: str | None = None
+    seed: int = Field(default=0, description="of a small model that is built on the spot")
+    model: ModelSettings
+    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    benchmarks: tuple[BenchmarkSettings, ...] = Field(min_length=1)
+    batch: int = Field(default=32, ge=1, description="problems that are encoded and asked at a time")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+
+    @property
+    def folder(self) -> str:
+        """The run folder: `run_folder`, or runs/<name>."""
+        return self.run_folder or f"runs/{self.name}"
+
+
+def names_benchmarks(config: Path) -> bool:
+    """Whether a config evaluates benchmarks (it has the key `benchmarks`) rather than a recipe's held-out problems."""
+    return "benchmarks" in read_yaml(config)
+
+
+def with_model(benchmark: Benchmark, loaded: LoadedModel) -> tuple[Benchmark, Encoder]:
+    """The benchmark with the model's chat template in its protocol, and the encoder that the protocol asks for.
+
+    Every image is decoded and every prompt measured here, before the first response. Raises BadRowError with the place
+    of a row that can't be asked, where the benchmark stops for it.
+    """
+    template = content_digest(str(getattr(loaded.processor, "chat_template", "") or ""))[:12]
+    protocol = benchmark.protocol.model_copy(update={"chat_template": template})
+    limits = {"min_pixels": protocol.min_pixels, "max_pixels": protocol.max_pixels}
+    budget = ImageBudget(**{key: value for key, value in limits.items() if value is not None})
+    encoder = Encoder(loaded, budget, protocol.system or None)
+    fits = PromptCheck(loaded, encoder, budget, longest=protocol.max_tokens)
+
+    def check(problem: Problem) -> None:
+        for image in problem.images:
+            check_image(image)
+        fits(problem)
+
+    return replace(benchmark, protocol=protocol).usable(check), encoder
