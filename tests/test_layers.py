@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vlrl"
 LAYERS = [
-    {"types", "errors", "config", "registry", "methods", "seeding", "dist", "shipped", "version", "extras"}
-    | {"whole_files", "own_files", "interrupts", "log_lines", "runlog", "instruction_set"},
-    {"data", "scenes", "rendered_text", "verify", "credit", "losses"},
-    {"model", "rollout"},
-    {"curation", "sampling", "evaluation"},
-    {"stages", "report", "cli", "__main__", "doctor"},
+    {"types", "errors", "renamed", "config", "registry", "provenance", "seeding", "dist", "interrupts", "terminal"}
+    | {"runlog", "installation"},
+    {"scenes", "rendered_text", "verify", "credit", "losses"},
+    {"data"},
+    {"model"},
+    {"rollout"},
+    {"curation", "curriculum", "evaluation"},
+    {"report"},
+    {"training"},
+    {"plan", "doctor", "commands"},
+    {"experiments"},
+    {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-SIDEWAYS = {
-    ("data", "scenes"),  # sources make problems with both
-    ("data", "rendered_text"),
-    ("data", "verify"),  # a recipe names verifiers, and a wrong name is an error before any model is loaded
-}
+MOST_FILES = 12  # of a folder's own, besides its __init__.py
 HEAVY = {"vllm", "deepspeed", "ray", "wandb", "trl", "peft"}
 
 
@@ -36,22 +43,49 @@ def imports_of(file: Path) -> list[tuple[str, bool]]:
     return found
 
 
+def modules_of(file: Path) -> Iterator[str]:
+    """Top-level areas of vlrl that a file imports, wherever in the file."""
+    for module, _ in imports_of(file):
+        parts = module.split(".")
+        if parts[0] == "vlrl" and len(parts) > 1 and parts[1] in LEVEL:
+            yield parts[1]
+
+
 def test_imports_point_down():
+    """Within the lowest layer files may use one another; in all others an area uses areas of lower layers alone."""
     wrong = []
     for file in PACKAGE.rglob("*.py"):
         area = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if area == "__init__":
             continue
         assert area in LEVEL, f"{file}: {area!r} has no layer; name it in LAYERS"
-        for module, _ in imports_of(file):
-            parts = module.split(".")
-            if parts[0] != "vlrl" or len(parts) < 2 or parts[1] == area or parts[1] not in LEVEL:
-                continue
-            down = LEVEL[parts[1]] < LEVEL[area]
-            same_floor = LEVEL[parts[1]] == LEVEL[area] and LEVEL[area] in (0, 2, 3, 4)
-            if not (down or same_floor or (area, parts[1]) in SIDEWAYS):
-                wrong.append(f"{file.relative_to(PACKAGE)} imports {module}")
+        wrong += [
+            f"{file.relative_to(PACKAGE)} imports {other}"
+            for other in modules_of(file)
+            if other != area and not LEVEL[other] < LEVEL[area] and not LEVEL[area] == LEVEL[other] == 0
+        ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_areas_import_each_other():
+    uses: dict[str, set[str]] = {name: set() for name in LEVEL}
+    for file in PACKAGE.rglob("*.py"):
+        area = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if area in LEVEL:
+            uses[area] |= set(modules_of(file)) - {area}
+    order = TopologicalSorter(uses)
+    order.prepare()  # raises CycleError with the circle
+
+
+def folders() -> list[Path]:
+    return [file.parent for file in PACKAGE.rglob("__init__.py")]
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: str(folder.relative_to(PACKAGE)))
+def test_a_room_is_small_and_says_what_it_is_for(folder):
+    own = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
+    assert folder.name == "scenes" or len(own) <= MOST_FILES
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
 def test_heavy_libraries_are_imported_where_they_are_needed():
@@ -67,7 +101,7 @@ def test_heavy_libraries_are_imported_where_they_are_needed():
 def test_reading_a_run_needs_no_torch():
     wrong = [
         f"{file.relative_to(PACKAGE)}: {module}"
-        for file in [*(PACKAGE / "report").rglob("*.py"), PACKAGE / "runlog.py", PACKAGE / "types.py"]
+        for file in [*(PACKAGE / "report").rglob("*.py"), *(PACKAGE / "runlog").rglob("*.py"), PACKAGE / "types.py"]
         for module, _ in imports_of(file)
         if module.split(".")[0] in {"torch", "transformers"}
     ]

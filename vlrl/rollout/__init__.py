@@ -1,0 +1,4 @@
+"""Problems to responses: the engine protocol, collection, partial rollouts, and engines that share devices.
+
+Read engine, collector and partial_rollouts; transformers/, vllm/ and ray/ implement the protocol.
+"""
