@@ -35,7 +35,7 @@ class Mistake:
 
     name     what is wrong, as the test is called
     command  of the command line, split at spaces; `|` stands for a space inside of an argument
-    says     what the message must hold: place, value, remedy
+    source_text  what the message must hold: place, value, remedy
     plant    changes the folder
     late     only the model can show it
     """

@@ -91,7 +91,7 @@ class Problem:
     domain      e.g. "clock", "arithmetic", "gsm8k"
     source      name of the recipe's source that made it
     difficulty  a label in [0, 1] where there is one
-    facts       what the verifier and the reports need besides: choices, tolerance, unit, precision, scene …
+    metadata    what the verifier and the reports need besides: choices, tolerance, unit, precision, scene …
     twin        id of the text problem that a rendered one was made from
     system      the system prompt that it is asked with; None: the run's own, "": none
     untemplated_id  id of the same problem without its source's prompt template and system prompt, where it has any
@@ -274,7 +274,7 @@ class ScoredGroup:
     token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
     token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
     old_logprobs      per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them
-    guides            per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked
+    teacher_token_ids  per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked
     """
 
     problem: Problem
@@ -313,8 +313,8 @@ class Draft:
     images   Pillow images in reading order (empty for text domains); they come before the question unless `layout`
              places them: a tuple of texts and image indices in reading order
     thought  a short chain of thought that leads to the answer, for warm-up demonstrations (k1.5 §2.2); may be empty
-    facts    what the verifier needs: choices, tolerance, …
-    chance   probability that a blind guess is right, where the domain knows it (choices); else None
+    metadata  what the verifier needs: choices, tolerance, …
+    guess_rate  probability that a blind guess is right, where the domain knows it (choices); else None
     tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
     scene    what is drawn, as data: the domain's `answers` finds every answer that the question admits in it; it stays
              with the draft and never becomes part of a problem

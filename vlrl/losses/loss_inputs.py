@@ -12,13 +12,13 @@ class LossInputs:
     """M response tokens of N responses.
 
     logprobs            (M,) of the policy being trained, with gradient
-    reference_logprobs  (M,) of the policy at the start of the iteration (k1.5 §2.3.2), without gradient
+    old_logprobs        (M,) of the policy at the start of the iteration (k1.5 §2.3.2), without gradient
     response            (M,) which of the N responses a token belongs to
     advantages          (N,) without gradient
     weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise.
                         A token of weight 0 is not trained: no loss counts it in a length or a mean
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
-    guide_logprobs      (M,) with gradient, or None: of another token at each place, one that a teacher would write
+    teacher_logprobs    (M,) with gradient, or None: of another token at each place, one that a teacher would write
     """
 
     logprobs: torch.Tensor

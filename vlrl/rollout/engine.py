@@ -33,12 +33,13 @@ class Request:
     seed          root of this request's randomness: the same request gives the same tokens in any batch
     max_tokens    token budget of a response over all its segments: one number for all, or one for each of the k. A
                   response that reaches it ends with `length`
-    begun         None, or the k rollouts as an earlier call returned them. The engine reads prompt and tokens of those
+    resume_from   None, or the k rollouts as an earlier call returned them. The engine reads prompt and tokens of those
                   whose ending is `unfinished` and writes on: earlier segments come back as they were, what this call
                   adds is one more segment of its present version. The others come back untouched
     new_tokens    tokens that this call may add to a response, or None: up to its budget. A response that has added them
                   and hasn't ended comes back `unfinished`
-    leave_below   a permission to return early: once no response waits for a slot and fewer than this share of the slots
+    early_exit_below  a permission to return early: once no response waits for a slot and fewer than this share of the
+                      slots
                   is busy, what is still being written may come back `unfinished`. 0: never
 
     Token t of response i depends on (seed, i, t), so that under one policy any cut into calls gives the tokens of one

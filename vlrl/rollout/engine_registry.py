@@ -19,8 +19,8 @@ class EngineSettings(Protocol):
 
     One with `leaves_early` false takes no request with `early_exit_below`.
 
-    max_rows        responses that are written at once at most
-    prefill_tokens  prompt tokens of one forward pass at most
+    max_num_seqs    responses that are written at once at most
+    max_num_batched_tokens  prompt tokens of one forward pass at most
     """
 
     max_num_seqs: int

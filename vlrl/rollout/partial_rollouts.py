@@ -26,7 +26,8 @@ class PartialRollouts(Settings):
     """How rollouts are cut over iterations.
 
     budget       new tokens that a response may get in one iteration
-    leave_below  once no response waits for a slot and fewer than this share of the engine's slots is busy, the rest is
+    early_exit_below  once no response waits for a slot and fewer than this share of the engine's slots is busy, the
+                      rest is
                  left to the next iteration; 0 lets every response use its budget
     """
 

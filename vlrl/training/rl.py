@@ -29,8 +29,8 @@ from vlrl.seeding import derive_seed, stream
 from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint
 from vlrl.training.monitoring.engine_agreement import ProbesDue
 from vlrl.training.monitoring.idle_steps import IdleSteps, lines_of, say_idle_steps
-from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
 from vlrl.training.monitoring.rl_budget import Budget, sampled_tokens
+from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
 from vlrl.training.run_settings import RlSettings
 from vlrl.training.scoring import GroupScorer
 from vlrl.training.session import Session

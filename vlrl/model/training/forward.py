@@ -49,9 +49,9 @@ class PackedForward:
 
     micro_batch_tokens  padded tokens at once
     bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
-    in_one_line         the rows of a micro-batch stand one behind another, without padding
+    packed              the rows of a micro-batch stand one behind another, without padding
     lockstep            makes updates take the same steps on every rank; None: each rank takes its own
-    eyes                the tower that looks at images where it isn't the model's own
+    vision_tower        the tower that looks at images where it isn't the model's own
     """
 
     def __init__(

@@ -37,7 +37,7 @@ def response_logprobs(
     forbidden    (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
     temperature  of the sampling distribution; > 0
     chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
-    guides       (M,) ids of tokens to score besides, one at every place of a response token
+    teacher_token_ids  (M,) ids of tokens to score besides, one at every place of a response token
     """
     picked = response_hidden(model, tower, batch, features)
     wanted = (

@@ -24,12 +24,12 @@ class Example:
 
     row                 prompt and k responses
     advantages          (k,)
-    reference_logprobs  per response (T_j,), or None: the current policy *is* the reference (a first update, k1.5
+    old_logprobs        per response (T_j,), or None: the current policy *is* the reference (a first update, k1.5
                         §2.3.2)
     sampler_logprobs    per response (T_j,) by the engine, only compared; None where nothing was sampled (SFT)
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
     token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
-    guides              per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
+    teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
     origins             per response runs of (where its tokens come from, how many), for the gap between engine and
                         trainer; tokens of `stale` are an earlier policy's. None: all come from one place
     """

@@ -35,7 +35,7 @@ class PolicySettings(Settings):
     micro_batch_tokens  padded tokens that go through the model at once; a larger group is split, its prompt repeated
     micro_batch_mib     memory that a micro-batch may take by the cost model's estimate, a larger group is split, too;
                         default: tokens alone count
-    pack_rows           the rows of a micro-batch stand one behind another in one line instead of padded below each
+    pack_sequences      the rows of a micro-batch stand one behind another in one line instead of padded below each
                         other; none sees another, and the numbers stay the same
     """
 

@@ -41,7 +41,7 @@ class ReadPrompts:
     keys, values            per layer (P, G, L, D)
     lengths, following      (P,) tokens of each prompt, and the position after it
     hidden                  (P, d) the decoder's output at each prompt's last token
-    begun                   the responses, by prompt
+    resume_from             the responses, by prompt
     """
 
     keys: list[torch.Tensor]

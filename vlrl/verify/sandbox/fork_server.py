@@ -16,8 +16,8 @@ Everything is JSON lines. On the trainer's socket, whose number is an argument:
     from here   {"ended": 3, "status": -9, "seconds": 0.7}: exit status (minus the signal), processor time
 
 On the worker's own socket jobs come in and replies go out, each with the processor `seconds` of the worker so far. The
-kernel ends a worker whose job takes more processor time than it may (SIGPROF). All workers end with the fork server, and
-the fork server ends when the trainer closes its socket or is gone.
+kernel ends a worker whose job takes more processor time than it may (SIGPROF). All workers end with the fork server,
+and the fork server ends when the trainer closes its socket or is gone.
 """
 
 from __future__ import annotations

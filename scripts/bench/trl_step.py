@@ -19,15 +19,10 @@ from vlrl.data.images.open_images import open_image
 from vlrl.types import Text
 from vlrl.verify.judge import judge
 
-HERE = Path(__file__).resolve().parent
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]  # trl.py hides the library
-
 try:
     from trl import GRPOConfig, GRPOTrainer
 except ImportError:
     sys.exit("TRL is not installed; it comes with the extra bench: pip install -e '.[bench]' -c constraints.txt")
-finally:
-    sys.path.insert(0, str(HERE))
 
 
 class Theirs:

@@ -1,9 +1,10 @@
 """A whole RL step: vlrl against TRL's GRPOTrainer on equal work, in one process, alternating step by step.
 
-    python scripts/bench/trl.py                       # tables: image-heavy setting, then the quickstart's
-    python scripts/bench/trl.py --only image-heavy    # one of them (image-heavy, quickstart)
-    python scripts/bench/trl.py --curve 60            # reward against wall-clock, 60 s for each side → docs/results/
-    python scripts/bench/trl.py --smoke               # everything on tiny sizes, in seconds
+    python scripts/bench/step_against_trl.py                       # tables: image-heavy setting, then the quickstart's
+    python scripts/bench/step_against_trl.py --only image-heavy    # one of them (image-heavy, quickstart)
+    python scripts/bench/step_against_trl.py --curve 60            # reward against wall-clock, 60 s for each side →
+    docs/results/
+    python scripts/bench/step_against_trl.py --smoke               # everything on tiny sizes, in seconds
 
 Needs the extra `bench` (TRL). Equal on both sides: model and weights, float32, image prompts (TRL can't mix them with
 text-only ones), k = 8, problems a step, temperature 1 without top-k or top-p, one AdamW update a step on the GRPO loss
@@ -32,7 +33,7 @@ import torch
 from alternate import cpu_ratio, machine, ratio
 from image_heavy import K, build
 from step_contest import ROOT, Contest, Side, image_heavy_contest, quickstart_contest
-from trl_side import Theirs
+from trl_step import Theirs
 from work import Work, language, vision
 
 from vlrl.credit.advantage.advantages import GroupNormalised
