@@ -1,6 +1,6 @@
 """The mixture: which source every training problem comes from, by exact counts rather than by luck.
 
-Over any number of draws each source has given its share of the problems, up to one problem of rounding: whoever is
+Over any number of draws each source has given its share of the problems, up to one problem of rounding: the one that is
 furthest behind its share gives the next one (largest remainder, carried over from draw to draw). Shares may change over
 training; what a source owes from earlier draws stays owed. A capped tag is on no more than its share of all problems:
 what would exceed it is left out and the source gives its next problem instead.
@@ -40,7 +40,7 @@ TURNS = 1000  # that a chooser may pass over in a row (for each row of a finite 
 
 
 class Chooser(Protocol):
-    """Who chooses among a source's problems, and how much each source gives: vlrl.sampling."""
+    """Who chooses among a source's problems, and how much each source gives: vlrl.curriculum."""
 
     def accepts(self, source: Source, index: int, epoch: int) -> bool: ...
 

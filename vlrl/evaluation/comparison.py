@@ -91,7 +91,7 @@ def _turned(gap: Difference) -> Difference:
 def pareto_front(accuracy: Mapping[str, float], tokens: Mapping[str, float]) -> list[str]:
     """Names that no other beats in accuracy without more tokens, nor in tokens without less accuracy; fewest first.
 
-    Row K38's choice of a checkpoint to start long2short RL from is made among these.
+    k1.5 §2.4's choice of a checkpoint to start long2short RL from is made among these.
     """
     names = sorted(accuracy, key=lambda name: (tokens[name], -accuracy[name]))
     front: list[str] = []

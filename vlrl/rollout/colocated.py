@@ -25,7 +25,7 @@ PAGE = 4096
 class ColocatedEngine:
     """An engine that wakes with the policy's weights for a phase of rollout and sleeps after it.
 
-    Whoever wants responses asks here, so that an engine which starts by being asked is known to be awake. With an
+    The one that wants responses asks here, so that an engine which starts by being asked is known to be awake. With an
     engine that uses the trainer's own model both switches cost nothing; the figures then say so.
     """
 

@@ -1,7 +1,7 @@
 """Rollouts over several ranks: each rank's engine answers its share of the requests, and all ranks get all answers.
 
-A request carries its seed, so that whoever answers it draws with the same randomness. An engine with processes of its
-own (the Ray pool) is opened by the first rank alone and serves all.
+A request carries its seed, so that the one that answers it draws with the same randomness. An engine with processes of
+its own (the Ray pool) is opened by the first rank alone and serves all.
 """
 
 from __future__ import annotations

@@ -35,9 +35,7 @@ def check_pool(place: str, images: str) -> None:
     if images in ("photographs", "scenes"):
         return
     if not Path(images).is_dir() or not _files(images):
-        raise ConfigError(
-            f"{place}, pictures", f"{images!r} is no folder with pictures", "photographs, scenes or a folder"
-        )
+        raise ConfigError(f"{place}, images", f"{images!r} is no folder with images", "photographs, scenes or a folder")
 
 
 def crop(rng: np.random.Generator, images: str, split: Split, side: int, wide: int = 1, pieces: int = 2) -> np.ndarray:
@@ -56,7 +54,7 @@ def crop(rng: np.random.Generator, images: str, split: Split, side: int, wide: i
         if _has_detail(cut, pieces):
             how = cv2.INTER_AREA if extent > side else cv2.INTER_CUBIC
             return np.asarray(cv2.resize(cut, (side * wide, side), interpolation=how))
-    raise DataError(f"pictures {images!r}", f"no crop with detail in {TRIES} tries", "use pictures with more to see")
+    raise DataError(f"images {images!r}", f"no crop with detail in {TRIES} tries", "use images with more to see")
 
 
 def differ(first: np.ndarray, second: np.ndarray, least: float = 14.0) -> bool:
@@ -85,7 +83,7 @@ def _pool(images: str, split: Split) -> tuple[np.ndarray, ...]:
     held_out = split == "held_out"
     chosen = [f for f in _files(images) if (int(content_digest(f.read_bytes())[:2], 16) < 64) == held_out]
     if not chosen:
-        raise DataError(f"pictures {images!r}", f"no file falls to the {split} part", "add pictures to the folder")
+        raise DataError(f"images {images!r}", f"no file falls to the {split} part", "add images to the folder")
     return tuple(_read(f) for f in chosen)
 
 

@@ -17,7 +17,7 @@ from vlrl.types import Draft
 TURNS = ("0", "90", "180", "270")
 
 
-@domain("picture_rotation", family="puzzles", modality="real")
+@domain("image_rotation", family="puzzles", modality="real")
 @dataclass(frozen=True)
 class ImageRotation:
     """Image 1 is upright, image 2 the same one turned clockwise by 0, 90, 180 or 270 degrees.
@@ -34,8 +34,8 @@ class ImageRotation:
     verifier = "choice"
 
     def __post_init__(self) -> None:
-        check_at_least("domain 'picture_rotation', size", self.size, 96)
-        check_pool("domain 'picture_rotation'", self.images)
+        check_at_least("domain 'image_rotation', size", self.size, 96)
+        check_pool("domain 'image_rotation'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One pair. Difficulty 0: the whole image is seen; 1: only a small part of the turned one."""

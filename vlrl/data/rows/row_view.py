@@ -48,7 +48,7 @@ _ROLES = ("role", "from")
 
 
 class RowView(Mapping[str, Any]):
-    """A row's cells; whoever takes one has read it. `in`, `keys` and iteration read nothing."""
+    """A row's cells; the one that takes one has read it. `in`, `keys` and iteration read nothing."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self._row = row

@@ -85,7 +85,7 @@ class DeepSpeedPolicy(SharedPolicy):
         return engine
 
     def end_iteration(self) -> None:
-        """Row k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
+        """k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self._adamw.forget()
 

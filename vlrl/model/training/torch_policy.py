@@ -94,7 +94,7 @@ class TorchPolicy(SharedPolicy):
         self.optimizer = Optimizer(loaded.model.named_parameters(), settings.optimizer)
 
     def end_iteration(self) -> None:
-        """Row k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
+        """k1.5 §2.3.2: the paper's optimiser forgets its moments when the reference policy changes."""
         if self.settings.reset_optimizer == "each_iteration":
             self.optimizer.reset()
 

@@ -17,7 +17,7 @@ class FeatureStore:
 
     They are what the projector gives, or (`below`) what a frozen tower gives a projector that trains. One store belongs
     to one model and serves everything that runs it. Weights that change in place are noticed by their version counters;
-    whoever changes them behind torch's back says so by `learned` or `clear`.
+    the one that changes them behind torch's back says so by `learned` or `clear`.
     """
 
     def __init__(self, model: Any, max_bytes: int) -> None:

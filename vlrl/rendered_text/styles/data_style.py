@@ -16,7 +16,7 @@ from vlrl.errors import ConfigError
 from vlrl.rendered_text.page import Block, Colour, Lines, Page, draw_stack, new_page, stack_height
 from vlrl.rendered_text.styles.code_style import lay_code
 from vlrl.rendered_text.styles.style_registry import styles
-from vlrl.rendered_text.styles.table_style import Looks, lay_table, line_step
+from vlrl.rendered_text.styles.table_style import TableColours, lay_table, line_step
 from vlrl.rendered_text.typesetting.fonts import Family, font_file
 from vlrl.rendered_text.typesetting.line_breaking import wrap
 from vlrl.rendered_text.typesetting.typeface import typeface
@@ -183,4 +183,4 @@ class Csv(_DataPage):
         shade: Colour = (48, 54, 66) if self.dark else (228, 233, 241)
         rule: Colour = (74, 80, 92) if self.dark else (200, 200, 200)
         font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
-        return lay_table(data, self.room - 1, font, self.padding, Looks(paper, ink, shade, rule))
+        return lay_table(data, self.room - 1, font, self.padding, TableColours(paper, ink, shade, rule))

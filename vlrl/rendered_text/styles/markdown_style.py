@@ -15,7 +15,7 @@ from pygments.util import ClassNotFound
 from vlrl.rendered_text.page import Block, Colour, Page, draw_stack, new_page, stack_height
 from vlrl.rendered_text.styles.code_style import lay_code
 from vlrl.rendered_text.styles.style_registry import styles
-from vlrl.rendered_text.styles.table_style import Looks, TableBlock, lay_table
+from vlrl.rendered_text.styles.table_style import TableBlock, TableColours, lay_table
 from vlrl.rendered_text.typesetting.fonts import Family, font_file
 from vlrl.rendered_text.typesetting.formula_drawing import FontSet, set_formula
 from vlrl.rendered_text.typesetting.inline import MathWord, Piece, RichLines, Word, break_pieces
@@ -151,7 +151,7 @@ class Writer:
         font = self._font("\n".join(cell for row in rows for cell in row))
         shade: Colour = (48, 54, 66) if self._is_dark else (228, 233, 241)
         rule: Colour = (74, 80, 92) if self._is_dark else (200, 200, 200)
-        return lay_table(rows, room - 1, font, 5, Looks(self.paper, self.ink, shade, rule))
+        return lay_table(rows, room - 1, font, 5, TableColours(self.paper, self.ink, shade, rule))
 
 
 def _language(name: str) -> str:

@@ -24,7 +24,7 @@ RULE = re.compile(r"[\s|:-]*-[\s|:-]*")  # a markdown line like |---|:--:|
 
 
 @dataclass(frozen=True)
-class Looks:
+class TableColours:
     """Colours of a table."""
 
     paper: Colour = (255, 255, 255)
@@ -41,7 +41,7 @@ class TableBlock:
     rows: Sequence[Sequence[Sequence[str]]]  # cells of lines
     font: Typeface
     padding: int  # pixels
-    looks: Looks
+    looks: TableColours
 
     @property
     def step(self) -> int:
@@ -90,7 +90,7 @@ class Table(Page):
     def draw_at(self, text: str, rng: np.random.Generator, capital_pixels: int) -> Pillow.Image:
         """The text, its tables ruled."""
         font = typeface(text, self.family, capital_pixels, fallbacks=self.fallbacks)
-        looks = Looks(self.paper, self.ink, self.shade, self.rule)
+        looks = TableColours(self.paper, self.ink, self.shade, self.rule)
         blocks: list[Block] = []
         for rows in _blocks(text):
             if len(rows[0]) == 1:
@@ -112,7 +112,8 @@ def line_step(font: Typeface) -> int:
     return round(sum(font.getmetrics()) * 1.2)
 
 
-def lay_table(rows: Sequence[Sequence[str]], room: int, font: Typeface, padding: int, looks: Looks) -> TableBlock:
+def lay_table(rows: Sequence[Sequence[str]], room: int, font: Typeface, padding: int, looks: TableColours) ->
+TableBlock:
     """Rows of cells, all of one length, within `room` pixels. Raises OverfullError for more columns than fit."""
     columns = list(zip(*rows, strict=True))
     least = math.ceil(font.getlength("W")) + 2 * padding + 2

@@ -1,7 +1,7 @@
 """Rollouts by a pool of Ray actors, each with an engine and a model of its own, on one machine or many.
 
-Requests are shared out by cost. An actor that dies is replaced and its requests are redone by whoever is free; a
-request names its randomness, so whoever does it writes the same tokens. Each request is delivered exactly once.
+Requests are shared out by cost. An actor that dies is replaced and its requests are redone by the one that is free; a
+request names its randomness, so the one that does it writes the same tokens. Each request is delivered exactly once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keys and values of what each row has written itself: buffers that grow, drop finished rows and take new ones.
 
 Every row writes its next token into the same column. A row that came later has its first token in a later column; what
-stands before it is masked by whoever knows where the row begins.
+stands before it is masked by the one that knows where the row begins.
 """
 
 from __future__ import annotations

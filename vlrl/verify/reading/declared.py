@@ -12,9 +12,9 @@ In what remains, the first of these that is present decides:
 5. a response of one line, whole
 6. the last sentence
 
-Two *different* candidates of one kind, and a tag and a box that differ, are no answer: whoever writes two answers gets
-nothing for either. The same answer twice is one candidate. Kinds 4 to 6 are *prose*: a verifier must find its answer in
-them by its own, stricter rules. Everything here is linear in the length of the response.
+Two *different* candidates of one kind, and a tag and a box that differ, are no answer: the one that writes two answers
+gets nothing for either. The same answer twice is one candidate. Kinds 4 to 6 are *prose*: a verifier must find its
+answer in them by its own, stricter rules. Everything here is linear in the length of the response.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ def _phrases(text: str) -> tuple[list[str], str]:
     end = len(text)
     for count, match in enumerate(_CUE.finditer(text)):
         if count > 2 * MAX_CANDIDATES:
-            return ["too", "often"], ""  # whoever declares an answer a hundred times has none
+            return ["too", "often"], ""  # the one that declares an answer a hundred times has none
         before = _sentence_before(text, match.start())
         if doubts(before) if match["abroad"] else not declared_by(before):
             continue  # "I don't think the answer is 6"

@@ -1,0 +1,57 @@
+"""The field's words (docs/glossary.md): what had another name before doesn't come back under it."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from vlrl.renamed import RENAMED
+
+ROOT = Path(__file__).parent.parent
+RETIRED = {
+    "Denominators", "Ending", "Hybrid", "LiveRow", "LiveRows", "Looks", "Moment", "Nursery", "PatchRows", "SftStretch",
+    "Terms", "eyes", "facts", "guide_logprobs", "guides", "in_one_line", "leave_below", "max_rows", "pack_rows",
+    "prefill_tokens", "reference_logprobs", "says", "stretches",
+}  # fmt: skip
+PHRASES = re.compile(r"\b(pictures?|anew|whoever)\b|\brows? K\d", re.IGNORECASE)
+# what users and models write, seeds, and former names themselves
+WRITTEN_BY_OTHERS = {
+    "vlrl/renamed.py",
+    "vlrl/curation/selection/open_answer.py",
+    "vlrl/data/rows/placeholders.py",
+    "vlrl/data/rows/row_view.py",
+    "vlrl/scenes/image_pool.py",
+    "vlrl/scenes/which_panel.py",
+}
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "vlrl").rglob("*.py"))
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder, pattern in (("docs", "*.md"), ("configs", "**/*.yaml"), ("data_recipes", "*"), ("examples", "*.py"))
+    for path in (ROOT / folder).glob(pattern)
+    if path.is_file() and path.name != "glossary.md"
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_code_has_no_retired_name(name):
+    text = (ROOT / name).read_text()
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = {token.string for token in tokens if token.type == tokenize.NAME} & RETIRED
+    assert not found
+    if name not in WRITTEN_BY_OTHERS:
+        assert not PHRASES.findall(text)
+
+
+@pytest.mark.parametrize("name", [*PAGES, "README.md", "CONTRIBUTING.md"])
+def test_pages_and_configs_have_no_retired_word(name):
+    assert not PHRASES.findall((ROOT / name).read_text())
+
+
+@pytest.mark.parametrize("name", sorted({path for path in PAGES if path.endswith(".yaml")}))
+def test_configs_have_no_former_key(name):
+    keys = set(re.findall(r"(?<![\w./-])([a-z_]+):(?=\s|$)", (ROOT / name).read_text()))
+    assert not keys & set(RENAMED)
