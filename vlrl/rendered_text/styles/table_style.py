@@ -112,8 +112,9 @@ def line_step(font: Typeface) -> int:
     return round(sum(font.getmetrics()) * 1.2)
 
 
-def lay_table(rows: Sequence[Sequence[str]], room: int, font: Typeface, padding: int, looks: TableColours) ->
-TableBlock:
+def lay_table(
+    rows: Sequence[Sequence[str]], room: int, font: Typeface, padding: int, looks: TableColours
+) -> TableBlock:
     """Rows of cells, all of one length, within `room` pixels. Raises OverfullError for more columns than fit."""
     columns = list(zip(*rows, strict=True))
     least = math.ceil(font.getlength("W")) + 2 * padding + 2
