@@ -138,7 +138,7 @@
     const parts = Object.entries(response.reward_parts).map(([name, value]) => `${name} ${signed(value)}`);
     const direction = response.advantage > 0 ? "up" : response.advantage < 0 ? "down" : "";
     credit.append(`reward ${signed(response.reward)}`, parts.length > 1 ? ` (${parts.join(", ")})` : "", " · advantage ");
-    credit.append(make("span", direction, signed(response.advantage)), ` · ${response.tokens} tokens · ${response.ending}`);
+    credit.append(make("span", direction, signed(response.advantage)), ` · ${response.tokens} tokens · ${response.finish_reason}`);
     if (response.answer !== null) credit.append(` · read as “${response.answer}”`);
     if (response.note) credit.append(` · ${response.note}`);
     if (response.fault !== null) credit.append(` · ${response.fault}`);

@@ -1,4 +1,4 @@
-"""The length reward of k1.5 (k1.5 §2.3.3), by hand and by its properties."""
+"""The length reward of k1.5 (§2.3.3), by hand and by its properties."""
 
 from __future__ import annotations
 
