@@ -105,11 +105,16 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
     )
     exec(imports + code, {"__name__": "vlrl_docs"})
     logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)
-    response, advantages, lengths = torch.tensor([0, 0, 1]), torch.tensor([1.0, -0.5]), torch.tensor([2.0, 1.0])
-    terms = LossInputs(logprobs, logprobs.detach(), response, advantages, lengths, torch.ones(3))
-    losses.build("reinforce")(terms, LossNormalizers(responses=2.0, tokens=3.0)).backward()
+    given = LossInputs(
+        logprobs=logprobs,
+        old_logprobs=logprobs.detach(),
+        response=torch.tensor([0, 0, 1]),
+        advantages=torch.tensor([1.0, -0.5]),
+        weights=torch.tensor([1.0, 0.0, 2.0]),
+    )
+    losses.build("reinforce")(given, LossNormalizers(responses=2.0, tokens=2.0)).backward()
     assert logprobs.grad is not None
-    assert logprobs.grad.tolist() == [-0.5, -0.5, 0.25]  # −A / 2 for every token of its response
+    assert logprobs.grad.tolist() == [-0.5, 0.0, 0.5]  # −A · weight / 2 for every token of its response
 
 
 def test_the_chain_and_the_ablations_of_the_page_on_experiments_are_settings_that_hold(monkeypatch: pytest.MonkeyPatch):

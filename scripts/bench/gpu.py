@@ -234,7 +234,7 @@ def vllm(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: int)
         colocated.generate(requests)
         taken = time.perf_counter() - started
         colocated.to_training()
-        rows.append((taken, colocated.figures()))
+        rows.append((taken, colocated.pop_metrics()))
     print(f"\n| vLLM, {len(encoded)} × {K} × {length} tokens | seconds | tokens a second | switches and memory |")
     print("|---|---|---|---|")
     for n, (taken, figures) in enumerate(rows):

@@ -73,7 +73,7 @@ def waiting(engine: TransformersEngine, case: Case) -> Told:
         generations = engine.generate(case.requests(step))
         found += [r.token_ids for g in generations for r in g.rollouts]
         longest = max(n for one in case.lengths[step] for n in one)
-        shares.append((engine.figures()[SLOT_UTILISATION], longest))
+        shares.append((engine.pop_metrics()[SLOT_UTILISATION], longest))
     return Told(found, sum(u * n for u, n in shares) / sum(n for _, n in shares))
 
 
@@ -83,7 +83,7 @@ def partial(engine: TransformersEngine, case: Case, budget: int, early_exit_belo
     left: list[Request] = []
     shares = []
     step = 0
-    engine.figures()  # the turn before ended with iterations that don't count
+    engine.pop_metrics()  # the turn before ended with iterations that don't count
     while step < len(case.prompts) or left:
         fresh = case.requests(step) if step < len(case.prompts) else []
         asked = [
@@ -93,7 +93,7 @@ def partial(engine: TransformersEngine, case: Case, budget: int, early_exit_belo
         generations = engine.generate(asked)
         if fresh:
             written = engine.tokens_written - before
-            used = engine.figures()[SLOT_UTILISATION]
+            used = engine.pop_metrics()[SLOT_UTILISATION]
             shares.append((used, written / used))
         left = []
         for request, generation in zip(asked, generations, strict=True):

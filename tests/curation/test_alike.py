@@ -230,9 +230,7 @@ def test_questions_and_images_of_a_benchmark_are_left_out(benchmark):
     assert judged(
         benchmark,
         ask_text("what is the LARGEST prime number, below one hundred"),  # a whole short question
-        ask_text(
-            "Bob source_text: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"
-        ),  # thirteen words
+        ask_text("Bob says: " + LONG.format(3) + ". Is he right, and by how much is he wrong?"),  # thirteen words
         ask_image(changed(drawn_image(5))["jpeg"], "Which colour is at the top?"),  # its image in other bytes
     ) == ["text of problems", "text of problems", "shared_image of problems"]
 
@@ -255,7 +253,7 @@ def test_a_benchmarks_question_drawn_as_a_image_is_left_out(benchmark):
     assert judged(
         benchmark,
         page_of("What is the largest prime number below one hundred?", 0),
-        page_of("Bob source_text: " + LONG.format(3) + ". Is he right?", 1, "handwriting"),
+        page_of("Bob says: " + LONG.format(3) + ". Is he right?", 1, "handwriting"),
         page_of("What is the largest prime number below one thousand?", 0),
     ) == ["text of problems", "text of problems", ""]
 

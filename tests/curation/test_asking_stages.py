@@ -111,11 +111,11 @@ def broken_verifier(monkeypatch):
 
 
 def test_a_broken_verifier_is_a_fault_and_counted_apart(tmp_path, broken_verifier):
-    def source_text(problem):
+    def reply(problem):
         faults = int(problem.question)
         return ["break"] * faults + [WRONG] * (10 - faults)
 
-    ask, _ = asking(source_text, tmp_path, max_fault_rate=1.0)
+    ask, _ = asking(reply, tmp_path, max_fault_rate=1.0)
     problems = [ask_text(str(k), verifier=broken_verifier) for k in (0, 4, 6, 10)]
     funnel = run_funnel(problems, [Difficulty(never_solved="drop")], Context(0, ask))
     stage = funnel.stages[1]

@@ -73,8 +73,8 @@ def test_what_stayed_at_zero_is_no_chart(tmp_path: Path):
 
 
 def test_a_run_that_has_only_begun_has_a_report(tmp_path: Path):
-    RunFolder(tmp_path / "resume_from", {"seed": 3})
-    page = write_report(tmp_path / "resume_from").read_text(encoding="utf-8")
+    RunFolder(tmp_path / "begun", {"seed": 3})
+    page = write_report(tmp_path / "begun").read_text(encoding="utf-8")
     assert "running" in page
     assert "written no rollouts" in page
 

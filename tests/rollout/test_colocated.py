@@ -38,7 +38,7 @@ class Sleeper:
         self.told.append(list(requests))
         return []
 
-    def figures(self):
+    def pop_metrics(self):
         return {"rollout/slot_utilisation": 0.5} if self.writes else {}
 
     def load_weights(self, weights, version):

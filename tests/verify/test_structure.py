@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.verify.math.same_structure import LossInputs, same_answer
+from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.math.structure import Bracket, Chain, Items, Matrix, Ratio, Union, read_structure
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
 from vlrl.verify.verifiers.mathematics import pool
@@ -16,7 +16,7 @@ from vlrl.verify.verifiers.mathematics import pool
 
 def decide(gold: str | list[str], answer: str | list[str], decimals: int = 6, relations: bool = False) -> bool | None:
     sides = [[side] if isinstance(side, str) else side for side in (gold, answer)]
-    return same_answer(sides[0], sides[1], LossInputs(decimals, relations))
+    return same_answer(sides[0], sides[1], EqualityRules(decimals, relations))
 
 
 @pytest.mark.parametrize(

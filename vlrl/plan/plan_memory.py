@@ -238,7 +238,7 @@ class MemoryPlan:
     ) -> EngineParts:
         """A full wave of so many problems and responses to each, and what of the engine is there without it.
 
-        Prompts, and responses that are `resume_from` with so many tokens, are read in passes; the longest stands alone.
+        Prompts, and responses that are begun with so many tokens, are read in passes; the longest stands alone.
         """
         engine = self._settings.engine
         ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them

@@ -13,7 +13,7 @@ from PIL import ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from vlrl.curation.matching.image_match import ImageComparison, ImageIndex, Likeness
 
 
-def problem_sampler(seed: int) -> Pillow.Image:
+def drawn_scene(seed: int) -> Pillow.Image:
     """Circles, boxes and numbers on white, all of one template; every figure is at the same place."""
     rng = np.random.default_rng(seed)
     image = Pillow.new("RGB", (360, 300), "white")
@@ -81,7 +81,7 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("kind", [problem_sampler, photograph])
+@pytest.mark.parametrize("kind", [drawn_scene, photograph])
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_copy_is_found_among_its_look_alikes(kind, edit):
     comparison = ImageComparison()
@@ -96,7 +96,7 @@ def test_an_edited_copy_is_found_among_its_look_alikes(kind, edit):
 @pytest.mark.parametrize("seed", range(4))
 def test_one_other_digit_or_moved_figure_makes_another_image(seed):
     rng = np.random.default_rng(seed)
-    one = problem_sampler(seed)
+    one = drawn_scene(seed)
     digit, moved = one.copy(), one.copy()
     x, y = 45 + 90 * int(rng.integers(4)), 50 + 100 * int(rng.integers(3))
     patch = one.getpixel((x - 12, y - 14))
@@ -113,7 +113,7 @@ def test_one_other_digit_or_moved_figure_makes_another_image(seed):
 
 def test_images_of_one_colour_are_compared_by_shape_and_do_not_fail():
     comparison = ImageComparison()
-    white, drawn = encoded(Pillow.new("RGB", (60, 40), "white")), encoded(problem_sampler(0))
+    white, drawn = encoded(Pillow.new("RGB", (60, 40), "white")), encoded(drawn_scene(0))
     assert comparison.same(white, encoded(Pillow.new("RGB", (90, 60), "white"), "JPEG"))
     assert not comparison.same(white, drawn)
     assert not comparison.same(drawn, white)
@@ -122,7 +122,7 @@ def test_images_of_one_colour_are_compared_by_shape_and_do_not_fail():
 
 @pytest.mark.parametrize("size", [9, 12, 18])
 def test_one_other_small_digit_is_a_copy_but_no_close_one(size):
-    one, other = problem_sampler(2), problem_sampler(2)
+    one, other = drawn_scene(2), drawn_scene(2)
     for image, digit in ((one, "6"), (other, "8")):
         ImageDraw.Draw(image).text((5, 5), digit, fill="black", font_size=size)
     assert ImageComparison().likeness(encoded(one), encoded(other)) is Likeness.COPY

@@ -29,7 +29,7 @@ class Engine:
     def generate(self, requests):
         return [written(request, self.version) for request in requests]
 
-    def figures(self):
+    def pop_metrics(self):
         return {}
 
 

@@ -18,9 +18,9 @@ from vlrl.data.tables.cell_text import shortened
 from vlrl.errors import BadRowError
 
 MEDIA_COLUMNS = frozenset(
-    f"{kind}{finish_reason}"
+    f"{kind}{suffix}"
     for kind in ("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "video", "videos", "audio")
-    for finish_reason in (
+    for suffix in (
         "",
         "_path",
         "_paths",

@@ -61,7 +61,6 @@ class VllmEngineSettings(Settings):
     library: ClassVar[str] = "vllm"
     needs_own_process_group: ClassVar[bool] = True
     remedy: ClassVar[str] = f"{install_vllm()}, or engine: transformers"
-    own_weights: ClassVar[bool] = True
     leaves_early: ClassVar[bool] = False
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ KindName = Literal["run", "curation", "chain", "evaluation", "ablation"]
 
 @dataclass(frozen=True)
 class Kind:
-    """Patterns of entries: its `own`, those that can be gone on from (`resume_from`), and those worth reading
+    """Patterns of entries: its `own`, those that can be gone on from (`begun`), and those worth reading
     (`traces`).
     """
 

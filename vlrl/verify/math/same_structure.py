@@ -43,7 +43,7 @@ _DEGREES = re.compile(r"(?:°|\^\s?\{?\s?\\circ\s?\}?)\s*$")
 
 
 @dataclass(frozen=True)
-class LossInputs:
+class EqualityRules:
     """How strictly to compare: decimals to which a decimal and an exact value are rounded; `relations`: an inequality
     may answer an interval."""
 
@@ -52,7 +52,7 @@ class LossInputs:
     absolute: bool = False  # the problem's facts name the decimals; else so many significant digits are meant
 
 
-def same_answer(gold: list[str], answer: list[str], terms: LossInputs) -> bool | None:
+def same_answer(gold: list[str], answer: list[str], terms: EqualityRules) -> bool | None:
     """Whether the parts of an answer are those of the gold; None where this is not certain."""
     first = read_structure(gold)
     if isinstance(first, Ratio):
@@ -61,7 +61,7 @@ def same_answer(gold: list[str], answer: list[str], terms: LossInputs) -> bool |
     return None if first is None or second is None else same(first, second, terms)
 
 
-def same(gold: Structure, answer: Structure, terms: LossInputs) -> bool | None:
+def same(gold: Structure, answer: Structure, terms: EqualityRules) -> bool | None:
     """Whether two forms are equal; None where this is not certain."""
     if isinstance(gold, Chain) or isinstance(answer, Chain):
         return _same_statement(gold, answer, terms)
@@ -97,11 +97,11 @@ def _all(verdicts: Sequence[bool | None]) -> bool | None:
     return None if None in verdicts else True
 
 
-def _ordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: LossInputs) -> bool | None:
+def _ordered(gold: Sequence[Structure], answer: Sequence[Structure], terms: EqualityRules) -> bool | None:
     return _all([same(g, a, terms) for g, a in zip(gold, answer, strict=True)])
 
 
-def _same_leaf(gold: Leaf, answer: Leaf, terms: LossInputs) -> bool | None:
+def _same_leaf(gold: Leaf, answer: Leaf, terms: EqualityRules) -> bool | None:
     if gold.infinite and answer.infinite:
         return gold.infinite == answer.infinite
     if gold.infinite or answer.infinite:
@@ -126,7 +126,7 @@ def _decimal(leaf: Leaf) -> bool:
     return leaf.text.strip().removeprefix("-").replace(".", "", 1).isdigit() and "." in leaf.text
 
 
-def _same_rounded(one: Formula, other: Formula, terms: LossInputs) -> bool | None:
+def _same_rounded(one: Formula, other: Formula, terms: EqualityRules) -> bool | None:
     """Whether two numbers, one of them a decimal, round to the same digits."""
     try:
         a, b = real_at(one.tree), real_at(other.tree)
@@ -137,7 +137,7 @@ def _same_rounded(one: Formula, other: Formula, terms: LossInputs) -> bool | Non
     return abs(a - b) <= 1.5 * min(abs(a), abs(b)) * 10.0**-terms.decimals
 
 
-def _unordered(one: Items, other: Items, terms: LossInputs) -> bool | None:
+def _unordered(one: Items, other: Items, terms: EqualityRules) -> bool | None:
     if (one.kind == "either") != (other.kind == "either"):
         return False  # "x = 5 or y = 6" is not "x = 5 and y = 6"
     gold, answer = one.items, other.items
@@ -159,7 +159,7 @@ def _unordered(one: Items, other: Items, terms: LossInputs) -> bool | None:
 
 
 def _matched(
-    gold: Sequence[Structure], answer: Sequence[Structure], terms: LossInputs, free: bool = True
+    gold: Sequence[Structure], answer: Sequence[Structure], terms: EqualityRules, free: bool = True
 ) -> bool | None:
     """Whether every value has one of its own on the other side; not `free`: the one at its own place."""
     table = [[same(g, a, terms) for a in answer] for g in gold]
@@ -210,7 +210,7 @@ def _several_values(item: Structure) -> bool:
     )
 
 
-def _one_and_many(gold: Structure, answer: Structure, terms: LossInputs) -> bool | None:
+def _one_and_many(gold: Structure, answer: Structure, terms: EqualityRules) -> bool | None:
     """One value and several: different, unless the one may stand for several."""
     if isinstance(gold, Leaf) and isinstance(answer, Items) and gold.formula is not None and not gold.formula.word:
         return False
@@ -223,7 +223,7 @@ def _one_and_many(gold: Structure, answer: Structure, terms: LossInputs) -> bool
     return False if any(same(one, item, terms) is False for item in many.items) else None
 
 
-def _same_bracket(gold: Bracket, answer: Bracket, terms: LossInputs) -> bool | None:
+def _same_bracket(gold: Bracket, answer: Bracket, terms: EqualityRules) -> bool | None:
     alike = (gold.opening, gold.closing) == (answer.opening, answer.closing)
     if len(gold.items) != len(answer.items):
         return False if alike else None
@@ -235,7 +235,7 @@ def _same_bracket(gold: Bracket, answer: Bracket, terms: LossInputs) -> bool | N
     return False if halves and limits is not None and limits[0] < limits[1] else None
 
 
-def _same_ratio(gold: Ratio, answer: Ratio, terms: LossInputs) -> bool | None:
+def _same_ratio(gold: Ratio, answer: Ratio, terms: EqualityRules) -> bool | None:
     sides = [
         [part.formula for part in ratio.parts if isinstance(part, Leaf) and part.formula] for ratio in (gold, answer)
     ]
@@ -280,7 +280,7 @@ def _limits(part: Structure) -> tuple[float, float] | None:
     return (limits[0], limits[1]) if limits[0] <= limits[1] else None
 
 
-def _same_union(gold: Sequence[Structure], answer: Sequence[Structure], terms: LossInputs) -> bool | None:
+def _same_union(gold: Sequence[Structure], answer: Sequence[Structure], terms: EqualityRules) -> bool | None:
     """Unions of intervals: equal if their intervals are, different if a number away from all limits is in one alone."""
     if len(gold) * len(answer) <= MAX_PAIRS and _matched(gold, answer, terms):
         return True
@@ -320,7 +320,7 @@ def _stated(item: Structure) -> Stated | None:
     return Stated(name, members[-1])
 
 
-def _same_statement(gold: Structure, answer: Structure, terms: LossInputs) -> bool | None:
+def _same_statement(gold: Structure, answer: Structure, terms: EqualityRules) -> bool | None:
     """Two answers of which one or both are relations."""
     one, other = _stated(gold), _stated(answer)
     if isinstance(answer, Chain) and not isinstance(gold, Chain) and {*answer.relations} <= {"=", "≈"}:
@@ -336,7 +336,7 @@ def _same_statement(gold: Structure, answer: Structure, terms: LossInputs) -> bo
     return None
 
 
-def _same_stated(one: Stated, other: Stated, terms: LossInputs) -> bool | None:
+def _same_stated(one: Stated, other: Stated, terms: EqualityRules) -> bool | None:
     if other.bounds and not one.bounds and not one.name and not terms.relations:
         return None
     plain = all(isinstance(s.value, Leaf) and s.value.formula and not _unknowns_of(s.value) for s in (one, other))
@@ -347,7 +347,7 @@ def _same_stated(one: Stated, other: Stated, terms: LossInputs) -> bool | None:
     return found if found or decided else None  # x = y + 1 and x = 1 + y may be one equation
 
 
-def _same_chain(gold: Structure, answer: Chain, terms: LossInputs) -> bool | None:
+def _same_chain(gold: Structure, answer: Chain, terms: EqualityRules) -> bool | None:
     """A value, and an answer `name = … = value`, `2 + 3 = 5` or `5 = x`."""
     members = answer.members
     if len(members) == 2 and answer.relations == ("=",) and not name_of(members[0]) and name_of(members[1]):

@@ -53,24 +53,24 @@ _ASKS_SCORE = re.compile(
 
 
 @dataclass(frozen=True)
-class CreditContext:
+class DatedValue:
     """A date ("date": the days that the text may mean), a time of day ("clock") or a score ("score")."""
 
     kind: str
     value: frozenset[object]
 
 
-def read_moment(text: str, question: str = "") -> CreditContext | None:
+def read_moment(text: str, question: str = "") -> DatedValue | None:
     """The date, the time written with a colon, or, where the question asks for one, the score that a text is."""
     if len(text) > 40 or not _LIKE_ONE.search(text):
         return None
     text = clean(text)
     if days := dates(text):
-        return CreditContext("date", frozenset(days))
+        return DatedValue("date", frozenset(days))
     if _ASKS_SCORE.search(question) and (match := _SCORE.fullmatch(text)):
-        return CreditContext("score", frozenset(((int(match[1]), int(match[2])),)))
+        return DatedValue("score", frozenset(((int(match[1]), int(match[2])),)))
     if _WITH_COLON.fullmatch(text) and not _ASKS_RATIO.search(question) and (time := parse_time(text)) is not None:
-        return CreditContext("clock", frozenset((time,)))
+        return DatedValue("clock", frozenset((time,)))
     return None
 
 

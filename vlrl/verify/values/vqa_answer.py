@@ -24,9 +24,7 @@ _CONTRACTED = {  # what may lose its apostrophe, by what follows it
     "'re": "there they what why you",
 }
 _APOSTROPHES = {
-    (stem + finish_reason).replace("'", ""): stem + finish_reason
-    for finish_reason, stems in _CONTRACTED.items()
-    for stem in stems.split()
+    (stem + suffix).replace("'", ""): stem + suffix for suffix, stems in _CONTRACTED.items() for stem in stems.split()
 } | {"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all", "somebody'd": "somebodyd"}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
-from vlrl.verify.math.same_structure import LossInputs, same_answer
+from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
 from vlrl.verify.values.compare import differs, is_rounded, within
 from vlrl.verify.values.moments import read_moment
@@ -111,7 +111,9 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
     texts = [[text for text, _ in side] for side in cut]
     strict, relations = bool(metadata.get("strict", True)), bool(metadata.get("allow_set_relation_comp", False))
     rounding = _decimals(metadata.get("precision"))
-    same = same_answer(texts[0], texts[1], LossInputs(rounding, relations, "precision" in metadata)) if strict else None
+    same = (
+        same_answer(texts[0], texts[1], EqualityRules(rounding, relations, "precision" in metadata)) if strict else None
+    )
     if same is not None:
         return same, "" if same else "another value"
     if any(_WORDS_WRAPPED.search(part) for part in texts[1]) and not any(
