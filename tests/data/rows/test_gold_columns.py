@@ -34,7 +34,7 @@ def read(row: dict, **settings) -> Problem:
     ],
 )
 def test_two_columns_with_different_golds_are_refused(row, settings):
-    with pytest.raises(BadGoldError, match="source_text") as caught:
+    with pytest.raises(BadGoldError, match="says") as caught:
         read(row, **settings)
     assert "line 7" in caught.value.place
     assert "ignored" in caught.value.remedy
