@@ -111,4 +111,9 @@ def test_handlers_are_put_back():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
     assert interrupts.exit_code() == 143
-    assert not interrupts.wanted()  # a later run of this process goes on
+    with interrupts.deferred():
+        assert not interrupts.wanted()  # a later run of this process goes on
+        interrupts.stop("another rank was asked")
+        assert interrupts.wanted()
+    with interrupts.deferred():
+        assert not interrupts.wanted()

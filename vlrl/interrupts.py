@@ -35,7 +35,7 @@ class _Heard:
         self.number: int | None = None
         self.at = 0.0
         self.deferring = 0
-        self.over = False
+        self.listening = False
         self.told = False
         self.dropped = False
 
@@ -48,8 +48,12 @@ def listening() -> Iterator[None]:
     """Take the signals of ENDING for the time of the block; in another thread than the main one this does nothing."""
     global _heard
     _heard = _Heard()
+    _heard.listening = True
     if threading.current_thread() is not threading.main_thread():
-        yield
+        try:
+            yield
+        finally:
+            _heard.listening = False
         return
     before = {}
     for name in ENDING:
@@ -60,7 +64,7 @@ def listening() -> Iterator[None]:
     try:
         yield
     finally:
-        _heard.over = True
+        _heard.listening = False
         sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -102,7 +106,13 @@ def _hear(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """In the block the first signal is only noted: it asks `wanted` where a step ends."""
+    """In the block the first signal is only noted: it asks `wanted` where a step ends.
+
+    Where nobody listens, as in a run that Python code starts, what an earlier run was asked counts no longer.
+    """
+    global _heard
+    if not _heard.listening and not _heard.deferring:
+        _heard = _Heard()
     _heard.deferring += 1
     try:
         yield
@@ -111,11 +121,8 @@ def deferred() -> Iterator[None]:
 
 
 def wanted() -> bool:
-    """Whether this process or another rank has been asked to stop; all ranks get the same answer and ask together.
-
-    A signal of a block of `listening` that has ended asks nothing of the next run in the same process.
-    """
-    return any(dist.gather(_heard.number is not None and not _heard.over))
+    """Whether this process or another rank has been asked to stop; all ranks get the same answer and ask together."""
+    return any(dist.gather(_heard.number is not None))
 
 
 def stop(said: str) -> Stopped:

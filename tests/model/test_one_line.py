@@ -82,7 +82,7 @@ def test_what_one_row_says_changes_nothing_for_the_others(loaded, monkeypatch, w
     monkeypatch.setattr(blocks_module, "ROWS_FROM", rows_from)
     rows = rows_of(loaded, ONE_EACH)
     other = [*rows[:1], PackedGroup(encode(loaded, ask(pixels(9), "How many?"))[0], ((33,),)), *rows[2:]]
-    forward = PackedForward(loaded, 10_000, False, packed=True)
+    forward = PackedForward(loaded, 10_000, False, packs_sequences=True)
     before, after = forward.logprobs(rows, 1.0), forward.logprobs(other, 1.0)
     assert abs(before[1][0][0] - after[1][0][0]) > 1e-3
     for i in (0, 2, 3):

@@ -170,7 +170,7 @@ def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, encoded, sa
             assert [r.token_ids for r in rollouts] == [r.token_ids for r in expected]
             assert [(r.text, r.finish_reason) for r in rollouts] == [(r.text, r.finish_reason) for r in expected]
             for rollout, one in zip(rollouts, expected, strict=True):
-                assert rollout.sampler_logprobs == pytest.approx(one.logprobs, abs=2e-5)
+                assert rollout.sampler_logprobs == pytest.approx(one.sampler_logprobs, abs=2e-5)
                 lengths = [len(s.token_ids) for s in rollout.segments]
                 assert all(written == part for written, part in zip(lengths[:-1], parts, strict=False))
 

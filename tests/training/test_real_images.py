@@ -29,7 +29,7 @@ def test_three_steps_on_real_images_show_the_model_images_of_every_set(tmp_path,
         )
         return own_look(tower, images)
 
-    monkeypatch.setattr(VisionTower, "look", look)
+    monkeypatch.setattr(VisionTower, "encode_images", look)
     overrides = [f"run_folder={tmp_path / 'run'}", "rl.steps=3", "rl.log_groups=14", "rl.updates_per_step=1"]
     start_run(Path("configs/rl/real_images.yaml"), [*overrides, "eval.problems=7", "eval.curve_problems=4"])
 

@@ -55,9 +55,9 @@ def test_several_updates_have_references_and_those_that_credit_asked_for_are_not
     (one,) = to_examples([pair()], SimpleNamespace(logprobs=logprobs), several, step=4)
     assert one.old_logprobs == logprobs([None], 1.0)[0]
     collected, scored = pair()
-    asked = replace(scored, logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
+    asked = replace(scored, old_logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
     (again,) = to_examples([(collected, asked)], SimpleNamespace(), several, step=4)
-    assert again.old_logprobs == asked.logprobs
+    assert again.old_logprobs == asked.old_logprobs
 
 
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():

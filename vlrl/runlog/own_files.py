@@ -27,7 +27,7 @@ SHOWN = 5  # kept files that are named
 @dataclass
 class _Ledger:
     folder: Path
-    handle: int
+    handle: int | None
     say: Callable[[str], None]
     kept: Path | None = None  # what is set aside while it is open goes into one folder
 
@@ -37,16 +37,19 @@ _open: list[_Ledger] = []
 
 @contextmanager
 def noting(folder: Path, say: Callable[[str], None] = print) -> Iterator[None]:
-    """Files that are written below `folder` in the block are noted in it; the innermost of nested folders does it."""
+    """Files that are written below `folder` in the block are noted in it; the innermost of nested folders does it.
+
+    Where nothing is written, as when a start is refused, the folder stays as it is.
+    """
     _shorten(folder / FILE)
-    handle = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    ledger = _Ledger(folder.absolute(), handle, say)
+    ledger = _Ledger(folder.absolute(), None, say)
     _open.append(ledger)
     try:
         yield
     finally:
         _open.remove(ledger)
-        os.close(handle)
+        if ledger.handle is not None:
+            os.close(ledger.handle)
 
 
 def note(file: Path, name: Path | None = None) -> None:
@@ -213,6 +216,9 @@ def _append(path: Path, said: Callable[[], dict[str, Any]]) -> None:
     ledger = _ledger_of(path)
     if ledger is not None:
         name = path.absolute().relative_to(ledger.folder).as_posix()
+        if ledger.handle is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            ledger.handle = os.open(ledger.folder / FILE, flags, 0o666)
         os.write(ledger.handle, _line(name, said()))
     elif (path.parent / FILE).is_file():
         with open(path.parent / FILE, "ab", buffering=0) as held:

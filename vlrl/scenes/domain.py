@@ -82,7 +82,7 @@ def draw_problem(
         prompt = (*images, Text(draft.question))
     metadata = dict(draft.metadata)
     if draft.guess_rate is not None:
-        metadata["chance"] = draft.guess_rate
+        metadata["guess_rate"] = draft.guess_rate
     problem = Problem(
         prompt=prompt,
         answer=draft.answer,

@@ -201,7 +201,7 @@ def test_an_engine_writes_the_same_with_either(loaded, packs, rows):
     for mine, theirs in zip(own, model, strict=True):
         for one, other in zip(mine.rollouts, theirs.rollouts, strict=True):
             assert one.token_ids == other.token_ids
-            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+            assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)
 
 
 def test_the_next_call_decodes_with_the_weights_of_then(model_folders, architecture, packs):

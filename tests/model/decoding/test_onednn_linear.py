@@ -76,7 +76,7 @@ def test_an_engine_writes_the_same_and_sees_new_weights(model_folders, architect
         for mine, theirs in zip(packed, own, strict=True):
             for one, other in zip(mine.rollouts, theirs.rollouts, strict=True):
                 assert one.token_ids == other.token_ids
-                assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+                assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)
         with torch.no_grad():
             for layer in packed_layers(loaded.model):
                 layer.weight.mul_(0.7)

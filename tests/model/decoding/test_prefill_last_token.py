@@ -87,4 +87,4 @@ def test_a_decoder_whose_last_layer_takes_image_features_reads_prompts_whole(tmp
         for way in ("own", "model")
     )
     for one, other in zip(own, model, strict=True):
-        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+        assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)

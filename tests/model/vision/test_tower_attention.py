@@ -81,7 +81,7 @@ def test_without_gradients_a_call_on_the_cpu_has_as_many_images_as_stay_in_its_c
         calls.append(sum(len(one.values) for one in pillow_images))
         return plain(self, core, own, pillow_images, device)
 
-    monkeypatch.setattr(family, "look", counting)
+    monkeypatch.setattr(family, "encode_images", counting)
     with torch.no_grad():
         whole = VisionTower(loaded.model).encode_images(images)
         patches = [one.num_patches for one in images]

@@ -80,5 +80,5 @@ def test_a_deadly_request_is_soon_alone_and_named_and_the_others_are_not_blamed(
 
 
 def test_a_process_that_reads_the_ledger_loads_no_torch():
-    code = "import sys; from vlrl.rollout import ray_ledger; sys.exit('torch' in sys.modules)"
+    code = "import sys; from vlrl.rollout.ray import work_queue; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

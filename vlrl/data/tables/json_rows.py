@@ -48,7 +48,10 @@ def parse_json(data: bytes | str, place: str, remedy: str = MEND_LINE, by_policy
     except RecursionError as error:
         raise BadRowError(place, "is nested too deeply", remedy) from error
     except ValueError as error:
-        raise BadRowError(place, f"is not valid JSON: {error}", remedy) from error
+        line = getattr(error, "lineno", 1)  # of a text over several lines
+        raise BadRowError(
+            place if line == 1 else f"{place}, line {line}", f"is not valid JSON: {error}", remedy
+        ) from error
     if _SUSPECT.search(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")):
         written = [found.get(key) for key in by_policy] if isinstance(found, dict) else []
         refuse_unreadable(_without(found, by_policy), place)

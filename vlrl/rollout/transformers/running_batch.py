@@ -155,7 +155,7 @@ class RunningBatch:
             "prompt_of": prompt_of,
             "_seeds": seeds,
             "_ahead": self._draw(seeds, written - self._column),
-            "_heat": torch.tensor([row.temperature for row in rows], device=self._device),
+            "_temperatures": torch.tensor([row.temperature for row in rows], device=self._device),
             "_top_p": torch.tensor([row.top_p for row in rows], device=self._device),
             "hidden": hidden,
         }
@@ -183,7 +183,7 @@ class RunningBatch:
         else:
             oldest = int(self.start[kept].min())
             self.cache.keep(kept, oldest)
-            for name in ("position", "step", "start", "prompt_of", "_seeds", "_heat", "_top_p", "_ahead"):
+            for name in ("position", "step", "start", "prompt_of", "_seeds", "_temperatures", "_top_p", "_ahead"):
                 setattr(self, name, getattr(self, name)[kept])
             self.start = self.start - oldest
             self.watch.keep(kept.tolist())

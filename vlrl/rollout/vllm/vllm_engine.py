@@ -287,7 +287,7 @@ def _check_leaves(requests: Sequence[Request]) -> None:
     for r, request in enumerate(requests):
         if request.early_exit_below:
             raise EngineError(
-                f"request {r}, leave_below",
+                f"request {r}, early_exit_below",
                 f"{request.early_exit_below}: vLLM leaves no response early",
                 "early_exit_below: 0",
             )

@@ -333,8 +333,10 @@ def _from_words(text: str, asked: str) -> Quantity | None:
     if not words or len(words) > 20 or not words[0].isalpha():
         return None
     negative = words[0] in ("minus", "negative")
-    if negative and (size := _read(text.split(maxsplit=1)[-1], asked)) is not None and size.value > 0:
-        return replace(size, value=-size.value, other=None)
+    if negative:
+        _, *after = re.split(r"[\s-]+", text.strip(), maxsplit=1)
+        if after and (size := _read(after[0], asked)) is not None and size.value > 0:
+            return replace(size, value=-size.value, other=None)
     value, used = words_to_number(words[negative:])
     if not used:
         return None
