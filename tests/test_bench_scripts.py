@@ -73,9 +73,11 @@ def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="TRL is missing; it comes with the extra bench")
+@pytest.mark.skipif(
+    importlib.util.find_spec("step_against_trl") is None, reason="TRL is missing; it comes with the extra bench"
+)
 def test_a_whole_step_against_trl_has_equal_response_lengths_where_they_are_forced() -> None:
-    found = rows(run_script("trl.py", "--smoke", "--only", "image-heavy"))
+    found = rows(run_script("step_against_trl.py", "--smoke", "--only", "image-heavy"))
     assert [row[0] for row in found] == ["image-heavy, equal work"]
     assert found[0][-1] == "8.0, 8.0", "response tokens of TRL and of vlrl"
 

@@ -98,7 +98,7 @@ def partial(engine: TransformersEngine, case: Case, budget: int, early_exit_belo
         left = []
         for request, generation in zip(asked, generations, strict=True):
             if any(r.finish_reason == "unfinished" for r in generation.rollouts):
-                left.append(replace(request, begun=generation.rollouts))
+                left.append(replace(request, resume_from=generation.rollouts))
             else:
                 done[request.seed] = generation.rollouts
         step += 1
@@ -136,7 +136,7 @@ def main() -> None:
     arguments.add_argument("--median", type=int, help="of the response lengths")
     arguments.add_argument("--iterations", type=int)
     arguments.add_argument("--problems", type=int, help="an iteration")
-    arguments.add_argument("--leave-below", type=float, default=0.8)
+    arguments.add_argument("--early-exit-below", type=float, default=0.8)
     arguments.add_argument("--threads", type=int)
     arguments.add_argument("--repeats", type=int)
     given = arguments.parse_args()

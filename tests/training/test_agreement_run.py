@@ -101,7 +101,7 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_
         ]
 
     def raised(segment):
-        return replace(segment, logprobs=tuple(value + 0.1 for value in segment.sampler_logprobs))
+        return replace(segment, sampler_logprobs=tuple(value + 0.1 for value in segment.sampler_logprobs))
 
     monkeypatch.setattr(TransformersEngine, "generate", louder)
     with pytest.raises(

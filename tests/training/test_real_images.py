@@ -20,7 +20,7 @@ WITH_IMAGES = {"blood_cells", "playing_cards", "puzzlevqa", "receipts_sroie", "t
 def test_three_steps_on_real_images_show_the_model_images_of_every_set(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     tokens: dict[str, int] = {}
-    own_look = VisionTower.look
+    own_look = VisionTower.encode_images
 
     def look(tower, images):
         images = list(images)

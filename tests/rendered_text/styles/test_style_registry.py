@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vlrl.errors import ConfigError, DataError
 from vlrl.rendered_text.styles.style_registry import styles
-from vlrl.rendered_text.styles.table_style import Looks, lay_table
+from vlrl.rendered_text.styles.table_style import TableColours, lay_table
 from vlrl.rendered_text.typesetting.fonts import font_of_height
 from vlrl.rendered_text.typesetting.line_breaking import wrap
 
@@ -127,7 +127,9 @@ def test_settings_that_can_not_be_are_refused(spec, message):
 def test_a_table_wraps_between_words_where_it_can():
     style = styles.build({"name": "table", "width": 448})
     narrow = "| Day | " + "many words " * 12 + "|\n| Tuesday | 9 |"
-    block = lay_table([["Day", "many words " * 12], ["Tuesday", "9"]], 448 - 33, font_of_height("sans", 12), 6, Looks())
+    block = lay_table(
+        [["Day", "many words " * 12], ["Tuesday", "9"]], 448 - 33, font_of_height("sans", 12), 6, TableColours()
+    )
     assert block.rows[1][0] == ["Tuesday"]
     assert sum(block.widths) <= 448 - 32
     assert style.draw(narrow, rng()).width == 448

@@ -24,7 +24,7 @@ PACE = {  # what is declared to leave the result alone; a field that joins is to
     "EvalSettings": "samples benchmarks benchmarks_every",
     "FixedSetSettings": "checkpoint_every",
     "RecordSettings": "micro_batch_tokens",
-    "PolicySettings": "micro_batch_tokens micro_batch_mib pack_rows",
+    "PolicySettings": "micro_batch_tokens micro_batch_mib pack_sequences",
     "ModelSettings": "device attention gradient_checkpointing feature_store_mib",
     "TransformersEngineSettings": "max_num_seqs max_num_batched_tokens drop_share cuda_graphs",
     "VllmEngineSettings": "max_num_seqs max_num_batched_tokens block_tokens cache_gib "
