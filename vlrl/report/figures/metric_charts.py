@@ -129,7 +129,7 @@ def response_charts(run: RunRecord) -> list[Chart]:
         _metric_chart(
             run,
             "rl",
-            "Endings",
+            "Finish reasons",
             {k.removeprefix("finish_reason/"): k for k in run.keys("rl", "finish_reason/")},
             "share of responses",
             (0, 1.02),
