@@ -299,7 +299,7 @@ ROWS = [
     M("no demonstrations for SFT", "sft run.yaml", ("source 'own'", "no demonstrations", "thought"), rows()),
     M("an unknown modality", "run run.yaml", ("modality", "'video'"), rows(modality="video")),
     M(
-        "more placeholders thimages",
+        "more placeholders than images",
         "run run.yaml",
         ("rows.jsonl, line",),
         imaged(whole_image(), columns={"question": "asked"}),

@@ -11,6 +11,7 @@ RENAMED: dict[str, tuple[str, ...]] = {
     "max_rows": ("max_num_seqs",),
     "pack_rows": ("pack_sequences",),
     "picture": ("image",),
+    "picture_rotation": ("image_rotation",),  # a domain
     "pictures": ("images", "image_folder"),
     "prefill_tokens": ("max_num_batched_tokens",),
     "stretches": ("phases",),
