@@ -22,7 +22,7 @@ from vlrl.model.prompts.control_tokens import ControlTokens, control_tokens
 from vlrl.types import Problem, Text
 
 MARK = re.compile("\ue000(\\d+)\ue001")  # private characters, which no template and no processor looks for
-REMEMBERED = 4096
+REMEMBERED = 1024  # prompts
 TRIED = "a b,\n\n  c 12 "
 
 
@@ -62,7 +62,7 @@ class PromptWriter:
         self._processor, self._system = loaded.processor, system_prompt
         self.control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
         self._shapes: dict[tuple[bool, ...], _Shape] = {}
-        self._written: OrderedDict[tuple[str, ...], Prompt] = OrderedDict()
+        self._written: OrderedDict[tuple[str | None, ...], Prompt] = OrderedDict()
 
     def _system_of(self, problem: Problem) -> str:
         """The problem's own system prompt, or the run's; "" for none."""
@@ -81,10 +81,10 @@ class PromptWriter:
             self._written.popitem(last=False)
         return found
 
-    def _key(self, problem: Problem) -> tuple[str, ...]:
-        """All that a prompt depends on, its place in messages included."""
+    def _key(self, problem: Problem) -> tuple[str | None, ...]:
+        """All that a prompt depends on, its place in messages included; None stands for an image."""
         place = (problem.id, problem.source or problem.domain, self._system_of(problem))
-        return (*place, *(f"text {p.text}" if isinstance(p, Text) else "image" for p in problem.prompt))
+        return (*place, *(p.text if isinstance(p, Text) else None for p in problem.prompt))
 
     def _write(self, problems: Sequence[Problem]) -> list[Prompt]:
         written = [
