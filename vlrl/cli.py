@@ -123,7 +123,7 @@ def plan(
     ] = False,
     ranks: Annotated[int, typer.Option(min=1, help="Processes that a launcher would start; memory is of one.")] = 1,
     gpu_gib: Annotated[
-        float | None, typer.Option(min=1, help="Plan for a GPU of so many GiB that isn't here.", show_default=False)
+        float | None, typer.Option(min=1, help="Plan for a GPU of this many GiB that isn't here.", show_default=False)
     ] = None,
 ) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per image, memory, work per step."""

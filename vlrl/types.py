@@ -45,7 +45,7 @@ class Text:
 class Image:
     """A *reference* to an image in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
 
-    `digest` identifies the encoded bytes; two references with one digest are one image and are looked at once.
+    `digest` identifies the encoded bytes; two references with one digest are one image and are encoded once.
     Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_images.open_image`. `source_text` is the
     text that a
     image was drawn from, where it was: for comparing problems, never for a prompt.

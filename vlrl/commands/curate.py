@@ -155,7 +155,7 @@ def that_can_be_asked(
 
 
 def drawn(recipe: Recipe, settings: CurateSettings, check: Check | None = None) -> list[Problem]:
-    """Training problems of a recipe, none of them held out: so many by weight, or every one of finite sources once.
+    """Training problems of a recipe, none of them held out: a number by weight, or every one of finite sources once.
 
     A problem that `check` raises for is a bad row of its source.
     """

@@ -25,7 +25,7 @@ from vlrl.types import Problem
 
 @dataclass(frozen=True)
 class Shown:
-    """What is told while it goes on: a stage starts with so many problems, so many are done, a line."""
+    """What is told while it goes on: a stage and its number of problems, how many are done, a line."""
 
     start: Callable[[str, int], None] = lambda name, count: None
     step: Callable[[str, int], None] = lambda name, done: None

@@ -31,7 +31,7 @@ class CurateSettings(Settings):
     problems: int | None = Field(
         default=None,
         ge=1,
-        description="so many are drawn by the recipe's weights; default: every training problem once",
+        description="this many are drawn by the recipe's weights; default: every training problem once",
     )
     held_out: int = Field(
         default=400,

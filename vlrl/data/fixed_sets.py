@@ -177,7 +177,7 @@ def demonstrations(
     as_there_are: bool = False,
     check_response: CheckResponse | None = None,
 ) -> list[Demonstration]:
-    """Different demonstrations, none held out: so many by exact weights, counts by source name, or all there are.
+    """Different demonstrations, none held out: a number by exact weights, counts by source name, or all there are.
 
     as_there_are  sources that are not counted by name give as many as they have, down to none
     check_response  raises for a response that can't be used; its row is then a bad one, as with `check`

@@ -55,7 +55,7 @@ class BenchmarkSettings(Settings):
     image_folder: str | None = Field(
         default=None, description="folder where image paths start; default: the file's folder"
     )
-    limit: int | None = Field(default=None, ge=1, description="the first so many rows; a figure over them says so")
+    limit: int | None = Field(default=None, ge=1, description="the first this many rows; a figure over them says so")
     on_bad_row: OnBad = Field(
         default="error",
         description="what a row does that can't be read or asked: end the evaluation, or be left out and counted",

@@ -22,7 +22,7 @@ from vlrl.model.families.family import family_of
 from vlrl.model.optimization.parameter_groups import PARTS, Part, part_of
 
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
-CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of so many tokens
+CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of this many tokens
 LOGIT_COPIES = 3  # logits, log-probabilities, and their gradient or the draw
 FIRST_COLUMNS = 32  # tokens that the cache of a response has room for at first
 MORE_COLUMNS = 4096  # it doubles, but grows by this many at most at once: a long one isn't half empty
@@ -43,7 +43,7 @@ class Load:
 
 
 def grown_columns(columns: int) -> int:
-    """Tokens that a full response cache of so many has room for next."""
+    """Tokens that a full response cache of this many has room for next."""
     return columns + min(max(columns, FIRST_COLUMNS), MORE_COLUMNS)
 
 
@@ -84,7 +84,7 @@ class CostModel:
     # -- work ---------------------------------------------------------------------------------------------------------
 
     def vision_flops(self, images: Sequence[int]) -> float:
-        """The tower and the projector over images of so many patches, forward."""
+        """The tower and the projector over images of this many patches, forward."""
         return self.tower_flops(images) + self.projector_flops(images)
 
     def tower_flops(self, images: Sequence[int]) -> float:
@@ -109,7 +109,7 @@ class CostModel:
         return self.language_flops(CALL_TOKENS)
 
     def head_flops(self, tokens: int) -> float:
-        """Logits of so many tokens."""
+        """Logits of this many tokens."""
         text = self.config.get_text_config()
         return 2.0 * int(text.hidden_size) * int(text.vocab_size) * tokens
 
@@ -187,7 +187,7 @@ class CostModel:
         return LOGIT_COPIES * vocabulary * min(tokens, max(1, CHUNK_LOGITS // vocabulary)) * 4
 
     def cache_bytes(self, tokens: int) -> int:
-        """Keys and values of so many tokens."""
+        """Keys and values of this many tokens."""
         text = self.config.get_text_config()
         return (
             2

@@ -93,7 +93,7 @@ def make_plan(
     ranks: int = 1,
     gpu_gib: float | None = None,
 ) -> Plan:
-    """The plan of a run over so many ranks, with `measure` also its pace.
+    """The plan of a run over this many ranks, with `measure` also its pace.
 
     With `gpu_gib` for a CUDA device of so much memory, whatever this machine has. Raises ConfigError or DataError with
     place, value and remedy.

@@ -152,7 +152,7 @@ class MemoryPlan:
     def _update_and_validation(
         self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1
     ) -> tuple[Parts, Parts]:
-        """An update of so many rows, in which the engine sleeps, and the asking of validation problems after it."""
+        """An update of this many rows, in which the engine sleeps, and the asking of validation problems after it."""
         held = self._settings.eval
         engine = self._engine(policy, held.curve_problems * self._modalities, 1, held.sampling)
         state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
@@ -236,9 +236,9 @@ class MemoryPlan:
     def _engine(
         self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling, begun: int = 0
     ) -> EngineParts:
-        """A full wave of so many problems and responses to each, and what of the engine is there without it.
+        """A full wave of this many problems and responses to each, and what of the engine is there without it.
 
-        Prompts, and responses that are begun with so many tokens, are read in passes; the longest stands alone.
+        Prompts, and responses that are begun with this many tokens, are read in passes; the longest stands alone.
         """
         engine = self._settings.engine
         ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them

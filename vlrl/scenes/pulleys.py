@@ -26,7 +26,7 @@ LENGTHS = (
 @domain("pulleys", family="mechanics")
 @dataclass(frozen=True)
 class Pulleys:
-    """The load hangs on so many strands, and each carries the same. The thought counts them: `4 strands, 120/4=30`.
+    """The load hangs on several strands, and each carries the same. The thought counts them: `4 strands, 120/4=30`.
 
     size  pixels, square
     """

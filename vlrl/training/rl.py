@@ -142,7 +142,7 @@ def _steps(
 
 
 def scores_after(step: int, session: Session, policy: Policy, last: bool) -> dict[str, float]:
-    """Validation and benchmarks that are due after so many steps; the last step has both. The engine is left awake."""
+    """Validation and benchmarks that are due after `step` steps; the last step has both. The engine is left awake."""
     settings, pace = session.settings.rl, session.settings.eval.benchmarks_every
     validates = bool(session.validation) and (step % settings.validate_every == 0 or last)
     benchmarks = pace is not None and (step % pace == 0 or last)

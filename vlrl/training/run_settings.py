@@ -86,7 +86,7 @@ class RlSettings(Settings):
     response_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="the stage ends once so many were sampled; `steps` is then an upper bound",
+        description="the stage ends once this many were sampled; `steps` is then an upper bound",
         json_schema_extra=LENGTH,
     )
     problems_per_step: int = Field(default=32, ge=1)
@@ -219,7 +219,7 @@ class RlSettings(Settings):
 
     @property
     def groups_wanted(self) -> int:
-        """Groups that a step learns from, where so many carry something to learn."""
+        """Groups that a step learns from, where this many carry something to learn."""
         more = self.over_sampling
         return self.problems_per_step if more is None or more.informative is None else more.informative
 

@@ -75,7 +75,7 @@ def test_a_policy_that_reads_one_image_in_two_ways_stops_the_run(seeing):
     store.clear()
     for name, held in wrong.items():
         store.put(name, held)
-    with pytest.raises(EngineError, match=r"looked at again change a token's log-probability by 0\.\d+ nats"):
+    with pytest.raises(EngineError, match=r"encoded again change a token's log-probability by 0\.\d+ nats"):
         probe(AgreementSettings(), encode, policy, pairs)
     store.clear()
 

@@ -54,7 +54,7 @@ class LeadLength(ShapeSettings):
 
     weight: float = Field(default=1.0, ge=0.0)
     shorter_is_free: bool = False
-    least: int = Field(default=1, ge=1, description="L* is at least so many tokens")
+    least: int = Field(default=1, ge=1, description="L* is at least this many tokens")
 
     def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
         """(n,) in [−1, 1]."""

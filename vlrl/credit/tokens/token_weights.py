@@ -23,7 +23,7 @@ from vlrl.types import Rollout, Segment
 
 
 class MaxStaleness(Settings):
-    """Segments that are at most so many iterations old are trained."""
+    """Segments that are at most this many iterations old are trained."""
 
     max_staleness: int = Field(ge=0)
 

@@ -34,7 +34,7 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _SAME_WORDS = 0.9  # of all words
 _SAME_ORDER = 0.7  # of the pairs of neighbours; sentences that change places keep 0.75 and more
 _AGREEING, _CONTRADICTING = 0.75, 1.5  # times `min_shared`, by what the answers say
-_CONFLICTS = 4  # one number in so many may be another one
+_CONFLICTS = 4  # one number in this many may be another one
 
 
 @dataclass(frozen=True)

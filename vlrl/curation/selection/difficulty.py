@@ -76,5 +76,5 @@ class Difficulty(Stage):
 
 
 def too_few_judged(answered: Answered) -> bool:
-    """Whether so many verdicts are faults that nothing can be said: more than half."""
+    """Whether more than half of the verdicts are faults, which say nothing of the problem."""
     return 2 * answered.judged < len(answered.verdicts)

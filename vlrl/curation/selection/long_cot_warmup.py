@@ -1,7 +1,7 @@
 """Long-CoT warm-up sets by prompting and rejection sampling (k1.5 §2.2;).
 
 Every problem is asked n times with a prompt that asks for planning, evaluation, reflection and exploration; responses
-whose answer is verified are kept, the shortest first, at most so many a problem. The demonstration is the *plain*
+whose answer is verified are kept, the shortest first, at most this many a problem. The demonstration is the *plain*
 problem with the response: the prompt that elicited it is not learned, its id is kept beside it.
 """
 
@@ -41,12 +41,12 @@ class WarmupSettings(Settings):
     )
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=2048)
     min_tokens: int = Field(default=1, ge=1, description="shorter responses don't stay: no chain of thought")
-    problems: int | None = Field(default=None, ge=1, description="ask the first so many kept problems alone")
+    problems: int | None = Field(default=None, ge=1, description="ask the first this many kept problems alone")
     pairs: float | None = Field(
         default=None,
         gt=1.0,
         description="write preferences.jsonl, too: the shortest right response against longer wrong ones and against "
-        "right ones of so many times its length (k1.5: 1.5)",
+        "right ones of this many times its length (k1.5: 1.5)",
     )
     _template = check_template("prompt")
 

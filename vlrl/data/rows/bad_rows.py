@@ -15,7 +15,7 @@ from vlrl.errors import BadRowError, DataError
 from vlrl.types import Demonstration, Problem
 
 NAMED_ROWS = 5  # rows of a source that are named in the log, one by one; later ones are only counted
-FIRST_ROWS = 1000  # the bound on left-out rows is looked at as if at least so many had been read
+FIRST_ROWS = 1000  # the bound on left-out rows is looked at as if at least this many had been read
 
 Check = Callable[[Problem], None]  # raises DataError for a problem that can't be used, such as a prompt too long
 CheckResponse = Callable[[Demonstration], None]  # the same for a worked response

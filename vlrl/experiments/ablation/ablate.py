@@ -140,7 +140,7 @@ def _cell(
 
 
 def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str], None]) -> None:
-    """Those that aren't finished, so many at a time. The first failure stops what hasn't begun."""
+    """Those that aren't finished, this many at a time. The first failure stops what hasn't begun."""
     waiting = [cell for cell in cells if cell is not None and not cell.finished]
     failed: list[str] = []
 

@@ -82,7 +82,7 @@ class Family(Protocol):
         """How an image as the processor cuts it differs from what the tower reads, in words; None if it doesn't."""
 
     def most_tokens(self, config: Any, patches: int) -> int:
-        """Prompt tokens that an image of so many patches takes at most, those around its placeholders included."""
+        """Prompt tokens that an image of this many patches takes at most, those around its placeholders included."""
 
     def tower_shape(self, vision: Any) -> tuple[int, int]:
         """(layers, width) of the vision tower."""

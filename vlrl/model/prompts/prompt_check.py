@@ -31,7 +31,7 @@ class PromptCheck:
         self._fits(problem, self.longest, "responses up to", "lower sampling.max_tokens")
 
     def with_response(self, problem: Problem, tokens: int, remedy: str) -> None:
-        """Raises DataError where the prompt and a response of so many tokens don't fit."""
+        """Raises DataError where the prompt and a response of this many tokens don't fit."""
         self._fits(problem, tokens, "its response", remedy)
 
     def _fits(self, problem: Problem, tokens: int, what: str, remedy: str) -> None:

@@ -78,7 +78,7 @@ class PackedForward:
 
     @torch.no_grad()
     def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the log-probability of every token. Every image is looked at once."""
+        """Per row, per response: the log-probability of every token. Every image is encoded once."""
         pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
         found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
@@ -140,7 +140,7 @@ class PackedForward:
         """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
 
         `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
-        Every image is looked at once; in lockstep, once a micro-batch.
+        Every image is encoded once; in lockstep, once a micro-batch.
         """
         sums = UpdateMetrics()
         together = 2 if "pairs" in getattr(loss, "needs", ()) else 1

@@ -59,7 +59,7 @@ def response_logprobs(
 
 
 def chunks_of(vocabulary: int, tokens: int) -> int:
-    """How many calls of the head so many response tokens (at least one) take."""
+    """How many calls of the head this many response tokens (at least one) take."""
     return -(-tokens // _chunk_size(vocabulary))
 
 

@@ -26,7 +26,7 @@ def frozen_below_projector(model: Any) -> bool:
 
 @contextmanager
 def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[ImageFeatures]]:
-    """What the projector reads in one look within the block, by image of so many patches; there when it ends."""
+    """What the projector reads in one look within the block, by image of this many patches; there when it ends."""
     found: list[ImageFeatures] = []
     read: dict[int, list[torch.Tensor]] = {}
     modules = _projector(core)

@@ -20,7 +20,7 @@ CACHED_BYTES = 4 * 2**20  # of a tower's hidden states, at most, in one call on 
 class VisionTower:
     """Runs a transformers model's own `get_image_features` over unique images and counts what it ran.
 
-    With a `store`, images that it holds are not looked at again unless gradients are enabled and the tower trains.
+    With a `store`, images that it holds are not encoded again unless gradients are enabled and the tower trains.
     Where the projector alone trains, the store holds what the tower gave, which is projected again in every look.
 
     below  the tower that gives it, where it is another model's with the same frozen weights
@@ -53,7 +53,7 @@ class VisionTower:
 
     @torch.no_grad()
     def given_to_projector(self, unique: Mapping[str, EncodedImage]) -> list[ImageFeatures]:
-        """What the frozen tower gives the projector of each image: looked at where it isn't held."""
+        """What the frozen tower gives the projector of each image: encoded where it isn't held."""
         held = self._held(unique, below=True)
         missing = [image for digest, image in unique.items() if digest not in held]
         if missing:

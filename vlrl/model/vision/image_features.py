@@ -1,7 +1,7 @@
 """One pass of the tower per image and pass, whatever the micro-batches: features are held from an image's first to
 its last use.
 
-In training, an image of several micro-batches is looked at once too. Until its last use its features stand in as
+In training, an image of several micro-batches is encoded once too. Until its last use its features stand in as
 leaves that gather gradients; there, what they have gathered goes back through the tower with that micro-batch's own:
 d/dw [ L_last(f(w)) + Σ f(w)·g ], where g is the gradient that earlier micro-batches left in f, added up in float32
 at least.

@@ -48,7 +48,7 @@ class StandingStep:
         return out
 
     def go(self, tokens: int) -> None:
-        """So many tokens on, or back."""
+        """This many tokens on, or back."""
         self.position += tokens
         self._column += tokens
 

@@ -53,14 +53,14 @@ class ReadPrompts:
 
 
 class Prefill:
-    """Forward passes of one model over the prompts of a call; `tower` counts the images that it looked at.
+    """Forward passes of one model over the prompts of a call; `tower` counts the images that it encoded.
 
     known  whether the decoder is one of supported_decoders.py: bare prompts then pass through its last layer in part
     """
 
     def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule, known: bool) -> None:
         self._known = known
-        self._seen: dict[str, ImageFeatures] = {}  # an image of several prompts is looked at once
+        self._seen: dict[str, ImageFeatures] = {}  # an image of several prompts is encoded once
         self._model = loaded.model
         self._device = loaded.device
         self._tower = tower
@@ -93,7 +93,7 @@ class Prefill:
             ids, positions = self._bare(prompts)
         cache: Any = DynamicCache()
         at = torch.tensor(lengths, device=self._device)
-        levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of so many first layers
+        levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of this many first layers
         brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
         last = last_token_only(self._model, at) if brief else nullcontext()
         with self._tower.given(features) as image_inputs, last:

@@ -51,7 +51,8 @@ class TransformersEngineSettings(Settings):
     """`max_num_seqs` responses decode at once, behind at most `max_num_batched_tokens` prompt tokens (padding
     included).
 
-    A forward pass that reads prompts, or begun responses behind their prompt, has so many tokens at most too; a longer
+    A forward pass that reads prompts, or begun responses behind their prompt, has this many tokens at most too; a
+    longer
     response is read alone.
     """
 

@@ -101,7 +101,7 @@ class VllmEngineSettings(Settings):
     def check_share(
         self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
     ) -> None:
-        """The same of a cache that takes what `memory_share` of a device leaves beside weights of so many bytes."""
+        """The same of a cache that takes what `memory_share` of a device leaves beside weights of this many bytes."""
         if self.cache_gib is None and device.type == "cuda":
             room = self.cache_bytes(device, device_bytes, weights)
             needed = needed_bytes(config, context, dtype, self.block_tokens)
@@ -119,7 +119,7 @@ class VllmEngineSettings(Settings):
             )
 
     def cache_bytes(self, device: torch.device, device_bytes: int, weights: int) -> int:
-        """Bytes that keys and values take beside weights of so many bytes; all of them from the engine's start on."""
+        """Bytes that keys and values take beside weights of this many bytes; all of them from the engine's start on."""
         if self.cache_gib is None and device.type != "cpu":
             return max(0, int(self.memory_share * device_bytes) - weights)
         return int((self.cache_gib or CPU_CACHE_GIB) * GIB)

@@ -33,7 +33,7 @@ def check_machine(settings: RunSettings, ranks: int | None = None) -> None:
 def obstacles(
     settings: RunSettings, config: Any, ranks: int, device: torch.device, here: bool, *more: Callable[[], None]
 ) -> list[str]:
-    """Why the run of a model of this configuration over so many ranks would stop at its start on this device.
+    """Why the run of a model of this configuration over this many ranks would stop at its start on this device.
 
     Libraries are looked for where the device is `here`, on this machine. `more` are further checks.
     """

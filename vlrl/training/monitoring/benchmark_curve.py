@@ -1,4 +1,4 @@
-"""Benchmarks on the training curve: what `vlrl eval` asks a finished model, asked every so many RL steps."""
+"""Benchmarks on the training curve: what `vlrl eval` asks a finished model, asked at regular intervals of RL steps."""
 
 from __future__ import annotations
 

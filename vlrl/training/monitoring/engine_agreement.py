@@ -1,8 +1,8 @@
 """Engine and trainer must see the same thing: bounds on their log-probabilities, and a probe that the image is seen.
 
 The gap |log μ − log π| between the engine that wrote a token and the policy at the iteration's start is logged every
-step, by modality and for stale segments; fresh tokens must keep within a bound. Every so many steps a few responses to
-problems with images are read again: the same image, encoded and looked at again, must be the same tokens and pixels
+step, by modality and for stale segments; fresh tokens must keep within a bound. At regular intervals a few responses to
+problems with images are read again: the same image, preprocessed and encoded again, must be the same tokens and pixels
 and give the same log-probabilities; with a blank or another image they must move. A policy whose log-probabilities
 don't move never sees its images.
 """
@@ -32,7 +32,7 @@ Encode = Callable[[Sequence[Problem]], list[Encoded]]
 class Probed:
     """The problems that a probe read, and the mean |change| of a token's log-probability in nats.
 
-    same   the same images encoded and looked at again
+    same   the same images preprocessed and encoded again
     shift  other images in their place
     """
 
@@ -58,7 +58,7 @@ class AgreementSettings(Settings):
     groups        groups with images that a probe reads
     image       what stands in for the image: `blank` (its mean colour) or `swapped` (another problem's)
     min_shift     mean |change| of a response token's log-probability that the other image must cause
-    max_same_gap  mean |change| that the same image, encoded and looked at again, may cause. In 16 bits the other
+    max_same_gap  mean |change| that the same image, preprocessed and encoded again, may cause. In 16 bits the other
                   images of a tower's pass round it otherwise: 0.05
     """
 
@@ -129,7 +129,7 @@ class AgreementSettings(Settings):
         if not found.same <= self.max_same_gap:
             raise EngineError(
                 place,
-                "the same images encoded and looked at again change a token's log-probability by "
+                "the same images preprocessed and encoded again change a token's log-probability by "
                 f"{found.same:.3g} nats, rl.agreement.max_same_gap is {self.max_same_gap}",
                 "something on the way from image to policy is not deterministic: look at processor and dropout",
             )

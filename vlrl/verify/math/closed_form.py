@@ -14,7 +14,7 @@ APART = 1e-4  # relative and absolute: far more than the 6 decimals to which a d
 
 
 def same_closed_form(one: str, other: str, decimals: int = 6) -> bool | None:
-    """True: equal. False: different, also after rounding to so many decimals. None: not read, or too near to tell."""
+    """True: equal. False: different, also after rounding to this many decimals. None: not read, or too near to tell."""
     first = read_formula(one)
     second = read_formula(other) if first is not None else None
     if first is None or second is None:

@@ -49,7 +49,7 @@ class EqualityRules:
 
     decimals: int = 6
     relations: bool = False
-    absolute: bool = False  # the problem's facts name the decimals; else so many significant digits are meant
+    absolute: bool = False  # the problem's facts name the decimals; else this many significant digits are meant
 
 
 def same_answer(gold: list[str], answer: list[str], terms: EqualityRules) -> bool | None:
