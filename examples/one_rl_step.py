@@ -43,14 +43,12 @@ def one_rl_step(model: str | None = None, problems: int = 4, k: int = 8, seed: i
 
     drawn = Mixture(recipe, seed).draw(problems)
     engine.load_weights(policy.weights(), version=0)
-    collected = collect(Encoder(loaded, recipe.image).encode, engine, drawn, sampling, k, seed)
-    verdicts = judge_all([(one.group.problem, [r.text for r in one.group.rollouts]) for one in collected])
-    credited = [
-        assign_credit(one.group, v, CreditSettings(), step=0) for one, v in zip(collected, verdicts, strict=True)
-    ]
+    groups = collect(Encoder(loaded, recipe.image).encode, engine, drawn, sampling, k, seed)
+    verdicts = judge_all([(group.problem, [rollout.text for rollout in group.rollouts]) for group in groups])
+    credited = [assign_credit(group, v, CreditSettings(), step=0) for group, v in zip(groups, verdicts, strict=True)]
     examples = [
-        Example(PackedGroup(one.encoded, tuple(r.token_ids for r in group.rollouts)), group.advantages)
-        for one, group in zip(collected, credited, strict=True)
+        Example(PackedGroup(group.encoded, tuple(r.token_ids for r in group.rollouts)), group.advantages)
+        for group in credited
     ]
     metrics = policy.update(examples, KimiLoss(tau=0.1), sampling.temperature, lr_scale=1.0).metrics()
     rewards = [reward for group in credited for reward in group.rewards.total]

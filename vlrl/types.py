@@ -2,7 +2,7 @@
 
 A later stage makes a *new type*; it never fills in a blank of an earlier one:
 
-    Problem → Group (problem + rollouts) → ScoredGroup (+ verdicts, rewards, advantages)
+    Problem → Group (+ rollouts) → ScoredGroup (+ verdicts) → CreditedGroup (+ rewards, advantages)
 
 Four words are kept apart: **score** (what a verifier says, in [0, 1]) → **reward** (score + shaping)
 → **advantage** (reward − baseline) → **loss**. Lengths are in tokens unless the name says otherwise.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ Modality = Literal["text", "real", "synthetic", "rendered"]
 MODALITIES: tuple[Modality, ...] = ("text", "real", "synthetic", "rendered")
 FinishReason = Literal["stop", "length", "repeat", "unfinished"]
 Author = Literal["policy", "observation", "forced"]
+PerToken = tuple[tuple[float, ...], ...]  # per response j of k: (T_j,)
 
 
 def content_digest(*parts: bytes | memoryview | str) -> str:
@@ -213,10 +214,15 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Group:
-    """The k responses of one problem."""
+    """The k responses of one problem.
+
+    encoded  what the policy read of the prompt (`vlrl.model.prompts.encode.Encoded`): training reads this very object.
+             None where the responses came from elsewhere
+    """
 
     problem: Problem
     rollouts: tuple[Rollout, ...]
+    encoded: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -260,39 +266,129 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Rewards:
-    """Named reward parts of one group, each (k,), and their weighted total (k,)."""
-
-    parts: Mapping[str, tuple[float, ...]]
-    total: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class ScoredGroup:
-    """A group with its credit. `advantages` is (k,); a faulted or excluded rollout has advantage 0 and `used` False.
+    """A group with a verdict for every response.
 
-    token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
-    token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
-    old_logprobs      per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them
-    teacher_token_ids  per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked
+    statistics     by name, what parts of credit declared as `needs`: a number for every response token
+    contrast_rate  share of right responses to the problem with perturbed images; None where it was not asked
     """
 
-    problem: Problem
-    rollouts: tuple[Rollout, ...]
+    group: Group
     verdicts: tuple[Verdict, ...]
-    rewards: Rewards
-    advantages: tuple[float, ...]
-    used: tuple[bool, ...]
-    token_advantages: tuple[tuple[float, ...], ...] | None = None
-    token_weights: tuple[tuple[float, ...], ...] | None = None
-    old_logprobs: tuple[tuple[float, ...], ...] | None = None
-    teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
+    statistics: Mapping[str, PerToken] = field(default_factory=dict)
+    contrast_rate: float | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """What was asked."""
+        return self.group.problem
+
+    @property
+    def rollouts(self) -> tuple[Rollout, ...]:
+        """(k,)"""
+        return self.group.rollouts
+
+    @property
+    def judged(self) -> tuple[bool, ...]:
+        """(k,) whether a response could be judged."""
+        return tuple(verdict.fault is None for verdict in self.verdicts)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """(k,) in tokens."""
+        return tuple(rollout.num_tokens for rollout in self.rollouts)
+
+    @property
+    def correct(self) -> tuple[bool, ...]:
+        """(k,)"""
+        return tuple(verdict.correct for verdict in self.verdicts)
+
+    @property
+    def finished(self) -> tuple[bool, ...]:
+        """(k,) whether a response ended by itself: a cut one is neither short nor finished (k1.5 §2.3.3)."""
+        return tuple(rollout.finish_reason == "stop" for rollout in self.rollouts)
 
     @property
     def pass_rate(self) -> float:
         """Share of correct responses among those that could be judged; 0 if none could."""
-        judged = [v.correct for v in self.verdicts if v.fault is None]
+        judged = [verdict.correct for verdict in self.verdicts if verdict.fault is None]
         return sum(judged) / len(judged) if judged else 0.0
+
+    def usable(self) -> ScoredGroup:
+        """The responses that could be judged, as a group of their own."""
+        places = [i for i, judged in enumerate(self.judged) if judged]
+        return ScoredGroup(
+            replace(self.group, rollouts=tuple(self.rollouts[i] for i in places)),
+            tuple(self.verdicts[i] for i in places),
+            {name: tuple(values[i] for i in places) for name, values in self.statistics.items()},
+            self.contrast_rate,
+        )
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """Named reward parts of one group, each (k,), and their weighted total (k,).
+
+    weights  of the parts in the total; the score's is 1
+    """
+
+    parts: Mapping[str, tuple[float, ...]]
+    total: tuple[float, ...]
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreditedGroup:
+    """A scored group with its credit: what an update learns from.
+
+    advantages        (k,); before a baseline is taken they are the rewards themselves
+    used              (k,) whether a response is trained on; one that isn't has advantage 0
+    token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
+    token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
+    """
+
+    scored: ScoredGroup
+    rewards: Rewards
+    advantages: tuple[float, ...]
+    used: tuple[bool, ...]
+    token_advantages: PerToken | None = None
+    token_weights: PerToken | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """What was asked."""
+        return self.scored.problem
+
+    @property
+    def rollouts(self) -> tuple[Rollout, ...]:
+        """(k,)"""
+        return self.scored.rollouts
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """(k,)"""
+        return self.scored.verdicts
+
+    @property
+    def encoded(self) -> Any:
+        """What the policy read of the prompt."""
+        return self.scored.group.encoded
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of correct responses among those that could be judged; 0 if none could."""
+        return self.scored.pass_rate
+
+    @property
+    def old_logprobs(self) -> PerToken | None:
+        """Per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them."""
+        return self.scored.statistics.get("logprobs")
+
+    @cached_property
+    def teacher_token_ids(self) -> tuple[tuple[int, ...], ...] | None:
+        """Per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked."""
+        held = self.scored.statistics.get("teacher_token")
+        return None if held is None else tuple(tuple(int(one) for one in response) for response in held)
 
     @property
     def mixed(self) -> bool:
@@ -301,7 +397,7 @@ class ScoredGroup:
 
     @property
     def informative(self) -> bool:
-        """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a guide."""
+        """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a teacher."""
         given = self.teacher_token_ids is not None and any(self.used)
         return given or any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
 

@@ -75,19 +75,19 @@ class Ours:
         self.engine.load_weights(self.policy.weights(), number)
         seed = derive_seed(0, "bench", number)
         found = collect(self.contest.encoder.encode, self.engine, problems, self.settings.sampling, K, seed)
-        scored = []
-        for one in found:
-            verdicts = [judge(one.group.problem, rollout.text) for rollout in one.group.rollouts]
-            scored.append((one, assign_credit(one.group, verdicts, self.settings.credit, number)))
-        kept = [pair for pair in scored if pair[1].informative] if self.skip else scored
+        credited = []
+        for group in found:
+            verdicts = [judge(group.problem, rollout.text) for rollout in group.rollouts]
+            credited.append(assign_credit(group, verdicts, self.settings.credit, number))
+        kept = [group for group in credited if group.informative] if self.skip else credited
         if kept:
             examples = to_examples(kept, self.policy, self.settings)
             self.policy.update(examples, self.settings.loss, 1.0, 1.0)
         self.side.wall.append(time.perf_counter() - started)
         self.side.cpu.append(time.process_time() - used)
-        self.skipped.append(1 - len(kept) / len(scored))
-        rewards = [reward for _, group in scored for reward in group.rewards.total]
-        lengths = [rollout.num_tokens for _, group in scored for rollout in group.rollouts]
+        self.skipped.append(1 - len(kept) / len(credited))
+        rewards = [reward for group in credited for reward in group.rewards.total]
+        lengths = [rollout.num_tokens for group in credited for rollout in group.rollouts]
         self.side.rewards.append(fmean(rewards))
         self.side.tokens.append(fmean(lengths))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlrl.credit.assign import Judged
-from vlrl.credit.groups import CreditedGroup, JudgedGroup, RewardedGroup
-from vlrl.types import Group, Problem, Rewards, Rollout, Segment, Text, Verdict
+from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
 
 PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
 RIGHT, WRONG, FAULT = Verdict.right("7"), Verdict.wrong("no"), Verdict.broken("the verifier crashed")
@@ -24,27 +22,32 @@ def verdict(value: bool | float | Verdict) -> Verdict:
     return (RIGHT if value else WRONG) if isinstance(value, bool) else Verdict(value, False)
 
 
-def judged(outcomes: Sequence, lengths: Sequence[int] = (), rollouts: Sequence[Rollout] = (), **more) -> Judged:
+def judged(outcomes: Sequence, lengths: Sequence[int] = (), rollouts: Sequence[Rollout] = (), **more) -> ScoredGroup:
     """A group from outcomes, with lengths or whole responses."""
     lengths = lengths or [4] * len(outcomes)
-    return Judged(
-        Group(PROBLEM, tuple(rollouts) or tuple(rollout(n) for n in lengths)), [verdict(o) for o in outcomes], **more
+    return ScoredGroup(
+        Group(PROBLEM, tuple(rollouts) or tuple(rollout(n) for n in lengths)),
+        tuple(verdict(o) for o in outcomes),
+        **more,
     )
 
 
-def usable(outcomes: Sequence, **more) -> JudgedGroup:
+def usable(outcomes: Sequence, **more) -> ScoredGroup:
     """What a reward part sees."""
     return judged(outcomes, **more).usable()
 
 
-def rewarded(parts: dict[str, Sequence[float]], weights: dict[str, float] | None = None) -> RewardedGroup:
+def rewarded(parts: dict[str, Sequence[float]], weights: dict[str, float] | None = None) -> CreditedGroup:
     """What an advantage sees: every part as given, `correct` where the score is 1."""
     weights = {"score": 1.0} | (weights or dict.fromkeys(parts, 1.0))
     held = {name: tuple(values) for name, values in parts.items()}
     total = tuple(sum(weights[n] * held[n][i] for n in held) for i in range(len(held["score"])))
-    return RewardedGroup(usable([bool(s == 1.0) for s in held["score"]]), Rewards(held, total), weights)
+    group = usable([bool(s == 1.0) for s in held["score"]])
+    return CreditedGroup(group, Rewards(held, total, weights), total, group.judged)
 
 
 def credited(outcomes: Sequence, advantages: Sequence[float], **more) -> CreditedGroup:
     """What a token part sees."""
-    return CreditedGroup(usable(outcomes, **more), tuple(advantages))
+    group = usable(outcomes, **more)
+    scores = tuple(one.score for one in group.verdicts)
+    return CreditedGroup(group, Rewards({"score": scores}, scores), tuple(advantages), group.judged)

@@ -13,7 +13,7 @@ from vlrl.credit.advantage.advantages import GroupNormalised, LeaveOneOut, MeanB
 from vlrl.credit.advantage.batch_advantages import AsymmetricOutcomes, BatchNormalised, SlowSpread
 from vlrl.credit.advantage.reward_mix import Decorrelated, Lead
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 
 NOW = CreditContext(0)
 REWARDS = st.lists(st.floats(-2, 2).map(lambda v: round(v, 3)), min_size=2, max_size=8)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.group_parts import Contrast, Retention
 from vlrl.credit.rewards.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
 from vlrl.credit.rewards.shapes import shapes

@@ -9,7 +9,7 @@ from credit_cases import FAULT, judged, rollout
 
 from vlrl.config import load_settings
 from vlrl.credit.assign import Credit
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.training.run_settings import RunSettings
 
@@ -48,9 +48,9 @@ def random_groups(count):
 @pytest.mark.parametrize(("config", "weight"), [("configs/quickstart.yaml", 0.0), ("configs/rl/k1_5.yaml", 0.2)])
 def test_credit_of_shipped_configs_is_the_plain_formula_to_the_last_bit(config, weight):
     rl = load_settings(RunSettings, config).rl
-    credit, moment = Credit(rl.credit), CreditContext(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
+    credit, context = Credit(rl.credit), CreditContext(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
     groups = list(random_groups(300))
-    for one, scored in zip(groups, credit.assign(groups, moment), strict=True):
+    for one, scored in zip(groups, credit.assign(groups, context), strict=True):
         assert (scored.rewards.total, scored.advantages) == plain_credit(one, weight)
         assert scored.token_weights is None
         assert scored.token_advantages is None

@@ -12,7 +12,19 @@ from PIL import ImageDraw
 
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import stream
-from vlrl.types import Image, Modality, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
+from vlrl.types import (
+    CreditedGroup,
+    Group,
+    Image,
+    Modality,
+    Problem,
+    Rewards,
+    Rollout,
+    ScoredGroup,
+    Segment,
+    Text,
+    Verdict,
+)
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 RL_STEPS = 60
@@ -48,7 +60,7 @@ def problem_of(rng: np.random.Generator, modality: Modality) -> Problem:
     return Problem((image, Text("How many dots?")), str(a), "number", modality, name, difficulty=0.3, twin=None)
 
 
-def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 8) -> ScoredGroup:
+def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 8) -> CreditedGroup:
     rollouts, verdicts, rewards, parts = [], [], [], []
     for i in range(k):
         right = bool(rng.random() < skill)
@@ -70,7 +82,8 @@ def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 
     advantages = tuple(r - mean if u else 0.0 for r, u in zip(rewards, used, strict=True))
     scores = tuple(v.score for v in verdicts)
     named = Rewards({"score": scores, "length": tuple(parts)}, tuple(rewards))
-    return ScoredGroup(problem, tuple(rollouts), tuple(verdicts), named, advantages, used)
+    scored = ScoredGroup(Group(problem, tuple(rollouts)), tuple(verdicts))
+    return CreditedGroup(scored, named, advantages, used)
 
 
 def skill_at(modality: str, share: float) -> float:

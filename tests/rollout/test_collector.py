@@ -18,8 +18,8 @@ def test_groups_come_back_in_order_with_the_prompt_they_were_written_for(qwen3):
     problems = [ask("3+4=?"), ask("red"), ask("3+4=?")]
     engine = ScriptedEngine({p.id: (p.question, "x") for p in problems}, qwen3.tokenizer)
     found = collect(Encoder(qwen3, BUDGET).encode, engine, problems, Sampling(), 3, seed=0)
-    assert [one.group.problem for one in found] == problems
-    assert [[r.text for r in one.group.rollouts] for one in found] == [[p.question, "x", p.question] for p in problems]
+    assert [one.problem for one in found] == problems
+    assert [[r.text for r in one.rollouts] for one in found] == [[p.question, "x", p.question] for p in problems]
     assert [one.encoded.problem_id for one in found] == [p.id for p in problems]
 
 

@@ -45,8 +45,8 @@ def serve_all(loaded, settings, resume_at=None, rows=5):
         ended, metrics = buffer.serve(encode, engine, problems, SAMPLING, 3, seed_of(step), settings, step)
         said.append(metrics)
         for one in ended:
-            assert one.group.problem.id not in found
-            found[one.group.problem.id] = one.group
+            assert one.problem.id not in found
+            found[one.problem.id] = one
     assert not buffer.waiting
     return found, said, engine.tokens_written
 
@@ -60,7 +60,7 @@ def test_groups_over_several_iterations_are_those_of_one_long_call_and_no_token_
     for step, problems in enumerate(ROUNDS[:3]):
         engine = TransformersEngine(qwen3)
         for one in collect(Encoder(qwen3, BUDGET).encode, engine, problems, SAMPLING, 3, seed_of(step)):
-            whole[one.group.problem.id] = one.group
+            whole[one.problem.id] = one
     assert {i: [r.token_ids for r in g.rollouts] for i, g in found.items()} == {
         i: [r.token_ids for r in g.rollouts] for i, g in whole.items()
     }

@@ -30,7 +30,7 @@ def assessed(by="number", **given):
     ]
     settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"))
     scorer = GroupScorer(SimpleNamespace(settings=settings), None)
-    judged = scorer.judge([SimpleNamespace(group=Group(problem, tuple(rollouts)), encoded=None)], 0)
+    judged = scorer.score([Group(problem, tuple(rollouts))], 0)
     (scored,) = scorer.credit(judged, 0)
     return scored
 

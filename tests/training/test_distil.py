@@ -12,7 +12,7 @@ from small_models import BUDGET, ask, encode, fresh, pixels
 from test_credit_needs import SHAPE
 
 from vlrl.config import load_settings
-from vlrl.credit.groups import CreditContext, CreditedGroup, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.distillation import Distillation, DistillationWithValue
 from vlrl.data.recipe import load_recipe
 from vlrl.data.teacher.teacher_recording import TeacherRecording
@@ -29,6 +29,7 @@ from vlrl.training.fixed_set_settings import DistilSettings
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.teacher.reference_model import ReferenceModel, tokenizer_hash
+from vlrl.types import CreditedGroup, Group, Rewards, ScoredGroup
 
 PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?")]
 RESPONSES = [(20, 31, 44), (25, 26)]
@@ -126,8 +127,8 @@ def test_the_first_step_from_records_is_that_of_a_live_teacher(model_folders, pa
         rows = [PackedGroup(one, (ids,)) for one, ids in zip(encode(loaded, *PROBLEMS), RESPONSES, strict=True)]
         if live:
             held = policy.statistics(rows, 0.8, part.needs, reading)
-            judged = [JudgedGroup(problem, (), (), one) for problem, one in zip(PROBLEMS, held, strict=True)]
-            groups = [CreditedGroup(one, (0.0,)) for one in judged]
+            scored = [ScoredGroup(Group(p, ()), (), one) for p, one in zip(PROBLEMS, held, strict=True)]
+            groups = [CreditedGroup(one, Rewards({}, (0.0,)), (0.0,), (True,)) for one in scored]
             extra = part.over(groups, CreditContext(0), {})
             examples = [Example(row, (0.0,), token_advantages=more) for row, more in zip(rows, extra, strict=True)]
         else:

@@ -42,7 +42,7 @@ def gathered(loaded, rounds, **given):
     )
     settings = scorer._settings
     kept, drawn, _ = collect_step(session, scorer, RolloutBuffer(), settings, 0, Fraction(0), Clock())
-    return [scored for _, scored in kept], [scored for _, scored in drawn], scorer, seen
+    return kept, drawn, scorer, seen
 
 
 OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "margin_rate": 1.0, "weight": 1.0}]}}

@@ -54,8 +54,8 @@ def test_overlong_counts_from_the_response_budget_of_the_step(qwen3):
     """One answer fills the budget of 2 tokens of the first stage, and is nowhere near that of the second."""
     scorer, engine = desk_of(qwen3, credit={"shape": [{"name": "overlong", "weight": 1.0}]}, **LENGTHS)
     found = written(qwen3, engine, ask("3+4=?"))
-    assert found[0].group.rollouts[0].num_tokens >= 2
-    judged = scorer.judge(found, 0)
+    assert found[0].rollouts[0].num_tokens >= 2
+    judged = scorer.score(found, 0)
     penalties = [scorer.credit(judged, step)[0].rewards.parts["overlong"] for step in (0, 5)]
     assert penalties == [pytest.approx((-1.0, -1.0)), (0.0, 0.0)]
 
@@ -67,7 +67,7 @@ def test_a_perturbed_problem_is_asked_with_the_response_budget_of_the_step(qwen3
     )
     found = written(qwen3, engine, ask(pixels(1), "How many?"))
     engine.requests.clear()
-    scorer.judge(found, step)
+    scorer.score(found, step)
     (asked,) = engine.requests
     assert asked.sampling.max_tokens == budget
 
@@ -81,12 +81,12 @@ def test_the_perturbed_question_may_have_the_images_of_another_problem_of_the_st
     problems = [ask(pixels(1), "How many?"), ask("3+4=?"), ask(pixels(2), "How many?")]
     found = collect(encode, engine, problems, desk_sampling(8), 2, seed=0)
     engine.requests.clear()
-    judged = scorer.judge(found, 0)
+    judged = scorer.score(found, 0)
     assert [one.contrast_rate is None for one in judged] == [False, True, False]
     swapped = encode([ask(pixels(2), "How many?"), ask(pixels(1), "How many?")])
     assert [r.encoded.content_hash for r in engine.requests] == [one.content_hash for one in swapped]
     engine.requests.clear()
-    (alone,) = scorer.judge(found[:1], 0)
+    (alone,) = scorer.score(found[:1], 0)
     assert alone.contrast_rate is None
     assert not engine.requests
 

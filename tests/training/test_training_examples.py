@@ -13,23 +13,19 @@ from small_models import ask
 from vlrl.losses.loss_inputs import NOTHING
 from vlrl.losses.loss_registry import losses
 from vlrl.model.training.forward import count, terms_of
-from vlrl.rollout.collector import Collected
 from vlrl.training.run_settings import RlSettings
 from vlrl.training.training_examples import origins, skipped, to_examples
-from vlrl.types import Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
+from vlrl.types import CreditedGroup, Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
 
 OLD, NEW = Segment((1, 2), (-1.0, -2.0), 3), Segment((3,), (-0.5,), 4)
 ROLLOUTS = (Rollout((OLD, NEW), "a", "stop"), Rollout((OLD,), "b", "stop"), Rollout((NEW,), "c", "length"))
 
 
-def pair(token_weights=None):
-    problem = ask("3+4=?")
-    group = Group(problem, ROLLOUTS)
+def credited(token_weights=None, **statistics):
+    group = Group(ask("3+4=?"), ROLLOUTS, SimpleNamespace(num_tokens=5))
+    scored = ScoredGroup(group, (Verdict.right(), Verdict.wrong(""), Verdict.wrong("")), statistics)
     rewards = Rewards({"score": (1.0, 0.0, 0.0)}, (1.0, 0.0, 0.0))
-    used = (True, True, True)
-    verdicts = (Verdict.right(), Verdict.wrong(""), Verdict.wrong(""))
-    scored = ScoredGroup(problem, ROLLOUTS, verdicts, rewards, (0.6, -0.3, -0.3), used, token_weights=token_weights)
-    return Collected(group, SimpleNamespace(num_tokens=5)), scored
+    return CreditedGroup(scored, rewards, (0.6, -0.3, -0.3), (True, True, True), token_weights=token_weights)
 
 
 def logprobs(rows, temperature):
@@ -38,7 +34,7 @@ def logprobs(rows, temperature):
 
 
 def test_without_settings_every_token_counts_once_and_nothing_is_computed():
-    (one,) = to_examples([pair()], SimpleNamespace(), RlSettings(), step=4)
+    (one,) = to_examples([credited()], SimpleNamespace(), RlSettings(), step=4)
     assert one.token_weights is None
     assert one.old_logprobs is None
     assert one.origins == ((("stale", 2), ("synthetic", 1)), (("stale", 2),), (("synthetic", 1),))
@@ -46,17 +42,16 @@ def test_without_settings_every_token_counts_once_and_nothing_is_computed():
 
 def test_weights_are_those_of_credit():
     given = ((0.5, 1.0, 3.0), (1.0, 1.0), (0.0,))
-    (one,) = to_examples([pair(given)], SimpleNamespace(), RlSettings(), step=4)
+    (one,) = to_examples([credited(given)], SimpleNamespace(), RlSettings(), step=4)
     assert one.token_weights == given
 
 
 def test_several_updates_have_references_and_those_that_credit_asked_for_are_not_computed_again():
     several = RlSettings(epochs_per_step=2)
-    (one,) = to_examples([pair()], SimpleNamespace(logprobs=logprobs), several, step=4)
+    (one,) = to_examples([credited()], SimpleNamespace(logprobs=logprobs), several, step=4)
     assert one.old_logprobs == logprobs([None], 1.0)[0]
-    collected, scored = pair()
-    asked = replace(scored, old_logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
-    (again,) = to_examples([(collected, asked)], SimpleNamespace(), several, step=4)
+    asked = credited(logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
+    (again,) = to_examples([asked], SimpleNamespace(), several, step=4)
     assert again.old_logprobs == asked.old_logprobs
 
 
@@ -80,10 +75,10 @@ LOSSES = [
 def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_update(loss, weights, used):
     """Tokens of weight 0 are in no average, whether their group is skipped or not."""
     settings = RlSettings(skip_uninformative=True)
-    kept = pair(weights)
-    alike = Collected(kept[0].group, kept[0].encoded), replace(kept[1], advantages=(0.0,) * 3, used=used)
+    kept = credited(weights)
+    alike = replace(kept, advantages=(0.0,) * 3, used=used)
     gradients = []
-    for some, left_out in ([kept, alike], NOTHING), ([kept], skipped([kept], [kept[1], alike[1]], settings)):
+    for some, left_out in ([kept, alike], NOTHING), ([kept], skipped([kept], [kept, alike], settings)):
         examples = to_examples(some, SimpleNamespace(), settings, step=4)
         lengths = [len(one) for e in examples for one in e.row.responses]
         response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
@@ -96,7 +91,7 @@ def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_upd
 
 
 def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_by_one():
-    examples = to_examples([pair(((0.0,) * 3, (0.0,) * 2, (0.0,)))], SimpleNamespace(), RlSettings(), step=4)
+    examples = to_examples([credited(((0.0,) * 3, (0.0,) * 2, (0.0,)))], SimpleNamespace(), RlSettings(), step=4)
     logprobs = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
     response = torch.tensor([0, 0, 0, 1, 1, 2])
     for loss in LOSSES:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from vlrl.evaluation.benchmark import BenchmarkResult
 from vlrl.runlog.run_folder import RunFolder
-from vlrl.types import Problem, Rewards, Rollout, ScoredGroup, Verdict
+from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Verdict
 
 BLOCKS = 13  # evenly over the benchmark, the first and the last problems among them
 EACH = 4  # problems of a block
@@ -23,7 +23,7 @@ def write_shown(run: RunFolder, result: BenchmarkResult) -> None:
         run.rollouts(name, first + 1, groups)
 
 
-def _blocks(result: BenchmarkResult) -> Iterator[tuple[int, list[ScoredGroup]]]:
+def _blocks(result: BenchmarkResult) -> Iterator[tuple[int, list[CreditedGroup]]]:
     problems = result.benchmark.problems
     starts = sorted({round(i * max(0, len(problems) - EACH) / (BLOCKS - 1)) for i in range(BLOCKS)})
     seen: set[int] = set()
@@ -39,9 +39,8 @@ def _of(result: BenchmarkResult, place: int) -> tuple[list[Rollout], list[Verdic
     return rollouts, [one for run in result.verdicts for one in run[place]]
 
 
-def _group(problem: Problem, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> ScoredGroup:
+def _group(problem: Problem, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> CreditedGroup:
     scores = tuple(verdict.score for verdict in verdicts)
     nothing = (0.0,) * len(scores)
-    return ScoredGroup(
-        problem, tuple(rollouts), tuple(verdicts), Rewards({"score": scores}, scores), nothing, (False,) * len(scores)
-    )
+    scored = ScoredGroup(Group(problem, tuple(rollouts)), tuple(verdicts))
+    return CreditedGroup(scored, Rewards({"score": scores}, scores), nothing, used=(False,) * len(scores))

@@ -6,22 +6,22 @@ shape → advantage → adjust → token_credit → weigh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.credit.advantage.advantages import MeanBaseline, State, advantages
-from vlrl.credit.groups import CreditContext, CreditedGroup, JudgedGroup, PerToken, RewardedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import shapes
 from vlrl.credit.tokens.token_parts import add, adjusts, multiply, token_credits, weighers
 from vlrl.credit.tokens.token_weights import own_tokens
 from vlrl.errors import NonFiniteError
 from vlrl.provenance import needs_of, source_of
 from vlrl.registry import component_field
-from vlrl.types import Group, Rewards, ScoredGroup, Verdict
+from vlrl.types import CreditedGroup, Group, PerToken, Rewards, ScoredGroup, Verdict
 
 
 class CreditSettings(Settings):
@@ -79,36 +79,6 @@ class CreditSettings(Settings):
         return [source_of(part) for part in self.parts]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A group with a verdict for every response.
-
-    statistics     by name, for *every* response of the group a number per token
-    contrast_rate  share of right responses to the perturbed problem; None where it was not asked
-    """
-
-    group: Group
-    verdicts: Sequence[Verdict]
-    statistics: Mapping[str, PerToken] = field(default_factory=dict)
-    contrast_rate: float | None = None
-
-    @property
-    def used(self) -> tuple[bool, ...]:
-        """(k,) whether a response could be judged."""
-        return tuple(verdict.fault is None for verdict in self.verdicts)
-
-    def usable(self) -> JudgedGroup:
-        """The responses that could be judged."""
-        places = [i for i, use in enumerate(self.used) if use]
-        return JudgedGroup(
-            self.group.problem,
-            tuple(self.group.rollouts[i] for i in places),
-            tuple(self.verdicts[i] for i in places),
-            {name: tuple(values[i] for i in places) for name, values in self.statistics.items()},
-            self.contrast_rate,
-        )
-
-
 class Credit:
     """Credit by one set of settings, with what its parts remember from step to step."""
 
@@ -116,7 +86,9 @@ class Credit:
         self.settings = settings
         self._states: dict[str, State] = {}
 
-    def assign(self, judged: Sequence[Judged], moment: CreditContext, remember: bool = True) -> list[ScoredGroup]:
+    def assign(
+        self, groups: Sequence[ScoredGroup], context: CreditContext, remember: bool = True
+    ) -> list[CreditedGroup]:
         """Credit for all groups of one step, in order: once a step, since parts remember what they saw.
 
         Without `remember` nothing of this call is remembered: a look at what credit would be. A faulted verdict has no
@@ -124,52 +96,58 @@ class Credit:
         the advantage's `least` has no baseline: all its advantages are 0.
         """
         before = {place: dict(state) for place, state in self._states.items()}
-        found = self._assign(judged, moment)
+        credited = self._assign([group.usable() for group in groups], context)
         if not remember:
             self._states = before
-        return found
+        return [_with_unused(*held) for held in zip(groups, credited, strict=True)]
 
-    def _assign(self, judged: Sequence[Judged], moment: CreditContext) -> list[ScoredGroup]:
+    def _assign(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[CreditedGroup]:
+        """Credit for groups of which every response could be judged."""
         settings = self.settings
-        rewarded = [self._reward(one.usable(), moment) for one in judged]
-        enough = [i for i, one in enumerate(rewarded) if len(one.rewards.total) >= settings.advantage.least]
-        given = settings.advantage.over([rewarded[i] for i in enough], moment, self._state("advantage"))
-        found: dict[int, tuple[float, ...]] = dict(zip(enough, given, strict=True))
-        for i, values in found.items():
-            _check_finite(f"advantage of {type(settings.advantage).__name__}", values, rewarded[i].group)
-        credited = [
-            CreditedGroup(one.group, found.get(i, (0.0,) * len(one.rewards.total))) for i, one in enumerate(rewarded)
-        ]
+        credited = self._advantages([self._reward(group, context) for group in groups], context)
         for number, part in enumerate(settings.adjust):
-            moved = part.over(credited, moment, self._state(f"adjust.{number}"))
-            credited = [CreditedGroup(one.group, new) for one, new in zip(credited, moved, strict=True)]
+            moved = part.over(credited, context, self._state(f"adjust.{number}"))
+            credited = [replace(one, advantages=new) for one, new in zip(credited, moved, strict=True)]
         for number, part in enumerate(settings.token_credit):
-            extra = part.over(credited, moment, self._state(f"token_credit.{number}"))
+            extra = part.over(credited, context, self._state(f"token_credit.{number}"))
             credited = [
-                CreditedGroup(one.group, one.advantages, add(one.token_advantages, more))
+                replace(one, token_advantages=add(one.token_advantages, more))
                 for one, more in zip(credited, extra, strict=True)
             ]
-        credited = [replace(one, token_weights=own_tokens(one.group.rollouts)) for one in credited]
+        credited = [replace(one, token_weights=own_tokens(one.rollouts)) for one in credited]
         for number, part in sorted(enumerate(settings.weigh), key=lambda held: getattr(held[1], "last", False)):
-            factors = part.over(credited, moment, self._state(f"weigh.{number}"))
+            factors = part.over(credited, context, self._state(f"weigh.{number}"))
             credited = [
                 replace(one, token_weights=multiply(one.token_weights, more))
                 for one, more in zip(credited, factors, strict=True)
             ]
-        return [_spread(*held) for held in zip(judged, rewarded, credited, strict=True)]
+        return credited
 
-    def _reward(self, group: JudgedGroup, moment: CreditContext) -> RewardedGroup:
+    def _advantages(self, groups: Sequence[CreditedGroup], context: CreditContext) -> list[CreditedGroup]:
+        """Rewards less a baseline. Raises NonFiniteError for an advantage that isn't finite."""
+        advantage = self.settings.advantage
+        enough = [group for group in groups if len(group.advantages) >= advantage.least]
+        given = iter(advantage.over(enough, context, self._state("advantage")))
+        found = []
+        for group in groups:
+            values = next(given) if len(group.advantages) >= advantage.least else (0.0,) * len(group.advantages)
+            _check_finite(f"advantage of {type(advantage).__name__}", values, group.scored)
+            found.append(replace(group, advantages=values))
+        return found
+
+    def _reward(self, group: ScoredGroup, context: CreditContext) -> CreditedGroup:
         parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
         weights = {"score": 1.0}
         total = list(parts["score"])
         for shape in self.settings.shape:
-            weight = shape.weight_at(moment.step)
+            weight = shape.weight_at(context.step)
             if weight:
                 name = _name(shapes, shape)
-                parts[name], weights[name] = shape.of(group, moment), weight
+                parts[name], weights[name] = shape.of(group, context), weight
                 _check_finite(f"reward part {name!r}", parts[name], group)
                 total = [t + weight * value for t, value in zip(total, parts[name], strict=True)]
-        return RewardedGroup(group, Rewards(parts, tuple(total)), weights)
+        rewards = Rewards(parts, tuple(total), weights)
+        return CreditedGroup(group, rewards, advantages=rewards.total, used=group.judged)
 
     def _state(self, place: str) -> State:
         return self._states.setdefault(place, {})
@@ -183,7 +161,7 @@ class Credit:
         self._states = {place: dict(held) for place, held in state.items()}
 
 
-def _check_finite(what: str, values: Sequence[float], group: JudgedGroup) -> None:
+def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> None:
     """Raises NonFiniteError that names the part, the problem and the response (among those that could be judged)."""
     for j, value in enumerate(values):
         if not math.isfinite(value):
@@ -194,37 +172,29 @@ def _check_finite(what: str, values: Sequence[float], group: JudgedGroup) -> Non
             )
 
 
-def _spread(judged: Judged, rewarded: RewardedGroup, credited: CreditedGroup) -> ScoredGroup:
-    """Values of the usable responses at their places among all; 0 elsewhere."""
-    used, teacher_token_ids = judged.used, judged.statistics.get("teacher_token")
-    rewards = rewarded.rewards
-    lengths = [rollout.num_tokens for rollout in judged.group.rollouts]
+def _with_unused(scored: ScoredGroup, credited: CreditedGroup) -> CreditedGroup:
+    """The credit of the usable responses at their places among all of `scored`; 0 elsewhere."""
+    used, rewards = scored.judged, credited.rewards
 
-    def all_tokens(values: PerToken | None) -> PerToken | None:
+    def spread(values: Sequence[float]) -> tuple[float, ...]:
+        held = iter(values)
+        return tuple(next(held) if use else 0.0 for use in used)
+
+    def spread_tokens(values: PerToken | None) -> PerToken | None:
         if values is None:
             return None
         held = iter(values)
-        return tuple(next(held) if use else (0.0,) * length for use, length in zip(used, lengths, strict=True))
+        return tuple(next(held) if use else (0.0,) * length for use, length in zip(used, scored.lengths, strict=True))
 
-    return ScoredGroup(
-        judged.group.problem,
-        judged.group.rollouts,
-        tuple(judged.verdicts),
-        Rewards({name: _all(values, used) for name, values in rewards.parts.items()}, _all(rewards.total, used)),
-        _all(credited.advantages, used),
+    parts = {name: spread(values) for name, values in rewards.parts.items()}
+    return CreditedGroup(
+        scored,
+        Rewards(parts, spread(rewards.total), rewards.weights),
+        spread(credited.advantages),
         used,
-        all_tokens(credited.token_advantages),
-        all_tokens(credited.token_weights),
-        judged.statistics.get("logprobs"),
-        None
-        if teacher_token_ids is None
-        else tuple(tuple(int(one) for one in response) for response in teacher_token_ids),
+        spread_tokens(credited.token_advantages),
+        spread_tokens(credited.token_weights),
     )
-
-
-def _all(values: Sequence[float], used: Sequence[bool]) -> tuple[float, ...]:
-    held: Iterator[float] = iter(values)
-    return tuple(next(held) if use else 0.0 for use in used)
 
 
 def _name(registry: Any, part: Any) -> str:
@@ -233,6 +203,6 @@ def _name(registry: Any, part: Any) -> str:
 
 def assign_credit(
     group: Group, verdicts: Sequence[Verdict], settings: CreditSettings, step: int, max_tokens: int = 1
-) -> ScoredGroup:
+) -> CreditedGroup:
     """Credit for one group by itself, with nothing remembered."""
-    return Credit(settings).assign([Judged(group, verdicts)], CreditContext(step, max_tokens=max_tokens))[0]
+    return Credit(settings).assign([ScoredGroup(group, tuple(verdicts))], CreditContext(step, max_tokens=max_tokens))[0]

@@ -133,7 +133,7 @@ class Benchmark:
             for start in range(0, len(self.problems), batch):
                 asked = self.problems[start : start + batch]
                 collected = collect(encode, engine, asked, sampling, protocol.samples, derive_seed(branch, start))
-                rollouts += [one.group.rollouts for one in collected]
+                rollouts += [one.rollouts for one in collected]
             runs.append((tuple(rollouts), self._judge(rollouts)))
         return BenchmarkResult(self, tuple(r for r, _ in runs), tuple(v for _, v in runs))
 

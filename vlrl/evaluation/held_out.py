@@ -40,7 +40,7 @@ def answer_all(
 ) -> Answers:
     """Ask every problem `samples` times and judge the responses."""
     warm_up_verifiers(problems)
-    groups = tuple(one.group for one in collect(encode, engine, problems, sampling, samples, seed))
+    groups = tuple(collect(encode, engine, problems, sampling, samples, seed))
     verdicts = judge_all([(g.problem, [r.text for r in g.rollouts]) for g in groups])
     return Answers(groups, tuple(verdicts))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.finite import LOGITS_REMEDY
@@ -16,17 +15,9 @@ from vlrl.types import Group, Problem
 Encode = Callable[[Sequence[Problem]], list[Encoded]]
 
 
-@dataclass(frozen=True)
-class Collected:
-    """A group with the encoded prompt that it was written for; training uses this very object."""
-
-    group: Group
-    encoded: Encoded
-
-
 def collect(
     encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
-) -> list[Collected]:
+) -> list[Group]:
     """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its place.
 
     Raises EngineError if the content hash that the engine read differs from the encoder's.
@@ -36,11 +27,11 @@ def collect(
         Request(one, k, sampling, derive_seed(seed, problem.id, place))
         for place, (one, problem) in enumerate(zip(encoded, problems, strict=True))
     ]
-    collected = []
+    groups = []
     for one, problem, answer in zip(encoded, problems, answers(engine, requests, problems), strict=True):
         check_content(problem, one, answer)
-        collected.append(Collected(Group(problem, answer.rollouts), one))
-    return collected
+        groups.append(Group(problem, answer.rollouts, one))
+    return groups
 
 
 def answers(engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]) -> list[Generation]:

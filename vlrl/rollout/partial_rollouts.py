@@ -16,7 +16,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.model.prompts.encode import Encoded
-from vlrl.rollout.collector import Collected, Encode, answers, check_content, check_same_content
+from vlrl.rollout.collector import Encode, answers, check_content, check_same_content
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
@@ -75,7 +75,7 @@ class RolloutBuffer:
         seed: int,
         settings: PartialRollouts,
         step: int,
-    ) -> tuple[list[Collected], dict[str, float]]:
+    ) -> tuple[list[Group], dict[str, float]]:
         """One iteration: leftovers and k rollouts of each new problem go on by `budget` tokens.
 
         Returns the groups that have ended, oldest first, and the metrics `rollout/…`. The seed of each new request
@@ -105,7 +105,7 @@ class RolloutBuffer:
         self.waiting = [one for one in after if not one.ended]
         ended = [one for one in after if one.ended]
         metrics = self._metrics(served, after, ended, step)
-        found = [Collected(Group(one.problem, one.rollouts), one.encoded) for one in ended if one.encoded is not None]
+        found = [Group(one.problem, one.rollouts, one.encoded) for one in ended if one.encoded is not None]
         return found, metrics
 
     @staticmethod

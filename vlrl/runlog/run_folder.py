@@ -27,7 +27,7 @@ from vlrl.runlog.atomic_files import write_atomically as write_atomically  # wha
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
-from vlrl.types import Problem, ScoredGroup, Text, content_digest
+from vlrl.types import CreditedGroup, Problem, Text, content_digest
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
 
@@ -49,7 +49,7 @@ def problem_record(problem: Problem) -> dict[str, Any]:
     } | ({} if problem.system is None else {"system": problem.system})
 
 
-def group_record(group: ScoredGroup) -> dict[str, Any]:
+def group_record(group: CreditedGroup) -> dict[str, Any]:
     """A scored group as it stands in rollouts.jsonl."""
     rows = []
     for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True)):
@@ -177,7 +177,7 @@ class RunFolder:
             self._also(phase, step, record)
         return record
 
-    def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup]) -> None:
+    def rollouts(self, phase: str, step: int, groups: Sequence[CreditedGroup]) -> None:
         """Append groups to rollouts.jsonl and keep their images once each under images/."""
         for group in groups:
             self._keep_images(group.problem)

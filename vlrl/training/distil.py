@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vlrl.credit.groups import PerToken
 from vlrl.credit.tokens.distillation import teacher_credit
 from vlrl.credit.tokens.token_parts import add
 from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
@@ -18,6 +17,7 @@ from vlrl.training.sft import Phase, check_fits, train_on
 from vlrl.training.teacher.record_teacher import FOLDER
 from vlrl.training.teacher.reference_model import tokenizer_hash
 from vlrl.training.teacher.teacher_provenance import check_teacher
+from vlrl.types import PerToken
 
 
 def run_distil(session: Session) -> Policy:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from vlrl import interrupts
-from vlrl.credit.assign import Judged
 from vlrl.errors import EngineError, RunError, VerifierFaultError
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.training.policy import Example, Policy
 from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.provenance import source_of
-from vlrl.rollout.collector import Collected, collect
+from vlrl.rollout.collector import collect
 from vlrl.rollout.partial_rollouts import RolloutBuffer
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import derive_seed, stream
@@ -35,8 +34,8 @@ from vlrl.training.run_settings import RlSettings
 from vlrl.training.scoring import GroupScorer
 from vlrl.training.session import Session
 from vlrl.training.sft import validate
-from vlrl.training.training_examples import Pair, skipped, to_examples
-from vlrl.types import ScoredGroup
+from vlrl.training.training_examples import skipped, to_examples
+from vlrl.types import CreditedGroup, ScoredGroup
 from vlrl.verify.judge import warm_up_verifiers
 
 
@@ -88,16 +87,19 @@ def _steps(
         session.at = f"rl, step {step + 1}"
         session.refresh(policy, version=step)
         clock.lap("switch")
-        groups, pairs, metrics = collect_step(session, scorer, buffer, settings, step, budget.progress(step), clock)
+        groups, drawn, metrics = collect_step(session, scorer, buffer, settings, step, budget.progress(step), clock)
         session.rest()
         clock.lap("switch")
         place = budget.schedule_step(step, settings.policy.optimizer.warmup_steps)
         budget.spend(sampled_tokens(metrics))
         last = budget.ends_after(step)
-        drawn = [scored for _, scored in pairs]
         if probes.at(step):
             probed = settings.agreement.probe(
-                session.encoder.encode, policy, pairs, settings.sampling.temperature, session.forget_features
+                session.encoder.encode,
+                policy,
+                [one.scored.group for one in drawn],
+                settings.sampling.temperature,
+                session.forget_features,
             )
             metrics |= {"probe/groups": 0.0} if probed is None else probed.metrics()
             if probed is not None:
@@ -106,7 +108,7 @@ def _steps(
                     settings.agreement.check_probe(probed, step)
             clock.lap("probe")
         examples = to_examples(groups, policy, settings, step)
-        metrics |= group_metrics(drawn) | prompt_metrics([one.encoded for one, _ in pairs]) | example_metrics(examples)
+        metrics |= group_metrics(drawn) | prompt_metrics([group.encoded for group in drawn]) | example_metrics(examples)
         lr_scale = settings.policy.optimizer.lr_scale_at(place, settings.steps)
         metrics |= learn(
             policy, examples, settings, step, lr_scale, session.settings.seed, skipped(groups, drawn, settings)
@@ -159,7 +161,7 @@ def collect_step(
     step: int,
     progress: Fraction,
     clock: Clock,
-) -> tuple[list[Pair], list[Pair], dict[str, float]]:
+) -> tuple[list[CreditedGroup], list[CreditedGroup], dict[str, float]]:
     """The step's groups: those to train on, and all that were rolled out; with metrics of the rollout.
 
     With over-sampling, whole mixture-exact rounds are drawn until enough groups carry something to learn. Credit is
@@ -168,8 +170,7 @@ def collect_step(
     """
     more, k, sampling = settings.over_sampling, settings.rollouts_per_problem, settings.sampling_at(step)
     encode, engine = session.encoder.encode, session.colocated
-    found: list[Collected] = []
-    judged: list[Judged] = []
+    scored: list[ScoredGroup] = []
     metrics: dict[str, float] = {}
     asked = 0
     for round_number in range(more.max_rounds if more else 1):
@@ -182,26 +183,25 @@ def collect_step(
         else:
             new, metrics = buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
         clock.lap("rollout")
-        found += new
-        judged += scorer.judge(new, step)
+        scored += scorer.score(new, step)
         asked += scorer.contrast_tokens
         if more is not None:
-            scored = scorer.credit(judged, step, remember=False)
-            session.problem_sampler.observe(scored[len(found) - len(new) :])
-            if sum(more.takes(one) for one in scored) >= settings.groups_wanted:
+            glimpse = scorer.credit(scored, step, remember=False)
+            session.problem_sampler.observe(glimpse[len(scored) - len(new) :])
+            if sum(more.takes(one) for one in glimpse) >= settings.groups_wanted:
                 break
         clock.lap("judge")
-    scored = scorer.credit(judged, step)
+    drawn = scorer.credit(scored, step)
     if more is None:
-        session.problem_sampler.observe(scored)
+        session.problem_sampler.observe(drawn)
     clock.lap("judge")
-    stop_on_faults(scored, settings.max_fault_rate)
-    kept = drawn = list(zip(found, scored, strict=True))
+    stop_on_faults(drawn, settings.max_fault_rate)
+    kept = drawn
     if more is not None:
-        kept = [pair for pair in drawn if more.takes(pair[1])][: settings.groups_wanted]
+        kept = [group for group in drawn if more.takes(group)][: settings.groups_wanted]
     elif settings.skip_uninformative:
-        kept = [pair for pair in drawn if pair[1].informative]
-    written = sum(one.num_tokens for group in scored for one in group.rollouts)
+        kept = [group for group in drawn if group.informative]
+    written = sum(one.num_tokens for group in drawn for one in group.rollouts)
     metrics = {"tokens/written": float(written), **metrics}
     if settings.contrast is not None:
         metrics["tokens/contrast"] = float(asked)
@@ -243,7 +243,7 @@ def logged_first(run: RunFolder, step: int, metrics: Mapping[str, float]) -> Ite
         raise
 
 
-def stop_on_faults(groups: Sequence[ScoredGroup], limit: float) -> None:
+def stop_on_faults(groups: Sequence[CreditedGroup], limit: float) -> None:
     """Raise VerifierFaultError when the share of faulted verdicts exceeds the limit: it teaches noise."""
     faults = [v.fault for g in groups for v in g.verdicts if v.fault is not None]
     total = sum(len(g.verdicts) for g in groups)
@@ -289,12 +289,12 @@ def _resume(session: Session, parts: dict[str, Any]) -> int:
     return step
 
 
-def _shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:
+def _shown(groups: Sequence[CreditedGroup], count: int) -> list[CreditedGroup]:
     """Groups for rollouts.jsonl: modalities in turn, informative ones first."""
-    by_modality: dict[str, list[ScoredGroup]] = {}
+    by_modality: dict[str, list[CreditedGroup]] = {}
     for group in sorted(groups, key=lambda g: not g.informative):
         by_modality.setdefault(group.problem.modality, []).append(group)
-    shown: list[ScoredGroup] = []
+    shown: list[CreditedGroup] = []
     while len(shown) < count and any(by_modality.values()):
         shown += [held.pop(0) for held in by_modality.values() if held]
     return shown[:count]

@@ -33,7 +33,7 @@ from vlrl.training.fixed_set_settings import DistilSettings, DpoSettings, Record
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
 from vlrl.training.teacher.reference_model import ReferenceModel
-from vlrl.types import ScoredGroup
+from vlrl.types import CreditedGroup
 from vlrl.verify.plugins.guarded import JudgingSettings
 
 Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]  # in the order in which a run takes them
@@ -59,7 +59,7 @@ class OverSampling(Settings):
     by: Literal["advantage", "accuracy"] = "advantage"
     max_rounds: int = Field(default=4, ge=1)
 
-    def takes(self, group: ScoredGroup) -> bool:
+    def takes(self, group: CreditedGroup) -> bool:
         """Whether there is something to learn from a group."""
         return group.mixed if self.by == "accuracy" else group.informative
 

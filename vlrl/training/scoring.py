@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlrl.credit.assign import Credit, Judged
-from vlrl.credit.groups import CreditContext, PerToken
+from vlrl.credit.assign import Credit
+from vlrl.credit.credit_context import CreditContext
 from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
-from vlrl.rollout.collector import Collected, collect
+from vlrl.rollout.collector import collect
 from vlrl.seeding import derive_seed, stream
 from vlrl.training.session import Session
 from vlrl.training.teacher.reference_model import ReferenceModel
-from vlrl.types import ScoredGroup, Verdict
+from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
 from vlrl.verify.judge import judge_all
 
 
 class GroupScorer:
     """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher.
 
-    contrast_tokens  response tokens that the latest `judge` sampled for perturbed problems
+    contrast_tokens  response tokens that the latest `score` sampled for perturbed problems
     """
 
     def __init__(self, session: Session, policy: Policy) -> None:
@@ -35,19 +35,19 @@ class GroupScorer:
         self._previous = self._open(self._settings.previous, "previous")
         self.contrast_tokens = 0
 
-    def judge(self, found: Sequence[Collected], step: int) -> list[Judged]:
+    def score(self, found: Sequence[Group], step: int) -> list[ScoredGroup]:
         """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
         statistics = self._statistics(found)
         contrast = self._contrast(found, step)
         verdicts = self._verdicts(found)
-        return [Judged(one.group, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
+        return [ScoredGroup(one, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
 
-    def credit(self, judged: Sequence[Judged], step: int, remember: bool = True) -> list[ScoredGroup]:
+    def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[CreditedGroup]:
         """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
         settings = self._settings
         mean = bool(getattr(settings.loss, "means_over_response", False))
-        moment = CreditContext(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
-        return self._credit.assign(judged, moment, remember)
+        context = CreditContext(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
+        return self._credit.assign(scored, context, remember)
 
     def state_dict(self) -> dict[str, Any]:
         """What stateful parts remember, for a checkpoint."""
@@ -57,9 +57,9 @@ class GroupScorer:
         """Inverse of `state_dict`."""
         self._credit.load_state_dict(state)
 
-    def _verdicts(self, found: Sequence[Collected]) -> list[tuple[Verdict, ...]]:
+    def _verdicts(self, found: Sequence[Group]) -> list[tuple[Verdict, ...]]:
         """Verdicts of every group's responses; where cut responses score 0, theirs say so. A fault stays a fault."""
-        verdicts = judge_all([(one.group.problem, [rollout.text for rollout in one.group.rollouts]) for one in found])
+        verdicts = judge_all([(one.problem, [rollout.text for rollout in one.rollouts]) for one in found])
         if not self._settings.cut_scores_zero:
             return verdicts
         return [
@@ -67,24 +67,24 @@ class GroupScorer:
                 Verdict.wrong("over its limit of tokens", verdict.answer)
                 if rollout.finish_reason == "length" and verdict.fault is None
                 else verdict
-                for rollout, verdict in zip(one.group.rollouts, held, strict=True)
+                for rollout, verdict in zip(one.rollouts, held, strict=True)
             )
             for one, held in zip(found, verdicts, strict=True)
         ]
 
-    def _statistics(self, found: Sequence[Collected]) -> list[dict[str, PerToken]]:
+    def _statistics(self, found: Sequence[Group]) -> list[dict[str, PerToken]]:
         """By group, what the parts need of every token of every response; a response without tokens has none."""
         held: list[dict[str, PerToken]] = [{} for _ in found]
         if "steps" in self._needs:
             tokenizer = self._session.loaded.tokenizer
             for one, mine in zip(found, held, strict=True):
-                mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.group.rollouts)
+                mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.rollouts)
         names = sorted(self._needs - {"steps", "contrast"})
         if not names:
             return held
-        places = [[j for j, r in enumerate(one.group.rollouts) if r.num_tokens] for one in found]
+        places = [[j for j, r in enumerate(one.rollouts) if r.num_tokens] for one in found]
         rows = [
-            PackedGroup(one.encoded, tuple(one.group.rollouts[j].token_ids for j in some))
+            PackedGroup(one.encoded, tuple(one.rollouts[j].token_ids for j in some))
             for one, some in zip(found, places, strict=True)
             if some
         ]
@@ -94,18 +94,18 @@ class GroupScorer:
             measured = next(values) if some else {}
             for name in names:
                 by_place = dict(zip(some, measured.get(name, ()), strict=True))
-                mine[name] = tuple(by_place.get(j, ()) for j in range(len(one.group.rollouts)))
+                mine[name] = tuple(by_place.get(j, ()) for j in range(len(one.rollouts)))
         return held
 
-    def _contrast(self, found: Sequence[Collected], step: int) -> dict[int, float]:
+    def _contrast(self, found: Sequence[Group], step: int) -> dict[int, float]:
         """By place in `found`: the share of right responses to the problem with its images perturbed."""
         settings = self._settings.contrast
-        places = [i for i, one in enumerate(found) if one.group.problem.images]
+        places = [i for i, one in enumerate(found) if one.problem.images]
         self.contrast_tokens = 0
         if settings is None or not places:
             return {}
         seed = self._session.settings.seed
-        problems = [found[i].group.problem for i in places]
+        problems = [found[i].problem for i in places]
         if settings.perturbation == MISMATCHED:
             others = mismatched(problems)
             places = [i for i, one in zip(places, others, strict=True) if one is not None]
@@ -123,7 +123,7 @@ class GroupScorer:
             count,
             derive_seed(seed, "contrast", step),
         )
-        self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.group.rollouts)
+        self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.rollouts)
         rates = {}
         for i, verdicts in zip(places, self._verdicts(asked), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]

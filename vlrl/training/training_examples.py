@@ -8,50 +8,42 @@ from vlrl.credit.tokens.token_weights import staleness
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
-from vlrl.rollout.collector import Collected
 from vlrl.training.run_settings import RlSettings
-from vlrl.types import Rollout, ScoredGroup
-
-Pair = tuple[Collected, ScoredGroup]  # a group as it was read, and as it was judged
-PerToken = tuple[tuple[float, ...], ...]
+from vlrl.types import CreditedGroup, PerToken, Rollout
 
 
-def to_examples(groups: Sequence[Pair], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
+def to_examples(groups: Sequence[CreditedGroup], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
     """Groups as update examples. Unused rollouts (faults) are left out of the row.
 
-    Reference log-probabilities (k1.5 §2.3.2) are needed only where the step makes more than one update: for a first
-    update
-    the policy *is* the reference. They are computed where no part of credit has asked for them already.
+    The policy's log-probabilities at the step's start (k1.5 §2.3.2) are needed only where the step makes more than one
+    update: for a first update they are the policy's own. They are computed where no part of credit has asked for them.
     """
-    rows, kept = [], []
-    for one, scored in groups:
-        places = trained_places(scored)
-        if places:
-            rows.append(PackedGroup(one.encoded, tuple(scored.rollouts[i].token_ids for i in places)))
-            kept.append((scored, places))
+    places = [trained_places(group) for group in groups]
+    kept = [(group, some) for group, some in zip(groups, places, strict=True) if some]
+    rows = [PackedGroup(group.encoded, tuple(group.rollouts[i].token_ids for i in some)) for group, some in kept]
     references: list[PerToken | None] = [None] * len(rows)
     if settings.updates_per_step * settings.epochs_per_step > 1:
-        references = [_at(scored.old_logprobs, places) for scored, places in kept]
+        references = [_at(group.old_logprobs, some) for group, some in kept]
         if rows and None in references:
             references = list(policy.logprobs(rows, settings.sampling.temperature))
     return [
         Example(
             row,
-            tuple(scored.advantages[i] for i in places),
+            tuple(group.advantages[i] for i in some),
             reference,
-            tuple(scored.rollouts[i].sampler_logprobs for i in places),
-            _at(scored.token_weights, places),
-            _at(scored.token_advantages, places),
-            tuple(origins(scored.problem.modality, scored.rollouts[i], step) for i in places),
-            None if scored.teacher_token_ids is None else tuple(scored.teacher_token_ids[i] for i in places),
+            tuple(group.rollouts[i].sampler_logprobs for i in some),
+            _at(group.token_weights, some),
+            _at(group.token_advantages, some),
+            tuple(origins(group.problem.modality, group.rollouts[i], step) for i in some),
+            None if group.teacher_token_ids is None else tuple(group.teacher_token_ids[i] for i in some),
         )
-        for row, (scored, places), reference in zip(rows, kept, references, strict=True)
+        for row, (group, some), reference in zip(rows, kept, references, strict=True)
     ]
 
 
-def trained_places(scored: ScoredGroup) -> list[int]:
+def trained_places(group: CreditedGroup) -> list[int]:
     """Places of the rollouts that an update reads: judged, and not empty."""
-    return [i for i, use in enumerate(scored.used) if use and scored.rollouts[i].num_tokens]
+    return [i for i, use in enumerate(group.used) if use and group.rollouts[i].num_tokens]
 
 
 def _at(values: PerToken | None, places: Sequence[int]) -> PerToken | None:
@@ -68,7 +60,7 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
     return tuple(runs)
 
 
-def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
+def skipped(kept: Sequence[CreditedGroup], drawn: Sequence[CreditedGroup], settings: RlSettings) -> LossNormalizers:
     """Responses and tokens of one update that were skipped because they have no advantage.
 
     They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
@@ -77,7 +69,7 @@ def skipped(kept: Sequence[Pair], drawn: Sequence[ScoredGroup], settings: RlSett
     """
     if settings.over_sampling is not None:
         return NOTHING
-    rest = {id(scored) for _, scored in kept}
+    rest = {id(group) for group in kept}
     responses = tokens = 0
     for group in (g for g in drawn if id(g) not in rest):
         places = trained_places(group)

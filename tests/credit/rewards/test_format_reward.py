@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from credit_cases import rollout
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.format_reward import FormatReward
-from vlrl.types import Problem, Text, Verdict
+from vlrl.types import Group, Problem, ScoredGroup, Text, Verdict
 
 PROBLEM = Problem((Text("?"),), "1", "number", "text", "d")
 
@@ -29,11 +29,12 @@ PROBLEM = Problem((Text("?"),), "1", "number", "text", "d")
     ],
 )
 def test_one_for_the_form_and_zero_for_all_else(form, text, given):
-    group = JudgedGroup(PROBLEM, (rollout(3, text=text),), (Verdict.wrong("whatever"),))
+    group = ScoredGroup(Group(PROBLEM, (rollout(3, text=text),)), (Verdict.wrong("whatever"),))
     assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (given,)
 
 
 def test_a_long_response_takes_no_long_time():
-    group = JudgedGroup(PROBLEM, (rollout(3, text="<think>" + "<answer> \\boxed{" * 20_000),), (Verdict.wrong(""),))
+    nested = rollout(3, text="<think>" + "<answer> \\boxed{" * 20_000)
+    group = ScoredGroup(Group(PROBLEM, (nested,)), (Verdict.wrong(""),))
     for form in ("think_answer", "think", "answer", "boxed"):
         assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (0.0,)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlrl.credit.assign import CreditSettings, assign_credit
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.repeat_penalty import RepeatPenalty
 from vlrl.types import Group, Problem, Rollout, Segment, Text, Verdict
 

@@ -7,7 +7,7 @@ import torch
 from credit_cases import credited, judged
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.distillation import Distillation, DistillationWithValue
 from vlrl.credit.tokens.token_parts import token_credits
 

@@ -8,7 +8,7 @@ import pytest
 from credit_cases import judged
 
 from vlrl.credit.assign import Credit, CreditSettings
-from vlrl.credit.groups import CreditContext
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_weights import ImportanceWeights, MaxStaleness, SegmentWeights, own_tokens, staleness
 from vlrl.types import Rollout, Segment
 

@@ -24,15 +24,15 @@ PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?"), ask("left", pixels(2, 48,
 
 
 def read(loaded):
-    """(encode, policy, pairs with responses of the model itself)."""
+    """(encode, policy, groups with responses of the model itself)."""
     encode = Encoder(loaded, BUDGET).encode
     found = collect(encode, TransformersEngine(loaded), PROBLEMS, Sampling(max_tokens=8), 2, seed=0)
-    return encode, TorchPolicy(loaded, PolicySettings()), [(one, one.group) for one in found]
+    return encode, TorchPolicy(loaded, PolicySettings()), found
 
 
-def probe(settings, encode, policy, pairs):
+def probe(settings, encode, policy, groups):
     """With the features of images forgotten in between, and checked, as a run does."""
-    found = settings.probe(encode, policy, pairs, 1.0, policy.loaded.store.clear)
+    found = settings.probe(encode, policy, groups, 1.0, policy.loaded.store.clear)
     if found is not None:
         settings.check_probe(found, 2)
     return found
@@ -67,21 +67,21 @@ def test_a_policy_that_ignores_its_images_stops_the_run(model_folders, image):
 
 def test_a_policy_that_reads_one_image_in_two_ways_stops_the_run(seeing):
     """Features that are held under an image's name but aren't its own: only a look at the image itself shows it."""
-    encode, policy, pairs = seeing
+    encode, policy, groups = seeing
     store = policy.loaded.store
-    names = [image.digest for one, _ in pairs for image in one.encoded.images]
-    policy.logprobs([PackedGroup(one.encoded, ((30,),)) for one, _ in pairs], 1.0)
+    names = [image.digest for one in groups for image in one.encoded.images]
+    policy.logprobs([PackedGroup(one.encoded, ((30,),)) for one in groups], 1.0)
     wrong = {name: held.of([one + 0.5 for one in held.tensors]) for name in names if (held := store.get(name))}
     store.clear()
     for name, held in wrong.items():
         store.put(name, held)
     with pytest.raises(EngineError, match=r"encoded again change a token's log-probability by 0\.\d+ nats"):
-        probe(AgreementSettings(), encode, policy, pairs)
+        probe(AgreementSettings(), encode, policy, groups)
     store.clear()
 
 
 def test_an_encoder_that_gives_other_pixels_under_one_digest_stops_the_run(seeing):
-    encode, policy, pairs = seeing
+    encode, policy, groups = seeing
 
     def drifted(problems):
         return encode([replace(p, prompt=tuple(map(repainted, p.prompt))) for p in problems])
@@ -90,14 +90,14 @@ def test_an_encoder_that_gives_other_pixels_under_one_digest_stops_the_run(seein
         return replace(piece, data=as_image(pixels(9)).data) if isinstance(piece, Image) else piece
 
     with pytest.raises(EngineError, match=r"problem \w+: encoded again its content is \w+, it was"):
-        probe(AgreementSettings(), drifted, policy, pairs)
+        probe(AgreementSettings(), drifted, policy, groups)
 
 
 def test_without_images_there_is_nothing_to_probe(seeing):
-    encode, policy, pairs = seeing
-    assert probe(AgreementSettings(), encode, policy, pairs[:1]) is None
-    assert probe(AgreementSettings(image="swapped"), encode, policy, pairs[:2]) is None
-    assert probe(AgreementSettings(), encode, policy, pairs[:2]) is not None
+    encode, policy, groups = seeing
+    assert probe(AgreementSettings(), encode, policy, groups[:1]) is None
+    assert probe(AgreementSettings(image="swapped"), encode, policy, groups[:2]) is None
+    assert probe(AgreementSettings(), encode, policy, groups[:2]) is not None
 
 
 def test_a_probe_is_due_from_its_step_until_one_was_made():

@@ -13,7 +13,7 @@ from vlrl.model.training.policy import Example
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.monitoring.rollout_metrics import example_metrics, group_diagnostics, prompt_metrics
 from vlrl.training.run import start_run
-from vlrl.types import Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
+from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
 
 SHAPE = {
     "text_width": 32, "text_layers": 2, "head_size": 16, "key_value_heads": 1, "mlp_width": 48, "vision_width": 32,
@@ -61,7 +61,8 @@ def scored(outcomes, lengths):
     verdicts = tuple(Verdict.broken("no") if o is None else Verdict(float(o), bool(o)) for o in outcomes)
     zeros = (0.0,) * len(outcomes)
     problem = Problem((Text("?"),), "7", "number", "text", "tests")
-    return ScoredGroup(problem, rollouts, verdicts, Rewards({}, zeros), zeros, tuple(o is not None for o in outcomes))
+    scored = ScoredGroup(Group(problem, rollouts), verdicts)
+    return CreditedGroup(scored, Rewards({}, zeros), zeros, scored.judged)
 
 
 def test_diagnostics_of_groups_by_hand():

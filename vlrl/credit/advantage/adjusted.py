@@ -9,9 +9,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditContext, CreditedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import adjusts
 from vlrl.provenance import Mark, Method
+from vlrl.types import CreditedGroup
 
 
 @adjusts.register("ucpo")
@@ -27,16 +28,16 @@ class Ucpo(Method):
 
     tau: float = Field(default=0.2, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         return [self._one(one) for one in groups]
 
     def _one(self, one: CreditedGroup) -> tuple[float, ...]:
-        known = enumerate(zip(one.advantages, one.group.correct, one.group.lengths, strict=True))
+        known = enumerate(zip(one.advantages, one.scored.correct, one.scored.lengths, strict=True))
         places = [i for i, (value, right, length) in known if right and value > 0 and length]
         if not places or not self.tau:
             return one.advantages
-        means = [sum(one.group.rollouts[i].sampler_logprobs) / one.group.rollouts[i].num_tokens for i in places]
+        means = [sum(one.scored.rollouts[i].sampler_logprobs) / one.scored.rollouts[i].num_tokens for i in places]
         inverse = [math.exp(min(means) - mean) for mean in means]  # ∝ 1/q
         count, total = len(places), sum(inverse)
         factors = [count * ((1 - self.tau) / count + self.tau * value / total) for value in inverse]
@@ -59,6 +60,6 @@ class PositiveOnly(Method):
 
     keep: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         return [tuple(a if a > 0 else self.keep * a for a in one.advantages) for one in groups]

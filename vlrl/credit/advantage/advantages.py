@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
-from vlrl.credit.groups import CreditContext, RewardedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark, Method
 from vlrl.registry import Registry
+from vlrl.types import CreditedGroup
 
 State = dict[str, float]  # what a part remembers from step to step; it is in the checkpoint
 
@@ -27,7 +28,9 @@ class Advantage(Protocol):
 
     least: int
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]: ...
+    def over(
+        self, groups: Sequence[CreditedGroup], context: CreditContext, state: State
+    ) -> list[tuple[float, ...]]: ...
 
 
 advantages: Registry[Any] = Registry("advantage")
@@ -42,7 +45,7 @@ class GroupAdvantage(Method):
         """(n,) rewards → (n,) advantages."""
         raise NotImplementedError
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Group by group."""
         return [self(one.rewards.total) for one in groups]
 

@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State, advantages, settle
-from vlrl.credit.groups import CreditContext, RewardedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark, Method
+from vlrl.types import CreditedGroup
 
 
 def spread_of(values: Sequence[float]) -> float:
@@ -46,7 +47,7 @@ class BatchNormalised(Method):
     baseline: Literal["batch", "group"] = "batch"
     epsilon: float = Field(default=1e-8, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         values = [one.rewards.total for one in groups]
         if self.baseline == "group":
@@ -69,9 +70,9 @@ class AsymmetricOutcomes(Method):
     up: float = Field(default=0.5, ge=0.0)
     down: float = Field(default=0.5, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        return [self(one.group.correct) for one in groups]
+        return [self(one.scored.correct) for one in groups]
 
     def __call__(self, correct: Sequence[bool]) -> tuple[float, ...]:
         """(n,) outcomes → (n,) advantages; zeros where all are alike."""
@@ -96,7 +97,7 @@ class SlowSpread(Method):
     decay: float = Field(default=0.9, ge=0.0, lt=1.0)
     epsilon: float = Field(default=1e-4, ge=0.0)
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `spread`; steps whose groups all have equal rewards leave it as it is."""
         spreads = [s for s in (spread_of(one.rewards.total) for one in groups) if s]
         if spreads:

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State, advantages, settle
 from vlrl.credit.advantage.batch_advantages import spread_of, whitened
-from vlrl.credit.groups import CreditContext, RewardedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark, Method
+from vlrl.types import CreditedGroup
 
 
 @advantages.register("decorrelate")
@@ -28,12 +29,12 @@ class Decorrelated(Method):
     mark: ClassVar[Mark] = "D"
     least: ClassVar[int] = 2
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         if not groups:
             return []
         names = list(groups[0].rewards.parts)
-        weights = np.array([groups[0].weights[name] for name in names])
+        weights = np.array([groups[0].rewards.weights[name] for name in names])
         scaled = [np.stack([standardised(one.rewards.parts[name]) for name in names], 1) for one in groups]  # (n, K)
         products = sum(z.T @ z for z in scaled)
         scale = np.sqrt(np.outer(np.diag(products), np.diag(products)))
@@ -82,7 +83,7 @@ class Lead(Method):
     floor: float = Field(default=0.3, ge=0.0, le=1.0)
     whiten: bool = True
 
-    def over(self, groups: Sequence[RewardedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers the score's weight as `score`."""
         if not groups:
             return []
@@ -99,7 +100,7 @@ class Lead(Method):
                 mixed.append(tuple((share * right + (1 - share) * short).tolist()))
         return whitened(mixed, 1e-8) if self.whiten else mixed
 
-    def _share(self, groups: Sequence[RewardedGroup]) -> float:
+    def _share(self, groups: Sequence[CreditedGroup]) -> float:
         right = [v for one in groups for v in one.rewards.parts["score"]]
         short = [(1 + v) / 2 for one in groups for v in one.rewards.parts["lead_length"]]
         means = [sum(values) / len(values) for values in (right, short)]

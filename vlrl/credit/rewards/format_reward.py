@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
+from vlrl.types import ScoredGroup
 
 _PATTERNS = {
     "think_answer": r"\s*<think>(?:(?!</?think>).)*</think>\s*<answer>(?:(?!</?answer>).)*</answer>\s*",
@@ -31,7 +32,7 @@ class FormatReward(ShapeSettings):
 
     form: Literal["think_answer", "think", "answer", "boxed"] = "think_answer"
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in {0, 1}."""
         pattern = FORMS[self.form]
         return tuple(float(pattern.fullmatch(rollout.text.rstrip()) is not None) for rollout in group.rollouts)

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
+from vlrl.types import ScoredGroup
 
 
 @shapes.register("contrast")
@@ -27,7 +28,7 @@ class Contrast(ShapeSettings):
     weight: float = Field(default=0.3, ge=0.0)
     ratio: float = Field(default=0.8, ge=0.0)
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) 0 or 1."""
         asked = group.contrast_rate
         given = asked is not None and group.pass_rate >= self.ratio * asked
@@ -48,7 +49,7 @@ class Retention(ShapeSettings):
 
     alpha: float = Field(default=1.0, ge=0.0)
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in (0, 1]."""
         values = []
         for own, previous in zip(group.statistics["logprobs"], group.statistics["previous"], strict=True):

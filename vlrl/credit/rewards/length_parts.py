@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
+from vlrl.types import ScoredGroup
 
 
 @shapes.register("overlong")
@@ -29,10 +30,10 @@ class Overlong(ShapeSettings):
     weight: float = Field(default=1.0, ge=0.0)
     margin_rate: float = Field(default=0.2, gt=0.0, le=1.0)
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in [−1, 0]."""
-        margin = self.margin_rate * moment.max_tokens
-        free = moment.max_tokens - margin
+        margin = self.margin_rate * context.max_tokens
+        free = context.max_tokens - margin
         return tuple(
             -1.0 if rollout.finish_reason == "length" else max(-1.0, min(0.0, (free - rollout.num_tokens) / margin))
             for rollout in group.rollouts
@@ -56,7 +57,7 @@ class LeadLength(ShapeSettings):
     shorter_is_free: bool = False
     least: int = Field(default=1, ge=1, description="L* is at least this many tokens")
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in [−1, 1]."""
         known = zip(group.lengths, group.correct, group.finished, strict=True)
         right = [length for length, correct, finished in known if correct and finished]
@@ -90,7 +91,7 @@ class LengthBand(ShapeSettings):
             raise ValueError(f"lowest is {self.lowest}, above highest, {self.highest}; no response would be in between")
         return self
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) 0 or 1."""
         known = zip(group.lengths, group.correct, group.finished, strict=True)
         within = [right and done and self.lowest <= length <= self.highest for length, right, done in known]
@@ -114,7 +115,7 @@ class StepGrpo(ShapeSettings):
     beta: float = Field(default=0.5, ge=0.0)
     triggers: tuple[str, ...] = ("wait", "however", "alternatively", "hmm", "let me check")
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) R − score."""
         turns = [self.turns(rollout.text) for rollout in group.rollouts]
         right = [t for t, correct in zip(turns, group.correct, strict=True) if correct]

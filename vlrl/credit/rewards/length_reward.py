@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
+from vlrl.types import ScoredGroup
 
 
 @shapes.register("length")
@@ -24,7 +25,7 @@ class LengthReward(ShapeSettings):
 
     only_if_any_correct: bool = False
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) rewards; cut responses get 0 and take no part in the extremes."""
         return self(group.lengths, group.correct, group.finished)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.shapes import ShapeSettings, shapes
 from vlrl.provenance import Mark
+from vlrl.types import ScoredGroup
 
 
 @shapes.register("repeat")
@@ -16,6 +17,6 @@ class RepeatPenalty(ShapeSettings):
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.6.2"
     mark: ClassVar[Mark] = "P"
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]:
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in {−1, 0}."""
         return tuple(-float(rollout.finish_reason == "repeat") for rollout in group.rollouts)

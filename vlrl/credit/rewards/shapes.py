@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from vlrl.credit.groups import CreditContext, JudgedGroup
+from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Method
 from vlrl.registry import Registry
+from vlrl.types import ScoredGroup
 
 
 class Shape(Protocol):
@@ -19,7 +20,7 @@ class Shape(Protocol):
 
     def weight_at(self, step: int) -> float: ...
 
-    def of(self, group: JudgedGroup, moment: CreditContext) -> tuple[float, ...]: ...
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]: ...
 
 
 class ShapeSettings(Method):

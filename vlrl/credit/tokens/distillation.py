@@ -8,9 +8,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import token_credits
 from vlrl.provenance import Mark, Method
+from vlrl.types import CreditedGroup, PerToken
 
 
 def teacher_credit(teacher: PerToken, student: PerToken, weight: float) -> PerToken:
@@ -35,12 +36,12 @@ class Distillation(Method):
 
     weight: float = Field(default=1.0, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [self._one(one) for one in groups]
 
     def _one(self, one: CreditedGroup) -> PerToken:
-        return teacher_credit(one.group.statistics["teacher"], one.group.statistics["logprobs"], self.weight)
+        return teacher_credit(one.scored.statistics["teacher"], one.scored.statistics["logprobs"], self.weight)
 
 
 @token_credits.register("vopd")
@@ -59,5 +60,5 @@ class DistillationWithValue(Distillation):
         plain = super()._one(one)
         return tuple(
             tuple(value + self.weight * kl for value, kl in zip(values, kls, strict=True))
-            for values, kls in zip(plain, one.group.statistics["kl_teacher"], strict=True)
+            for values, kls in zip(plain, one.scored.statistics["kl_teacher"], strict=True)
         )

@@ -9,9 +9,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import weighers
 from vlrl.provenance import Mark, Method
+from vlrl.types import CreditedGroup, PerToken
 
 
 @weighers.register("sas")
@@ -30,13 +31,13 @@ class SkipSteps(Method):
 
     rho: float = Field(default=0.3, ge=0.0, lt=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,) of 0 and 1."""
         return [
             tuple(
                 self(steps, rollout.sampler_logprobs, right)
                 for steps, rollout, right in zip(
-                    one.group.statistics["steps"], one.group.rollouts, one.group.correct, strict=True
+                    one.scored.statistics["steps"], one.scored.rollouts, one.scored.correct, strict=True
                 )
             )
             for one in groups
@@ -76,10 +77,10 @@ class EntropyBalance(Method):
 
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         flows = [entropy_flow(one) for one in groups]
-        counts = [counted(one, moment.mean_over_response) for one in groups]
+        counts = [counted(one, context.mean_over_response) for one in groups]
         flat = [
             flow * much
             for one, held in zip(flows, counts, strict=True)
@@ -96,7 +97,7 @@ class EntropyBalance(Method):
 
 def entropy_flow(one: CreditedGroup) -> PerToken:
     """Per response (T_j,): dH of a step along each token's gradient, in nats for a learning rate of 1 on its logits."""
-    held = one.group.statistics
+    held = one.scored.statistics
     found = []
     for j, advantage in enumerate(one.advantages):
         extra = one.token_advantages[j] if one.token_advantages is not None else (0.0,) * len(held["logprobs"][j])
@@ -107,7 +108,7 @@ def entropy_flow(one: CreditedGroup) -> PerToken:
 
 def counted(one: CreditedGroup, mean_over_response: bool) -> PerToken:
     """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
-    weights = one.token_weights or tuple((1.0,) * length for length in one.group.lengths)
+    weights = one.token_weights or tuple((1.0,) * length for length in one.scored.lengths)
     if not mean_over_response:
         return weights
     return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)
@@ -122,9 +123,9 @@ class OverlongFilter(Method):
 
     keep: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [
-            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in one.group.rollouts)
+            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in one.scored.rollouts)
             for one in groups
         ]

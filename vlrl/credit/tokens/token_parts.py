@@ -13,20 +13,23 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
+from vlrl.credit.credit_context import CreditContext
 from vlrl.registry import Registry
+from vlrl.types import CreditedGroup, PerToken
 
 
 class Adjust(Protocol):
     """(n,) advantages of every group from those before."""
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[tuple[float, ...]]: ...
+    def over(
+        self, groups: Sequence[CreditedGroup], context: CreditContext, state: State
+    ) -> list[tuple[float, ...]]: ...
 
 
 class TokenPart(Protocol):
     """For every group, per response (T_j,): numbers to add to its advantage, or weights ≥ 0 to multiply."""
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]: ...
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]: ...
 
 
 adjusts: Registry[Any] = Registry("adjustment of advantages")

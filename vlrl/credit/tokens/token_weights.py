@@ -16,10 +16,10 @@ from pydantic import Field, model_validator
 
 from vlrl.config import Settings
 from vlrl.credit.advantage.advantages import State
-from vlrl.credit.groups import CreditContext, CreditedGroup, PerToken
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import weighers
 from vlrl.provenance import Mark, Method
-from vlrl.types import Rollout, Segment
+from vlrl.types import CreditedGroup, PerToken, Rollout, Segment
 
 
 class MaxStaleness(Settings):
@@ -57,9 +57,9 @@ class SegmentWeights(Method):
 
     keep: SegmentLoss = "all"
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        return [tuple(self(r.segments, moment.version) for r in one.group.rollouts) for one in groups]
+        return [tuple(self(r.segments, context.version) for r in one.scored.rollouts) for one in groups]
 
     def __call__(self, segments: Sequence[Segment], version: int) -> tuple[float, ...]:
         """(T,) weights of one response in the iteration `version`."""
@@ -98,13 +98,13 @@ class ImportanceWeights(Method):
             raise ValueError("lower is read by the rule `masked` alone; leave it out or take that rule")
         return self
 
-    def over(self, groups: Sequence[CreditedGroup], moment: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         found = []
         for one in groups:
-            rollouts = one.group.rollouts
+            rollouts = one.scored.rollouts
             own = own_tokens(rollouts) or tuple((1.0,) * r.num_tokens for r in rollouts)
-            three = zip(one.group.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
+            three = zip(one.scored.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
             found.append(tuple(self.of(theirs, written, [bool(o) for o in mine]) for theirs, written, mine in three))
         return found
 

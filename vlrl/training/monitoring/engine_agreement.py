@@ -21,9 +21,9 @@ from vlrl.errors import EngineError
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.policy import Policy
-from vlrl.rollout.collector import Collected, check_same_content
+from vlrl.rollout.collector import check_same_content
 from vlrl.seeding import stream
-from vlrl.types import MODALITIES, Problem, ScoredGroup
+from vlrl.types import MODALITIES, Group, Problem
 
 Encode = Callable[[Sequence[Problem]], list[Encoded]]
 
@@ -90,7 +90,7 @@ class AgreementSettings(Settings):
         self,
         encode: Encode,
         policy: Policy,
-        pairs: Sequence[tuple[Collected, ScoredGroup]],
+        groups: Sequence[Group],
         temperature: float,
         forget: Callable[[], None],
     ) -> Probed | None:
@@ -100,20 +100,20 @@ class AgreementSettings(Settings):
         drops those, so that the second looks at images that were encoded again. Raises EngineError where they were
         encoded otherwise.
         """
-        chosen = [(one, group) for one, group in pairs if group.problem.images][: self.groups]
-        distinct = {tuple(image.digest for image in group.problem.images) for _, group in chosen}
+        chosen = [group for group in groups if group.problem.images][: self.groups]
+        distinct = {tuple(image.digest for image in group.problem.images) for group in chosen}
         if len(distinct) < (self.image == "swapped") + 1:
             return None
-        problems = [group.problem for _, group in chosen]
+        problems = [group.problem for group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
         other = mismatched(problems) if self.image == "swapped" else [perturbed(p, "blank", rng) for p in problems]
-        responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for _, group in chosen]
+        responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for group in chosen]
 
         def read(prompts: Sequence[Encoded]) -> list[float]:
             rows = [PackedGroup(one, held) for one, held in zip(prompts, responses, strict=True)]
             return [value for row in policy.logprobs(rows, temperature) for one in row for value in one]
 
-        used, fresh = [one.encoded for one, _ in chosen], encode(problems)
+        used, fresh = [group.encoded for group in chosen], encode(problems)
         for problem, one, two in zip(problems, used, fresh, strict=True):
             check_same_content(f"sees-the-image probe, problem {problem.id}", one.content_hash, two)
         first = read(used)

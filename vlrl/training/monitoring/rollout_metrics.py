@@ -9,10 +9,10 @@ import numpy as np
 from vlrl.evaluation.scores import pass_at_k
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.policy import Example
-from vlrl.types import ScoredGroup, Verdict
+from vlrl.types import CreditedGroup, Verdict
 
 
-def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
     """Metrics over all rollouts of a step, trained on or not; keys are `area/what`. Without groups only their count."""
     if not groups:
         return {"groups/drawn": 0.0, "tokens/response": 0.0}
@@ -60,7 +60,7 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
     return {"responses/untrained_rate": 1 - sum(trained) / len(trained)} if trained else {}
 
 
-def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
+def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
     """What groups say beyond means.
 
     groups/zero_variance_rate   share of groups whose judged responses all have one score (k1.5 §2.3.4)

@@ -94,12 +94,12 @@ def _recorded(
     own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.loaded, teacher))
     sampling = settings.sampling
     found = collect(session.encoder.encode, session.colocated, problems, sampling, settings.rollouts, seed)
-    written = [[r for r in one.group.rollouts if r.num_tokens] for one in found]
+    written = [[r for r in one.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
     rows = [PackedGroup(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]
     statistics = token_statistics(own, rows, sampling.temperature, ("teacher", "kl_teacher"), reading)
     return [
-        TeacherRecord(one.group.problem, one.encoded.content_hash, r.token_ids, r.sampler_logprobs, theirs, divergence)
+        TeacherRecord(one.problem, one.encoded.content_hash, r.token_ids, r.sampler_logprobs, theirs, divergence)
         for (one, some), held in zip(kept, statistics, strict=True)
         for r, theirs, divergence in zip(some, held["teacher"], held["kl_teacher"], strict=True)
     ]
