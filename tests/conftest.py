@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in item.keywords:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def temporarily() -> Iterator[Callable[..., None]]:
+    """`temporarily(registry, name=component)`: what the test files in a registry goes with the test."""
+    with ExitStack() as stack:
+        yield lambda registry, **components: stack.enter_context(registry.temporarily(**components))
 
 
 @pytest.fixture(scope="session")

@@ -32,9 +32,9 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def registries_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+def registries_as_they_were(temporarily) -> None:
     for registry in (domains, verifiers, losses):
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+        temporarily(registry)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -99,8 +99,7 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@losses" in block)
     imports = (
         "import torch\n"
-        "from vlrl.config import Settings\n"
-        "from vlrl.losses.loss_registry import losses\n"
+        "from vlrl.losses.loss_registry import Loss, losses\n"
         "from vlrl.losses.loss_inputs import LossNormalizers, LossInputs\n"
     )
     exec(imports + code, {"__name__": "vlrl_docs"})

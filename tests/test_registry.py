@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from vlrl.config import Settings
 from vlrl.errors import ConfigError
 from vlrl.registry import Registry, load_plugin
 
@@ -68,3 +69,25 @@ def test_a_plugin_runs_once_and_its_mistakes_name_the_file(tmp_path):
     for _ in range(2):
         load_plugin(tmp_path / "good.py")
     assert (tmp_path / "count").read_text() == "x"
+
+
+class Base(Settings):
+    size: int = 1
+
+
+def test_a_component_that_is_no_subclass_of_the_base_is_refused_with_the_base_it_needs():
+    based = Registry("based thing", base=Base)
+    based.register("good")(type("Good", (Base,), {}))
+    for stranger in (Settings, lambda: None):
+        with pytest.raises(ConfigError, match=r"'bad': is no subclass of .*\.Base[\s\S]*class …\(Base\)"):
+            based.register("bad")(stranger)
+    assert based.names() == ["good"]
+
+
+def test_what_is_filed_temporarily_goes_and_what_it_covered_comes_back():
+    some = Registry("thing")
+    some.register("old")(Base)
+    with some.temporarily(old=Settings, new=Base):
+        some.register("later")(Base)
+        assert (some.names(), some.get("old")) == (["later", "new", "old"], Settings)
+    assert (some.names(), some.get("old")) == (["old"], Base)

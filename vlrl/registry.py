@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
@@ -25,17 +26,26 @@ class Registry(Generic[T]):
     """The components of one kind (losses, verifiers, domains …) by name.
 
     A component is a class (a frozen pydantic model or dataclass whose fields are its settings) or a plain function.
+    With a `base` every component is a subclass of it: what others ask of a component is declared there.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, base: type | None = None) -> None:
+        self.kind, self.base = kind, base
         self._entries: dict[str, Any] = {}
         self._origins: dict[str, tuple[Any, str]] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that files a component under `name`. Raises ConfigError if another one has it."""
+        """Decorator that files a component under `name`.
+
+        Raises ConfigError if another one has the name, or if the component isn't a subclass of the registry's base.
+        """
 
         def file(component: T) -> T:
+            if self.base is not None and not (isinstance(component, type) and issubclass(component, self.base)):
+                base = f"{self.base.__module__}.{self.base.__qualname__}"
+                raise ConfigError(
+                    f"{self.kind} {name!r}", f"is no subclass of {base}", f"write `class …({self.base.__name__})`"
+                )
             held = self._entries.get(name)
             if held is not None and (held.__module__, held.__qualname__) != (
                 getattr(component, "__module__", None),
@@ -50,6 +60,16 @@ class Registry(Generic[T]):
             return component
 
         return file
+
+    @contextmanager
+    def temporarily(self, **components: Any) -> Iterator[None]:
+        """What is filed in the block, and these `components`, go at its end; what was there before is there again."""
+        before, origins = dict(self._entries), dict(self._origins)
+        self._entries.update(components)
+        try:
+            yield
+        finally:
+            self._entries, self._origins = before, origins
 
     def get(self, name: str) -> Any:
         """The class or function filed under `name`. Raises ConfigError with the closest known name."""

@@ -62,7 +62,9 @@ def test_the_loss_of_shipped_configs_is_the_plain_formula_to_the_last_bit():
     logprobs, references = (-torch.rand(30, generator=generator) for _ in range(2))
     response = torch.arange(30) // 5
     advantages = torch.randn(6, generator=generator)
-    given = LossInputs(logprobs, references, response, advantages, torch.ones(30))
+    given = LossInputs(
+        logprobs=logprobs, old_logprobs=references, response=response, advantages=advantages, weights=torch.ones(30)
+    )
     sums = torch.zeros(6).index_add(0, response, logprobs)
     ratio = torch.zeros(6).index_add(0, response, logprobs - references)
     for config in ("configs/quickstart.yaml", "configs/rl/k1_5.yaml"):

@@ -98,7 +98,7 @@ def test_the_blind_stage_takes_the_images_away(tmp_path):
 
 
 @pytest.fixture
-def broken_verifier(monkeypatch):
+def broken_verifier(temporarily):
     """Breaks on the word `break`, else wants 7."""
 
     def check(problem, response):
@@ -106,7 +106,7 @@ def broken_verifier(monkeypatch):
             raise RuntimeError("out of order")
         return Verdict.right() if "7" in response else Verdict.wrong("no")
 
-    monkeypatch.setattr(verifiers, "_entries", {**verifiers._entries, "breaks": check})
+    temporarily(verifiers, breaks=check)
     return "breaks"
 
 

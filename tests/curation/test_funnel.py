@@ -160,13 +160,13 @@ def test_only_finished_and_long_enough_responses_stay(tmp_path):
     assert made.without == 1
 
 
-def test_faults_are_counted_apart_from_wrong_responses(tmp_path, monkeypatch):
+def test_faults_are_counted_apart_from_wrong_responses(tmp_path, temporarily):
     def check(problem, response):
         if "8" in response:
             raise RuntimeError("out of order")
         return Verdict.right()
 
-    monkeypatch.setattr(verifiers, "_entries", {**verifiers._entries, "breaks": check})
+    temporarily(verifiers, breaks=check)
     ask, _ = asking(lambda problem: RESPONSES[:3], tmp_path, max_fault_rate=1.0)
     made = sample_demonstrations([ask_text("3+4=?", verifier="breaks")], WarmupSettings(samples=3, keep=9), ask)
     assert made.faults == 1

@@ -291,8 +291,8 @@ def test_dynamath_figures_to_four_decimals(capsys):
     assert round(figures["worst_case"]["accuracy"], 4) == 0.3473
 
 
-def test_pairs_are_judged_by_a_verifier_of_a_plugin(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+def test_pairs_are_judged_by_a_verifier_of_a_plugin(tmp_path, capsys, temporarily):
+    temporarily(verifiers)
     plugin = tmp_path / "even.py"
     plugin.write_text(
         "from vlrl.types import Verdict\n"

@@ -69,12 +69,12 @@ def part(given: LossInputs, responses: list[int]) -> LossInputs:
     chosen = torch.isin(given.response, torch.tensor(responses))
     renamed = torch.searchsorted(torch.tensor(responses), given.response[chosen])
     return LossInputs(
-        given.logprobs[chosen],
-        given.old_logprobs[chosen],
-        renamed,
-        given.advantages[responses],
-        given.weights[chosen],
-        None if given.token_advantages is None else given.token_advantages[chosen],
+        logprobs=given.logprobs[chosen],
+        old_logprobs=given.old_logprobs[chosen],
+        response=renamed,
+        advantages=given.advantages[responses],
+        weights=given.weights[chosen],
+        token_advantages=None if given.token_advantages is None else given.token_advantages[chosen],
     )
 
 

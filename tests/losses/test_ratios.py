@@ -26,12 +26,12 @@ def terms(drifts, responses, advantages, token_advantages=None) -> LossInputs:
     drift = torch.tensor(drifts, dtype=torch.float64)
     response = torch.tensor(responses)
     return LossInputs(
-        (drift - 1).requires_grad_(True),
-        torch.full_like(drift, -1.0),
-        response,
-        torch.tensor(advantages, dtype=torch.float64),
-        torch.ones_like(drift),
-        None if token_advantages is None else torch.tensor(token_advantages, dtype=torch.float64),
+        logprobs=(drift - 1).requires_grad_(True),
+        old_logprobs=torch.full_like(drift, -1.0),
+        response=response,
+        advantages=torch.tensor(advantages, dtype=torch.float64),
+        weights=torch.ones_like(drift),
+        token_advantages=None if token_advantages is None else torch.tensor(token_advantages, dtype=torch.float64),
     )
 
 
@@ -106,12 +106,12 @@ def test_ctpo_is_unbiased_off_policy_with_less_variance_than_the_ratio_of_the_wh
         drawn = policy[torch.arange(3), list(y)]
         written = behaviour[torch.arange(3), list(y)]
         given = LossInputs(
-            drawn,
-            written,
-            torch.zeros(3, dtype=torch.long),
-            torch.zeros(1, dtype=torch.float64),
-            torch.ones(3, dtype=torch.float64),
-            credit,
+            logprobs=drawn,
+            old_logprobs=written,
+            response=torch.zeros(3, dtype=torch.long),
+            advantages=torch.zeros(1, dtype=torch.float64),
+            weights=torch.ones(3, dtype=torch.float64),
+            token_advantages=credit,
         )
         (found,) = torch.autograd.grad(-loss(given, LossNormalizers(1.0, 3.0)), logits, retain_graph=True)
         (score,) = torch.autograd.grad((credit * drawn).sum(), logits, retain_graph=True)

@@ -106,9 +106,9 @@ class OwnLikelihood(LikelihoodLoss):
 """
 
 
-def test_a_plugin_of_the_config_brings_a_perturbation_and_a_loss(tmp_path, monkeypatch):
+def test_a_plugin_of_the_config_brings_a_perturbation_and_a_loss(tmp_path, temporarily):
     for registry in (losses, perturbations):  # other tests see what is there without it
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+        temporarily(registry)
     (tmp_path / "own.py").write_text(PLUGIN)
     (tmp_path / "run.yaml").write_text(
         f"name: x\ndata: none.yaml\nmodel: {{build: tiny-qwen3-vl}}\nplugins: [{tmp_path / 'own.py'}]\n"

@@ -12,7 +12,7 @@ from small_models import ask
 
 from vlrl.losses.loss_inputs import NOTHING
 from vlrl.losses.loss_registry import losses
-from vlrl.model.training.forward import count, terms_of
+from vlrl.model.training.forward import loss_inputs_of, normalizers_of
 from vlrl.training.run_settings import RlSettings
 from vlrl.training.training_examples import origins, skipped, to_examples
 from vlrl.types import CreditedGroup, Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
@@ -83,7 +83,7 @@ def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_upd
         lengths = [len(one) for e in examples for one in e.row.responses]
         response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         logprobs = torch.linspace(-3.0, -0.5, 6, dtype=torch.float64).repeat(2)[: sum(lengths)].requires_grad_(True)
-        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, left_out))
+        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, left_out))
         gradients.append(torch.autograd.grad(value, logprobs)[0])
     assert gradients[0][:6].any()
     assert torch.allclose(gradients[0][:6], gradients[1], atol=1e-12, rtol=0)
@@ -95,5 +95,5 @@ def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_
     logprobs = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
     response = torch.tensor([0, 0, 0, 1, 1, 2])
     for loss in LOSSES:
-        value = losses.build(loss)(terms_of(examples, response, logprobs), count(examples, NOTHING))
+        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, NOTHING))
         assert not torch.autograd.grad(value, logprobs)[0].any()

@@ -188,10 +188,10 @@ def test_sub_scores_are_kept():
 
 
 @pytest.mark.parametrize("returned", [[], [{}], [{"overall": 2.0}], None, [None], [{"overall": float("nan")}]])
-def test_what_is_no_result_of_the_contract_is_a_fault(returned: Any, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_no_result_of_the_contract_is_a_fault(returned: Any, temporarily):
     from vlrl.verify.judge import verifier, verifiers
 
-    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+    temporarily(verifiers)
     verifier("easyr1_like")(from_reward(lambda reward_inputs: returned, "easyr1"))
     assert judge(problem("easyr1_like", "6"), "6").fault is not None
 

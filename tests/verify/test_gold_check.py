@@ -61,15 +61,12 @@ def test_a_sound_gold_or_one_that_cannot_be_checked(name: str, gold: str, metada
     assert gold_problem(problem(name, gold, **metadata)) is None
 
 
-def test_a_plugin_reads_its_own_form_and_may_decline():
+def test_a_plugin_reads_its_own_form_and_may_decline(temporarily):
+    temporarily(verifiers)
     verifier("boxed only")(lambda p, r: Verdict.right() if r == f"\\boxed{{{p.answer}}}" else Verdict.wrong("no box"))
     verifier("runs code", gold=None)(lambda p, r: Verdict.wrong("tests fail"))
-    try:
-        assert gold_problem(problem("boxed only", "7")) is None
-        assert gold_problem(problem("runs code", "assert f(1) == 2")) is None
-    finally:
-        for name in ("boxed only", "runs code"):
-            verifiers._entries.pop(name)
+    assert gold_problem(problem("boxed only", "7")) is None
+    assert gold_problem(problem("runs code", "assert f(1) == 2")) is None
 
 
 def test_it_can_be_sent_to_worker_processes_and_names_an_unknown_verifier():

@@ -49,7 +49,7 @@ class CreditSettings(Settings):
                 if names.count(name) > 1:
                     raise ValueError(f"{kind} names {name!r} twice; give it once, with the settings it should have")
         shaped = [_name(shapes, part) for part in self.shape]
-        if shaped and not getattr(self.advantage, "reads_shape", True):
+        if shaped and not self.advantage.reads_shape:
             raise ValueError(
                 f"the advantage {_name(advantages, self.advantage)!r} reads right or wrong alone, so the reward parts "
                 f"{shaped} would have no effect; take another advantage or leave `shape` out"
@@ -115,7 +115,7 @@ class Credit:
                 for one, more in zip(credited, extra, strict=True)
             ]
         credited = [replace(one, token_weights=own_tokens(one.rollouts)) for one in credited]
-        for number, part in sorted(enumerate(settings.weigh), key=lambda held: getattr(held[1], "last", False)):
+        for number, part in sorted(enumerate(settings.weigh), key=lambda held: held[1].last):
             factors = part.over(credited, context, self._state(f"weigh.{number}"))
             credited = [
                 replace(one, token_weights=multiply(one.token_weights, more))

@@ -8,12 +8,12 @@ import torch
 from pydantic import Field, model_validator
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.provenance import Method
+from vlrl.losses.loss_registry import Loss
 
 Aggregate = Literal["sequence", "token", "sum"]
 
 
-class TokenLoss(Method):
+class TokenLoss(Loss):
     """A loss of tokens that are averaged in one of three ways; token weights are in every one of them.
 
     aggregate  `sequence`: mean over a response's trained tokens, then over responses (GRPO); `token`: mean over all
@@ -36,12 +36,12 @@ class TokenLoss(Method):
             raise ValueError(f"length is {self.length}, but only `aggregate: sum` divides by it; leave it out")
         return self
 
-    def average(self, each: torch.Tensor, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def average(self, each: torch.Tensor, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """(M,) values of tokens → a scalar to add up over micro-batches."""
-        each = terms.weights * each
+        each = inputs.weights * each
         if self.aggregate == "token":
-            return each.sum() / over.tokens
-        sums = terms.per_response(each)
+            return each.sum() / normalizers.tokens
+        sums = inputs.per_response(each)
         if self.aggregate == "sequence":
-            return (sums / terms.trained).sum() / over.responses
-        return sums.sum() / (self.length * over.responses)
+            return (sums / inputs.trained).sum() / normalizers.responses
+        return sums.sum() / (self.length * normalizers.responses)

@@ -9,28 +9,28 @@ from typing import Any
 import torch
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import Loss
+from vlrl.losses.loss_registry import Loss, UpdateLoss
 from vlrl.provenance import needs_of
 from vlrl.registry import Registry
 
-additions: Registry[Any] = Registry("added loss")
+additions: Registry[Any] = Registry("added loss", base=Loss)
 
 
 @dataclass(frozen=True)
 class WithAdded:
     """A loss and what is added to it, as one loss."""
 
-    loss: Loss
-    auxiliary: Sequence[Loss]
+    loss: UpdateLoss
+    auxiliary: Sequence[UpdateLoss]
 
     @property
     def needs(self) -> frozenset[str]:
         """What all of them need."""
         return needs_of([self.loss, *self.auxiliary])
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        total = self.loss(terms, over)
+        total = self.loss(inputs, normalizers)
         for one in self.auxiliary:
-            total = total + one(terms, over)
+            total = total + one(inputs, normalizers)
         return total

@@ -9,12 +9,12 @@ from pydantic import Field
 from torch.nn.functional import logsigmoid
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import losses
-from vlrl.provenance import Mark, Method
+from vlrl.losses.loss_registry import Loss, losses
+from vlrl.provenance import Mark
 
 
 @losses.register("dpo")
-class DpoLoss(Method):
+class DpoLoss(Loss):
     """−log p + α(1 − p), p = σ(β·(Δ_chosen − Δ_rejected)), Δ = log π(y) − log π_ref(y) over the response.
 
     Mean over pairs. A pair is two responses of one row, the chosen one first: advantages +1 and −1.
@@ -31,14 +31,14 @@ class DpoLoss(Method):
     beta: float = Field(default=0.1, gt=0.0)
     alpha: float = 0.0
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches. Raises ValueError where responses are no pairs."""
-        signs = terms.advantages.reshape(-1, 2) if len(terms.advantages) % 2 == 0 else terms.advantages[None]
+        signs = inputs.advantages.reshape(-1, 2) if len(inputs.advantages) % 2 == 0 else inputs.advantages[None]
         if signs.shape[1] != 2 or not bool(((signs[:, 0] == 1) & (signs[:, 1] == -1)).all()):
             raise ValueError("dpo: responses must come in pairs, the chosen one (+1) before the rejected one (−1)")
-        drift = terms.per_response(terms.weights * (terms.logprobs - terms.old_logprobs)).reshape(-1, 2)
+        drift = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs)).reshape(-1, 2)
         margin = self.beta * (drift[:, 0] - drift[:, 1])  # (pairs,)
         each = -logsigmoid(margin)
         if self.alpha:
             each = each + self.alpha * torch.sigmoid(-margin)
-        return each.sum() / (over.responses / 2)
+        return each.sum() / (normalizers.responses / 2)

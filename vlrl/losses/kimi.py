@@ -8,12 +8,12 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import losses
-from vlrl.provenance import Mark, Method
+from vlrl.losses.loss_registry import Loss, losses
+from vlrl.provenance import Mark
 
 
 @losses.register("kimi")
-class KimiLoss(Method):
+class KimiLoss(Loss):
     """Minus the objective whose gradient is eq. 3, averaged over responses:
 
         −A_j · log π(y_j) + (τ/2) · (log π(y_j) − log π_ref(y_j))²      with log π(y) the *sum* over the response
@@ -28,9 +28,7 @@ class KimiLoss(Method):
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.3.2"
     mark: ClassVar[Mark] = "P"
-    resets_optimizer: ClassVar[bool] = (
-        True  # at the start of each iteration (k1.5 §2.3.2), where a config doesn't say it
-    )
+    resets_optimizer: ClassVar[bool] = True  # k1.5 §2.3.2
 
     tau: float = Field(default=0.1, ge=0.0)
     logratio_norm: Literal["none", "length"] = "none"
@@ -40,14 +38,14 @@ class KimiLoss(Method):
         """Whether a token's share falls with the number of trained tokens of its response."""
         return self.logratio_norm == "length"
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        total = terms.per_response(terms.weights * terms.logprobs)
-        ratio = terms.per_response(terms.weights * (terms.logprobs - terms.old_logprobs))
+        total = inputs.per_response(inputs.weights * inputs.logprobs)
+        ratio = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs))
         if self.logratio_norm == "length":
-            total, ratio = total / terms.trained, ratio / terms.trained
-        each = -terms.advantages * total + 0.5 * self.tau * ratio.square()
-        if terms.token_advantages is not None:
-            extra = terms.per_response(terms.weights * terms.token_advantages * terms.logprobs)
-            each = each - (extra / terms.trained if self.logratio_norm == "length" else extra)
-        return each.sum() / over.responses
+            total, ratio = total / inputs.trained, ratio / inputs.trained
+        each = -inputs.advantages * total + 0.5 * self.tau * ratio.square()
+        if inputs.token_advantages is not None:
+            extra = inputs.per_response(inputs.weights * inputs.token_advantages * inputs.logprobs)
+            each = each - (extra / inputs.trained if self.logratio_norm == "length" else extra)
+        return each.sum() / normalizers.responses

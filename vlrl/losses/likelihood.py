@@ -25,6 +25,6 @@ class LikelihoodLoss(TokenLoss):
 
     aggregate: Aggregate = "sum"
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        return self.average(-terms.credit * terms.logprobs, terms, over)
+        return self.average(-inputs.credit * inputs.logprobs, inputs, normalizers)

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any, ClassVar, Protocol
 
 import torch
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.provenance import Method
 from vlrl.registry import Registry
 
 
-class Loss(Protocol):
-    """A pure function of a micro-batch; returns its share of the update's loss."""
+class UpdateLoss(Protocol):
+    """What an update minimises: a loss, or a loss with others added to it."""
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor: ...
+    @property
+    def needs(self) -> frozenset[str]:
+        """What must be there besides rollouts and advantages."""
+
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor: ...
 
 
-losses: Registry[Any] = Registry("loss")
+class Loss(Method):
+    """A pure function of a micro-batch; returns its share of the update's loss. The base of every loss.
+
+    What the trainer asks of a loss is declared here:
+
+    reads_token_credit    whether `LossInputs.token_advantages` have an effect
+    resets_optimizer      whether the optimiser starts again at each iteration where a config doesn't say it
+    means_over_response   whether a token's share falls with the number of trained tokens of its response
+    needs                 `pairs`: responses come in pairs, chosen and rejected; `demonstrations`: no rollouts
+    """
+
+    reads_token_credit: ClassVar[bool] = True
+    resets_optimizer: ClassVar[bool] = False
+
+    @property
+    def means_over_response(self) -> bool:
+        """Whether a token's share falls with the number of trained tokens of its response."""
+        return False
+
+    @abstractmethod
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+        """A scalar to add up over micro-batches."""
+
+
+losses: Registry[Any] = Registry("loss", base=Loss)

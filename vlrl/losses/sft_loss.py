@@ -7,18 +7,18 @@ from typing import ClassVar
 import torch
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import losses
-from vlrl.provenance import Mark, Method
+from vlrl.losses.loss_registry import Loss, losses
+from vlrl.provenance import Mark
 
 
 @losses.register("sft")
-class SftLoss(Method):
+class SftLoss(Loss):
     """Mean negative log-likelihood over all response tokens of the update (exact over micro-batches)."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.5.2"
     mark: ClassVar[Mark] = "P"
     needs: ClassVar[frozenset[str]] = frozenset({"demonstrations"})
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        return -(terms.weights * terms.logprobs).sum() / over.tokens
+        return -(inputs.weights * inputs.logprobs).sum() / normalizers.tokens

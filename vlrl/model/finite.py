@@ -59,24 +59,24 @@ def shortest(examples: Sequence[Example]) -> Example | None:
     return one.take([lengths.index(min(lengths))])
 
 
-def cause_of(examples: Sequence[Example], terms: LossInputs, loss: float) -> NonFiniteError | None:
+def cause_of(examples: Sequence[Example], inputs: LossInputs, loss: float) -> NonFiniteError | None:
     """The first of a loss's inputs that isn't finite, or the loss itself; None where all are."""
     responses = [(example, j) for example in examples for j in range(len(example.row.responses))]
     token_values: dict[str, Any] = {
-        "the policy's log-probability": terms.logprobs,
-        "the log-probability that its ratio starts from": terms.old_logprobs,
-        "its token weight": terms.weights,
-        "its token advantage": terms.token_advantages,
+        "the policy's log-probability": inputs.logprobs,
+        "the log-probability that its ratio starts from": inputs.old_logprobs,
+        "its token weight": inputs.weights,
+        "its token advantage": inputs.token_advantages,
     }
-    for j, value in enumerate(terms.advantages.tolist()):
+    for j, value in enumerate(inputs.advantages.tolist()):
         if not math.isfinite(value):
             return _error(responses[j], "", f"its advantage is {value}", "mend the part of credit that gave it")
     for name, values in token_values.items():
         if values is None or bool(values.isfinite().all()):
             continue
         place = int((~values.isfinite()).nonzero()[0, 0])
-        response = int(terms.response[place])
-        token = place - int((terms.response == response).nonzero()[0, 0])
+        response = int(inputs.response[place])
+        token = place - int((inputs.response == response).nonzero()[0, 0])
         remedy = LOGITS_REMEDY if "policy's" in name else "mend the part that gave it"
         return _error(responses[response], f", token {token}", f"{name} is {float(values[place])}", remedy)
     if math.isfinite(loss):

@@ -173,7 +173,7 @@ class DistilSettings(FixedSetSettings):
 
     @model_validator(mode="after")
     def _loss_reads_token_credit(self) -> DistilSettings:
-        if not getattr(self.loss, "reads_token_credit", True) or needs_of([self.loss]):
+        if not self.loss.reads_token_credit or needs_of([self.loss]):
             raise ValueError(f"{type(self.loss).__name__} reads no token credit; take grpo, cispo, ctpo or likelihood")
         return self
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlrl.errors import ConfigError, did_you_mean
-from vlrl.losses.loss_registry import losses
+from vlrl.losses.loss_registry import Loss, losses
 from vlrl.rollout.engine import Sampling
 
 BUDGET = "sampling.max_tokens"  # in a preset's loss: the response budget that the config gives
@@ -123,8 +123,8 @@ def _with_reset(given: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given)
     if isinstance(loss, Mapping):
         loss = loss.get("name", "kimi")
-    known = losses.get(loss) if loss in losses else loss
-    rule = "each_iteration" if getattr(known, "resets_optimizer", False) else "never"
+    known = losses.get(loss) if loss in losses else type(loss)
+    rule = "each_iteration" if issubclass(known, Loss) and known.resets_optimizer else "never"
     return {**given, "policy": {**policy, "reset_optimizer": rule}}
 
 

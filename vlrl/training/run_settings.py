@@ -19,7 +19,7 @@ from vlrl.data.images.perturbation import check_perturbation
 from vlrl.errors import ConfigError
 from vlrl.losses.auxiliary import WithAdded, additions
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.loss_registry import Loss, losses
+from vlrl.losses.loss_registry import UpdateLoss, losses
 from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import TorchBackend, backends
 from vlrl.model.training.torch_policy import PolicySettings
@@ -178,7 +178,7 @@ class RlSettings(Settings):
         for name in ("teacher", "previous", "contrast"):
             if getattr(self, name) is not None and not MET_BY[name] & self.needs:
                 raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
-        if self.credit.token_credit and not getattr(self.loss, "reads_token_credit", True):
+        if self.credit.token_credit and not self.loss.reads_token_credit:
             raise ValueError(f"{type(self.loss).__name__} reads no token credit; take another loss")
         penalised = any(isinstance(one, RepeatPenalty) and one.weight for one in self.credit.shape)
         if penalised and self.sampling.repetition is None:
@@ -224,9 +224,9 @@ class RlSettings(Settings):
         return self.problems_per_step if more is None or more.informative is None else more.informative
 
     @property
-    def whole_loss(self) -> Loss:
+    def whole_loss(self) -> UpdateLoss:
         """The loss with what is added to it."""
-        loss: Loss = WithAdded(self.loss, self.auxiliary) if self.auxiliary else self.loss
+        loss: UpdateLoss = WithAdded(self.loss, self.auxiliary) if self.auxiliary else self.loss
         return loss
 
     def sampling_at(self, step: int) -> Sampling:

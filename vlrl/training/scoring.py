@@ -45,8 +45,9 @@ class GroupScorer:
     def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[CreditedGroup]:
         """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
         settings = self._settings
-        mean = bool(getattr(settings.loss, "means_over_response", False))
-        context = CreditContext(step, settings.steps, settings.sampling_at(step).max_tokens, step, mean)
+        context = CreditContext(
+            step, settings.steps, settings.sampling_at(step).max_tokens, step, settings.loss.means_over_response
+        )
         return self._credit.assign(scored, context, remember)
 
     def state_dict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from vlrl import dist, interrupts
 from vlrl.data.mixture import demonstrations
 from vlrl.errors import DataError, RunError
 from vlrl.evaluation.held_out import twin_metrics
-from vlrl.losses.loss_registry import Loss
+from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.finite import check_policy, shortest
@@ -170,7 +170,7 @@ def _counted(rows: Sequence[PackedGroup]) -> dict[str, int]:
 def train_on(
     session: Session,
     phases: Sequence[Phase],
-    loss: Loss,
+    loss: UpdateLoss,
     stage: str,
     seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,

@@ -16,7 +16,13 @@ from vlrl.losses.sft_loss import SftLoss
 def terms(logprobs, references, responses, advantages) -> LossInputs:
     response = torch.tensor(responses)
     advantage = torch.tensor(advantages, dtype=torch.float64)
-    return LossInputs(logprobs, references, response, advantage, torch.ones_like(logprobs))
+    return LossInputs(
+        logprobs=logprobs,
+        old_logprobs=references,
+        response=response,
+        advantages=advantage,
+        weights=torch.ones_like(logprobs),
+    )
 
 
 def one_token(ratio: float, advantage: float, **settings) -> tuple[float, float]:

@@ -76,13 +76,13 @@ def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
             drawn = torch.multinomial(policy.detach().exp(), 50, replacement=True, generator=generator)
             picked = policy[drawn]
             given = LossInputs(
-                picked,
-                picked.detach(),
-                torch.arange(50),
-                torch.zeros(50, dtype=torch.float64),
-                torch.ones(50, dtype=torch.float64),
-                (teacher[drawn] - picked).detach(),
-                policy[teacher.argmax()].expand(50),
+                logprobs=picked,
+                old_logprobs=picked.detach(),
+                response=torch.arange(50),
+                advantages=torch.zeros(50, dtype=torch.float64),
+                weights=torch.ones(50, dtype=torch.float64),
+                token_advantages=(teacher[drawn] - picked).detach(),
+                teacher_logprobs=policy[teacher.argmax()].expand(50),
             )
             optimizer.zero_grad()
             loss(given, LossNormalizers(50.0, 50.0)).backward()

@@ -68,15 +68,14 @@ def problem(name: str, **metadata) -> Problem:
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory) -> Iterator[Path]:
-    entries = dict(verifiers._entries)
     path = tmp_path_factory.mktemp("plugin") / "users.py"
     path.write_text(PLUGIN)
-    load_plugin(path)
-    guarded.configure(JudgingSettings(wall_seconds=4.0, processor_seconds=0.5, workers=8, memory_mib=200))
-    yield path
-    guarded.configure(JudgingSettings())
-    guarded.pool(verifiers).close()
-    verifiers._entries = entries
+    with verifiers.temporarily():
+        load_plugin(path)
+        guarded.configure(JudgingSettings(wall_seconds=4.0, processor_seconds=0.5, workers=8, memory_mib=200))
+        yield path
+        guarded.configure(JudgingSettings())
+        guarded.pool(verifiers).close()
 
 
 @pytest.mark.parametrize(
@@ -131,8 +130,8 @@ def test_verdicts_of_plugins_are_given_side_by_side_and_in_order(plugin):
     assert [round(v.score * 100) for v in both] == [1, 2, 3, 4]
 
 
-def test_no_more_than_the_bound_run_at_a_time(monkeypatch):
-    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+def test_no_more_than_the_bound_run_at_a_time(monkeypatch, temporarily):
+    temporarily(verifiers)
     monkeypatch.setattr(guarded, "settings", JudgingSettings(workers=3))
     running, most, lock = [0], [0], threading.Lock()
 
@@ -150,8 +149,8 @@ def test_no_more_than_the_bound_run_at_a_time(monkeypatch):
     assert most[0] == 3
 
 
-def test_a_verifier_of_the_program_itself_is_bounded_and_its_interrupt_is_a_fault(monkeypatch):
-    monkeypatch.setattr(verifiers, "_entries", dict(verifiers._entries))
+def test_a_verifier_of_the_program_itself_is_bounded_and_its_interrupt_is_a_fault(monkeypatch, temporarily):
+    temporarily(verifiers)
     monkeypatch.setattr(guarded, "settings", JudgingSettings(wall_seconds=0.3))
     done = threading.Event()
 

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.tokens.token_parts import adjusts
-from vlrl.provenance import Mark, Method
+from vlrl.credit.tokens.token_parts import Adjust, adjusts
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup
 
 
 @adjusts.register("ucpo")
-class Ucpo(Method):
+class Ucpo(Adjust):
     """A_i ← A_i·n·[(1 − τ)/n + τ·(1/q_i)/Σ 1/q] over the n right responses with A > 0, q = softmax(log π(y)/len).
 
     Unlikely right answers get more of the same total, so that the policy keeps several ways (UCPO). With τ = 0 nothing
@@ -49,7 +49,7 @@ class Ucpo(Method):
 
 
 @adjusts.register("positive_only")
-class PositiveOnly(Method):
+class PositiveOnly(Adjust):
     """A ← max(A, 0): what is left of a method without its negative gradients, for comparison (k1.5 §3.5).
 
     keep  share of a negative advantage that stays; 1 changes nothing

@@ -7,8 +7,9 @@ those. Others see all groups of a step, single reward parts, or keep a state: ba
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,26 +21,26 @@ from vlrl.types import CreditedGroup
 State = dict[str, float]  # what a part remembers from step to step; it is in the checkpoint
 
 
-class Advantage(Protocol):
-    """`over` gives the (n,) advantages of every group; `state` is the part's own and may be changed.
+class Advantage(Method):
+    """The base of every advantage.
 
-    `least` is the number of responses below which a group has no baseline: its advantages are 0.
+    least        responses below which a group has no baseline: its advantages are 0
+    reads_shape  whether reward parts besides the score have an effect
     """
 
-    least: int
-
-    def over(
-        self, groups: Sequence[CreditedGroup], context: CreditContext, state: State
-    ) -> list[tuple[float, ...]]: ...
-
-
-advantages: Registry[Any] = Registry("advantage")
-
-
-class GroupAdvantage(Method):
-    """A function of one group's total rewards."""
-
     least: ClassVar[int] = 2
+    reads_shape: ClassVar[bool] = True
+
+    @abstractmethod
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+        """(n,) advantages of every group; `state` is the part's own and may be changed."""
+
+
+advantages: Registry[Any] = Registry("advantage", base=Advantage)
+
+
+class GroupAdvantage(Advantage):
+    """A function of one group's total rewards."""
 
     def __call__(self, rewards: Sequence[float]) -> tuple[float, ...]:
         """(n,) rewards → (n,) advantages."""

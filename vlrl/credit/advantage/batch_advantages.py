@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from vlrl.credit.advantage.advantages import State, advantages, settle
+from vlrl.credit.advantage.advantages import Advantage, State, advantages, settle
 from vlrl.credit.credit_context import CreditContext
-from vlrl.provenance import Mark, Method
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup
 
 
@@ -31,7 +31,7 @@ def whitened(groups: Sequence[Sequence[float]], epsilon: float, center: bool = T
 
 
 @advantages.register("reinforce_plus_plus")
-class BatchNormalised(Method):
+class BatchNormalised(Advantage):
     """A = (x − mean) / (σ + ε) over all responses of a step; x is r, or r − r̄ of its group (REINFORCE++, §3).
 
     One response a problem is enough with `baseline: batch`. The paper's KL penalty is no part of it: `loss.beta` and
@@ -56,7 +56,7 @@ class BatchNormalised(Method):
 
 
 @advantages.register("asymmetric")
-class AsymmetricOutcomes(Method):
+class AsymmetricOutcomes(Advantage):
     """Right: ((1 − p)/p)^up, wrong: −(p/(1 − p))^down, p the group's pass rate; ½ and ½ is GRPO on right and wrong.
 
     A larger `up` lifts rare successes only. It reads right or wrong alone: reward parts would have no effect.
@@ -64,7 +64,6 @@ class AsymmetricOutcomes(Method):
 
     paper: ClassVar[str] = "AsymGRPO"
     mark: ClassVar[Mark] = "D"
-    least: ClassVar[int] = 2
     reads_shape: ClassVar[bool] = False
 
     up: float = Field(default=0.5, ge=0.0)
@@ -84,7 +83,7 @@ class AsymmetricOutcomes(Method):
 
 
 @advantages.register("ctan")
-class SlowSpread(Method):
+class SlowSpread(Advantage):
     """A_j = (r_j − r̄) / (EMA of the groups' mean σ + ε): the scale lasts over steps and tasks (RaPO's CTAN).
 
     decay  of the moving average; 0 takes each step's own mean σ, which for a single group is GRPO's
@@ -92,7 +91,6 @@ class SlowSpread(Method):
 
     paper: ClassVar[str] = "RaPO"
     mark: ClassVar[Mark] = "R"
-    least: ClassVar[int] = 2
 
     decay: float = Field(default=0.9, ge=0.0, lt=1.0)
     epsilon: float = Field(default=1e-4, ge=0.0)

@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from vlrl.credit.advantage.advantages import State, advantages, settle
+from vlrl.credit.advantage.advantages import Advantage, State, advantages, settle
 from vlrl.credit.advantage.batch_advantages import spread_of, whitened
 from vlrl.credit.credit_context import CreditContext
-from vlrl.provenance import Mark, Method
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup
 
 
 @advantages.register("decorrelate")
-class Decorrelated(Method):
+class Decorrelated(Advantage):
     """Z R^{−½} w: parts standardised within the group, whitened by their correlation R over all groups, then added up.
 
     z is (r − r̄)/σ of one part in its group; a part that is constant in a group has no say there. R is that of the
@@ -27,7 +27,6 @@ class Decorrelated(Method):
 
     paper: ClassVar[str] = "RDPO"
     mark: ClassVar[Mark] = "D"
-    least: ClassVar[int] = 2
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
@@ -63,7 +62,7 @@ def inverse_root(matrix: np.ndarray) -> np.ndarray:
 
 
 @advantages.register("lead")
-class Lead(Method):
+class Lead(Advantage):
     """Correctness and length on scales of their own, weighed by how much there is to gain from each (LEAD).
 
     Both are standardised within the group. D_k = V_k·(1 − m_k)^alpha, with m the mean over the step of the part brought
@@ -76,7 +75,6 @@ class Lead(Method):
 
     paper: ClassVar[str] = "LEAD"
     mark: ClassVar[Mark] = "C"
-    least: ClassVar[int] = 2
 
     alpha: float = Field(default=1.0, ge=0.0)
     decay: float = Field(default=0.95, ge=0.0, lt=1.0)

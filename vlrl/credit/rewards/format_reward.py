@@ -6,7 +6,7 @@ import re
 from typing import ClassVar, Literal
 
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.credit.rewards.shapes import Shape, shapes
 from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
@@ -20,7 +20,7 @@ FORMS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _PATTERNS.ite
 
 
 @shapes.register("format")
-class FormatReward(ShapeSettings):
+class FormatReward(Shape):
     r"""1 for a response of the form, else 0.
 
     form  `think_answer` (<think>…</think><answer>…</answer> and nothing else, each once), `think` (a thought, then

@@ -8,13 +8,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.credit.rewards.shapes import Shape, shapes
 from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
 
 @shapes.register("contrast")
-class Contrast(ShapeSettings):
+class Contrast(Shape):
     """1 for right responses where p > 0 and p ≥ ratio·q: p the pass rate, q that with the perturbed image (T-GRPO).
 
     The perturbation is `rl.contrast`; problems without an image have no part in it. At the released ratio of 0.8 a
@@ -36,7 +36,7 @@ class Contrast(ShapeSettings):
 
 
 @shapes.register("retention")
-class Retention(ShapeSettings):
+class Retention(Shape):
     """exp(−α·d), d = max(0, mean over the response of log π − log π_previous): stay likely for the earlier model.
 
     π is the policy at the start of the step, read by the trainer: what the engine noted is that of older policies in

@@ -9,13 +9,13 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.credit.rewards.shapes import Shape, shapes
 from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
 
 @shapes.register("overlong")
-class Overlong(ShapeSettings):
+class Overlong(Shape):
     """0 up to (1 − margin_rate) of the token budget, then falling in a line to −1 at the budget (DAPO, eq. 13).
 
     The budget is the run's own `sampling.max_tokens`. A response that was cut there has −1.
@@ -41,7 +41,7 @@ class Overlong(ShapeSettings):
 
 
 @shapes.register("lead_length")
-class LeadLength(ShapeSettings):
+class LeadLength(Shape):
     """max(−1, 1 − |l − L*|/L*), L* the mean length of the problem's right responses: typical is best, not short (LEAD).
 
     Cut responses have 0 and no part in L*; so have all where none is right.
@@ -72,7 +72,7 @@ class LeadLength(ShapeSettings):
 
 
 @shapes.register("length_band")
-class LengthBand(ShapeSettings):
+class LengthBand(Shape):
     """1 for right responses of `lowest` to `highest` tokens, where more than one response of the problem is right.
 
     Video-R1 has it beside its contrast group, so that chains neither shrink nor run away. Cut responses have 0.
@@ -99,7 +99,7 @@ class LengthBand(ShapeSettings):
 
 
 @shapes.register("step_grpo")
-class StepGrpo(ShapeSettings):
+class StepGrpo(Shape):
     """Makes the reward R = α·score·(1 − β·tanh((t − μ)/μ)) + (1 − α)·format out of the score (Step-GRPO).
 
     t is 1 + the number of trigger words, μ its mean over the problem's right responses, format 1 where an answer was

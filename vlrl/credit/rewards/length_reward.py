@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.credit.rewards.shapes import Shape, shapes
 from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
 
 @shapes.register("length")
-class LengthReward(ShapeSettings):
+class LengthReward(Shape):
     """λ_i = 0.5 − (len_i − min_len) / (max_len − min_len); λ_i if correct, min(0, λ_i) if wrong; all equal: 0.
 
     The paper gives no weight; it has no penalty before `start_step`, then a constant one: `ramp_steps` is ours.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.rewards.shapes import ShapeSettings, shapes
+from vlrl.credit.rewards.shapes import Shape, shapes
 from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
 
 @shapes.register("repeat")
-class RepeatPenalty(ShapeSettings):
+class RepeatPenalty(Shape):
     """−1 for a response that ended with `repeat`, else 0. Needs `sampling.repetition`. The paper gives no weight."""
 
     paper: ClassVar[str] = "Kimi k1.5, 2501.12599 §2.6.2"

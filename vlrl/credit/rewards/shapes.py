@@ -5,7 +5,8 @@ A part has a default weight where its source fixes one; elsewhere it must be giv
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any
 
 from pydantic import Field
 
@@ -15,16 +16,8 @@ from vlrl.registry import Registry
 from vlrl.types import ScoredGroup
 
 
-class Shape(Protocol):
-    """`of` gives (n,) values before the weight; `weight_at` is the weight in the total reward at a step."""
-
-    def weight_at(self, step: int) -> float: ...
-
-    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]: ...
-
-
-class ShapeSettings(Method):
-    """What all reward parts have in common.
+class Shape(Method):
+    """The base of reward parts.
 
     weight      of this part in the total reward; 0 turns it off
     start_step  the first RL step that counts it: nothing before, then a constant weight
@@ -42,5 +35,9 @@ class ShapeSettings(Method):
         share = min(1.0, (step - self.start_step + 1) / self.ramp_steps) if self.ramp_steps else 1.0
         return self.weight * share
 
+    @abstractmethod
+    def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
+        """(n,) values before the weight."""
 
-shapes: Registry[Any] = Registry("reward part")
+
+shapes: Registry[Any] = Registry("reward part", base=Shape)

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.tokens.token_parts import token_credits
-from vlrl.provenance import Mark, Method
+from vlrl.credit.tokens.token_parts import TokenPart, token_credits
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup, PerToken
 
 
@@ -23,7 +23,7 @@ def teacher_credit(teacher: PerToken, student: PerToken, weight: float) -> PerTo
 
 
 @token_credits.register("opd")
-class Distillation(Method):
+class Distillation(TokenPart):
     """weight·(log π_T − log π_S) at every token: minus the gradient of KL(π_S‖π_T), one sample a token (OPD).
 
     The teacher is `rl.teacher`; with `credit.advantage: none` it is all that is learned from. π_S is the policy at the

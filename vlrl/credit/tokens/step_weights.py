@@ -10,13 +10,13 @@ from pydantic import Field
 
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.tokens.token_parts import weighers
-from vlrl.provenance import Mark, Method
+from vlrl.credit.tokens.token_parts import TokenPart, weighers
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup, PerToken
 
 
 @weighers.register("sas")
-class SkipSteps(Method):
+class SkipSteps(TokenPart):
     """Steps end at blank lines; right responses leave out their ⌈ρ·S⌉ least confident ones, wrong ones the most (SAS).
 
     Confidence is the mean log-probability of a step's tokens. A response keeps at least one step (ours). The released
@@ -55,7 +55,7 @@ class SkipSteps(Method):
 
 
 @weighers.register("opefo")
-class EntropyBalance(Method):
+class EntropyBalance(TokenPart):
     """Tokens that raise the entropy count 1 + λ, those that lower it 1 − λ, λ = (M − P)/(M + P): no net flow (OPEFO).
 
     P and M are the totals of what the step's tokens add to and take from the entropy of the distribution that they were
@@ -115,7 +115,7 @@ def counted(one: CreditedGroup, mean_over_response: bool) -> PerToken:
 
 
 @weighers.register("overlong_filter")
-class OverlongFilter(Method):
+class OverlongFilter(TokenPart):
     """Tokens of responses that were cut at the budget count `keep`, by default nothing (DAPO, §3.4)."""
 
     paper: ClassVar[str] = "DAPO, 2503.14476 §3.4"

@@ -9,32 +9,41 @@ averaged over.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
+from vlrl.provenance import Method
 from vlrl.registry import Registry
 from vlrl.types import CreditedGroup, PerToken
 
 
-class Adjust(Protocol):
-    """(n,) advantages of every group from those before."""
+class Adjust(Method):
+    """The base of parts that move advantages."""
 
-    def over(
-        self, groups: Sequence[CreditedGroup], context: CreditContext, state: State
-    ) -> list[tuple[float, ...]]: ...
-
-
-class TokenPart(Protocol):
-    """For every group, per response (T_j,): numbers to add to its advantage, or weights ≥ 0 to multiply."""
-
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]: ...
+    @abstractmethod
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+        """(n,) advantages of every group from those before."""
 
 
-adjusts: Registry[Any] = Registry("adjustment of advantages")
-token_credits: Registry[Any] = Registry("token credit")
-weighers: Registry[Any] = Registry("token weight")
+class TokenPart(Method):
+    """The base of parts that add to the advantage at single tokens, or weigh tokens.
+
+    last  whether a weight sees the product of the others
+    """
+
+    last: ClassVar[bool] = False
+
+    @abstractmethod
+    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+        """For every group, per response (T_j,): numbers to add, or weights ≥ 0 to multiply."""
+
+
+adjusts: Registry[Any] = Registry("adjustment of advantages", base=Adjust)
+token_credits: Registry[Any] = Registry("token credit", base=TokenPart)
+weighers: Registry[Any] = Registry("token weight", base=TokenPart)
 
 
 def add(one: PerToken | None, more: PerToken) -> PerToken:

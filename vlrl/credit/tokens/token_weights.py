@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 from vlrl.config import Settings
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
-from vlrl.credit.tokens.token_parts import weighers
-from vlrl.provenance import Mark, Method
+from vlrl.credit.tokens.token_parts import TokenPart, weighers
+from vlrl.provenance import Mark
 from vlrl.types import CreditedGroup, PerToken, Rollout, Segment
 
 
@@ -45,7 +45,7 @@ def own_tokens(rollouts: Sequence[Rollout]) -> PerToken | None:
 
 
 @weighers.register("segments")
-class SegmentWeights(Method):
+class SegmentWeights(TokenPart):
     """1 for tokens that are trained, else 0: by the age of the segments of a continued response (k1.5 §2.6.2).
 
     keep  `current_only`: what was written in this iteration; `all`: every age; `max_staleness: m`: at most m iterations
@@ -70,7 +70,7 @@ class SegmentWeights(Method):
 
 
 @weighers.register("importance")
-class ImportanceWeights(Method):
+class ImportanceWeights(TokenPart):
     """ρ = π/μ of a token, or of a whole response, kept within bounds: π as the step begins, μ as it was written.
 
     rule   `truncated`: min(ρ, upper), as in IMPALA's V-trace (arXiv 1802.01561 eq. 1) and in "truncated importance

@@ -31,16 +31,16 @@ class CtpoLoss(TokenLoss):
     clip_high: float = Field(default=0.05, gt=0.0)
     dual: float = Field(default=0.05, gt=0.0)
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        step = terms.logprobs - terms.old_logprobs
-        trained = (terms.weights > 0).to(step.dtype)
+        step = inputs.logprobs - inputs.old_logprobs
+        trained = (inputs.weights > 0).to(step.dtype)
         counted = step.detach() * trained
-        log_ratio = terms.up_to(counted) - counted + step
-        root = terms.up_to(trained).sqrt()  # (M,) √t, t from 1 at the first trained token
-        advantage = terms.credit
+        log_ratio = inputs.up_to(counted) - counted + step
+        root = inputs.up_to(trained).sqrt()  # (M,) √t, t from 1 at the first trained token
+        advantage = inputs.credit
         ratio = log_ratio.exp()
         clipped = torch.clamp(log_ratio, -self.clip_low * root, self.clip_high * root).exp()
         surrogate = torch.minimum(ratio * advantage, clipped * advantage)
         bounded = torch.maximum(surrogate, (self.dual * root).exp() * advantage)
-        return self.average(-torch.where(advantage < 0, bounded, surrogate), terms, over)
+        return self.average(-torch.where(advantage < 0, bounded, surrogate), inputs, normalizers)

@@ -28,13 +28,13 @@ class GrpoLoss(TokenLoss):
     clip_high: float = Field(default=0.2, gt=0.0)
     beta: float = Field(default=0.0, ge=0.0)
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        log_ratio = terms.logprobs - terms.old_logprobs
+        log_ratio = inputs.logprobs - inputs.old_logprobs
         ratio = log_ratio.exp()
-        advantage = terms.credit
+        advantage = inputs.credit
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
         each = -torch.minimum(ratio * advantage, clipped * advantage)
         if self.beta:
             each = each + self.beta * (torch.exp(-log_ratio) - 1 + log_ratio)
-        return self.average(each, terms, over)
+        return self.average(each, inputs, normalizers)

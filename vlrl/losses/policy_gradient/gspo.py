@@ -8,12 +8,12 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import losses
-from vlrl.provenance import Mark, Method
+from vlrl.losses.loss_registry import Loss, losses
+from vlrl.provenance import Mark
 
 
 @losses.register("gspo")
-class GspoLoss(Method):
+class GspoLoss(Loss):
     """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's trained tokens of log π/π_ref).
 
     On-policy its gradient is GRPO's with the mean over a response's tokens. Token weights weigh the mean in s; token
@@ -25,14 +25,18 @@ class GspoLoss(Method):
     paper: ClassVar[str] = "GSPO, 2507.18071"
     mark: ClassVar[Mark] = "P"
     reads_token_credit: ClassVar[bool] = False
-    means_over_response: ClassVar[bool] = True
 
     clip_low: float = Field(default=3e-4, gt=0.0)
     clip_high: float = Field(default=4e-4, gt=0.0)
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    @property
+    def means_over_response(self) -> bool:
+        """Always: the sequence's ratio is a mean over its tokens."""
+        return True
+
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        log_ratio = terms.per_response(terms.weights * (terms.logprobs - terms.old_logprobs)) / terms.trained
+        log_ratio = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs)) / inputs.trained
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
-        return -torch.minimum(ratio * terms.advantages, clipped * terms.advantages).sum() / over.responses
+        return -torch.minimum(ratio * inputs.advantages, clipped * inputs.advantages).sum() / normalizers.responses

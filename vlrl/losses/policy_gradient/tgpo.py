@@ -30,8 +30,8 @@ class TeacherGuidance(TokenLoss):
     aggregate: Aggregate = "token"
     beta: float = Field(default=0.1, ge=0.0)
 
-    def __call__(self, terms: LossInputs, over: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches. Raises ValueError where nothing says what the teacher would write."""
-        if terms.teacher_logprobs is None:
+        if inputs.teacher_logprobs is None:
             raise ValueError("tgpo: the examples carry no tokens of a teacher")
-        return self.average(-self.beta * terms.teacher_logprobs, terms, over)
+        return self.average(-self.beta * inputs.teacher_logprobs, inputs, normalizers)

@@ -16,7 +16,7 @@ import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.losses.loss_registry import Loss
+from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.batch.packing import Batch, PackedGroup, pack
@@ -132,18 +132,18 @@ class PackedForward:
     def accumulate(
         self,
         examples: Sequence[Example],
-        loss: Loss,
+        loss: UpdateLoss,
         temperature: float,
-        over: LossNormalizers,
+        normalizers: LossNormalizers,
         learn: Learn,
     ) -> UpdateMetrics:
-        """Add the gradients of one update; `over` counts the whole update, so that any split gives the same sum.
+        """Add the gradients of one update; `normalizers` count the whole update, so that any split gives the same sum.
 
         `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
         Every image is encoded once; in lockstep, once a micro-batch.
         """
         sums = UpdateMetrics()
-        together = 2 if "pairs" in getattr(loss, "needs", ()) else 1
+        together = 2 if "pairs" in loss.needs else 1
         parts = [example.take(chosen) for example in examples for chosen in self.split(example.row, together)]
         batches = self.batches([part.row for part in parts])
         images = [_images(parts[i].row for i in chosen) for chosen in batches]
@@ -158,7 +158,7 @@ class PackedForward:
             run = partial(self._padding, step)
             if m < len(batches):
                 some = [parts[i] for i in batches[m]]
-                run = partial(self._micro_batch, some, loss, temperature, over, step, feature_cache, m, sums)
+                run = partial(self._micro_batch, some, loss, temperature, normalizers, step, feature_cache, m, sums)
             learn(run, m + 1 == len(steps))
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
@@ -167,9 +167,9 @@ class PackedForward:
     def _micro_batch(
         self,
         some: Sequence[Example],
-        loss: Loss,
+        loss: UpdateLoss,
         temperature: float,
-        over: LossNormalizers,
+        normalizers: LossNormalizers,
         step: Step,
         feature_cache: ImageFeatureCache,
         m: int,
@@ -184,14 +184,15 @@ class PackedForward:
             batch, found = self._score(
                 rows, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(some)
             )
-        terms = replace(terms_of(some, batch.response, found.logprobs), teacher_logprobs=found.teacher_token_ids)
-        value: Any = loss(terms, over)
+        inputs = loss_inputs_of(some, batch.response, found.logprobs)
+        inputs = replace(inputs, teacher_logprobs=found.teacher_token_ids)
+        value: Any = loss(inputs, normalizers)
         if (carried := feature_cache.carried(m)) is not None:
             beside.append(carried)
         with torch.no_grad():
-            _observe(sums, some, terms, float(value), found.entropy)
+            _observe(sums, some, inputs, float(value), found.entropy)
             if sums.cause is None and not (math.isfinite(float(value)) and math.isfinite(sums.kl)):
-                sums.cause = cause_of(some, terms, float(value))
+                sums.cause = cause_of(some, inputs, float(value))
         return sum(beside, start=value)
 
     def _padding(self, step: Step) -> torch.Tensor:
@@ -238,7 +239,7 @@ def _images(rows: Iterable[PackedGroup]) -> list[EncodedImage]:
     return [image for row in rows for image in row.encoded.images]
 
 
-def count(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
+def normalizers_of(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
     """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens.
 
     Where all have weight zero the tokens are 1, to divide by.
@@ -252,7 +253,7 @@ def count(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormali
     return LossNormalizers(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
 
 
-def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
+def loss_inputs_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
     """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
     references = _of_all(examples, "old_logprobs", logprobs)
     weights = _of_all(examples, "token_weights", logprobs)
@@ -267,16 +268,16 @@ def terms_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torc
 
 
 def _observe(
-    sums: UpdateMetrics, examples: Sequence[Example], terms: LossInputs, loss: float, entropy: torch.Tensor
+    sums: UpdateMetrics, examples: Sequence[Example], inputs: LossInputs, loss: float, entropy: torch.Tensor
 ) -> None:
     sums.loss += loss
-    sums.tokens += len(terms.response)
+    sums.tokens += len(inputs.response)
     sums.entropy += float(entropy.sum())
-    drift = terms.old_logprobs - terms.logprobs
+    drift = inputs.old_logprobs - inputs.logprobs
     sums.kl += float((drift.exp() - 1 - drift).sum())
-    sampled = _of_all(examples, "sampler_logprobs", terms.logprobs)
+    sampled = _of_all(examples, "sampler_logprobs", inputs.logprobs)
     if sampled is not None:
-        sums.gap.add(examples, (terms.old_logprobs - sampled).abs().tolist())
+        sums.gap.add(examples, (inputs.old_logprobs - sampled).abs().tolist())
 
 
 def _of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
-from vlrl.losses.loss_registry import Loss
+from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.packing import PackedGroup
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Policy(Protocol):
     def update(
         self,
         examples: Sequence[Example],
-        loss: Loss,
+        loss: UpdateLoss,
         temperature: float,
         lr_scale: float,
         left_out: LossNormalizers = NOTHING,

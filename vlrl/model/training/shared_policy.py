@@ -11,12 +11,12 @@ import torch
 
 from vlrl import dist
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
-from vlrl.losses.loss_registry import Loss
+from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.rank_sharding import Shares, total
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
-from vlrl.model.training.forward import MicroBatch, PackedForward, count
+from vlrl.model.training.forward import MicroBatch, PackedForward, normalizers_of
 from vlrl.model.training.policy import Example
 from vlrl.model.training.token_statistics import Tokens, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics
@@ -75,7 +75,7 @@ class SharedPolicy(ABC):
     def update(
         self,
         examples: Sequence[Example],
-        loss: Loss,
+        loss: UpdateLoss,
         temperature: float,
         lr_scale: float,
         left_out: LossNormalizers = NOTHING,
@@ -84,10 +84,10 @@ class SharedPolicy(ABC):
 
         Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
-        over = count(examples, left_out)
+        normalizers = normalizers_of(examples, left_out)
         mine = self.shares.mine(examples, lambda example: example.row)
         with self._updating(examples, lr_scale):
-            sums = total(self._learning.accumulate(mine, loss, temperature, over, self._learn))
+            sums = total(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))
             if sums.cause is not None:
                 raise sums.cause
             norm = self._step(lr_scale)
