@@ -13,6 +13,19 @@ from typing import Any
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plugin", action="append", default=[], help="a plugin file whose components are tested, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load plugin files before tests are collected, which ask the registries for names."""
+    if files := config.getoption("--plugin"):
+        from vlrl.registry import load_plugin
+
+        for file in files:
+            load_plugin(file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip `real_data` tests where VLRL_DATA names no folder."""
     folder = os.environ.get("VLRL_DATA", "")

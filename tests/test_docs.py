@@ -19,6 +19,8 @@ from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
+from vlrl.rollout.engine_registry import engines, opened
+from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.scenes.domain import domains
 from vlrl.types import Problem, Text
 from vlrl.verify.judge import judge, verifiers
@@ -93,6 +95,15 @@ def test_the_verifier_of_contributing_judges():
     assert judge(problem, "<answer>4</answer>").correct
     assert not judge(problem, "<answer>3</answer>").correct
     assert not judge(problem, "").correct
+
+
+def test_the_engine_of_the_page_on_engines_declares_what_it_must(temporarily):
+    temporarily(engines)
+    (code,) = blocks("docs/engines.md", "python")
+    exec(code, {"__name__": "vlrl_docs", "MyEngine": lambda loaded, settings: ScriptedEngine({}, None, 0)})
+    made = engines.build("mine")
+    assert made.capabilities.early_exit is False
+    assert isinstance(opened(made, None), ScriptedEngine)
 
 
 def test_the_loss_of_contributing_has_the_gradient_it_states():

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from vlrl.config import Settings, takes_truth
 from vlrl.errors import ConfigError, did_you_mean
@@ -26,26 +26,26 @@ class Registry(Generic[T]):
     """The components of one kind (losses, verifiers, domains …) by name.
 
     A component is a class (a frozen pydantic model or dataclass whose fields are its settings) or a plain function.
-    With a `base` every component is a subclass of it: what others ask of a component is declared there.
+    With a `base` every component is a subclass of it: what others ask of a component is declared there. Its abstract
+    methods, and the fields or properties named in `has`, are what a component must have; `docs` says how to write one.
     """
 
-    def __init__(self, kind: str, base: type | None = None) -> None:
-        self.kind, self.base = kind, base
+    def __init__(
+        self, kind: str, base: type | None = None, has: tuple[str, ...] = (), docs: str = "CONTRIBUTING.md"
+    ) -> None:
+        self.kind, self.base, self._has, self._docs = kind, base, has, docs
         self._entries: dict[str, Any] = {}
         self._origins: dict[str, tuple[Any, str]] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that files a component under `name`.
 
-        Raises ConfigError if another one has the name, or if the component isn't a subclass of the registry's base.
+        Raises ConfigError if another one has the name, or if the component isn't a whole subclass of the registry's
+        base.
         """
 
         def file(component: T) -> T:
-            if self.base is not None and not (isinstance(component, type) and issubclass(component, self.base)):
-                base = f"{self.base.__module__}.{self.base.__qualname__}"
-                raise ConfigError(
-                    f"{self.kind} {name!r}", f"is no subclass of {base}", f"write `class …({self.base.__name__})`"
-                )
+            self._refuse_less_than_the_base(name, component)
             held = self._entries.get(name)
             if held is not None and (held.__module__, held.__qualname__) != (
                 getattr(component, "__module__", None),
@@ -60,6 +60,21 @@ class Registry(Generic[T]):
             return component
 
         return file
+
+    def _refuse_less_than_the_base(self, name: str, component: Any) -> None:
+        if self.base is None:
+            return
+        place, base = f"{self.kind} {name!r}", f"{self.base.__module__}.{self.base.__qualname__}"
+        if not (isinstance(component, type) and issubclass(component, self.base)):
+            raise ConfigError(place, f"is no subclass of {base}", f"write `class …({self.base.__name__})`")
+        fields = getattr(component, "model_fields", {})
+        absent = [one for one in self._has if one not in fields and not hasattr(component, one)]
+        if lacking := [*sorted(getattr(component, "__abstractmethods__", ())), *absent]:
+            raise ConfigError(
+                place,
+                f"{component.__qualname__} has no {', '.join(lacking)}",
+                f"{base} says what each is; see {self._docs}",
+            )
 
     @contextmanager
     def temporarily(self, **components: Any) -> Iterator[None]:
@@ -81,6 +96,10 @@ class Registry(Generic[T]):
         """The plugin file that filed what now stands under `name`; None where no plugin did."""
         component, file = self._origins.get(name, (None, None))
         return file if name in self._entries and component is self._entries[name] else None
+
+    def name_of(self, component: Any) -> str | None:
+        """The name that a component, or the class that it was made by, is filed under; None where it isn't."""
+        return next((name for name in self if self._entries[name] in (component, type(component))), None)
 
     def names(self) -> list[str]:
         """All names, sorted."""
@@ -164,7 +183,7 @@ def component_field(registry: Registry[Any], default: str | None = None) -> Any:
     """
 
     def write(component: Any) -> Any:
-        name = next((n for n in registry if registry.get(n) in (component, type(component))), None)
+        name = registry.name_of(component)
         if isinstance(component, BaseModel):
             return {"name": name, **component.model_dump(mode="json", exclude={"name"})}
         if dataclasses.is_dataclass(component) and not isinstance(component, type):
@@ -201,3 +220,13 @@ def load_plugin(path: str | Path) -> None:
         raise ConfigError(f"plugins: {path}", f"{type(error).__name__}: {error}", "mend the plugin file") from error
     finally:
         _loading.pop()
+
+
+def _loaded(plugins: tuple[str, ...]) -> tuple[str, ...]:
+    for plugin in plugins:
+        load_plugin(plugin)
+    return plugins
+
+
+# a field of plugin files; it stands before the fields that may name what they register, which are read after it
+PluginFiles = Annotated[tuple[str, ...], AfterValidator(_loaded)]

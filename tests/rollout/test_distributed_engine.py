@@ -70,7 +70,7 @@ def test_a_pool_is_opened_by_the_first_rank_alone(qwen3, monkeypatch):
 
 
 def test_vllm_in_one_of_several_processes_is_refused(first_of_two, monkeypatch):
-    monkeypatch.setattr("vlrl.rollout.distributed_engine.require_library", lambda settings: None)
+    monkeypatch.setattr("vlrl.rollout.distributed_engine.require_engine", lambda settings: None)
     with pytest.raises(ConfigError, match=r"process group of its own[\s\S]*name: ray"):
         check_engine(VllmEngineSettings())
     check_engine(TransformersEngineSettings())

@@ -1,4 +1,7 @@
-"""What every rollout engine promises: asked of all engines alike."""
+"""What every rollout engine promises: asked of all registered engines alike.
+
+An engine of a plugin file is asked the same: `pytest tests/rollout/test_engine_protocol.py --plugin my_engine.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,45 +15,58 @@ from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels
 from vlrl.errors import EngineError
 from vlrl.rollout.collector import check_content
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.ray.ray_pool import RayPoolSettings
+from vlrl.rollout.engine_registry import EngineCapabilities, opened
+from vlrl.rollout.engine_registry import engines as registry
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
-from vlrl.rollout.vllm.vllm_engine import VllmEngine
-from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 
 SCRIPT = ("<think>3 and 4</think><answer>7</answer>", "red green", "blue")
+
+
+SMALL = {"ray": {"actors": 1}, "vllm": {"max_num_seqs": 32, "max_num_batched_tokens": 512, "cache_gib": 0.03}}
+MARKS = {"ray": [pytest.mark.ray, pytest.mark.slow], "vllm": [pytest.mark.vllm, pytest.mark.slow]}
+REGISTERED = [pytest.param(name, marks=MARKS.get(name, [])) for name in registry]
 
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
     loaded = fresh(build_spread("tiny-qwen3-vl", tmp_path_factory.mktemp("protocol"), shape=VLLM_SHAPE))
-    found = {
-        "transformers": TransformersEngine(loaded),
-        "scripted": ScriptedEngine(lambda problem_id: SCRIPT, loaded.tokenizer),
-    }
+    found = {"scripted": ScriptedEngine(lambda problem_id: SCRIPT, loaded.tokenizer)}
     yield loaded, found
     for engine in found.values():
         engine.close()
 
 
-SLOW = [
-    pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow]),
-    pytest.param("vllm", marks=[pytest.mark.vllm, pytest.mark.slow]),
-]
+@pytest.fixture(params=[*REGISTERED, "scripted"])
+def name(request):
+    return request.param
 
 
-@pytest.fixture(params=["transformers", "scripted", *SLOW])
-def engine(request, engines, library):
+@pytest.fixture
+def can(name):
+    """What the engine declares; the scripted one, which no config names, can do everything."""
+    if name not in registry:
+        return EngineCapabilities()
+    return registry.build({"name": name, **SMALL.get(name, {})}).capabilities
+
+
+@pytest.fixture
+def engine(request, name, can, engines, library):
     loaded, found = engines
-    if request.param == "ray" and "ray" not in found:
-        request.getfixturevalue("ray_cluster")
-        found["ray"] = RayPoolSettings(actors=1).open(loaded)
-    if request.param == "vllm" and "vllm" not in found:
-        library("vllm")
-        found["vllm"] = VllmEngine(
-            loaded, VllmEngineSettings(max_num_seqs=32, max_num_batched_tokens=512, cache_gib=0.03)
-        )
-    return found[request.param]
+    if name not in found:
+        if name == "ray":
+            request.getfixturevalue("ray_cluster")
+        elif can.library is not None:
+            library(can.library)
+        found[name] = opened(registry.build({"name": name, **SMALL.get(name, {})}), loaded)
+    return found[name]
+
+
+@pytest.fixture
+def resumes(can):
+    """Only for engines that go on with what an earlier call began."""
+    if not can.partial_rollouts:
+        pytest.skip("declares no partial rollouts")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +89,7 @@ def test_one_generation_a_request_in_order_with_k_rollouts_and_the_content_hash(
     assert engine.generate([]) == []
 
 
-@pytest.mark.parametrize("engine", ["transformers", *SLOW], indirect=True)
+@pytest.mark.parametrize("name", REGISTERED, indirect=True)
 def test_what_changed_after_encoding_shows_in_the_content_hash(engine, encoded):
     """The hash is of what the engine reads, not the one that the request carries: patches, and tokens, in turn."""
     image = encoded[1].images[0]
@@ -154,14 +170,9 @@ def in_parts(engine, requests, *parts):
     return resume_from
 
 
-def only_greedy(engine):
-    """vLLM's sampler can't be placed in the middle of a response: greedy ones alone don't depend on the cuts."""
-    return isinstance(engine, VllmEngine)
-
-
 @pytest.mark.parametrize("sampling", [{}, {"temperature": 0.0}, {"temperature": 1.3, "top_p": 0.8}])
-def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, encoded, sampling):
-    if only_greedy(engine):
+def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, can, resumes, encoded, sampling):
+    if not can.exact_resume:
         sampling = {**sampling, "temperature": 0.0}
     requests = ask_for(encoded, k=4, seed=5, max_tokens=(2, 9, 24, 40), **sampling)
     whole = [generation.rollouts for generation in engine.generate(requests)]
@@ -175,7 +186,7 @@ def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, encoded, sa
                 assert all(written == part for written, part in zip(lengths[:-1], parts, strict=False))
 
 
-def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_stay(engine, engines, encoded):
+def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_stay(engine, engines, resumes, encoded):
     requests = [replace(r, new_tokens=3) for r in ask_for(encoded, k=3, max_tokens=(3, 5, 30))]
     first = [generation.rollouts for generation in engine.generate(requests)]
     engine.load_weights(engines[0].model.named_parameters(), 11)
@@ -192,8 +203,8 @@ def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_s
             assert new.finish_reason != "unfinished" or new.num_tokens == 6
 
 
-def test_a_stop_string_across_two_calls_ends_the_response(engine, encoded):
-    requests = ask_for(encoded[:1], k=3, max_tokens=(30,) * 3, **({"temperature": 0.0} if only_greedy(engine) else {}))
+def test_a_stop_string_across_two_calls_ends_the_response(engine, can, resumes, encoded):
+    requests = ask_for(encoded[:1], k=3, max_tokens=(30,) * 3, **({} if can.exact_resume else {"temperature": 0.0}))
     text = engine.generate(requests)[0].rollouts[0].text
     window = re.search(r"[ -~]{4}", text[1:])
     assert window is not None
@@ -206,7 +217,7 @@ def test_a_stop_string_across_two_calls_ends_the_response(engine, encoded):
     assert parts[0].text.endswith(window[0])
 
 
-def test_what_can_not_be_continued_is_refused(engine, encoded):
+def test_what_can_not_be_continued_is_refused(engine, resumes, encoded):
     (request,) = ask_for(encoded[:1], k=2, max_tokens=(8, 8))
     resume_from = engine.generate([replace(request, new_tokens=1)])[0].rollouts
     assert {r.finish_reason for r in resume_from} == {"unfinished"}
@@ -219,9 +230,9 @@ def test_what_can_not_be_continued_is_refused(engine, encoded):
             engine.generate([replace(request, **wrong)])
 
 
-def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, encoded):
+def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, can, resumes, encoded):
     rule = {"tokens": 6, "repeats": 2, "max_period": 8}
-    for sampling in ({"temperature": 0.0}, {})[: 1 if only_greedy(engine) else 2]:
+    for sampling in ({"temperature": 0.0}, {})[: 2 if can.exact_resume else 1]:
         free = engine.generate(ask_for(encoded, k=4, max_tokens=(40,) * 4, **sampling))
         requests = ask_for(encoded, k=4, max_tokens=(40,) * 4, repetition=rule, **sampling)
         found = [generation.rollouts for generation in engine.generate(requests)]

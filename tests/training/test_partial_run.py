@@ -79,7 +79,7 @@ def test_what_partial_rollouts_cannot_be_combined_with_is_refused(tmp_path):
         start(tmp_path, "rl.over_sampling.informative=2")
     for engine in ("vllm", "{name: ray, engine: {name: vllm}}"):
         with pytest.raises(
-            ConfigError, match=r"rl.partial.early_exit_below: is 0.8, but vLLM leaves no response early"
+            ConfigError, match=r"rl.partial.early_exit_below: is 0.8, but engine 'vllm' leaves no response early"
         ):
             start(tmp_path, f"engine={engine}")
     with pytest.raises(ConfigError, match="keep"):

@@ -26,11 +26,12 @@ from vlrl.data.rows.bad_rows import Check, SkippedRows
 from vlrl.data.rows.prompt_template import wrapped
 from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, DataError, RunError
+from vlrl.installation.shipped import locate
 from vlrl.model.folders.model_folder import check_folder
 from vlrl.model.load import LoadedModel, load_model
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
-from vlrl.rollout.distributed_engine import check_engine
+from vlrl.rollout.distributed_engine import check_engine, open_engine
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.training.lifecycle.run_ending import recorded_ending, settings_of
 from vlrl.training.lifecycle.run_place import claimed
@@ -74,9 +75,15 @@ def _curated(
             if ask is not None:
                 held.callback(ask.close)
             shown = Shown(progress.start, lambda name, done: progress.step(name, done, {}), progress.say)
-            curated = curate(problems, settings, run, ask, budget, shown, recipe.plugins if recipe else ())
+            curated = curate(problems, settings, run, ask, budget, shown, plugins_of(recipe, settings))
         run.note(data={"from": settings.data, "problems": len(problems)})
     return curated
+
+
+def plugins_of(recipe: Recipe | None, settings: CurateSettings) -> tuple[str, ...]:
+    """Plugin files that the problems which are kept may need: the recipe's, and those of the config."""
+    own = (str(locate(one, "example").resolve()) for one in settings.plugins)
+    return tuple(dict.fromkeys((*(recipe.plugins if recipe else ()), *own)))
 
 
 def _refuse_other_runs(folder: Path) -> None:
@@ -107,7 +114,7 @@ def asking(
     run.note(model={**describe_model(loaded), "hash": name})
     return EngineAsk(
         encoder.encode,
-        settings.engine.open(loaded),
+        open_engine(settings.engine, loaded),
         Journal(run.path / "answers.jsonl"),
         name,
         settings.seed,

@@ -11,15 +11,13 @@ from typing import Any
 
 import torch
 
-import vlrl.rollout.ray.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm.vllm_settings
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
 from vlrl.commands.benchmark_page import write_shown
 from vlrl.config import load_settings
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, load_benchmark, results_table
 from vlrl.model.load import LoadedModel, load_model
 from vlrl.report.report import write_report
-from vlrl.rollout.distributed_engine import check_engine
+from vlrl.rollout.distributed_engine import check_engine, open_engine
 from vlrl.rollout.engine import RolloutEngine
 from vlrl.runlog.run_folder import RunFolder, write_atomically
 from vlrl.training.lifecycle.run_ending import recorded_ending
@@ -52,7 +50,7 @@ def _evaluated(settings: EvaluationSettings, benchmarks: Sequence[Benchmark]) ->
     )
     run = RunFolder(folder, settings.model_dump(mode="json"), sys.argv)
     with recorded_ending(run):
-        with closing(settings.engine.open(loaded)) as engine:
+        with closing(open_engine(settings.engine, loaded)) as engine:
             results = [_ask(one, loaded, engine, settings.batch, run) for one in benchmarks]
         run.results({"benchmarks": results})
     print(f"report: {write_report(folder)}")

@@ -6,9 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-import vlrl.curation  # files the stages under their names
-import vlrl.rollout.ray.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm.vllm_settings  # noqa: F401
+import vlrl.curation  # noqa: F401  (files the stages under their names)
 from vlrl.config import Settings
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSettings
 from vlrl.curation.stage import stage_name
@@ -16,14 +14,16 @@ from vlrl.curation.stage import stages as registered
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
-from vlrl.registry import component_field
-from vlrl.rollout.engine_registry import engines
-from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
+from vlrl.registry import PluginFiles, component_field
+from vlrl.rollout.engine_registry import EngineField, default_engine
 
 
 class CurateSettings(Settings):
     """What `vlrl curate` reads. The stages run in the order they are given."""
 
+    plugins: PluginFiles = Field(
+        default=(), description="Python files that register what these settings name: stages, engines, verifiers …"
+    )
     name: str = Field(min_length=1)
     run_folder: str | None = None
     seed: int = 0
@@ -42,7 +42,7 @@ class CurateSettings(Settings):
     stages: tuple[component_field(registered), ...] = ()  # type: ignore[valid-type]
     warmup: WarmupSettings | None = None
     model: ModelSettings | None = Field(default=None, description="the model that is asked, where a stage asks one")
-    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    engine: EngineField = Field(default_factory=default_engine)
     system_prompt: str | None = None
     batch: int = Field(
         default=32, ge=1, description="problems asked at a time; after each batch the answers are on disk"

@@ -33,13 +33,13 @@ from vlrl.data.source_settings import (
 from vlrl.data.source_weights import mean_weight, shares_of, turning_points, weight_at
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.installation.shipped import locate
-from vlrl.registry import load_plugin
+from vlrl.registry import PluginFiles
 
 
 class Recipe(Settings):
     """A data mixture. `plugins` are Python files whose domains, styles and verifiers the sources may name."""
 
-    plugins: tuple[str, ...] = ()
+    plugins: PluginFiles = ()
     sources: tuple[SerializeAsAny[SourceSettings], ...]
     image: ImageBudget = ImageBudget()
     caps: dict[str, float] = Field(
@@ -53,13 +53,6 @@ class Recipe(Settings):
             if not 0.0 < cap < 1.0:
                 raise ValueError(f"the cap of tag {tag!r} is {cap}; it is a share above 0 and below 1")
         return caps
-
-    @field_validator("plugins")
-    @classmethod
-    def _load_plugins(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
-        for plugin in plugins:  # before the sources, which may name what a plugin registers
-            load_plugin(plugin)
-        return plugins
 
     @field_validator("sources", mode="before")
     @classmethod

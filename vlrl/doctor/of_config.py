@@ -80,7 +80,9 @@ def check_golds(recipe: Recipe, seed: int, count: int = GOLDS) -> Iterator[Findi
 
 def check_step(config: Path, overrides: Sequence[str], settings: RunSettings) -> Iterator[Finding]:
     """One step of the config's model with its engine, then with the other engine where it is installed."""
-    own = _name_of(settings.engine)
+    from vlrl.rollout.engine_registry import name_of
+
+    own = name_of(settings.engine)
     yield from _one_step(config, overrides, settings, own, ())
     if own == "transformers" and find_spec("vllm") is not None and "rl" in settings.stages:
         for found in _one_step(config, overrides, settings, "vllm", ("engine={name: vllm}",)):
@@ -89,12 +91,6 @@ def check_step(config: Path, overrides: Sequence[str], settings: RunSettings) ->
                 if found.level != "problem"
                 else note(found.name, found.said, "engine: transformers, as the config says")
             )
-
-
-def _name_of(engine: object) -> str:
-    from vlrl.rollout.engine_registry import engines
-
-    return next((name for name in engines if engines.get(name) is type(engine)), type(engine).__name__)
 
 
 def tiny(settings: RunSettings) -> list[str]:

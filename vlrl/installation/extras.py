@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import vlrl
+from vlrl.errors import ConfigError
 from vlrl.installation.shipped import root
 
 
@@ -25,3 +27,9 @@ def install_vllm() -> str:
     place = checkout()
     for_cpu = "scripts/setup vllm in a checkout of vlrl" if place is None else f"{place / 'scripts/setup'} vllm"
     return f"{for_cpu} (CPU), {install('vllm')} (CUDA)"
+
+
+def require_library(library: str | None, remedy: str, place: str) -> None:
+    """Raises ConfigError where a library that a setting asks for isn't installed. Looks, but imports nothing."""
+    if library is not None and importlib.util.find_spec(library) is None:
+        raise ConfigError(place, f"{library!r} is not installed", remedy)

@@ -133,7 +133,7 @@ def make_plan(
         if measure
         else None,
         ranks=ranks,
-        obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None, memory.check_cache)),
+        obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None, memory.check_engine)),
     )
 
 

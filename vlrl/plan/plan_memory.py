@@ -11,31 +11,17 @@ import torch
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.families.family import family_of
 from vlrl.model.load import DTYPES, context_of
-from vlrl.model.memory import BYTES, RolloutLoad, cache_bytes, logit_bytes, state_bytes
+from vlrl.model.memory import BYTES, state_bytes
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.model.training.deepspeed_library import ZeroSettings
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.plan.plan_work import SourcePlan, cost_model, pieces_of
 from vlrl.rollout.engine import Sampling
-from vlrl.rollout.ray.ray_cluster import store_bytes
-from vlrl.rollout.ray.ray_settings import RayPoolSettings
-from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
-from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
+from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, Parts
 from vlrl.training.fixed_set_settings import FixedSetSettings
 from vlrl.training.lifecycle.stage_inputs import LEAVES
 from vlrl.training.run_settings import RunSettings, Stage
 from vlrl.training.teacher.reference_model import ReferenceModel
-
-Parts = dict[str, int]
-
-
-@dataclass(frozen=True)
-class EngineParts:
-    """What an engine holds while it writes, awake between two calls, and asleep."""
-
-    writing: Parts
-    awake: Parts
-    asleep: Parts
 
 
 @dataclass(frozen=True)
@@ -216,91 +202,38 @@ class MemoryPlan:
             parts |= {f"features of {name}": one.features for name, one in models.items()}
         return parts
 
-    def check_cache(self) -> None:
-        """Raises ConfigError where `memory_share` of the device leaves vLLM too little for the context.
+    def check_engine(self) -> None:
+        """Raises ConfigError where the device leaves the engine too little beside the weights.
 
         The engine's own check knows the rest before weights are read.
         """
-        engine, device = self._settings.engine, self._device
-        if isinstance(engine, RayPoolSettings):
-            engine, device = engine.engine, torch.device(engine.device)
-        if isinstance(engine, VllmEngineSettings) and device.type == self._device.type:  # whatever other devices have
-            model = self._settings.model
-            context = context_of(self._arch.config, model)
-            engine.check_share(
-                self._arch.config, device, context, DTYPES[model.dtype], self._device_bytes, self._weights
-            )
-
-    # -- the engine ---------------------------------------------------------------------------------------------------
+        settings = self._settings
+        context, dtype = context_of(self._arch.config, settings.model), DTYPES[settings.model.dtype]
+        settings.engine.check_memory(self._arch.config, self._device, context, dtype, self._device_bytes, self._weights)
 
     def _engine(
         self, policy: PolicySettings, problems: int, responses: int, sampling: Sampling, begun: int = 0
-    ) -> EngineParts:
-        """A full wave of this many problems and responses to each, and what of the engine is there without it.
-
-        Prompts, and responses that are begun with this many tokens, are read in passes; the longest stands alone.
-        """
-        engine = self._settings.engine
-        ranks = 1 if isinstance(engine, RayPoolSettings) else self._ranks  # a pool serves all of them
-        prompts = min(
-            -(-problems // ranks),
-            max(1, engine.max_num_seqs // responses),
-            max(1, engine.max_num_batched_tokens // self._prompt),
-        )
-        wave = RolloutLoad(prompts, prompts * responses, self._prompt, sampling.max_tokens)
-        cost = self._cost(policy)
-        read = max(
-            self._prompt + begun, min(engine.max_num_batched_tokens, prompts * (self._prompt + responses * begun))
-        )
-        own = {
-            "keys and values": cache_bytes(cost, wave),
-            "reading": cost.reading_bytes(read) + cost.cache_bytes(read),
-            "logits": logit_bytes(int(self._arch.text.vocab_size), wave.rows),
-            "packed weights": self._packed_bytes(),
-        }
-        if isinstance(engine, RayPoolSettings):
-            return self._pool(engine, own)
-        if isinstance(engine, VllmEngineSettings):
-            return self._vllm(engine, own, policy)
-        return EngineParts(own, {}, {})
-
-    def _vllm(self, engine: VllmEngineSettings, own: Parts, policy: PolicySettings) -> EngineParts:
-        """An engine beside the trainer. Adapted layers are merged into copies while it takes their weights."""
-        cache = engine.cache_bytes(self._device, self._device_bytes, self._weights)
-        beside = {"engine's weights": self._weights, "keys and values": cache}
-        merged: Parts = {}
+    ) -> EngineMemory:
+        """What the engine holds with this many problems, responses to each, and tokens that they begin with."""
+        merged = 0
         if policy.lora is not None:
             matrices = sum(self._counts.matrices_by_part[part] for part in policy.lora.parts)
-            merged["merged weights"] = matrices * BYTES[self._settings.model.dtype]
-        asleep = beside if engine.sleep == "stay" else {}
-        writing = {**own, "reading": 0, **beside, **merged}  # vLLM sets apart what it reads with
-        return EngineParts(writing, beside, asleep)
-
-    def _pool(self, pool: RayPoolSettings, own: Parts) -> EngineParts:
-        """Rollouts in actors: they count where the trainer's memory is theirs, on this machine's CPU.
-
-        Each has the model; one of vLLM a second copy and its cache. A transformers engine's keys and values go with a
-        call.
-        """
-        nothing = dict.fromkeys(own, 0)
-        if pool.gpus_per_actor or pool.address is not None or self._device.type != "cpu":
-            return EngineParts(nothing, {}, {})
-        inner, weights = pool.engine, self._weights
-        store = {"actors' shared memory": store_bytes(weights, pool.object_store_gib)}
-        if isinstance(inner, VllmEngineSettings):
-            writing = awake = 2 * weights + inner.cache_bytes(self._device, 0, weights)
-            asleep = awake if inner.sleep == "stay" else weights
-        else:
-            writing, awake, asleep = weights + sum(own.values()), weights, weights
-        return EngineParts(
-            {**nothing, "actors": pool.actors * writing, **store},
-            {"actors": pool.actors * awake, **store},
-            {"actors": pool.actors * asleep, **store},
+            merged = matrices * BYTES[self._settings.model.dtype]
+        memory: EngineMemory = self._settings.engine.memory(
+            EngineLoad(
+                device=self._device,
+                device_bytes=self._device_bytes,
+                cost=self._cost(policy),
+                dtype=DTYPES[self._settings.model.dtype],
+                weights=self._weights,
+                language=self._counts.by_part["language"],
+                merged=merged,
+                ranks=self._ranks,
+                problems=problems,
+                responses=responses,
+                prompt=self._prompt,
+                longest=sampling.max_tokens,
+                begun=begun,
+            )
         )
-
-    def _packed_bytes(self) -> int:
-        """Copies that the transformers engine multiplies by on the CPU, at most: small layers have none."""
-        model, engine = self._settings.model, self._settings.engine
-        on_cpu = self._device.type == "cpu" and model.dtype == "float32"
-        ours = isinstance(engine.engine if isinstance(engine, RayPoolSettings) else engine, TransformersEngineSettings)
-        return 4 * self._counts.by_part["language"] if on_cpu and ours else 0
+        return memory

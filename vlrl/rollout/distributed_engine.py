@@ -14,7 +14,7 @@ from vlrl.errors import ConfigError
 from vlrl.model.cost import balance, cost_of
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.engine import Generation, Request, RolloutEngine
-from vlrl.rollout.engine_registry import EngineSettings, require_library
+from vlrl.rollout.engine_registry import EngineSettings, name_of, opened, require_engine
 from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slot_utilization import mean_utilisation
 
@@ -24,25 +24,24 @@ def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
     beside other ranks; without `ranks` as many as there are now.
     """
     ranks = dist.world() if ranks is None else ranks
-    require_library(settings)
-    if (inner := getattr(settings, "engine", None)) is not None:
-        require_library(inner, "engine.engine")
-    if ranks > 1 and getattr(settings, "needs_own_process_group", False):
+    require_engine(settings)
+    if ranks > 1 and settings.capabilities.own_process_group:
+        name = name_of(settings)
         raise ConfigError(
             "engine",
-            f"{type(settings).__name__}: the engine makes a process group of its own, and this process is one of "
-            f"{ranks} that a launcher started",
-            "take engine: {name: ray, engine: {name: vllm}}, whose actors are processes of their own, or transformers",
+            f"{name!r} makes a process group of its own, and this process is one of {ranks} that a launcher started",
+            f"take engine: {{name: ray, engine: {{name: {name}}}}}, whose actors are processes of their own, or "
+            "transformers",
         )
 
 
 def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
     """The engine of this process, or its part in that of all ranks."""
     if dist.world() == 1:
-        return settings.open(loaded)
-    if getattr(settings, "serves_all_ranks", False):
-        return FirstRanksEngine(settings.open(loaded) if dist.is_first() else None)
-    return SharedEngine(settings.open(loaded), loaded)
+        return opened(settings, loaded)
+    if settings.capabilities.serves_all_ranks:
+        return FirstRanksEngine(opened(settings, loaded) if dist.is_first() else None)
+    return SharedEngine(opened(settings, loaded), loaded)
 
 
 class SharedEngine:

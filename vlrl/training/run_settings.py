@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 import vlrl.credit
-import vlrl.losses  # files the losses under their names
-import vlrl.rollout.ray.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm.vllm_settings  # noqa: F401
+import vlrl.losses  # noqa: F401  (files the losses under their names)
 from vlrl.config import LENGTH, PACE, Effect, Settings, declared_effect
 from vlrl.credit.assign import CreditSettings
 from vlrl.credit.rewards.repeat_penalty import RepeatPenalty
@@ -24,11 +22,10 @@ from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import TorchBackend, backends
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.provenance import needs_of
-from vlrl.registry import component_field, load_plugin
+from vlrl.registry import PluginFiles, component_field
 from vlrl.rollout.engine import Sampling
-from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
 from vlrl.rollout.partial_rollouts import PartialRollouts
-from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
 from vlrl.training.fixed_set_settings import DistilSettings, DpoSettings, RecordSettings, SftSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
@@ -265,9 +262,9 @@ class EvalSettings(Settings):
 class RunSettings(Settings):
     """A whole run. `data` names a recipe file; `stages` are run in order, which is that of `STAGES`."""
 
-    plugins: tuple[str, ...] = Field(
+    plugins: PluginFiles = Field(
         default=(),
-        description="Python files that register parts which these settings name: losses, perturbations …",
+        description="Python files that register parts which these settings name: losses, engines, model families …",
         json_schema_extra=PACE,  # a run remembers what is in them, wherever they lie
     )
     name: str = Field(min_length=1, json_schema_extra=PACE)
@@ -277,7 +274,7 @@ class RunSettings(Settings):
     stages: tuple[Stage, ...] = Field(default=("sft", "rl", "eval"), json_schema_extra=PACE)
     model: ModelSettings
     system_prompt: str | None = None
-    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    engine: EngineField = Field(default_factory=default_engine)
     backend: component_field(backends, default="torch") = Field(default_factory=TorchBackend)  # type: ignore[valid-type]
     sft: SftSettings = SftSettings()
     record: RecordSettings | None = Field(default=None, description="needed where `record` is among the stages")
@@ -299,13 +296,6 @@ class RunSettings(Settings):
         description="minutes that a rank waits for the others before it ends with an error",
         json_schema_extra=PACE,
     )
-
-    @field_validator("plugins")
-    @classmethod
-    def _load_plugins(cls, plugins: tuple[str, ...]) -> tuple[str, ...]:
-        for plugin in plugins:
-            load_plugin(plugin)
-        return plugins
 
     @model_validator(mode="after")
     def _stages_are_in_order(self) -> RunSettings:
@@ -339,25 +329,24 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _the_engine_can(self) -> RunSettings:
-        partial = self.rl.partial
-        if (
-            "rl" in self.stages
-            and partial
-            and partial.early_exit_below
-            and not getattr(self.engine, "leaves_early", True)
-        ):
+        if "rl" not in self.stages:
+            return self
+        engine: EngineSettings = self.engine
+        partial, can, name = self.rl.partial, engine.capabilities, name_of(engine.inner or engine)
+        if partial and not can.partial_rollouts:
+            raise ConfigError(
+                "rl.partial",
+                f"engine {name!r} does not go on with unfinished responses",
+                "leave it out, or engine: transformers",
+            )
+        if partial and partial.early_exit_below and not can.early_exit:
             raise ConfigError(
                 "rl.partial.early_exit_below",
-                f"is {partial.early_exit_below}, but vLLM leaves no response early",
+                f"is {partial.early_exit_below}, but engine {name!r} leaves no response early",
                 "early_exit_below: 0, so that every response uses its budget, or engine: transformers",
             )
-        lora = self.rl.policy.lora if "rl" in self.stages else None
-        if lora and "language" in lora.parts and getattr(self.engine, "decode_step", "auto") == "own":
-            raise ConfigError(
-                "engine.decode_step",
-                "is own, but rl.policy.lora has adapters in the decoder, which own doesn't know",
-                "decode_step: auto, or model",
-            )
+        if self.rl.policy.lora is not None:
+            engine.check_adapters("rl.policy.lora", self.rl.policy.lora.parts)
         return self
 
     @model_validator(mode="after")

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from vlrl.errors import ConfigError
+from vlrl.installation.extras import require_library
 from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.training.backends import DeepSpeedBackend
 from vlrl.model.training.deepspeed_library import SkippingAdamW, ZeroSettings, config_of
-from vlrl.rollout.engine_registry import require_library
 
 SETTINGS = OptimizerSettings(lr=1e-2, lr_by_part={"vision": 1e-3}, weight_decay=0.1, betas=(0.8, 0.9), max_norm=0.0)
 
@@ -75,4 +75,4 @@ def test_gradients_add_up_in_float32_over_micro_batches_and_ranks(dtype):
 def test_without_the_library_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"backend: 'deepspeed' is not installed[\s\S]*pip install .*\[deepspeed\]"):
-        require_library(DeepSpeedBackend(), "backend")
+        require_library(DeepSpeedBackend.library, DeepSpeedBackend.remedy, "backend")

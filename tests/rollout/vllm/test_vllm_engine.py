@@ -25,7 +25,7 @@ from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.colocated import STATM, ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
-from vlrl.rollout.engine_registry import require_library
+from vlrl.rollout.engine_registry import require_engine
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.rollout.vllm import vllm_library
 from vlrl.rollout.vllm.vllm_engine import VllmEngine
@@ -268,7 +268,7 @@ def test_a_whole_run_with_two_phases_on_one_device(tmp_path, library, monkeypatc
 def test_without_vllm_the_engine_is_refused_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"'vllm' is not installed[\s\S]*scripts/setup vllm"):
-        require_library(VllmEngineSettings())
+        require_engine(VllmEngineSettings())
 
 
 def test_an_engine_over_several_gpus_is_refused_with_the_reason():
@@ -302,7 +302,7 @@ def a_model(name="qwen3_vl", device="cpu", head_dim=32, context=64):
     ],
 )
 def test_a_model_or_a_device_that_does_not_fit_is_refused_before_anything_starts(monkeypatch, loaded, settings, said):
-    monkeypatch.setattr("vlrl.rollout.vllm.vllm_engine.require_library", lambda settings: None)
+    monkeypatch.setattr("vlrl.rollout.vllm.vllm_engine.require_engine", lambda settings: None)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (0, 2**28))
     with pytest.raises(ConfigError, match=said):
         VllmEngineSettings(**settings).open(loaded)
@@ -358,7 +358,7 @@ def fragile(monkeypatch):
     for name in ("vllm", "vllm.v1", "vllm.v1.engine"):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     monkeypatch.setitem(sys.modules, "vllm.v1.engine.exceptions", exceptions)
-    monkeypatch.setattr("vlrl.rollout.vllm.vllm_engine.require_library", lambda settings: None)
+    monkeypatch.setattr("vlrl.rollout.vllm.vllm_engine.require_engine", lambda settings: None)
     monkeypatch.setattr("vlrl.rollout.vllm.vllm_engine.PromptReader", lambda *_: None)
     monkeypatch.setattr(vllm_library, "describe_model", lambda loaded, folder: None)
     monkeypatch.setattr(vllm_library, "stop", lambda engine: setattr(counts, "stopped", counts.stopped + 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from abc import abstractmethod
+from typing import Any, ClassVar
 
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
@@ -15,18 +16,25 @@ from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.registry import Registry
 
 
-class BackendSettings(Protocol):
-    """A backend's settings.
+class BackendSettings(Settings):
+    """Base of every backend's settings.
 
-    `check` raises ConfigError, before a model is loaded, for what the backend can't do exactly.
+    library, remedy  the module that must be installed, None: no other; and how to get it
     """
 
-    def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None: ...
+    library: ClassVar[str | None] = None
+    remedy: ClassVar[str] = ""
 
-    def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy: ...
+    @abstractmethod
+    def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
+        """Raises ConfigError, before a model is loaded, for what the backend can't do exactly."""
+
+    @abstractmethod
+    def open(self, loaded: LoadedModel, settings: PolicySettings) -> Policy:
+        """The policy over the loaded model."""
 
 
-backends: Registry[Any] = Registry("backend")
+backends: Registry[Any] = Registry("backend", base=BackendSettings)
 
 
 def _refuse_float16(model: ModelSettings) -> None:
@@ -39,7 +47,7 @@ def _refuse_float16(model: ModelSettings) -> None:
 
 
 @backends.register("torch")
-class TorchBackend(Settings):
+class TorchBackend(BackendSettings):
     """All weights on one device; with several ranks on the device of each, and every update's rows shared out."""
 
     def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:
@@ -52,10 +60,10 @@ class TorchBackend(Settings):
 
 
 @backends.register("deepspeed")
-class DeepSpeedBackend(ZeroSettings):
+class DeepSpeedBackend(ZeroSettings, BackendSettings):
     """DeepSpeed's ZeRO over the ranks that a launcher started."""
 
-    library: ClassVar[str] = "deepspeed"
+    library: ClassVar[str | None] = "deepspeed"
     remedy: ClassVar[str] = f"{install('deepspeed')}, or use backend: torch"
 
     def check(self, stage: str, model: ModelSettings, policy: PolicySettings) -> None:

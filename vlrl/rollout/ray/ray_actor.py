@@ -13,6 +13,7 @@ import torch
 from vlrl.errors import EngineError
 from vlrl.model.load import ModelSettings, load_folder
 from vlrl.rollout.engine import Request
+from vlrl.rollout.engine_registry import opened
 from vlrl.rollout.ray.ray_weights import Manifest, verified
 from vlrl.rollout.ray.work_queue import Answer
 
@@ -57,7 +58,7 @@ class RolloutActor:
     def _open(self, model: ModelSettings, engine: Any) -> None:
         loaded = load_folder(str(model.path), model)
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
-        self._engine = engine.open(loaded)
+        self._engine = opened(engine, loaded)
 
     def load_weights(self, manifest: Manifest, *shards: Any) -> int:
         """Swap the weights once all of them are here and checked; returns the transfer's serial.

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.config import PACE, Settings
+from vlrl.config import PACE
 from vlrl.errors import ConfigError
 from vlrl.model.load import LoadedModel
-from vlrl.registry import component_field
-from vlrl.rollout.engine_registry import engines
-from vlrl.rollout.ray.ray_cluster import REMEDY
-from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
+from vlrl.registry import PLUGIN
+from vlrl.rollout.engine_registry import (
+    EngineCapabilities,
+    EngineField,
+    EngineLoad,
+    EngineMemory,
+    EngineSettings,
+    Parts,
+    default_engine,
+    engines,
+)
+from vlrl.rollout.ray.ray_cluster import REMEDY, store_bytes
 
 if TYPE_CHECKING:
     from vlrl.rollout.ray.ray_pool import RayPool
 
 
 @engines.register("ray")
-class RayPoolSettings(Settings):
+class RayPoolSettings(EngineSettings):
     """`actors` engines in processes of their own. `engine` says which, with its settings."""
 
-    library: ClassVar[str] = "ray"
-    serves_all_ranks: ClassVar[bool] = True
-    remedy: ClassVar[str] = REMEDY
-
     actors: int = Field(default=2, ge=1, json_schema_extra=PACE)
-    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    engine: EngineField = Field(default_factory=default_engine)
     address: str | None = Field(
         default=None, description="auto or host:port of a cluster; default: our own, here", json_schema_extra=PACE
     )
@@ -66,8 +71,14 @@ class RayPoolSettings(Settings):
 
     @model_validator(mode="after")
     def _can_be_opened(self) -> RayPoolSettings:
-        if isinstance(self.engine, RayPoolSettings):
-            raise ConfigError("engine.engine", "is a Ray pool again", "use transformers or vllm")
+        if self.engine.inner is not None:
+            raise ConfigError("engine.engine", "is a pool again", "use transformers or vllm")
+        if type(self.engine).__module__.startswith(PLUGIN):
+            raise ConfigError(
+                "engine.engine",
+                f"{type(self.engine).__name__} is defined in a plugin file, which actors on other machines don't have",
+                "define it in an installed package, and import and register it in the plugin file",
+            )
         if self.object_store_gib is not None and self.address is not None:
             raise ConfigError(
                 "engine.object_store_gib", "belongs to a cluster of our own, but engine.address is given", "drop one"
@@ -75,9 +86,17 @@ class RayPoolSettings(Settings):
         return self
 
     @property
-    def leaves_early(self) -> bool:
-        """Whether its engines may leave responses unfinished that only hold others up."""
-        return bool(getattr(self.engine, "leaves_early", True))
+    def inner(self) -> EngineSettings:
+        """What writes in each actor."""
+        engine: EngineSettings = self.engine
+        return engine
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        """What its actors' engines can; they are processes of their own, whatever those engines make in them."""
+        return replace(
+            self.inner.capabilities, serves_all_ranks=True, own_process_group=False, library="ray", remedy=REMEDY
+        )
 
     @property
     def max_num_seqs(self) -> int:
@@ -99,6 +118,27 @@ class RayPoolSettings(Settings):
                 "gpus_per_actor: 1 gives each a GPU of a cluster (docs/ray.md)",
                 stacklevel=2,
             )
+
+    def check_memory(
+        self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
+    ) -> None:
+        """As its actors' engines do where their devices are of the policy's kind; nothing is known of others."""
+        if torch.device(self.device).type == device.type:
+            self.inner.check_memory(config, torch.device(self.device), context, dtype, device_bytes, weights)
+
+    def memory(self, load: EngineLoad) -> EngineMemory:
+        """Actors count where the trainer's memory is theirs, on this machine's CPU. Each has a model and what its
+        engine holds; adapters come added in.
+        """
+        if self.gpus_per_actor or self.address is not None or load.device.type != "cpu":
+            return EngineMemory({}, {}, {})
+        held = self.inner.memory(replace(load, ranks=1, merged=0))
+        store = {"actors' shared memory": store_bytes(load.weights, self.object_store_gib)}
+
+        def actors(parts: Parts) -> Parts:
+            return {"actors": self.actors * (load.weights + sum(parts.values())), **store}
+
+        return EngineMemory(actors(held.writing), actors(held.awake), actors(held.asleep))
 
     def _leave_its_gpu_to_the_policy(self, device: torch.device) -> None:
         """Ray would count all of this machine's GPUs and give the first to the first actor."""

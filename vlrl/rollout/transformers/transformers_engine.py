@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 
-from vlrl.config import PACE, Settings
+from vlrl.config import PACE
 from vlrl.errors import ConfigError, EngineError, NonFiniteError
 from vlrl.model.batch.micro_batches import split_responses
 from vlrl.model.cost import cost_of
@@ -31,7 +31,7 @@ from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import sampling_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.rollout.engine import Generation, Request, check_requests, joined
-from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, EngineSettings, engines
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.token_sampling import draw_tokens
@@ -47,7 +47,7 @@ Reader = Callable[[RunningBatch, torch.Tensor], torch.Tensor]
 
 
 @engines.register("transformers")
-class TransformersEngineSettings(Settings):
+class TransformersEngineSettings(EngineSettings):
     """`max_num_seqs` responses decode at once, behind at most `max_num_batched_tokens` prompt tokens (padding
     included).
 
@@ -80,6 +80,23 @@ class TransformersEngineSettings(Settings):
         kind = config.get_text_config().model_type
         if self.decode_step == "own" and kind not in KNOWN:
             raise ConfigError("engine.decode_step", f"own doesn't know {kind!r}", "decode_step: auto, or model")
+
+    def check_adapters(self, place: str, parts: Sequence[str]) -> None:
+        """Adapters in the decoder are modules that `own` doesn't know."""
+        if "language" in parts and self.decode_step == "own":
+            raise ConfigError(
+                "engine.decode_step",
+                f"is own, but {place} has adapters in the decoder, which own doesn't know",
+                "decode_step: auto, or model",
+            )
+
+    def memory(self, load: EngineLoad) -> EngineMemory:
+        """Nothing but a wave: weights are the trainer's. On the CPU layers in float32 have a packed copy meanwhile, of
+        all of the decoder's at most: small ones have none.
+        """
+        packs = load.device.type == "cpu" and load.dtype == torch.float32
+        wave = load.wave(self.max_num_seqs, self.max_num_batched_tokens)
+        return EngineMemory({**wave, "packed weights": 4 * load.language if packs else 0}, {}, {})
 
     def open(self, loaded: LoadedModel) -> TransformersEngine:
         """The engine over the loaded model itself."""

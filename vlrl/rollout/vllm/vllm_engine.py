@@ -21,7 +21,7 @@ from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
 from vlrl.rollout.engine import Generation, Request, check_requests
-from vlrl.rollout.engine_registry import require_library
+from vlrl.rollout.engine_registry import require_engine
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.vllm import vllm_library as library
 from vlrl.rollout.vllm.vllm_inputs import PromptReader
@@ -40,12 +40,14 @@ class VllmEngine:
         """Raises ConfigError where vLLM, the architecture or the device doesn't fit; nothing is started."""
         self._loaded = loaded
         self._settings = settings or VllmEngineSettings()
-        require_library(self._settings)  # before anything of the model is read
+        require_engine(self._settings)  # before anything of the model is read
         self._settings.check(loaded.config, loaded.device, loaded.context, loaded.model.dtype)
         if loaded.device.type == "cuda":
             there = torch.cuda.mem_get_info(loaded.device)[1]
             weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
-            self._settings.check_share(loaded.config, loaded.device, loaded.context, loaded.model.dtype, there, weights)
+            self._settings.check_memory(
+                loaded.config, loaded.device, loaded.context, loaded.model.dtype, there, weights
+            )
         _check_process_group()
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)

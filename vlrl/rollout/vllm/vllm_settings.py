@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.config import PACE, Settings
+from vlrl.config import PACE
 from vlrl.errors import ConfigError
 from vlrl.installation.extras import install_vllm
 from vlrl.model.cost import CostModel, head_size
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.engine_registry import engines
+from vlrl.rollout.engine_registry import EngineCapabilities, EngineLoad, EngineMemory, EngineSettings, engines
 from vlrl.rollout.vllm.vllm_library import GIB
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
 @engines.register("vllm")
-class VllmEngineSettings(Settings):
+class VllmEngineSettings(EngineSettings):
     """`max_num_seqs` responses are written at once; `max_num_batched_tokens` tokens go through one forward pass at
     most.
 
@@ -58,10 +58,19 @@ class VllmEngineSettings(Settings):
         default=1, ge=0, description="how often what an engine failed at is redone on a new one", json_schema_extra=PACE
     )
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
-    library: ClassVar[str] = "vllm"
-    needs_own_process_group: ClassVar[bool] = True
-    remedy: ClassVar[str] = f"{install_vllm()}, or engine: transformers"
-    leaves_early: ClassVar[bool] = False
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        """It says of most responses that they have ended only when they have, and its sampler starts at a first token
+        alone.
+        """
+        return EngineCapabilities(
+            exact_resume=False,
+            early_exit=False,
+            own_process_group=True,
+            library="vllm",
+            remedy=f"{install_vllm()}, or engine: transformers",
+        )
 
     @model_validator(mode="after")
     def _one_process(self) -> VllmEngineSettings:
@@ -98,10 +107,10 @@ class VllmEngineSettings(Settings):
             room = self.cache_bytes(device, 0, 0)
             self._check_room("engine.cache_gib", room, needed_bytes(config, context, dtype, self.block_tokens), context)
 
-    def check_share(
+    def check_memory(
         self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
     ) -> None:
-        """The same of a cache that takes what `memory_share` of a device leaves beside weights of this many bytes."""
+        """As `check`, of a cache that takes what `memory_share` of the device leaves beside the weights."""
         if self.cache_gib is None and device.type == "cuda":
             room = self.cache_bytes(device, device_bytes, weights)
             needed = needed_bytes(config, context, dtype, self.block_tokens)
@@ -123,6 +132,17 @@ class VllmEngineSettings(Settings):
         if self.cache_gib is None and device.type != "cpu":
             return max(0, int(self.memory_share * device_bytes) - weights)
         return int((self.cache_gib or CPU_CACHE_GIB) * GIB)
+
+    def memory(self, load: EngineLoad) -> EngineMemory:
+        """An engine beside the trainer, with weights and a cache of its own; it sets apart what it reads with. Adapted
+        layers are merged into copies while it takes their weights.
+        """
+        cache = self.cache_bytes(load.device, load.device_bytes, load.weights)
+        beside = {"engine's weights": load.weights, "keys and values": cache}
+        merged = {"merged weights": load.merged} if load.merged else {}
+        logits = load.wave(self.max_num_seqs, self.max_num_batched_tokens)["logits"]
+        asleep = beside if self.sleep == "stay" else {}
+        return EngineMemory({**beside, "logits": logits, **merged}, beside, asleep)
 
     def open(self, loaded: LoadedModel) -> VllmEngine:
         """The engine beside the loaded model; it starts at its first use."""

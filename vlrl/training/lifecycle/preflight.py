@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from vlrl.errors import ConfigError
+from vlrl.installation.extras import require_library
 from vlrl.model.attention.prompt_attention import check_attention, check_masks
 from vlrl.model.load import DTYPES, choose_device, context_of
 from vlrl.model.optimization.lora import require_peft
 from vlrl.rollout.distributed_engine import check_engine
-from vlrl.rollout.engine_registry import require_library
 from vlrl.training.run_settings import RunSettings
 
 
@@ -22,7 +22,7 @@ def check_machine(settings: RunSettings, ranks: int | None = None) -> None:
     Without `ranks` the run has as many as there are now.
     """
     check_engine(settings.engine, ranks)
-    require_library(settings.backend, "backend")
+    require_library(settings.backend.library, settings.backend.remedy, "backend")
     model, device = settings.model, choose_device(settings.model.device)
     check_attention(model.attention, device, DTYPES[model.dtype])
     for stage, policy in settings.policies:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-import vlrl.rollout.ray.ray_pool  # files the engines under their names
-import vlrl.rollout.vllm.vllm_settings  # noqa: F401
 from vlrl.config import Settings, read_yaml
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.images.open_images import check_image
@@ -16,20 +14,22 @@ from vlrl.evaluation.benchmark import Benchmark, BenchmarkSettings
 from vlrl.model.load import LoadedModel, ModelSettings
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
-from vlrl.registry import component_field
-from vlrl.rollout.engine_registry import engines
-from vlrl.rollout.transformers.transformers_engine import TransformersEngineSettings
+from vlrl.registry import PluginFiles
+from vlrl.rollout.engine_registry import EngineField, default_engine
 from vlrl.types import Problem, content_digest
 
 
 class EvaluationSettings(Settings):
     """One model, one or more benchmarks. Sampling, seeds and image budget belong to each benchmark's protocol."""
 
+    plugins: PluginFiles = Field(
+        default=(), description="Python files that register what these settings name: benchmarks, engines, families …"
+    )
     name: str = Field(min_length=1)
     run_folder: str | None = None
     seed: int = Field(default=0, description="of a small model that is built on the spot")
     model: ModelSettings
-    engine: component_field(engines, default="transformers") = Field(default_factory=TransformersEngineSettings)  # type: ignore[valid-type]
+    engine: EngineField = Field(default_factory=default_engine)
     benchmarks: tuple[BenchmarkSettings, ...] = Field(min_length=1)
     batch: int = Field(default=32, ge=1, description="problems that are encoded and asked at a time")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
