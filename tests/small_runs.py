@@ -13,14 +13,14 @@ from PIL import Image
 
 import vlrl.plan.plan as planning
 from vlrl.report.figures import svg_charts
-from vlrl.training import session
+from vlrl.training.session import open_session
 
 
 @pytest.fixture(autouse=True, scope="module")
 def tokenizer_from_few_texts() -> Iterator[None]:
     """4,000 problems are drawn, with their images, for the tokenizer of a model that is built: most of a small run."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (session, planning):
+        for module in (open_session, planning):
             patched.setattr(module, "TOKENIZER_TEXTS", 200)
         yield
 

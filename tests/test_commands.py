@@ -16,7 +16,7 @@ import vlrl.plan.plan as planning
 import vlrl.training.run as running
 from vlrl.cli import main
 from vlrl.report.figures import svg_charts
-from vlrl.training import session
+from vlrl.training.session import open_session
 
 TINY = {"max_tokens": 4}
 STAGE = {"steps": 1, "batch": 2, "policy": {"optimizer": {"lr": 1.0e-4}}}
@@ -90,7 +90,7 @@ Call = Callable[..., tuple[int, str, str]]
 def small_runs_are_quick() -> Iterator[None]:
     """What takes their time and isn't looked at is left out: a tokenizer's texts, drawn charts, waits for the disk."""
     with pytest.MonkeyPatch.context() as patched:
-        for module in (session, planning):
+        for module in (open_session, planning):
             patched.setattr(module, "TOKENIZER_TEXTS", 100)
         patched.setattr(svg_charts, "_finish", lambda figure, name: f'<svg class="chart" id="{name}"></svg>')
         patched.setattr(os, "fsync", lambda handle: None)

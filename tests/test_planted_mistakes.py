@@ -22,7 +22,7 @@ import pytest
 import yaml
 from PIL import Image
 
-import vlrl.training.session as sessions
+import vlrl.training.session.open_session as sessions
 from vlrl import dist
 from vlrl.cli import main
 

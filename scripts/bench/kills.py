@@ -47,8 +47,9 @@ from vlrl.data.problem_files import write_problem_file
 from vlrl.data.recipe import load_recipe
 from vlrl.experiments.pipeline import pipeline
 from vlrl.report.figures import svg_charts
-from vlrl.training import run, session
+from vlrl.training import run
 from vlrl.training.lifecycle.checkpoint import damage_of
+from vlrl.training.session import open_session
 from vlrl.types import Preference
 
 LOADED = (curate, pipeline, run)  # before the first fork
@@ -159,7 +160,7 @@ def prepare(work: Path, names: list[str]) -> list[Case]:
     work.mkdir(parents=True, exist_ok=True)
     for left in ("whole", "disturbed", "taught"):
         shutil.rmtree(work / left, ignore_errors=True)
-    session.TOKENIZER_TEXTS = 200
+    open_session.TOKENIZER_TEXTS = 200
     svg_charts._finish = lambda figure, name: f'<svg id="{name}"></svg>'  # to draw charts is half of such a run
     rows = [
         {

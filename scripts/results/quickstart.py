@@ -27,9 +27,9 @@ from vlrl.config import load_settings
 from vlrl.evaluation.scores import paired_t_interval, t_interval
 from vlrl.runlog.run_folder import RunFolder, write_atomically
 from vlrl.training.monitoring.progress import Progress
-from vlrl.training.rl import run_rl
+from vlrl.training.rl.run_rl import run_rl
 from vlrl.training.run_settings import RunSettings
-from vlrl.training.session import Session
+from vlrl.training.session.open_session import Session, open_session
 from vlrl.training.sft import run_sft
 
 CONFIG = "configs/quickstart.yaml"
@@ -39,16 +39,16 @@ MODALITIES = ("text", "real", "synthetic", "rendered")
 threads: list[str] = []  # an override, where one is asked for
 
 
-def open_session(overrides: list[str], folder: Path, model: Path | None = None) -> Session:
+def fresh_session(overrides: list[str], folder: Path, model: Path | None = None) -> Session:
     """A fresh session in a fresh run folder."""
     shutil.rmtree(folder, ignore_errors=True)
     settings = load_settings(RunSettings, CONFIG, [*overrides, *threads, f"run_folder={folder}"])
-    return Session(settings, RunFolder(folder, settings.model_dump(mode="json")), Progress({}), model)
+    return open_session(settings, RunFolder(folder, settings.model_dump(mode="json")), Progress({}), model)
 
 
 def warm_up(seed: int, rate: float, folder: Path) -> tuple[Session, float]:
     """A session with a model warmed up at a peak rate and saved to <folder>/model_sft, and the CPU seconds."""
-    session = open_session([f"seed={seed}", *at_rate(rate)], folder)
+    session = fresh_session([f"seed={seed}", *at_rate(rate)], folder)
     started = time.process_time()
     run_sft(session).save(folder / "model_sft")
     return session, time.process_time() - started
@@ -66,17 +66,17 @@ def run_seed(seed: int, rates: list[float], out: Path) -> None:
     tried: list[tuple[float, float, Path, dict[str, Any]]] = []
     for rate in [*(rate for rate in rates if rate != own), own]:  # the config's last: RL goes on in its session
         session, seconds[f"sft {rate:g}"] = warm_up(seed, rate, out / f"{seed}_{rate:g}")
-        validation = session.run.card["sft"]["best_validation_accuracy"]
-        tried.append((validation, rate, out / f"{seed}_{rate:g}" / "model_sft", session.evaluate().table()))
+        validation = session.context.run.card["sft"]["best_validation_accuracy"]
+        tried.append((validation, rate, out / f"{seed}_{rate:g}" / "model_sft", session.held_out.evaluate().table()))
     results: dict[str, Any] = {"seed": seed, "start": tried[-1][3]}
     step_seconds = seconds[f"sft {own:g}"] / session.settings.sft.steps
     started = time.process_time()
     run_rl(session)
     seconds["rl"] = time.process_time() - started
-    results["rl"] = session.evaluate().table()
+    results["rl"] = session.held_out.evaluate().table()
     results["drawn"] = session.mixture.counts
     baseline = max(tried, key=lambda found: found[0])
-    again = open_session([f"seed={seed}", *at_rate(baseline[1])], out / f"{seed}_further", baseline[2])
+    again = fresh_session([f"seed={seed}", *at_rate(baseline[1])], out / f"{seed}_further", baseline[2])
     started = time.process_time()
     steps = max(1, int(seconds["rl"] / step_seconds))
     run_sft(again, steps, seconds["rl"], "further", time.process_time)
@@ -85,9 +85,9 @@ def run_seed(seed: int, rates: list[float], out: Path) -> None:
         "sft": baseline[3],
         "sft_rate": baseline[1],
         "sft_by_rate": {f"{rate:g}": found["average"]["sampled"] for _, rate, _, found in tried},
-        "further": again.evaluate().table(),
+        "further": again.held_out.evaluate().table(),
         "seconds": seconds,
-        "versions": session.run.card["versions"],
+        "versions": session.context.run.card["versions"],
     }
     write_atomically(out / f"{seed}.json", json.dumps(results, indent=1) + "\n")
 
@@ -96,8 +96,8 @@ def sweep(seed: int, rates: list[float], out: Path) -> None:
     """Warm-up alone at several peak rates on a development seed; prints validation and test accuracy."""
     for rate in rates:
         session, _ = warm_up(seed, rate, out / f"sweep_{seed}_{rate:g}")
-        table = session.evaluate().table()
-        card = session.run.card["sft"]
+        table = session.held_out.evaluate().table()
+        card = session.context.run.card["sft"]
         row = {
             "seed": seed,
             "rate": rate,

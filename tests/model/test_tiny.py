@@ -20,7 +20,7 @@ from vlrl.model.families.family import family_of
 from vlrl.model.load import ModelSettings, choose_device, load_folder, save_model
 from vlrl.model.tiny import TinyShape, build_tiny
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
-from vlrl.training.session import describe_model
+from vlrl.training.session.open_session import describe_model
 
 
 def weights(folder):

@@ -9,8 +9,8 @@ import pytest
 from vlrl.experiments.ablation import ablate
 from vlrl.experiments.ablation.ablate import start_ablation
 from vlrl.experiments.ablation.ablation_load import load_ablation
-from vlrl.training import session
 from vlrl.training.run import start_run
+from vlrl.training.session import open_session
 
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "configs" / "ablations").glob("*.yaml"))
@@ -35,7 +35,7 @@ TINY_CURATION = {"problems": 240, "held_out": 4, "recipe_held_out": 0.25}
 @pytest.fixture(autouse=True)
 def from_the_checkout(monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(session, "TOKENIZER_TEXTS", 300)  # enough for a tokenizer, in a moment
+    monkeypatch.setattr(open_session, "TOKENIZER_TEXTS", 300)  # enough for a tokenizer, in a moment
 
 
 def test_there_is_a_preset_for_every_question_of_the_papers_ablations():

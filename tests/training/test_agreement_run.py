@@ -13,9 +13,9 @@ from vlrl.report.report import write_report
 from vlrl.rollout.colocated import STATM
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.runlog.run_folder import RunFolder, read_jsonl
-from vlrl.training import session
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.run import start_run
+from vlrl.training.session import open_session
 
 SMALL = [
     "stages=[rl]",
@@ -35,7 +35,7 @@ SMALL = [
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "TOKENIZER_TEXTS", 60)
+    monkeypatch.setattr(open_session, "TOKENIZER_TEXTS", 60)
     return lambda *more: start_run("configs/quickstart.yaml", [*SMALL, *more, f"run_folder={tmp_path / 'run'}"])
 
 
@@ -71,7 +71,7 @@ def test_the_step_after_a_validation_has_its_own_switch(honest):
 
 
 def test_a_run_whose_tower_was_zeroed_after_loading_stops_and_leaves_its_figures(start, tmp_path, monkeypatch):
-    load = session.load_model
+    load = open_session.load_model
 
     def blind(*args):
         loaded = load(*args)
@@ -81,7 +81,7 @@ def test_a_run_whose_tower_was_zeroed_after_loading_stops_and_leaves_its_figures
                     parameter.zero_()
         return loaded
 
-    monkeypatch.setattr(session, "load_model", blind)
+    monkeypatch.setattr(open_session, "load_model", blind)
     with pytest.raises(EngineError, match=r"step 1, sees-the-image[\s\S]*the policy does not see its images"):
         start()
     line = logged(tmp_path / "run")

@@ -10,7 +10,7 @@ from test_resume import CONFIG, overrides
 
 from vlrl.errors import NonFiniteError
 from vlrl.model.training.torch_policy import TorchPolicy
-from vlrl.training import scoring
+from vlrl.training.rl import scoring
 from vlrl.training.run import start_run
 from vlrl.types import Verdict
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from vlrl.runlog.run_folder import RunFolder
 from vlrl.training.fixed_set_settings import SftPhase
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.run_settings import RunSettings
-from vlrl.training.session import Session
+from vlrl.training.session.open_session import Session, open_session
 from vlrl.training.sft import Phase, sft_phase
 
 LONG = (3, 7, 20)
@@ -42,18 +43,18 @@ def session_of(folder: Path, on_bad_row: str, rows: int = 24, held_out: float = 
     )
     settings = load_settings(RunSettings, folder / "run.yaml", [])
     with Progress({}) as progress:
-        return Session(settings, RunFolder(folder / "run", settings.model_dump(mode="json")), progress)
+        return open_session(settings, RunFolder(folder / "run", settings.model_dump(mode="json")), progress)
 
 
 def test_rows_too_long_are_left_out_named_and_counted(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         session = session_of(tmp_path, "skip")
     drawn = session.mixture.draw(40)
-    asked = [problem.question for problem in [*drawn, *session.held_out]]
+    asked = [problem.question for problem in [*drawn, *session.held_out.problems.all]]
     assert not any("red and green" in text for text in asked)
     assert "rows.jsonl, line" in caplog.text
     assert "its prompt takes" in caplog.text
-    assert session.encoder.encode(drawn)
+    assert session.model.encoder.encode(drawn)
 
 
 def test_a_row_too_long_ends_the_run_by_file_and_line(tmp_path):
@@ -72,7 +73,7 @@ def test_a_demonstration_too_long_is_left_out_or_ends_the_run_as_its_source_says
         (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
         recipe = (tmp_path / "recipe.yaml").read_text().replace("}", ", columns: {response: worked}}")
         (tmp_path / "recipe.yaml").write_text(recipe)
-        session.recipe = load_recipe(tmp_path / "recipe.yaml")
+        session = replace(session, recipe=load_recipe(tmp_path / "recipe.yaml"))
         return sft_phase(session, SftPhase(demonstrations="all", steps=1, **more), "sft")
 
     with caplog.at_level(logging.WARNING):

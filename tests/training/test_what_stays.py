@@ -6,15 +6,19 @@ import weakref
 from types import SimpleNamespace
 
 import torch
-from small_models import fresh
+from small_models import BUDGET, fresh
 from test_resume import CONFIG, overrides
 
 from vlrl.config import load_settings
+from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training import run
+from vlrl.training.monitoring.progress import Progress
 from vlrl.training.run import State
 from vlrl.training.run_settings import RunSettings
-from vlrl.training.session import Session
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.open_session import Session
+from vlrl.training.session.run_context import RunContext
 from vlrl.training.sft import BestWeights
 
 
@@ -42,16 +46,17 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
 ):
     settings = load_settings(RunSettings, CONFIG, overrides(tmp_path))
     loaded = fresh(model_folders["tiny-qwen3-vl"])
-    session = Session.__new__(Session)
-    session.settings, session.loaded, session.seconds, session._policy = settings, loaded, {}, None
-    session.taught_by, session.run = (), SimpleNamespace(path=tmp_path, results=lambda found: None)
-    session.colocated = SimpleNamespace(to_training=lambda: None)
+    engine = SimpleNamespace(to_training=lambda: None)
+    model = ModelRuntime(loaded, Encoder(loaded, BUDGET), engine, settings.backend)
+    folder = SimpleNamespace(path=tmp_path, results=lambda found: None)
+    context = RunContext(settings, folder, Progress({}))
+    session = Session(context, None, None, None, model, None, None)
     opened: list[weakref.ref] = []
     alive = []
 
     def stage(session):
         alive.append([one() is not None for one in opened])
-        policy = session.policy(PolicySettings())
+        policy = session.model.policy(PolicySettings())
         opened.append(weakref.ref(policy))
         return policy
 
@@ -68,13 +73,13 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
 
 
 def test_moments_are_forgotten_after_every_update_before_any_rollout_or_validation(tmp_path, monkeypatch):
-    refresh, held = Session.refresh, []
+    to_rollout, held = ModelRuntime.to_rollout, []
 
     def listening(self, policy, version):
         held.append((version, sum(len(part.state) for part, _ in policy.optimizer._parts)))
-        refresh(self, policy, version)
+        to_rollout(self, policy, version)
 
-    monkeypatch.setattr(Session, "refresh", listening)
+    monkeypatch.setattr(ModelRuntime, "to_rollout", listening)
     rl = "steps: 3, problems_per_step: 2, rollouts_per_problem: 2, validate_every: 1, sampling: {max_tokens: 6}"
     policy = "policy: {reset_optimizer: each_iteration, optimizer: {name: adamw, lr: 1.0e-3}}"
     more = ["stages=[rl]", f"rl={{{rl}, {policy}, loss: kimi, skip_uninformative: false}}"]

@@ -36,7 +36,7 @@ from vlrl.runlog.run_folder import RunFolder
 from vlrl.training.lifecycle.run_ending import recorded_ending, settings_of
 from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.monitoring.progress import Progress
-from vlrl.training.session import describe_model
+from vlrl.training.session.open_session import describe_model
 from vlrl.types import Problem
 
 

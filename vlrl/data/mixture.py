@@ -75,7 +75,7 @@ class Mixture:
         self.sources = build_sources(recipe, seed)
         self._by_name = {source.name: source for source in self.sources}
         self.skipped = SkippedRows(recipe)
-        self._check = check
+        self.check = check
         self._recipe = recipe
         self._shares = recipe.shares
         self._caps = {tag: Fraction(str(cap)) for tag, cap in recipe.caps.items()}
@@ -132,7 +132,7 @@ class Mixture:
             index = self._turn(source, place, chooser)
             for attempt in range(ATTEMPTS if source.fresh else 1):
                 try:
-                    problem, _ = checked_item(source, "train", index, attempt, self._check)
+                    problem, _ = checked_item(source, "train", index, attempt, self.check)
                 except BadRowError as error:
                     self.skipped.leave_out(name, error)
                     if isinstance(error, BadImageError):

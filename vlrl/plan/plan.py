@@ -33,7 +33,7 @@ from vlrl.plan.plan_work import Prompt, SourcePlan, StepWork, run_work, step_wor
 from vlrl.terminal import console
 from vlrl.training.lifecycle.preflight import obstacles
 from vlrl.training.run_settings import RunSettings
-from vlrl.training.session import TOKENIZER_TEXTS
+from vlrl.training.session.open_session import TOKENIZER_TEXTS
 from vlrl.types import Problem, Text
 
 SAMPLE = 6  # problems of each source that are looked at

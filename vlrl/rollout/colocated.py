@@ -68,6 +68,10 @@ class ColocatedEngine:
         self._memory.pop("after", None)
         self._note("after")
 
+    def restart_metrics(self) -> None:
+        """What was switched until now is in no metrics: `pop_metrics` counts from here on."""
+        self.pop_metrics()
+
     def pop_metrics(self) -> dict[str, float]:
         """Since the last call: seconds of all switches each way, and GiB that were in use.
 

@@ -12,7 +12,8 @@ from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
 from vlrl.errors import DataError
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
-from vlrl.training.session import Session
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.open_session import Session
 from vlrl.training.sft import Phase, check_fits, train_on
 from vlrl.training.teacher.record_teacher import FOLDER
 from vlrl.training.teacher.reference_model import tokenizer_hash
@@ -26,11 +27,11 @@ def run_distil(session: Session) -> Policy:
     Raises DataError for records of another tokenizer or teacher, and where prompt or pixels are read differently here.
     """
     settings = session.settings.distil
-    folder = Path(settings.records) if settings.records else session.run.path / FOLDER
+    folder = Path(settings.records) if settings.records else session.context.run.path / FOLDER
     head, records = read_records(folder)
-    if head.tokenizer != tokenizer_hash(session.loaded):
+    if head.tokenizer != tokenizer_hash(session.model.loaded):
         raise DataError(str(folder), "was written with another tokenizer", "record with the model that is distilled")
-    check_teacher(head, folder, settings.teacher, session.taught_by)
+    check_teacher(head, folder, settings.teacher, session.model.taught_by)
     from_writer = settings.reference == "writer"
     examples = [
         Recorded(
@@ -40,7 +41,7 @@ def run_distil(session: Session) -> Policy:
             teacher=(one.teacher_logprobs,),
             divergence=(one.divergences,) if settings.value else None,
         )
-        for row, one in recorded_rows(session, records)
+        for row, one in recorded_rows(session.model, records)
     ]
 
     def ready(policy: Policy, chosen: Sequence[Example]) -> tuple[list[Example], dict[str, float]]:
@@ -59,13 +60,13 @@ class Recorded(Example):
     divergence: PerToken | None = None
 
 
-def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tuple[PackedGroup, TeacherRecord]]:
+def recorded_rows(model: ModelRuntime, records: Sequence[TeacherRecord]) -> list[tuple[PackedGroup, TeacherRecord]]:
     """Every record's row as the policy reads it.
 
     Raises DataError where that isn't what the teacher read, or is longer than the context.
     """
     found = []
-    encoded = session.encoder.encode([one.problem for one in records])
+    encoded = model.encoder.encode([one.problem for one in records])
     for one, record in zip(encoded, records, strict=True):
         if one.content_hash != record.content_hash:
             raise DataError(
@@ -76,7 +77,7 @@ def recorded_rows(session: Session, records: Sequence[TeacherRecord]) -> list[tu
         found.append((PackedGroup(one, (record.token_ids,)), record))
     rows, problems = [row for row, _ in found], [record.problem for record in records]
     remedy = "record with a lower record.sampling.max_tokens"
-    check_fits(rows, problems, session.loaded.context, "distil.records", remedy)
+    check_fits(rows, problems, model.loaded.context, "distil.records", remedy)
     return found
 
 

@@ -8,7 +8,8 @@ from vlrl.data.problem_files import read_preferences
 from vlrl.errors import DataError
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
-from vlrl.training.session import Session
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.open_session import Session
 from vlrl.training.sft import Phase, check_fits, response_tokens, train_on
 from vlrl.types import Demonstration, Preference
 
@@ -24,22 +25,22 @@ def run_dpo(session: Session) -> Policy:
     pairs = read_preferences(settings.pairs)
     if not pairs:
         raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
-    policy = session.policy(settings.policy)
-    examples = pair_examples(session, policy, pairs)
+    policy = session.model.policy(settings.policy)
+    examples = pair_examples(session.model, policy, pairs)
     return train_on(session, [Phase(settings, examples)], settings.loss, "dpo", first=policy)
 
 
-def pair_examples(session: Session, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
+def pair_examples(model: ModelRuntime, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
     """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's.
 
     Raises DataError for a pair that is longer than the context.
     """
-    encoded = session.encoder.encode([pair.problem for pair in pairs])
+    encoded = model.encoder.encode([pair.problem for pair in pairs])
     rows = []
     for one, pair in zip(encoded, pairs, strict=True):
         sides = (Demonstration(pair.problem, text) for text in (pair.chosen, pair.rejected))
-        rows.append(PackedGroup(one, tuple(response_tokens(session.loaded, side) for side in sides)))
+        rows.append(PackedGroup(one, tuple(response_tokens(model.loaded, side) for side in sides)))
     remedy = "take the pair out of the file"
-    check_fits(rows, [pair.problem for pair in pairs], session.loaded.context, "dpo.pairs", remedy)
+    check_fits(rows, [pair.problem for pair in pairs], model.loaded.context, "dpo.pairs", remedy)
     references = policy.logprobs(rows, 1.0)
     return [Example(row, (1.0, -1.0), reference) for row, reference in zip(rows, references, strict=True)]

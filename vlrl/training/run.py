@@ -32,9 +32,9 @@ from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.prepare import run_prepare
-from vlrl.training.rl import run_rl
+from vlrl.training.rl.run_rl import run_rl
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
-from vlrl.training.session import Session
+from vlrl.training.session.open_session import Session, open_session
 from vlrl.training.sft import run_sft
 from vlrl.training.teacher.record_teacher import pass_over_recorded, run_record
 from vlrl.training.teacher.teacher_provenance import keep_teachers
@@ -121,15 +121,16 @@ def _run_stages(settings: RunSettings, run: RunFolder, progress: Progress, done:
         done.finish("prepare", {})
     if set(settings.stages) <= {"prepare"}:
         return
-    session = Session(settings, run, progress, done.model_folder())
+    session = open_session(settings, run, progress, done.model_folder())
     with closing(session):
         _train_and_evaluate(session, done, started)
 
 
 def _train_and_evaluate(session: Session, done: State, started: float) -> None:
-    settings, run = session.settings, session.run
-    session.seconds.update(done.seconds)
-    session.seconds["setup"] = session.seconds.get("setup", 0.0) + time.monotonic() - started
+    settings, context = session.settings, session.context
+    run, seconds = context.run, context.seconds
+    seconds.update(done.seconds)
+    seconds["setup"] = seconds.get("setup", 0.0) + time.monotonic() - started
     wants_eval = "eval" in settings.stages
     compares = "sft" not in settings.stages and bool({"rl", "distil"} & set(settings.stages))
     if wants_eval and compares and "start" not in done.results:
@@ -139,21 +140,21 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
             pass_over_recorded(session)
         if stage not in WORK or done.has(stage):
             continue
-        with session.timed(stage):
+        with session.context.timed(stage):
             policy = _work(session, stage)
         if policy is not None:
             policy.save(run.path / LEAVES[stage])
             del policy
-            session.let_go()
-            keep_teachers(run.path / LEAVES[stage], session.taught_by)
+            session.model.release_policy()
+            keep_teachers(run.path / LEAVES[stage], session.model.taught_by)
             if wants_eval:
                 record_evaluation(session, done, stage)
-        done.finish(stage, session.seconds)
+        done.finish(stage, seconds)
     if wants_eval and not done.results:
         record_evaluation(session, done, "model")
     if wants_eval:
-        done.finish("eval", session.seconds)
-    run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in session.seconds.items()}})
+        done.finish("eval", seconds)
+    run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in seconds.items()}})
 
 
 def _work(session: Session, stage: Stage) -> Policy | None:
@@ -161,21 +162,21 @@ def _work(session: Session, stage: Stage) -> Policy | None:
     try:
         return WORK[stage](session)
     except NonFiniteError as error:
-        raise error.at(session.at or stage) from error
+        raise error.at(session.context.at or stage) from error
 
 
 def record_evaluation(session: Session, done: State, name: str) -> None:
     """Evaluate on the held-out test and keep the table under `name`; nothing where no problem is held out."""
-    if not session.test:
+    if not session.held_out.problems.test:
         return
-    session.progress.start(f"eval {name}", 1)
-    with session.timed("eval"):
-        result = session.evaluate()
+    session.context.progress.start(f"eval {name}", 1)
+    with session.context.timed("eval"):
+        result = session.held_out.evaluate()
     table = done.results[name] = result.table()
     if dist.is_first():
         lines = "".join(json.dumps(row) + "\n" for row in result.rows())
-        write_atomically(session.run.path / f"answers_{name}.jsonl", lines)
-    session.progress.step(f"eval {name}", 1, {"accuracy/mean": table["average"]["sampled"]})
+        write_atomically(session.context.run.path / f"answers_{name}.jsonl", lines)
+    session.context.progress.step(f"eval {name}", 1, {"accuracy/mean": table["average"]["sampled"]})
 
 
 def _totals(settings: RunSettings) -> dict[str, int]:

@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import torch
 
-from vlrl import dist, interrupts
+from vlrl import dist
 from vlrl.data.mixture import demonstrations
-from vlrl.errors import DataError, RunError
-from vlrl.evaluation.held_out import twin_metrics
+from vlrl.errors import DataError
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.packing import PackedGroup
@@ -28,9 +27,10 @@ from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.model.training.policy import Example, Policy
 from vlrl.seeding import stream
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
-from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint, step_of
+from vlrl.training.lifecycle.checkpoint import step_of
 from vlrl.training.monitoring.idle_steps import say_idle_steps
-from vlrl.training.session import Session
+from vlrl.training.session.open_session import Session
+from vlrl.training.session.step_recorder import StepRecorder
 from vlrl.training.teacher.teacher_provenance import writers_of
 from vlrl.types import Demonstration, Problem
 
@@ -104,9 +104,10 @@ def run_sft(
     settings = session.settings.sft
     chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
     phases = [sft_phase(session, one, f"sft.phases.{i}" if settings.phases else "sft") for i, one in enumerate(chosen)]
-    session.run.note(sft_phases=[described(one) for one in phases])
+    session.context.note(sft_phases=[described(one) for one in phases])
     policy = train_on(session, phases, SftLoss(), stage, seconds, clock)
-    session.taught_by = writers_of(session.recipe, {s for one in phases for s in one.sources}) or session.taught_by
+    writers = writers_of(session.recipe, {source for one in phases for source in one.sources})
+    session.model.taught_by = writers or session.model.taught_by
     return policy
 
 
@@ -117,32 +118,32 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
     `max_tokens`.
     """
     remedy = f"leave longer demonstrations out with {place}.max_tokens"
-    loaded, most = session.loaded, settings.max_tokens
-    asked = PromptCheck(loaded, session.encoder, session.recipe.image, longest=1)
+    model, most = session.model, settings.max_tokens
+    asked = PromptCheck(model.loaded, model.encoder, session.recipe.image, longest=1)
 
     def fits_with(demo: Demonstration) -> None:
-        asked.with_response(demo.problem, len(response_tokens(loaded, demo)), remedy)
+        asked.with_response(demo.problem, len(response_tokens(model.loaded, demo)), remedy)
 
     demos = demonstrations(
         session.recipe,
         session.settings.seed,
         settings.demonstrations,
-        session.held_out,
+        session.held_out.problems.all,
         asked,
-        check_response=fits_with if most is None or most > loaded.context else None,
+        check_response=fits_with if most is None or most > model.loaded.context else None,
     )
-    examples = as_examples(session.loaded, session.encoder.encode([d.problem for d in demos]), demos)
+    examples = as_examples(model.loaded, model.encoder.encode([d.problem for d in demos]), demos)
     fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]
     short = [examples[i] for i in fits]
     if len(short) < len(examples):
-        session.progress.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
+        session.context.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
     if not short:
         shortest = min(one.row.num_tokens for one in examples)
         raise DataError(
             f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
         )
     problems = [demos[i].problem for i in fits]
-    check_fits([one.row for one in short], problems, session.loaded.context, place, remedy)
+    check_fits([one.row for one in short], problems, model.loaded.context, place, remedy)
     return Phase(settings, short, sources=tuple(problem.source for problem in problems))
 
 
@@ -182,68 +183,64 @@ def train_on(
     `first` is that of the first phase where it is open already.
     """
     ends = list(accumulate(one.steps for one in phases))
-    best = BestWeights(session.loaded.model)
-    checkpoints, start = session.checkpoints(stage), 0
-    held = latest_checkpoint(checkpoints, session.progress.say, session.run.damaged_from(stage))
+    context, model = session.context, session.model
+    recorder, best = StepRecorder(context, model, stage), BestWeights(model.loaded.model)
+    held = recorder.latest_checkpoint()
     # a checkpoint at a joint is that of the phase before it
     number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
-    policy = first if first is not None and number == 0 else session.policy(phases[number].settings.policy)
-    if held is not None:
-        start = load_checkpoint(held, {"policy": policy, "best": best, "features": session.features})
-        session.progress.say(f"resumed from {held}")
-    if start > ends[-1]:
-        raise RunError(str(held), f"lies behind the stage's end, step {ends[-1]}", f"give {stage} more steps or epochs")
-    session.run.truncate_after(stage, start)
-    order = _order_of(phases, number, session.settings.seed, stage)
+    policy = first if first is not None and number == 0 else model.policy(phases[number].settings.policy)
+    start = recorder.resume(held, {"policy": policy, "best": best, "features": model.features}, ends[-1])
+    order = _order_of(phases, number, context.seed, stage)
     for _ in range(start - (ends[number - 1] if number else 0)):
         next(order)
-    session.progress.start(stage, ends[-1])
-    session.colocated.pop_metrics()  # what went before belongs to no step
     began = clock()
-    for step in _until_stopped(start, ends[-1]):
+    for step in recorder.steps(start, ends[-1]):
         started = time.monotonic()
         if step == ends[number]:
             number += 1
-            policy = session.policy(phases[number].settings.policy)
-            order = _order_of(phases, number, session.settings.seed, stage)
+            policy = model.policy(phases[number].settings.policy)
+            order = _order_of(phases, number, context.seed, stage)
         here, settings = phases[number], phases[number].settings
-        session.at = f"{stage}, step {step + 1}"
         chosen: Sequence[Example] = [here.examples[i] for i in next(order)]
-        session.rest()
         chosen, more = here.ready(policy, chosen) if here.ready else (chosen, {})
         lr_scale = settings.policy.optimizer.lr_scale_at(step - ends[number] + here.steps, here.steps)
         metrics = {**policy.update(chosen, loss, here.temperature, lr_scale).metrics(), **more}
         out_of_time = seconds is not None and dist.from_first(lambda: clock() - began) > seconds
-        validates = (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time
-        if validates and session.validation:
-            session.refresh(policy, version=step + 1)
-            scores = validate(session)
-            metrics |= scores | session.colocated.pop_metrics()
-            best.offer(scores["accuracy/mean"], step + 1)
+        if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
+            metrics |= _validated(session, policy, best, step + 1)
         took = time.monotonic() - started
         metrics |= {"time/step_seconds": took, "tokens/response": sum(e.row.num_response_tokens for e in chosen)}
         metrics["optimizer/lr"] = lr_scale * settings.policy.optimizer.lr
-        session.progress.step(stage, step + 1, session.run.metrics(stage, step + 1, metrics))
+        recorder.metrics(step, metrics)
         if out_of_time:
             break
         last = step + 1 == ends[-1]
         saves = last or (step + 1) % settings.checkpoint_every == 0
         if saves:
-            session.rest()
             check_policy(policy, shortest(chosen), here.temperature, "checkpoint")
-        session.checkpoint(stage, step + 1, {"policy": policy, "best": best, "features": session.features}, saves, last)
+        recorder.checkpoint(step, {"policy": policy, "best": best, "features": model.features}, saves, last)
     best.restore()
-    session.refresh(policy, version=best.step or ends[-1])
+    model.to_rollout(policy, version=best.step or ends[-1])
     if best.step:
-        session.run.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
-    say_idle_steps(session, stage)
+        context.note(**{stage: {"best_step": best.step, "best_validation_accuracy": best.accuracy}})
+    say_idle_steps(context, stage)
     return policy
 
 
-def _until_stopped(start: int, end: int) -> Iterator[int]:
-    """The steps; a signal that comes in one of them waits for its end."""
-    with interrupts.deferred():
-        yield from range(start, end)
+def _validated(session: Session, policy: Policy, best: BestWeights, step: int) -> dict[str, float]:
+    """Scores on validation after `step` steps, with what the switches cost; the engine sleeps again. Empty without it.
+
+    The weights are kept where they are the best so far.
+    """
+    if not session.held_out.problems.validation:
+        return {}
+    engine = session.model.engine
+    engine.restart_metrics()
+    session.model.to_rollout(policy, version=step)
+    scores = session.held_out.validate()
+    best.offer(scores["accuracy/mean"], step)
+    session.model.to_training()
+    return scores | engine.pop_metrics()
 
 
 class BestWeights:
@@ -283,19 +280,6 @@ class BestWeights:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.accuracy, self.step, self._weights = state["accuracy"], state["step"], state["weights"]
-
-
-def validate(session: Session) -> dict[str, float]:
-    """Validation problems, sampled: accuracy by modality and on average, mean length, and of twins (k1.5 §2.3.5)."""
-    answers = session.answers(session.validation, session.settings.eval.sampling, 1)
-    found: dict[str, float] = {}
-    for modality in sorted({p.modality for p in session.validation}):
-        rows = answers.correct(answers.where(modality=modality))
-        found[f"accuracy/{modality}"] = sum(row[0] for row in rows) / len(rows)
-    found["accuracy/mean"] = sum(found.values()) / len(found)
-    lengths = [rollout.num_tokens for group in answers.groups for rollout in group.rollouts]
-    found["length/mean"] = sum(lengths) / len(lengths)
-    return found | twin_metrics(answers)
 
 
 def _order_of(phases: Sequence[Phase], number: int, seed: int, stage: str) -> Any:

@@ -10,10 +10,10 @@ import yaml
 
 from vlrl.config import load_settings
 from vlrl.errors import ConfigError, DataError
-from vlrl.training import session
 from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.run import WORK, start_run
 from vlrl.training.run_settings import LEARNING, STAGES, RunSettings
+from vlrl.training.session import open_session
 
 CONFIG = "configs/quickstart.yaml"
 
@@ -29,8 +29,8 @@ def unloaded(monkeypatch):
     def refuse(*_):
         raise AssertionError("a model is loaded")
 
-    monkeypatch.setattr(session, "load_model", refuse)
-    monkeypatch.setattr(session, "load_folder", refuse)
+    monkeypatch.setattr(open_session, "load_model", refuse)
+    monkeypatch.setattr(open_session, "load_folder", refuse)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from vlrl.plan.plan import print_plan
 from vlrl.report.figures.metric_charts import benchmark_charts
 from vlrl.report.read_run import read_run
 from vlrl.runlog.run_folder import read_jsonl
-from vlrl.training import session
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.run import start_run
+from vlrl.training.session import open_session
 
 SHAPE = {
     "text_width": 32, "text_layers": 2, "head_size": 16, "key_value_heads": 1, "mlp_width": 48, "vision_width": 32,
@@ -95,7 +95,7 @@ def test_a_pace_is_part_of_the_settings(tmp_path, every):
 
 
 def test_a_benchmark_that_can_not_be_read_stops_a_run_before_a_model_is_loaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "load_model", lambda *args: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(open_session, "load_model", lambda *args: pytest.fail("the model was loaded"))
     file = own(tmp_path)
     (tmp_path / "rows.jsonl").write_text('{"id": \n')
     with pytest.raises(VlrlError, match=r"rows\.jsonl"):

@@ -16,10 +16,15 @@ from vlrl.data.recipe import load_recipe
 from vlrl.data.teacher.teacher_records import read_records
 from vlrl.model.load import save_model
 from vlrl.model.prompts.encode import Encoder
+from vlrl.model.training.backends import TorchBackend
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.training.fixed_set_settings import RecordSettings
+from vlrl.training.monitoring.progress import Progress
 from vlrl.training.run import start_run
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.open_session import Session
+from vlrl.training.session.run_context import RunContext
 from vlrl.training.teacher.record_teacher import run_record
 
 RECIPE = """
@@ -73,21 +78,14 @@ def record(folders, path, killed_at=None, teacher="teacher", seed=3, system=None
     engine = Watched(loaded, killed_at)
     sampling = Sampling(max_tokens=6, temperature=settings.pop("temperature", 1.0))
     asked = {"rollouts": 2, "problems": PROBLEMS, "batch": BATCH, **settings}
-    session = SimpleNamespace(
-        settings=SimpleNamespace(
-            record=RecordSettings(teacher={"path": str(folders[teacher])}, sampling=sampling, **asked),
-            seed=seed,
-            system_prompt=system,
-        ),
-        loaded=loaded,
-        recipe=recipe,
-        mixture=Mixture(recipe, seed),
-        encoder=Encoder(loaded, recipe.image, system),
-        colocated=engine,
-        forget_features=lambda: loaded.store.clear(),
-        progress=SimpleNamespace(start=lambda *_: None, step=lambda *_: None, say=lambda *_: None),
-        run=SimpleNamespace(path=path, note=lambda **_: None),
+    settings = SimpleNamespace(
+        record=RecordSettings(teacher={"path": str(folders[teacher])}, sampling=sampling, **asked),
+        seed=seed,
+        system_prompt=system,
     )
+    context = RunContext(settings, SimpleNamespace(path=path, note=lambda **_: None), Progress({}))
+    model = ModelRuntime(loaded, Encoder(loaded, recipe.image, system), engine, TorchBackend())
+    session = Session(context, recipe, Mixture(recipe, seed), None, model, None, None)
     with suppress(Killed):
         run_record(session)
     return engine.calls

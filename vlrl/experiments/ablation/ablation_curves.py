@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlrl.runlog.run_folder import read_jsonl
-from vlrl.training.monitoring.rl_budget import sampled_tokens
+from vlrl.training.rl.rl_budget import sampled_tokens
 
 Floats = NDArray[np.float64]
 

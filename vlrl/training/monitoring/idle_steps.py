@@ -11,7 +11,7 @@ from vlrl.report.read_run import is_idle
 from vlrl.runlog.run_folder import read_jsonl
 
 if TYPE_CHECKING:
-    from vlrl.training.session import Session
+    from vlrl.training.session.run_context import RunContext
 
 SAID_AT = (3, 10, 30, 100, 300, 1000)  # idle steps in a row
 
@@ -46,14 +46,14 @@ def lines_of(folder: Path, stage: str) -> list[dict[str, Any]]:
     return [line for line in read_jsonl(file) if line["phase"] == stage] if file.is_file() else []
 
 
-def say_idle_steps(session: Session, stage: str) -> None:
+def say_idle_steps(context: RunContext, stage: str) -> None:
     """At a stage's end: how many of its steps changed no weight, on the console and in the run card, if any did not."""
     if not dist.is_first():
         return
-    steps = lines_of(session.run.path, stage)
+    steps = lines_of(context.run.path, stage)
     idle = sum(is_idle(line) for line in steps)
     if not idle:
         return
     said = f"{idle} of {len(steps)} steps changed no weight"
-    session.progress.say(f"{stage}: {said}" + (": nothing was learned" if idle == len(steps) else ""))
-    session.run.note(**{f"{stage}_idle_steps": said})
+    context.say(f"{stage}: {said}" + (": nothing was learned" if idle == len(steps) else ""))
+    context.note(**{f"{stage}_idle_steps": said})

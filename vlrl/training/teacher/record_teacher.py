@@ -20,7 +20,7 @@ from vlrl.model.training.token_statistics import token_statistics
 from vlrl.rollout.collector import collect
 from vlrl.seeding import derive_seed
 from vlrl.training.fixed_set_settings import RecordSettings
-from vlrl.training.session import Session
+from vlrl.training.session.open_session import Session
 from vlrl.training.teacher.reference_model import tokenizer_hash
 from vlrl.types import Problem, content_digest
 
@@ -34,13 +34,16 @@ def run_record(session: Session) -> None:
     """
     settings = session.settings.record
     assert settings is not None, "the settings refuse the stage without it"
-    teacher = settings.teacher.load(session.loaded, "record.teacher")
+    teacher = settings.teacher.load(session.model.loaded, "record.teacher")
     head = RecordsHead(
-        tokenizer_hash(session.loaded), model_hash(teacher), model_hash(session.loaded), settings.sampling.temperature
+        tokenizer_hash(session.model.loaded),
+        model_hash(teacher),
+        model_hash(session.model.loaded),
+        settings.sampling.temperature,
     )
-    recording = TeacherRecording(session.run.path / FOLDER)
+    recording = TeacherRecording(session.context.run.path / FOLDER)
     taken = 0
-    session.progress.start("record", settings.problems)
+    session.context.progress.start("record", settings.problems)
     for start, problems in _batches(session, settings):
         seed = derive_seed(session.settings.seed, "record", start)
         name = _name_of(session, settings, head, problems, seed)
@@ -48,11 +51,11 @@ def run_record(session: Session) -> None:
             taken += len(problems)
             continue
         if taken == start > 0:
-            session.progress.say(f"record goes on after {start} problems that were recorded before")
+            session.context.say(f"record goes on after {start} problems that were recorded before")
         recording.add(name, _recorded(session, settings, teacher, problems, seed))
-        session.progress.step("record", start + len(problems), {"records": float(recording.count)})
+        session.context.progress.step("record", start + len(problems), {"records": float(recording.count)})
     recording.finish(head)
-    session.run.note(records={"count": recording.count, "teacher": head.teacher, "writer": head.writer})
+    session.context.note(records={"count": recording.count, "teacher": head.teacher, "writer": head.writer})
 
 
 def pass_over_recorded(session: Session) -> None:
@@ -88,12 +91,12 @@ def _recorded(
     session: Session, settings: RecordSettings, teacher: LoadedModel, problems: Sequence[Problem], seed: int
 ) -> list[TeacherRecord]:
     """One piece: responses to these problems, read by model and teacher. Responses without a token are left out."""
-    session.forget_features()
+    session.model.forget_features()
     if teacher.store is not None:
         teacher.store.clear()
-    own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.loaded, teacher))
+    own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.model.loaded, teacher))
     sampling = settings.sampling
-    found = collect(session.encoder.encode, session.colocated, problems, sampling, settings.rollouts, seed)
+    found = collect(session.model.encoder.encode, session.model.engine, problems, sampling, settings.rollouts, seed)
     written = [[r for r in one.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
     rows = [PackedGroup(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]

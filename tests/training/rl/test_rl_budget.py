@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from vlrl.runlog.run_folder import read_jsonl
-from vlrl.training.monitoring.rl_budget import Budget, sampled_tokens
+from vlrl.training.rl.rl_budget import Budget, sampled_tokens
 from vlrl.training.run import start_run
 
 

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
+from scoring_cases import scorer_of
 from small_models import BUDGET, ask, pixels
 
-from vlrl.config import build_settings, load_settings
+from vlrl.config import load_settings
 from vlrl.data.images.open_images import open_image
 from vlrl.data.images.perturbation import perturbations, perturbed
 from vlrl.losses.loss_registry import losses
 from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.collector import collect
-from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.seeding import stream
 from vlrl.training.run_settings import RlSettings, RunSettings
-from vlrl.training.scoring import GroupScorer
-
-
-class Listening(ScriptedEngine):
-    """Keeps what it was asked."""
-
-    def __init__(self, *given):
-        super().__init__(*given)
-        self.requests = []
-
-    def generate(self, requests):
-        self.requests += requests
-        return super().generate(requests)
-
-
-def desk_of(loaded, policy=None, **given):
-    """A desk over an engine that always answers 7, and that engine; `given` are settings of RL."""
-    engine = Listening(lambda problem: ("7",), loaded.tokenizer)
-    settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, given, "rl"))
-    session = SimpleNamespace(settings=settings, loaded=loaded, encoder=Encoder(loaded, BUDGET), colocated=engine)
-    return GroupScorer(session, policy), engine
 
 
 def written(loaded, engine, problem, k=2):
-    return collect(Encoder(loaded, BUDGET).encode, engine, [problem], desk_sampling(64), k, seed=0)
+    return collect(Encoder(loaded, BUDGET).encode, engine, [problem], sampling_of(64), k, seed=0)
 
 
-def desk_sampling(max_tokens):
+def sampling_of(max_tokens):
     return RlSettings().sampling.model_copy(update={"max_tokens": max_tokens})
 
 
@@ -52,7 +29,7 @@ LENGTHS = {"max_tokens_from_step": {0: 2, 5: 40}, "sampling": {"max_tokens": 64}
 
 def test_overlong_counts_from_the_response_budget_of_the_step(qwen3):
     """One answer fills the budget of 2 tokens of the first stage, and is nowhere near that of the second."""
-    scorer, engine = desk_of(qwen3, credit={"shape": [{"name": "overlong", "weight": 1.0}]}, **LENGTHS)
+    scorer, engine = scorer_of(qwen3, credit={"shape": [{"name": "overlong", "weight": 1.0}]}, **LENGTHS)
     found = written(qwen3, engine, ask("3+4=?"))
     assert found[0].rollouts[0].num_tokens >= 2
     judged = scorer.score(found, 0)
@@ -62,7 +39,7 @@ def test_overlong_counts_from_the_response_budget_of_the_step(qwen3):
 
 @pytest.mark.parametrize(("step", "budget"), [(0, 2), (4, 2), (5, 40)])
 def test_a_perturbed_problem_is_asked_with_the_response_budget_of_the_step(qwen3, step, budget):
-    scorer, engine = desk_of(
+    scorer, engine = scorer_of(
         qwen3, credit={"shape": [{"name": "contrast", "weight": 0.3}]}, contrast={"perturbation": "blank"}, **LENGTHS
     )
     found = written(qwen3, engine, ask(pixels(1), "How many?"))
@@ -74,12 +51,12 @@ def test_a_perturbed_problem_is_asked_with_the_response_budget_of_the_step(qwen3
 
 def test_the_perturbed_question_may_have_the_images_of_another_problem_of_the_step(qwen3):
     """Two problems have each other's images; a text problem isn't asked, nor one whose image all others have."""
-    scorer, engine = desk_of(
+    scorer, engine = scorer_of(
         qwen3, credit={"shape": ["contrast"]}, contrast={"perturbation": "mismatched", "rollouts": 1}
     )
     encode = Encoder(qwen3, BUDGET).encode
     problems = [ask(pixels(1), "How many?"), ask("3+4=?"), ask(pixels(2), "How many?")]
-    found = collect(encode, engine, problems, desk_sampling(8), 2, seed=0)
+    found = collect(encode, engine, problems, sampling_of(8), 2, seed=0)
     engine.requests.clear()
     judged = scorer.score(found, 0)
     assert [one.contrast_rate is None for one in judged] == [False, True, False]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 import vlrl.verify  # noqa: F401  files the verifiers under their names
 from vlrl.config import build_settings
+from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run_settings import RlSettings
-from vlrl.training.scoring import GroupScorer
 from vlrl.types import Group, Problem, Rollout, Segment, Text
 from vlrl.verify.judge import verifier
 
@@ -28,8 +26,7 @@ def assessed(by="number", **given):
     rollouts = [
         Rollout((Segment((1,) * n, (-1.0,) * n, 0),), RIGHT, finish_reason) for finish_reason, n in lengths.items()
     ]
-    settings = SimpleNamespace(seed=0, rl=build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"))
-    scorer = GroupScorer(SimpleNamespace(settings=settings), None)
+    scorer = GroupScorer(build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"), 0, None, None)
     judged = scorer.score([Group(problem, tuple(rollouts))], 0)
     (scored,) = scorer.credit(judged, 0)
     return scored

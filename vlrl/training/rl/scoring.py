@@ -14,7 +14,8 @@ from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import collect
 from vlrl.seeding import derive_seed, stream
-from vlrl.training.session import Session
+from vlrl.training.run_settings import RlSettings
+from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
 from vlrl.verify.judge import judge_all
@@ -26,9 +27,8 @@ class GroupScorer:
     contrast_tokens  response tokens that the latest `score` sampled for perturbed problems
     """
 
-    def __init__(self, session: Session, policy: Policy) -> None:
-        self._session, self._policy = session, policy
-        self._settings = session.settings.rl
+    def __init__(self, settings: RlSettings, seed: int, model: ModelRuntime, policy: Policy) -> None:
+        self._settings, self._seed, self._model, self._policy = settings, seed, model, policy
         self._credit = Credit(self._settings.credit)
         self._needs = self._settings.needs
         self._teacher = self._open(self._settings.teacher, "teacher")
@@ -77,7 +77,7 @@ class GroupScorer:
         """By group, what the parts need of every token of every response; a response without tokens has none."""
         held: list[dict[str, PerToken]] = [{} for _ in found]
         if "steps" in self._needs:
-            tokenizer = self._session.loaded.tokenizer
+            tokenizer = self._model.loaded.tokenizer
             for one, mine in zip(found, held, strict=True):
                 mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.rollouts)
         names = sorted(self._needs - {"steps", "contrast"})
@@ -105,7 +105,7 @@ class GroupScorer:
         self.contrast_tokens = 0
         if settings is None or not places:
             return {}
-        seed = self._session.settings.seed
+        seed = self._seed
         problems = [found[i].problem for i in places]
         if settings.perturbation == MISMATCHED:
             others = mismatched(problems)
@@ -117,8 +117,8 @@ class GroupScorer:
             return {}
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
         asked = collect(
-            self._session.encoder.encode,
-            self._session.colocated,
+            self._model.encoder.encode,
+            self._model.engine,
             problems,
             self._settings.sampling_at(step),
             count,
@@ -135,5 +135,5 @@ class GroupScorer:
     def _open(self, settings: ReferenceModel | None, name: str) -> PackedForward | None:
         if settings is None:
             return None
-        loaded = settings.load(self._session.loaded, f"rl.{name}")
+        loaded = settings.load(self._model.loaded, f"rl.{name}")
         return PackedForward(loaded, self._settings.policy.micro_batch_tokens, vision_trains=False)

@@ -6,13 +6,14 @@ from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
+from scoring_cases import runtime_of
 from small_models import ask
-from test_scoring import desk_of
 
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
-from vlrl.rollout.partial_rollouts import RolloutBuffer
-from vlrl.training.rl import Clock, collect_step
+from vlrl.training.rl.clock import Clock
+from vlrl.training.rl.collect_step import StepCollector
+from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run_settings import OverSampling, RlSettings
 
 RIGHT, WRONG = "<answer>7</answer>", "<answer>3 and 4</answer>"
@@ -20,8 +21,8 @@ ALL_WRONG = (WRONG, WRONG + " red green blue left right red green blue left righ
 MIXED, MOSTLY = (RIGHT, WRONG), (RIGHT, RIGHT, RIGHT, WRONG)
 
 
-def gathered(loaded, rounds, **given):
-    """`collect_step` over scripted rounds of problems with these responses; also the desk and what was observed."""
+def collected(loaded, rounds, **given):
+    """One step over scripted rounds of problems with these responses; also the scorer and what was observed."""
     problems = [[ask(f"{r} {i} 3+4=?") for i in range(len(texts))] for r, texts in enumerate(rounds)]
     script = {p.id: t for ps, ts in zip(problems, rounds, strict=True) for p, t in zip(ps, ts, strict=True)}
     given = {
@@ -30,19 +31,13 @@ def gathered(loaded, rounds, **given):
         "sampling": {"max_tokens": 40},
         "over_sampling": {"max_rounds": len(rounds)},
     } | given
-    scorer, engine = desk_of(loaded, **given)
-    engine._script = script
+    settings, model = build_settings(RlSettings, given, "rl"), runtime_of(loaded, script)
+    scorer = GroupScorer(settings, 0, model, None)
     coming, seen = iter(problems), []
-    session = SimpleNamespace(
-        **vars(scorer._session),
-        mixture=SimpleNamespace(draw=lambda *rest: next(coming)),
-        problem_sampler=SimpleNamespace(
-            at=lambda step: None, observe=lambda groups: seen.append([g.pass_rate for g in groups])
-        ),
-    )
-    settings = scorer._settings
-    kept, drawn, _ = collect_step(session, scorer, RolloutBuffer(), settings, 0, Fraction(0), Clock())
-    return kept, drawn, scorer, seen
+    mixture = SimpleNamespace(draw=lambda *rest: next(coming))
+    sampler = SimpleNamespace(at=lambda step: None, observe=lambda groups: seen.append([g.pass_rate for g in groups]))
+    batch = StepCollector(settings, 0, model, mixture, sampler, scorer).collect(0, Fraction(0), Clock())
+    return batch.groups, batch.drawn, scorer, seen
 
 
 OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "margin_rate": 1.0, "weight": 1.0}]}}
@@ -51,19 +46,19 @@ OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "marg
 def test_an_all_wrong_group_that_a_reward_part_tells_apart_is_not_what_dapo_draws_for(qwen3):
     """By advantage the first round is enough; by accuracy a second one is drawn, and only mixed groups are kept."""
     rounds = [[ALL_WRONG, MIXED], [MIXED, ALL_WRONG]]
-    kept, drawn, _, _ = gathered(qwen3, rounds, **OVERLONG)
+    kept, drawn, _, _ = collected(qwen3, rounds, **OVERLONG)
     assert (len(drawn), [g.pass_rate for g in kept]) == (2, [0.0, 0.5])
-    kept, drawn, _, _ = gathered(qwen3, rounds, over_sampling={"by": "accuracy", "max_rounds": 2}, **OVERLONG)
+    kept, drawn, _, _ = collected(qwen3, rounds, over_sampling={"by": "accuracy", "max_rounds": 2}, **OVERLONG)
     assert drawn[0].informative
     assert not drawn[0].mixed
     assert (len(drawn), [g.pass_rate for g in kept]) == (4, [0.5, 0.5])
 
 
 def test_rounds_end_once_there_are_as_many_groups_as_wanted_and_no_more_are_kept(qwen3):
-    kept, drawn, _, seen = gathered(qwen3, [[MIXED, MOSTLY], [MIXED, MIXED]], over_sampling={"informative": 1})
+    kept, drawn, _, seen = collected(qwen3, [[MIXED, MOSTLY], [MIXED, MIXED]], over_sampling={"informative": 1})
     assert (len(kept), len(drawn)) == (1, 2)
     assert seen == [[0.5, 0.75]]
-    kept, drawn, _, seen = gathered(qwen3, [[MIXED, ALL_WRONG], [ALL_WRONG, MOSTLY], [MIXED, MIXED]])
+    kept, drawn, _, seen = collected(qwen3, [[MIXED, ALL_WRONG], [ALL_WRONG, MOSTLY], [MIXED, MIXED]])
     assert (len(kept), len(drawn)) == (2, 4)
     assert seen == [[0.5, 0.0], [0.0, 0.75]]  # each round once, as it came
 
@@ -75,8 +70,8 @@ def test_credit_is_given_once_a_step_over_the_groups_of_all_rounds(qwen3, advant
     settings = {"credit": {"advantage": advantage}, "over_sampling": {"informative": 2, "max_rounds": 2}}
     if advantage == "reinforce_plus_plus":
         settings["over_sampling"]["by"] = "accuracy"
-    _, in_two, scorer, _ = gathered(qwen3, rounds, **settings)
-    _, in_one, whole, _ = gathered(qwen3, [rounds[0] + rounds[1]], **settings)
+    _, in_two, scorer, _ = collected(qwen3, rounds, **settings)
+    _, in_one, whole, _ = collected(qwen3, [rounds[0] + rounds[1]], **settings)
     assert len(in_two) == 4
     assert [g.advantages for g in in_two] == [g.advantages for g in in_one]
     assert scorer.state_dict() == whole.state_dict()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from vlrl.model.optimization.optimizer import OptimizerSettings
+
 
 def sampled_tokens(metrics: Mapping[str, float]) -> float:
     """Response tokens that one step sampled: those of its problems, and those of perturbed problems for contrast."""
@@ -38,6 +40,10 @@ class Budget:
         if self.tokens is None or step < warmup_steps:
             return step
         return max(warmup_steps, int(self.progress(step) * self.steps))
+
+    def lr_scale(self, step: int, optimizer: OptimizerSettings) -> float:
+        """What the peak learning rate is multiplied by in 0-based `step`, whose tokens aren't booked yet."""
+        return optimizer.lr_scale_at(self.schedule_step(step, optimizer.warmup_steps), self.steps)
 
     def ends_after(self, step: int) -> bool:
         """Whether 0-based `step`, whose tokens are booked, was the last; −1: whether there is no step at all."""

@@ -1,0 +1,125 @@
+"""One step's groups: problems drawn, responses written, judged and credited, in as many rounds as are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from vlrl.curriculum.problem_sampler import ProblemSampler
+from vlrl.data.mixture import Mixture
+from vlrl.errors import VerifierFaultError
+from vlrl.rollout.collector import collect
+from vlrl.rollout.partial_rollouts import RolloutBuffer
+from vlrl.seeding import derive_seed
+from vlrl.training.rl.clock import Clock
+from vlrl.training.rl.scoring import GroupScorer
+from vlrl.training.run_settings import RlSettings
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.types import CreditedGroup, Group, Problem, ScoredGroup
+from vlrl.verify.judge import warm_up_verifiers
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """What one step rolled out.
+
+    groups   those to train on
+    drawn    all of them
+    metrics  of the rollout
+    """
+
+    groups: list[CreditedGroup]
+    drawn: list[CreditedGroup]
+    metrics: dict[str, float]
+
+
+class StepCollector:
+    """Collects the groups of one step after another. Its `parts` are what a checkpoint holds of it."""
+
+    def __init__(
+        self,
+        settings: RlSettings,
+        seed: int,
+        model: ModelRuntime,
+        mixture: Mixture,
+        problem_sampler: ProblemSampler,
+        scorer: GroupScorer,
+    ) -> None:
+        self._settings, self._seed, self._model, self._scorer = settings, seed, model, scorer
+        self._mixture, self._problem_sampler, self._buffer = mixture, problem_sampler, RolloutBuffer()
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What has state, by its name in a checkpoint."""
+        return {
+            "credit": self._scorer,
+            "buffer": self._buffer,
+            "mixture": self._mixture,
+            "problem_sampler": self._problem_sampler,
+        }
+
+    def collect(self, step: int, progress: Fraction, clock: Clock) -> StepBatch:
+        """The groups of 0-based `step`; `progress` is the share of the stage that lies behind it.
+
+        With over-sampling, whole mixture-exact rounds are drawn until enough groups carry something to learn. Credit
+        is given once, over the groups of all rounds: after each of them there is only a look at what it would be. With
+        partial rollouts the groups are those that have ended by now, whenever they were drawn.
+
+        Raises VerifierFaultError where too many verdicts are faults.
+        """
+        settings, more = self._settings, self._settings.over_sampling
+        scored: list[ScoredGroup] = []
+        metrics: dict[str, float] = {}
+        contrast_tokens = 0
+        for round_number in range(more.max_rounds if more else 1):
+            with clock.phase("draw"):
+                chooser = self._problem_sampler.at(step)
+                problems = self._mixture.draw(settings.problems_per_step, progress, chooser)
+                warm_up_verifiers(problems)
+            with clock.phase("rollout"):
+                groups, metrics = self._roll_out(problems, step, derive_seed(self._seed, "rl", step, round_number))
+            with clock.phase("judge"):
+                scored += self._scorer.score(groups, step)
+                contrast_tokens += self._scorer.contrast_tokens
+                if more is not None:
+                    glimpse = self._scorer.credit(scored, step, remember=False)
+                    self._problem_sampler.observe(glimpse[len(scored) - len(groups) :])
+                    if sum(more.takes(group) for group in glimpse) >= settings.groups_wanted:
+                        break
+        with clock.phase("judge"):
+            drawn = self._scorer.credit(scored, step)
+            if more is None:
+                self._problem_sampler.observe(drawn)
+        stop_on_faults(drawn, settings.max_fault_rate)
+        written = sum(rollout.num_tokens for group in drawn for rollout in group.rollouts)
+        metrics = {"tokens/written": float(written), **metrics}
+        if settings.contrast is not None:
+            metrics["tokens/contrast"] = float(contrast_tokens)
+        return StepBatch(self._to_train_on(drawn), drawn, metrics)
+
+    def _roll_out(self, problems: Sequence[Problem], step: int, seed: int) -> tuple[list[Group], dict[str, float]]:
+        settings, encode, engine = self._settings, self._model.encoder.encode, self._model.engine
+        sampling, k = settings.sampling_at(step), settings.rollouts_per_problem
+        if settings.partial is None:
+            return collect(encode, engine, problems, sampling, k, seed), {}
+        return self._buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
+
+    def _to_train_on(self, drawn: list[CreditedGroup]) -> list[CreditedGroup]:
+        more = self._settings.over_sampling
+        if more is not None:
+            return [group for group in drawn if more.takes(group)][: self._settings.groups_wanted]
+        return [group for group in drawn if group.informative] if self._settings.skip_uninformative else drawn
+
+
+def stop_on_faults(groups: Sequence[CreditedGroup], limit: float) -> None:
+    """Raise VerifierFaultError when the share of faulted verdicts exceeds the limit: it teaches noise."""
+    faults = [v.fault for g in groups for v in g.verdicts if v.fault is not None]
+    total = sum(len(g.verdicts) for g in groups)
+    if faults and len(faults) > limit * total:
+        raise VerifierFaultError(
+            "judge",
+            f"{len(faults)} of {total} verdicts are faults, e.g. {faults[0]}",
+            "mend the verifier, or raise rl.max_fault_rate",
+        )

@@ -1,0 +1,41 @@
+"""Reinforcement learning: the loop of Kimi k1.5 (§2.3), one page.
+
+collect (draw, encode, roll out, judge, credit) → update → record (log, validate, save)
+"""
+
+from __future__ import annotations
+
+from vlrl.model.training.policy import Policy
+from vlrl.training.rl.collect_step import StepCollector
+from vlrl.training.rl.learn import learn
+from vlrl.training.rl.rl_budget import Budget
+from vlrl.training.rl.rl_recorder import RlRecorder
+from vlrl.training.rl.scoring import GroupScorer
+from vlrl.training.rl.training_examples import skipped, to_examples
+from vlrl.training.session.open_session import Session
+
+
+def run_rl(session: Session) -> Policy:
+    """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
+    settings, seed, model = session.settings.rl, session.settings.seed, session.model
+    policy = model.policy(settings.policy)
+    scorer = GroupScorer(settings, seed, model, policy)
+    collector = StepCollector(settings, seed, model, session.mixture, session.problem_sampler, scorer)
+    budget = Budget(settings.steps, settings.response_tokens)
+    recorder = RlRecorder(session, policy, collector, budget)
+    for step, clock in recorder.steps():
+        with clock.phase("switch"):
+            model.to_rollout(policy, version=step)
+        batch = collector.collect(step, budget.progress(step), clock)
+        with clock.phase("switch"):
+            model.to_training()
+        recorder.probe(step, batch, clock)
+        with clock.phase("update"):
+            examples = to_examples(batch.groups, policy, settings, step)
+            lr_scale = budget.lr_scale(step, settings.policy.optimizer)
+            left_out = skipped(batch.groups, batch.drawn, settings)
+            metrics = learn(policy, examples, settings, step, lr_scale, seed, left_out)
+            policy.end_iteration()
+        recorder.record(step, batch, examples, metrics, clock)
+    recorder.end_stage()
+    return policy

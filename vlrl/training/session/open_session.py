@@ -1,0 +1,178 @@
+"""From settings to everything that the stages of a run share; data before model, so that a mistake costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlrl import dist
+from vlrl.curriculum.problem_sampler import ProblemSampler, ProblemSamplerSettings
+from vlrl.data.fixed_sets import check_demonstrations
+from vlrl.data.mixture import Mixture, recipe_texts
+from vlrl.data.recipe import Recipe, load_recipe
+from vlrl.errors import ConfigError, DataError
+from vlrl.evaluation.held_out import twin_places
+from vlrl.model.folders.processor_compat import loads_with
+from vlrl.model.load import LoadedModel, load_folder, load_model
+from vlrl.model.optimization.lora import adapted_layers
+from vlrl.model.optimization.parameter_groups import part_of
+from vlrl.model.prompts.encode import Encoder
+from vlrl.model.prompts.prompt_check import PromptCheck
+from vlrl.rollout.colocated import ColocatedEngine
+from vlrl.rollout.distributed_engine import open_engine
+from vlrl.runlog.run_folder import RunFolder
+from vlrl.training.lifecycle.preflight import check_machine
+from vlrl.training.monitoring.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
+from vlrl.training.monitoring.progress import Progress
+from vlrl.training.run_settings import RunSettings
+from vlrl.training.session.held_out_sets import HeldOutProblems, HeldOutSets
+from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.run_context import RunContext
+from vlrl.training.teacher.teacher_provenance import teachers_of
+from vlrl.verify.plugins import guarded
+
+TOKENIZER_TEXTS = 4000
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the stages of one run share.
+
+    mixture, problem_sampler  the training problems, and who chooses among them
+    benchmarks                those on the training curve
+    """
+
+    context: RunContext
+    recipe: Recipe
+    mixture: Mixture
+    problem_sampler: ProblemSampler
+    model: ModelRuntime
+    held_out: HeldOutSets
+    benchmarks: BenchmarkCurve
+
+    @property
+    def settings(self) -> RunSettings:
+        """Those of the run."""
+        return self.context.settings
+
+    def close(self) -> None:
+        """End what the engine started."""
+        self.model.close()
+
+
+def open_session(
+    settings: RunSettings, run: RunFolder, progress: Progress, model_folder: Path | None = None
+) -> Session:
+    """Read the recipe, draw what is held out, load the model and start the engine.
+
+    model_folder  the model that the run goes on with; None: the one that the settings name
+    Raises ConfigError or DataError before the model is loaded, wherever that can be known.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    check_machine(settings)
+    guarded.configure(settings.judging)
+    context = RunContext(settings, run, progress)
+    recipe = load_recipe(settings.data)
+    held_out = HeldOutProblems.draw(recipe, settings)
+    held_out.say_what_is_missing(context)
+    if "sft" in settings.stages and model_folder is None:
+        for phase in settings.sft.in_order:
+            check_demonstrations(recipe, settings.seed, phase.demonstrations, held_out.all)
+    mixture, problem_sampler = _training_problems(settings, recipe, held_out)
+    benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
+    loaded = _load(context, recipe, model_folder)
+    for _, policy in settings.policies:
+        if policy.lora is not None:
+            adapted_layers(loaded.model, policy.lora)  # a wrong name is found before an earlier stage trains
+    taught_by = teachers_of(model_folder or settings.model.path)
+    encoder = Encoder(loaded, recipe.image, settings.system_prompt)
+    check = PromptCheck(loaded, encoder, recipe.image, _longest_response(settings))
+    try:
+        for problem in held_out.all:
+            check(problem)
+    except DataError:  # drawn once more, without those that can't be asked if their source says so
+        held_out = HeldOutProblems.draw(recipe, settings, check)
+        mixture, problem_sampler = _training_problems(settings, recipe, held_out)
+    mixture.check = check
+    engine = ColocatedEngine(open_engine(settings.engine, loaded), loaded.device)
+    model = ModelRuntime(loaded, encoder, engine, settings.backend, taught_by)
+    curve = BenchmarkCurve(benchmarks, loaded, engine)
+    _note_in_card(context, recipe, held_out, loaded, curve)
+    sets = HeldOutSets(held_out, settings, recipe, model)
+    return Session(context, recipe, mixture, problem_sampler, model, sets, curve)
+
+
+def _training_problems(
+    settings: RunSettings, recipe: Recipe, held_out: HeldOutProblems
+) -> tuple[Mixture, ProblemSampler]:
+    """Without RL nobody chooses among the problems. Raises ConfigError or DataError as the sampler does."""
+    mixture = Mixture(recipe, settings.seed, held_out.all)
+    chooses = settings.rl.problem_sampler if "rl" in settings.stages else ProblemSamplerSettings()
+    if chooses.modality_gap is not None and not twin_places(held_out.validation):
+        raise ConfigError(
+            "rl.problem_sampler.modality_gap",
+            "compares text problems with their rendered twins, and validation holds none",
+            "leave it out, or give the recipe a source of kind `rendered`",
+        )
+    return mixture, ProblemSampler(chooses, mixture)
+
+
+def _load(context: RunContext, recipe: Recipe, model_folder: Path | None) -> LoadedModel:
+    """The model; a small one is built by the first rank, while the others wait."""
+    settings, built = context.settings, context.run.path / "built_model"
+    if model_folder is not None:
+        return load_folder(str(model_folder), settings.model, settings.engine.check)
+    builds = settings.model.build is not None
+    if builds and not dist.is_first():
+        dist.barrier()
+        return load_folder(str(built), settings.model, settings.engine.check)
+    texts = lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS)  # noqa: E731
+    found = load_model(settings.model, settings.seed, texts, built, settings.engine.check)
+    if builds:
+        dist.barrier()
+    return found
+
+
+def _longest_response(settings: RunSettings) -> int:
+    """The most tokens that a response of any stage may take."""
+    longest = settings.eval.sampling.max_tokens
+    if "rl" in settings.stages:
+        longest = max(longest, settings.rl.sampling.max_tokens)
+    if "record" in settings.stages and settings.record is not None:
+        longest = max(longest, settings.record.sampling.max_tokens)
+    return longest
+
+
+def _note_in_card(
+    context: RunContext, recipe: Recipe, held_out: HeldOutProblems, loaded: LoadedModel, curve: BenchmarkCurve
+) -> None:
+    if described := curve.described():
+        context.note(benchmarks=described)
+    context.note(
+        ranks=dist.world(),
+        model=describe_model(loaded),
+        data={"recipe": context.settings.data, "held_out": len(held_out.all)},
+    )
+    if forced := list(recipe.forced_evaluation_sets):
+        context.note(forced_evaluation_sets=forced)
+
+
+def describe_model(loaded: LoadedModel) -> dict[str, Any]:
+    """The model as the run card states it."""
+    sizes: dict[str, int] = {"vision": 0, "projector": 0, "language": 0}
+    for name, parameter in loaded.model.named_parameters():
+        sizes[part_of(name)] += parameter.numel()
+    return {
+        "architecture": type(loaded.model).__name__,
+        "parameters": sum(sizes.values()),
+        "parameters_by_part": sizes,
+        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+        "device": str(loaded.device),
+        "context": loaded.context,
+        "vocabulary": len(loaded.tokenizer),
+        "loads_with": loads_with(loaded.processor),
+    }
