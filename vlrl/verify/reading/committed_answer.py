@@ -30,6 +30,8 @@ _MAX_BOLD = 200  # spans in bold type that are read
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+_EXCLAIMS = re.compile(r"(?<![!=])!(?=[\s*]*$)")
+_LONG_WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ def committed(response: str, reader: Reader[V]) -> Statement[V]:
 def without_tail(text: str) -> str:
     """The text without what closes a sentence after its value in Japanese or Korean."""
     return text if text.isascii() else TAIL_ABROAD.sub("", text.strip())
+
+
+def without_exclamation(text: str) -> str:
+    """A sentence of words without the "!" at its end: "It's 8!" is no factorial."""
+    return _EXCLAIMS.sub("", text) if "!" in text and _LONG_WORD.search(text) else text
 
 
 def _declared(found: Extraction, reader: Reader[V]) -> Statement[V]:

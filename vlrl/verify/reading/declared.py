@@ -59,12 +59,17 @@ _CUE = re.compile(
 )
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
-SENTENCE_END = re.compile(
-    r"(?<=[^\s.\\][.!?])(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrs|Fig)\.)(?<!\b(?:Mr|Dr|St|Mt|vs|ca|pp)\.)(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*[A-Z0-9А-ЯÀ-Þء-ي¿¡])|"
-    r"(?<=[。！？；؟।])\s*(?=\S)|\n"
+_STOP = r"(?<=[^\s.\\][.!?])(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*"
+SENTENCE_END = re.compile(  # "No. 6", "B. 6" and "approx. 6" don't end at their full stop
+    r"(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrs|Fig)\.)(?<!\b(?:Mr|Dr|St|Mt|vs|ca|pp)\.)"
+    rf"{_STOP}[A-ZА-ЯÀ-Þء-ي¿¡])"
+    r"|(?<!\b[A-Za-z]\.)(?<!\b(?:No|no|Nr|nr|ca|Ca|Eq|eq|pp)\.)(?<!\b(?:Fig|fig|Tab|tab|max|min|vol|est|num|Num)\.)"
+    rf"(?<!\b[Aa]pprox\.){_STOP}[0-9])"
+    r"|(?<=[。！？；؟।])\s*(?=\S)|\n"
 )
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
 _SPACES = re.compile(r"\s+")
+_AN_OPTION = re.compile(r"(?:[Oo]ption|[Cc]hoice)?\(?([A-J])\)?")
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,8 @@ def same_answer(a: str, b: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return _SPACES.sub("", text).strip("$").rstrip(".")
+    text = _SPACES.sub("", text).strip("$").rstrip(".")
+    return text if (option := _AN_OPTION.fullmatch(text)) is None else option[1]
 
 
 def _tagged(text: str) -> tuple[list[str], str, bool]:
@@ -229,7 +235,8 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
     """The one candidate of this kind, unwrapped; `tail` is what the response says after it."""
     distinct: dict[str, str] = {}
     for candidate in found[: MAX_CANDIDATES + 1]:
-        distinct.setdefault(_bare(candidate), candidate.strip())
+        text, key = candidate.strip(), _bare(candidate)
+        distinct[key] = min(distinct.get(key, text), text, key=len)  # "Answer: option B" and "Answer: B"
     candidates = tuple(distinct.values())
     if len(found) > MAX_CANDIDATES:
         return Extraction(None, how, "more than one answer", candidates)

@@ -16,7 +16,7 @@ _DENIAL_SIGNS = (
 )
 
 _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
-    r"\b(?!(?:the|my|our|final|correct|right|best|likely|this|and|so|your|numerical|overall)\b)\w+\s+answers?\s+"
+    r"\b(?!(?:the|my|our|final|correct|right|best|closest|nearest|likely|this|and|so|your|numerical|overall)\b)\w+\s+answers?\s+"
     r"(?:is|was|are|were|would|could|might|may)\b"
     r"|\b(?:second|third|next)[\s-]best\b|\b(?:some|many|people|others|they) (?:say|said|think|thought|believe)\b"
 )
@@ -70,10 +70,14 @@ _VERBS = (
     r"adds? up to|us|you|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
     r"there|therefore|thus|hence|so|then|of|by|to|at|for|in|on|with|from|as|conclude|conclude that)"
 )
+MAKES_SOMETHING = (  # "making the age gap 8": the object is named before the number
+    r"\b(?:mak(?:es?|ing)|leav(?:es?|ing)|bring(?:s|ing)?|put(?:s|ting)?)\s(?:the|an?|its|their|his|her|our)\s"
+    r"(?!(?:first|last|next|other|wrong|number|option)\b)(?:[^\W\d_]+\s){1,4}"
+)
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
     rf"(?:^|[=:：]|[A-Za-z]['’]s\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
-    rf"\b{_VERBS}(?:\s+that)?\s*[:,]?)(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
+    rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING})(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
@@ -128,7 +132,10 @@ _POLITE = re.compile(
 _STOPS = re.compile(r"[\s.!。]*")
 _CLOSING = re.compile(r"(?:[*$`_)\]}\"'”’]|\\[)\]])+")
 _DETERMINER = re.compile(r"\b(?:the|my|our)\s{1,3}$", re.IGNORECASE)
-_REASON = re.compile(r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which|where|while|given)\b", re.IGNORECASE)
+_REASON = re.compile(
+    r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which(?!\s(?:makes|leaves|gives|brings)\b)|where|while|given)\b",
+    re.IGNORECASE,
+)
 _CONNECTIVE = re.compile(
     r"^\W{0,4}(?:(?:so|therefore|thus|hence|consequently|finally|overall|in the end|in total|in all|altogether|now|"
     r"donc|ainsi|daher|somit|folglich|"

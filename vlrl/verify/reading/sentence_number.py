@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
+from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_exclamation, without_tail
 from vlrl.verify.reading.cues import STATES_ABROAD, STATES_JOINED
-from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, main_clause
+from vlrl.verify.reading.hedging import MAKES_SOMETHING, committed_before, denied_after, hedges, main_clause
+from vlrl.verify.values.compare import says_nothing
 from vlrl.verify.values.normaliser import plain_characters, without_latex
 from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES
 from vlrl.verify.values.quantity import Quantity, read_quantity
@@ -32,7 +33,7 @@ _TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
     r"below|than|at least|at most|up to|or|root of|of all but|one of|pairs? of|couples? of|dozens? of|"
-    r"(?<!the )number|option|figure|page|step|question|row|line)|"
+    r"another|extra|additional|other|%\s?of|(?<!the )number|option|figure|page|step|question|row|line)|"
     r"[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
     re.IGNORECASE,
 )
@@ -42,17 +43,20 @@ _CHANGED_AFTER = re.compile(
     rf"[)\]]?-(?:(?!(?:{_HYPHENATED})\s[a-z])[A-Za-z]|\s*$)|"
     r"(?:\w{2,9}ths?|thirds?|quarters?)\b|[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
     r"(?:squared|cubed|half|halves|times|plus|minus|less|per (?:mille|thousand|hundred|ten)|below zero|"
-    r"and a|factorial|percent of|out of|or|/)\b)",
+    r"and a|factorial|percent of|out of|or|/)\b|%\s?of\s[0-9])",
     re.IGNORECASE,
 )
-_TIMES_A_WORD = re.compile(
-    r"\s{0,2}(pair|couple|score|gross|dozen)s?\b"
-    r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally)\b",
+_OF_ANOTHER_KIND = re.compile(  # what counts pairs, what is gone, and what is compared
+    r"\s{0,2}(?P<times>pair|couple|score|gross|dozen)s?\b"
+    r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally)\b"
+    r"|\s(?:[^\W\d_]+\s)?(?P<than>more|less|fewer|additional|extra|further|other|others|short|too (?:many|few|much))\b",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"^\W{0,3}(?!A:|[IX]\b)(?:[A-Za-z]|N[or]|Fig|Tab|Eq)[.:)]?\s+$", re.IGNORECASE)  # "B: 6", "No. 6"
 _EQUALS = re.compile(r"=|≈|\\approx")
 _LEFT = re.compile(r"([^\s,;:.]{0,60}(?:\s?[-+*/^×÷]\s?[^\s,;:.]{1,30})*)\s*$")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z])")
+_CHANGED_NAME = re.compile(r"[0-9)}]\s?[A-Z]|[A-Z]\s?(?:\^|[²³]|/\s?[0-9])|\\(?:sqrt|frac)\s?\{\s?[A-Z]|√")  # 2AB, AB^2
 _OPERATES = re.compile(r"[-+*/^×÷]|[0-9]|\\(?:sqrt|frac|sin|cos|tan|log|ln|exp)")
 _CALL = re.compile(r"[A-Za-z]'?\([^()]{1,20}\)")
 _SETTING = re.compile(
@@ -60,9 +64,11 @@ _SETTING = re.compile(
 )
 _SUBJECT = re.compile(r"^\W{0,3}(?:the|in)\s([^\W\d_]{3,})\s$", re.IGNORECASE)
 _OR = re.compile(r"\bor\b(?=\s[0-9$])", re.IGNORECASE)
-_MORE = re.compile(r"\s(?:\w+\s)?(?:more|less|fewer) than\b", re.IGNORECASE)
-_ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by)\b", re.IGNORECASE)
-_RESTATED = re.compile(r"\b(?:which|that) (?:is|equals)\s+$")
+_ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by|need\w*|miss\w*)\b", re.IGNORECASE)
+_RESTATED = re.compile(
+    rf"\b(?:which|that) (?:is|equals)\s+$|,\s(?:which\s|that\s)?(?:{MAKES_SOMETHING}|(?:leav|mak|giv|total|bring)"
+    r"(?:es?|ing|s)\s(?:us\s|him\s|her\s|them\s|it\sto\s)?(?:with\s)?)$"
+)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|remains?|left|has|have|had|can|will|needed|there|cost|make|stand)\b", re.IGNORECASE
 )
@@ -77,7 +83,7 @@ _BEFORE_VALUE = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|"
     r"gets?|got|takes?|yields?|makes?|obtains?|results? in|totals?|"
     r"(?:leav(?:es?|ing)|left|giv(?:es?|ing))(?: us| you| them| him| her)?(?: with)?|total(?:l?ing)|"
-    rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?)"
+    rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?|{MAKES_SOMETHING})"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
     re.IGNORECASE,
 )
@@ -93,7 +99,7 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
 
     rough  "about 6" is 6; else it is a hedge
     """
-    sentence = main_clause(without_latex(plain_characters(sentence)))
+    sentence = main_clause(without_latex(plain_characters(without_exclamation(sentence))))
     if (whole := read_quantity(without_tail(sentence), question)) is not None:
         return whole
     sentence = _MATH.sub(lambda m: m[1] or " ", sentence)
@@ -114,7 +120,7 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
         if not rough and equals[-1][0] != "=" and match is not None and match[0].strip("- ").isdigit():
             return None  # x ≈ 5
         if match is not None and bare and not _SETTING.search(sentence[: equals[0].start()]):
-            return _quantity(sentence, [match], question) if _names_or_computes(sentence, equals) else None
+            return _quantity(sentence, [match], question) if _names_or_computes(sentence, equals, question) else None
     matches = list(_NUMBER.finditer(sentence))
     if not matches:
         digits = any(c.isdigit() for c in sentence) or _ENUMERATION.search(sentence)
@@ -164,6 +170,8 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     if _CHANGED_BEFORE.search(before) or _is_changed_after(after, question) or denied_after(after):
         return False
     tail = _TAIL.match(after)
+    if _LABEL.match(before) or _opens(before, after, "([") or _opens(after[::-1], before[::-1], ")]"):
+        return False
     if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
         return False  # "7 squared", "7 more": what follows a number at the start is read as a whole, or not at all
     subject = _SUBJECT.match(before)
@@ -172,19 +180,30 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     return committed_before(before) and not (tail is not None and denied_after(after[tail.end() :], question))
 
 
+def _opens(before: str, after: str, brackets: str) -> bool:
+    """Whether the last sign of `before` is a bracket that nothing closes: "(6"."""
+    last = before.rstrip()[-1:]
+    return bool(last) and last in brackets and {"(": ")", "[": "]", ")": "(", "]": "["}[last] not in after
+
+
 def _is_changed_after(after: str, question: str) -> bool:
-    """Whether what stands behind a number makes it another one: "squared", "pairs" where none are asked."""
-    times = _TIMES_A_WORD.match(after)
-    word = (times[1] or times["gone"]) if times is not None else ""
-    return _CHANGED_AFTER.match(after) is not None or word.casefold() not in question.casefold()
+    """Whether what stands behind a number makes it another one: "squared", "pairs" or "more" where none are asked."""
+    if _CHANGED_AFTER.match(after) is not None:
+        return True
+    kind = _OF_ANOTHER_KIND.match(after)
+    if kind is None or str(kind[kind.lastgroup or 0]).casefold() in question.casefold():
+        return False
+    return kind["than"] is None or not (_ASKS_MORE.search(question) or says_nothing(question))
 
 
-def _names_or_computes(sentence: str, equals: list[re.Match[str]]) -> bool:
-    """Whether the first left side is a name or has no unknowns: `AB = 4`, `2 + 3 = 5`, but not `x^2 = 5`."""
+def _names_or_computes(sentence: str, equals: list[re.Match[str]], question: str) -> bool:
+    """Whether the first left side is a name, or has no unknowns, or is asked: `AB = 4`, `2 + 3 = 5`, not `x^2 = 5`."""
     left = _LEFT.search(sentence[: equals[0].start()])
     written = left[1] if left is not None else ""
     written = _CALL.sub("f", written)
     if _UNKNOWN.search(written) and _OPERATES.search(written):
+        return False
+    if _CHANGED_NAME.search(written) and written.replace(" ", "") not in question.replace(" ", ""):
         return False
     return not written.strip("-").replace(".", "", 1).isdigit()  # 8 = 5
 
@@ -212,8 +231,6 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
             or (len(word) == 1 and word.isascii())
         ):
             return found
-        if _MORE.match(sentence, match.end()) and not _ASKS_MORE.search(question):
-            return None
     return read_quantity(match[0])
 
 

@@ -10,7 +10,7 @@ from math import isclose
 from vlrl.verify.math.latex_number import latex_to_number
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
 from vlrl.verify.reading.hedging import committed_before, denied_after, doubts, main_clause, maybe
-from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.normaliser import normalise, plain_characters
 from vlrl.verify.values.quantity import Quantity, read_quantity
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -227,7 +227,7 @@ def _option_by_value(text: str, options: Sequence[str]) -> int | None:
 
 def _words(text: str) -> str:
     """Letters and digits alone, lower case; what an option's text has in common with its copy in another markup."""
-    return re.sub(r"\\(?:text|mathrm|left|right|circ|frac|dfrac)\b|[\W_]", "", text.casefold())
+    return re.sub(r"\\(?:text|mathrm|left|right|circ|frac|dfrac)\b|[\W_]", "", plain_characters(text).casefold())
 
 
 def _latex(text: str) -> str:

@@ -23,14 +23,14 @@ _MONEY = frozenset("$€£¥元₹₽₩")
 _MEASURED = tuple(  # what a question may ask for, and the base units in which it is answered
     (frozenset(bases.split()) if bases != "$" else _MONEY, re.compile(words, re.IGNORECASE))
     for bases, words in (
-        ("m m2 m3", r"length|height|distance|width|depth|perimeter|circumference|radius|diameter|\b(?:long|tall|far|"
-         r"high|wide|deep)\b|\bsides?\b|area|volume|周长|面积|体积|长度|高度|距离|длин|расстоян|площад|longueur|länge|"
-         r"fläche|umfang|distancia|área|길이|넓이|長さ|面積"),
+        ("m unit", r"length|height|distance|width|depth|perimeter|circumference|radius|diameter|\b(?:long|tall|far|"
+         r"high|wide|deep)\b|\bsides?\b|周长|长度|高度|距离|длин|расстоян|longueur|länge|umfang|distancia|길이|長さ"),
+        ("m2 unit", r"area|surface|面积|площад|fläche|área|넓이|面積"),
+        ("m3 unit", r"volume|capacity|liquid|water|体积|容积|объ[её]м|부피|体積"),
         ("° rad", r"angle|\bdegrees?\b|∠|rotat|\\circ|°|角|угол|winkel|ángulo|ângulo|각"),
         ("s year", r"\btime\b|\blong\b|duration|\b(?:ages?|old|older|younger)\b|takes?\b|tempo|zeit|durée|время|"
          r"时间|時間|岁|年龄|시간|나이"),
         ("g", r"weigh|\bmass\b|heav|重|质量|масс|poids|gewicht|peso|무게"),
-        ("m3", r"capacity|liquid|water"),
         ("m s", r"speed|velocity|\bfast\b|acceleration|速度|скорост|vitesse|geschwindigkeit|"
          r"velocidad|속도"),
         ("° °C °F K", r"temperature|\b(?:hot|cold|warm)\b|温度|температур|température|temperatur|온도"),
@@ -66,15 +66,22 @@ def _first_unit(words: str) -> Unit | None:
     return next((unit for unit in found if unit is not None), None)
 
 
+@lru_cache(maxsize=1024)
+def says_nothing(question: str) -> bool:
+    """Whether a question is too short to say what is asked: three words ("What is it?"), none of them of counting."""
+    return len(_WORDS.findall(question)) < 4 and not _COUNTS.search(question)
+
+
 @lru_cache(maxsize=4096)
 def speaks_of(question: str, unit: Unit) -> bool:
     """Whether a bare number may have this unit: the question names what it measures ("perimeter", "cost") or a unit of
-    that kind. A question of three
-    words ("What is it?") says nothing, and then everything but an angle may."""
+    that kind. Of a question that says nothing everything but an angle may."""
     bases = {base for base, _ in unit.dimension}
-    if len(_WORDS.findall(question)) < 4 and not _COUNTS.search(question):
+    if says_nothing(question):
         return bases != {"°"}
-    if any(base in measured and words.search(question) for measured, words in _MEASURED for base in bases):
+    kinds = {"m3" if base == "m" and power == 3 else f"m{power}" if base == "m" and power == 2 else base
+             for base, power in unit.dimension}  # fmt: skip
+    if any(kind in measured and words.search(question) for measured, words in _MEASURED for kind in kinds):
         return True
     named = (read_unit(word) for word in _UNIT_LIKE.findall(without_latex(question[-2000:])))
     return any(bases & {base for base, _ in known.dimension} for known in named if known is not None)

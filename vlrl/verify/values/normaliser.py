@@ -33,6 +33,7 @@ _SAME = (
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
 )  # fmt: skip
 _AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"), ("{", "}"))
+_OPENS = "\\$*_`{=→⇒⟹∴:"
 _FORMULA = re.compile(r"(?<!\\)\$([^$]{1,200}?)(?<!\\)\$")
 _SPACES = re.compile(r"\s+")
 _PLAIN = re.compile(r"-?[0-9A-Za-z.]*[0-9A-Za-z]")
@@ -88,8 +89,9 @@ def without_latex(text: str) -> str:
 def unwrapped(text: str) -> str:
     r"""The text without `$…$`, `\(…\)`, `**…**`, braces around the whole and without a final stop."""
     text = text.strip()
-    if not text or (text[0] not in "\\$*_`{" and text[-1] not in ".,;"):
+    if not text or (text[0] not in _OPENS and text[-1] not in ".,;"):
         return text
+    text = text.lstrip("=→⇒⟹∴: ")  # "= 6"
     for _ in range(4):
         before = text
         if text.endswith((".", ",", ";")) and not text.endswith(".."):
@@ -107,7 +109,10 @@ def unwrapped(text: str) -> str:
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
 _LATEX_TEXT = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mbox)\s?\{([^{}\\]*)\}")
-_QUOTES = (("**", "**"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)"))
+_QUOTES = (
+    *(("**", "**"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)")),
+    *(("«", "»"), ("「", "」"), ("『", "』"), ("《", "》"), ("„", '"')),
+)
 
 
 def normalise(text: str) -> str:

@@ -11,7 +11,7 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.values.compare import differs
-from vlrl.verify.values.normaliser import clean, normalise
+from vlrl.verify.values.normaliser import clean, normalise, unwrapped
 from vlrl.verify.values.quantity import read_quantity
 
 MAX_ITEMS = 500
@@ -59,7 +59,7 @@ def sequence(problem: Problem, response: str) -> Verdict:
 
 def items(text: str) -> list[str] | None:
     """The values of a list as texts; None if it holds an empty value, a nested list or more than 500 values."""
-    text = clean(text) if "\\" in text else text.strip().strip("$").strip()
+    text = clean(text) if "\\" in text else unwrapped(text)
     values: Any = None
     if text.startswith("["):
         try:

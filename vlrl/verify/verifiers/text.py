@@ -23,7 +23,7 @@ _ARTICLE = re.compile(r"^(?:an?|the)\s")
 
 @verifier("text")
 def text(problem: Problem, response: str) -> Verdict:
-    r"""The declared answer is the gold, case, runs of spaces, quotation marks, `**`, `\text{}` and a final stop aside.
+    r"""The declared answer is the gold; case, spaces, quotes, `**`, `\text{}`, "the" in front and a final stop aside.
 
     Prose may state it as a whole sentence: "The capital is Paris." Rejects everything else: the gold as a part of a
     longer answer, "red or blue", no answer, two answers.
@@ -38,7 +38,7 @@ def text(problem: Problem, response: str) -> Verdict:
         return Verdict.wrong(extraction.note)
     answer = normalise(extraction.answer)
     golds = [normalise(str(gold)) for gold in (problem.answer, *problem.metadata.get("accepted", ()))]
-    if answer and answer in golds:
+    if answer and (answer in golds or answer.removeprefix("the ") in golds):
         return Verdict.right(extraction.answer)
     if not extraction.declared:
         reader: Reader[str] = Reader(lambda _: None, lambda sentence: stated(sentence, problem.question))

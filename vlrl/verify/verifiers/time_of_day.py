@@ -12,6 +12,14 @@ from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, 
 from vlrl.verify.values.moments import HALF_DAY, SPOKEN_TIME, parse_time
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
+_MAY_FOLLOW = re.compile(  # "3:45 ago", "3:45 left", "3:45 minutes" are something else
+    r"[\s*$)\]]*(?:$|[.,;!(]|(?:in|on|as|by|at|because|since|which|now|right now|exactly|o['’]clock|sharp|uhr)\b)"
+    r"|(?:です|입니다|이다|。)",
+    re.IGNORECASE,
+)
+_LASTS = re.compile(
+    r"\b(?:in|for|after|until|till|before|since|takes?|took|lasts?|lasted|within|during)\W*$", re.IGNORECASE
+)
 _IN_PROSE = re.compile(
     r"(?<![-−–0-9:])[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s{0,2}[ap]\.?\s?m\b\.?)?(?![0-9:]|\s?[-–])"
     r"|(?:(?:上午|早上|午前|오전|下午|晚上|午後|오후)\s?)?(?<![0-9:])[0-9]{1,2}\s?(?:点|點|時|时|시|h|Uhr)\s?"
@@ -35,7 +43,8 @@ def time(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if the gold is no time (the verdict is then a fault).
     """
-    statement = committed(response, Reader(parse_time, lambda sentence: time_in_sentence(sentence, problem.question)))
+    reader = Reader(parse_time, lambda sentence: time_in_sentence(sentence, problem.question), leading_time)
+    statement = committed(response, reader)
     answer = statement.value
     if answer is None:
         return Verdict.wrong(statement.note or "not a time", statement.text)
@@ -55,7 +64,17 @@ def time_in_sentence(sentence: str, question: str) -> tuple[int, bool] | None:
     if len({match[0] for match in times}) != 1 or hedges(sentence, question) or _OR.search(sentence):
         return None
     before, after = sentence[: times[-1].start()], sentence[times[-1].end() :]
-    return parse_time(times[-1][0]) if committed_before(before) and not denied_after(after) else None
+    if _LASTS.search(before) or not _MAY_FOLLOW.match(after) or denied_after(after):
+        return None
+    return parse_time(times[-1][0]) if committed_before(before) else None
+
+
+def leading_time(text: str) -> tuple[int, bool] | None:
+    """The time that "the answer is …" begins with, where an explanation follows: "3:45 (quarter to four)"."""
+    match = _IN_PROSE.match(text := text.lstrip(" *$"))
+    if match is None or hedges(text) or _OR.search(text) or any(c.isdigit() for c in text[match.end() :]):
+        return None
+    return parse_time(match[0]) if _MAY_FOLLOW.match(text, match.end()) else None
 
 
 def _same(answer: tuple[int, bool], gold: tuple[int, bool], problem: Problem) -> bool:
