@@ -106,3 +106,14 @@ def test_reading_a_run_needs_no_torch():
         if module.split(".")[0] in {"torch", "transformers"}
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_test_imports_a_test():
+    """What tests share stands in a file of its own, so that each of them runs alone."""
+    wrong = [
+        f"{file.name} imports {module}"
+        for file in Path(__file__).parent.rglob("*.py")
+        for module, _ in imports_of(file)
+        if module.split(".")[0].startswith("test_")
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from resumed_runs import SHAPE
 
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
@@ -10,7 +11,6 @@ from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RlSettings
 
-SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_value_heads: 1, mlp_width: 48}"
 SMALL = [
     *["stages=[rl]", "rl.steps=2", "rl.problems_per_step=4", "rl.rollouts_per_problem=4", "rl.validate_every=2"],
     *["rl.over_sampling=null", "rl.skip_uninformative=false", "rl.log_every=1", "rl.log_groups=4", "threads=1"],

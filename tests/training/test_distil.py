@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from resumed_runs import SHAPE
 from small_models import BUDGET, ask, encode, fresh, pixels
-from test_credit_needs import SHAPE
 
 from vlrl.config import load_settings
 from vlrl.credit.credit_context import CreditContext

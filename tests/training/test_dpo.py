@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from resumed_runs import SHAPE, Killed, lines
 from small_models import BUDGET, ask, fresh, pixels
-from test_resume import SHAPE, Killed, lines
 
 from vlrl.data.problem_files import write_problem_file
 from vlrl.errors import DataError

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from test_resume import CONFIG, overrides
+from resumed_runs import CONFIG, overrides
 
 from vlrl.errors import NonFiniteError
 from vlrl.model.training.torch_policy import TorchPolicy

@@ -7,8 +7,8 @@ import json
 import pytest
 import torch
 import yaml
+from resumed_runs import SHAPE, Killed, lines
 from safetensors.torch import load_file
-from test_resume import SHAPE, Killed, lines
 
 from vlrl.config import load_settings
 from vlrl.errors import ConfigError, DataError

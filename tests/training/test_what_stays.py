@@ -6,8 +6,8 @@ import weakref
 from types import SimpleNamespace
 
 import torch
+from resumed_runs import CONFIG, overrides
 from small_models import BUDGET, fresh
-from test_resume import CONFIG, overrides
 
 from vlrl.config import load_settings
 from vlrl.model.prompts.encode import Encoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_long2short import DOMAIN, LOOP, SHAPE, write
+from untrained_world import DOMAIN, LOOP, SHAPE, write
 
 from vlrl.experiments.pipeline.pipeline import run_pipeline
 

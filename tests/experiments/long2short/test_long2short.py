@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
+from untrained_world import DOMAIN, LOOP, SHAPE, write
 
 from vlrl.config import as_arguments, build_settings, load_settings
 from vlrl.errors import ConfigError
@@ -22,30 +22,6 @@ from vlrl.experiments.long2short.long2short_page import write_page
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RlSettings, RunSettings
-
-DOMAIN = '''
-from dataclasses import dataclass
-from vlrl.scenes.domain import domain
-from vlrl.types import Draft, Verdict
-
-@domain("even_length", family="test", modality="text")
-@dataclass(frozen=True)
-class EvenLength:
-    """What an untrained model can get right: a response of an even number of characters."""
-
-    def draw(self, rng, difficulty):
-        return Draft(question=f"{rng.integers(10**9)}?", answer="even", thought="e" * int(rng.integers(2, 8)))
-
-    def verify(self, problem, response):
-        return Verdict.right("even") if len(response) % 2 == 0 else Verdict.wrong("odd")
-'''
-SHAPE = {"text_width": 32, "text_layers": 1, "mlp_width": 48, "head_size": 16, "key_value_heads": 1, "vision_width": 32}
-LOOP = {"steps": 2, "batch": 4, "validate_every": 2}
-
-
-def write(folder, name, held) -> str:
-    (folder / name).write_text(yaml.safe_dump(held))
-    return str(folder / name)
 
 
 @pytest.fixture

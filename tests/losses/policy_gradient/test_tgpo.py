@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_every_loss import OVER, gradient, part, terms
+from loss_cases import OVER, gradient, part, terms
 
 from vlrl.losses.auxiliary import WithAdded
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers

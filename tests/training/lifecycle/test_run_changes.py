@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import yaml
 from pydantic import BaseModel
-from test_resume import CONFIG, lines, overrides
+from resumed_runs import CONFIG, lines, overrides
 
 import vlrl.training.run_settings  # noqa: F401  (all settings classes of a run)
 from vlrl.config import Effect, Settings, declared_effect, load_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_resume import CONFIG, SHAPE
+from resumed_runs import CONFIG, SHAPE
 
 from vlrl.report.report import write_report
 from vlrl.runlog.run_folder import read_jsonl
