@@ -106,6 +106,16 @@ def test_the_engine_of_the_page_on_engines_declares_what_it_must(temporarily):
     assert isinstance(opened(made, None), ScriptedEngine)
 
 
+NAMED = re.compile(r"`((?:vlrl|tests|scripts|configs|data_recipes|examples|docs)/[A-Za-z0-9_./-]+)`")
+OWN_FILES = {"data_recipes/mine.yaml"}  # that a reader makes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_are_there(page: Path):
+    named = set(NAMED.findall(page.read_text(encoding="utf-8"))) - OWN_FILES
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
 def test_the_loss_of_contributing_has_the_gradient_it_states():
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@losses" in block)
     imports = (

@@ -10,7 +10,7 @@ from resumed_runs import CONFIG, overrides
 
 from vlrl.errors import NonFiniteError
 from vlrl.model.training.torch_policy import TorchPolicy
-from vlrl.training.rl import scoring
+from vlrl.rollout.environments import single_turn
 from vlrl.training.run import start_run
 from vlrl.types import Verdict
 
@@ -30,7 +30,7 @@ def tried_twice(folder, *more: str) -> list[str]:
 def test_a_rate_that_explodes_is_named_with_its_step_and_the_resume_has_no_broken_checkpoint(tmp_path, monkeypatch):
     by_length = [Verdict.right(), Verdict.wrong("by its length")]
     verdicts = lambda asked: [tuple(by_length[len(text) % 2] for text in texts) for _, texts in asked]  # noqa: E731
-    monkeypatch.setattr(scoring, "judge_all", verdicts)
+    monkeypatch.setattr(single_turn, "judge_all", verdicts)
     rate = "rl.policy.optimizer={name: adamw, lr: 1.0e+18, max_norm: 0}"
     first, second = tried_twice(tmp_path, *RL, rate)
     assert "rl, step 1" in first

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut_off_rate, token_percentile
-from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import Generates, Sampling
+from vlrl.rollout.environments.environment import Encode, Environment
 from vlrl.types import MODALITIES, Group, Problem, Verdict
-from vlrl.verify.judge import judge_all, warm_up_verifiers
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,18 @@ class Answers:
 
 
 def answer_all(
-    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, samples: int, seed: int
+    environment: Environment,
+    encode: Encode,
+    engine: Generates,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    samples: int,
+    seed: int,
 ) -> Answers:
     """Ask every problem `samples` times and judge the responses."""
-    warm_up_verifiers(problems)
-    groups = tuple(collect(encode, engine, problems, sampling, samples, seed))
-    verdicts = judge_all([(g.problem, [r.text for r in g.rollouts]) for g in groups])
-    return Answers(groups, tuple(verdicts))
+    environment.warm_up(problems)
+    groups = environment.roll_out(encode, engine, problems, sampling, samples, seed)
+    return Answers(tuple(groups), tuple(environment.verdicts(groups)))
 
 
 def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:

@@ -25,6 +25,8 @@ from vlrl.provenance import needs_of
 from vlrl.registry import PluginFiles, component_field
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
+from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.rollout.partial_rollouts import PartialRollouts
 from vlrl.training.fixed_set_settings import DistilSettings, DpoSettings, RecordSettings, SftSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
@@ -275,6 +277,7 @@ class RunSettings(Settings):
     model: ModelSettings
     system_prompt: str | None = None
     engine: EngineField = Field(default_factory=default_engine)
+    environment: component_field(environments, default="single_turn") = Field(default_factory=SingleTurn)  # type: ignore[valid-type]
     backend: component_field(backends, default="torch") = Field(default_factory=TorchBackend)  # type: ignore[valid-type]
     sft: SftSettings = SftSettings()
     record: RecordSettings | None = Field(default=None, description="needed where `record` is among the stages")
@@ -331,6 +334,12 @@ class RunSettings(Settings):
     def _the_engine_can(self) -> RunSettings:
         if "rl" not in self.stages:
             return self
+        if self.rl.partial and not self.environment.partial_rollouts:
+            raise ConfigError(
+                "rl.partial",
+                f"the environment {type(self.environment).__name__} writes its responses in one iteration",
+                "leave it out, or environment: single_turn",
+            )
         engine: EngineSettings = self.engine
         partial, can, name = self.rl.partial, engine.capabilities, name_of(engine.inner or engine)
         if partial and not can.partial_rollouts:

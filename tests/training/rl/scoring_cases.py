@@ -10,6 +10,7 @@ from vlrl.config import build_settings
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.backends import TorchBackend
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run_settings import RlSettings
@@ -36,4 +37,4 @@ def runtime_of(loaded: LoadedModel, script=lambda problem: ("7",)) -> ModelRunti
 def scorer_of(loaded: LoadedModel, policy=None, **given: Any) -> tuple[GroupScorer, Listening]:
     """A scorer over an engine that always answers 7, and that engine; `given` are settings of RL."""
     model = runtime_of(loaded)
-    return GroupScorer(build_settings(RlSettings, given, "rl"), 0, model, policy), model.engine
+    return GroupScorer(build_settings(RlSettings, given, "rl"), 0, model, policy, SingleTurn()), model.engine

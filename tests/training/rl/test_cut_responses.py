@@ -6,6 +6,7 @@ import pytest
 
 import vlrl.verify  # noqa: F401  files the verifiers under their names
 from vlrl.config import build_settings
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run_settings import RlSettings
 from vlrl.types import Group, Problem, Rollout, Segment, Text
@@ -26,7 +27,9 @@ def assessed(by="number", **given):
     rollouts = [
         Rollout((Segment((1,) * n, (-1.0,) * n, 0),), RIGHT, finish_reason) for finish_reason, n in lengths.items()
     ]
-    scorer = GroupScorer(build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"), 0, None, None)
+    scorer = GroupScorer(
+        build_settings(RlSettings, {"rollouts_per_problem": 3, **given}, "rl"), 0, None, None, SingleTurn()
+    )
     judged = scorer.score([Group(problem, tuple(rollouts))], 0)
     (scored,) = scorer.credit(judged, 0)
     return scored

@@ -11,10 +11,12 @@ from small_models import ask
 
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepCollector
-from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run_settings import OverSampling, RlSettings
+from vlrl.training.session.open_session import Session
+from vlrl.training.session.run_context import RunContext
 
 RIGHT, WRONG = "<answer>7</answer>", "<answer>3 and 4</answer>"
 ALL_WRONG = (WRONG, WRONG + " red green blue left right red green blue left right")  # of unlike lengths
@@ -32,12 +34,13 @@ def collected(loaded, rounds, **given):
         "over_sampling": {"max_rounds": len(rounds)},
     } | given
     settings, model = build_settings(RlSettings, given, "rl"), runtime_of(loaded, script)
-    scorer = GroupScorer(settings, 0, model, None)
     coming, seen = iter(problems), []
     mixture = SimpleNamespace(draw=lambda *rest: next(coming))
     sampler = SimpleNamespace(at=lambda step: None, observe=lambda groups: seen.append([g.pass_rate for g in groups]))
-    batch = StepCollector(settings, 0, model, mixture, sampler, scorer).collect(0, Fraction(0), Clock())
-    return batch.groups, batch.drawn, scorer, seen
+    context = RunContext(SimpleNamespace(rl=settings, seed=0, environment=SingleTurn()), None, None)
+    collector = StepCollector(Session(context, None, mixture, sampler, model, None, None), None)
+    batch = collector.collect(0, Fraction(0), Clock())
+    return batch.groups, batch.drawn, collector.scorer, seen
 
 
 OVERLONG = {"credit": {"advantage": "grpo", "shape": [{"name": "overlong", "margin_rate": 1.0, "weight": 1.0}]}}

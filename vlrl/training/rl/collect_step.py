@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from vlrl.curriculum.problem_sampler import ProblemSampler
-from vlrl.data.mixture import Mixture
 from vlrl.errors import VerifierFaultError
-from vlrl.rollout.collector import collect
+from vlrl.model.training.policy import Policy
 from vlrl.rollout.partial_rollouts import RolloutBuffer
 from vlrl.seeding import derive_seed
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.scoring import GroupScorer
-from vlrl.training.run_settings import RlSettings
-from vlrl.training.session.model_runtime import ModelRuntime
+from vlrl.training.session.open_session import Session
 from vlrl.types import CreditedGroup, Group, Problem, ScoredGroup
-from vlrl.verify.judge import warm_up_verifiers
 
 
 @dataclass(frozen=True)
@@ -38,23 +34,17 @@ class StepBatch:
 class StepCollector:
     """Collects the groups of one step after another. Its `parts` are what a checkpoint holds of it."""
 
-    def __init__(
-        self,
-        settings: RlSettings,
-        seed: int,
-        model: ModelRuntime,
-        mixture: Mixture,
-        problem_sampler: ProblemSampler,
-        scorer: GroupScorer,
-    ) -> None:
-        self._settings, self._seed, self._model, self._scorer = settings, seed, model, scorer
-        self._mixture, self._problem_sampler, self._buffer = mixture, problem_sampler, RolloutBuffer()
+    def __init__(self, session: Session, policy: Policy) -> None:
+        self._settings, self._seed = session.settings.rl, session.settings.seed
+        self._model, self._environment = session.model, session.settings.environment
+        self._mixture, self._problem_sampler, self._buffer = session.mixture, session.problem_sampler, RolloutBuffer()
+        self.scorer = GroupScorer(self._settings, self._seed, self._model, policy, self._environment)
 
     @property
     def parts(self) -> Mapping[str, Any]:
         """What has state, by its name in a checkpoint."""
         return {
-            "credit": self._scorer,
+            "credit": self.scorer,
             "buffer": self._buffer,
             "mixture": self._mixture,
             "problem_sampler": self._problem_sampler,
@@ -77,19 +67,19 @@ class StepCollector:
             with clock.phase("draw"):
                 chooser = self._problem_sampler.at(step)
                 problems = self._mixture.draw(settings.problems_per_step, progress, chooser)
-                warm_up_verifiers(problems)
+                self._environment.warm_up(problems)
             with clock.phase("rollout"):
                 groups, metrics = self._roll_out(problems, step, derive_seed(self._seed, "rl", step, round_number))
             with clock.phase("judge"):
-                scored += self._scorer.score(groups, step)
-                contrast_tokens += self._scorer.contrast_tokens
+                scored += self.scorer.score(groups, step)
+                contrast_tokens += self.scorer.contrast_tokens
                 if more is not None:
-                    glimpse = self._scorer.credit(scored, step, remember=False)
+                    glimpse = self.scorer.credit(scored, step, remember=False)
                     self._problem_sampler.observe(glimpse[len(scored) - len(groups) :])
                     if sum(more.takes(group) for group in glimpse) >= settings.groups_wanted:
                         break
         with clock.phase("judge"):
-            drawn = self._scorer.credit(scored, step)
+            drawn = self.scorer.credit(scored, step)
             if more is None:
                 self._problem_sampler.observe(drawn)
         stop_on_faults(drawn, settings.max_fault_rate)
@@ -103,7 +93,7 @@ class StepCollector:
         settings, encode, engine = self._settings, self._model.encoder.encode, self._model.engine
         sampling, k = settings.sampling_at(step), settings.rollouts_per_problem
         if settings.partial is None:
-            return collect(encode, engine, problems, sampling, k, seed), {}
+            return self._environment.roll_out(encode, engine, problems, sampling, k, seed), {}
         return self._buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
 
     def _to_train_on(self, drawn: list[CreditedGroup]) -> list[CreditedGroup]:

@@ -10,7 +10,6 @@ from vlrl.training.rl.collect_step import StepCollector
 from vlrl.training.rl.learn import learn
 from vlrl.training.rl.rl_budget import Budget
 from vlrl.training.rl.rl_recorder import RlRecorder
-from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.rl.training_examples import skipped, to_examples
 from vlrl.training.session.open_session import Session
 
@@ -19,8 +18,7 @@ def run_rl(session: Session) -> Policy:
     """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
     settings, seed, model = session.settings.rl, session.settings.seed, session.model
     policy = model.policy(settings.policy)
-    scorer = GroupScorer(settings, seed, model, policy)
-    collector = StepCollector(settings, seed, model, session.mixture, session.problem_sampler, scorer)
+    collector = StepCollector(session, policy)
     budget = Budget(settings.steps, settings.response_tokens)
     recorder = RlRecorder(session, policy, collector, budget)
     for step, clock in recorder.steps():

@@ -12,13 +12,12 @@ from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
-from vlrl.rollout.collector import collect
+from vlrl.rollout.environments.environment import Environment
 from vlrl.seeding import derive_seed, stream
 from vlrl.training.run_settings import RlSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
-from vlrl.verify.judge import judge_all
 
 
 class GroupScorer:
@@ -27,8 +26,11 @@ class GroupScorer:
     contrast_tokens  response tokens that the latest `score` sampled for perturbed problems
     """
 
-    def __init__(self, settings: RlSettings, seed: int, model: ModelRuntime, policy: Policy) -> None:
+    def __init__(
+        self, settings: RlSettings, seed: int, model: ModelRuntime, policy: Policy, environment: Environment
+    ) -> None:
         self._settings, self._seed, self._model, self._policy = settings, seed, model, policy
+        self._environment = environment
         self._credit = Credit(self._settings.credit)
         self._needs = self._settings.needs
         self._teacher = self._open(self._settings.teacher, "teacher")
@@ -60,7 +62,7 @@ class GroupScorer:
 
     def _verdicts(self, found: Sequence[Group]) -> list[tuple[Verdict, ...]]:
         """Verdicts of every group's responses; where cut responses score 0, theirs say so. A fault stays a fault."""
-        verdicts = judge_all([(one.problem, [rollout.text for rollout in one.rollouts]) for one in found])
+        verdicts = self._environment.verdicts(found)
         if not self._settings.cut_scores_zero:
             return verdicts
         return [
@@ -116,7 +118,7 @@ class GroupScorer:
         if not problems:
             return {}
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
-        asked = collect(
+        asked = self._environment.roll_out(
             self._model.encoder.encode,
             self._model.engine,
             problems,

@@ -72,9 +72,9 @@ class HeldOutSets:
     def answers(self, problems: Sequence[Problem], sampling: Sampling, samples: int) -> Answers:
         """Responses to held-out problems; the seed is the same at every evaluation of a run (paired figures)."""
         seed = derive_seed(self._settings.seed, "evaluation")
-        room = self._held_at_once()
+        room, environment, engine = self._held_at_once(), self._settings.environment, self._model.engine
         parts = [
-            answer_all(self._encode, self._model.engine, problems[i : i + room], sampling, samples, seed)
+            answer_all(environment, self._encode, engine, problems[i : i + room], sampling, samples, seed)
             for i in range(0, len(problems), room)
         ]
         return Answers(tuple(g for p in parts for g in p.groups), tuple(v for p in parts for v in p.verdicts))

@@ -1,0 +1,50 @@
+"""An environment: how k responses to a problem come about, and what is said of them.
+
+    environment: single_turn        # a config's default: one response each, judged by the problem's verifier
+
+RL, validation and the held-out test ask the environment and nothing else. One of your own is a class in a plugin file,
+filed by `@environments.register("name")`; its fields are its settings. What it lets the policy read in the middle of a
+response (an observation) is a `Segment` with `author="observation"`, which is never trained on.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from vlrl.config import Settings
+from vlrl.model.prompts.encode import Encoded
+from vlrl.registry import Registry
+from vlrl.rollout.engine import Generates, Sampling
+from vlrl.types import Group, Problem, Verdict
+
+Encode = Callable[[Sequence[Problem]], list[Encoded]]
+
+
+class Environment(Settings):
+    """The base of every environment; it keeps nothing from call to call.
+
+    partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which only the engine then writes
+    """
+
+    partial_rollouts: ClassVar[bool] = False
+
+    def warm_up(self, problems: Sequence[Problem]) -> None:
+        """Begin what the verdicts on these problems will need, and return at once."""
+
+    @abstractmethod
+    def roll_out(
+        self, encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+    ) -> list[Group]:
+        """k responses to each problem, in order, with the prompt that they were written for (`Group.encoded`).
+
+        The same arguments and weights give the same responses.
+        """
+
+    @abstractmethod
+    def verdicts(self, groups: Sequence[Group]) -> list[tuple[Verdict, ...]]:
+        """A verdict for every response. What breaks in the environment itself is a fault, never a zero."""
+
+
+environments: Registry[Any] = Registry("environment", base=Environment)
