@@ -16,8 +16,9 @@ from typing import Any
 from vlrl.curation.stage import Answered
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import errors_at
+from vlrl.runlog.codecs import verdict_from, verdict_row
 from vlrl.runlog.log_lines import SCHEMA, mend_jsonl, read_jsonl
-from vlrl.types import Rollout, Segment, Verdict
+from vlrl.types import Rollout, Segment
 
 Name = tuple[str, str, str]  # stage, key, problem id
 
@@ -56,11 +57,7 @@ def _responses(answered: Answered) -> list[dict[str, Any]]:
             "text": rollout.text,
             "tokens": list(rollout.token_ids),
             "finish_reason": rollout.finish_reason,
-            "score": verdict.score,
-            "correct": verdict.correct,
-            "answer": verdict.answer,
-            "note": verdict.note,
-            "fault": verdict.fault,
+            **verdict_row(verdict),
         }
         for rollout, verdict in zip(answered.rollouts, answered.verdicts, strict=True)
     ]
@@ -72,5 +69,4 @@ def _answered(rows: Sequence[dict[str, Any]]) -> Answered:
         Rollout((Segment(tuple(row["tokens"]), (0.0,) * len(row["tokens"]), 0),), row["text"], row["finish_reason"])
         for row in rows
     )
-    verdicts = tuple(Verdict(row["score"], row["correct"], row["answer"], row["note"], row["fault"]) for row in rows)
-    return Answered(rollouts, verdicts)
+    return Answered(rollouts, tuple(map(verdict_from, rows)))

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from vlrl.data.tables.table_files import JsonLines
 from vlrl.errors import DataError, did_you_mean
 from vlrl.runlog.atomic_files import write_atomically
+from vlrl.runlog.codecs import problem_row
 from vlrl.types import MODALITIES, Demonstration, Image, Modality, Preference, Problem, Text, content_digest
 
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
@@ -81,31 +82,8 @@ def read_preferences(path: str | Path) -> list[Preference]:
     return found
 
 
-def problem_row(problem: Problem, names: dict[str, str]) -> dict[str, Any]:
-    """The problem as a JSON object; `names` gives a path for every image's digest."""
-    return {
-        "id": problem.id,
-        "prompt": [_written(piece, names) for piece in problem.prompt],
-        "answer": problem.answer,
-        "verifier": problem.verifier,
-        "modality": problem.modality,
-        "domain": problem.domain,
-        "source": problem.source,
-        "difficulty": problem.difficulty,
-        "metadata": dict(problem.metadata),
-        "tags": list(problem.tags),
-        "twin": problem.twin,
-    } | ({} if problem.system is None else {"system": problem.system})
-
-
-def _written(piece: Text | Image, names: dict[str, str]) -> dict[str, str]:
-    if isinstance(piece, Text):
-        return {"text": piece.text}
-    return {"image": names[piece.digest]} | ({} if piece.source_text is None else {"source_text": piece.source_text})
-
-
 def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
-    row = problem_row(problem, names)
+    row = problem_row(problem, lambda image: _named(image, names))
     if isinstance(item, Demonstration):
         row["response"] = item.response
     elif isinstance(item, Preference):
@@ -116,6 +94,10 @@ def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
         raise DataError(
             f"problem {problem.id} of source {problem.source!r}, facts", str(error), "facts are plain JSON values"
         ) from error
+
+
+def _named(image: Image, names: dict[str, str]) -> dict[str, str]:
+    return {"image": names[image.digest]} | ({} if image.source_text is None else {"source_text": image.source_text})
 
 
 def _suffix(image: Image, problem: Problem) -> str:
@@ -178,7 +160,7 @@ def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
         raise DataError(
             f"{place}, prompt",
             f"got {piece!r}",
-            'a piece is {"text": …}, {"image": path} or {"digest": …}, the last two with "says": text or without',
+            'a piece is {"text": …}, {"image": path} or {"digest": …}, the last two may have "source_text"',
         )
     if "text" in piece:
         return Text(str(piece["text"]))

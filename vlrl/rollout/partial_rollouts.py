@@ -9,7 +9,7 @@ is in the metrics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field
@@ -18,8 +18,9 @@ from vlrl.config import Settings
 from vlrl.model.prompts.encode import Encoded
 from vlrl.rollout.collector import Encode, answers, check_content, check_same_content
 from vlrl.rollout.engine import Generates, Request, Sampling
+from vlrl.runlog.codecs import problem_from, problem_state, rollout_from, rollout_state
 from vlrl.seeding import derive_seed
-from vlrl.types import Group, Image, Problem, Rollout, Segment, Text
+from vlrl.types import Group, Problem, Rollout
 
 
 class PartialRollouts(Settings):
@@ -159,27 +160,17 @@ class RolloutBuffer:
 
 
 def _plain(one: PartialGroup) -> dict[str, Any]:
-    problem = one.problem
-    rest = {field.name: getattr(problem, field.name) for field in fields(problem) if field.name != "prompt"}
-    prompt = [
-        {"text": p.text} if isinstance(p, Text) else {field.name: getattr(p, field.name) for field in fields(p)}
-        for p in problem.prompt
-    ]
     return {
-        "problem": {**rest, "metadata": dict(problem.metadata), "prompt": prompt},
+        "problem": problem_state(one.problem),
         "seed": one.seed,
         "drawn": one.drawn,
-        "rollouts": [asdict(rollout) for rollout in one.rollouts],
+        "rollouts": [rollout_state(rollout) for rollout in one.rollouts],
         "content_hash": one.content_hash,
     }
 
 
 def _resumed(held: Mapping[str, Any]) -> PartialGroup:
-    rest = dict(held["problem"])
-    prompt = tuple(Text(p["text"]) if "text" in p else Image(**p) for p in rest.pop("prompt"))
-    rollouts = tuple(
-        Rollout(tuple(Segment(**segment) for segment in one["segments"]), one["text"], one["finish_reason"])
-        for one in held["rollouts"]
+    rollouts = tuple(map(rollout_from, held["rollouts"]))
+    return PartialGroup(
+        problem_from(held["problem"]), None, held["seed"], held["drawn"], rollouts, held["content_hash"]
     )
-    problem = Problem(prompt=prompt, **rest)
-    return PartialGroup(problem, None, held["seed"], held["drawn"], rollouts, held["content_hash"])

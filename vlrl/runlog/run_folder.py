@@ -24,53 +24,33 @@ import yaml
 from vlrl.installation.host import describe_code, describe_machine, describe_versions
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
+from vlrl.runlog.codecs import problem_row, verdict_row
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
-from vlrl.types import CreditedGroup, Problem, Text, content_digest
+from vlrl.types import CreditedGroup, Problem, content_digest
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
 
 
-def problem_record(problem: Problem) -> dict[str, Any]:
-    """A problem as it stands in rollouts.jsonl; images by digest."""
-    prompt = [{"text": p.text} if isinstance(p, Text) else {"image": p.digest} for p in problem.prompt]
-    return {
-        "id": problem.id,
-        "prompt": prompt,
-        "answer": problem.answer,
-        "verifier": problem.verifier,
-        "modality": problem.modality,
-        "domain": problem.domain,
-        "source": problem.source,
-        "difficulty": problem.difficulty,
-        "tags": list(problem.tags),
-        "twin": problem.twin,
-    } | ({} if problem.system is None else {"system": problem.system})
-
-
 def group_record(group: CreditedGroup) -> dict[str, Any]:
-    """A scored group as it stands in rollouts.jsonl."""
-    rows = []
-    for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True)):
-        rows.append(
-            {
-                "text": rollout.text,
-                "tokens": rollout.num_tokens,
-                "finish_reason": rollout.finish_reason,
-                "score": verdict.score,
-                "correct": verdict.correct,
-                "answer": verdict.answer,
-                "note": verdict.note,
-                "fault": verdict.fault,
-                **({"score_parts": dict(verdict.parts)} if verdict.parts else {}),
-                "reward": group.rewards.total[i],
-                "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
-                "advantage": group.advantages[i],
-                "used": group.used[i],
-            }
-        )
-    return {"problem": problem_record(group.problem), "rollouts": rows}
+    """A group as it stands in rollouts.jsonl; images by digest, without what only the verifier reads."""
+    problem = problem_row(group.problem, lambda image: {"image": image.digest})
+    del problem["metadata"]
+    rows = [
+        {
+            "text": rollout.text,
+            "tokens": rollout.num_tokens,
+            "finish_reason": rollout.finish_reason,
+            **verdict_row(verdict),
+            "reward": group.rewards.total[i],
+            "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
+            "advantage": group.advantages[i],
+            "used": group.used[i],
+        }
+        for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True))
+    ]
+    return {"problem": problem, "rollouts": rows}
 
 
 def image_suffix(data: bytes) -> str:

@@ -1,7 +1,7 @@
 """MathVista's published rules (lupantech/MathVista, extract_answer.py and calculate_score.py): official mode.
 
 Luck included: a multiple-choice answer that is no choice becomes the *nearest* choice, so that even an empty answer can
-be right. A reward must not follow that: `vlrl.verify.verifiers.mathvista_reward`.
+be right. A reward must not follow that: `vlrl.verify.official.benchmark_rewards`.
 
 Facts of a problem: `question_type` multi_choice | free_form; `answer_type` text | integer | float | list; `choices`;
 `precision` (decimals of a float answer). The gold answer of a multiple-choice problem is the choice's text.
