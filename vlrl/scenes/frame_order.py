@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from vlrl.scenes.domain import domain
-from vlrl.scenes.draws import check_at_least, pick
-from vlrl.scenes.image_pool import Split, check_pool, crop, differ
+from vlrl.scenes.draws import pick
+from vlrl.scenes.image_pool import crop, differ
 from vlrl.scenes.panels import page
+from vlrl.scenes.photo_puzzle import PhotoPuzzle
 from vlrl.types import Draft
 
 MOVES = {"right": "moves to the right", "left": "moves to the left", "in": "moves closer", "out": "moves away"}
@@ -19,23 +20,13 @@ LEAST = 4.0  # grey levels by which one frame differs from the next
 
 @domain("frame_order", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class FrameOrder:
+class FrameOrder(PhotoPuzzle):
     """Which frame came first, second, third, fourth? The thought names the order.
 
-    size      pixels, square
-    images  photographs, scenes, or a folder
-    split     train and held-out problems share no photograph, or part of one
+    Settings are those of `PhotoPuzzle`.
     """
 
-    size: int = 288
-    images: str = "photographs"
-    split: Split = "train"
-
     verifier = "list"
-
-    def __post_init__(self) -> None:
-        check_at_least("domain 'frame_order', size", self.size, 128)
-        check_pool("domain 'frame_order'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """Four frames. Difficulty 0: large steps of the camera; 1: small ones."""

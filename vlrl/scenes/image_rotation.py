@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from vlrl.scenes.canvas import WHITE, Canvas
 from vlrl.scenes.domain import domain
-from vlrl.scenes.draws import check_at_least, pick
-from vlrl.scenes.image_pool import Split, check_pool, crop, differ
+from vlrl.scenes.draws import pick
+from vlrl.scenes.image_pool import crop, differ
 from vlrl.scenes.panels import badge, paste
+from vlrl.scenes.photo_puzzle import PhotoPuzzle
 from vlrl.types import Draft
 
 TURNS = ("0", "90", "180", "270")
@@ -19,7 +20,7 @@ TURNS = ("0", "90", "180", "270")
 
 @domain("image_rotation", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class ImageRotation:
+class ImageRotation(PhotoPuzzle):
     """Image 1 is upright, image 2 the same one turned clockwise by 0, 90, 180 or 270 degrees.
 
     size      pixels in width; the image is half as high
@@ -28,14 +29,9 @@ class ImageRotation:
     """
 
     size: int = 320
-    images: str = "photographs"
-    split: Split = "train"
 
     verifier = "choice"
-
-    def __post_init__(self) -> None:
-        check_at_least("domain 'image_rotation', size", self.size, 96)
-        check_pool("domain 'image_rotation'", self.images)
+    least_size: ClassVar[int] = 96
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One pair. Difficulty 0: the whole image is seen; 1: only a small part of the turned one."""

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from vlrl.scenes.canvas import WHITE, Canvas
 from vlrl.scenes.domain import domain
-from vlrl.scenes.draws import check_at_least, pick
-from vlrl.scenes.image_pool import Split, check_pool, crop, differ
+from vlrl.scenes.draws import pick
+from vlrl.scenes.image_pool import crop, differ
 from vlrl.scenes.panels import badge, paste
+from vlrl.scenes.photo_puzzle import PhotoPuzzle
 from vlrl.types import Draft
 
 
 @domain("jigsaw", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class Jigsaw:
+class Jigsaw(PhotoPuzzle):
     """Piece numbers in the reading order of the whole image; the thought says which piece goes to each place.
 
-    size      pixels, square
-    images  photographs, scenes, or a folder
-    split     train and held-out problems share no photograph, or part of one
+    Settings are those of `PhotoPuzzle`.
     """
 
-    size: int = 288
-    images: str = "photographs"
-    split: Split = "train"
-
     verifier = "list"
-
-    def __post_init__(self) -> None:
-        check_at_least("domain 'jigsaw', size", self.size, 96)
-        check_pool("domain 'jigsaw'", self.images)
+    least_size: ClassVar[int] = 96
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One puzzle. Difficulty 0: 3 strips; .5: 2 × 2 pieces; 1: 3 × 2 pieces."""

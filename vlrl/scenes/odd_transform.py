@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from vlrl.scenes.domain import domain
-from vlrl.scenes.draws import check_at_least, pick
-from vlrl.scenes.image_pool import Split, check_pool, crop, differ
+from vlrl.scenes.draws import pick
+from vlrl.scenes.image_pool import crop, differ
 from vlrl.scenes.panels import page
+from vlrl.scenes.photo_puzzle import PhotoPuzzle
 from vlrl.types import Draft
 
 WORDINGS = {
@@ -36,23 +37,13 @@ WORDINGS = {
 
 @domain("odd_transform", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class OddTransform:
+class OddTransform(PhotoPuzzle):
     """Find the panel with the odd change; the thought names change and panel.
 
-    size      pixels, square
-    images  photographs, scenes, or a folder
-    split     train and held-out problems share no photograph, or part of one
+    Settings are those of `PhotoPuzzle`.
     """
 
-    size: int = 288
-    images: str = "photographs"
-    split: Split = "train"
-
     verifier = "choice"
-
-    def __post_init__(self) -> None:
-        check_at_least("domain 'odd_transform', size", self.size, 128)
-        check_pool("domain 'odd_transform'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One page. Difficulty 0: the odd panel is turned; .5: swapped or blurred; 1: mirrored, all turned."""

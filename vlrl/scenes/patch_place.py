@@ -10,31 +10,22 @@ import numpy as np
 
 from vlrl.scenes.canvas import GREY, WHITE, Canvas
 from vlrl.scenes.domain import domain
-from vlrl.scenes.draws import check_at_least, pick, shuffled
-from vlrl.scenes.image_pool import Split, check_pool, crop, differ
+from vlrl.scenes.draws import pick, shuffled
+from vlrl.scenes.image_pool import crop, differ
 from vlrl.scenes.panels import badge, paste
+from vlrl.scenes.photo_puzzle import PhotoPuzzle
 from vlrl.types import Draft
 
 
 @domain("patch_place", family="puzzles", modality="real")
 @dataclass(frozen=True)
-class PatchPlace:
+class PatchPlace(PhotoPuzzle):
     """One of four patches was cut out of the image; the others come from the same image, all the right way up.
 
-    size      pixels, square
-    images  photographs, scenes, or a folder
-    split     train and held-out problems share no photograph, or part of one
+    Settings are those of `PhotoPuzzle`.
     """
 
-    size: int = 288
-    images: str = "photographs"
-    split: Split = "train"
-
     verifier = "choice"
-
-    def __post_init__(self) -> None:
-        check_at_least("domain 'patch_place', size", self.size, 128)
-        check_pool("domain 'patch_place'", self.images)
 
     def draw(self, rng: np.random.Generator, difficulty: float) -> Draft:
         """One image. Difficulty 0: a large hole; 1: a small one, and the wrong patches come from nearby."""
