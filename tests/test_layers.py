@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "vlrl"
 LAYERS = [
     {"types", "errors", "renamed", "config", "registry", "provenance", "seeding", "dist", "interrupts", "terminal"}
     | {"runlog", "installation"},
+    {"code_execution"},
     {"scenes", "rendered_text", "verify", "credit", "losses"},
     {"data"},
     {"model"},

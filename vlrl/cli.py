@@ -10,6 +10,7 @@ import typer
 
 from vlrl import dist, interrupts
 from vlrl.commands.data_cli import data
+from vlrl.commands.sandbox_cli import sandbox
 from vlrl.errors import ConfigError, VlrlError, storage_error
 from vlrl.terminal import print_any_character
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
 app.add_typer(data, name="data")
+app.add_typer(sandbox, name="sandbox")
 
 Config = Annotated[
     Path,

@@ -1,0 +1,64 @@
+"""One place for all programs of a run: `executor()` is made once, from the settings that `configure` was given."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+
+from vlrl.code_execution.box_pool import BoxPool, check_host
+from vlrl.code_execution.outcome import Executor
+from vlrl.code_execution.remote import RemoteExecutor
+from vlrl.code_execution.sandbox_settings import SandboxSettings
+
+_settings = SandboxSettings()
+_made: tuple[SandboxSettings, Executor] | None = None
+_lock = threading.Lock()
+
+
+def configure(settings: SandboxSettings) -> None:
+    """How programs run from here on."""
+    global _settings
+    _settings = settings
+
+
+def settings_now() -> SandboxSettings:
+    """What was configured last."""
+    return _settings
+
+
+def make(settings: SandboxSettings) -> Executor:
+    """An executor of its own; the caller closes it. Raises ConfigError where the host or the service refuses."""
+    if settings.url is not None:
+        return RemoteExecutor(settings)
+    return BoxPool(settings)
+
+
+def executor() -> Executor:
+    """The run's executor. Raises ConfigError where the host can't isolate, with what to install."""
+    global _made
+    with _lock:
+        if _made is None or _made[0] != _settings:
+            if _made is not None:
+                _made[1].close()
+            _made = (_settings, make(_settings))
+        return _made[1]
+
+
+def check() -> None:
+    """Raises ConfigError where programs can't be run as configured; starts nothing that stays."""
+    if _settings.url is None:
+        check_host(_settings)
+    else:
+        executor()
+
+
+def close() -> None:
+    """Ends the run's executor, where one was made."""
+    global _made
+    with _lock:
+        if _made is not None:
+            _made[1].close()
+            _made = None
+
+
+atexit.register(close)
