@@ -12,9 +12,10 @@ from PIL import Image as Pillow
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlrl.data.images.image_budget import ImageBudget
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.prompts.encode import Encoded, Encoder
-from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.tiny import build_tiny
 from vlrl.types import Image, Problem, Text
 
 ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3")

@@ -31,20 +31,21 @@ from typing import Any
 import torch
 from alternate import alternate, machine
 from image_heavy import K, image_problem
-from transformers import GenerationConfig, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil
+from transformers import GenerationConfig, Qwen2_5_VLProcessor
 
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.cost import cost_of, load_of
+from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, train_tokenizer
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 from vlrl.model.load import LoadedModel, ModelSettings, checkpoint_layers, random_model
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import PARTS
 from vlrl.model.prompts.encode import Encoded, Encoder
-from vlrl.model.sizes import PUBLISHED
-from vlrl.model.tiny import CHAT_TEMPLATE, small_parts, train_tokenizer
+from vlrl.model.sizes import published_models
+from vlrl.model.tiny import small_parts
 from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.feature_cache import FeatureStore
@@ -84,16 +85,14 @@ def build(device: torch.device) -> LoadedModel:
 def published_parts(texts: list[str]) -> tuple[Any, Any]:
     """Configuration and processor of the published shape."""
     tokenizer = train_tokenizer(texts, 400)
-    published = PUBLISHED[NAME]
-    config = published.config()
+    published = published_models()[NAME]
+    config, images = published.config(), published.image_processor()
     for key, mark in (("image_token_id", "image_pad"), ("video_token_id", "video_pad")):
         setattr(config, key, tokenizer.convert_tokens_to_ids(f"<|{mark}|>"))
     for key in ("vision_start_token_id", "vision_end_token_id"):
         setattr(config, key, tokenizer.convert_tokens_to_ids(f"<|{key.removesuffix('_token_id')}|>"))
-    size = {"shortest_edge": published.min_pixels, "longest_edge": published.max_pixels}
-    images = Qwen2VLImageProcessorPil(patch_size=published.patch, merge_size=2, temporal_patch_size=2, size=size)
     videos = new_video_processor(
-        "Qwen2VLVideoProcessor", patch_size=published.patch, merge_size=2, temporal_patch_size=2
+        "Qwen2VLVideoProcessor", patch_size=images.patch_size, merge_size=2, temporal_patch_size=2
     )
     return config, Qwen2_5_VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
 

@@ -16,9 +16,10 @@ from PIL import Image as PillowImage
 from transformers import AutoModelForImageTextToText
 
 from vlrl.data.images.image_budget import ImageBudget
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.tiny import build_tiny
 from vlrl.types import Image, Problem, Text
 
 SIDE_PIXELS = 384  # patch 8, merge 2: (384 / 16)² = 576 image tokens, 2304 patches

@@ -34,9 +34,9 @@ from work import Work, language, vision
 
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.prompts.positions import PositionRule
-from vlrl.model.tiny import TinyShape
 from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
 

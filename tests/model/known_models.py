@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION, register_attention
-from vlrl.model.decoding.supported_decoders import KNOWN
+from vlrl.model.decoding.supported_decoders import known_decoders
 
 GROUPS, PER_GROUP, SIZE, WIDTH = 2, 2, 16, 64
 ROPES = {
@@ -27,7 +27,7 @@ ROPES = {
 
 def decoder(name, rope="default", **more):
     """A decoder of a known kind with random weights, norms and biases included, as a model that has it."""
-    folder, kind, *_ = KNOWN[name]
+    folder, kind, *_ = known_decoders()[name]
     made = getattr(import_module(f"transformers.models.{folder}.modeling_{folder}"), kind)
     sections = {"mrope_section": [4, 2, 2]} if "vl" in name else {}
     register_attention()

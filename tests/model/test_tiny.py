@@ -17,8 +17,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from vlrl.errors import ConfigError
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.families.family import family_of
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import ModelSettings, choose_device, load_folder, save_model
-from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.tiny import build_tiny
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training.session.open_session import describe_model
 

@@ -12,9 +12,10 @@ import pytest
 
 import vlrl.plan.plan as planning
 from vlrl.errors import ConfigError
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import ModelSettings
 from vlrl.model.sizes import count_parameters, find_architecture
-from vlrl.model.tiny import TinyShape, build_tiny
+from vlrl.model.tiny import build_tiny
 from vlrl.plan.plan import make_plan, trained_in
 from vlrl.training.run_settings import STAGES
 

@@ -89,9 +89,9 @@ class CostModel:
 
     def tower_flops(self, images: Sequence[int]) -> float:
         """The tower alone."""
-        family, vision = family_of(self.config), self.config.vision_config
-        _, width = family.tower_shape(vision)
-        return sum(2 * self.matrices["vision"] * n + 4 * width * family.tower_pairs(vision, n) for n in images)
+        family = family_of(self.config)
+        width = family.tower(self.config).width
+        return sum(2 * self.matrices["vision"] * n + 4 * width * family.tower_pairs(self.config, n) for n in images)
 
     def projector_flops(self, images: Sequence[int]) -> float:
         """The projector alone."""
@@ -155,14 +155,14 @@ class CostModel:
         up, activation, product). With checkpointing: width per token and layer, and one layer whole. The vision tower
         counts by patches where it trains.
         """
-        text, vision = self.config.get_text_config(), self.config.vision_config
+        text = self.config.get_text_config()
         width = int(text.hidden_size)
         each = 6 * width + self._attention_values() + 4 * int(text.intermediate_size)
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
         if "vision" in self.trained:
-            layers, width = family_of(self.config).tower_shape(vision)
-            each = 12 * width + 4 * int(vision.intermediate_size)
-            total += self._over_layers(patches, layers, width, each)
+            tower = family_of(self.config).tower(self.config)
+            each = 12 * tower.width + 4 * tower.mlp_width
+            total += self._over_layers(patches, tower.layers, tower.width, each)
         return total * self.value_bytes
 
     def reading_bytes(self, tokens: int) -> int:

@@ -18,9 +18,10 @@ from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.attention.prompt_attention import AttentionName, check_attention, set_attention
 from vlrl.model.families.family import family_of
+from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.folders.model_folder import open_folder, refuse_bad_values, refuse_other_weights
 from vlrl.model.optimization.lora import plain_weights
-from vlrl.model.tiny import TinyShape, build_tiny, check_architecture
+from vlrl.model.tiny import build_tiny, check_architecture
 from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.model.vision.patch_embed import set_patch_products
 from vlrl.runlog.atomic_files import whole_folder
@@ -205,10 +206,9 @@ def adapt_config(config: Any, settings: ModelSettings) -> Any:
 
 def placeholder_ids(config: Any, tokenizer: Any) -> tuple[int, ...]:
     """Ids of the tokens that stand for images and videos, or around them, in this architecture's prompts."""
-    names = ("image_token_id", "video_token_id", "image_token_index", "vision_start_token_id", "vision_end_token_id")
-    found = {getattr(config, name, None) for name in names}
-    vocabulary = tokenizer.get_vocab()
-    found |= {vocabulary.get(mark) for mark in family_of(config).marks}
+    family, vocabulary = family_of(config), tokenizer.get_vocab()
+    found = {getattr(config, name, None) for name in family.placeholders}
+    found |= {family.image_token(config), *(vocabulary.get(mark) for mark in family.marks)}
     return tuple(sorted(i for i in found if isinstance(i, int) and i >= 0))
 
 

@@ -12,15 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoModelForImageTextToText,
-    Qwen2_5_VLConfig,
-    Qwen2VLImageProcessorPil,
-    Qwen3VLConfig,
-)
+from transformers import AutoModelForImageTextToText
 
 from vlrl.errors import ConfigError
-from vlrl.model.families.family import family_of
+from vlrl.model.families.family import PublishedModel, family_of, known_families
 from vlrl.model.folders.hub import cached_folder, is_local
 from vlrl.model.folders.model_folder import open_folder
 from vlrl.model.folders.weight_files import missing_files
@@ -30,88 +25,9 @@ from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.tiny import small_parts
 
 
-@dataclass(frozen=True)
-class PublishedModel:
-    """What a model's published config.json and preprocessor_config.json say, for a plan without the files."""
-
-    config: Callable[[], Any]
-    patch: int
-    min_pixels: int
-    max_pixels: int
-
-
-def _qwen2_5_vl(
-    width: int, mlp: int, layers: int, heads: int, key_value_heads: int, vocabulary: int, tied: bool
-) -> Any:
-    text = {
-        "hidden_size": width,
-        "intermediate_size": mlp,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": key_value_heads,
-        "vocab_size": vocabulary,
-        "max_position_embeddings": 128_000,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
-        "tie_word_embeddings": tied,
-    }
-    vision = {
-        "depth": 32,
-        "hidden_size": 1280,
-        "intermediate_size": 3420,
-        "num_heads": 16,
-        "out_hidden_size": width,
-        "patch_size": 14,
-        "spatial_patch_size": 14,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "window_size": 112,
-        "fullatt_block_indexes": [7, 15, 23, 31],
-    }
-    return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=tied)
-
-
-def _qwen3_vl_4b() -> Any:
-    text = {
-        "hidden_size": 2560,
-        "intermediate_size": 9728,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "vocab_size": 151_936,
-        "max_position_embeddings": 262_144,
-        "rope_parameters": {
-            "rope_type": "default",
-            "rope_theta": 5e6,
-            "mrope_section": [24, 20, 20],
-            "mrope_interleaved": True,
-        },
-        "tie_word_embeddings": True,
-    }
-    vision = {
-        "depth": 24,
-        "hidden_size": 1024,
-        "intermediate_size": 4096,
-        "num_heads": 16,
-        "out_hidden_size": 2560,
-        "patch_size": 16,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "num_position_embeddings": 2304,
-        "deepstack_visual_indexes": [5, 11, 17],
-    }
-    return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
-
-
-PUBLISHED = {
-    "Qwen/Qwen2.5-VL-3B-Instruct": PublishedModel(
-        lambda: _qwen2_5_vl(2048, 11_008, 36, 16, 2, 151_936, tied=True), 14, 56 * 56, 12_845_056
-    ),
-    "Qwen/Qwen2.5-VL-7B-Instruct": PublishedModel(
-        lambda: _qwen2_5_vl(3584, 18_944, 28, 28, 4, 152_064, tied=False), 14, 56 * 56, 12_845_056
-    ),
-    "Qwen/Qwen3-VL-4B-Instruct": PublishedModel(_qwen3_vl_4b, 16, 65_536, 16_777_216),
-}
+def published_models() -> dict[str, PublishedModel]:
+    """Published models of all registered families whose sizes are known without files, by hub id."""
+    return {name: model for family in known_families() for name, model in family.published.items()}
 
 
 @dataclass(frozen=True)
@@ -162,20 +78,15 @@ def find_architecture(
 
 
 def _published(name: str, place: str) -> Architecture:
-    if name not in PUBLISHED:
+    known = published_models()
+    if name not in known:
         raise ConfigError(
             place,
             f"nothing is known about the size of {name!r}: it is no folder and not in the local cache",
-            f"download it (`hf download {name}`) or give its folder; known without files: {', '.join(PUBLISHED)}",
+            f"download it (`hf download {name}`) or give its folder; known without files: {', '.join(known)}",
         )
-    model = PUBLISHED[name]
-    images = Qwen2VLImageProcessorPil(
-        patch_size=model.patch,
-        merge_size=2,
-        temporal_patch_size=2,
-        size={"shortest_edge": model.min_pixels, "longest_edge": model.max_pixels},
-    )
-    return Architecture(model.config(), images, None, f"the published config.json of {name} (not downloaded here)")
+    config, images = known[name].config(), known[name].image_processor()
+    return Architecture(config, images, None, f"the published config.json of {name} (not downloaded here)")
 
 
 @dataclass(frozen=True)

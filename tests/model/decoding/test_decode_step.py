@@ -17,7 +17,7 @@ from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.decoding import onednn_linear as packing
 from vlrl.model.decoding.decode_step import DecodeStep, _norm, single_layers
 from vlrl.model.decoding.onednn_linear import packed_products
-from vlrl.model.decoding.supported_decoders import KNOWN, what_is_unknown
+from vlrl.model.decoding.supported_decoders import known_decoders, what_is_unknown
 from vlrl.model.optimization.lora import LoraSettings, choose_trained
 from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
@@ -81,7 +81,7 @@ def packs(request, monkeypatch):
     monkeypatch.setattr(packing, "LEAST_WEIGHTS", 1 if request.param == "packed" else 2**60)
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", known_decoders())
 def test_every_known_decoder_says_what_its_own_forward_pass_says(name, packs):
     model = decoder(name)
     assert what_is_unknown(model) == ""
@@ -97,7 +97,7 @@ def test_positions_are_those_of_the_models_own_rotation(rope, packs):
     torch.testing.assert_close(hidden_states(model, "own"), hidden_states(model, "model"), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", known_decoders())
 def test_in_16_bits_it_is_as_close_to_float32_as_the_models_own_forward_pass(name):
     exact = hidden_states(decoder(name), "model")
     model = decoder(name)

@@ -13,7 +13,7 @@ from small_models import SHAPE, ask, build_spread, encode, fresh, pixels
 from transformers import DynamicCache
 
 from vlrl.model.decoding.prefill_last_token import last_token_only
-from vlrl.model.decoding.supported_decoders import KNOWN
+from vlrl.model.decoding.supported_decoders import known_decoders
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 
@@ -38,7 +38,7 @@ def read(model, *, part):
     return hidden[:, 0], cache
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", known_decoders())
 def test_the_last_token_and_the_cache_are_those_of_a_whole_pass(name):
     model = decoder(name)
     (mine, held), (expected, whole) = read(model, part=True), read(model, part=False)

@@ -178,6 +178,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "an unknown model type": (edit(CONFIG, lambda c: c.update(model_type="new_vl_9")), "config.json: .*new_vl_9"),
     "a text model": (write(CONFIG, '{"model_type": "qwen2"}'), "without a vision tower"),
     "a family that isn't known here": (write(CONFIG, '{"model_type": "llava"}'), "isn't known here"),
+    "a decoder that reads images both ways": (
+        of_text("use_bidirectional_attention", "vision"),
+        "reads by bidirectional",
+    ),
     "a model with code of its own": (
         edit(CONFIG, lambda c: c.update(model_type="own", auto_map={"AutoConfig": "own.Config"})),
         "config.json",

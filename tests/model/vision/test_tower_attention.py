@@ -86,7 +86,7 @@ def test_without_gradients_a_call_on_the_cpu_has_as_many_images_as_stay_in_its_c
         whole = VisionTower(loaded.model).encode_images(images)
         patches = [one.num_patches for one in images]
         assert calls == [sum(patches)]
-        _, width = family_of(loaded.config).tower_shape(loaded.config.vision_config)
+        width = family_of(loaded.config).tower(loaded.config).width
         monkeypatch.setattr(image_encoding, "CACHED_BYTES", 4 * width * (patches[0] + patches[1]))
         calls.clear()
         tower = VisionTower(loaded.model)

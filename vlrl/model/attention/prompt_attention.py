@@ -20,7 +20,7 @@ from vlrl.errors import ConfigError
 from vlrl.model.attention.flex_blocks import FlexBlocks, attend_flex
 from vlrl.model.attention.response_blocks import MASK_TOKENS, ResponseBlocks, attend_in_blocks
 from vlrl.model.attention.shared_prefix import SharedPrefix, attend_shared
-from vlrl.model.families.family import PatchEmbedding, family_of
+from vlrl.model.families.family import family_of
 from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION, segment_attention
 
 AttentionName = Literal["auto", "sdpa", "flex", "flash_attention_2"]
@@ -76,7 +76,7 @@ def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: 
     cuda = device.type == "cuda"
     if name == "flash_attention_2":
         model.set_attn_implementation({"vision_config": "flash_attention_2"})
-    elif isinstance(family_of(model.config), PatchEmbedding):
+    elif family_of(model.config).segmented_tower:
         model.set_attn_implementation({"vision_config": SEGMENT_ATTENTION})
     flex = cuda and name != "sdpa"
     model.get_decoder().set_attn_implementation(WITH_FLEX if flex else SHARED_PREFIX_ATTENTION)

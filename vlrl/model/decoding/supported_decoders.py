@@ -8,27 +8,30 @@ from typing import Any
 import torch
 
 from vlrl.model.attention.prompt_attention import reads_blocks
+from vlrl.model.families.family import DecoderClasses, known_families
 
-# by the decoder's `model_type`: the module of transformers.models, the classes of decoder and MLP, how the others begin
-KNOWN: dict[str, tuple[str, str, str, str]] = {
-    "qwen3_vl_text": ("qwen3_vl", "Qwen3VLTextModel", "Qwen3VLTextMLP", "Qwen3VLText"),
-    "qwen2_5_vl_text": ("qwen2_5_vl", "Qwen2_5_VLTextModel", "Qwen2MLP", "Qwen2_5_VL"),
-    "qwen2_vl_text": ("qwen2_vl", "Qwen2VLTextModel", "Qwen2MLP", "Qwen2VL"),
-    "qwen2": ("qwen2", "Qwen2Model", "Qwen2MLP", "Qwen2"),
-    "llama": ("llama", "LlamaModel", "LlamaMLP", "Llama"),
+PLAIN = {  # text models that families take as they are, by `model_type`
+    "qwen2": DecoderClasses("qwen2", "Qwen2Model", "Qwen2MLP", "Qwen2"),
+    "llama": DecoderClasses("llama", "LlamaModel", "LlamaMLP", "Llama"),
 }
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")  # one set of frequencies, however long the sequence
 _PARTS = ("DecoderLayer", "Attention", "RMSNorm", "RotaryEmbedding")
 _ANYWHERE = (torch.nn.ModuleList, torch.nn.Linear, torch.nn.Embedding)
 
 
+def known_decoders() -> dict[str, DecoderClasses]:
+    """Decoders that decode_step.py can run, by their `model_type`: plain ones, and those that families bring."""
+    return {**PLAIN, **{kind: one for family in known_families() for kind, one in family.decoders.items()}}
+
+
 def what_is_unknown(model: Any) -> str:
     """What of the model's decoder decode_step.py doesn't know; empty where it knows all of it."""
     decoder = model.get_decoder()
     config = decoder.config
-    if config.model_type not in KNOWN:
+    known = known_decoders().get(config.model_type)
+    if known is None:
         return f"the architecture {config.model_type!r}"
-    folder, *names, begins = KNOWN[config.model_type]
+    folder, *names, begins = known
     home = import_module(f"transformers.models.{folder}.modeling_{folder}")
     classes = {*_ANYWHERE, *(getattr(home, name) for name in names), *(getattr(home, begins + part) for part in _PARTS)}
     classes.add(import_module("transformers.activations").SiLUActivation)

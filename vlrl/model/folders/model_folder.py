@@ -19,7 +19,7 @@ from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from vlrl.errors import ConfigError
-from vlrl.model.families.family import family_of
+from vlrl.model.families.family import family_of, refuse_other_reading
 from vlrl.model.folders.hub import local_folder
 from vlrl.model.folders.model_processor import load_processor
 from vlrl.model.folders.weight_files import ADAPTERS, DOWNLOAD, StoredTensor, read_json, stored_tensors
@@ -99,6 +99,7 @@ def read_config(folder: Path, place: str) -> Any:
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise ConfigError(place, f"{file}: {config.model_type!r} is a model without a vision tower", VISION)
     family_of(config, place)
+    refuse_other_reading(config, place)
     if getattr(config, "quantization_config", None):
         raise ConfigError(place, f"{file}: the weights are quantised", "give the folder of the unquantised model")
     return config

@@ -66,7 +66,7 @@ def check_tokenizer(processor: Any, config: Any, folder: Path, place: str) -> No
             f"vocab_size in config.json is {rows}",
             f"it is another model's: {OWN_FILES}",
         )
-    token, wanted = getattr(processor, "image_token", None), getattr(config, "image_token_id", None)
+    token, wanted = getattr(processor, "image_token", None), family_of(config).image_token(config)
     if token is None or wanted is None or vocabulary.get(token) != wanted:
         raise ConfigError(
             place,
@@ -155,7 +155,7 @@ def check_images(processor: Any, config: Any, written: str, folder: Path, place:
         if (wrong := family.misfit(config, one)) is not None:
             raise ConfigError(place, f"{folder}: its image processor {wrong} by config.json", OWN_FILES)
     expected = sum(one.grid[0] * one.grid[1] * one.grid[2] for one in pixels) // family.merge(config)
-    if (found := ids.count(config.image_token_id)) != expected:
+    if (found := ids.count(family.image_token(config))) != expected:
         raise ConfigError(
             place,
             f"{folder}: its processor writes {found} placeholders for two images, the model has {expected} features",

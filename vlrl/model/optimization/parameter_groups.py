@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from vlrl.errors import ConfigError
+from vlrl.model.families.family import known_families
 
 Part = Literal["vision", "projector", "language"]
 PARTS: frozenset[Part] = frozenset(get_args(Part))
 
 
 def part_of(name: str) -> Part:
-    """Which part a parameter belongs to: vision (tower), projector (merger or connector after it), language."""
-    if "merger" in name or "connector" in name or "multi_modal_projector" in name:
+    """Which part a parameter belongs to: vision (tower), projector (between tower and decoder), language.
+
+    By the names that all known families give to their modules.
+    """
+    known = known_families()
+    if any(mark in name for family in known for mark in family.projector_names):
         return "projector"
-    if ".visual." in name or "vision_model" in name or "vision_tower" in name:
+    if any(mark in name for family in known for mark in family.tower_names):
         return "vision"
     return "language"
 

@@ -17,7 +17,8 @@ import xxhash
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.images.open_images import open_image
 from vlrl.errors import DataError
-from vlrl.model.families.family import Pixels, family_of
+from vlrl.model.families.family import family_of
+from vlrl.model.families.image_types import Pixels
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.prompt_text import PromptWriter
 from vlrl.types import Problem
@@ -152,7 +153,7 @@ class Encoder:
 
     def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Token types where the processor doesn't tell them."""
-        image = self._loaded.config.image_token_id
+        image = self._family.image_token(self._loaded.config)
         return tuple(int(i == image) for i in ids)
 
     def _finish(

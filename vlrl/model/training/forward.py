@@ -21,7 +21,7 @@ from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.batch.packing import Batch, PackedGroup, pack
 from vlrl.model.batch.rank_schedule import Lockstep, Step
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.finite import cause_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.parameter_groups import trained_parts

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from vlrl.model.attention.prompt_attention import reads_blocks
 from vlrl.model.batch.packing import Batch
 from vlrl.model.cost import CHUNK_LOGITS
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.vision.image_encoding import VisionTower
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.optimization.parameter_groups import Part, part_of
 
 

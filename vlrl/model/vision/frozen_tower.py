@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.optimization.parameter_groups import part_of, trained_parts
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from vlrl.model.families.family import ImageFeatures, family_of
+from vlrl.model.families.family import family_of
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.optimization.parameter_groups import trained_parts
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.vision.feature_cache import FeatureStore
@@ -73,7 +74,7 @@ class VisionTower:
         """
         if torch.is_grad_enabled() or self._model.device.type != "cpu":
             return [list(images)]
-        _, width = self._family.tower_shape(self._model.config.vision_config)
+        width = self._family.tower(self._model.config).width
         most = CACHED_BYTES // (width * self._model.dtype.itemsize)  # patches
         found: list[list[EncodedImage]] = []
         room = 0

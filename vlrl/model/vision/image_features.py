@@ -15,7 +15,7 @@ from functools import partial
 
 import torch
 
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.vision.image_encoding import VisionTower
 

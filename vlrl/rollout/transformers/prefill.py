@@ -14,7 +14,7 @@ from transformers import DynamicCache
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.packing import PackedGroup, pack
 from vlrl.model.decoding.prefill_last_token import last_token_only
-from vlrl.model.families.family import ImageFeatures
+from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.positions import PositionRule

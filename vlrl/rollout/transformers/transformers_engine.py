@@ -23,7 +23,7 @@ from vlrl.model.batch.micro_batches import split_responses
 from vlrl.model.cost import cost_of
 from vlrl.model.decoding.decode_step import DecodeStep, single_layers
 from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
-from vlrl.model.decoding.supported_decoders import KNOWN, what_is_unknown
+from vlrl.model.decoding.supported_decoders import known_decoders, what_is_unknown
 from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters
@@ -78,7 +78,7 @@ class TransformersEngineSettings(EngineSettings):
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """It takes what can be loaded; `own` has to know the decoder."""
         kind = config.get_text_config().model_type
-        if self.decode_step == "own" and kind not in KNOWN:
+        if self.decode_step == "own" and kind not in known_decoders():
             raise ConfigError("engine.decode_step", f"own doesn't know {kind!r}", "decode_step: auto, or model")
 
     def check_adapters(self, place: str, parts: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
 from vlrl.rollout.engine import Generation, Request, check_requests
@@ -245,8 +246,8 @@ class VllmEngine:
             memory_share=settings.memory_share,
             sleeps=settings.sleep == "release",
         )
-        config = loaded.model.config
-        self._reader = PromptReader(int(config.image_token_id), int(config.vision_config.spatial_merge_size))
+        config, family = loaded.config, family_of(loaded.config)
+        self._reader = PromptReader(family.image_token(config), family.merge(config))
         self._current = True
 
     def _named(self) -> list[tuple[str, torch.Tensor]]:

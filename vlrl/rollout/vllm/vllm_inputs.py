@@ -18,14 +18,15 @@ from vlrl.model.prompts.encode import Encoded, input_hash
 class PromptReader:
     """Makes vLLM's inputs; an image that occurs several times in one call is wrapped once.
 
-    merge  vision patches on a side that become one token (the architecture's spatial merge size)
+    image_token  id of the placeholder of images
+    merge        vision patches that become one token
     """
 
-    def __init__(self, image_token_id: int, merge: int) -> None:
+    def __init__(self, image_token: int | None, merge: int) -> None:
         from vllm.inputs.engine import mm_input, tokens_input
         from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
 
-        self._image_token_id, self._merge = image_token_id, merge
+        self._image_token, self._merge = image_token, merge
         self._text, self._mixed = tokens_input, mm_input
         self._field, self._items, self._range = MultiModalFieldConfig, MultiModalKwargsItems, PlaceholderRange
         self._wrapped: dict[str, Any] = {}
@@ -69,10 +70,10 @@ class PromptReader:
 
     def _places(self, encoded: Encoded) -> list[Any]:
         """Where each image's placeholder tokens stand. Raises EngineError unless they are whole and unbroken runs."""
-        at = [i for i, token in enumerate(encoded.token_ids) if token == self._image_token_id]
+        at = [i for i, token in enumerate(encoded.token_ids) if token == self._image_token]
         places, used = [], 0
         for image in encoded.images:
-            length = len(image.patches) // self._merge**2
+            length = len(image.patches) // self._merge
             run = at[used : used + length]
             if len(run) < length or run[-1] - run[0] != length - 1:
                 raise EngineError(

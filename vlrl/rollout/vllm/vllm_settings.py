@@ -12,6 +12,7 @@ from vlrl.config import PACE
 from vlrl.errors import ConfigError
 from vlrl.installation.extras import install_vllm
 from vlrl.model.cost import CostModel, head_size
+from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.engine_registry import EngineCapabilities, EngineLoad, EngineMemory, EngineSettings, engines
 from vlrl.rollout.vllm.vllm_library import GIB
@@ -19,7 +20,6 @@ from vlrl.rollout.vllm.vllm_library import GIB
 if TYPE_CHECKING:
     from vlrl.rollout.vllm.vllm_engine import VllmEngine
 
-READS_PATCHES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")  # whose vLLM class takes the encoder's patches as they are
 CPU_CACHE_GIB = 1.0  # for keys and values where cache_gib says nothing
 CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
@@ -86,7 +86,7 @@ class VllmEngineSettings(EngineSettings):
         """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device, or a cache
         that can't hold one response of the whole context.
         """
-        if config.model_type not in READS_PATCHES:
+        if not family_of(config).vllm_patches:
             raise ConfigError(
                 "engine", f"'vllm' does not take the images of {config.model_type}", "use engine: transformers"
             )

@@ -1,0 +1,85 @@
+"""What a family declares, and what is refused by name: types that no family knows, decoders that read otherwise."""
+
+from __future__ import annotations
+
+import pytest
+import transformers
+
+from vlrl.errors import ConfigError
+from vlrl.model.families.decoder_reading import reading_of
+from vlrl.model.families.family import Family, families, family_of, known_families, refuse_other_reading
+from vlrl.model.optimization.parameter_groups import part_of
+from vlrl.model.sizes import count_parameters, published_models
+
+READS = {  # classes of configurations with their defaults, and how their decoders read besides
+    "Qwen2VLConfig": set(),
+    "Qwen2_5_VLConfig": set(),
+    "Qwen3VLConfig": set(),
+    "Qwen3VLMoeConfig": set(),
+    "Idefics3Config": set(),
+    "SmolVLMConfig": set(),
+    "LlavaConfig": set(),
+    "InternVLConfig": set(),
+    "Gemma3Config": {"sliding_attention"},
+    "AyaVisionConfig": {"sliding_attention"},
+    "MistralConfig": {"sliding_attention"},
+    "Llama4Config": {"chunked_attention"},
+    "PaliGemmaConfig": {"bidirectional_attention"},
+    "JambaConfig": {"recurrent_state"},
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_how_a_decoder_reads_is_read_from_its_configuration(name):
+    assert set(reading_of(getattr(transformers, name)())) == READS[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ({"layer_types": ["full_attention", "sliding_attention"], "num_hidden_layers": 2}, "sliding attention"),
+        ({"layer_types": ["linear_attention", "full_attention"], "num_hidden_layers": 2}, "linear attention"),
+        ({"use_bidirectional_attention": True}, "bidirectional attention"),
+        ({"is_causal": False}, "bidirectional attention"),
+        ({"cross_attention_layers": [3]}, "cross attention"),
+    ],
+)
+def test_a_known_family_with_another_decoder_is_refused_with_kind_field_and_remedy(text, kind):
+    config = transformers.Qwen2_5_VLConfig()
+    for field, value in text.items():
+        setattr(config.text_config, field, value)
+    with pytest.raises(ConfigError, match=rf"model\.path: its decoder reads by {kind} \({next(iter(text))}"):
+        refuse_other_reading(config, "model.path")
+
+
+def test_an_unknown_type_is_refused_with_what_to_do():
+    with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family[\s\S]*docs/performance\.md"):
+        family_of(transformers.LlavaConfig())
+
+
+def test_a_family_without_a_rule_is_refused_by_name():
+    with (
+        families.temporarily(),
+        pytest.raises(ConfigError, match=r"'mine': .*Mine has no cut, encode_images, merge, mi"),
+    ):
+
+        @families.register("mine")
+        class Mine(Family):
+            """Lacks everything."""
+
+
+def test_small_models_of_all_families_have_all_three_parts(loaded_models):
+    for loaded in loaded_models.values():
+        parts = {part_of(name) for name, _ in loaded.model.named_parameters()}
+        assert parts == {"vision", "projector", "language"}
+    names = [name for family in known_families() for name in family.tiny]
+    assert sorted(names) == sorted(loaded_models)
+
+
+def test_towers_have_the_sizes_that_their_weights_have():
+    config = transformers.Qwen2VLConfig()
+    tower = family_of(config).tower(config)
+    layer = 4 * tower.width**2 + 2 * tower.width * tower.mlp_width  # attention and feed-forward, without biases
+    counted = count_parameters(config).matrices_by_part["vision"]
+    assert tower.layers * layer == pytest.approx(counted, rel=0.01)
+    assert {family_of(one.config()) for one in published_models().values()} <= set(known_families())

@@ -1,0 +1,119 @@
+"""Qwen3-VL, also with experts: deepstack, interleaved mrope, learned and rotary positions in the tower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+import transformers
+from packaging.version import Version
+from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLProcessor
+
+from vlrl.model.families.family import DecoderClasses, PublishedModel, families
+from vlrl.model.families.image_types import ImageFeatures
+from vlrl.model.families.qwen2_vl import PatchRows, image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
+from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
+
+# before 5.18 the deepstack features of all images are one tensor a level
+LEVELS_BY_IMAGE = Version(transformers.__version__).release >= (5, 18)
+
+
+def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
+    """A Qwen3-VL configuration: deepstack, interleaved mrope, learned and rotary positions in the vision tower."""
+    mrope = {"mrope_section": sections(shape.head_size), "mrope_interleaved": True}
+    vision = {
+        "depth": shape.vision_layers,
+        "hidden_size": shape.vision_width,
+        "intermediate_size": shape.vision_width * 4,
+        "num_heads": shape.vision_heads,
+        "patch_size": shape.patch,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": shape.text_width,
+        "num_position_embeddings": 256,
+        "deepstack_visual_indexes": [0],
+    }
+    return Qwen3VLConfig(
+        text_config=text_settings(shape, tokenizer, mrope),
+        vision_config=vision,
+        tie_word_embeddings=True,
+        **special_ids(tokenizer),
+    )
+
+
+def _processor(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Any:
+    allow_processors_without_torchvision()
+    images = image_processor(shape.patch, shape.min_pixels, shape.max_pixels)
+    videos = new_video_processor("Qwen3VLVideoProcessor", patch_size=shape.patch, merge_size=2, temporal_patch_size=2)
+    return Qwen3VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
+
+
+def _published_4b() -> Any:
+    text = {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151_936,
+        "max_position_embeddings": 262_144,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 5e6,
+            "mrope_section": [24, 20, 20],
+            "mrope_interleaved": True,
+        },
+        "tie_word_embeddings": True,
+    }
+    vision = {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2560,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 2304,
+        "deepstack_visual_indexes": [5, 11, 17],
+    }
+    return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
+
+
+class DeepstackRows(PatchRows):
+    """Features of some layers of the tower go into as many layers of the decoder."""
+
+    def levels(self, output: Any) -> Sequence[Any]:
+        """One a layer of the decoder that takes them."""
+        return output.deepstack_features or ()
+
+    def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
+        """Features by image, those of the levels as this release of transformers gives them."""
+        output, arguments = super().stand_in(features)
+        levels = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
+        output.deepstack_features = levels if LEVELS_BY_IMAGE else [torch.cat(level) for level in levels]
+        return output, arguments
+
+
+@families.register("qwen3_vl")
+class Qwen3Vl(DeepstackRows):
+    """Qwen3-VL."""
+
+    decoders: ClassVar = {
+        "qwen3_vl_text": DecoderClasses("qwen3_vl", "Qwen3VLTextModel", "Qwen3VLTextMLP", "Qwen3VLText")
+    }
+    tiny: ClassVar = {"tiny-qwen3-vl": TinyModel(special_tokens, _tiny, _processor)}
+    published: ClassVar = {
+        "Qwen/Qwen3-VL-4B-Instruct": PublishedModel(_published_4b, partial(image_processor, 16, 65_536, 16_777_216))
+    }
+
+
+@families.register("qwen3_vl_moe")
+class Qwen3VlMoe(DeepstackRows):
+    """Qwen3-VL with experts: decode_step.py doesn't know its decoder, and vLLM's class isn't tried."""
+
+    vllm_patches = False
