@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.verify.math.closed_form import same_closed_form
 from vlrl.verify.math.formula import read_formula
-from vlrl.verify.math.formula_value import NoValueError, real_at
+from vlrl.verify.math.formula_value import NoValueError, real_at, same_closed_form
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
 from vlrl.verify.verifiers.mathematics import equivalent, pool
 

@@ -64,7 +64,7 @@ NUMBER_FORMS = templates(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("verifier", ["number", "mathvista"])
+@pytest.mark.parametrize("verifier", ["number", "math", "mathvista"])
 @pytest.mark.parametrize("said", NUMBER_FORMS)
 def test_a_number_as_models_write_it_counts(verifier: str, said: str):
     for v, o in NUMBERS:
@@ -145,6 +145,19 @@ def test_a_letter_as_models_write_it_counts(verifier: str, said: str):
 def test_a_letter_that_is_denied_in_chinese_is_no_answer(said: str):
     for letter in "ABCD":
         assert not verdict("choice", letter, said.format(letter), "?", {"choices": ANIMALS})
+
+
+def test_braces_are_a_set_where_latex_does_not_drop_them():
+    for said, right in (("{1,2}", False), ("<answer>{1, 2}</answer>", False), ("(1,2)", True), ("1, 2", True),
+                        ("2, 1", False), ("${1,2}$", True), ("\\{1,2\\}", False)):  # fmt: skip
+        assert verdict("math", "(1,2)", said, "?", {}) is right, said
+    assert verdict("math", "\\{1,2\\}", "{2,1}", "?", {})
+
+
+def test_values_joined_by_and_are_a_list():
+    for said in ("1 and 2", "1\\text{ and }2", "\\boxed{2 \\text{ and } 1}", "2 and 1"):
+        assert verdict("math", "1, 2", said, "Solve.", {}), said
+        assert not verdict("math", "1, 3", said, "Solve.", {}), said
 
 
 def test_one_letter_written_twice_is_one_answer():

@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.math.structure import Bracket, Chain, Items, Matrix, Ratio, Union, read_structure
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault
-from vlrl.verify.verifiers.mathematics import pool
+from vlrl.verify.verifiers.mathematics import equivalent, pool
 
 
 def decide(gold: str | list[str], answer: str | list[str], decimals: int = 6, relations: bool = False) -> bool | None:
+    """The verdict; None where a part is left to math-verify and nothing else decides."""
+    asked: list[str] = []
     sides = [[side] if isinstance(side, str) else side for side in (gold, answer)]
-    return same_answer(sides[0], sides[1], EqualityRules(decimals, relations))
+    rules = EqualityRules(lambda one, other: bool(asked.append(one)), decimals, relations)
+    found = same_answer(sides[0], sides[1], rules)
+    return None if asked and not found else found
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,6 @@ def test_equal_answers_are_found_equal(gold: str, answer: str):
         ("5, 6", "5"),
         ("[0,1)", "[0,1]"),
         ("[0,9)", "[0,1)"),
-        ("[-3,2]", r"(-\infty, -3] \cup [2, \infty)"),
         ("(0,1)", r"(-\infty,1)"),
         ("x=1", "x=2"),
         ("D = (0, 1)", "D = (0, 1.5)"),
@@ -115,20 +118,42 @@ def test_different_answers_are_found_different(gold: str, answer: str):
     [
         ("5", "x = 4 = 5"),
         ("5", r"x = 5 \approx 6"),
-        ("(1,2)", "1, 2"),
         ("(1,2)", "[1,2]"),
-        ("x^2=1", "x=1"),  # roots of the first that are looked for along the line tell, or nothing does
+        ("(1,2)", "2, 1"),
+        ("[1,2]", "1, 2"),
+        ("x^2=1", "x=1"),
         ("0:0", "1:2"),
         ("[-2,7]", r"-2 \le x \le 7"),
+        ("[-3,2]", r"(-\infty, -3] \cup [2, \infty)"),
+        ("(0,2)", r"(0,1)\cup(1,2)"),
         ("x<1, x>2", "x>1, x<2"),
         ("1200", "1,200x"),
         (r"\{1,1\}", "1"),
+        ("5", r"5 \pm 1"),
+        ("4, 6", r"5 \pm 2"),
+        ("x+1", r"\{x+1, 1+x\}"),
     ],
 )
-def test_what_is_not_certain_is_left_open(gold: str, answer: str):
+def test_what_looks_alike_is_different(gold: str, answer: str):
     assert decide(gold, answer) is not True
-    if (gold, answer) not in {("x^2=1", "x=1"), ("5", "x = 4 = 5")}:
-        assert decide(gold, answer) is None
+    assert equivalent([gold], [answer], {})[0] is False
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("4, 6", r"5 \pm 1"),
+        ("4, 6", r"x = \frac{10 \pm 2}{2}"),
+        (r"\pm 5", "5, -5"),
+        ("x = 4, x = 6", r"x = 5 \pm 1"),
+        ("(1,2)", "1, 2"),
+        ("(0,2)", r"(0,1]\cup(1,2)"),
+        (r"\frac{1}{3}", r"x = \frac{2}{6} \approx 0.33"),
+        ("0.33", r"x = \frac{1}{3} \approx 0.33"),
+    ],
+)
+def test_several_values_and_roundings_in_one_formula(gold: str, answer: str):
+    assert equivalent([gold], [answer], {})[0] is True
 
 
 @pytest.mark.parametrize(
@@ -172,7 +197,8 @@ def test_an_answer_is_never_different_from_itself(answer: str):
 @settings(max_examples=100)
 def test_verdicts_are_those_of_math_verify(gold: str, answer: str):
     ours = decide(gold, answer)
-    if ours is None:
+    kinds = {type(read_structure([side])) for side in (gold, answer)}
+    if ours is None or (ours is False and len(kinds) > 1):  # math-verify takes a set of one value for the value
         return
     job = {"gold": [gold], "answer": [answer], "strict": True, "rounding": 6, "relations": False}
     try:

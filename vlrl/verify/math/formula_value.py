@@ -4,7 +4,8 @@ Numbers stay fractions as long as they can, so that polynomials are compared exa
 functions are mpmath's. The points are fixed by the unknowns' names, the same in every process: some where all
 unknowns are positive, and some where all are negative, so that `\sqrt{x^2}` is not x. Two formulas that agree at all
 of these points to forty digits are one, as for polynomials Schwartz and Zippel have shown; none but a deliberate
-near-identity escapes.
+near-identity escapes. They are different only where their values at some point are far apart, more than any rounding
+of a decimal explains; everything else is left open.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from functools import cache
 from typing import Any
 from zlib import crc32
 
-from vlrl.verify.math.formula import Formula, Tree
+from vlrl.verify.math.formula import Formula, Tree, read_formula
 
 DIGITS = 60
 AGREE = 1e-40  # relative; smaller values than this are too small to tell
+APART = 1e-4  # relative and absolute: far more than the 6 decimals to which a decimal and an exact value are compared
 SIGNS = (1, -1, 1, -1)  # of the unknowns at the points
 MAX_BITS = 20_000
 MAX_TERMS = 1_000  # of a sum that is added up
@@ -38,6 +40,23 @@ def _context() -> Any:
     context = mpmath.mp.clone()
     context.dps = DIGITS
     return context
+
+
+def same_closed_form(one: str, other: str, decimals: int = 6) -> bool | None:
+    """As `same_formula`, of two texts; None also where one is no formula."""
+    first = read_formula(one)
+    second = read_formula(other) if first is not None else None
+    return None if first is None or second is None else same_formula(first, second, decimals)
+
+
+def same_formula(one: Formula, other: Formula, decimals: int = 6) -> bool | None:
+    """True: equal. False: different, even after rounding to this many decimals. None: it is open."""
+    if one.word and other.word:
+        return None  # words may be prose, and prose is no product of letters
+    differ = apart(one, other, max(APART, 2 * 10.0**-decimals))
+    if differ:
+        return None if one.vague or other.vague else False
+    return True if differ is False and not one.word and not other.word else None
 
 
 def apart(one: Formula, other: Formula, threshold: float) -> bool | None:

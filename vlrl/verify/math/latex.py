@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.reading.committed_answer import Reader, committed, without_tail
+from vlrl.verify.reading.committed_answer import Reader, committed, without_exclamation, without_tail
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
 from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
 from vlrl.verify.values.moments import read_moment
-from vlrl.verify.values.normaliser import plain_characters
+from vlrl.verify.values.normaliser import clean, plain_characters
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import read_unit
 
@@ -32,16 +32,9 @@ _UNIT_TAIL = re.compile(
     r"(?:\\[ ,;]|\s|~)*\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname)\s?\{([^{}]{1,40})\}"
     r"((?:\s?\^\s?(?:\{\s?-?[0-9]\s?\}|[0-9]))?)\s*$"
 )
-_SYNONYMS = (
-    ("\\left", ""), ("\\right", ""), ("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\cfrac", "\\frac"), ("\\!", ""),
-    ("\\,", " "), ("\\;", " "), ("\\ ", " "), ("\\:", " "), ("\\quad", " "), ("\\displaystyle", ""), ("\u2212", "-"),
-    ("\\leq", "\\le"), ("\\geq", "\\ge"), ("\\neq", "\\ne"), ("\\cdot", "\\times"), ("\\$", ""), ("$", ""),
-    ("\\lbrace", "\\{"), ("\\rbrace", "\\}"), ("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"), ("\\%", "%"),
-    ("\\varnothing", "\\emptyset"), ("∅", "\\emptyset"),
-)  # fmt: skip
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
-_LETTERS_SPACE = re.compile(r"\s+")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s?\{([^{}]*)\}")
+_SET = re.compile(r"\{[^{}\\$=|:]+,[^{}\\$=|:]+\}")
 _NOT_EQUAL = re.compile(r"!=|≠|\\neq?(?![A-Za-z])")  # a relation here, no denial
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
 _ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
@@ -73,6 +66,8 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
         return found if found.declared else _in_prose(response, found, question)
     if found.how == "json" and found.answer.startswith("{") and '"' in found.answer:
         return Extraction(None, found.how, "a JSON object without an answer")
+    if _SET.fullmatch(found.answer) and found.how != "box":  # no braces of LaTeX, which would show nothing
+        return Extraction(found.answer, found.how, candidates=(f"\\{found.answer[:-1]}\\}}",))
     if found.declared:
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
     if doubts(_NOT_EQUAL.sub("=", found.answer), question):
@@ -80,6 +75,8 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     segments = formulas(found.answer)
     if segments and not _MORE_WORDS.search(found.answer[_last_end(found.answer) :]):
         return Extraction(found.answer, found.how, candidates=tuple(segments))
+    if found.how != "phrase" and without_exclamation(found.answer) != found.answer:
+        return _in_prose(response, found, question)  # "It's 8!"
     bare = _LABEL.sub("", without_connective(found.answer))
     if read_quantity(bare, question) is not None or read_moment(bare) is not None:
         return Extraction(found.answer, found.how, candidates=(bare,))
@@ -213,15 +210,7 @@ def undouble(text: str) -> str:
 
 def plain_form(text: str) -> str:
     """One spelling for what is plainly the same formula; equal forms are equal formulas."""
-    text = undouble(text)
-    for old, new in _SYNONYMS:
-        if old[0] in text:
-            text = text.replace(old, new)
-    if "\\" in text:
-        text = _TEXT.sub(r"\1", text)
-    text = _LOOSE_SPACE.sub("", text.strip())
-    text = _LETTERS_SPACE.sub(" ", text)
-    return text if text.endswith("..") else text.rstrip(".,;")
+    return _LOOSE_SPACE.sub("", clean(undouble(text).replace("$", "")))
 
 
 def too_complex(text: str) -> str | None:

@@ -30,6 +30,7 @@ _DROPPED = re.compile(
     r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\\[bB]igg?[lr]?(?![a-z])|\$"
 )
 _BAR = re.compile(r"\\[lr]?[vV]ert(?![A-Za-z])")
+_PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])|±")
 _QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
 _THOUSANDS = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _RELATIONS = {
@@ -87,11 +88,11 @@ class Items:
 
 @dataclass(frozen=True)
 class Bracket:
-    """Values in order between brackets: a tuple, or an interval where there are two."""
+    """Values in order between brackets ("()", "[)"): a tuple, or an interval where there are two."""
 
-    opening: str
-    closing: str
+    brackets: str
     items: tuple[Structure, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class Union:
     """Several intervals as one set."""
 
     parts: tuple[Structure, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Chain:
 
     members: tuple[Structure, ...]
     relations: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ def _read_part(text: str) -> Structure:
             text = text.replace("\\\\", ",").strip(" ,")
     if "[" in text or "]" in text:
         text = _OUTWARD.sub(_inward, text)
+    if len(_PLUS_MINUS.findall(text)) == 1 and "," not in text:
+        return Items("list", tuple(_read_part(_PLUS_MINUS.sub(sign, text)) for sign in "+-"))
     joined = list(_AND.finditer(text))
     if not joined:
         return _read(text, 0)
@@ -195,9 +200,9 @@ def _read(text: str, depth: int) -> Structure:
         return Items("list", _several(text, cuts.get("comma") or cuts["semicolon"], depth))
     if "relation" in cuts:
         relations = tuple(_RELATIONS[text[start:end]] for start, end in cuts["relation"])
-        return Chain(_several(text, cuts["relation"], depth), relations)
+        return Chain(_several(text, cuts["relation"], depth), relations, text)
     if "cup" in cuts:
-        return Union(_several(text, cuts["cup"], depth))
+        return Union(_several(text, cuts["cup"], depth), text)
     if "colon" in cuts:
         return Ratio(_several(text, cuts["colon"], depth))
     if (infinity := _INFINITY.fullmatch(text)) is not None:
@@ -240,30 +245,32 @@ def _bracketed(text: str, depth: int) -> Structure | None:
         return None
     closing = "\\}" if text.endswith("\\}") else text[-1]
     inside = text[len(opening) : -len(closing)].strip()
+    cuts = _cuts(inside)
     if opening == "\\{":
+        if "comma" in cuts and "semicolon" not in cuts:
+            return Items("set", _several(inside, cuts["comma"], depth))  # also {1,200}
         found = _read(inside, depth + 1)
         if isinstance(found, Chain) or "\\mid" in inside:
             raise UnreadStructureError  # {x | x < 1}
         return Items("set", found.items if isinstance(found, Items) else (found,))
-    cuts = _cuts(inside)
     if "semicolon" in cuts and "comma" in cuts and opening == "[" and not re.search(r",(?!\s)", inside):
         return _rows([_read(row, depth + 1) for row in inside.split(";")])  # [1, 2; 3, 4]
     if "semicolon" in cuts:
         if "comma" in cuts or opening == "{" or re.search(r"[0-9]\s*,\s*[0-9]", inside):
             raise UnreadStructureError
-        return Bracket(opening, closing, _several(inside, cuts["semicolon"], depth))
+        return Bracket(opening + closing, _several(inside, cuts["semicolon"], depth), text)
     if "comma" in cuts:
         if _THOUSANDS.search(inside):
             raise UnreadStructureError
         items = _several(inside, cuts["comma"], depth)
-        if opening + closing == "[]" and all(isinstance(i, Bracket) and i.opening + i.closing == "[]" for i in items):
+        if opening + closing == "[]" and all(isinstance(i, Bracket) and i.brackets == "[]" for i in items):
             return _rows(items)
-        return Items("list", items) if opening == "{" else Bracket(opening, closing, items)
+        return Items("list", items) if opening == "{" else Bracket(opening + closing, items, text)
     if opening == "[" or closing == "]":
         if not inside:
             raise UnreadStructureError
         found = _read(inside, depth + 1)
-        return found if isinstance(found, Matrix) else Bracket(opening, closing, (found,))
+        return found if isinstance(found, Matrix) else Bracket(opening + closing, (found,), text)
     return _read(inside, depth + 1) if inside else None
 
 

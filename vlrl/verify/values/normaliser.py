@@ -31,6 +31,8 @@ _SAME = (
     (re.compile(r"\\([%$#&_])"), r"\1"), (re.compile(r"\\cdot(?![a-z])"), r"\\times"),
     (re.compile(r"\\(?:pounds|euro|yen)(?![a-z])(?:\{\})?"), lambda m: {"p": "£", "e": "€", "y": "¥"}[m[0][1]]),
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
+    (re.compile(r"\\neq(?![a-z])"), r"\\ne"), (re.compile(r"\\varnothing(?![a-z])|∅"), r"\\emptyset"),
+    (re.compile(r"\\([lr])brace(?![a-z])"), lambda m: "\\{" if m[1] == "l" else "\\}"),
 )  # fmt: skip
 _AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"), ("{", "}"))
 _OPENS = "\\$*_`{=→⇒⟹∴:"

@@ -27,15 +27,16 @@ from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import read_unit
 
 STARVED_SECONDS = 20.0  # of wall clock, for a worker that gets no processor time: only what it computes is limited
+PARTS_SECONDS = 0.5  # of processor time, after which no further part of an answer is asked of the worker
 DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an exact value are compared
 
+_BETWEEN = re.compile(r",\s+|;\s*|\s+and\s+|\s*\\text\s?\{\s*and\s*\}\s*")
 _ATTACHED_LETTERS = re.compile(r"[0-9.}][A-Za-z]{1,2}$")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9])[0-9]+,[0-9]+(?![0-9])")
 _TWO_DIGITS = re.compile(r"\$?-?(?!0)[0-9]+,[0-9]\$?")
 _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
-_NUMBER_IN_SET = re.compile(r"[0-9}]\s{0,3}(?:\\in(?![A-Za-z])|∈)")
 _GOES_ON = re.compile(r"[0-9]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
@@ -98,47 +99,48 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
         return False, "another base, or a prime"
     if any(_GOES_ON.search(part) for part in answer) and not any(_GOES_ON.search(part) for part in gold):
         return False, "a number that goes on"
-    if any(_NUMBER_IN_SET.search(part) for part in answer) and not any(_NUMBER_IN_SET.search(part) for part in gold):
-        return False, "a relation"
-    if len(gold) == len(answer) == 1 and {_opening(gold[0]), _opening(answer[0])} == {"set", "tuple"}:
-        return False, "a set is no tuple and no interval"
-    if len(gold) == len(answer) == 1 and _opening(answer[0]) == "set" and read_quantity(gold[0], question) is not None:
-        return False, "several values"
     cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
     units = [{unit for text, suffix in side if (unit := read_unit(suffix)) is not None} for side in cut]
     if units[0] and units[1] and units[0] != units[1]:
         return False, "wrong unit"
     texts = [[text for text, _ in side] for side in cut]
-    strict, relations = bool(metadata.get("strict", True)), bool(metadata.get("allow_set_relation_comp", False))
-    rounding = _decimals(metadata.get("precision"))
-    same = (
-        same_answer(texts[0], texts[1], EqualityRules(rounding, relations, "precision" in metadata)) if strict else None
-    )
-    if same is not None:
-        return same, "" if same else "another value"
-    if any(_WORDS_WRAPPED.search(part) for part in texts[1]) and not any(
-        _WORDS_WRAPPED.search(part) for part in texts[0]
-    ):
-        return False, "words that are no unit"
-    job = {
-        "gold": texts[0], "answer": texts[1], "strict": strict, "rounding": rounding, "relations": relations,
-        "relative": "precision" not in metadata,
-    }  # fmt: skip
+    worker = _Worker(metadata)
+    rules = EqualityRules(worker.ask, worker.rounding, worker.relations, "precision" in metadata)
     try:
-        reply = pool().ask(job)
+        same = same_answer(texts[0], texts[1], rules) if metadata.get("strict", True) else None
+        same = worker.equal(texts[0], texts[1]) if same is None else same
     except TooHeavy as limit:
         return False, str(limit)
-    if "error" in reply:
-        return False, f"could not be compared ({reply['error']})"
-    return bool(reply["equal"]), "" if reply["equal"] else "another value"
+    return same, "" if same else worker.note or "another value"
 
 
-def _opening(text: str) -> str:
-    r""" "set" for `\{1, 2\}`, "tuple" for `(1, 2)` and for intervals, "" for everything else."""
-    text = text.replace("\\left", "").strip(" $")
-    if "," not in text or "(" in text[2:] or "[" in text[2:]:
-        return ""  # also a list of points
-    return "set" if text.startswith("\\{") else "tuple" if text.startswith(("(", "[")) else ""
+class _Worker:
+    """Asks math-verify in a worker process whether two values of one kind are equal, for one answer."""
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        self.strict = bool(metadata.get("strict", True))
+        self.relations = bool(metadata.get("allow_set_relation_comp", False))
+        self.rounding, self.relative = _decimals(metadata.get("precision")), "precision" not in metadata
+        self.note, self.begun = "", pool().processor_seconds
+
+    def ask(self, gold: str, answer: str) -> bool:
+        """As `equal`, of two texts."""
+        return self.equal([gold], [answer])
+
+    def equal(self, gold: list[str], answer: list[str]) -> bool:
+        """Whether two answers in parts are equal. Raises TooHeavy where the answer takes too long, all parts together,
+        and WorkerFault if the worker failed."""
+        if any(map(_WORDS_WRAPPED.search, answer)) and not any(map(_WORDS_WRAPPED.search, gold)):
+            self.note = "words that are no unit"
+            return False
+        if pool().processor_seconds - self.begun > PARTS_SECONDS:
+            raise TooHeavy("takes more time than one answer may have")
+        reply = pool().ask(
+            {"gold": gold, "answer": answer, "strict": self.strict, "rounding": self.rounding,
+             "relations": self.relations, "relative": self.relative}
+        )  # fmt: skip
+        self.note = f"could not be compared ({reply['error']})" if "error" in reply else ""
+        return "error" not in reply and bool(reply["equal"])
 
 
 def plainly(gold: list[str], answer: list[str], metadata: Mapping[str, Any], question: str = "") -> bool | None:
@@ -214,7 +216,7 @@ def _numbers(parts: list[str], asked: str, named: bool = False) -> list[Quantity
         return []
     for part in parts:
         whole = _quantity(part, asked)
-        pieces = [whole] if whole is not None else [_quantity(p, asked) for p in re.split(r",\s+|;\s*", part)]
+        pieces = [whole] if whole is not None else [_quantity(p, asked) for p in _BETWEEN.split(part)]
         if len(pieces) > 100 or any(p is None for p in pieces):
             return []
         found += [p for p in pieces if p is not None]
