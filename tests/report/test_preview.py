@@ -67,6 +67,21 @@ def test_what_a_row_says_is_shown_as_text_only(tmp_path):
     assert text.count("<script>") == 1
 
 
+def test_a_system_prompt_of_a_source_is_shown_and_that_there_is_none_too(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
+    sources = [
+        f"- {{name: {name}, kind: file, path: rows.jsonl, modality: text, verifier: number, held_out: 0{more}}}\n"
+        for name, more in (("own", ", system_prompt: Think <b>first</b>."), ("bare", ', system_prompt: ""'), ("run", ""))
+    ]
+    (tmp_path / "recipe.yaml").write_text("sources:\n" + "".join(sources))
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    write_preview(recipe, "systems", draw_sample(recipe, 0, 3), tmp_path / "page.html", 28)
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("system prompt</span>") == 2
+    assert "Think &lt;b&gt;first&lt;/b&gt;." in text
+    assert "none, not the run" in text
+
+
 def test_images_are_reduced_until_all_of_them_fit():
     rng = np.random.default_rng(0)
     images = []

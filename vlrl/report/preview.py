@@ -132,6 +132,7 @@ def _card(item: SampleItem, recipe: Recipe, thumbnails: dict[str, dict[str, Any]
         "domain": problem.domain,
         "modality": problem.modality,
         "images": images,
+        "system": None if problem.system is None else _shorten(problem.system),
         "pieces": list(_pieces(problem.prompt)),
         "answer": _shorten(problem.answer),
         "accepted": [str(a) for a in problem.metadata.get("accepted", ())],
