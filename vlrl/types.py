@@ -156,11 +156,16 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Preference:
-    """What preference learning learns from."""
+    """What preference learning learns from.
+
+    chosen_ended, rejected_ended  whether the response ended by itself: one that was cut or looped has no end token
+    """
 
     problem: Problem
     chosen: str
     rejected: str
+    chosen_ended: bool = True
+    rejected_ended: bool = True
 
 
 @dataclass(frozen=True)

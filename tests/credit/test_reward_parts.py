@@ -57,16 +57,17 @@ def test_step_grpo_falls_with_every_turn():
 
 
 def test_contrast_by_hand():
-    """Three of four right; with the perturbed image two of four: 0.75 ≥ 0.8·0.5, and not ≥ 1.6·0.5."""
+    """Three of four right; with the perturbed image two of four: 0.75 > 1·0.5, and not > 1.6·0.5."""
     group = usable([True, True, True, False], contrast_rate=0.5)
     assert Contrast().of(group, AT_100) == (1.0, 1.0, 1.0, 0.0)
     assert Contrast(ratio=1.6).of(group, AT_100) == (0.0,) * 4
     assert Contrast().of(usable([True, False]), AT_100) == (0.0, 0.0)  # no image, no question
 
 
-def test_a_policy_that_ignores_the_image_gets_no_bonus_above_a_ratio_of_one():
-    blind = usable([True, False, True, False], contrast_rate=0.5)
-    assert Contrast(ratio=1.1).of(blind, AT_100) == (0.0,) * 4
+def test_a_policy_that_is_as_right_without_the_image_gets_no_bonus():
+    for right in range(5):
+        blind = usable([True] * right + [False] * (4 - right), contrast_rate=right / 4)
+        assert Contrast().of(blind, AT_100) == (0.0,) * 4
 
 
 def retained(now, previous, alpha=1.0):

@@ -239,7 +239,7 @@ def test_settings_that_do_not_fit_the_recipe_are_refused(tmp_path):
 def test_a_source_without_any_problem_that_is_taken_says_so():
     mixture = Mixture(recipe(endless("a", difficulty=[0.0, 0.2])), 0)
     with pytest.raises(DataError, match=r"no problem that rl\.problem_sampler\.weights take"):
-        mixture.draw(1, chooser=sampler(mixture, WarmupThenHard(switch_step=0)))
+        mixture.draw(1, chooser=sampler(mixture, WarmupThenHard(switch_step=0, by="success", hard=0.8)))
 
 
 def test_every_weight_is_tested_here():
@@ -254,3 +254,20 @@ def test_a_modality_with_a_budget_of_zero_is_never_drawn():
         assert Counter(p.source for p in mixture.draw(7, chooser=chooser)) == {"b": 7}
     with pytest.raises(ValueError, match="0 or above"):
         ProblemSamplerSettings(budgets={"text": -0.5, "rendered": 1.5})
+
+
+def test_labels_that_no_weight_takes_after_its_switch_are_found_before_the_run():
+    """Difficulties up to .7 and hard problems from .8 on: the switch would leave nothing."""
+    mixture = Mixture(recipe(endless("a", difficulty=[0.2, 0.7])), 1)
+    hard = ProblemSamplerSettings(weights=[WarmupThenHard(switch_step=5, hard=0.8)])
+    with pytest.raises(DataError, match=r"source 'a'.*from step 6 on[\s\S]*take no problem: difficulties are 0\.2"):
+        ProblemSampler(hard, mixture, steps=10)
+    ProblemSampler(hard, mixture, steps=5)  # ends before the switch
+    ProblemSampler(ProblemSamplerSettings(weights=[WarmupThenHard(switch_step=5, hard=0.6)]), mixture, steps=10)
+    with pytest.raises(DataError, match="from step 1 on"):
+        ProblemSampler(ProblemSamplerSettings(weights=[EasyToHard(first=0.1)]), mixture, steps=10)
+    both = [WarmupThenHard(switch_step=5, hard=0.6), EasyToHard(first=0.3, end_step=1000)]
+    with pytest.raises(DataError, match="from step 6 on"):
+        ProblemSampler(ProblemSamplerSettings(weights=both), mixture, steps=10)
+    by_success = WarmupThenHard(switch_step=5, hard=0.8, by="success")
+    ProblemSampler(ProblemSamplerSettings(weights=[by_success]), mixture, steps=10)

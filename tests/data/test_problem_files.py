@@ -144,3 +144,15 @@ def test_what_a_policy_wrote_may_hold_any_character_and_the_rest_may_not(tmp_pat
     write_problem_file(tmp_path / "q.jsonl", [replace(asked, answer=text)])
     with pytest.raises(DataError, match="NUL"):
         read_problems(tmp_path / "q.jsonl")
+
+
+def test_a_preference_keeps_that_a_side_was_cut(tmp_path):
+    asked = Problem((Text("1 + 2?"),), "3", "number", "text", "sums")
+    pairs = [Preference(asked, "3", f"long {ended}", True, ended) for ended in (True, False)]
+    write_problem_file(tmp_path / "p.jsonl", pairs)
+    assert read_preferences(tmp_path / "p.jsonl") == pairs
+    text = (tmp_path / "p.jsonl").read_text()
+    assert text.count("rejected_ended") == 1
+    (tmp_path / "p.jsonl").write_text(text.replace('"rejected_ended": false', '"rejected_ended": "no"'))
+    with pytest.raises(DataError, match=r"rejected_ended: is 'no'"):
+        read_preferences(tmp_path / "p.jsonl")

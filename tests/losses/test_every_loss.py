@@ -137,3 +137,24 @@ def test_the_gradient_of_ctpo_is_the_one_written_by_hand(case):
             expected.append(-(math.exp(total) * credit if pulls else 0.0) / OVER.tokens)
     assert torch.allclose(gradient(loss, given), torch.tensor(expected, dtype=torch.float64), atol=1e-12, rtol=0)
     assert kept == len(expected) or case["clip_high"] < 9
+
+
+@pytest.mark.parametrize("case", [*CASES, {"name": "kimi", "tau": 0.0}, {"name": "grpo", "beta": 0.0}], ids=label)
+def test_a_loss_says_whether_it_pulls_where_there_is_no_advantage(case):
+    """Skipping groups without an advantage is exact after the first update only where nothing pulls there."""
+    loss = losses.build(case)
+    if loss.needs:
+        return  # of preference stages and SFT: their advantages aren't credit
+    alike = replace(terms(), advantages=torch.zeros(len(LENGTHS), dtype=torch.float64))
+    assert bool(gradient(loss, alike).any()) == loss.pulls_without_advantage
+    assert not gradient(loss, on_policy(alike)).any()
+
+
+def test_grpo_pulls_to_a_frozen_reference_where_there_is_one():
+    """On-policy, no advantage: the gradient of β·(e^−d − 1 + d), d = log π − log π_ref, is β·(1 − e^−d) a token."""
+    loss = losses.build({"name": "grpo", "beta": 0.5, "aggregate": "token"})
+    alike = replace(on_policy(terms()), advantages=torch.zeros(len(LENGTHS), dtype=torch.float64))
+    drift = torch.linspace(-0.4, 0.6, sum(LENGTHS), dtype=torch.float64)
+    given = replace(alike, ref_logprobs=alike.logprobs.detach() - drift)
+    assert torch.allclose(gradient(loss, given), 0.5 * (1 - torch.exp(-drift)) / sum(LENGTHS))
+    assert not gradient(loss, alike).any()

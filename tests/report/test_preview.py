@@ -71,7 +71,11 @@ def test_a_system_prompt_of_a_source_is_shown_and_that_there_is_none_too(tmp_pat
     (tmp_path / "rows.jsonl").write_text('{"question": "1+1?", "answer": "2"}\n')
     sources = [
         f"- {{name: {name}, kind: file, path: rows.jsonl, modality: text, verifier: number, held_out: 0{more}}}\n"
-        for name, more in (("own", ", system_prompt: Think <b>first</b>."), ("bare", ', system_prompt: ""'), ("run", ""))
+        for name, more in (
+            ("own", ", system_prompt: Think <b>first</b>."),
+            ("bare", ', system_prompt: ""'),
+            ("run", ""),
+        )
     ]
     (tmp_path / "recipe.yaml").write_text("sources:\n" + "".join(sources))
     recipe = load_recipe(tmp_path / "recipe.yaml")

@@ -48,6 +48,17 @@ def test_a_pair_is_one_row_with_the_chosen_response_first_and_both_ended(tiny):
         assert example.row.encoded.problem_id == pair.problem.id
 
 
+def test_a_response_that_was_cut_or_looped_has_no_end_token(tiny):
+    session, policy = tiny
+    cut = Preference(ask("3+4=?"), "seven", "left right left", rejected_ended=False)
+    (example,), (whole,) = (pair_examples(session, policy, [one]) for one in (cut, replace(cut, rejected_ended=True)))
+    stop = session.loaded.stop_ids[0]
+    chosen, rejected = example.row.responses
+    assert chosen[-1] == stop
+    assert stop not in rejected
+    assert whole.row.responses == (chosen, (*rejected, stop))
+
+
 def test_a_pair_that_is_longer_than_the_context_is_refused(tiny):
     """Each response alone counts: the row of both may be longer."""
     session, policy = tiny

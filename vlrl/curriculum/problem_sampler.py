@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from vlrl.config import Settings
-from vlrl.curriculum.problem_weights import Candidate, problem_weights
+from vlrl.curriculum.problem_weights import Candidate, Hardness, problem_weights
 from vlrl.data.mixture import Mixture
 from vlrl.data.source_weights import shares_of
 from vlrl.data.sources import Source
@@ -18,6 +18,9 @@ from vlrl.errors import ConfigError, DataError
 from vlrl.registry import component_field
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, CreditedGroup, Modality, Problem
+
+LABELS = 50_000  # of a finite source that are read at the start, to see that weights leave something to choose
+LABELS_DRAWN = 1_000  # of an endless one
 
 
 class ModalityGap(Settings):
@@ -58,7 +61,7 @@ class ProblemSampler:
     problems are endless (a generated problem is never seen twice) or come in a stream. Such a source has one domain.
     """
 
-    def __init__(self, settings: ProblemSamplerSettings, mixture: Mixture) -> None:
+    def __init__(self, settings: ProblemSamplerSettings, mixture: Mixture, steps: int | None = None) -> None:
         self.settings = settings
         self._seed = mixture.seed
         self._sources = {source.name: source for source in mixture.sources}
@@ -82,6 +85,7 @@ class ProblemSampler:
         self._step = 0
         for source in mixture.sources:
             self._refuse_unlabelled(source)
+            self._refuse_empty(source, steps)
 
     def _refuse_unlabelled(self, source: Source) -> None:
         """Weights read what a source has: labels, or success, which is kept by problem or else by difficulty."""
@@ -101,6 +105,26 @@ class ProblemSampler:
                 "a weight of rl.problem_sampler reads one",
                 "name a column with it (`columns: {difficulty: …}`), or read the rows without `streaming`",
             )
+
+    def _refuse_empty(self, source: Source, steps: int | None) -> None:
+        """Labels leave something to choose at each step from which on a weight that reads them takes fewest.
+
+        Raises DataError before the run where none of the first LABELS does and the source has no more of them.
+        """
+        weights = [part for part in self.settings.weights if isinstance(part, Hardness) and part.by == "difficulty"]
+        unread = source.size is None and not source.fresh  # a stream
+        if not weights or unread or (source.size or 0) > LABELS:
+            return
+        labels = [source.difficulty_of("train", index) for index in range(source.size or LABELS_DRAWN)]
+        for step in sorted({part.narrows_at for part in weights}):
+            taken = any(all(part(Candidate(label, None), step) for part in weights) for label in labels)
+            if not taken and (steps is None or step < steps):
+                known = [label for label in labels if label is not None]
+                raise DataError(
+                    f"source {source.name!r}, rl.problem_sampler, from step {step + 1} on",
+                    f"its weights take no problem: difficulties are {min(known):.3g} to {max(known):.3g}",
+                    "change the weights' bounds (`hard`, `first`), or give the source problems that they take",
+                )
 
     @property
     def chooses(self) -> bool:

@@ -8,6 +8,7 @@ source a step gets; weights choose inside that share and change nothing of it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -67,6 +68,15 @@ class Hardness(Method):
         """The field of the candidate that this looks at."""
         return frozenset({"difficulty" if self.by == "difficulty" else "rate"})
 
+    @property
+    def narrows_at(self) -> int:
+        """The 0-based step that leaves the fewest problems to choose from."""
+        return 0
+
+    @abstractmethod
+    def __call__(self, one: Candidate, step: int) -> float:
+        """In [0, 1]."""
+
     def hardness(self, one: Candidate) -> float:
         """In [0, 1]."""
         if self.by == "difficulty":
@@ -84,6 +94,11 @@ class WarmupThenHard(Hardness):
 
     switch_step: int = Field(default=24, ge=0)
     hard: float = Field(default=0.5, ge=0.0, le=1.0)
+
+    @property
+    def narrows_at(self) -> int:
+        """From the switch on."""
+        return self.switch_step
 
     def __call__(self, one: Candidate, step: int) -> float:
         """0 or 1."""

@@ -3,7 +3,8 @@
     {"id": …, "prompt": [{"image": "images/3f….png"}, {"text": "How many?"}], "answer": "3", "verifier": "number", …}
 
 An image that was drawn from a text has it as `source_text`. A line with `response` is a demonstration, one with
-`chosen` and `rejected` a preference. `id` is for the reader's eye: it is computed again from the contents.
+`chosen` and `rejected` a preference; `rejected_ended: false` says of one that was cut or looped, so that it has no end
+token. `id` is for the reader's eye: it is computed again from the contents.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF
 OPTIONAL = ("source", "difficulty", "metadata", "tags", "twin", "system")
 Item = Problem | Demonstration | Preference
 SAID = ("response", "chosen", "rejected")
+ENDED = ("chosen_ended", "rejected_ended")  # false: the response was cut or looped
 
 
 def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
@@ -78,7 +80,8 @@ def read_preferences(path: str | Path) -> list[Preference]:
         for side in ("chosen", "rejected"):
             if side not in said:
                 raise DataError(f"{path}, entry {number}", f"has no `{side}`", "this file holds no preferences")
-        found.append(Preference(problem, said["chosen"], said["rejected"]))
+        ended = [said.get(name, True) for name in ENDED]
+        found.append(Preference(problem, said["chosen"], said["rejected"], *ended))
     return found
 
 
@@ -88,6 +91,7 @@ def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
         row["response"] = item.response
     elif isinstance(item, Preference):
         row |= {"chosen": item.chosen, "rejected": item.rejected}
+        row |= {name: False for name in ENDED if not getattr(item, name)}
     try:
         return json.dumps(row, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -114,18 +118,18 @@ def _write_whole(target: Path, data: bytes) -> None:
     write_atomically(target, data)
 
 
-def _read(path: Path) -> list[tuple[Problem, dict[str, str]]]:
+def _read(path: Path) -> list[tuple[Problem, dict[str, Any]]]:
     if not path.is_file():
         raise DataError(str(path), "no such file", "check the path")
     table = JsonLines(path, by_policy=SAID)
     return [_problem(table.row(index), table.place(index), path.parent) for index in range(len(table))]
 
 
-def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, dict[str, str]]:
+def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, dict[str, Any]]:
     for key in ("prompt", "answer", "verifier", "modality", "domain"):
         if key not in row:
             raise DataError(place, f"has no {key!r}", did_you_mean(key, row))
-    known = ("id", "prompt", "answer", "verifier", "modality", "domain", *SAID, *OPTIONAL)
+    known = ("id", "prompt", "answer", "verifier", "modality", "domain", *SAID, *ENDED, *OPTIONAL)
     for key in row:
         if key not in known:
             raise DataError(place, f"unknown key {key!r}", did_you_mean(key, known))
@@ -148,7 +152,11 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
         twin=row.get("twin"),
         system=row.get("system"),
     )
-    return problem, {key: str(row[key]) for key in SAID if row.get(key) is not None}
+    said: dict[str, Any] = {key: str(row[key]) for key in SAID if row.get(key) is not None}
+    for key in ENDED:
+        if not isinstance(row.get(key, True), bool):
+            raise DataError(f"{place}, {key}", f"is {row[key]!r}", "write true or false, or leave it out: true")
+    return problem, said | {key: row[key] for key in ENDED if key in row}
 
 
 def _piece(piece: Any, place: str, folder: Path) -> Text | Image:

@@ -38,6 +38,11 @@ class KimiLoss(Loss):
         """Whether a token's share falls with the number of trained tokens of its response."""
         return self.logratio_norm == "length"
 
+    @property
+    def pulls_without_advantage(self) -> bool:
+        """The squared log ratio pulls every response back."""
+        return self.tau > 0
+
     def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         total = inputs.per_response(inputs.weights * inputs.logprobs)

@@ -18,6 +18,7 @@ class LossInputs:
     weights             (M,) ≥ 0 without gradient: what each token counts in the loss; 1 where nothing says otherwise.
                         A token of weight 0 is not trained: no loss counts it in a length or a mean
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
+    ref_logprobs        (M,) of a frozen reference model, without gradient, or None
     teacher_logprobs    (M,) with gradient, or None: of another token at each place, one that a teacher would write
     """
 
@@ -27,6 +28,7 @@ class LossInputs:
     advantages: torch.Tensor
     weights: torch.Tensor
     token_advantages: torch.Tensor | None = None
+    ref_logprobs: torch.Tensor | None = None
     teacher_logprobs: torch.Tensor | None = None
 
     @property

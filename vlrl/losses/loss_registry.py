@@ -30,6 +30,8 @@ class Loss(Method):
     reads_token_credit    whether `LossInputs.token_advantages` have an effect
     resets_optimizer      whether the optimiser starts again at each iteration where a config doesn't say it
     means_over_response   whether a token's share falls with the number of trained tokens of its response
+    reads_reference       whether `LossInputs.ref_logprobs`, those of a frozen model, have an effect
+    pulls_without_advantage  whether a later update of a step has a gradient where the advantage is 0
     needs                 `pairs`: responses come in pairs, chosen and rejected; `demonstrations`: no rollouts
     """
 
@@ -39,6 +41,16 @@ class Loss(Method):
     @property
     def means_over_response(self) -> bool:
         """Whether a token's share falls with the number of trained tokens of its response."""
+        return False
+
+    @property
+    def reads_reference(self) -> bool:
+        """Whether it pulls to a frozen reference, where one is given."""
+        return False
+
+    @property
+    def pulls_without_advantage(self) -> bool:
+        """Whether tokens without an advantage have a gradient once the policy has left the iteration's start."""
         return False
 
     @abstractmethod

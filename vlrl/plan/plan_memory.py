@@ -119,7 +119,7 @@ class MemoryPlan:
         """Rollouts, the reading of them where parts of credit ask for numbers of tokens, updates and validation."""
         rl = self._settings.rl
         policy, k, length = rl.policy, rl.rollouts_per_problem, rl.sampling.max_tokens
-        named = {"teacher": rl.teacher, "previous": rl.previous}
+        named = {"teacher": rl.teacher, "previous": rl.previous, "reference": rl.reference}
         models = {name: self._model_of(one, f"rl.{name}") for name, one in named.items() if one is not None}
         others = self._others(models)
         begun = 1 if rl.partial is None else -(-length // rl.partial.budget)  # iterations that a group waits in

@@ -31,15 +31,17 @@ def run_dpo(session: Session) -> Policy:
 
 
 def pair_examples(model: ModelRuntime, policy: Policy, pairs: Sequence[Preference]) -> list[Example]:
-    """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's.
+    """One row a pair, the chosen response first, with the policy's present log-probabilities as the reference's. A
+    response that was cut or looped has no end token: the policy never wrote one.
 
     Raises DataError for a pair that is longer than the context.
     """
     encoded = model.encoder.encode([pair.problem for pair in pairs])
     rows = []
     for one, pair in zip(encoded, pairs, strict=True):
-        sides = (Demonstration(pair.problem, text) for text in (pair.chosen, pair.rejected))
-        rows.append(PackedGroup(one, tuple(response_tokens(model.loaded, side) for side in sides)))
+        chosen = response_tokens(model.loaded, Demonstration(pair.problem, pair.chosen), pair.chosen_ended)
+        rejected = response_tokens(model.loaded, Demonstration(pair.problem, pair.rejected), pair.rejected_ended)
+        rows.append(PackedGroup(one, (chosen, rejected)))
     remedy = "take the pair out of the file"
     check_fits(rows, [pair.problem for pair in pairs], model.loaded.context, "dpo.pairs", remedy)
     references = policy.logprobs(rows, 1.0)

@@ -32,6 +32,7 @@ from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.prepare import run_prepare
+from vlrl.training.rl.carried_credit import keep_credit_state
 from vlrl.training.rl.run_rl import run_rl
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.training.session.open_session import Session, open_session
@@ -147,6 +148,7 @@ def _train_and_evaluate(session: Session, done: State, started: float) -> None:
             del policy
             session.model.release_policy()
             keep_teachers(run.path / LEAVES[stage], session.model.taught_by)
+            keep_credit_state(run.path / LEAVES[stage], session.model.credit_state)
             if wants_eval:
                 record_evaluation(session, done, stage)
         done.finish(stage, seconds)

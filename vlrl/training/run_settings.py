@@ -39,9 +39,11 @@ Stage = Literal["prepare", "sft", "record", "distil", "dpo", "rl", "eval"]  # in
 STAGES: tuple[Stage, ...] = get_args(Stage)
 LEARNING: tuple[Stage, ...] = ("sft", "distil", "dpo", "rl")  # those that leave a model, in this order, too
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
+FROZEN = ("previous", "reference")  # settings that name frozen models; numbers of tokens under them have these names
 MET_BY = {  # settings, and the needs that they meet
     "teacher": {"teacher", "kl_teacher", "teacher_token"},
     "previous": {"previous"},
+    "reference": {"reference"},
     "contrast": {"contrast"},
 }
 
@@ -95,6 +97,15 @@ class RlSettings(Settings):
     credit: CreditSettings = CreditSettings()
     teacher: ReferenceModel | None = Field(default=None, description="for token credit that distils")
     previous: ReferenceModel | None = Field(default=None, description="the model of an earlier task, for `retention`")
+    reference: ReferenceModel | None = Field(
+        default=None,
+        description="a frozen model that loss.beta of grpo pulls to, e.g. the run's own model_sft; null: the policy at "
+        "the iteration's start",
+    )
+    continue_credit: str | None = Field(
+        default=None,
+        description="model folder of an earlier task's RL: parts of credit that remember (ctan) go on from there",
+    )
     contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
     auxiliary: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
@@ -174,6 +185,11 @@ class RlSettings(Settings):
                     f"{type(part).__name__} needs {sorted(missing)}, which RL as it is set up has not; "
                     "teacher, previous and contrast are settings of rl"
                 )
+        if self.reference is not None and not self.loss.reads_reference:
+            raise ValueError(
+                f"reference is given, and {type(self.loss).__name__} as it is set up pulls to none; take loss: "
+                "{name: grpo, beta: …} with beta above 0, or leave it out"
+            )
         for name in ("teacher", "previous", "contrast"):
             if getattr(self, name) is not None and not MET_BY[name] & self.needs:
                 raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
@@ -203,6 +219,19 @@ class RlSettings(Settings):
                 "partial and over_sampling are both given: the groups of an iteration with partial rollouts are those "
                 "that have ended, none is drawn for more; leave one of them out"
             )
+        several = self.updates_per_step * self.epochs_per_step > 1
+        if self.skip_uninformative and self.loss.pulls_without_advantage and (several or self.reference is not None):
+            raise ValueError(
+                "skip_uninformative leaves groups without an advantage out, and "
+                f"{type(self.loss).__name__} pulls them, as all others, back to the reference"
+                f"{'' if self.reference else ' from the second update of a step on'}: leave it out, "
+                f"{'' if self.reference else 'make one update a step, '}or take the pull away (tau or beta 0)"
+            )
+        if self.sampling.top_p < 1.0:
+            raise ValueError(
+                f"sampling.top_p is {self.sampling.top_p}: responses would be drawn from the cut distribution, and the "
+                "gradient is that of the whole one, so it would be biased; give 1.0 (eval.sampling may have another)"
+            )
         if self.sampling.temperature == 0:
             raise ValueError("sampling.temperature is 0: k greedy responses are equal and teach nothing; give e.g. 1.0")
         return self
@@ -214,7 +243,8 @@ class RlSettings(Settings):
     @property
     def needs(self) -> frozenset[str]:
         """What the parts of credit and added losses need besides rollouts and verdicts."""
-        return self.credit.needs | needs_of(self.auxiliary)
+        reference = frozenset() if self.reference is None else MET_BY["reference"]
+        return self.credit.needs | needs_of(self.auxiliary) | reference
 
     @property
     def groups_wanted(self) -> int:

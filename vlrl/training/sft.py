@@ -35,14 +35,15 @@ from vlrl.training.teacher.teacher_provenance import writers_of
 from vlrl.types import Demonstration, Problem
 
 
-def response_tokens(loaded: LoadedModel, demonstration: Demonstration) -> tuple[int, ...]:
-    """Token ids of a demonstration's response with the end token; names of control tokens in it are read as text.
+def response_tokens(loaded: LoadedModel, demonstration: Demonstration, ended: bool = True) -> tuple[int, ...]:
+    """Token ids of a demonstration's response, with the end token where it `ended` by itself; names of control tokens
+    in it are read as text.
 
     Raises DataError where the tokenizer can't do that.
     """
     control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
     place = f"demonstration of problem {demonstration.problem.id}"
-    return (*control.read(demonstration.response, place), loaded.stop_ids[0])
+    return (*control.read(demonstration.response, place), *((loaded.stop_ids[0],) if ended else ()))
 
 
 def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:

@@ -55,3 +55,19 @@ def test_one_text_is_a_negative_once():
     one, two, three = same.rollouts
     twice = Answered((one, two, Rollout(three.segments, two.text, "stop")), same.verdicts)
     assert len(preference_pairs(PROBLEM, twice)) == 1
+
+
+def test_a_negative_that_was_cut_or_looped_is_known_as_one():
+    """So that preference learning gives it no end token, which the policy never wrote."""
+    right, wrong = Verdict.right(), Verdict.wrong("")
+    rollouts = [
+        Rollout((Segment((1,) * n, (-1.0,) * n, 0),), f"{finish_reason} {n}", finish_reason)
+        for n, finish_reason in ((2, "stop"), (5, "stop"), (6, "length"), (7, "repeat"))
+    ]
+    pairs = preference_pairs(PROBLEM, Answered(tuple(rollouts), (right, wrong, wrong, wrong)))
+    assert {pair.rejected: pair.rejected_ended for pair in pairs} == {
+        "stop 5": True,
+        "length 6": False,
+        "repeat 7": False,
+    }
+    assert all(pair.chosen_ended for pair in pairs)

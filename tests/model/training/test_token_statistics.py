@@ -13,7 +13,7 @@ from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.logprobs import sampling_logprobs
 from vlrl.model.training.token_statistics import OF_POLICY, OF_TEACHER, token_statistics
 
-NAMES = sorted(OF_POLICY | OF_TEACHER | {"previous"})
+NAMES = sorted(OF_POLICY | OF_TEACHER | {"previous", "reference"})
 
 
 def rows(loaded):
@@ -35,7 +35,7 @@ def models(model_folders):
 def test_statistics_are_those_of_the_whole_distributions(models, monkeypatch, budget):
     policy, teacher = (PackedForward(loaded, budget, False) for loaded in models)
     monkeypatch.setattr(module, "CHUNK_LOGITS", 2 * 2 * policy.vocabulary)  # two tokens at once
-    found = token_statistics(policy, rows(models[0]), 0.7, NAMES, teacher, teacher)
+    found = token_statistics(policy, rows(models[0]), 0.7, NAMES, teacher, {"previous": teacher, "reference": policy})
     for row, held in zip(rows(models[0]), found, strict=True):
         whole = []
         for forward, loaded in zip((policy, teacher), models, strict=True):
@@ -53,6 +53,7 @@ def test_statistics_are_those_of_the_whole_distributions(models, monkeypatch, bu
             "teacher": theirs.gather(1, at)[:, 0],
             "kl_teacher": (p * (ours - theirs)).sum(-1),
             "previous": theirs.gather(1, at)[:, 0],
+            "reference": ours.gather(1, at)[:, 0],
             "teacher_token": theirs.argmax(-1),
         }
         assert [len(one) for one in held["entropy"]] == [3, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ from small_models import ask, encode, pixels
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example
 from vlrl.runlog.run_folder import read_jsonl
-from vlrl.training.monitoring.rollout_metrics import example_metrics, group_diagnostics, prompt_metrics
+from vlrl.training.monitoring.rollout_metrics import (
+    example_metrics,
+    group_diagnostics,
+    group_metrics,
+    prompt_metrics,
+)
 from vlrl.training.run import start_run
 from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
 
@@ -91,3 +97,9 @@ def test_a_response_without_a_token_of_weight_is_untrained():
     assert example_metrics([weighed, plain]) == {"responses/untrained_rate": pytest.approx(1 / 5)}
     assert example_metrics([plain]) == {"responses/untrained_rate": 0.0}
     assert example_metrics([]) == {}
+
+
+def test_a_response_that_could_not_be_judged_is_in_no_mean_of_rewards():
+    found = group_metrics([replace(scored([True, None], [3, 3]), rewards=Rewards({}, (1.0, 0.0)))])
+    assert (found["reward/mean"], found["verdicts/fault_rate"]) == (1.0, 0.5)
+    assert "reward/mean" not in group_metrics([scored([None, None], [3, 3])])

@@ -55,6 +55,14 @@ def test_several_updates_have_references_and_those_that_credit_asked_for_are_not
     assert again.old_logprobs == asked.old_logprobs
 
 
+def test_log_probabilities_of_a_frozen_reference_go_with_the_responses():
+    asked = credited(reference=((-1.5, -2.5, -3.5), (-4.5, -5.5), (-6.5,)))
+    (one,) = to_examples([replace(asked, used=(True, False, True))], SimpleNamespace(), RlSettings(), step=4)
+    assert one.ref_logprobs == ((-1.5, -2.5, -3.5), (-6.5,))
+    inputs = loss_inputs_of([one], torch.tensor([0, 0, 0, 1]), torch.zeros(4))
+    assert inputs.ref_logprobs.tolist() == [-1.5, -2.5, -3.5, -6.5]
+
+
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():
     assert origins("text", ROLLOUTS[2], 4) == (("text", 1),)
 

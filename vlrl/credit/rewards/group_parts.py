@@ -15,23 +15,23 @@ from vlrl.types import ScoredGroup
 
 @shapes.register("contrast")
 class Contrast(Shape):
-    """1 for right responses where p > 0 and p ≥ ratio·q: p the pass rate, q that with the perturbed image (T-GRPO).
+    """1 for right responses where p > ratio·q: p the pass rate, q that with the perturbed image (after T-GRPO).
 
-    The perturbation is `rl.contrast`; problems without an image have no part in it. At the released ratio of 0.8 a
-    policy that ignores the image (p = q) still gets the bonus; with a ratio above 1 it gets none.
+    The perturbation is `rl.contrast`; problems without an image have no part in it. A policy that is as right without
+    the image gets no bonus. The released code has `p ≥ 0.8·q`, which pays such a policy: `ratio: 0.8` comes as close.
     """
 
-    paper: ClassVar[str] = "Video-R1, 2503.21776"
-    mark: ClassVar[Mark] = "C"
+    paper: ClassVar[str] = "after Video-R1, 2503.21776"
+    mark: ClassVar[Mark] = "D"
     needs: ClassVar[frozenset[str]] = frozenset({"contrast"})
 
     weight: float = Field(default=0.3, ge=0.0)
-    ratio: float = Field(default=0.8, ge=0.0)
+    ratio: float = Field(default=1.0, ge=0.0)
 
     def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) 0 or 1."""
         asked = group.contrast_rate
-        given = asked is not None and group.pass_rate >= self.ratio * asked
+        given = asked is not None and group.pass_rate > self.ratio * asked
         return tuple(float(given and right) for right in group.correct)
 
 

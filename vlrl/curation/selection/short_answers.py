@@ -35,5 +35,8 @@ def preference_pairs(problem: Problem, answered: Answered, ratio: float = LONGER
             continue
         long = rollout.num_tokens >= ratio * chosen.num_tokens
         if long if verdict.correct else rollout.num_tokens > chosen.num_tokens:
-            pairs.setdefault(rollout.text, Preference(problem, chosen.text, rollout.text))
+            pairs.setdefault(
+                rollout.text,
+                Preference(problem, chosen.text, rollout.text, rejected_ended=rollout.finish_reason == "stop"),
+            )
     return list(pairs.values())

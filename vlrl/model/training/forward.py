@@ -264,6 +264,7 @@ def loss_inputs_of(examples: Sequence[Example], response: torch.Tensor, logprobs
         advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
         weights=torch.ones_like(logprobs) if weights is None else weights,
         token_advantages=_of_all(examples, "token_advantages", logprobs),
+        ref_logprobs=_of_all(examples, "ref_logprobs", logprobs),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -30,6 +31,7 @@ class Example:
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
     token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
     teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
+    ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
     origins             per response runs of (where its tokens come from, how many), for the gap between engine and
                         trainer; tokens of `stale` are an earlier policy's. None: all come from one place
     """
@@ -42,6 +44,7 @@ class Example:
     token_advantages: tuple[tuple[float, ...], ...] | None = None
     origins: tuple[tuple[tuple[str, int], ...], ...] | None = None
     teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
+    ref_logprobs: tuple[tuple[float, ...], ...] | None = None
 
     def take(self, chosen: Sequence[int]) -> Example:
         """The same problem with these of its responses only."""
@@ -76,7 +79,7 @@ class Policy(Protocol):
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
-        previous: PackedForward | None = None,
+        frozen: Mapping[str, PackedForward] = MappingProxyType({}),
     ) -> list[dict[str, tuple[tuple[float, ...], ...]]]: ...
 
     def update(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
@@ -64,12 +65,12 @@ class SharedPolicy(ABC):
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
-        previous: PackedForward | None = None,
+        frozen: Mapping[str, PackedForward] = MappingProxyType({}),
     ) -> list[dict[str, Tokens]]:
         """Per row, by name, per response: a number for every token, under the current policy."""
         self._bring_up_to_date()
         return self.shares.read(
-            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, previous)
+            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, frozen)
         )
 
     def update(

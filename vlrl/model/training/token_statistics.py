@@ -2,7 +2,7 @@
 
     logprobs    log π(y_t)                    entropy     H of π at t, in nats
     square      Σ_v π(v)²·(log π(v) + H)      teacher     log π_T(y_t)
-    kl_teacher  KL(π‖π_T) at t, in nats       previous    log π_previous(y_t)
+    kl_teacher  KL(π‖π_T) at t, in nats       previous    log π_previous(y_t), and any other frozen model by its name
     teacher_token  argmax π_T at t, an id
 
 All under the sampling distribution: temperature applied, placeholders masked.
@@ -10,7 +10,8 @@ All under the sampling distribution: temperature applied, placeholders masked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 
@@ -30,18 +31,21 @@ def token_statistics(
     temperature: float,
     names: Collection[str],
     teacher: PackedForward | None = None,
-    previous: PackedForward | None = None,
+    frozen: Mapping[str, PackedForward] = MappingProxyType({}),
 ) -> list[dict[str, Tokens]]:
-    """Per row, by name, per response: a number for every token. A name that no given model has is a KeyError."""
+    """Per row, by name, per response: a number for every token. A name that no given model has is a KeyError.
+
+    frozen  models whose log-probabilities are asked for, by name
+    """
     pieces = [(r, row.take(chosen)) for r, row in enumerate(rows) for chosen in policy.split(row)]
     parts = [part for _, part in pieces]
     measured: list[dict[str, Tokens]] = [{} for _ in parts]
     for chosen in policy.batches(parts):
         some = [parts[i] for i in chosen]
         found = _of_batch(policy, some, temperature, frozenset(names), teacher)
-        if previous is not None and "previous" in names:
-            flat = [p for row in previous.logprobs(some, temperature) for response in row for p in response]
-            found["previous"] = torch.tensor(flat)
+        for name in frozen.keys() & set(names):
+            flat = [p for row in frozen[name].logprobs(some, temperature) for response in row for p in response]
+            found[name] = torch.tensor(flat)
         for name in names:
             values = iter(found[name].tolist())
             for i in chosen:

@@ -8,7 +8,7 @@ from pathlib import Path
 from vlrl.data.teacher.teacher_records import holds_records
 from vlrl.errors import ConfigError
 from vlrl.model.folders.model_folder import check_folder
-from vlrl.training.run_settings import LEARNING, RunSettings, Stage
+from vlrl.training.run_settings import FROZEN, LEARNING, RunSettings, Stage
 from vlrl.training.teacher.record_teacher import FOLDER
 
 LEAVES: dict[Stage, str] = {  # in the run folder, by the stage that leaves it
@@ -55,8 +55,13 @@ def _read_by(stage: Stage, settings: RunSettings) -> list[tuple[str, str | None,
     if stage == "dpo":
         return [("dpo.pairs", settings.dpo.pairs, check_file)]
     if stage == "rl":
-        others = {"teacher": settings.rl.teacher, "previous": settings.rl.previous}
-        return [(f"rl.{name}.path", one.path, check_folder) for name, one in others.items() if one is not None]
+        others = {name: getattr(settings.rl, name) for name in ("teacher", *FROZEN)}
+        paths: list[tuple[str, str | None, _Check]] = [
+            (f"rl.{name}.path", one.path, check_folder) for name, one in others.items() if one is not None
+        ]
+        if settings.rl.continue_credit is not None:
+            paths.append(("rl.continue_credit", settings.rl.continue_credit, check_folder))
+        return paths
     return []
 
 

@@ -13,15 +13,19 @@ from vlrl.types import CreditedGroup, Verdict
 
 
 def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
-    """Metrics over all rollouts of a step, trained on or not; keys are `area/what`. Without groups only their count."""
+    """Metrics over all rollouts of a step, trained on or not; keys are `area/what`. Without groups only their count.
+
+    A response that could not be judged has no reward and is in no mean of rewards.
+    """
     if not groups:
         return {"groups/drawn": 0.0, "tokens/response": 0.0}
     rollouts = [r for g in groups for r in g.rollouts]
     verdicts = [v for g in groups for v in g.verdicts]
     lengths = np.array([r.num_tokens for r in rollouts])
     judged = [v for v in verdicts if v.fault is None]
+    rewards = [reward for g in groups for reward, v in zip(g.rewards.total, g.verdicts, strict=True) if v.fault is None]
     metrics = {
-        "reward/mean": float(np.mean([t for g in groups for t in g.rewards.total])),
+        **({"reward/mean": float(np.mean(rewards))} if rewards else {}),
         "accuracy/mean": sum(v.correct for v in judged) / max(1, len(judged)),
         "length/mean": float(lengths.mean()),
         "length/p95": float(np.percentile(lengths, 95)),

@@ -14,7 +14,7 @@ from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.environments.environment import Environment
 from vlrl.seeding import derive_seed, stream
-from vlrl.training.run_settings import RlSettings
+from vlrl.training.run_settings import FROZEN, RlSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
@@ -34,7 +34,8 @@ class GroupScorer:
         self._credit = Credit(self._settings.credit)
         self._needs = self._settings.needs
         self._teacher = self._open(self._settings.teacher, "teacher")
-        self._previous = self._open(self._settings.previous, "previous")
+        opened = {name: self._open(getattr(settings, name), name) for name in FROZEN}
+        self._frozen = {name: model for name, model in opened.items() if model is not None}
         self.contrast_tokens = 0
 
     def score(self, found: Sequence[Group], step: int) -> list[ScoredGroup]:
@@ -51,6 +52,11 @@ class GroupScorer:
             step, settings.steps, settings.sampling_at(step).max_tokens, step, settings.loss.means_over_response
         )
         return self._credit.assign(scored, context, remember)
+
+    @property
+    def part_names(self) -> list[str]:
+        """The classes of all parts of credit, in the order in which they are used."""
+        return [type(part).__name__ for part in self._settings.credit.parts]
 
     def state_dict(self) -> dict[str, Any]:
         """What stateful parts remember, for a checkpoint."""
@@ -92,7 +98,7 @@ class GroupScorer:
             if some
         ]
         temperature = self._settings.sampling.temperature
-        values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._previous))
+        values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._frozen))
         for one, some, mine in zip(found, places, held, strict=True):
             measured = next(values) if some else {}
             for name in names:

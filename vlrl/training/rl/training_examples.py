@@ -36,6 +36,7 @@ def to_examples(groups: Sequence[CreditedGroup], policy: Policy, settings: RlSet
             _at(group.token_advantages, some),
             tuple(origins(group.problem.modality, group.rollouts[i], step) for i in some),
             None if group.teacher_token_ids is None else tuple(group.teacher_token_ids[i] for i in some),
+            _at(group.scored.statistics.get("reference"), some),
         )
         for row, (group, some), reference in zip(rows, kept, references, strict=True)
     ]

@@ -20,6 +20,7 @@ class ModelRuntime:
 
     backend    what opens a policy over the model
     taught_by  the models whose texts this one has learned from
+    credit_state  what parts of credit remember at the end of RL, to stand beside the model; empty before
     """
 
     loaded: LoadedModel
@@ -27,6 +28,7 @@ class ModelRuntime:
     engine: ColocatedEngine
     backend: Any
     taught_by: tuple[str, ...] = ()
+    credit_state: dict[str, Any] = field(default_factory=dict)
     _policy: Policy | None = field(default=None, repr=False)
 
     def policy(self, settings: PolicySettings) -> Policy:

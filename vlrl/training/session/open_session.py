@@ -118,7 +118,7 @@ def _training_problems(
             "compares text problems with their rendered twins, and validation holds none",
             "leave it out, or give the recipe a source of kind `rendered`",
         )
-    return mixture, ProblemSampler(chooses, mixture)
+    return mixture, ProblemSampler(chooses, mixture, settings.rl.steps)
 
 
 def _load(context: RunContext, recipe: Recipe, model_folder: Path | None) -> LoadedModel:
