@@ -10,13 +10,12 @@ import torch
 
 from vlrl.curation.answer_journal import Journal, Name
 from vlrl.curation.stage import Answered, Question
-from vlrl.errors import EngineError, VerifierFaultError
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.collector import Encode
-from vlrl.rollout.engine import Request, RolloutEngine, Sampling
+from vlrl.rollout.collector import Encode, collect_seeded
+from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.seeding import derive_seed
-from vlrl.types import Problem, content_digest
-from vlrl.verify.judge import judge_all
+from vlrl.types import content_digest
+from vlrl.verify.judge import judge_all, stop_on_faults
 
 Told = Callable[[str, int, int, dict[str, float]], None]  # stage, done, of, figures
 
@@ -104,31 +103,13 @@ class EngineAsk:
         return stage, content_digest(json.dumps(said, sort_keys=True))[:16], question.problem.id
 
     def _ask(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
-        asked: list[Problem] = [question.asked for question in questions]
-        encoded = self._encode(asked)
-        requests = [
-            Request(one, n, sampling, derive_seed(self.seed, "curation", stage, question.problem.id))
-            for one, question in zip(encoded, questions, strict=True)
-        ]
-        generated = self._engine.generate(requests)
-        for one, question, answer in zip(encoded, questions, generated, strict=True):
-            if answer.content_hash != one.content_hash:
-                raise EngineError(
-                    f"problem {question.problem.id}",
-                    f"the engine read content {answer.content_hash}, the encoder made {one.content_hash}",
-                    "engine and encoder must share one processor output; check versions and image budget",
-                )
-        verdicts = judge_all(
-            [(q.problem, [r.text for r in a.rollouts]) for q, a in zip(questions, generated, strict=True)]
-        )
-        return [Answered(answer.rollouts, held) for answer, held in zip(generated, verdicts, strict=True)]
+        seeds = [derive_seed(self.seed, "curation", stage, question.problem.id) for question in questions]
+        asked = [question.asked for question in questions]
+        groups = collect_seeded(self._encode, self._engine, asked, sampling, n, seeds)
+        pairs = list(zip(questions, groups, strict=True))
+        verdicts = judge_all([(question.problem, [r.text for r in group.rollouts]) for question, group in pairs])
+        return [Answered(group.rollouts, held) for group, held in zip(groups, verdicts, strict=True)]
 
     def _check_faults(self, stage: str, answered: Sequence[Answered]) -> None:
-        faults = [fault for one in answered for fault in one.faults]
-        total = sum(len(one.verdicts) for one in answered)
-        if len(faults) > self._max_fault_rate * total:
-            raise VerifierFaultError(
-                f"stage {stage!r}",
-                f"{len(faults)} of {total} verdicts are faults; the first: {faults[0]}",
-                "mend the verifier or the problems, or raise max_fault_rate",
-            )
+        remedy = "mend the verifier or the problems, or raise max_fault_rate"
+        stop_on_faults([v for one in answered for v in one.verdicts], self._max_fault_rate, f"stage {stage!r}", remedy)

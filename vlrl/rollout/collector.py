@@ -22,11 +22,16 @@ def collect(
 
     Raises EngineError if the content hash that the engine read differs from the encoder's.
     """
+    seeds = [derive_seed(seed, problem.id, place) for place, problem in enumerate(problems)]
+    return collect_seeded(encode, engine, problems, sampling, k, seeds)
+
+
+def collect_seeded(
+    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seeds: Sequence[int]
+) -> list[Group]:
+    """The same with one seed a problem."""
     encoded = encode(problems)
-    requests = [
-        Request(one, k, sampling, derive_seed(seed, problem.id, place))
-        for place, (one, problem) in enumerate(zip(encoded, problems, strict=True))
-    ]
+    requests = [Request(one, k, sampling, seed) for one, seed in zip(encoded, seeds, strict=True)]
     groups = []
     for one, problem, answer in zip(encoded, problems, answers(engine, requests, problems), strict=True):
         check_content(problem, one, answer)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from vlrl import dist
+from vlrl.errors import VerifierFaultError
 from vlrl.registry import Registry
 from vlrl.types import Problem, Verdict
 from vlrl.verify.plugins import guarded
@@ -123,3 +124,12 @@ def _judge_here(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Ve
         return [done or tuple(one.result() for one in some) for done, some in zip(at_once, begun, strict=True)]
     finally:
         executor.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C nobody waits for verdicts
+
+
+def stop_on_faults(verdicts: Sequence[Verdict], limit: float, place: str, remedy: str) -> None:
+    """Raises VerifierFaultError where more than the share `limit` of the verdicts are faults: they say nothing."""
+    faults = [verdict.fault for verdict in verdicts if verdict.fault is not None]
+    if len(faults) > limit * len(verdicts):
+        raise VerifierFaultError(
+            place, f"{len(faults)} of {len(verdicts)} verdicts are faults, e.g. {faults[0]}", remedy
+        )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from vlrl.errors import VerifierFaultError
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.partial_rollouts import RolloutBuffer
 from vlrl.seeding import derive_seed
@@ -15,6 +14,7 @@ from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.session.open_session import Session
 from vlrl.types import CreditedGroup, Group, Problem, ScoredGroup
+from vlrl.verify.judge import stop_on_faults
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class StepCollector:
             drawn = self.scorer.credit(scored, step)
             if more is None:
                 self._problem_sampler.observe(drawn)
-        stop_on_faults(drawn, settings.max_fault_rate)
+        remedy = "mend the verifier, or raise rl.max_fault_rate"
+        stop_on_faults([v for group in drawn for v in group.verdicts], settings.max_fault_rate, "judge", remedy)
         written = sum(rollout.num_tokens for group in drawn for rollout in group.rollouts)
         metrics = {"tokens/written": float(written), **metrics}
         if settings.contrast is not None:
@@ -101,15 +102,3 @@ class StepCollector:
         if more is not None:
             return [group for group in drawn if more.takes(group)][: self._settings.groups_wanted]
         return [group for group in drawn if group.informative] if self._settings.skip_uninformative else drawn
-
-
-def stop_on_faults(groups: Sequence[CreditedGroup], limit: float) -> None:
-    """Raise VerifierFaultError when the share of faulted verdicts exceeds the limit: it teaches noise."""
-    faults = [v.fault for g in groups for v in g.verdicts if v.fault is not None]
-    total = sum(len(g.verdicts) for g in groups)
-    if faults and len(faults) > limit * total:
-        raise VerifierFaultError(
-            "judge",
-            f"{len(faults)} of {total} verdicts are faults, e.g. {faults[0]}",
-            "mend the verifier, or raise rl.max_fault_rate",
-        )
