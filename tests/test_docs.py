@@ -116,6 +116,26 @@ def test_files_that_a_page_names_are_there(page: Path):
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
+IN_CODE = re.compile(r"\b(?:[a-z][a-z0-9_]*/)+[a-z0-9_]+\.(?:py|yaml|md)\b")
+ELSEWHERE = {
+    "evaluation/build_query.py",
+    "evaluation/evaluate.py",
+    "pro/evaluate.py",
+    "run_gpt3/utilities.py",
+}  # of benchmarks' repositories
+
+
+def test_files_that_code_names_are_there():
+    """Docstrings and comments point to files by their path from the checkout, from vlrl/ or from an area of it."""
+    wrong = []
+    for file in sorted((ROOT / "vlrl").rglob("*.py")):
+        area = ROOT.joinpath(*file.relative_to(ROOT).parts[:2])
+        for name in set(IN_CODE.findall(file.read_text(encoding="utf-8"))) - ELSEWHERE:
+            if not any((folder / name).exists() for folder in (ROOT, ROOT / "vlrl", area)):
+                wrong.append(f"{file.relative_to(ROOT)}: {name}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_the_loss_of_contributing_has_the_gradient_it_states():
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@losses" in block)
     imports = (

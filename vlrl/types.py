@@ -46,10 +46,12 @@ class Text:
 class Image:
     """A *reference* to an image in a prompt: encoded bytes (PNG, JPEG, …) or a file, never decoded pixels.
 
-    `digest` identifies the encoded bytes; two references with one digest are one image and are encoded once.
-    Exactly one of `data` and `path` is set. Decoding is `vlrl.data.images.open_images.open_image`. `source_text` is the
-    text that a
-    image was drawn from, where it was: for comparing problems, never for a prompt.
+    `vlrl.data.images.open_images.open_image` decodes it. Raises ValueError unless exactly one of `data` and `path` is
+    set.
+
+    digest       identifies the encoded bytes; two references with one digest are one image and are encoded once
+    path, data   where the bytes are: a file, or memory
+    source_text  the text that a rendered image was drawn from, for comparing problems, never for a prompt; else None
     """
 
     digest: str
@@ -113,7 +115,7 @@ class Problem:
 
     @cached_property
     def id(self) -> str:
-        """Content digest of what is asked and what is right: prompt, answer, verifier, facts, own system prompt."""
+        """Content digest of what is asked and what is right: prompt, answer, verifier, metadata, own system prompt."""
         pieces = [f"T:{p.text}" if isinstance(p, Text) else f"I:{p.digest}" for p in self.prompt]
         metadata = json.dumps(dict(self.metadata), sort_keys=True, default=str)
         system = [] if self.system is None else [f"S:{self.system}"]
@@ -121,7 +123,7 @@ class Problem:
 
     @property
     def content_id(self) -> str:
-        """The id that the problem has in whatever words it is asked: what tells held-out problems from others."""
+        """The id without prompt template and system prompt, so that held-out problems are known in any wording."""
         return self.untemplated_id or self.id
 
     @property
@@ -148,7 +150,7 @@ class RatedProblem:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What supervised fine-tuning learns from: a problem and one whole response."""
+    """A problem and one whole response to it, for supervised fine-tuning."""
 
     problem: Problem
     response: str
@@ -156,7 +158,7 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Preference:
-    """What preference learning learns from.
+    """A problem with a better and a worse response, for preference learning (DPO).
 
     chosen_ended, rejected_ended  whether the response ended by itself: one that was cut or looped has no end token
     """
@@ -192,9 +194,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Rollout:
-    """One response.
+    """One response, T tokens long.
 
-    `finish_reason`: stop (end token or stop string), length (token budget), repeat (loop), unfinished.
+    segments       its parts in order: one, unless a rollout went on over several calls or had observations
+    text           the decoded response without end token or stop string
+    finish_reason  stop (end token or stop string), length (token budget), repeat (loop), unfinished (goes on later)
     """
 
     segments: tuple[Segment, ...]
@@ -203,12 +207,12 @@ class Rollout:
 
     @property
     def token_ids(self) -> tuple[int, ...]:
-        """All tokens in order, the end token included where there is one."""
+        """(T,) all tokens in order, the end token included where there is one."""
         return tuple(t for s in self.segments for t in s.token_ids)
 
     @property
     def sampler_logprobs(self) -> tuple[float, ...]:
-        """The engine's log-probability of each token (`sampler_logprobs`)."""
+        """(T,) natural logarithms, by the engine; see `Segment`."""
         return tuple(p for s in self.segments for p in s.sampler_logprobs)
 
     @property
@@ -221,8 +225,9 @@ class Rollout:
 class Group:
     """The k responses of one problem.
 
-    encoded  what the policy read of the prompt (`vlrl.model.prompts.encode.Encoded`): training reads this very object.
-             None where the responses came from elsewhere
+    rollouts  (k,)
+    encoded   the prompt as tokens and pixels (`vlrl.model.prompts.encode.Encoded`): training reads the very object that
+              the engine read. None where the responses came from elsewhere
     """
 
     problem: Problem
@@ -236,7 +241,7 @@ class Verdict:
 
     score    in [0, 1]; graded verifiers use the whole range
     correct  kept apart from the score, so that graded rewards work everywhere
-    answer   what was taken as the answer, where something was
+    answer   what was read as the response's answer; None where none was found
     note     why, in a few words
     parts    sub-scores by name where the verifier gives them, in its own ranges: they are logged, and reward nothing
     fault    set when the *verifier* broke. That is never the same as zero: the response leaves the baseline
@@ -274,8 +279,9 @@ class Verdict:
 class ScoredGroup:
     """A group with a verdict for every response.
 
-    statistics     by name, what parts of credit declared as `needs`: a number for every response token
-    contrast_rate  share of right responses to the problem with perturbed images; None where it was not asked
+    verdicts       (k,)
+    statistics     by name, numbers that a part of credit declared as `needs`: per response (T_j,)
+    contrast_rate  share of right responses, in [0, 1], to the problem with perturbed images; None where it wasn't asked
     """
 
     group: Group
@@ -310,7 +316,7 @@ class ScoredGroup:
 
     @property
     def finished(self) -> tuple[bool, ...]:
-        """(k,) whether a response ended by itself: a cut one is neither short nor finished (k1.5 §2.3.3)."""
+        """(k,) whether a response ended by itself, rather than at its limit of tokens (k1.5 §2.3.3)."""
         return tuple(rollout.finish_reason == "stop" for rollout in self.rollouts)
 
     @property
@@ -320,12 +326,12 @@ class ScoredGroup:
         return sum(judged) / len(judged) if judged else 0.0
 
     def usable(self) -> ScoredGroup:
-        """The responses that could be judged, as a group of their own."""
-        places = [i for i, judged in enumerate(self.judged) if judged]
+        """The group with only those responses that could be judged."""
+        kept = [i for i, judged in enumerate(self.judged) if judged]
         return ScoredGroup(
-            replace(self.group, rollouts=tuple(self.rollouts[i] for i in places)),
-            tuple(self.verdicts[i] for i in places),
-            {name: tuple(values[i] for i in places) for name, values in self.statistics.items()},
+            replace(self.group, rollouts=tuple(self.rollouts[i] for i in kept)),
+            tuple(self.verdicts[i] for i in kept),
+            {name: tuple(values[i] for i in kept) for name, values in self.statistics.items()},
             self.contrast_rate,
         )
 
@@ -346,7 +352,7 @@ class Rewards:
 class CreditedGroup:
     """A scored group with its credit: what an update learns from.
 
-    advantages        (k,); before a baseline is taken they are the rewards themselves
+    advantages        (k,) reward minus baseline; while credit is being assigned, the rewards themselves
     used              (k,) whether a response is trained on; one that isn't has advantage 0
     token_advantages  per rollout (T_j,), added to its advantage at each token; None: nothing is added
     token_weights     per rollout (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
@@ -376,7 +382,7 @@ class CreditedGroup:
 
     @property
     def encoded(self) -> Any:
-        """What the policy read of the prompt."""
+        """The prompt as tokens and pixels (`Group.encoded`)."""
         return self.scored.group.encoded
 
     @property
@@ -386,14 +392,14 @@ class CreditedGroup:
 
     @property
     def old_logprobs(self) -> PerToken | None:
-        """Per rollout (T_j,) of the policy at the step's start, where a part of credit asked for them."""
+        """Per rollout (T_j,) by the policy at the step's start; None unless a part of credit asked for them."""
         return self.scored.statistics.get("logprobs")
 
     @cached_property
     def teacher_token_ids(self) -> tuple[tuple[int, ...], ...] | None:
-        """Per rollout (T_j,) ids of the tokens that a teacher would have written; None: nobody was asked."""
-        held = self.scored.statistics.get("teacher_token")
-        return None if held is None else tuple(tuple(int(one) for one in response) for response in held)
+        """Per rollout (T_j,) ids of the tokens that a teacher would have written; None: no teacher was asked."""
+        numbers = self.scored.statistics.get("teacher_token")  # statistics are floats
+        return None if numbers is None else tuple(tuple(int(token) for token in response) for response in numbers)
 
     @property
     def mixed(self) -> bool:
@@ -402,9 +408,9 @@ class CreditedGroup:
 
     @property
     def informative(self) -> bool:
-        """Whether there is anything to learn: an advantage of a rollout or of a token that isn't zero, or a teacher."""
-        given = self.teacher_token_ids is not None and any(self.used)
-        return given or any(a != 0.0 for a in self.advantages) or any(any(one) for one in self.token_advantages or ())
+        """Whether there is anything to learn: an advantage other than 0 of a rollout or a token, or a teacher."""
+        taught = self.teacher_token_ids is not None and any(self.used)
+        return taught or any(a != 0.0 for a in self.advantages) or any(any(t) for t in self.token_advantages or ())
 
 
 @dataclass(frozen=True)
@@ -417,8 +423,8 @@ class Draft:
     metadata  what the verifier needs: choices, tolerance, …
     guess_rate  probability that a blind guess is right, where the domain knows it (choices); else None
     tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
-    scene    what is drawn, as data: the domain's `answers` finds every answer that the question admits in it; it stays
-             with the draft and never becomes part of a problem
+    scene    the drawn content as data, in which the domain's `answers` finds every answer that the question admits;
+             never part of a problem
     """
 
     question: str

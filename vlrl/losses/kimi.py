@@ -18,8 +18,9 @@ class KimiLoss(Loss):
 
         −A_j · log π(y_j) + (τ/2) · (log π(y_j) − log π_ref(y_j))²      with log π(y) the *sum* over the response
 
-    Its gradient in log π(y_j) is −(A_j − τ·logratio_j): eq. 3 with A_j = r_j − baseline (credit/advantages.py). It is
-    the paper's squared surrogate (r − τ log Z − τ logratio)² over 2τ, less a constant.
+    Its gradient in log π(y_j) is −(A_j − τ·logratio_j): eq. 3 with A_j = r_j − baseline, which
+    credit/advantage/advantages.py takes. It is the paper's squared surrogate
+    (r − τ log Z − τ logratio)² over 2τ, less a constant.
 
     tau              pull towards the iteration's starting policy. The paper gives no value
     logratio_norm    `none` is the paper's sequence sum; `length` divides a response's terms by its trained tokens

@@ -66,7 +66,8 @@ def state_bytes(
 
 
 def cache_bytes(cost: CostModel, load: RolloutLoad) -> int:
-    """Keys and values of one wave: prompts once, responses in buffers as rollout/own_tokens_cache.py lets them grow."""
+    """Keys and values of one wave: prompts once, responses in buffers as rollout/transformers/response_kv_cache.py
+    lets them grow."""
     room = FIRST_COLUMNS
     while room < load.response_tokens:
         room = grown_columns(room)

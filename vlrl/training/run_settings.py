@@ -82,7 +82,7 @@ class ContrastSettings(Settings):
 class RlSettings(Settings):
     """Reinforcement learning by online mirror descent (k1.5 §2.3) or another loss."""
 
-    preset: str | None = Field(default=None, description="an algorithm of stages/presets.py; the rest goes over it")
+    preset: str | None = Field(default=None, description="an algorithm of training/presets.py; the rest goes over it")
     steps: int = Field(default=100, ge=1, json_schema_extra=LENGTH)
     response_tokens: int | None = Field(
         default=None,
