@@ -14,7 +14,8 @@ from vlrl.runlog import atomic_files
 from vlrl.runlog.run_folder import SCHEMA, RunFolder, read_jsonl
 from vlrl.training import rl, sft
 from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from vlrl.training.run import State, start_run
+from vlrl.training.lifecycle.run_state import RunState
+from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
 
 
@@ -122,14 +123,14 @@ def a_run_of_a_pool(folder, **engine):
 )
 def test_a_run_goes_on_with_a_pool_of_another_size_or_place(tmp_path, changed):
     RunFolder(tmp_path, a_run_of_a_pool(tmp_path).model_dump(mode="json"), [])
-    State(tmp_path, a_run_of_a_pool(tmp_path, **changed))
+    RunState(tmp_path, a_run_of_a_pool(tmp_path, **changed))
 
 
 @pytest.mark.parametrize("changed", [{"engine": {"name": "vllm"}}, {"engine": {"decode_step": "model"}}])
 def test_what_changes_responses_is_refused_in_a_pool_too(tmp_path, changed):
     RunFolder(tmp_path, a_run_of_a_pool(tmp_path).model_dump(mode="json"), [])
     with pytest.raises(RunError, match=r"engine\.engine"):
-        State(tmp_path, a_run_of_a_pool(tmp_path, **changed))
+        RunState(tmp_path, a_run_of_a_pool(tmp_path, **changed))
 
 
 def test_a_torn_last_line_is_cut_and_another_schema_refused(tmp_path):

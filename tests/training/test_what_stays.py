@@ -13,8 +13,8 @@ from vlrl.config import load_settings
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training import run
+from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.monitoring.progress import Progress
-from vlrl.training.run import State
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.open_session import Session
@@ -68,7 +68,7 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
         done.results[name] = {}
 
     monkeypatch.setattr(run, "record_evaluation", evaluation)
-    run._train_and_evaluate(session, State(tmp_path, settings), 0.0)
+    run._train_and_evaluate(session, RunState(tmp_path, settings), 0.0)
     assert alive == [[], [False], [False], [False, False]], "at the start of sft, after it, and the same of rl"
 
 

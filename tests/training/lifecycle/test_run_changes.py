@@ -15,7 +15,8 @@ from vlrl.config import Effect, Settings, declared_effect, load_settings
 from vlrl.errors import RunError
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.training.lifecycle.run_changes import changes, effects
-from vlrl.training.run import State, start_run
+from vlrl.training.lifecycle.run_state import RunState
+from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
 
 PACE = {  # what is declared to leave the result alone; a field that joins is to be thought about here
@@ -84,7 +85,7 @@ def test_effects_reach_into_blocks_lists_and_components(tmp_path):
 )
 def test_pace_and_length_may_change(tmp_path, changed):
     began(tmp_path)
-    assert {one.key for one in State(tmp_path, a_run(tmp_path, *changed)).changes} == {
+    assert {one.key for one in RunState(tmp_path, a_run(tmp_path, *changed)).changes} == {
         key for key, _ in (one.split("=") for one in changed)
     } - {"stages"} | ({"stages.1", "stages.2"} if "stages=[sft]" in changed else set()) - (
         {"threads"} if a_run(tmp_path).threads == 1 else set()
@@ -93,14 +94,14 @@ def test_pace_and_length_may_change(tmp_path, changed):
 
 def test_other_stages_are_no_change_that_is_said(tmp_path):
     began(tmp_path, "stages=[rl]")
-    assert not [line for line in State(tmp_path, a_run(tmp_path)).said() if "stages" in line]
+    assert not [line for line in RunState(tmp_path, a_run(tmp_path)).said() if "stages" in line]
 
 
 def test_every_change_of_the_result_is_named_at_once_with_both_values(tmp_path):
     began(tmp_path)
     other = ["rl.policy.optimizer.lr=0.5", "rl.credit.advantage=grpo", "seed=9", "rl.log_every=3", "model.context=99"]
     with pytest.raises(RunError) as error:
-        State(tmp_path, a_run(tmp_path, *other))
+        RunState(tmp_path, a_run(tmp_path, *other))
     said = str(error.value)
     assert all(key in said for key in ("rl.policy.optimizer.lr", "rl.credit.advantage.name", "seed", "model.context"))
     assert "→ 0.5" in said
@@ -123,12 +124,12 @@ def finished(folder, *stages) -> None:
 def test_a_finished_stage_is_opened_again_by_a_greater_length_and_by_nothing_else(tmp_path):
     began(tmp_path)
     finished(tmp_path, "sft", "rl", "eval")
-    state = State(tmp_path, a_run(tmp_path, "rl.steps=1000"))
+    state = RunState(tmp_path, a_run(tmp_path, "rl.steps=1000"))
     assert state.finished == ["sft"]
     assert set(state.results) == {"sft", "eval"}
     state.take_changes()
     assert json.loads((tmp_path / "state.json").read_text())["finished"] == ["sft"]
-    assert State(tmp_path, a_run(tmp_path, "rl.log_every=3")).finished == ["sft"]
+    assert RunState(tmp_path, a_run(tmp_path, "rl.log_every=3")).finished == ["sft"]
 
 
 @pytest.mark.parametrize(("change", "why"), [("rl.steps=1", "done"), ("sft.steps=900", "'rl' has begun")])
@@ -136,7 +137,7 @@ def test_a_length_that_comes_too_late_is_refused(tmp_path, change, why):
     began(tmp_path)
     finished(tmp_path, "sft", "rl", "eval")
     with pytest.raises(RunError, match=why):
-        State(tmp_path, a_run(tmp_path, change))
+        RunState(tmp_path, a_run(tmp_path, change))
 
 
 @pytest.mark.slow

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol, cast
 
 from vlrl.report.report import write_report
 from vlrl.runlog.atomic_files import file_digest
@@ -14,29 +12,15 @@ from vlrl.runlog.log_lines import any_damaged_line
 from vlrl.runlog.own_files import MARK
 from vlrl.runlog.run_folder import LOGS, RunFolder
 from vlrl.training.lifecycle.run_ending import has_content, is_readable, recorded_ending
+from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.lifecycle.stage_inputs import LEAVES
-from vlrl.training.run_settings import RunSettings, Stage
+from vlrl.training.run_settings import RunSettings
 from vlrl.types import content_digest
 
 
-class RunState(Protocol):
-    """What is asked of a run's state here."""
-
-    folder: Path
-    finished: list[str]
-    results: dict[str, Any]
-    seconds: dict[str, float]
-    sealed: bool
-    left: dict[str, str]
-
-    def has(self, stage: str) -> bool: ...
-    def forget(self, stages: Collection[str], results: Collection[str]) -> None: ...
-    def seal(self) -> None: ...
-
-
 def complete_ends(settings: RunSettings, done: RunState) -> None:
-    """A finished run gets what it lacks: files are written again, and a stage whose model or answers are gone counts as
-    unfinished, so that it is taken up from its last checkpoint.
+    """Write again what a finished run lacks. A stage whose model or answers are gone counts as unfinished, so that it
+    is taken up from its last checkpoint.
     """
     folder = done.folder
     lost, unanswered = lost_stages(done)
@@ -62,9 +46,7 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
 
 
 def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
-    """Finished stages that left files which are not as they were left, with a line for each; and results whose answers
-    are gone.
-    """
+    """Finished stages whose files are missing or have changed, and results whose answers are; prints a line a file."""
     lost: set[str] = set()
     unanswered: set[str] = set()
     for name, digest in done.left.items():
@@ -73,7 +55,7 @@ def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
             continue
         what = "is missing" if not file.is_file() else "has changed since it was written"
         leaf = Path(name).parts[0]
-        stage = next((one for one, left in LEAVES.items() if left == leaf), None)
+        stage = next((name for name, left in LEAVES.items() if left == leaf), None)
         if stage is not None and stage in done.finished:
             print(f"{file} {what}: {stage} is taken up from its last checkpoint")
             lost.add(stage)
@@ -85,18 +67,10 @@ def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
     return lost, unanswered
 
 
-def left_by(folder: Path, stage: str) -> dict[str, str]:
-    """Digests of the files that a stage leaves to others, by their names in the run folder: its model, and answers."""
-    leaf = LEAVES.get(cast(Stage, stage)) if stage != "record" else None
-    files = [one for one in (folder / leaf).rglob("*") if one.is_file()] if leaf is not None else []
-    files += folder.glob("answers_*.jsonl")
-    return {str(one.relative_to(folder)): file_digest(one) for one in sorted(files)}
-
-
 def damaged_images(images: Path) -> list[str]:
-    """Names of images that aren't what their names say."""
-    found = [one for one in sorted(images.glob("*")) if one.is_file() and len(one.stem) == len(content_digest(""))]
-    return [f"images/{one.name}" for one in found if content_digest(one.read_bytes()) != one.stem]
+    """Images whose content isn't the digest that they are named by, as paths in the run folder."""
+    files = [file for file in sorted(images.glob("*")) if file.is_file() and len(file.stem) == len(content_digest(""))]
+    return [f"images/{file.name}" for file in files if content_digest(file.read_bytes()) != file.stem]
 
 
 def is_in_order(folder: Path) -> bool:
@@ -105,8 +79,8 @@ def is_in_order(folder: Path) -> bool:
     if not file.is_file():
         return _has_no_state(folder)
     try:
-        held = json.loads(file.read_bytes())
-        left, sealed = held["left"], held["sealed"]
+        state = json.loads(file.read_bytes())
+        left, sealed = state["left"], state["sealed"]
     except (ValueError, KeyError, TypeError):
         return False
     whole = all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in left.items())
