@@ -45,6 +45,14 @@ def temporarily() -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture(scope="session")
+def forked() -> Callable[..., Any]:
+    """`forked("vlrl", "run", …)` is a command in a process of its own (see forked_commands.py)."""
+    from forked_commands import ForkedCommands
+
+    return ForkedCommands()
+
+
+@pytest.fixture(scope="session")
 def model_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The smallest model of every architecture, by name (see small_models.py); built once."""
     from small_models import ARCHITECTURES, build_spread

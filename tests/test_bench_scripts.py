@@ -5,24 +5,27 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from forked_commands import ForkedCommands
 
 BENCH = Path(__file__).parents[1] / "scripts" / "bench"
 
 
-def run_script(name: str, *arguments: str) -> str:
-    """What the script prints; the test fails with its errors if it does."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, BENCH / name, *arguments], capture_output=True, text=True, timeout=600, env=environment
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+@pytest.fixture
+def run_script(forked: ForkedCommands) -> Callable[..., str]:
+    """`run_script("rollout.py", "--smoke")` is what the script prints; the test fails with its errors if it does."""
+
+    def run(name: str, *arguments: str) -> str:
+        done = forked(BENCH / name, *arguments, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    return run
 
 
 def rows(printed: str) -> list[list[str]]:
@@ -32,7 +35,7 @@ def rows(printed: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_the_rollout_benchmark_checks_both_sides_and_compares_them() -> None:
+def test_the_rollout_benchmark_checks_both_sides_and_compares_them(run_script: Callable[..., str]) -> None:
     found = rows(run_script("rollout.py", "--smoke"))
     assert [row[0] for row in found] == ["image problems", "text and image problems, half and half"]
     for row in found:
@@ -42,7 +45,7 @@ def test_the_rollout_benchmark_checks_both_sides_and_compares_them() -> None:
 
 
 @pytest.mark.slow
-def test_the_shared_prefix_benchmark_finds_equal_gradients() -> None:
+def test_the_shared_prefix_benchmark_finds_equal_gradients(run_script: Callable[..., str]) -> None:
     found = rows(run_script("shared_prefix.py", "--smoke"))
     assert len(found) == 2
     for row in found:
@@ -50,7 +53,7 @@ def test_the_shared_prefix_benchmark_finds_equal_gradients() -> None:
 
 
 @pytest.mark.slow
-def test_the_packed_sft_benchmark_finds_equal_gradients_and_saves_the_padding() -> None:
+def test_the_packed_sft_benchmark_finds_equal_gradients_and_saves_the_padding(run_script: Callable[..., str]) -> None:
     found = rows(run_script("packed_sft.py", "--smoke"))
     assert [row[0] for row in found] == ["the quickstart's", "long and short"]
     for row in found:
@@ -62,7 +65,7 @@ def test_the_packed_sft_benchmark_finds_equal_gradients_and_saves_the_padding() 
 
 @pytest.mark.slow
 @pytest.mark.vllm
-def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library) -> None:
+def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library, run_script: Callable[..., str]) -> None:
     library("vllm")
     found = rows(run_script("engines.py", "--smoke"))
     assert [row[0] for row in found] == ["image problems", "text and image problems, half and half"]
@@ -73,17 +76,19 @@ def test_the_engines_benchmark_finds_equal_tokens_and_compares_both(library) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("step_against_trl") is None, reason="TRL is missing; it comes with the extra bench"
-)
-def test_a_whole_step_against_trl_has_equal_response_lengths_where_they_are_forced() -> None:
+def test_a_whole_step_against_trl_has_equal_response_lengths_where_they_are_forced(
+    library, run_script: Callable[..., str]
+) -> None:
+    library("trl")
     found = rows(run_script("step_against_trl.py", "--smoke", "--only", "image-heavy"))
     assert [row[0] for row in found] == ["image-heavy, equal work"]
     assert found[0][-1] == "8.0, 8.0", "response tokens of TRL and of vlrl"
 
 
 @pytest.mark.slow
-def test_the_partial_rollouts_benchmark_writes_every_token_once_and_keeps_its_slots_busy() -> None:
+def test_the_partial_rollouts_benchmark_writes_every_token_once_and_keeps_its_slots_busy(
+    run_script: Callable[..., str],
+) -> None:
     (row,) = rows(run_script("partial_rollouts.py", "--smoke"))
     waiting, partial = map(float, row[5].split(", "))
     assert partial >= 0.95 > waiting
@@ -91,13 +96,15 @@ def test_the_partial_rollouts_benchmark_writes_every_token_once_and_keeps_its_sl
 
 
 @pytest.mark.slow
-def test_the_gpu_benchmark_runs_every_step_on_the_cpu_and_says_what_its_figures_need() -> None:
+def test_the_gpu_benchmark_runs_every_step_on_the_cpu_and_says_what_its_figures_need(
+    run_script: Callable[..., str], forked: ForkedCommands
+) -> None:
     found = {row[0]: row for row in rows(run_script("gpu.py", "--smoke"))}
     assert {"vlrl", "generate", "without packing (separate rows)", "trained tower, without packing"} <= set(found)
     assert len(found) == 4 + 8 + 1  # the second table's head
     assert all(" s (" in row[1] for name, row in found.items() if not name.startswith("update"))
     if not torch.cuda.is_available():
-        done = subprocess.run([sys.executable, BENCH / "gpu.py"], capture_output=True, text=True, timeout=600)
+        done = forked(BENCH / "gpu.py")
         assert done.returncode == 1
         assert "needs a CUDA device" in done.stderr
 
@@ -115,7 +122,9 @@ def test_the_forced_lengths_have_a_mean_of_64_and_a_longest_of_160() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_the_ray_benchmark_checks_that_the_pool_writes_the_same_tokens_and_compares() -> None:
+def test_the_ray_benchmark_checks_that_the_pool_writes_the_same_tokens_and_compares(
+    run_script: Callable[..., str],
+) -> None:
     found = rows(run_script("ray_pool.py", "--smoke"))
     assert len(found) == 1
     assert re.match(r"\d+\.\d\d×", found[0][3])
@@ -123,7 +132,7 @@ def test_the_ray_benchmark_checks_that_the_pool_writes_the_same_tokens_and_compa
 
 
 @pytest.mark.slow
-def test_disturbed_runs_end_as_the_undisturbed_one(tmp_path: Path) -> None:
+def test_disturbed_runs_end_as_the_undisturbed_one(tmp_path: Path, run_script: Callable[..., str]) -> None:
     """Kills, signals, a full disk and torn files; the full numbers stand in docs/going_on.md."""
     printed = run_script(
         "kills.py", "--cases", "over-sampling", "--kills", "2", "--stops", "1", "--no-room", "1", "--full-disks", "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,20 @@ def config(tmp_path: Path) -> Path:
         "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 4}},
     }
     return write_yaml(tmp_path / "run.yaml", settings)
+
+
+def test_a_config_that_is_not_there_costs_no_imports():
+    """Seconds of torch and transformers, before a message that needs neither."""
+    code = (
+        "import sys\nfrom vlrl.cli import main\n"
+        "for command in ('run', 'prepare', 'sft', 'rl', 'eval', 'plan', 'curate', 'ablate', 'long2short', 'doctor'):\n"
+        "    sys.argv = ['vlrl', command, 'nowhere.yaml']\n"
+        "    try:\n        main()\n    except SystemExit as end:\n        assert end.code == 2\n"
+        "    assert not {'torch', 'transformers', 'datasets', 'matplotlib'} & sys.modules.keys(), command\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("nowhere.yaml: no such file") == 10
 
 
 def write_yaml(path: Path, values: dict[str, Any]) -> Path:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from forked_commands import ForkedCommands
 from PIL import Image
 
 import vlrl.training.session.open_session as sessions
@@ -544,6 +545,7 @@ OUTSIDE = ["config: latin-1", "config: an unknown key", "override: a null loss",
 OUTSIDE += ["rows: no answer", "image: half an image", "model: a torn config.json", "checkpoint: a torn run.yaml"]
 OUTSIDE += ["plugin: a plugin that ends Python", "variable: a world of no number", "command: an unknown command"]
 OUTSIDE += ["command: brackets in a name"]
+FROM_NOTHING = ["config: latin-1", "variable: a world of no number", "command: an unknown command"]  # imports and all
 
 
 @pytest.fixture
@@ -591,6 +593,7 @@ def test_there_are_at_least_120_and_some_of_every_kind():
     assert min(map(len, KINDS.values())) >= 6
     assert set(OUTSIDE) <= ALL.keys()
     assert len(OUTSIDE) >= 12
+    assert set(FROM_NOTHING) <= set(OUTSIDE)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -615,19 +618,18 @@ def test_a_mistake_costs_one_message(name: str, folder: Path, monkeypatch: pytes
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_mistake_seen_from_outside_of_the_process(name: str, folder: Path):
+def test_a_mistake_seen_from_outside_of_the_process(name: str, folder: Path, forked: ForkedCommands):
     mistake = ALL[name]
     mistake.plant(folder)
     before = tree(folder)
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": paths, **mistake.variables}
-    done = subprocess.run(
-        [sys.executable, "-m", "vlrl", *mistake.command.split(" ")],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    arguments = mistake.command.split(" ")
+    if name in FROM_NOTHING:
+        started = [sys.executable, "-m", "vlrl", *arguments]
+        done: Any = subprocess.run(
+            started, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+    else:
+        done = forked("vlrl", *arguments, cwd=folder, env=environment, timeout=300)
     check(mistake, done.returncode, done.stdout, done.stderr, before, folder)

@@ -57,9 +57,9 @@ def run(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> No
     Interrupted, the same command continues from the last checkpoint. A run folder of other settings is refused.
     A config with `pipeline:` chains others; what is finished is repeated only where what it reads has changed.
     """
+    config = _found(config, "run")
     from vlrl.experiments.pipeline.pipeline import is_pipeline, run_pipeline
 
-    config = _found(config, "run")
     if is_pipeline(config):
         _alone("a pipeline")
         print(f"finished: {run_pipeline(config, overrides or [], fresh)}")
@@ -94,10 +94,10 @@ def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) 
 
     A config with `benchmarks:` (configs/eval/) asks those instead: MathVista, MMMU, MATH-Vision, GSM8K, own files.
     """
+    config = _found(config, "eval")
     from vlrl.commands.evaluate import evaluate_benchmarks
     from vlrl.training.monitoring.evaluation_settings import names_benchmarks
 
-    config = _found(config, "eval")
     if names_benchmarks(config):
         _alone("an evaluation of benchmarks")
         evaluate_benchmarks(config, overrides or [], fresh)
@@ -129,9 +129,10 @@ def plan(
     ] = None,
 ) -> None:
     """Say what a run would do, without loading a model: sizes, tokens per image, memory, work per step."""
+    config = _found(config, "plan")
     from vlrl.plan.plan import print_plan
 
-    print_plan(_found(config, "plan"), overrides or [], measure, ranks, gpu_gib)
+    print_plan(config, overrides or [], measure, ranks, gpu_gib)
 
 
 @app.command()
@@ -140,9 +141,10 @@ def curate(config: Config, overrides: Overrides = None, fresh: Fresh = False) ->
 
     Configs: configs/curate/. Interrupted, the same command continues. With `warmup:` it writes demonstrations, too.
     """
+    config = _found(config, "curate")
     from vlrl.commands.curate import start_curation
 
-    start_curation(_found(config, "curate"), overrides or [], fresh)
+    start_curation(config, overrides or [], fresh)
 
 
 @app.command()
@@ -163,10 +165,10 @@ def ablate(
 
     Configs: configs/ablations/. Interrupted, the same command continues; finished runs are not repeated.
     """
+    config = _found(config, "ablate")
     from vlrl.experiments.ablation.ablate import start_ablation
     from vlrl.experiments.ablation.ablation_load import load_ablation
 
-    config = _found(config, "ablate")
     settings = load_ablation(config, overrides or [], vary, seeds, leave_one_out)
     options = [*([f"--vary {vary}"] if vary else []), *(["--leave-one-out"] if leave_one_out else [])]
     command = " ".join(["vlrl ablate", str(config), *(overrides or []), *options])
@@ -183,9 +185,10 @@ def long2short(
 
     Merging, supervision on shortest right responses, DPO, RL with the length reward, merging and supervision.
     """
+    config = _found(config, "long2short")
     from vlrl.experiments.long2short.long2short import start_long2short
 
-    print(f"report: {start_long2short(_found(config, 'long2short'), overrides or [], out)}")
+    print(f"report: {start_long2short(config, overrides or [], out)}")
 
 
 @app.command()
@@ -264,9 +267,9 @@ def doctor(
     Versions and pairs of packages, instructions, threads, memory, disks, images, fonts, CUDA; then settings, recipe,
     golds, one step with each engine and whether images are seen. Exit code 0 only where nothing is a problem.
     """
+    found = None if config is None else _found(config, "doctor")
     from vlrl.doctor.examine import print_examination
 
-    found = None if config is None else _found(config, "doctor")
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
@@ -304,6 +307,7 @@ def copy_to_edit(
 
 
 def _found(config: Path, command: str) -> Path:
+    """The config's file. Asked before what the command computes with is imported: a wrong name costs no seconds."""
     from vlrl.training.lifecycle.config_kinds import find_config
 
     return find_config(config, command)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import faulthandler
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,7 @@ class Variant:
     """
 
     backend: Any
-    count: int = 200
+    count: int = 48
     policy: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     chained: bool = False
@@ -69,20 +70,20 @@ MODELS = ("deep", "shallow", "tiles")  # shallow: one layer in tower and languag
 ADAPTERS = {"lora": LoraSettings(rank=2), "freeze": ("vision",)}
 ON = {"chained": True, "resumed": True}
 VARIANTS = {
-    "data_parallel": Variant(TorchBackend(), 40, of="shallow"),
+    "data_parallel": Variant(TorchBackend(), of="shallow"),
     "zero_1": Variant(zero(1), of="shallow"),
     "zero_2": Variant(zero(2), of="shallow"),
     "zero_3": Variant(zero(3), of="shallow"),
     "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
-    "offload_3": Variant(zero(3, offload_optimizer=True), 12, chained=True),
+    "offload_3": Variant(zero(3, offload_optimizer=True), 12, of="shallow", chained=True),
     "moments_1": Variant(zero(1), 12, chained=True),
     "moments_3": Variant(zero(3), 12, chained=True),
     "clipped_2": Variant(zero(2), 6, {"optimizer": OptimizerSettings(lr=1e-3, max_norm=0.5)}),
     "frozen_tower_3": Variant(zero(3), 6, {"freeze": ("vision", "projector")}),
     "checkpointed_3": Variant(zero(3), 6, model={"gradient_checkpointing": True}),
-    "head_in_pieces_3": Variant(zero(3), 6, chunk_logits=4 * 310),
+    "head_in_pieces_3": Variant(zero(3), 6, of="shallow", chunk_logits=4 * 310),
     "adapters_3": Variant(zero(3), 6, ADAPTERS),
-    "frozen_language_3": Variant(zero(3), 8, {"freeze": ("language",)}),
+    "frozen_language_3": Variant(zero(3), 8, {"freeze": ("language",)}, of="shallow"),
     "frozen_language_2": Variant(zero(2), 8, {"freeze": ("language", "vision")}),
     "frozen_language_data_parallel": Variant(TorchBackend(), 8, {"freeze": ("language",)}),
     "one_line_2": Variant(zero(2), 6, {"pack_sequences": True}),
@@ -115,18 +116,17 @@ class Layout:
         return found
 
 
-def layouts(count: int, ranks: int = 2) -> list[Layout]:
-    """Drawn ones: text alone, images alone, both or nothing on a rank, of unlike lengths and micro-batch counts."""
+KINDS_OF_A_RANK = ((), ("text",), ("image",), *itertools.product(("text", "image"), repeat=2))
+PAIRS = tuple(pair for pair in itertools.product(KINDS_OF_A_RANK, repeat=2) if any(pair))  # 48: all that two may have
+
+
+def layouts(count: int) -> list[Layout]:
+    """Of two ranks, in a drawn order: each of PAIRS once before one comes again, of unlike lengths."""
     rng = np.random.default_rng(7)
     found: list[Layout] = []
     while len(found) < count:
-        drawn = []
-        for _ in range(ranks):
-            kinds = [("text",), ("image",), ("text", "image"), ()][rng.integers(4)]
-            drawn.append(tuple(str(rng.choice(kinds)) for _ in range(rng.integers(1, 3))) if kinds else ())
-        if any(drawn):
-            found.append(Layout(tuple(drawn), len(found)))
-    return found
+        found += [Layout(PAIRS[place], len(found) + i) for i, place in enumerate(rng.permutation(len(PAIRS)))]
+    return found[:count]
 
 
 def examples(encoded, layout: Layout) -> list[Example]:
