@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip `real_data` tests where VLRL_DATA names no folder."""
+    """Files with the most slow tests first, so that no process is left alone with one in the end (scripts/test).
+
+    Skip `real_data` tests where VLRL_DATA names no folder.
+    """
+    slow = Counter(item.path for item in items if "slow" in item.keywords)
+    items.sort(key=lambda item: -slow[item.path])  # stable: a file's tests stay together and in order
     folder = os.environ.get("VLRL_DATA", "")
     if folder and Path(folder).is_dir():
         return

@@ -115,6 +115,11 @@ def image_clues(image: Any) -> list[float]:
     data = image.read_bytes()
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
+    return clues_of(data, pixels)
+
+
+def clues_of(data: bytes, pixels: Any) -> list[float]:
+    """The same of a file and its pixels (H, W, 3)."""
     return [float(len(data)), float(pixels.shape[1]), float(pixels.shape[0]), *cv2.mean(pixels)[:3]]
 
 
@@ -150,8 +155,22 @@ def most_frequent(answers: list[str]) -> float:
 def examine(name: str, count: int, size: int | None = 224) -> Finding:
     """All figures of one domain."""
     problems, clues, twins, per_second = drawn(name, count, size)
-    answers = [p.answer for p in problems]
     chances = [p.metadata.get("guess_rate") for p in problems]
+    return figures(
+        name, [p.question for p in problems], [p.answer for p in problems], chances, clues, twins, per_second
+    )
+
+
+def figures(
+    name: str,
+    questions: list[str],
+    answers: list[str],
+    chances: list[Any],
+    clues: list[list[float]],
+    twins: int = 0,
+    per_second: float = 0.0,
+) -> Finding:
+    """What the guesser makes of problems of a domain; `clues` holds those of their images, none of a text domain."""
     choices = domains.get(name).verifier == "choice"
     words = make_pipeline(CountVectorizer(token_pattern=r"[^\s?.,:]+", ngram_range=(1, 2)), MultinomialNB())
     forest = RandomForestClassifier(60, min_samples_leaf=5, random_state=0)
@@ -160,11 +179,11 @@ def examine(name: str, count: int, size: int | None = 224) -> Finding:
         family=domains.get(name).family,
         modality=domains.get(name).modality,
         verifier=domains.get(name).verifier,
-        problems=count,
+        problems=len(answers),
         choices=choices,
         bound=float(np.mean(chances)) + 0.10 if choices else 0.35,
         commonest=most_frequent(answers),
-        question=cross_validated(words, [p.question for p in problems], answers) if clues[0] else 0.0,
+        question=cross_validated(words, questions, answers) if clues[0] else 0.0,
         image=cross_validated(forest, clues, answers) if clues[0] else 0.0,
         duplicates=twins,
         per_second=per_second,

@@ -10,25 +10,30 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
+from scene_draws import (
+    DEFAULT,
+    NAMES,
+    STEPS,
+    along_the_scale,
+    commonest_colour_rate,
+    drafts_along_the_scale,
+    drawn_now,
+    every_domain,
+    problem_at,
+)
 
-import vlrl.scenes
-import vlrl.verify  # noqa: F401  both fill their registries
-from vlrl.scenes.contract import faults_of
+import vlrl.verify  # noqa: F401  fills its registry
 from vlrl.scenes.domain import domains, draw_problem, encode_png, with_split, worked_response
 from vlrl.seeding import stream
 from vlrl.types import MODALITIES, Problem
 from vlrl.verify.judge import judge
 
-NAMES = [name for name in domains if domains.get(name).__module__.startswith("vlrl.")]  # not those of other tests
-every_domain = pytest.mark.parametrize("name", NAMES)
-DEFAULT = 0.5  # the difficulty of statistical questions
 OPERATIONS = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -37,25 +42,12 @@ OPERATIONS = {
 }
 
 
-def problem_at(name: str, index: int, difficulty: float = DEFAULT) -> tuple[Problem, str]:
-    problem, shown = draw_problem(domains.build(name), stream(5, "scenes", name, index), difficulty)
-    return problem, shown.response
-
-
-def small(name: str):
-    """The domain with images of 200 px, where statistics need many: what is asked does not depend on the size."""
-    has_size = "size" in domains.get(name).__dataclass_fields__
-    return domains.build({"name": name, "size": 200} if has_size else name)
-
-
-def drafts(name: str, count: int, difficulty: float = DEFAULT):
-    """Drafts without their images, which would fill the memory."""
-    made = small(name)
-    return [replace(made.draw(stream(6, "scenes", name, i), difficulty), images=()) for i in range(count)]
+def images_of(problem: Problem) -> list[Image.Image]:
+    return [Image.open(io.BytesIO(image.read_bytes())) for image in problem.images]
 
 
 def pixels_of(problem: Problem) -> list[np.ndarray]:
-    return [np.asarray(Image.open(io.BytesIO(image.read_bytes()))) for image in problem.images]
+    return [np.asarray(image) for image in images_of(problem)]
 
 
 def value_of(expression: str) -> Fraction:
@@ -138,8 +130,8 @@ def drawn_in_another_process() -> dict[str, list[str]]:
 
 @every_domain
 def test_the_same_seed_gives_the_same_bytes_here_and_in_another_process(name, drawn_in_another_process):
-    here = [problem_at(name, i, d) for i, d in enumerate((0.0, 0.5, 1.0))]
-    again = [problem_at(name, i, d) for i, d in enumerate((0.0, 0.5, 1.0))]
+    here = [drawn_now(name, i, d) for i, d in enumerate((0.0, 0.5, 1.0))]
+    again = [drawn_now(name, i, d) for i, d in enumerate((0.0, 0.5, 1.0))]
     assert here == again
     assert [[im.read_bytes() for im in p.images] for p, _ in here] == [
         [im.read_bytes() for im in p.images] for p, _ in again
@@ -155,20 +147,8 @@ def test_neighbouring_seeds_give_different_problems(name):
 
 
 @every_domain
-def test_hardly_any_two_of_many_problems_show_the_same_images(name):
-    if domains.get(name).modality == "text":
-        return
-    made = small(name)
-    seen = Counter(
-        tuple(encode_png(image) for image in made.draw(stream(8, "scenes", name, i), DEFAULT).images) for i in range(80)
-    )
-    assert len(seen) >= 77, f"{80 - len(seen)} of 80 show the images of another one"
-
-
-@every_domain
 def test_the_gold_answer_and_the_worked_response_score_one(name):
-    for i in range(30):
-        problem, response = problem_at(name, i, i / 29)
+    for problem, response in along_the_scale(name, 33):
         for text in (response, worked_response("", problem.answer)):
             verdict = judge(problem, text)
             assert verdict.fault is None, (problem, verdict)
@@ -215,16 +195,13 @@ def wrong_answers(problem: Problem) -> list[str]:
 
 @every_domain
 def test_a_problem_has_one_right_answer_legible_labels_and_a_question_that_reads_well(name):
-    for i in range(33):
-        made = domains.build(name) if i % 2 else small(name)
-        faults = faults_of(made, made.draw(stream(9, "scenes", name, i), (i % 11) / 10))
-        assert not faults, (i, faults)
+    for i, seen in enumerate(drafts_along_the_scale(name)):
+        assert not seen.faults, (i, seen.faults)
 
 
 @every_domain
 def test_wrong_empty_and_hedging_answers_score_zero(name):
-    for i in range(12):
-        problem, _ = problem_at(name, i, i / 11)
+    for problem, _ in along_the_scale(name, 12):
         texts = [worked_response("", wrong) for wrong in wrong_answers(problem)]
         for text in [*texts, "", "<answer></answer>", "<think></think>", "I don't know."]:
             verdict = judge(problem, text)
@@ -241,28 +218,21 @@ def test_the_ends_of_the_difficulty_scale_differ(name):
 
 @every_domain
 def test_no_question_answer_or_image_is_blank(name):
-    for i in range(12):
-        problem, _ = problem_at(name, i, i / 11)
+    for problem, _ in along_the_scale(name, 12):
         assert problem.question.replace("<image>", "").strip()
         assert problem.answer.strip()
         assert bool(problem.images) == (problem.modality != "text")
-        for pixels in pixels_of(problem):
-            assert pixels.shape[2] == 3
-            flat = pixels.reshape(-1, 3)
-            commonest = Counter(map(bytes, flat)).most_common(1)[0][1]
-            assert commonest < 0.995 * len(flat), problem.question
+        for image in images_of(problem):
+            assert image.mode == "RGB"
+            assert commonest_colour_rate(image) < 0.995, problem.question
 
 
 @every_domain
 def test_the_thought_is_free_of_contradictions_and_ends_at_the_answer(name):
-    for i in range(120):
-        problem, response = problem_at(name, i, (i % 11) / 10) if i < 20 else (None, None)
-        if problem is None:
-            draft = small(name).draw(stream(5, "scenes", name, i), (i % 11) / 10)
-            thought, answer, metadata = draft.thought, draft.answer, draft.metadata
-        else:
-            thought = response.removeprefix("<think>").split("</think>")[0]
-            answer, metadata = problem.answer, problem.metadata
+    drawn = [(response.removeprefix("<think>").split("</think>")[0], p) for p, response in along_the_scale(name, 20)]
+    drawn += [(seen.draft.thought, seen.draft) for seen in drafts_along_the_scale(name)]
+    for thought, shown in drawn:
+        answer, metadata = shown.answer, shown.metadata
         assert thought, "a domain without a thought can't be demonstrated"
         assert contradictions(thought, metadata.get("modulus")) == []
         results = re.findall(r"=(-?[0-9./]+)", thought.rstrip("."))
@@ -272,24 +242,8 @@ def test_the_thought_is_free_of_contradictions_and_ends_at_the_answer(name):
 
 
 @every_domain
-def test_blind_guessing_gains_little(name):
-    made = drafts(name, 400)
-    chances = {draft.guess_rate for draft in made}
-    bar = 0.35 if None in chances else max(chances) + 0.10
-    commonest, times = Counter(draft.answer for draft in made).most_common(1)[0]
-    assert times / len(made) <= bar, f"always answering {commonest!r} is right in {times} of {len(made)}"
-    if all(draft.metadata.get("choices") for draft in made):
-        places = Counter(list(draft.metadata["choices"]).index(draft.answer) for draft in made)
-        assert max(places.values()) / len(made) <= bar, f"the right choice stands at one place too often: {places}"
-    for question, count in Counter(draft.question for draft in made).items():
-        if count >= 50:
-            same = Counter(draft.answer for draft in made if draft.question == question)
-            assert max(same.values()) / count <= bar + 0.15, f"{question!r} gives its answer away: {same}"
-
-
-@every_domain
 def test_choices_state_the_chance_of_a_blind_guess(name):
-    for draft in drafts(name, 20) + drafts(name, 10, 0.0) + drafts(name, 10, 1.0):
+    for draft in [seen.draft for seen in drafts_along_the_scale(name)]:
         if "choices" in draft.metadata:
             choices = draft.metadata["choices"]
             assert len(set(choices)) == len(choices)
@@ -301,34 +255,13 @@ def test_choices_state_the_chance_of_a_blind_guess(name):
 
 @every_domain
 def test_the_file_holds_the_pixels_and_nothing_else(name):
-    problems = [problem_at(name, i, i / 9)[0] for i in range(10)]
+    problems = [problem for problem, _ in along_the_scale(name, STEPS)]
     shapes = {tuple(pixels.shape for pixels in pixels_of(problem)) for problem in problems}
     assert len(shapes) == 1, "the size of the image depends on the problem"
     for problem in problems:
         for image, pixels in zip(problem.images, pixels_of(problem), strict=True):
             assert image.read_bytes() == encode_png(Image.fromarray(pixels))
             assert not re.findall(rb"tEXt|zTXt|iTXt|tIME|eXIf|pHYs", image.read_bytes())
-
-
-@every_domain
-def test_neither_the_file_size_nor_the_amount_of_ink_tells_the_choice(name):
-    if domains.get(name).verifier != "choice":
-        return  # a number may well follow from the amount of ink, as the number of discs does
-    made, drawn = small(name), []
-    clues: dict[str, list[float]] = {"file size": [], "ink": [], "brightness": []}
-    for i in range(240):
-        draft = made.draw(stream(7, "scenes", name, i), DEFAULT)
-        pixels = np.asarray(draft.images[0])
-        drawn.append(replace(draft, images=()))
-        clues["file size"].append(float(len(encode_png(draft.images[0]))))
-        clues["ink"].append(float((pixels != pixels[0, 0]).any(axis=2).mean()))
-        clues["brightness"].append(float(pixels.mean()))
-    for clue, values in clues.items():
-        right = 0
-        for i in range(120, 240):  # the vote of the nearest among the first 120
-            near = sorted(range(120), key=lambda j, i=i, values=values: abs(values[j] - values[i]))[:11]
-            right += Counter(drawn[j].answer for j in near).most_common(1)[0][0] == drawn[i].answer
-        assert right / 120 <= drawn[0].guess_rate + 0.17, f"{clue} alone is right in {right} of 120"
 
 
 @every_domain

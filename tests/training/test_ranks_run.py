@@ -1,12 +1,15 @@
-"""Whole RL runs over two ranks: the metrics and the model of one process, however the ranks were started."""
+"""Whole RL runs over two ranks: the metrics and the model of one process, however the ranks were started and ended."""
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,17 +92,30 @@ def alone(recipe, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def built(alone) -> list[str]:
+    """Settings by which launched processes take the model that the run alone has built; one test has them build it."""
+    return ["model.build=null", f"model.path={alone / 'built_model'}"]
+
+
 def command(launcher: list[str], recipe: Path, folder: Path, *more: str) -> list[str]:
     vlrl = ["rl", "configs/quickstart.yaml", *SMALL, f"data={recipe}", f"run_folder={folder}", *more]
     return [sys.executable, "-m", *launcher, *vlrl]
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
+    """A process group of its own, as a shell starts it."""
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     variables = {**os.environ, "PYTHONPATH": paths, "PATH": scripts, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
-        arguments, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments,
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -107,6 +123,22 @@ def finish(*started: subprocess.Popen[str]) -> str:
     said = [one.communicate()[0] for one in started]
     assert [one.returncode for one in started] == [0] * len(started), "\n".join(said)[-6000:]
     return "\n".join(said)
+
+
+def break_off(folder: Path, deed: Callable[[], None], *started: subprocess.Popen[str]) -> None:
+    """Do the deed when the first step is done; then all end, with the step saved that was going on."""
+    metrics, until = folder / "metrics.jsonl", time.monotonic() + 300
+    while not (metrics.is_file() and '"phase": "rl"' in metrics.read_text()):
+        assert time.monotonic() < until
+        assert all(one.poll() is None for one in started), "\n".join(one.communicate()[0] for one in started)[-6000:]
+        time.sleep(0.02)
+    deed()
+    said = "\n".join(one.communicate(timeout=300)[0] for one in started)
+    assert all(one.returncode for one in started), said[-6000:]
+    assert not (folder / "model").exists(), said[-6000:]
+    assert json.loads((folder / "run_card.json").read_text())["status"] == "interrupted"
+    done = [line["step"] for line in read_jsonl(metrics) if line["phase"] == "rl"]
+    assert (folder / "checkpoints" / f"step_{done[-1]:06}").is_dir(), said[-6000:]
 
 
 def free_port() -> int:
@@ -139,41 +171,47 @@ def compare(folder: Path, expected: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_with_whole_weights_are_one_process(alone, recipe, tmp_path):
+def test_two_ranks_with_whole_weights_are_one_process_and_go_on_after_ctrl_c(alone, recipe, tmp_path):
+    """Ctrl-C reaches the launcher and its ranks, to which the launcher passes it on. Here the ranks build the model."""
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vlrl"]
-    said = finish(start(command(launcher, recipe, tmp_path / "run")))
+    folder = tmp_path / "run"
+    begun = start(command(launcher, recipe, folder))
+    break_off(folder, lambda: os.killpg(begun.pid, signal.SIGINT), begun)
+    said = finish(start(command(launcher, recipe, folder)))
+    assert "resumed from" in said
     assert said.count("report:") == 1, "both ranks speak"
-    compare(tmp_path / "run", alone)
+    compare(folder, alone)
 
 
 @pytest.mark.slow
 @pytest.mark.deepspeed
-def test_two_agents_on_loopback_shard_all_weights_and_go_on_from_a_checkpoint(library, alone, recipe, tmp_path):
+def test_two_agents_on_loopback_shard_all_weights_and_go_on_where_one_was_preempted(
+    library, alone, built, recipe, tmp_path
+):
+    """SIGTERM reaches the launcher of one machine; the other's learns it from its rank, which ends after the step."""
     library("deepspeed")
     folder, backend = tmp_path / "run", "backend={name: deepspeed, stage: 3, whole_below: 0}"
 
-    def both() -> str:
+    def both() -> list[subprocess.Popen[str]]:
         port = free_port()
         node = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", str(port)]
         launchers = (["torch.distributed.run", *node, "--node-rank", str(n), "-m", "vlrl"] for n in (0, 1))
-        return finish(*[start(command(one, recipe, folder, backend)) for one in launchers])
+        return [start(command(one, recipe, folder, backend, *built)) for one in launchers]
 
-    both()
-    compare(folder, alone)
-    (folder / "state.json").unlink()
-    shutil.rmtree(folder / "model")
-    assert "resumed from" in both()
+    begun = both()
+    break_off(folder, begun[1].terminate, *begun)
+    assert "resumed from" in finish(*both())
     compare(folder, alone)
 
 
 @pytest.mark.slow
 @pytest.mark.deepspeed
-def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, recipe, tmp_path):
+def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, built, recipe, tmp_path):
     library("deepspeed")
     port = str(free_port())
     launcher = ["deepspeed.launcher.runner", "--num_gpus", "2", "--master_port", port, "--no_local_rank", "--module"]
     backend = "backend={name: deepspeed, stage: 2}"
-    finish(start(command([*launcher, "vlrl"], recipe, tmp_path / "run", backend)))
+    finish(start(command([*launcher, "vlrl"], recipe, tmp_path / "run", backend, *built)))
     compare(tmp_path / "run", alone)
 
 

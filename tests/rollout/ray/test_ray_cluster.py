@@ -108,13 +108,15 @@ def test_a_cluster_of_our_own_leaves_no_process_and_no_token_behind(ray_cluster,
     variables = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     home = tmp_path / "home"
     home.mkdir()
+    politely = ["nice", "-n", "3", sys.executable]  # as who starts a run beside other work does
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, way], stdout=subprocess.PIPE, text=True, env={**variables, "HOME": str(home)}
+        [*politely, "-c", DRIVER, way], stdout=subprocess.PIPE, text=True, env={**variables, "HOME": str(home)}
     )
     assert driver.stdout is not None
     _, pid, folder, store, nice = driver.stdout.readline().split()
     assert abs(float(store) - 100 * 2**20) < 2**20, "the object store is bounded"
-    assert int(nice) == os.getpriority(os.PRIO_PROCESS, 0), "actors give way to nothing that we don't"
+    own = os.getpriority(os.PRIO_PROCESS, driver.pid)
+    assert int(nice) == own == os.getpriority(os.PRIO_PROCESS, 0) + 3, "actors give way to nothing that we don't"
     assert processes_of(folder)
     if way == "killed":
         driver.send_signal(signal.SIGKILL)

@@ -72,8 +72,8 @@ class RayCluster:
             object_store_memory=store,
             _node_ip_address="127.0.0.1",
             _temp_dir=self._folder,
-            # by itself Ray gives its workers 15: beside other work they get no time, and the trainer waits for them
-            _system_config={"worker_niceness": os.getpriority(os.PRIO_PROCESS, 0)},
+            # by itself Ray adds 15 to its workers': beside other work they get no time, and the trainer waits for them
+            _system_config={"worker_niceness": 0},
             **quiet,
         )
 
