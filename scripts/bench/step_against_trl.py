@@ -45,8 +45,8 @@ from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import to_examples
-from vlrl.training.run_settings import RlSettings
 from vlrl.verify.judge import judge
 
 

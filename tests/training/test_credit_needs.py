@@ -8,8 +8,8 @@ from resumed_runs import SHAPE
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
 from vlrl.runlog.run_folder import read_jsonl
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run import start_run
-from vlrl.training.run_settings import RlSettings
 
 SMALL = [
     *["stages=[rl]", "rl.steps=2", "rl.problems_per_step=4", "rl.rollouts_per_problem=4", "rl.validate_every=2"],

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.partial_rollouts import PartialRollouts
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run import start_run
-from vlrl.training.run_settings import RlSettings
 
 
 def test_the_latest_stage_that_has_begun_gives_the_length():

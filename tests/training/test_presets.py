@@ -11,7 +11,8 @@ from vlrl.experiments.ablation.ablation_load import load_ablation
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.training.presets import PRESETS
-from vlrl.training.run_settings import RlSettings, RunSettings
+from vlrl.training.rl.rl_settings import RlSettings
+from vlrl.training.run_settings import RunSettings
 
 
 def rl(**given) -> RlSettings:

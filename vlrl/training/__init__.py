@@ -1,4 +1,4 @@
-"""The stages of a run: SFT, RL, DPO, distillation.
+"""The stages of a run: SFT, recording and distillation, DPO, RL.
 
-Read rl (the algorithm), then scoring and training_examples; run opens and ends a run, session holds what stages
-share."""
+Read run.py (the order of the stages), then rl/ (the algorithm); session/ is what stages share, run_settings.py what a
+config may say."""

@@ -20,8 +20,9 @@ from vlrl.experiments.long2short.long2short import (
 )
 from vlrl.experiments.long2short.long2short_page import write_page
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run import start_run
-from vlrl.training.run_settings import RlSettings, RunSettings
+from vlrl.training.run_settings import RunSettings
 
 
 @pytest.fixture

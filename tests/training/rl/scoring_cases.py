@@ -12,8 +12,8 @@ from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.backends import TorchBackend
 from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.rollout.scripted_engine import ScriptedEngine
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.scoring import GroupScorer
-from vlrl.training.run_settings import RlSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 
 

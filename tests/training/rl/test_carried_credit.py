@@ -10,9 +10,9 @@ from untrained_world import DOMAIN, SHAPE, write
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
 from vlrl.training.rl.carried_credit import FILE, continue_credit, keep_credit_state
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.run import start_run
-from vlrl.training.run_settings import RlSettings
 
 
 def scorer(**credit) -> GroupScorer:

@@ -7,8 +7,8 @@ import pytest
 import vlrl.verify  # noqa: F401  files the verifiers under their names
 from vlrl.config import build_settings
 from vlrl.rollout.environments.single_turn import SingleTurn
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.scoring import GroupScorer
-from vlrl.training.run_settings import RlSettings
 from vlrl.types import Group, Problem, Rollout, Segment, Text
 from vlrl.verify.judge import verifier
 

@@ -9,7 +9,7 @@ from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training.rl.learn import learn
-from vlrl.training.run_settings import RlSettings
+from vlrl.training.rl.rl_settings import RlSettings
 
 OFFSETS = {"text": 0.5, "synthetic": 0.25, "real": 0.0}
 

@@ -14,7 +14,7 @@ from vlrl.errors import ConfigError
 from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepCollector
-from vlrl.training.run_settings import OverSampling, RlSettings
+from vlrl.training.rl.rl_settings import OverSampling, RlSettings
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.run_context import RunContext
 

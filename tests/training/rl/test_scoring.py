@@ -13,7 +13,8 @@ from vlrl.losses.loss_registry import losses
 from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.collector import collect
 from vlrl.seeding import stream
-from vlrl.training.run_settings import RlSettings, RunSettings
+from vlrl.training.rl.rl_settings import RlSettings
+from vlrl.training.run_settings import RunSettings
 
 
 def written(loaded, engine, problem, k=2):

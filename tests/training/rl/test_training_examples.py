@@ -13,8 +13,8 @@ from small_models import ask
 from vlrl.losses.loss_inputs import NOTHING
 from vlrl.losses.loss_registry import losses
 from vlrl.model.training.forward import loss_inputs_of, normalizers_of
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import origins, skipped, to_examples
-from vlrl.training.run_settings import RlSettings
 from vlrl.types import CreditedGroup, Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
 
 OLD, NEW = Segment((1, 2), (-1.0, -2.0), 3), Segment((3,), (-0.5,), 4)

@@ -11,7 +11,8 @@ from vlrl.errors import ConfigError
 from vlrl.experiments.ablation.ablation_arms import WARM_UP, check_arms
 from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.provenance import needs_of
-from vlrl.training.run_settings import MET_BY, RlSettings, RunSettings
+from vlrl.training.rl.rl_settings import MET_BY, RlSettings
+from vlrl.training.run_settings import RunSettings
 
 PARTS = {  # lists of named parts in the settings of RL
     "credit": ("shape", "adjust", "token_credit", "weigh"),

@@ -8,7 +8,8 @@ from pathlib import Path
 from vlrl.data.teacher.teacher_records import holds_records
 from vlrl.errors import ConfigError
 from vlrl.model.folders.model_folder import check_folder
-from vlrl.training.run_settings import FROZEN, LEARNING, RunSettings, Stage
+from vlrl.training.rl.rl_settings import FROZEN
+from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.training.teacher.record_teacher import FOLDER
 
 LEAVES: dict[Stage, str] = {  # in the run folder, by the stage that leaves it

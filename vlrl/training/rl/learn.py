@@ -8,7 +8,7 @@ from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.training.policy import Example, Policy
 from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.seeding import stream
-from vlrl.training.run_settings import RlSettings
+from vlrl.training.rl.rl_settings import RlSettings
 
 
 def learn(

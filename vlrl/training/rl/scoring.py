@@ -14,7 +14,7 @@ from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.environments.environment import Environment
 from vlrl.seeding import derive_seed, stream
-from vlrl.training.run_settings import FROZEN, RlSettings
+from vlrl.training.rl.rl_settings import FROZEN, RlSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict

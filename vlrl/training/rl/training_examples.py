@@ -8,7 +8,7 @@ from vlrl.credit.tokens.token_weights import staleness
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.training.policy import Example, Policy
-from vlrl.training.run_settings import RlSettings
+from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.types import CreditedGroup, PerToken, Rollout
 
 

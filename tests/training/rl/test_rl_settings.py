@@ -6,7 +6,7 @@ import pytest
 
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError
-from vlrl.training.run_settings import RlSettings
+from vlrl.training.rl.rl_settings import RlSettings
 
 
 def built(**given) -> RlSettings:
