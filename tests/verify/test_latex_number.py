@@ -10,8 +10,8 @@ import pytest
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.types import Problem, Text
 from vlrl.verify.judge import judge
-from vlrl.verify.math.latex_number import latex_to_number
 from vlrl.verify.official import mathvision
+from vlrl.verify.official.latex_number import latex_to_number
 
 
 @pytest.mark.parametrize(

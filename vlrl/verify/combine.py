@@ -13,7 +13,7 @@ whole, unless a part that could be judged already decides it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vlrl.errors import DataError
@@ -49,12 +49,7 @@ def cascade(*stages: Part) -> Verifier:
     """Every stage but the last is a gate: where one is not correct the score is 0 and no later stage is run."""
 
     def check(problem: Problem, response: str) -> Verdict:
-        verdict = Verdict.broken("cascade: no stages")
-        for number, stage in enumerate(stages):
-            verdict = _run(stage, problem, response)
-            if number < len(stages) - 1 and (verdict.fault is not None or not verdict.correct):
-                return _gate(verdict, number)
-        return verdict
+        return _gated(len(stages), lambda number: _run(stages[number], problem, response))
 
     return check
 
@@ -90,12 +85,7 @@ def weighted_parts(problem: Problem, response: str) -> Verdict:
 def cascade_parts(problem: Problem, response: str) -> Verdict:
     """As `cascade`, over facts.parts in their order."""
     parts = parts_of(problem)
-    verdict = Verdict.broken("cascade: no stages")
-    for number, part in enumerate(parts):
-        verdict = judge(part, response)
-        if number < len(parts) - 1 and (verdict.fault is not None or not verdict.correct):
-            return _gate(verdict, number)
-    return verdict
+    return _gated(len(parts), lambda number: judge(parts[number], response))
 
 
 @verifier("graded")
@@ -176,10 +166,16 @@ def _mean(verdicts: list[Verdict], weights: list[float]) -> Verdict:
     return Verdict(min(1.0, total), correct, verdicts[-1].answer, note)
 
 
-def _gate(verdict: Verdict, number: int) -> Verdict:
-    if verdict.fault is not None:
-        return verdict
-    return Verdict.wrong(f"stage {number + 1}: {verdict.note or 'not passed'}", verdict.answer)
+def _gated(count: int, run: Callable[[int], Verdict]) -> Verdict:
+    """The last of `count` stages' verdict, or that of the first gate that isn't passed; no later stage is run."""
+    verdict = Verdict.broken("cascade: no stages")
+    for number in range(count):
+        verdict = run(number)
+        if number < count - 1 and verdict.fault is None and not verdict.correct:
+            return Verdict.wrong(f"stage {number + 1}: {verdict.note or 'not passed'}", verdict.answer)
+        if verdict.fault is not None:
+            break
+    return verdict
 
 
 def _regrade(verdict: Verdict, correct_at: float, floor: float, steps: Sequence[float]) -> Verdict:

@@ -56,7 +56,7 @@ def read_formula(text: str) -> Formula | None:
     text = _SKIPPED.sub(" ", text).strip().rstrip(".").strip().replace("−", "-")
     word = _WORD.search(text) is not None or _PLAIN_WORD.fullmatch(text) is not None
     try:
-        reader = _Reader(tokens_of(text))
+        reader = FormulaReader(tokens_of(text))
         tree = reader.whole()
     except UnreadError:
         return None
@@ -75,8 +75,10 @@ MINUS_ONE: Tree = ("number", Fraction(-1))
 DEGREE: Tree = ("quotient", ("constant", "π"), ("number", Fraction(180)))
 
 
-class _Reader:
+class FormulaReader:
     """Recursive descent over the tokens; one method a level of precedence."""
+
+    max_depth = MAX_DEPTH
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens, self.position, self.depth = tokens, 0, 0
@@ -101,7 +103,7 @@ class _Reader:
 
     def sum(self) -> Tree:
         self.depth += 1
-        if self.depth > MAX_DEPTH:
+        if self.depth > self.max_depth:
             raise UnreadError
         terms: list[Tree] = []
         sign = self.take() if self.peek() in ("+", "-") else "+"

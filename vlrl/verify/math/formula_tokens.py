@@ -25,14 +25,15 @@ class UnreadError(ValueError):
     """The text is no formula of this kind, or can be read in two ways."""
 
 
-def tokens_of(text: str) -> list[str]:
-    """The tokens of a text; raises UnreadError where something else is in it."""
+def tokens_of(text: str, pattern: re.Pattern[str] = _TOKEN) -> list[str]:
+    """The tokens of a text, each with what is skipped before it; raises UnreadError where something else is in it."""
     tokens: list[str] = []
     position = 0
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = pattern.match(text, position)
         if match is None:
             raise UnreadError
-        tokens.append(match[0].strip().replace("\\pi", "π"))
+        if token := match[str(match.lastgroup)]:
+            tokens.append(token.replace("\\pi", "π"))
         position = match.end()
     return tokens

@@ -15,7 +15,7 @@ from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
 from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
 from vlrl.verify.values.moments import read_moment
-from vlrl.verify.values.normaliser import clean, plain_characters
+from vlrl.verify.values.normaliser import clean, undouble
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import read_unit
 
@@ -37,9 +37,6 @@ _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s?
 _SET = re.compile(r"\{[^{}\\$=|:]+,[^{}\\$=|:]+\}")
 _NOT_EQUAL = re.compile(r"!=|≠|\\neq?(?![A-Za-z])")  # a relation here, no denial
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
-_ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
-_PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
-_COLON = re.compile(r"\{:\}|\\colon(?![A-Za-z])")
 _LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")
 _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
 _ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -48,7 +45,6 @@ _MATH_WORDS = frozenset(
     re.findall(r"\w+", "sin cos tan cot sec csc log exp sqrt max min mod gcd lcm and inf pct"),
 )
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
-_DOUBLED = re.compile(r"\\\\(?=[A-Za-z]*[a-z]{2})")
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -188,24 +184,6 @@ def split_unit(text: str) -> tuple[str, str]:
     ):
         return text, ""
     return text[: match.start()].strip(), match[1].strip() + re.sub(r"[^0-9-]", "", match[2])
-
-
-def spelled(text: str) -> str:
-    r"""`÷` as `\div`, `√3` as `\sqrt{3}`, "pi" as `\pi`, doubled backslashes once where they can't end a row."""
-    if "√" in text:
-        text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text)
-    if "pi" in text:
-        text = _PI.sub(r"\\pi ", text)
-    if not text.isascii():
-        text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ").replace("·", "\\cdot ")
-    if "colon" in text or "{:}" in text:
-        text = _COLON.sub(":", text)
-    return undouble(text)
-
-
-def undouble(text: str) -> str:
-    r"""`\\\\frac` as `\\frac`, where doubled backslashes can't be the rows of a matrix."""
-    return text if "begin" in text or "\\\\" not in text else _DOUBLED.sub(r"\\", text)
 
 
 def plain_form(text: str) -> str:

@@ -13,12 +13,11 @@ import re
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract
-from vlrl.verify.values.compare import asks_level, differs
-from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.values.compare import asks_level
 from vlrl.verify.values.quantity import read_quantity
-from vlrl.verify.verifiers.choice import choice, committed_option, gold_index, gold_option, options_of
+from vlrl.verify.verifiers.choice import choice, gold_option
 from vlrl.verify.verifiers.mathematics import load_workers, math
-from vlrl.verify.verifiers.number import committed_number, golds
+from vlrl.verify.verifiers.number import committed_number, compared
 from vlrl.verify.verifiers.text import text
 from vlrl.verify.verifiers.time_of_day import time
 
@@ -39,7 +38,7 @@ def mathvista(problem: Problem, response: str) -> Verdict:
     Facts: question_type, answer_type, choices, precision, unit as in MathVista.
     """
     if problem.metadata.get("question_type") == "multi_choice":
-        return judge_option(problem, response)
+        return choice(problem, response)
     if problem.metadata.get("answer_type") == "list":
         return _judge_list(problem, response)
     return judge_number(problem, response, problem.metadata.get("precision"))
@@ -53,7 +52,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     Facts: choices (none: open question), accepted (further golds).
     """
     if problem.metadata.get("choices"):
-        return judge_option(problem, response)
+        return choice(problem, response)
     if all(read_quantity(gold) is not None for gold in _all_golds(problem)):
         return judge_number(problem, response, precision=2)
     return text(problem, response)
@@ -65,7 +64,7 @@ def mathvision(problem: Problem, response: str) -> Verdict:
 
     Facts: choices (empty: free form).
     """
-    return judge_option(problem, response) if problem.metadata.get("choices") else math(problem, response)
+    return choice(problem, response) if problem.metadata.get("choices") else math(problem, response)
 
 
 @verifier("tabmwp", gold=declared)
@@ -75,7 +74,7 @@ def tabmwp(problem: Problem, response: str) -> Verdict:
     Facts: choices, unit.
     """
     if problem.metadata.get("choices"):
-        return judge_option(problem, response)
+        return choice(problem, response)
     if read_quantity(problem.answer) is not None:
         return judge_number(problem, response, precision=3)
     if problem.answer.rstrip(".").upper().endswith((".M", "AM", "PM")):
@@ -97,29 +96,11 @@ def dynamath(problem: Problem, response: str) -> Verdict:
     return math(problem, response) if kind == "float" else text(problem, response)
 
 
-def judge_option(problem: Problem, response: str) -> Verdict:
-    """Whether the response declares or states the gold option."""
-    options = options_of(problem)
-    statement = committed_option(response, options, problem.question)
-    if statement.value is None:
-        return Verdict.wrong(statement.note)
-    index, gold = statement.value, gold_index(problem, options)
-    right = index == gold or normalise(options[index]) == normalise(options[gold])
-    return Verdict.right(options[index]) if right else Verdict.wrong("another option", options[index])
-
-
 def judge_number(problem: Problem, response: str, precision: int | None) -> Verdict:
     """Whether the response declares or states the gold number, both rounded to `precision` decimals if given."""
-    alternatives = golds(problem)
-    statement = committed_number(response, problem)
-    found = statement.value
-    if found is None:
-        return Verdict.wrong(statement.note, statement.text)
-    answer = f"{float(found.value):.12g}" if abs(found.value) < 10**300 else statement.text
     sign = "optional" if asks_level(problem.question) else ""
     metadata = {"precision": precision, "percent_sign": sign, "unit": problem.metadata.get("unit")}
-    notes = [differs(found, gold, problem.question, metadata) for gold in alternatives]
-    return Verdict.right(answer) if None in notes else Verdict.wrong(str(notes[0]), answer)
+    return compared(problem, committed_number(response, problem), metadata)
 
 
 def _judge_list(problem: Problem, response: str) -> Verdict:

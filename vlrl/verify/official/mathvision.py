@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vlrl.verify.math.latex_number import latex_to_number
+from vlrl.verify.official.latex_number import latex_to_number
 
 _MAX_CHARS = 20_000  # ours: the answer stands at the end; of a longer response only the end is read
 _CUES = ("the final answer is", "the answer is", "the correct answer is", "the answer should be")

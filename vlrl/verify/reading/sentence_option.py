@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from math import isclose
 
-from vlrl.verify.math.latex_number import latex_to_number
+from vlrl.verify.math.formula_value import same_closed_form
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
 from vlrl.verify.reading.hedging import committed_before, denied_after, doubts, main_clause, maybe
-from vlrl.verify.values.normaliser import normalise, plain_characters
+from vlrl.verify.values.normaliser import normalise, plain_characters, spelled
 from vlrl.verify.values.quantity import Quantity, read_quantity
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -216,21 +215,11 @@ def _option_inside(sentence: str, options: Sequence[str], question: str) -> int 
 
 
 def _option_by_value(text: str, options: Sequence[str]) -> int | None:
-    """The option whose value a formula has, where no other option has that value."""
-    value = latex_to_number(_latex(text))
-    if value is None:
-        return None
-    values = [latex_to_number(_latex(option)) for option in options]
-    same = [i for i, other in enumerate(values) if other is not None and isclose(value, other)]
+    """The option that a formula equals, where it equals no other one."""
+    same = [i for i, option in enumerate(options) if same_closed_form(spelled(text), spelled(option))]
     return same[0] if len(same) == 1 else None
 
 
 def _words(text: str) -> str:
     """Letters and digits alone, lower case; what an option's text has in common with its copy in another markup."""
     return re.sub(r"\\(?:text|mathrm|left|right|circ|frac|dfrac)\b|[\W_]", "", plain_characters(text).casefold())
-
-
-def _latex(text: str) -> str:
-    return (
-        text.replace("√", "\\sqrt").replace("π", "\\pi ").replace("^\\circ", "").replace("^{\\circ}", "").rstrip(" .°")
-    )

@@ -108,6 +108,29 @@ def unwrapped(text: str) -> str:
     return text
 
 
+_DOUBLED = re.compile(r"\\\\(?=[A-Za-z]*[a-z]{2})")
+_PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
+_ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
+
+
+def spelled(text: str) -> str:
+    r"""`÷` as `\div`, `√3` as `\sqrt{3}`, "pi" as `\pi`, doubled backslashes once where they can't end a row."""
+    if "√" in text:
+        text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text)
+    if "pi" in text:
+        text = _PI.sub(r"\\pi ", text)
+    if not text.isascii():
+        text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ").replace("·", "\\cdot ")
+    if "colon" in text or "{:}" in text:
+        text = _COLON.sub(":", text)
+    return undouble(text)
+
+
+def undouble(text: str) -> str:
+    r"""`\\\\frac` as `\\frac`, where doubled backslashes can't be the rows of a matrix."""
+    return text if "begin" in text or "\\\\" not in text else _DOUBLED.sub(r"\\", text)
+
+
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _SIGNS = str.maketrans("‘’“”‐‑–—−\u00a0\u202f\u2009", "''\"\"-----   ")
 _LATEX_TEXT = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mbox)\s?\{([^{}\\]*)\}")

@@ -16,12 +16,12 @@ from typing import Any
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, spelled, split_unit, too_complex
+from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, split_unit, too_complex
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
 from vlrl.verify.values.compare import differs, is_rounded, within
 from vlrl.verify.values.moments import read_moment
-from vlrl.verify.values.normaliser import clean, normalise
+from vlrl.verify.values.normaliser import clean, normalise, spelled
 from vlrl.verify.values.number_words import NUMBER_WORDS
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import read_unit
@@ -232,15 +232,19 @@ def _quantity(text: str, asked: str) -> Quantity | None:
 
 
 def _same_numbers(gold: list[Quantity], answer: list[Quantity], metadata: Mapping[str, Any], question: str) -> bool:
+    """Whether every gold value has an answer of its own, in any order; `precision` may give each its own tolerance."""
     precision = metadata.get("precision")
-    if isinstance(precision, (list, tuple)):
-        return _matched(gold, answer, [Fraction(str(p)) for p in precision])
+    if isinstance(precision, (list, tuple)) and len(precision) != len(gold):
+        return False
     remaining = list(answer)
-    for value in gold:
-        match = next((a for a in remaining if _same_number(value, a, metadata, question)), None)
-        if match is None:
+    for place, value in enumerate(gold):
+        if isinstance(precision, (list, tuple)):
+            near = [a for a in remaining if abs(a.value - value.value) <= Fraction(str(precision[place]))]
+        else:
+            near = [a for a in remaining if _same_number(value, a, metadata, question)]
+        if not near:
             return False
-        remaining.remove(match)
+        remaining.remove(near[0])
     return True
 
 
@@ -251,19 +255,6 @@ def _same_number(gold: Quantity, answer: Quantity, metadata: Mapping[str, Any], 
         return True  # 0.28 for 28%
     units = {q.unit for q in (gold, answer) if q.unit is not None}
     return gold.percent == answer.percent and len(units) < 2 and is_rounded(answer.value, gold.value)
-
-
-def _matched(gold: list[Quantity], answer: list[Quantity], tolerances: list[Fraction]) -> bool:
-    """Whether every gold value has an answer of its own within its tolerance, in any order."""
-    if len(tolerances) != len(gold):
-        return False
-    remaining = list(answer)
-    for value, tolerance in zip(gold, tolerances, strict=True):
-        match = next((a for a in remaining if abs(a.value - value.value) <= tolerance), None)
-        if match is None:
-            return False
-        remaining.remove(match)
-    return True
 
 
 def _decimals(precision: Any) -> int:

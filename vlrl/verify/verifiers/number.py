@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
@@ -34,18 +36,16 @@ def number(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if the gold is no number (the verdict is then a fault).
     """
-    alternatives = golds(problem)
-    statement = committed_number(response, problem, rough=False)
-    found, text = statement.value, statement.text
+    return compared(problem, committed_number(response, problem, rough=False), problem.metadata)
+
+
+def compared(problem: Problem, statement: Statement[Quantity], metadata: Mapping[str, Any]) -> Verdict:
+    """The verdict on the number that a response states, by facts as `number` has them. Raises DataError as there."""
+    alternatives, found = golds(problem), statement.value
     if found is None:
-        return Verdict.wrong(statement.note, text)
-    note = "wrong number"
-    for gold in alternatives:
-        mismatch = differs(found, gold, problem.question, problem.metadata)
-        if mismatch is None:
-            return Verdict.right(text)
-        note = mismatch
-    return Verdict.wrong(note, text)
+        return Verdict.wrong(statement.note, statement.text)
+    notes = [differs(found, gold, problem.question, metadata) for gold in alternatives]
+    return Verdict.right(statement.text) if None in notes else Verdict.wrong(str(notes[-1]), statement.text)
 
 
 def committed_number(response: str, problem: Problem, rough: bool = True) -> Statement[Quantity]:
