@@ -24,26 +24,26 @@ def test_the_mean_is_over_seeds_and_its_interval_is_students():
     found = compare(after, before, rng())
     assert found.mean == pytest.approx(0.5)  # seeds: 1, ½, 0
     assert found.by_seed == pytest.approx(t_interval([1.0, 0.5, 0.0]))
-    assert found.verdict == "no difference shown"
+    assert found.verdict(0.0) == "no difference shown"
 
 
 def test_a_clear_difference_is_shown_and_its_sign_turns_with_the_sides():
     low, high = arm([0.4, 0.42, 0.38, 0.4, 0.41]), arm([0.7, 0.72, 0.68, 0.7, 0.71])
-    assert compare(high, low, rng()).verdict == "higher"
-    assert compare(low, high, rng()).verdict == "lower"
+    assert compare(high, low, rng()).verdict(0.0) == "higher"
+    assert compare(low, high, rng()).verdict(0.0) == "lower"
 
 
 def test_an_arm_against_itself_differs_by_exactly_nothing():
     same = arm([0.5, 0.6])
     found = compare(same, same, rng())
     assert (found.mean, found.by_problem.low, found.by_problem.high) == (0.0, 0.0, 0.0)
-    assert found.verdict == "no difference shown"
+    assert found.verdict(0.0) == "no difference shown"
 
 
 def test_one_seed_shows_nothing_however_large_its_difference():
     found = compare(arm([0.9]), arm([0.1]), rng())
     assert found.by_seed is None
-    assert found.verdict == "one seed: nothing shown"
+    assert found.verdict(0.0) == "one seed: nothing shown"
 
 
 def test_few_problems_widen_the_interval_and_unequal_ones_are_refused():
@@ -79,3 +79,16 @@ def test_the_front_drops_what_is_longer_and_no_better():
     assert best_balance(accuracy, tokens) == "mid"  # within a point of the best, at half its tokens
     assert best_balance(accuracy, tokens, tolerance=0.0) == "long"
     assert best_balance(accuracy, tokens, tolerance=0.2) == "short"
+
+
+def test_p_is_that_of_the_paired_test_over_seeds():
+    """Gaps .1, .2, .3: mean .2, standard error .1/√3, t = 3.464 with two degrees of freedom, p = .0742."""
+    found = compare([np.array([0.1]), np.array([0.2]), np.array([0.3])], [np.zeros(1)] * 3, rng(), 10)
+    assert found.p == pytest.approx(0.0742, abs=2e-4)
+    assert compare(arm([0.9]), arm([0.1]), rng(), 10).p == 1.0
+
+
+def test_a_difference_that_is_one_of_many_may_not_be_shown():
+    found = compare(arm([0.9, 0.92, 0.91], 400), arm([0.1, 0.11, 0.12], 400), rng())
+    assert found.verdict(0.049) == "higher"
+    assert found.verdict(0.05) == "no difference shown"

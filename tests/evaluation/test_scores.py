@@ -112,3 +112,33 @@ def test_consistency_is_the_share_of_equal_verdicts():
 def test_a_figure_over_nothing_is_an_error(figure):
     with pytest.raises(ValueError, match="no values"):
         figure([])
+
+
+def test_t_test_against_tables():
+    """t = 2.776 is the two-sided 5 % point of four degrees of freedom, 4.604 the 1 % point."""
+    spread = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    error = scores.standard_error(spread)
+    assert scores.t_test(spread + 2.776 * error) == pytest.approx(0.05, abs=1e-4)
+    assert scores.t_test(spread - 4.604 * error) == pytest.approx(0.01, abs=1e-4)
+    assert scores.t_test([0.5, 0.5]) == 0.0
+    assert scores.t_test([0.0, 0.0]) == 1.0
+    with pytest.raises(ValueError, match="two values"):
+        scores.t_test([1.0])
+
+
+def test_holm_by_hand():
+    """.01·4, max(.04, .013·3), max(.04, .02·2), max(.04, .6·1)."""
+    found = scores.holm({"d": 0.6, "a": 0.01, "c": 0.02, "b": 0.013})
+    assert list(found) == ["d", "a", "c", "b"]
+    assert found == pytest.approx({"a": 0.04, "b": 0.04, "c": 0.04, "d": 0.6})
+    assert scores.holm({"a": 0.4, "b": 0.9}) == {"a": 0.8, "b": 0.9}
+    assert scores.holm({}) == {}
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12))
+def test_adjusting_never_makes_a_difference_clearer_and_keeps_the_order(values):
+    plain = dict(enumerate(values))
+    found = scores.holm(plain)
+    assert all(plain[k] <= found[k] <= min(1.0, len(values) * plain[k]) + 1e-12 for k in plain)
+    order = sorted(plain, key=plain.get)
+    assert all(found[a] <= found[b] for a, b in itertools.pairwise(order))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vlrl.evaluation.scores import LEVEL, Interval, paired_t_interval
+from vlrl.evaluation.scores import ALPHA, LEVEL, Interval, paired_t_interval, t_test
 
 Floats = NDArray[np.float64]
 
@@ -20,13 +20,15 @@ Floats = NDArray[np.float64]
 class Difference:
     """Mean of `after − before` over seeds, with a t interval over seeds and a bootstrap over seeds and problems.
 
-    `by_seed` is None with one seed: a single run says nothing about other seeds.
+    `by_seed` is None with one seed: a single run says nothing about other seeds. `p` is that of the paired t test over
+    seeds, 1 with one seed; a page with several comparisons adjusts it (`vlrl.evaluation.scores.holm`).
     """
 
     mean: float
     seeds: int
     by_seed: Interval | None
     by_problem: Interval
+    p: float = 1.0
 
     @property
     def shown(self) -> bool:
@@ -34,10 +36,12 @@ class Difference:
         ends = [self.by_problem, *([] if self.by_seed is None else [self.by_seed])]
         return self.by_seed is not None and (all(e.low > 0 for e in ends) or all(e.high < 0 for e in ends))
 
-    @property
-    def verdict(self) -> str:
-        """`higher`, `lower` or `no difference shown`; one seed never shows a difference."""
-        if not self.shown:
+    def verdict(self, adjusted: float) -> str:
+        """`higher`, `lower` or `no difference shown`; one seed never shows a difference.
+
+        adjusted  p, adjusted for the other comparisons beside this one
+        """
+        if not self.shown or adjusted >= ALPHA:
             return "no difference shown" if self.seeds > 1 else "one seed: nothing shown"
         return "higher" if self.mean > 0 else "lower"
 
@@ -59,7 +63,8 @@ def compare(
         found[i] = np.mean([gaps[s][rng.integers(0, gaps[s].size, gaps[s].size)].mean() for s in drawn])
     low, high = np.quantile(found, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     by_seed = paired_t_interval(means, np.zeros_like(means)) if len(means) > 1 else None
-    return Difference(float(means.mean()), len(means), by_seed, Interval(float(low), float(high)))
+    p = t_test(means) if len(means) > 1 else 1.0
+    return Difference(float(means.mean()), len(means), by_seed, Interval(float(low), float(high)), p)
 
 
 def _gap(after: Floats, before: Floats) -> Floats:
@@ -85,7 +90,7 @@ def _turned(gap: Difference) -> Difference:
     def turn(ends: Interval) -> Interval:
         return Interval(-ends.high, -ends.low)
 
-    return Difference(-gap.mean, gap.seeds, gap.by_seed and turn(gap.by_seed), turn(gap.by_problem))
+    return Difference(-gap.mean, gap.seeds, gap.by_seed and turn(gap.by_seed), turn(gap.by_problem), gap.p)
 
 
 def pareto_front(accuracy: Mapping[str, float], tokens: Mapping[str, float]) -> list[str]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 LEVEL = 0.95
+ALPHA = 0.05  # of all comparisons of a page together
+K = TypeVar("K", bound=Hashable)
 
 
 class Interval(NamedTuple):
@@ -84,6 +86,33 @@ def t_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     half = float(stdtrit(array.size - 1, 0.5 + level / 2)) * standard_error(array)
     mean = float(array.mean())
     return Interval(mean - half, mean + half)
+
+
+def t_test(values: ArrayLike) -> float:
+    """Two-sided p of Student's t test that the mean of (R,) independent figures is 0. Needs R ≥ 2.
+
+    Equal values have no spread to compare with: p is 0, or 1 where all of them are 0.
+    """
+    array = _values(values, "t_test")
+    if array.ndim != 1 or array.size < 2:
+        raise ValueError(f"t_test: needs two values or more in one row, got shape {array.shape}")
+    error = standard_error(array)
+    if error == 0:
+        return 1.0 if array.mean() == 0 else 0.0
+    return float(2 * stdtr(array.size - 1, -abs(array.mean()) / error))
+
+
+def holm(p: Mapping[K, float]) -> dict[K, float]:
+    """p values adjusted for all comparisons that were made (Holm 1979): below α means shown at family-wise error α.
+
+    The smallest of m is multiplied by m, the next by m − 1 …, and none falls below one before it; at most 1.
+    """
+    adjusted: dict[K, float] = {}
+    largest = 0.0
+    for rank, key in enumerate(sorted(p, key=lambda k: p[k])):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[key]))
+        adjusted[key] = largest
+    return {key: adjusted[key] for key in p}
 
 
 def paired_t_interval(after: ArrayLike, before: ArrayLike, level: float = LEVEL) -> Interval:

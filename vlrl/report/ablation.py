@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlrl.evaluation.comparison import Difference
-from vlrl.evaluation.scores import Interval, t_interval
+from vlrl.evaluation.scores import Interval, holm, t_interval
 
 Floats = NDArray[np.float64]
+HOLM = (
+    "p is that of a paired t test over seeds, adjusted by Holm for the {} comparisons of this page; a difference is "
+    "called shown where p is below .05 and both intervals lie on one side of zero."
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class AblationReport:
 
 
 def ablation_page(found: AblationReport) -> str:
-    """The page. A difference whose interval spans zero is called `no difference shown`."""
+    """The page. A difference whose interval spans zero, or whose p is too large among the page's comparisons, is called
+    `no difference shown`."""
     count = len(found.seeds)
     lines = [
         f"# {found.title}",
@@ -64,8 +69,10 @@ def ablation_page(found: AblationReport) -> str:
     lines += ["| arm | differs from the base config by | response tokens of RL, by seed |", "|---|---|---|"]
     lines += [f"| {name} | {words} | {_tokens(found.spent[name])} |" for name, words in found.arms.items()]
     lines += [f"\n{words}" for words in _shortfalls(found)]
+    adjusted = _adjusted(found)
+    lines += ["", HOLM.format(len(adjusted))]
     for name, arms in found.outcomes.items():
-        lines += ["", f"## {name}", "", *_values_table(name, arms, found)]
+        lines += ["", f"## {name}", "", *_values_table(name, arms, found, adjusted)]
         if len(arms) > 2:
             lines += ["", *_matrix_table(list(arms), found.matrices[name])]
     for caption, path in found.figures.items():
@@ -110,21 +117,40 @@ def _tokens(spent: Sequence[float]) -> str:
     return ", ".join(f"{one:,.0f}" for one in spent)
 
 
-def _values_table(name: str, arms: Mapping[str, Sequence[Floats]], found: AblationReport) -> list[str]:
+def _adjusted(found: AblationReport) -> dict[tuple[str, str], float]:
+    """By outcome and arm: p against the reference, adjusted for all such comparisons of the page."""
+    plain = {
+        (name, arm): found.matrices[name][arm, found.reference].p
+        for name, arms in found.outcomes.items()
+        for arm in arms
+        if arm != found.reference
+    }
+    return holm(plain)
+
+
+def _values_table(
+    name: str,
+    arms: Mapping[str, Sequence[Floats]],
+    found: AblationReport,
+    adjusted: Mapping[tuple[str, str], float],
+) -> list[str]:
     lines = [
-        f"| arm | {name}, mean | by seed | − {found.reference} | 95 % over seeds | 95 % over seeds and problems | |",
-        "|---|---|---|---|---|---|---|",
+        f"| arm | {name}, mean | by seed | − {found.reference} "
+        "| 95 % over seeds | 95 % over seeds and problems | p | |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     if name in found.before:
         means = [float(row.mean()) for row in found.before[name]]
-        lines.append(f"| before RL | {_figure(float(np.mean(means)))} | {', '.join(map(_figure, means))} | | | | |")
+        lines.append(f"| before RL | {_figure(float(np.mean(means)))} | {', '.join(map(_figure, means))} | | | | | |")
     for arm, rows in arms.items():
         means = [float(row.mean()) for row in rows]
         each = ", ".join(_figure(mean) for mean in means)
-        cells = ["", "", "", ""]
+        cells = [""] * 5
         if arm != found.reference:
             gap = found.matrices[name][arm, found.reference]
-            cells = [_signed(gap.mean), _ends(gap.by_seed), _ends(gap.by_problem), gap.verdict]
+            p = adjusted[name, arm]
+            ends = [_ends(gap.by_seed), _ends(gap.by_problem)]
+            cells = [_signed(gap.mean), *ends, _p(p), gap.verdict(p)]
         lines.append(f"| {arm} | {_figure(float(np.mean(means)))} | {each} | {' | '.join(cells)} |")
     return lines
 
@@ -180,6 +206,10 @@ def _figure(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.3f}" if abs(value) < 10 else f"{value:+.1f}"
+
+
+def _p(value: float) -> str:
+    return "< .001" if value < 0.001 else f"{value:.3f}"
 
 
 def _ends(interval: Interval | None) -> str:

@@ -127,7 +127,7 @@ def test_real_runs_share_their_warm_up_and_a_second_call_runs_nothing(base):
     found = run_ablation(plan, again.append)
     assert again == []
     assert time.monotonic() - began < 5
-    assert found.matrices["accuracy"]["pulled", "plain"].verdict == "one seed: nothing shown"
+    assert found.matrices["accuracy"]["pulled", "plain"].verdict(0.0) == "one seed: nothing shown"
 
 
 def said_of_arms(said):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlrl.evaluation.comparison import Difference, compare
+from vlrl.evaluation.scores import holm
 from vlrl.report.figures.standalone_figure import Mark, marks_figure
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.seeding import stream
@@ -52,7 +53,8 @@ def write_page(found: Long2ShortFindings, out: Path) -> Path:
         f"({', '.join(map(str, found.seeds))}), {len(found.answers['long'][0][0])} problems each, sampled.",
         "Intervals are 95 %, by resampling "
         + (
-            "seeds and problems. A difference is shown where Student's interval over seeds spans no zero either."
+            "seeds and problems. A difference is shown where Student's interval over seeds spans no zero, and p of "
+            f"the paired t test, adjusted by Holm for {2 * (len(found.answers) - 1)} comparisons, is below .05."
             if count > 1
             else "problems: they say nothing about other seeds."
         ),
@@ -67,13 +69,22 @@ def write_page(found: Long2ShortFindings, out: Path) -> Path:
     rng = stream(0, "long2short", found.name)
     long = found.answers["long"]
     marks = {}
+    gaps = {
+        (name, place): _against(rows, place, long, rng)
+        for name, rows in found.answers.items()
+        if name != "long"
+        for place in (0, 1)
+    }
+    adjusted = holm({key: gap.p for key, gap in gaps.items()})
     for name, rows in found.answers.items():
         right, length = (_against(rows, place, None, rng) for place in (0, 1))
         marks[name] = Mark(length.mean, right.mean, length.by_problem, right.by_problem)
         against = [" | ", " | "]
         if name != "long":
-            gaps = [_against(rows, place, long, rng) for place in (0, 1)]
-            against = [f"{_ends(gap, form)} | {gap.verdict}" for gap, form in zip(gaps, ("+.3f", "+.1f"), strict=True)]
+            against = [
+                f"{_ends(gaps[name, place], form)} | {gaps[name, place].verdict(adjusted[name, place])}"
+                for place, form in enumerate(("+.3f", "+.1f"))
+            ]
         share = np.mean([t.mean() / base.mean() for (_, t), (_, base) in zip(rows, long, strict=True)])
         correct, tokens = against
         lines.append(

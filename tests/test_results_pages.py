@@ -1,0 +1,56 @@
+"""The tables of published ablations say what their own figures by seed give."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vlrl.evaluation.scores import holm, t_interval, t_test
+from vlrl.report.ablation import HOLM
+
+PAGES = sorted(
+    page for page in (Path(__file__).parent.parent / "docs/results").glob("*.md") if "vlrl ablate" in page.read_text()
+)
+ROW = re.compile(
+    r"\| (?P<arm>\w+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
+    r"(?P<low2>\S+) … (?P<high2>\S+) \| (?P<p>[^|]+) \| (?P<verdict>[^|]+) \|"
+)
+
+
+def rows_of(page: Path) -> dict[tuple[str, str], tuple[re.Match[str], np.ndarray]]:
+    """By outcome and arm: the row and its differences from the reference by seed."""
+    found = {}
+    for section in page.read_text().split("\n## ")[1:]:
+        name, lines = section.split("\n", 1)
+        head = re.search(r"\| by seed \| − (\w+) \|", lines)
+        if head is None:
+            continue
+        table = lines[head.start() :].split("\n\n")[0]
+        values = {
+            match[1]: np.array([float(one) for one in match[2].split(", ")])
+            for match in re.finditer(r"^\| (\w+) \| [\d.]+ \| ([\d., ]+) \|", table, flags=re.M)
+        }
+        for match in ROW.finditer(lines):
+            found[name, match["arm"]] = (match, values[match["arm"]] - values[head[1]])
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_states_what_its_figures_by_seed_give(page):
+    rows = rows_of(page)
+    assert rows
+    adjusted = holm({key: t_test(gaps) for key, (_, gaps) in rows.items()})
+    assert HOLM.format(len(rows)) in page.read_text()
+    for key, (row, gaps) in rows.items():
+        rounding = 0.6 if abs(float(row["mean"])) >= 10 else 0.15 if "length" in key or "tokens" in key else 0.0025
+        assert float(row["mean"]) == pytest.approx(gaps.mean(), abs=rounding)
+        low, high = t_interval(gaps)
+        assert (float(row["low"]), float(row["high"])) == pytest.approx((low, high), abs=2.5 * rounding)
+        stated = 0.0005 if row["p"].startswith("<") else float(row["p"])
+        assert stated == pytest.approx(adjusted[key], abs=max(0.001, 0.15 * adjusted[key])), key
+        outside = (low > 0 and float(row["low2"]) > 0) or (high < 0 and float(row["high2"]) < 0)
+        shown = stated < 0.05 and outside
+        assert row["verdict"] == (("higher" if gaps.mean() > 0 else "lower") if shown else "no difference shown"), key
