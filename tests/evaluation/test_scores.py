@@ -142,3 +142,12 @@ def test_adjusting_never_makes_a_difference_clearer_and_keeps_the_order(values):
     assert all(plain[k] <= found[k] <= min(1.0, len(values) * plain[k]) + 1e-12 for k in plain)
     order = sorted(plain, key=plain.get)
     assert all(found[a] <= found[b] for a, b in itertools.pairwise(order))
+
+
+def test_agreement_by_chance_and_what_is_left_beyond_it_by_hand():
+    """.75·.5 + .25·.5 = .5; agreement of ¾ is half of what chance left. Equal accuracies can agree less than chance."""
+    text, rendered = [1, 1, 1, 0], [1, 1, 0, 0]
+    assert scores.agreement_by_chance(text, rendered) == 0.5
+    assert scores.kappa(scores.consistency(text, rendered), 0.5) == 0.5
+    assert scores.kappa(0.0, scores.agreement_by_chance([1, 0], [0, 1])) == -1.0
+    assert scores.kappa(1.0, scores.agreement_by_chance([1, 1], [1, 1])) is None

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlrl.evaluation.scores import accuracy, accuracy_interval, consistency, cut_off_rate, token_percentile
+from vlrl.evaluation.scores import (
+    accuracy,
+    accuracy_interval,
+    agreement_by_chance,
+    consistency,
+    cut_off_rate,
+    kappa,
+    token_percentile,
+)
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.rollout.environments.environment import Encode, Environment
 from vlrl.types import MODALITIES, Group, Problem, Verdict
@@ -55,24 +63,26 @@ def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:
     return [(place[p.twin], i) for i, p in enumerate(problems) if p.twin in place]
 
 
-def text_rendered_consistency(answers: Answers) -> float | None:
-    """Agreement in correctness between text problems and their rendered twins (k1.5 §2.3.5); None without pairs."""
+def twin_metrics(answers: Answers) -> dict[str, float]:
+    """Of the pairs of a text problem and its rendered twin (k1.5 §2.3.5); empty without pairs.
+
+    twins/text, twins/rendered   accuracy of each side
+    consistency/text_rendered    share of pairs with the same verdict
+    consistency/by_chance        what these two accuracies alone would give
+    consistency/kappa            what is left of it beyond chance, Cohen's κ; absent where chance leaves nothing
+    """
     pairs = twin_places([group.problem for group in answers.groups])
     if not pairs:
-        return None
-    return consistency(answers.correct([t for t, _ in pairs]), answers.correct([r for _, r in pairs]))
-
-
-def twin_metrics(answers: Answers) -> dict[str, float]:
-    """Of the pairs of a text problem and its rendered twin: accuracy of each side, agreement. Empty without pairs."""
-    agreement = text_rendered_consistency(answers)
-    if agreement is None:
         return {}
-    pairs = twin_places([group.problem for group in answers.groups])
+    text, rendered = answers.correct([t for t, _ in pairs]), answers.correct([r for _, r in pairs])
+    agreement, by_chance = consistency(text, rendered), agreement_by_chance(text, rendered)
+    beyond = kappa(agreement, by_chance)
     return {
-        "twins/text": accuracy(answers.correct([t for t, _ in pairs])),
-        "twins/rendered": accuracy(answers.correct([r for _, r in pairs])),
+        "twins/text": accuracy(text),
+        "twins/rendered": accuracy(rendered),
         "consistency/text_rendered": agreement,
+        "consistency/by_chance": by_chance,
+        **({} if beyond is None else {"consistency/kappa": beyond}),
     }
 
 
@@ -85,21 +95,21 @@ class HeldOutResult:
     protocols: dict[str, str] = field(default_factory=dict)
 
     def table(self) -> dict[str, Any]:
-        """As results.json holds it: by modality, `average` over modalities, `domains`, `consistency`, lengths."""
+        """As results.json holds it: by modality, `average` over modalities, `domains`, `consistency…`, lengths."""
         groups = self.sampled.groups
         present = [m for m in MODALITIES if any(g.problem.modality == m for g in groups)]
         rows: dict[str, Any] = {m: self._row(self.sampled.where(modality=m)) for m in present}
         average = {key: sum(rows[m][key] for m in present) / len(present) for key in ("sampled", "greedy")}
         tokens = [r.num_tokens for g in groups for r in g.rollouts]
         finish_reasons = [r.finish_reason for g in groups for r in g.rollouts]
+        twins = {name: twin_metrics(answers) for name, answers in (("sampled", self.sampled), ("greedy", self.greedy))}
         return {
             **rows,
             "average": average,
             "domains": {d: self._row(self.sampled.where(domain=d)) for d in sorted({g.problem.domain for g in groups})},
-            "consistency": {
-                "sampled": text_rendered_consistency(self.sampled),
-                "greedy": text_rendered_consistency(self.greedy),
-            },
+            "consistency": {name: held.get("consistency/text_rendered") for name, held in twins.items()},
+            "consistency_by_chance": {name: held.get("consistency/by_chance") for name, held in twins.items()},
+            "consistency_kappa": {name: held.get("consistency/kappa") for name, held in twins.items()},
             "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
             "cut_off_rate": cut_off_rate(finish_reasons),
             "faults": self.sampled.faults + self.greedy.faults,

@@ -195,3 +195,14 @@ def consistency(text: ArrayLike, rendered: ArrayLike) -> float:
         raise ValueError(f"consistency: {len(first)} text problems, {len(second)} rendered twins")
     p, q = first.reshape(len(first), -1).mean(axis=1), second.reshape(len(second), -1).mean(axis=1)
     return float((p * q + (1 - p) * (1 - q)).mean())
+
+
+def agreement_by_chance(text: ArrayLike, rendered: ArrayLike) -> float:
+    """The consistency that two accuracies alone give, P·Q + (1−P)(1−Q), were verdicts independent from pair to pair."""
+    first, second = accuracy(text), accuracy(rendered)
+    return first * second + (1 - first) * (1 - second)
+
+
+def kappa(agreement: float, by_chance: float) -> float | None:
+    """Cohen's κ: the share of what chance leaves that is agreed on; None where chance leaves nothing."""
+    return None if by_chance == 1.0 else (agreement - by_chance) / (1.0 - by_chance)

@@ -9,7 +9,12 @@ from typing import Any
 from vlrl.report.figures.metric_charts import final_figures
 from vlrl.report.read_run import RunRecord, is_figure
 
-TWINS = "text and rendered twin get the same verdict"
+AGREEMENT = "text and rendered twin get the same verdict"
+TWINS = {  # by the name of a row: the key of results.json
+    AGREEMENT: "consistency",
+    "by chance, from the two accuracies": "consistency_by_chance",
+    "beyond chance (Cohen's κ)": "consistency_kappa",
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,9 @@ def result_tables(run: RunRecord) -> list[Table]:
     domains = {stage: run.results[stage].get("domains") or {} for stage in stages}
     found = sorted({name for figures in domains.values() for name, figure in figures.items() if is_figure(figure)})
     tables.append(_table("By domain", domains, found))
-    twins = {stage: {TWINS: run.results[stage].get("consistency") or {}} for stage in stages}
-    if any(isinstance(v, float) for figures in twins.values() for v in figures[TWINS].values()):
-        tables.append(_table("Agreement", twins, [TWINS]))
+    twins = {stage: {name: run.results[stage].get(key) or {} for name, key in TWINS.items()} for stage in stages}
+    if any(isinstance(v, float) for figures in twins.values() for v in figures[AGREEMENT].values()):
+        tables.append(_table("Agreement", twins, list(TWINS)))
     return [table for table in tables if table.rows]
 
 

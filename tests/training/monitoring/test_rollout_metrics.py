@@ -54,6 +54,8 @@ def test_every_validation_tells_how_far_text_and_rendered_twins_agree(tmp_path):
     lines = list(read_jsonl(run / "metrics.jsonl"))
     (validated,) = [line for line in lines if line["phase"] == "eval"]
     assert validated["consistency/text_rendered"] == 1.0  # random weights are wrong on both
+    assert validated["consistency/by_chance"] == 1.0  # as two accuracies of 0 say already
+    assert "consistency/kappa" not in validated
     assert (validated["twins/text"], validated["twins/rendered"]) == (0.0, 0.0)
     assert set(validated) >= {"accuracy/text", "accuracy/rendered", "accuracy/mean"}
     assert validated["accuracy/mean"] == 0.0  # and agreement is no part of the average
