@@ -80,7 +80,7 @@ class CreditSettings(Settings):
 
 
 class Credit:
-    """Credit by one set of settings, with what its parts remember from step to step."""
+    """Assigns credit by one set of settings, and keeps what its parts remember from step to step."""
 
     def __init__(self, settings: CreditSettings) -> None:
         self.settings = settings
@@ -89,53 +89,56 @@ class Credit:
     def assign(
         self, groups: Sequence[ScoredGroup], context: CreditContext, remember: bool = True
     ) -> list[CreditedGroup]:
-        """Credit for all groups of one step, in order: once a step, since parts remember what they saw.
+        """Give credit to all groups of one step, in order.
 
-        Without `remember` nothing of this call is remembered: a look at what credit would be. A faulted verdict has no
-        reward: its rollout is unused, with advantage 0, and no part sees it. A group with fewer usable rollouts than
-        the advantage's `least` has no baseline: all its advantages are 0.
+        A response with a faulted verdict has no reward: it is unused, with advantage 0, and no part sees it. A group
+        with fewer usable responses than the advantage's `least` has no baseline: all its advantages are 0. Raises
+        NonFiniteError for a reward part or an advantage that isn't finite.
+
+        remember  whether parts remember what they saw. Call it once a step with True; False shows what credit would be
         """
         before = {place: dict(state) for place, state in self._states.items()}
         credited = self._assign([group.usable() for group in groups], context)
         if not remember:
             self._states = before
-        return [_with_unused(*held) for held in zip(groups, credited, strict=True)]
+        return [_with_unused(*pair) for pair in zip(groups, credited, strict=True)]
 
     def _assign(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[CreditedGroup]:
-        """Credit for groups of which every response could be judged."""
+        """Give credit to groups of which every response could be judged."""
         settings = self.settings
         credited = self._advantages([self._reward(group, context) for group in groups], context)
         for number, part in enumerate(settings.adjust):
             moved = part.over(credited, context, self._state(f"adjust.{number}"))
-            credited = [replace(one, advantages=new) for one, new in zip(credited, moved, strict=True)]
+            credited = [replace(group, advantages=new) for group, new in zip(credited, moved, strict=True)]
         for number, part in enumerate(settings.token_credit):
             extra = part.over(credited, context, self._state(f"token_credit.{number}"))
             credited = [
-                replace(one, token_advantages=add(one.token_advantages, more))
-                for one, more in zip(credited, extra, strict=True)
+                replace(group, token_advantages=add(group.token_advantages, addition))
+                for group, addition in zip(credited, extra, strict=True)
             ]
-        credited = [replace(one, token_weights=own_tokens(one.rollouts)) for one in credited]
-        for number, part in sorted(enumerate(settings.weigh), key=lambda held: held[1].last):
+        credited = [replace(group, token_weights=own_tokens(group.rollouts)) for group in credited]
+        for number, part in sorted(enumerate(settings.weigh), key=lambda numbered: numbered[1].last):
             factors = part.over(credited, context, self._state(f"weigh.{number}"))
             credited = [
-                replace(one, token_weights=multiply(one.token_weights, more))
-                for one, more in zip(credited, factors, strict=True)
+                replace(group, token_weights=multiply(group.token_weights, addition))
+                for group, addition in zip(credited, factors, strict=True)
             ]
         return credited
 
     def _advantages(self, groups: Sequence[CreditedGroup], context: CreditContext) -> list[CreditedGroup]:
-        """Rewards less a baseline. Raises NonFiniteError for an advantage that isn't finite."""
+        """Take a baseline off the rewards. Raises NonFiniteError for an advantage that isn't finite."""
         advantage = self.settings.advantage
         enough = [group for group in groups if len(group.advantages) >= advantage.least]
-        given = iter(advantage.over(enough, context, self._state("advantage")))
-        found = []
+        computed = iter(advantage.over(enough, context, self._state("advantage")))
+        credited = []
         for group in groups:
-            values = next(given) if len(group.advantages) >= advantage.least else (0.0,) * len(group.advantages)
+            values = next(computed) if len(group.advantages) >= advantage.least else (0.0,) * len(group.advantages)
             _check_finite(f"advantage of {type(advantage).__name__}", values, group.scored)
-            found.append(replace(group, advantages=values))
-        return found
+            credited.append(replace(group, advantages=values))
+        return credited
 
     def _reward(self, group: ScoredGroup, context: CreditContext) -> CreditedGroup:
+        """Add up score and reward parts; the advantages are still the rewards themselves."""
         parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
         weights = {"score": 1.0}
         total = list(parts["score"])
@@ -158,7 +161,7 @@ class Credit:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self._states = {place: dict(held) for place, held in state.items()}
+        self._states = {place: dict(values) for place, values in state.items()}
 
 
 def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> None:
@@ -173,18 +176,19 @@ def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> Non
 
 
 def _with_unused(scored: ScoredGroup, credited: CreditedGroup) -> CreditedGroup:
-    """The credit of the usable responses at their places among all of `scored`; 0 elsewhere."""
+    """Spread the usable responses' credit over all responses of `scored`, with 0 for the others."""
     used, rewards = scored.judged, credited.rewards
 
     def spread(values: Sequence[float]) -> tuple[float, ...]:
-        held = iter(values)
-        return tuple(next(held) if use else 0.0 for use in used)
+        remaining = iter(values)
+        return tuple(next(remaining) if use else 0.0 for use in used)
 
     def spread_tokens(values: PerToken | None) -> PerToken | None:
         if values is None:
             return None
-        held = iter(values)
-        return tuple(next(held) if use else (0.0,) * length for use, length in zip(used, scored.lengths, strict=True))
+        remaining = iter(values)
+        lengths = zip(used, scored.lengths, strict=True)
+        return tuple(next(remaining) if use else (0.0,) * length for use, length in lengths)
 
     parts = {name: spread(values) for name, values in rewards.parts.items()}
     return CreditedGroup(
@@ -204,5 +208,10 @@ def _name(registry: Any, part: Any) -> str:
 def assign_credit(
     group: Group, verdicts: Sequence[Verdict], settings: CreditSettings, step: int, max_tokens: int = 1
 ) -> CreditedGroup:
-    """Credit for one group by itself, with nothing remembered."""
+    """Give credit to one group by itself, remembering nothing.
+
+    verdicts    (k,)
+    step        0-based, of the RL run
+    max_tokens  the response budget, for reward parts about length
+    """
     return Credit(settings).assign([ScoredGroup(group, tuple(verdicts))], CreditContext(step, max_tokens=max_tokens))[0]

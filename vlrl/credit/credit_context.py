@@ -1,4 +1,4 @@
-"""When credit is given: what a part of credit knows besides the groups."""
+"""What a part of credit knows besides the groups: where in the run it is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CreditContext:
-    """When credit is given.
+    """Where in the run credit is assigned.
 
-    step, steps   of the RL run; the first is 0
-    max_tokens    response budget
-    version       of the policy that writes now; older segments carry smaller ones
-    mean_over_response  whether the loss divides what a response's tokens say by their number
+    step, steps         0-based step of the RL run, and how many there are
+    max_tokens          response budget
+    version             policy version of this iteration; segments of earlier ones carry smaller numbers
+    mean_over_response  whether the loss averages over a response's tokens, rather than adding them up
     """
 
     step: int

@@ -30,22 +30,22 @@ class Ucpo(Adjust):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        return [self._one(one) for one in groups]
+        return [self._of_group(group) for group in groups]
 
-    def _one(self, one: CreditedGroup) -> tuple[float, ...]:
-        known = enumerate(zip(one.advantages, one.scored.correct, one.scored.lengths, strict=True))
+    def _of_group(self, group: CreditedGroup) -> tuple[float, ...]:
+        known = enumerate(zip(group.advantages, group.scored.correct, group.scored.lengths, strict=True))
         places = [i for i, (value, right, length) in known if right and value > 0 and length]
         if not places or not self.tau:
-            return one.advantages
-        means = [sum(one.scored.rollouts[i].sampler_logprobs) / one.scored.rollouts[i].num_tokens for i in places]
+            return group.advantages
+        means = [sum(group.scored.rollouts[i].sampler_logprobs) / group.scored.rollouts[i].num_tokens for i in places]
         inverse = [math.exp(min(means) - mean) for mean in means]  # ∝ 1/q
         count, total = len(places), sum(inverse)
         factors = [count * ((1 - self.tau) / count + self.tau * value / total) for value in inverse]
-        before = [one.advantages[i] for i in places]
+        before = [group.advantages[i] for i in places]
         after = [a * f for a, f in zip(before, factors, strict=True)]
         keep = sum(before) / sum(after)
         moved = dict(zip(places, (keep * a for a in after), strict=True))
-        return tuple(moved.get(i, value) for i, value in enumerate(one.advantages))
+        return tuple(moved.get(i, value) for i, value in enumerate(group.advantages))
 
 
 @adjusts.register("positive_only")
@@ -62,4 +62,4 @@ class PositiveOnly(Adjust):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        return [tuple(a if a > 0 else self.keep * a for a in one.advantages) for one in groups]
+        return [tuple(a if a > 0 else self.keep * a for a in group.advantages) for group in groups]

@@ -48,7 +48,7 @@ class GroupAdvantage(Advantage):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Group by group."""
-        return [self(one.rewards.total) for one in groups]
+        return [self(group.rewards.total) for group in groups]
 
 
 @advantages.register("mean")

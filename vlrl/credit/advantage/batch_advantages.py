@@ -22,12 +22,12 @@ def spread_of(values: Sequence[float]) -> float:
 
 def whitened(groups: Sequence[Sequence[float]], epsilon: float, center: bool = True) -> list[tuple[float, ...]]:
     """(v − mean) / (σ + ε) over the values of all groups; zeros where all values are equal."""
-    flat = [value for one in groups for value in one]
+    flat = [value for group in groups for value in group]
     spread = spread_of(flat) if flat else 0.0
     if not spread:
-        return [(0.0,) * len(one) for one in groups]
+        return [(0.0,) * len(group) for group in groups]
     mean = sum(flat) / len(flat) if center else 0.0
-    return [tuple(settle(v - mean) / (spread + epsilon) for v in one) for one in groups]
+    return [tuple(settle(v - mean) / (spread + epsilon) for v in group) for group in groups]
 
 
 @advantages.register("reinforce_plus_plus")
@@ -71,7 +71,7 @@ class AsymmetricOutcomes(Advantage):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        return [self(one.scored.correct) for one in groups]
+        return [self(group.scored.correct) for group in groups]
 
     def __call__(self, correct: Sequence[bool]) -> tuple[float, ...]:
         """(n,) outcomes → (n,) advantages; zeros where all are alike."""
@@ -97,14 +97,14 @@ class SlowSpread(Advantage):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `spread`; steps whose groups all have equal rewards leave it as it is."""
-        spreads = [s for s in (spread_of(one.rewards.total) for one in groups) if s]
+        spreads = [s for s in (spread_of(group.rewards.total) for group in groups) if s]
         if spreads:
-            now = sum(spreads) / len(spreads)
-            state["spread"] = self.decay * state["spread"] + (1 - self.decay) * now if "spread" in state else now
+            latest = sum(spreads) / len(spreads)
+            state["spread"] = self.decay * state["spread"] + (1 - self.decay) * latest if "spread" in state else latest
         scale = state.get("spread", 0.0) + self.epsilon
-        found = []
-        for one in groups:
-            rewards = one.rewards.total
+        moved = []
+        for group in groups:
+            rewards = group.rewards.total
             mean = sum(rewards) / len(rewards)
-            found.append(tuple(settle(r - mean) / scale if scale else 0.0 for r in rewards))
-        return found
+            moved.append(tuple(settle(r - mean) / scale if scale else 0.0 for r in rewards))
+        return moved

@@ -54,4 +54,4 @@ class BestOnly(GroupAdvantage):
         if best <= self.above:
             return (0.0,) * len(rewards)
         chosen = [r == best for r in rewards]
-        return tuple(len(rewards) / sum(chosen) if one else 0.0 for one in chosen)
+        return tuple(len(rewards) / sum(chosen) if is_best else 0.0 for is_best in chosen)

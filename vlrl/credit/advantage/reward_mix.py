@@ -34,16 +34,18 @@ class Decorrelated(Advantage):
             return []
         names = list(groups[0].rewards.parts)
         weights = np.array([groups[0].rewards.weights[name] for name in names])
-        scaled = [np.stack([standardised(one.rewards.parts[name]) for name in names], 1) for one in groups]  # (n, K)
+        scaled = [
+            np.stack([standardised(group.rewards.parts[name]) for name in names], 1) for group in groups
+        ]  # (n, K)
         products = sum(z.T @ z for z in scaled)
         scale = np.sqrt(np.outer(np.diag(products), np.diag(products)))
         correlation = np.divide(products, scale, out=np.eye(len(names)), where=scale > 0)
-        found = []
+        advantages_of = []
         for z in scaled:
             active = np.flatnonzero(z.any(0))
             mixed = z[:, active] @ inverse_root(correlation[np.ix_(active, active)]) @ weights[active]
-            found.append(tuple(float(value) for value in mixed))
-        return found
+            advantages_of.append(tuple(float(value) for value in mixed))
+        return advantages_of
 
 
 def standardised(values: Sequence[float]) -> np.ndarray:
@@ -86,21 +88,21 @@ class Lead(Advantage):
         if not groups:
             return []
         if "lead_length" not in groups[0].rewards.parts:  # before its first step
-            mixed = [tuple(standardised(one.rewards.parts["score"]).tolist()) for one in groups]
+            mixed = [tuple(standardised(group.rewards.parts["score"]).tolist()) for group in groups]
         else:
             share = self._share(groups)
             share = self.decay * state["score"] + (1 - self.decay) * share if "score" in state else share
             state["score"] = share
             share = max(self.floor, share)
             mixed = []
-            for one in groups:
-                right, short = (standardised(one.rewards.parts[name]) for name in ("score", "lead_length"))
+            for group in groups:
+                right, short = (standardised(group.rewards.parts[name]) for name in ("score", "lead_length"))
                 mixed.append(tuple((share * right + (1 - share) * short).tolist()))
         return whitened(mixed, 1e-8) if self.whiten else mixed
 
     def _share(self, groups: Sequence[CreditedGroup]) -> float:
-        right = [v for one in groups for v in one.rewards.parts["score"]]
-        short = [(1 + v) / 2 for one in groups for v in one.rewards.parts["lead_length"]]
+        right = [v for group in groups for v in group.rewards.parts["score"]]
+        short = [(1 + v) / 2 for group in groups for v in group.rewards.parts["lead_length"]]
         means = [sum(values) / len(values) for values in (right, short)]
         varies = [spread_of(v) / m if m else 0.0 for v, m in zip((right, short), means, strict=True)]
         gains = [v * (1 - m) ** self.alpha for v, m in zip(varies, means, strict=True)]

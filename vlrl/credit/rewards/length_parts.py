@@ -95,7 +95,7 @@ class LengthBand(Shape):
         """(n,) 0 or 1."""
         known = zip(group.lengths, group.correct, group.finished, strict=True)
         within = [right and done and self.lowest <= length <= self.highest for length, right, done in known]
-        return tuple(float(one and sum(group.correct) > 1) for one in within)
+        return tuple(float(inside and sum(group.correct) > 1) for inside in within)
 
 
 @shapes.register("step_grpo")

@@ -17,8 +17,8 @@ from vlrl.types import CreditedGroup, PerToken
 def teacher_credit(teacher: PerToken, student: PerToken, weight: float) -> PerToken:
     """Per response (T_j,) log π_T and log π_S → weight·(log π_T − log π_S)."""
     return tuple(
-        tuple(weight * (theirs - ours) for theirs, ours in zip(one, other, strict=True))
-        for one, other in zip(teacher, student, strict=True)
+        tuple(weight * (theirs - ours) for theirs, ours in zip(of_teacher, of_student, strict=True))
+        for of_teacher, of_student in zip(teacher, student, strict=True)
     )
 
 
@@ -38,10 +38,10 @@ class Distillation(TokenPart):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        return [self._one(one) for one in groups]
+        return [self._of_group(group) for group in groups]
 
-    def _one(self, one: CreditedGroup) -> PerToken:
-        return teacher_credit(one.scored.statistics["teacher"], one.scored.statistics["logprobs"], self.weight)
+    def _of_group(self, group: CreditedGroup) -> PerToken:
+        return teacher_credit(group.scored.statistics["teacher"], group.scored.statistics["logprobs"], self.weight)
 
 
 @token_credits.register("vopd")
@@ -56,9 +56,9 @@ class DistillationWithValue(Distillation):
     mark: ClassVar[Mark] = "A"
     needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "teacher", "kl_teacher"})
 
-    def _one(self, one: CreditedGroup) -> PerToken:
-        plain = super()._one(one)
+    def _of_group(self, group: CreditedGroup) -> PerToken:
+        plain = super()._of_group(group)
         return tuple(
             tuple(value + self.weight * kl for value, kl in zip(values, kls, strict=True))
-            for values, kls in zip(plain, one.scored.statistics["kl_teacher"], strict=True)
+            for values, kls in zip(plain, group.scored.statistics["kl_teacher"], strict=True)
         )

@@ -37,19 +37,19 @@ class SkipSteps(TokenPart):
             tuple(
                 self(steps, rollout.sampler_logprobs, right)
                 for steps, rollout, right in zip(
-                    one.scored.statistics["steps"], one.scored.rollouts, one.scored.correct, strict=True
+                    group.scored.statistics["steps"], group.scored.rollouts, group.scored.correct, strict=True
                 )
             )
-            for one in groups
+            for group in groups
         ]
 
     def __call__(self, steps: Sequence[float], logprobs: Sequence[float], right: bool) -> tuple[float, ...]:
         """(T,) step numbers from 0 and log-probabilities → (T,) weights."""
-        held: dict[float, list[float]] = {}
+        by_step: dict[float, list[float]] = {}
         for step, logprob in zip(steps, logprobs, strict=True):
-            held.setdefault(step, []).append(logprob)
-        count = min(math.ceil(self.rho * len(held)), len(held) - 1)
-        ranked = sorted(held, key=lambda step: sum(held[step]) / len(held[step]), reverse=not right)
+            by_step.setdefault(step, []).append(logprob)
+        count = min(math.ceil(self.rho * len(by_step)), len(by_step) - 1)
+        ranked = sorted(by_step, key=lambda step: sum(by_step[step]) / len(by_step[step]), reverse=not right)
         left_out = set(ranked[: max(0, count)])
         return tuple(0.0 if step in left_out else 1.0 for step in steps)
 
@@ -79,36 +79,40 @@ class EntropyBalance(TokenPart):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        flows = [entropy_flow(one) for one in groups]
-        counts = [counted(one, context.mean_over_response) for one in groups]
+        flows = [entropy_flow(group) for group in groups]
+        counts = [counted(group, context.mean_over_response) for group in groups]
         flat = [
-            flow * much
-            for one, held in zip(flows, counts, strict=True)
-            for response, more in zip(one, held, strict=True)
-            for flow, much in zip(response, more, strict=True)
+            flow * count
+            for group_flows, group_counts in zip(flows, counts, strict=True)
+            for response_flows, response_counts in zip(group_flows, group_counts, strict=True)
+            for flow, count in zip(response_flows, response_counts, strict=True)
         ]
         up, down = sum(f for f in flat if f > 0), -sum(f for f in flat if f < 0)
         share = self.strength * (down - up) / (down + up) if down + up else 0.0
         return [
-            tuple(tuple(1.0 + share if f > 0 else 1.0 - share if f < 0 else 1.0 for f in response) for response in one)
-            for one in flows
+            tuple(
+                tuple(1.0 + share if f > 0 else 1.0 - share if f < 0 else 1.0 for f in response)
+                for response in group_flows
+            )
+            for group_flows in flows
         ]
 
 
-def entropy_flow(one: CreditedGroup) -> PerToken:
+def entropy_flow(group: CreditedGroup) -> PerToken:
     """Per response (T_j,): dH of a step along each token's gradient, in nats for a learning rate of 1 on its logits."""
-    held = one.scored.statistics
-    found = []
-    for j, advantage in enumerate(one.advantages):
-        extra = one.token_advantages[j] if one.token_advantages is not None else (0.0,) * len(held["logprobs"][j])
-        values = zip(held["logprobs"][j], held["entropy"][j], held["square"][j], extra, strict=True)
-        found.append(tuple(-(advantage + more) * (math.exp(p) * (p + h) - q) for p, h, q, more in values))
-    return tuple(found)
+    statistics = group.scored.statistics
+    flows = []
+    for j, advantage in enumerate(group.advantages):
+        none = (0.0,) * len(statistics["logprobs"][j])
+        extra = none if group.token_advantages is None else group.token_advantages[j]
+        values = zip(statistics["logprobs"][j], statistics["entropy"][j], statistics["square"][j], extra, strict=True)
+        flows.append(tuple(-(advantage + addition) * (math.exp(p) * (p + h) - q) for p, h, q, addition in values))
+    return tuple(flows)
 
 
-def counted(one: CreditedGroup, mean_over_response: bool) -> PerToken:
+def counted(group: CreditedGroup, mean_over_response: bool) -> PerToken:
     """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
-    weights = one.token_weights or tuple((1.0,) * length for length in one.scored.lengths)
+    weights = group.token_weights or tuple((1.0,) * length for length in group.scored.lengths)
     if not mean_over_response:
         return weights
     return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)
@@ -126,6 +130,6 @@ class OverlongFilter(TokenPart):
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [
-            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in one.scored.rollouts)
-            for one in groups
+            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in group.scored.rollouts)
+            for group in groups
         ]

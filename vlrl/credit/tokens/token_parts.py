@@ -46,19 +46,19 @@ token_credits: Registry[Any] = Registry("token credit", base=TokenPart)
 weighers: Registry[Any] = Registry("token weight", base=TokenPart)
 
 
-def add(one: PerToken | None, more: PerToken) -> PerToken:
-    """Per response and token, the sum."""
-    if one is None:
+def add(sums: PerToken | None, more: PerToken) -> PerToken:
+    """Per response (T_j,) the sums of both; None counts as zeros."""
+    if sums is None:
         return more
     return tuple(
-        tuple(a + b for a, b in zip(first, second, strict=True)) for first, second in zip(one, more, strict=True)
+        tuple(a + b for a, b in zip(first, second, strict=True)) for first, second in zip(sums, more, strict=True)
     )
 
 
-def multiply(one: PerToken | None, more: PerToken) -> PerToken:
-    """Per response and token, the product."""
-    if one is None:
+def multiply(products: PerToken | None, more: PerToken) -> PerToken:
+    """Per response (T_j,) the products of both; None counts as ones."""
+    if products is None:
         return more
     return tuple(
-        tuple(a * b for a, b in zip(first, second, strict=True)) for first, second in zip(one, more, strict=True)
+        tuple(a * b for a, b in zip(first, second, strict=True)) for first, second in zip(products, more, strict=True)
     )

@@ -59,7 +59,7 @@ class SegmentWeights(TokenPart):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        return [tuple(self(r.segments, context.version) for r in one.scored.rollouts) for one in groups]
+        return [tuple(self(r.segments, context.version) for r in group.scored.rollouts) for group in groups]
 
     def __call__(self, segments: Sequence[Segment], version: int) -> tuple[float, ...]:
         """(T,) weights of one response in the iteration `version`."""
@@ -100,13 +100,13 @@ class ImportanceWeights(TokenPart):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        found = []
-        for one in groups:
-            rollouts = one.scored.rollouts
+        weights = []
+        for group in groups:
+            rollouts = group.scored.rollouts
             own = own_tokens(rollouts) or tuple((1.0,) * r.num_tokens for r in rollouts)
-            three = zip(one.scored.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
-            found.append(tuple(self.of(theirs, written, [bool(o) for o in mine]) for theirs, written, mine in three))
-        return found
+            sides = zip(group.scored.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
+            weights.append(tuple(self.of(theirs, written, [bool(o) for o in mine]) for theirs, written, mine in sides))
+        return weights
 
     def of(
         self, old_logprobs: Sequence[float], sampler_logprobs: Sequence[float], own: Sequence[bool]

@@ -21,7 +21,9 @@ from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
 
 
 class GroupScorer:
-    """One for a run: it remembers what stateful parts of credit remember. Raises ConfigError for an unfit teacher.
+    """Judges groups and assigns credit. A run has one, since it keeps what stateful parts of credit remember.
+
+    Raises ConfigError for a teacher, or another frozen model, that doesn't fit the policy.
 
     contrast_tokens  response tokens that the latest `score` sampled for perturbed problems
     """
@@ -38,15 +40,15 @@ class GroupScorer:
         self._frozen = {name: model for name, model in opened.items() if model is not None}
         self.contrast_tokens = 0
 
-    def score(self, found: Sequence[Group], step: int) -> list[ScoredGroup]:
-        """The groups of one step, or of one round of it, with verdicts and whatever else credit needs, in order."""
-        statistics = self._statistics(found)
-        contrast = self._contrast(found, step)
-        verdicts = self._verdicts(found)
-        return [ScoredGroup(one, verdicts[i], statistics[i], contrast.get(i)) for i, one in enumerate(found)]
+    def score(self, groups: Sequence[Group], step: int) -> list[ScoredGroup]:
+        """Judge the groups of a step, or of one round of it, and measure what credit needs besides, in order."""
+        statistics = self._statistics(groups)
+        contrast = self._contrast(groups, step)
+        verdicts = self._verdicts(groups)
+        return [ScoredGroup(group, verdicts[i], statistics[i], contrast.get(i)) for i, group in enumerate(groups)]
 
     def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[CreditedGroup]:
-        """Credit for all groups of a step, once; without `remember` a look at what it would be, in between rounds."""
+        """Assign credit to all groups of a step: once with `remember`; without it, to see what credit would be."""
         settings = self._settings
         context = CreditContext(
             step, settings.steps, settings.sampling_at(step).max_tokens, step, settings.loss.means_over_response
@@ -66,9 +68,9 @@ class GroupScorer:
         """Inverse of `state_dict`."""
         self._credit.load_state_dict(state)
 
-    def _verdicts(self, found: Sequence[Group]) -> list[tuple[Verdict, ...]]:
-        """Verdicts of every group's responses; where cut responses score 0, theirs say so. A fault stays a fault."""
-        verdicts = self._environment.verdicts(found)
+    def _verdicts(self, groups: Sequence[Group]) -> list[tuple[Verdict, ...]]:
+        """The environment's verdicts; with `cut_scores_zero`, cut responses are wrong. A fault stays a fault."""
+        verdicts = self._environment.verdicts(groups)
         if not self._settings.cut_scores_zero:
             return verdicts
         return [
@@ -76,49 +78,49 @@ class GroupScorer:
                 Verdict.wrong("over its limit of tokens", verdict.answer)
                 if rollout.finish_reason == "length" and verdict.fault is None
                 else verdict
-                for rollout, verdict in zip(one.rollouts, held, strict=True)
+                for rollout, verdict in zip(group.rollouts, group_verdicts, strict=True)
             )
-            for one, held in zip(found, verdicts, strict=True)
+            for group, group_verdicts in zip(groups, verdicts, strict=True)
         ]
 
-    def _statistics(self, found: Sequence[Group]) -> list[dict[str, PerToken]]:
-        """By group, what the parts need of every token of every response; a response without tokens has none."""
-        held: list[dict[str, PerToken]] = [{} for _ in found]
+    def _statistics(self, groups: Sequence[Group]) -> list[dict[str, PerToken]]:
+        """By group and by name, what parts of credit need: per response (T_j,)."""
+        statistics: list[dict[str, PerToken]] = [{} for _ in groups]
         if "steps" in self._needs:
             tokenizer = self._model.loaded.tokenizer
-            for one, mine in zip(found, held, strict=True):
-                mine["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in one.rollouts)
+            for group, of_group in zip(groups, statistics, strict=True):
+                of_group["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in group.rollouts)
         names = sorted(self._needs - {"steps", "contrast"})
         if not names:
-            return held
-        places = [[j for j, r in enumerate(one.rollouts) if r.num_tokens] for one in found]
+            return statistics
+        written = [[j for j, r in enumerate(group.rollouts) if r.num_tokens] for group in groups]  # not empty
         rows = [
-            PackedGroup(one.encoded, tuple(one.rollouts[j].token_ids for j in some))
-            for one, some in zip(found, places, strict=True)
-            if some
+            PackedGroup(group.encoded, tuple(group.rollouts[j].token_ids for j in places))
+            for group, places in zip(groups, written, strict=True)
+            if places
         ]
         temperature = self._settings.sampling.temperature
         values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._frozen))
-        for one, some, mine in zip(found, places, held, strict=True):
-            measured = next(values) if some else {}
+        for group, places, of_group in zip(groups, written, statistics, strict=True):
+            measured = next(values) if places else {}
             for name in names:
-                by_place = dict(zip(some, measured.get(name, ()), strict=True))
-                mine[name] = tuple(by_place.get(j, ()) for j in range(len(one.rollouts)))
-        return held
+                by_place = dict(zip(places, measured.get(name, ()), strict=True))
+                of_group[name] = tuple(by_place.get(j, ()) for j in range(len(group.rollouts)))
+        return statistics
 
-    def _contrast(self, found: Sequence[Group], step: int) -> dict[int, float]:
-        """By place in `found`: the share of right responses to the problem with its images perturbed."""
+    def _contrast(self, groups: Sequence[Group], step: int) -> dict[int, float]:
+        """By place in `groups`: the share of right responses to the problem with its images perturbed."""
         settings = self._settings.contrast
-        places = [i for i, one in enumerate(found) if one.problem.images]
+        places = [i for i, group in enumerate(groups) if group.problem.images]
         self.contrast_tokens = 0
         if settings is None or not places:
             return {}
         seed = self._seed
-        problems = [found[i].problem for i in places]
+        problems = [groups[i].problem for i in places]
         if settings.perturbation == MISMATCHED:
             others = mismatched(problems)
-            places = [i for i, one in zip(places, others, strict=True) if one is not None]
-            problems = [one for one in others if one is not None]
+            places = [i for i, other in zip(places, others, strict=True) if other is not None]
+            problems = [other for other in others if other is not None]
         else:
             problems = [perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id)) for p in problems]
         if not problems:
@@ -132,7 +134,7 @@ class GroupScorer:
             count,
             derive_seed(seed, "contrast", step),
         )
-        self.contrast_tokens = sum(rollout.num_tokens for one in asked for rollout in one.rollouts)
+        self.contrast_tokens = sum(rollout.num_tokens for group in asked for rollout in group.rollouts)
         rates = {}
         for i, verdicts in zip(places, self._verdicts(asked), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]
