@@ -27,9 +27,8 @@ def print_summary(folder: Path) -> None:
             agreement = table["consistency"]["sampled"]
             if agreement is not None:
                 chance, kappa = (table.get(f"consistency_{key}", {}).get("sampled") for key in ("by_chance", "kappa"))
-                beside = (
-                    "" if chance is None else f" ({chance:.2f} by chance{'' if kappa is None else f', κ {kappa:.2f}'})"
-                )
+                beyond = "" if kappa is None else f", κ {kappa:.2f}"
+                beside = "" if chance is None else f" ({chance:.2f} by chance{beyond})"
                 said = f"text and rendered twin get the same verdict, {NAMES[name]}: {agreement:.2f}{beside}"
                 out.print(said, markup=False)
     seconds = results.get("wall_seconds", {})
