@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLProcessor
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
-from vlrl.model.families.qwen2_vl import PatchRows, image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
@@ -71,7 +71,7 @@ _IMAGES = partial(image_processor, 14, 56 * 56, 12_845_056)
 
 
 @families.register("qwen2_5_vl")
-class Qwen25Vl(PatchRows):
+class Qwen25Vl(QwenVl):
     """Qwen2.5-VL."""
 
     decoders: ClassVar = {

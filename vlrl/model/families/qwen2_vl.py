@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vlrl.model.prompts.encode import Encoded
 
 
-class PatchRows(Family):
+class QwenVl(Family):
     """What Qwen-VL models share: patches (`pixel_values`) and grids (`image_grid_thw`) of all images in one row."""
 
     placeholders = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
@@ -97,7 +97,7 @@ class PatchRows(Family):
 
 
 @families.register("qwen2_vl")
-class Qwen2Vl(PatchRows):
+class Qwen2Vl(QwenVl):
     """Qwen2-VL: the tower's width and that of its feed-forward layers have names of their own."""
 
     decoders: ClassVar = {"qwen2_vl_text": DecoderClasses("qwen2_vl", "Qwen2VLTextModel", "Qwen2MLP", "Qwen2VL")}

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLProcesso
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
 from vlrl.model.families.image_types import ImageFeatures
-from vlrl.model.families.qwen2_vl import PatchRows, image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
@@ -84,7 +84,7 @@ def _published_4b() -> Any:
     return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
 
 
-class DeepstackRows(PatchRows):
+class DeepstackRows(QwenVl):
     """Features of some layers of the tower go into as many layers of the decoder."""
 
     def levels(self, output: Any) -> Sequence[Any]:
