@@ -1,24 +1,31 @@
-"""What a user's own file adds to vlrl, by the real commands: an engine, a family of models."""
+"""What a user's own file adds to vlrl, by the real commands: an engine, a family of models, a benchmark."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from vlrl.cli import main
 from vlrl.commands.curate import start_curation
 from vlrl.commands.evaluate import evaluate_benchmarks
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError
 from vlrl.model.families.family import families
 from vlrl.plan.plan import make_plan
 from vlrl.rollout.engine_registry import engines
 from vlrl.training.run import start_run
+from vlrl.verify.judge import verifiers
 
 pytest_plugins = ("small_runs",)
 
 ENGINE = """
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.data.recipe import load_recipe
 from vlrl.errors import ConfigError
 from vlrl.rollout.engine_registry import EngineCapabilities, EngineMemory, EngineSettings, engines
 from vlrl.rollout.scripted_engine import ScriptedEngine
@@ -115,6 +122,35 @@ class Llava(Family):
 """
 
 
+BENCHMARK = """
+from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Draft, benchmarks, verdict
+from vlrl.data.benchmarks.row_cells import cell, values
+from vlrl.verify.judge import verifier
+
+
+@verifier("last_word")
+def last_word(problem, response):
+    word = response.split()[-1].strip(".") if response.split() else None
+    return verdict(word == problem.answer, word)
+
+
+@benchmarks.register("zoo")
+class Zoo(BenchmarkDefinition):
+    evaluation_only = True
+    also_called = ("zoobench",)
+
+    def draft(self, row, place):
+        groups = {"animal": values(row.get("animal"))}
+        return Draft(str(cell(row, place, "question")), str(cell(row, place, "gold")), "last_word", {}, groups, False)
+
+    def official(self, problem, answer, draws, integer_rule):
+        return verdict(problem.answer in answer.said, None, "anywhere")
+
+    def sets(self, problems, rights):
+        return {"all": {"every row": [all(rights)]}}
+"""
+
+
 @pytest.fixture
 def engine(tmp_path: Path):
     """A config of a run, of an evaluation and of a curation with an engine of the user's own."""
@@ -177,3 +213,44 @@ def test_a_family_is_planned_trained_and_evaluated(tmp_path):
     assert step["step"] == 1
     with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family"):
         make_plan(written(tmp_path / "again.yaml", **{**settings, "model": {"path": str(tmp_path / "run" / "model")}}))
+
+
+def test_a_benchmark_is_evaluated_scored_kept_out_of_training_and_of_curated_sets(
+    tmp_path, engine, model_folders, monkeypatch, capsys
+):
+    (tmp_path / "zoo.py").write_text(BENCHMARK)
+    plugins = [*engine["plugins"], str(tmp_path / "zoo.py")]
+    parrot = {"name": "parrot", "says": "It says moo."}
+    rows = [{"id": n, "question": f"What does cow {n} say?", "gold": "moo", "animal": "cow"} for n in range(3)]
+    rows += [{"id": 3, "question": "And a moody dog?", "gold": "woof", "animal": "dog"}]
+    zoo = tmp_path / "rows.jsonl"
+    zoo.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = {"path": str(model_folders["tiny-qwen3-vl"])}
+    with benchmarks.temporarily(), verifiers.temporarily():
+        asked = {"benchmark": "zoo", "path": str(zoo), "protocol": {"max_tokens": 16}}
+        settings = {"plugins": plugins, "engine": parrot, "name": "zoo", "model": model, "benchmarks": [asked]}
+        (result,) = evaluate_benchmarks(written(tmp_path / "eval.yaml", **settings), [f"run_folder={tmp_path / 'e'}"])
+        assert (result["value"], result["n"]) == (0.75, 4)
+        assert [result["groups"]["animal"][kind]["accuracy"] for kind in ("cow", "dog")] == [1.0, 0.0]
+        assert result["groups"]["all"]["every row"]["correct"] == 0
+
+        given = tmp_path / "responses.jsonl"
+        given.write_text("".join(json.dumps({"id": n, "response": "moo, woof it goes"}) + "\n" for n in range(4)))
+        for mode, right in (("reward", 0), ("official", 4)):
+            files = ["--problems", str(zoo), "--responses", str(given), "--plugin", plugins[1]]
+            monkeypatch.setattr(sys, "argv", ["vlrl", "score", "zoo", *files, "--mode", mode, "--json"])
+            assert not main()
+            assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["correct"] == right
+
+        source = {"name": "zoo", "kind": "file", "path": str(zoo), "layout": "zoo", "modality": "text"}
+        recipe = written(tmp_path / "zoo.yaml", plugins=[plugins[1]], sources=[source])
+        with pytest.raises(ConfigError, match="is an evaluation set"):
+            load_recipe(recipe).refuse_evaluation_sets()
+        mine = [{"question": "What does cow 1 say?", "answer": "moo"}, {"question": "What is 3+4?", "answer": "7"}]
+        (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine))
+        own = {"name": "own", "kind": "file", "path": "mine.jsonl", "modality": "text", "verifier": "text"}
+        recipe = written(tmp_path / "own.yaml", sources=[{**own, "held_out": 0}])
+        stage = {"name": "contamination", "benchmarks": [{"benchmark": "zoo", "path": str(zoo)}]}
+        kept = {"plugins": plugins, "name": "kept", "data": str(recipe), "held_out": 0, "stages": [stage]}
+        curated = start_curation(written(tmp_path / "curate.yaml", **kept), [f"run_folder={tmp_path / 'c'}"])
+        assert [problem.answer for problem in curated.funnel.kept] == ["7"]

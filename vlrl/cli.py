@@ -208,7 +208,9 @@ def merge(
 def score(
     benchmark: Annotated[
         str,
-        typer.Argument(metavar="BENCH", help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath."),
+        typer.Argument(
+            metavar="BENCH", help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath, a plugin's."
+        ),
     ],
     problems: Annotated[str, typer.Option(help="The benchmark in its own schema: JSON, JSONL or parquet.")],
     responses: Annotated[str, typer.Option(help="Rows with the benchmark's id, `response`, optionally `extraction`.")],
@@ -227,6 +229,9 @@ def score(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write one JSON line a row: id, correct, answer, note.")] = None,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(help="A Python file that registers a benchmark or a verifier; repeatable.")
+    ] = None,
 ) -> None:
     """Score recorded responses to a benchmark, offline, overall and in every official grouping.
 
@@ -234,7 +239,8 @@ def score(
     """
     from vlrl.commands.score import score_command
 
-    score_command(benchmark, problems, responses, mode, integer_rule, use_extraction, allow_missing, as_json, out)  # type: ignore[arg-type]
+    modes = (mode, integer_rule, use_extraction, allow_missing)
+    score_command(benchmark, problems, responses, *modes, as_json, out, plugin or ())  # type: ignore[arg-type]
 
 
 @app.command()

@@ -6,7 +6,7 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vlrl.renamed import RENAMED
 
@@ -107,6 +107,11 @@ def storage_error(error: BaseException) -> StorageError | None:
 
 
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
+def some_of(names: Sequence[str], shown: int = 5) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.data.mixture import Mixture, demonstrations, held_out_problems
 from vlrl.data.recipe import load_recipe
-from vlrl.data.rows.benchmark_rows import read_benchmark
 from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.data.sources import build_sources

@@ -16,8 +16,9 @@ from PIL import Image as Pillow
 from vlrl.commands.benchmark_page import write_shown
 from vlrl.commands.evaluate import evaluate_benchmarks
 from vlrl.config import load_settings
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
+from vlrl.data.benchmarks.mathvista import mathvista_query
 from vlrl.data.images.open_images import BadImageError, check_image
-from vlrl.data.rows.benchmark_rows import mathvista_query, read_benchmark
 from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
-from vlrl.data.rows.benchmark_rows import READERS, read_benchmark
+from vlrl.data.benchmarks.benchmark_definition import Answer, RecordedVerdicts, benchmark_named, benchmarks
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.tables.records import Record, read_records
-from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.errors import ConfigError, DataError, did_you_mean, some_of
 from vlrl.evaluation.join import Joined, join_responses
-from vlrl.evaluation.official import OFFICIAL, Answer, Mode, score_answers
+from vlrl.evaluation.official import Mode, has_published_rule, score_answers
 from vlrl.evaluation.scores import wilson_interval
-from vlrl.evaluation.tally import Groups, Tally, tally, tally_groups, tally_seeds
+from vlrl.evaluation.tally import Groups, Tally, tally, tally_groups, tally_sets
 from vlrl.registry import load_plugin
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import Problem, Text, Verdict
 from vlrl.verify.judge import judge_all, verifiers, warm_up_verifiers
 from vlrl.verify.official.mathvista import INTEGER_RULES, IntegerRule
-
-SCORED = tuple(name for name in READERS if name != "aime")
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,21 @@ def score_command(
     allow_missing: bool = False,
     as_json: bool = False,
     out: Path | None = None,
+    plugins: Sequence[Path] = (),
 ) -> Scored:
-    """Score a responses file and print the table, or one JSON object.
+    """Score a responses file and print the table, or one JSON object; `plugins` are Python files that register
+    benchmarks or verifiers.
 
     Raises ConfigError or DataError with file, line or ids for whatever doesn't fit together.
     """
+    for plugin in plugins:
+        load_plugin(plugin)
     _check_names(benchmark, mode, integer_rule)
     given = read_records(responses, "--responses")
     asked = given if _same_file(problems, responses) else read_records(problems, "--problems")
-    if benchmark == "dynamath" and "correct" in given[0][1]:
-        scored = _score_verdict_lists(asked, given, allow_missing)
+    recorded = benchmark_named(benchmark).recorded(asked, given, allow_missing)
+    if recorded is not None:
+        scored = _recorded(recorded)
     else:
         scored = _score(benchmark, asked, given, mode, integer_rule, use_extraction, allow_missing)
     if out is not None:
@@ -78,7 +82,7 @@ def score_command(
 
 def _check_names(benchmark: str, mode: str, integer_rule: str) -> None:
     for option, value, known in (
-        ("benchmark", benchmark, SCORED),
+        ("benchmark", benchmark, [name for name in benchmarks if benchmark_named(name).scored]),
         ("--mode", mode, ("official", "reward")),
         ("--integer-rule", integer_rule, INTEGER_RULES),
     ):
@@ -103,12 +107,8 @@ def _score(
     answers = [_answer(one, use_extraction) for one in joined]
     verdicts = score_answers(benchmark, [one.row.problem for one in joined], answers, mode, integer_rule)
     correct = [verdict.correct for verdict in verdicts]
-    groups = tally_groups(correct, [one.row.groups for one in joined])
-    if benchmark == "dynamath":
-        seeds: dict[str, list[bool]] = {}
-        for one, right in zip(joined, correct, strict=True):
-            seeds.setdefault(str(one.row.problem.metadata["seed_question"]), []).append(right)
-        groups = {"seed_question": tally_seeds(seeds), **groups}
+    sets = benchmark_named(benchmark).sets([one.row.problem for one in joined], correct)
+    groups = {**tally_sets(sets), **tally_groups(correct, [one.row.groups for one in joined])}
     lines = tuple(_line(one, verdict) for one, verdict in zip(joined, verdicts, strict=True))
     faults = sum(verdict.fault is not None for verdict in verdicts)
     return Scored(tally(correct), groups, faults, answers.count(None), lines)
@@ -132,53 +132,16 @@ def _line(one: Joined, verdict: Verdict) -> dict[str, Any]:
     return line
 
 
-def _score_verdict_lists(asked: Sequence[Record], given: Sequence[Record], allow_missing: bool) -> Scored:
-    """DynaMath's recorded verdicts: one row a seed question, `correct` lists its variants."""
-    known = {str(_seed(place, row)): row for place, row in asked}
-    lists: dict[str, tuple[bool, ...]] = {}
-    for place, row in given:
-        seed, rights = str(_seed(place, row)), row.get("correct")
-        if not isinstance(rights, list) or not rights or not all(isinstance(right, bool) for right in rights):
-            raise DataError(f"{place}, correct", f"got {rights!r}", "give a list of true and false, one a variant")
-        if seed in lists:
-            raise DataError(place, f"seed_question {seed} occurs more than once", "keep one row for each")
-        lists[seed] = tuple(rights)
-    unknown, missing = [s for s in lists if s not in known], [s for s in known if s not in lists]
-    if unknown:
-        raise DataError("responses", f"unknown seed_question: {_some(unknown)}", "score them with their problems")
-    if missing and not allow_missing:
-        remedy = "add them, or score them as wrong with --allow-missing"
-        raise DataError("responses", f"missing seed_question: {_some(missing)}", remedy)
-    variants = max(map(len, lists.values()))
-    lists |= dict.fromkeys(missing, (False,) * variants)
-    flat = [(known[seed], right) for seed, rights in lists.items() for right in rights]
-    groups = tally_groups(
-        [right for _, right in flat],
-        [{name: (str(row[name]),) for name in ("subject", "level") if row.get(name)} for row, _ in flat],
-    )
-    lines = tuple(
-        {"id": f"{seed}_v{number}", "correct": right, "answer": None, "note": "recorded verdict"}
-        for seed, rights in lists.items()
-        for number, right in enumerate(rights, 1)
-    )
-    groups = {"seed_question": tally_seeds(lists), **groups}
-    return Scored(tally([right for _, right in flat]), groups, 0, len(missing), lines)
-
-
-def _seed(place: str, row: Mapping[str, Any]) -> Any:
-    if row.get("seed_question") is None:
-        raise DataError(place, "has no 'seed_question'", "DynaMath groups its variants by it")
-    return row["seed_question"]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _recorded(found: RecordedVerdicts) -> Scored:
+    """Verdicts that the responses file holds."""
+    groups = {**tally_sets(found.sets), **tally_groups(found.rights, found.groups)}
+    return Scored(tally(found.rights), groups, 0, found.missing, found.lines)
 
 
 def table(benchmark: str, mode: Mode, scored: Scored) -> str:
     """Overall figure with its interval, then every grouping, as plain text."""
     low, high = wilson_interval(scored.overall.accuracy, scored.overall.total)
-    rule = mode if benchmark in OFFICIAL else f"{mode} (no other rule is published)"
+    rule = mode if has_published_rule(benchmark) else f"{mode} (no other rule is published)"
     lines = [
         f"{benchmark}, {rule}: {scored.overall.correct}/{scored.overall.total} = {100 * scored.overall.accuracy:.2f}% "
         f"[95% {100 * low:.2f}–{100 * high:.2f}], faults {scored.faults}, missing {scored.missing}"
@@ -227,5 +190,5 @@ def verify_command(pairs: str, verifier: str, as_json: bool = False, plugins: Se
         faults = [str(row["id"]) for v, (_, row) in zip(verdicts, records, strict=True) if v.fault is not None]
         print(f"{verifier}: {sum(v.correct for v in verdicts)}/{len(verdicts)} correct, {len(faults)} faults")
         if faults:
-            print(f"faults: {_some(faults)}")
+            print(f"faults: {some_of(faults)}")
     return verdicts

@@ -10,8 +10,9 @@ from pydantic import Field, field_validator, model_validator
 import vlrl.scenes
 import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes name)
 from vlrl.config import Settings, build_settings
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.evaluation_sets import is_evaluation_set
-from vlrl.data.rows.layouts import BENCHMARK_LAYOUTS, LAYOUTS
+from vlrl.data.rows.layouts import known_layouts
 from vlrl.data.rows.prompt_template import QUESTION, Asking, check_prompt_template
 from vlrl.data.source_weights import check_weight
 from vlrl.data.tables.file_text import COMPRESSED, TEXT_TABLES
@@ -148,7 +149,7 @@ class FileSourceSettings(SourceSettings):
     path: str = Field(description="a .jsonl, .json, .csv or .parquet file (also .gz, .zst), a folder, or a hub id")
     split: str = Field(default="train", description="the split to read where the path has several")
     subset: str = Field(default="", description="the configuration of a hub data set that has several, e.g. main")
-    layout: str | None = Field(default=None, description=f"rows as others write them: {', '.join(LAYOUTS)}")
+    layout: str | None = Field(default=None, description=f"rows as others write them: {', '.join(known_layouts())}")
     image_folder: str | None = Field(default=None, description="where image paths start; default: the file's folder")
     streaming: bool = Field(default=False, description="read rows one after another, for tables larger than the disk")
     shuffle_buffer: int = Field(default=1000, ge=1, description="rows among which a stream is mixed; 1 keeps the order")
@@ -206,15 +207,14 @@ class FileSourceSettings(SourceSettings):
                     f"no such file: {value}",
                     f"check the {key}; it was looked for at {Path(value).expanduser().absolute()}",
                 )
-        if self.layout is not None and self.layout not in LAYOUTS:
-            raise ConfigError(
-                f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", did_you_mean(self.layout, LAYOUTS)
-            )
+        if self.layout is not None and self.layout not in known_layouts():
+            closest = did_you_mean(self.layout, known_layouts())
+            raise ConfigError(f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", closest)
         if self.system_messages == "keep" and self.system_prompt is not None:
             raise ConfigError(
                 f"source {self.name!r}, system_messages", "is keep, beside a system_prompt", "leave one of them out"
             )
-        judges = self.layout in BENCHMARK_LAYOUTS
+        judges = self.layout in benchmarks
         if self.verifier is None and self.columns.verifier is None and not judges:
             raise ConfigError(
                 f"source {self.name!r}, verifier", "is missing", f"name one of: {', '.join(verifiers.names())}"

@@ -11,16 +11,17 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from vlrl.config import Settings
+from vlrl.data.benchmarks.benchmark_definition import Answer, benchmark_named, benchmarks
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.images.open_images import check_header
 from vlrl.data.problem_files import read_problems
 from vlrl.data.rows.bad_rows import Check
-from vlrl.data.rows.benchmark_rows import READERS, read_benchmark
 from vlrl.data.rows.prompt_template import wrapped
 from vlrl.data.source_settings import check_verifier
 from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.evaluation.left_out import LeftOut, OnBad
-from vlrl.evaluation.official import Answer, score_answers
+from vlrl.evaluation.official import score_answers
 from vlrl.evaluation.protocol import EvaluationProtocol, footnote
 from vlrl.evaluation.scores import (
     Interval,
@@ -32,7 +33,7 @@ from vlrl.evaluation.scores import (
     t_interval,
     token_percentile,
 )
-from vlrl.evaluation.tally import Groups, tally_groups, tally_seeds
+from vlrl.evaluation.tally import Groups, tally_groups, tally_sets
 from vlrl.rollout.collector import Encode, collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
@@ -47,7 +48,7 @@ OWN = "problems"  # problem files of this project, as `vlrl warm_up_verifiers` w
 class BenchmarkSettings(Settings):
     """Which benchmark, where its rows are, and how it is asked."""
 
-    benchmark: str = Field(description=f"one of {', '.join([*READERS, OWN])}")
+    benchmark: str = Field(description=f"one of {', '.join([*benchmarks, OWN])}")
     path: str = Field(description="a JSONL, JSON or parquet file, a folder, or a hub id, in the benchmark's own schema")
     name: str = Field(default="", description="the name in tables; default: the benchmark's")
     split: str = Field("test", description="the split where the path has several")
@@ -68,8 +69,8 @@ class BenchmarkSettings(Settings):
     @field_validator("benchmark")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in (*READERS, OWN):
-            raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, [*READERS, OWN]))
+        if name not in (*benchmarks, OWN):
+            raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, [*benchmarks, OWN]))
         return name
 
 
@@ -223,13 +224,10 @@ class BenchmarkResult:
         rights = [v.correct for run in self.verdicts for row in run for v in row]
         rows = [g for run in self.verdicts for g, row in zip(self.benchmark.groups, run, strict=True) for _ in row]
         groups = tally_groups(rights, rows)
-        if self.benchmark.kind == "dynamath":
-            seeds: dict[str, list[bool]] = {}
-            for run in self.verdicts:
-                for problem, row in zip(self.benchmark.problems, run, strict=True):
-                    seeds.setdefault(str(problem.metadata["seed_question"]), []).extend(v.correct for v in row)
-            groups = {"seed_question": tally_seeds(seeds), **groups}
-        return groups
+        if self.benchmark.kind not in benchmarks:
+            return groups
+        asked = [p for run in self.verdicts for p, row in zip(self.benchmark.problems, run, strict=True) for _ in row]
+        return {**tally_sets(benchmark_named(self.benchmark.kind).sets(asked, rights)), **groups}
 
 
 def _vote(answer: str | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlrl.data.rows.benchmark_rows import KEYS, BenchmarkRow
+from vlrl.data.benchmarks.benchmark_rows import KEYS, BenchmarkRow
 from vlrl.data.tables.records import Record
 from vlrl.errors import DataError
 

@@ -47,7 +47,6 @@ def tally_groups(correct: Sequence[bool], groups: Sequence[Mapping[str, tuple[st
     }
 
 
-def tally_seeds(verdicts: Mapping[str, Sequence[bool]]) -> dict[str, Tally]:
-    """DynaMath's two figures over seed questions: `average` over all variants, `worst_case`: right on every variant."""
-    flat = [right for rights in verdicts.values() for right in rights]
-    return {"average": tally(flat), "worst_case": tally([all(rights) for rights in verdicts.values()])}
+def tally_sets(sets: Mapping[str, Mapping[str, Sequence[bool]]]) -> Groups:
+    """Figures that a benchmark gives over sets of rows (`BenchmarkDefinition.sets`)."""
+    return {grouping: {name: tally(rights) for name, rights in figures.items()} for grouping, figures in sets.items()}

@@ -18,8 +18,9 @@ from vlrl.curation.matching.image_match import MAX_DIFFERENCE, ImageComparison, 
 from vlrl.curation.matching.text_match import MIN_SHARED, MatchText, TextIndex, Weights
 from vlrl.curation.matching.text_words import whole_text, wordless_images
 from vlrl.curation.stage import Context, Decision, Stage, stages
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.problem_files import read_problems
-from vlrl.data.rows.benchmark_rows import READERS, read_benchmark
 from vlrl.data.source_settings import is_local
 from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, did_you_mean
@@ -32,7 +33,7 @@ SHARED_IMAGE = "shared_image"
 class BenchmarkFile(Settings):
     """A benchmark that must not be trained on."""
 
-    benchmark: str = Field(description=f"one of {', '.join([*READERS, OWN])}")
+    benchmark: str = Field(description=f"one of {', '.join([*benchmarks, OWN])}")
     path: str = Field(description="a JSONL, JSON or parquet file, a folder, or a hub id, in the benchmark's own schema")
     split: str = "test"
     subset: str = ""
@@ -43,8 +44,8 @@ class BenchmarkFile(Settings):
     @field_validator("benchmark")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in (*READERS, OWN):
-            raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, [*READERS, OWN]))
+        if name not in (*benchmarks, OWN):
+            raise ConfigError("benchmark", f"unknown benchmark {name!r}", did_you_mean(name, [*benchmarks, OWN]))
         return name
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ A trainer's layout says in which columns a row asks, answers, shows images and r
 whole table. A question is a text, or a chat in any of the spellings that `vlrl.data.rows.chat_messages` reads. System
 messages are left out: a run's config sets its own. Without a column for the answer, it is what the response declares.
 Columns of tools, earlier turns, boxes, videos and recordings that hold something make the row refused by name, unless
-the layout reads them. The benchmarks' layouts (`vlrl.data.rows.benchmark_rows`) bring their own prompt and verifier
+the layout reads them. The benchmarks' layouts (`vlrl.data.benchmarks`) bring their own prompt and verifier
 along.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.rows.chat_messages import ASKED_ONCE, beside_messages, messages_of, system_of, text_of, turns_of
 from vlrl.data.rows.gold_columns import bare, declared
 from vlrl.data.rows.grounding import fill_objects, refuse_marks
@@ -22,7 +23,6 @@ from vlrl.data.rows.row_view import RowView, is_empty
 from vlrl.data.tables.cell_text import shortened, written
 from vlrl.errors import BadRowError
 
-BENCHMARK_LAYOUTS = ("mathvista", "mmmu", "mmmu-pro", "mathvision", "math", "aime", "gsm8k", "tabmwp", "dynamath")
 CHATS = ("messages", "conversations", "conversation", "message", "contents", "texts", "dialog", "context_messages")
 IMAGES = ("images", "image", "image_path", "image_paths", "image_file", "image_url", "image_urls", "img", "img_path")
 NUMBERED = tuple(f"image_{k}" for k in range(1, 21))
@@ -87,7 +87,11 @@ LAYOUTS_OF_TRAINERS: dict[str, TrainerLayout] = {
     "openai": TrainerLayout(),
     "chat": TrainerLayout(chats=(*CHATS, "prompt", "input")),
 }
-LAYOUTS = (*LAYOUTS_OF_TRAINERS, *BENCHMARK_LAYOUTS)
+
+
+def known_layouts() -> tuple[str, ...]:
+    """All names that `layout:` takes: trainers', then those of the registered benchmarks."""
+    return (*LAYOUTS_OF_TRAINERS, *benchmarks)
 
 
 @dataclass(frozen=True)

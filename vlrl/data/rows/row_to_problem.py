@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.data.benchmarks.benchmark_images import row_images
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.choices.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
 from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
-from vlrl.data.rows.benchmark_rows import read_benchmark, row_images
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.rows.grounding import refuse_marks
 from vlrl.data.rows.layouts import (
-    BENCHMARK_LAYOUTS,
     LAYOUTS_OF_TRAINERS,
     LEFT_OUT,
     AskedRow,
@@ -55,7 +56,7 @@ class RowReader:
         one_gold  whether a second column with another gold is an error
         """
         settings, columns = self.settings, self.settings.columns
-        if settings.layout in BENCHMARK_LAYOUTS:
+        if settings.layout in benchmarks:
             return self._benchmark_problem(row, place), None
         view = RowView(row)
         asked = self._asked(view, place)
@@ -143,7 +144,7 @@ class RowReader:
 
     def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
         """The row's images as it refers to them, and its question."""
-        if self.settings.layout in BENCHMARK_LAYOUTS:
+        if self.settings.layout in benchmarks:
             images = list(row_images(row).values())
             question = str(row.get("question") or row.get("problem") or "")
         else:

@@ -1,0 +1,8 @@
+"""Benchmarks, one file each; importing the package files them all under their names.
+
+Read benchmark_definition, then gsm8k; benchmark_rows makes problems of rows.
+"""
+
+from vlrl.data.benchmarks import dynamath, gsm8k, math_aime, mathvision, mathvista, mmmu, tabmwp
+
+__all__ = ["dynamath", "gsm8k", "math_aime", "mathvision", "mathvista", "mmmu", "tabmwp"]
