@@ -116,7 +116,7 @@ def test_files_that_a_page_names_are_there(page: Path):
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-IN_CODE = re.compile(r"\b(?:[a-z][a-z0-9_]*/)+[a-z0-9_]+\.(?:py|yaml|md)\b")
+IN_CODE = re.compile(r"(?<![\w/])(?:[a-z][a-z0-9_]*/)+[a-z0-9_]+\.(?:py|yaml|md)\b")  # absolute paths are of a sandbox
 ELSEWHERE = {
     "evaluation/build_query.py",
     "evaluation/evaluate.py",

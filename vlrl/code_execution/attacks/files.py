@@ -63,7 +63,7 @@ ATTACKS = (
     ),
     _attack(
         "writing outside",
-        "import os\nfor path in ('/x', '/usr/x', '/etc/x', '/bin/x', '/var/x', '/dev/x', '/vlrl/code_execution/box/box_server.py', '/etc/passwd',\n"
+        "import os\nfor path in ('/x', '/usr/x', '/etc/x', '/bin/x', '/var/x', '/dev/x', '/box/box_server.py', '/etc/passwd',\n"
         "             '/usr/lib/python3/x', '/proc/sys/kernel/core_pattern', '/run/x', '/opt/x'):\n"
         "    try: open(path, 'a').write('x'); print('BREACH', path)\n    except OSError: pass\n",
     ),
@@ -80,7 +80,7 @@ ATTACKS = (
     ),
     _attack(
         "a hard link outside",
-        "import os\nfor source in ('@folder@/secret.txt', '/etc/passwd', '/usr/bin/env', '/vlrl/code_execution/box/box_server.py'):\n"
+        "import os\nfor source in ('@folder@/secret.txt', '/etc/passwd', '/usr/bin/env', '/box/box_server.py'):\n"
         "    try:\n        os.link(source, '/tmp/link'); open('/tmp/link', 'a').write('x'); print('BREACH', source)\n"
         "    except OSError: pass\n",
     ),
