@@ -167,9 +167,19 @@ def test_the_k1_5_settings_are_the_papers():
         assert type(rl.credit.advantage).__name__ == "MeanBaseline"
         assert rl.policy.reset_optimizer == "each_iteration"
         assert rl.updates_per_step > 1
-        (length,) = rl.credit.shape
+        length = rl.credit.shape[0]
         assert type(length).__name__ == "LengthReward"
         assert length.weight > 0
         assert 0 < length.start_step < rl.steps
         assert not rl.skip_uninformative
         assert rl.rollouts_per_problem == 8
+
+
+def test_the_config_that_bears_the_papers_name_has_every_part_of_its_rl_on():
+    """Curriculum, prioritised sampling, length reward, repetition stop, partial rollouts (§2.3.3, §2.3.4, §2.6.2)."""
+    rl = load_settings(RunSettings, "configs/rl/k1_5.yaml").rl
+    assert [type(part).__name__ for part in rl.problem_sampler.weights] == ["EasyToHard", "Prioritised"]
+    assert [type(part).__name__ for part in rl.credit.shape] == ["LengthReward", "RepeatPenalty"]
+    assert rl.sampling.repetition is not None
+    assert rl.partial is not None
+    assert rl.partial.budget < rl.sampling.max_tokens

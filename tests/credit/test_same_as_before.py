@@ -45,7 +45,9 @@ def random_groups(count):
         yield judged(outcomes, rollouts=[rollout(n, e) for n, e in zip(lengths, finish_reasons, strict=True)])
 
 
-@pytest.mark.parametrize(("config", "weight"), [("configs/quickstart.yaml", 0.0), ("configs/rl/k1_5.yaml", 0.2)])
+@pytest.mark.parametrize(
+    ("config", "weight"), [("configs/quickstart.yaml", 0.0), ("configs/rl/qwen2_5_vl_7b.yaml", 0.2)]
+)
 def test_credit_of_shipped_configs_is_the_plain_formula_to_the_last_bit(config, weight):
     rl = load_settings(RunSettings, config).rl
     credit, context = Credit(rl.credit), CreditContext(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
