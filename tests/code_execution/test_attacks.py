@@ -67,6 +67,7 @@ def test_the_exit_code_of_the_check_tells_the_truth(monkeypatch, capsys, pool):
     good = Attack("reads", "files", "python", "open('@folder@/secret.txt')")
     bad = Attack("says so", "files", "python", "print('BREACH')")
     monkeypatch.setattr("vlrl.commands.sandbox_commands.all_attacks", lambda: [good])
+    monkeypatch.setattr("vlrl.commands.sandbox_commands.verdict_attacks.ATTACKS", ())
     assert check_sandbox(None, False) == 0
     assert "3 of 3 contained" in capsys.readouterr().out
     monkeypatch.setattr("vlrl.commands.sandbox_commands.all_attacks", lambda: [good, bad])

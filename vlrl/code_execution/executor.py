@@ -21,11 +21,6 @@ def configure(settings: SandboxSettings) -> None:
     _settings = settings
 
 
-def settings_now() -> SandboxSettings:
-    """What was configured last."""
-    return _settings
-
-
 def make(settings: SandboxSettings) -> Executor:
     """An executor of its own; the caller closes it. Raises ConfigError where the host or the service refuses."""
     if settings.url is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from vlrl.code_execution.languages import LANGUAGES, Language, language_of
-from vlrl.code_execution.sandbox_settings import Limits
+from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 
 Ended = Literal[
     "finished", "runtime_error", "time_limit", "memory_limit", "output_limit", "compile_error", "sandbox_fault"
@@ -67,6 +67,7 @@ class Prepared(Protocol):
 class Executor(Protocol):
     """Where programs run."""
 
+    settings: SandboxSettings
     separate_testers: bool  # whether a tester can be kept apart from what it tests: `run_tested`
 
     def prepare(self, program: Program, limits: Limits | None = None) -> Prepared | Execution:

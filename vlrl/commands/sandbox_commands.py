@@ -16,6 +16,9 @@ from vlrl.code_execution.bubblewrap import box_python
 from vlrl.code_execution.outcome import Execution, Program
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError, RunError
+from vlrl.verify.code import verdict_attacks
+from vlrl.verify.code.run_tests import run_tests
+from vlrl.verify.code.verdict_attacks import VerdictAttack
 
 COMPILING = Limits(cpu_seconds=8.0, wall_seconds=20.0, memory_mib=512, output_mib=64)
 PROGRAM = "print(sum(map(int, input().split())))\n"
@@ -28,18 +31,23 @@ def check_sandbox(only: str | None, as_json: bool) -> int:
     Never without bubblewrap: what isn't contained then would happen. Raises ConfigError where this host can't isolate,
     and where no attack has the name.
     """
-    pool = BoxPool(SandboxSettings(boxes=1, compiling=COMPILING))
+    pool = BoxPool(SandboxSettings(boxes=1, limits=Limits(wall_seconds=3.0), compiling=COMPILING))
     before = files_now()
     traps = Traps.lay()
     results: list[Result] = []
     processes: list[int] = []
     try:
         chosen = [one for one in all_attacks() if only is None or only in one.name or only in one.kind]
-        if not chosen:
+        forged = [one for one in verdict_attacks.ATTACKS if only is None or only in one.name or only in "verdict"]
+        if not chosen and not forged:
             raise ConfigError("--only", f"no attack has {only!r} in its name", "leave it out to see all names")
         for attack in chosen:
             results.append(run_attack(attack, pool, traps, lambda: processes_left(pool)))
             processes = sorted({*processes, *pool.process_ids()})
+            if not as_json:
+                print(_line(results[-1]), flush=True)
+        for claim in forged:
+            results.append(run_verdict_attack(claim, pool))
             if not as_json:
                 print(_line(results[-1]), flush=True)
     finally:
@@ -54,6 +62,18 @@ def check_sandbox(only: str | None, as_json: bool) -> int:
             print(_line(result))
         print(f"{held} of {ran} contained" + (f", {missing} not tried here" if missing else ""))
     return 0 if held == ran and ran else 1
+
+
+def run_verdict_attack(attack: VerdictAttack, pool: BoxPool) -> Result:
+    """A program that isn't right has to be judged wrong, and to be no fault."""
+    begun = time.monotonic()
+    missing = pool.missing().get(attack.judging.language)
+    if missing is not None:
+        return Result(attack.name, "verdict", None, f"{attack.judging.language} is missing: {missing}", 0.0)
+    report = run_tests(pool, attack.source, attack.tests, attack.judging)
+    contained = report.result not in ("accepted", "sandbox_fault")
+    said = f"{report.result}: {report.note}"
+    return Result(attack.name, "verdict", contained, said, time.monotonic() - begun)
 
 
 def _afterwards(processes: Sequence[int], files: Sequence[str]) -> list[Result]:

@@ -28,6 +28,7 @@ from vlrl.data.source_settings import (
     inside,
     is_local,
     modality_of,
+    runs_programs,
     source_settings,
 )
 from vlrl.data.source_weights import mean_weight, shares_of, turning_points, weight_at
@@ -121,6 +122,11 @@ class Recipe(Settings):
         return tuple(
             s.name for s in self.sources if isinstance(s, FileSourceSettings) and s.is_evaluation_set and s.force
         )
+
+    @property
+    def runs_programs(self) -> bool:
+        """Whether a source names the verifier that runs programs of models."""
+        return any(runs_programs(source) for source in self.sources)
 
     def refuse_evaluation_sets(self) -> None:
         """Raises ConfigError for the first source that must not be trained on."""

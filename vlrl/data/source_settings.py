@@ -12,6 +12,7 @@ import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes
 from vlrl.config import Settings, build_settings
 from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.evaluation_sets import is_evaluation_set
+from vlrl.data.rows.code_rows import CODE_LAYOUTS
 from vlrl.data.rows.layouts import known_layouts
 from vlrl.data.rows.prompt_template import QUESTION, Asking, check_prompt_template
 from vlrl.data.source_weights import check_weight
@@ -233,6 +234,16 @@ class FileSourceSettings(SourceSettings):
     def is_evaluation_set(self) -> bool:
         """Whether the source is one to evaluate on: said so, or a well-known benchmark by layout or path."""
         return self.evaluation_only or is_evaluation_set(self.path, self.layout)
+
+
+def runs_programs(source: SourceSettings) -> bool:
+    """Whether problems of a source are judged by running programs: the verifier `code`."""
+    if isinstance(source, FileSourceSettings):
+        named = source.verifier
+        if isinstance(named, VerifierByColumn):
+            return "code" in (*named.values.values(), named.otherwise)
+        return named == "code" or (named is None and source.layout in CODE_LAYOUTS)
+    return isinstance(source, DomainSourceSettings) and getattr(source.domain, "verifier", "") == "code"
 
 
 def is_local(path: str) -> bool:

@@ -14,7 +14,7 @@ NEEDED = ("jpg", "zlib")
 PROGRAMS = {
     "chromium": "the report's tests open it in a browser (Debian package chromium)",
     "tesseract": "tests of rendered text read it back (Debian package tesseract-ocr)",
-    "bwrap": "only verifiers of your own that run code in a sandbox would use it (Debian package bubblewrap)",
+    "bwrap": "the verifier code needs it, with libseccomp2, to run programs of a model (Debian package bubblewrap)",
 }
 FONTS = Path("/usr/share/fonts")
 

@@ -37,12 +37,29 @@ def check_config(config: Path, overrides: Sequence[str], with_step: bool) -> Ite
         yield ok("recipe", f"{settings.data}: {', '.join(recipe.shares)}")
         check_inputs(settings)  # every model folder with its weights, as a run does
         yield from described_model(settings)
+        yield from check_programs(recipe, settings)
     except VlrlError as error:
         yield problem(error.place, error.problem, error.remedy or "mend it there")
         return
     yield from check_golds(recipe, settings.seed)
     if with_step:
         yield from check_step(config, overrides, settings)
+
+
+def check_programs(recipe: Recipe, settings: RunSettings) -> Iterator[Finding]:
+    """Where programs of the model would run. Raises ConfigError where this host or the service refuses."""
+    if recipe.runs_programs:
+        from vlrl.code_execution import executor
+        from vlrl.code_execution.languages import host_is_missing
+
+        executor.configure(settings.sandbox)
+        executor.check()
+        if settings.sandbox.isolation == "rlimits":
+            yield note("sandbox", "programs of the model run with limits alone, not isolated", "isolation: bubblewrap")
+            return
+        yield ok("sandbox", f"programs of the model run by {settings.sandbox.isolation}")
+        if settings.sandbox.url is None and (missing := host_is_missing()):
+            yield note("sandbox", f"languages without a toolchain: {', '.join(missing)}")
 
 
 def described_model(settings: RunSettings) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
+from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
@@ -75,6 +76,7 @@ class RunSettings(Settings):
     rl: RlSettings = RlSettings()
     eval: EvalSettings = EvalSettings()
     judging: JudgingSettings = Field(default=JudgingSettings(), json_schema_extra=PACE)
+    sandbox: SandboxSettings = SandboxSettings()
     tracker: Literal["none", "wandb"] = Field(default="none", json_schema_extra=PACE)
     threads: int | None = Field(
         default=None,

@@ -1,6 +1,7 @@
 """Verdicts on responses: extraction, typed verifiers, combinators. Importing this package fills the registry."""
 
 from vlrl.verify import combine
+from vlrl.verify.code import code_verifier
 from vlrl.verify.official import benchmark_rewards
 from vlrl.verify.verifiers import (
     box,
@@ -20,6 +21,7 @@ __all__ = [
     "benchmark_rewards",
     "box",
     "choice",
+    "code_verifier",
     "combine",
     "exact",
     "list_answer",

@@ -175,7 +175,8 @@ class Server:
         os.setsid()
         os.chdir(folder)
         payload, *streams = job.channels(number)
-        peer = pair[number].fileno() if pair else None
+        ends = [end.detach() for end in pair]  # a socket object would close what has its number by then
+        peer = ends[number] if ends else None
         wanted = [*streams, *([] if peer is None else [peer])]
         high = [fcntl.fcntl(each, fcntl.F_DUPFD, 64) for each in (payload, report, *wanted)]
         for place, descriptor in enumerate(high[2:]):

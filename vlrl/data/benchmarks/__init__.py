@@ -3,6 +3,6 @@
 Read benchmark_definition, then gsm8k; benchmark_rows makes problems of rows.
 """
 
-from vlrl.data.benchmarks import dynamath, gsm8k, math_aime, mathvision, mathvista, mmmu, tabmwp
+from vlrl.data.benchmarks import dynamath, gsm8k, math_aime, mathvision, mathvista, mmmu, programming, tabmwp
 
-__all__ = ["dynamath", "gsm8k", "math_aime", "mathvision", "mathvista", "mmmu", "tabmwp"]
+__all__ = ["dynamath", "gsm8k", "math_aime", "mathvision", "mathvista", "mmmu", "programming", "tabmwp"]

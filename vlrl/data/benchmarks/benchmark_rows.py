@@ -20,7 +20,8 @@ from vlrl.types import Image, Problem, Text
 if TYPE_CHECKING:
     from vlrl.data.tables.records import Record
 
-KEYS = ("pid", "id", "raw_id", "unique_id", "model")
+COMMON_KEYS = ("pid", "id", "raw_id", "unique_id")
+KEYS = (*COMMON_KEYS, "task_id", "question_id", "problem_id", "model")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def _row(
     images_from: Path | None,
 ) -> BenchmarkRow:
     draft = definition.draft(row, place)
-    keys = {key: str(row[key]) for key in KEYS if row.get(key) is not None} or {"id": str(number)}
+    keys = {key: str(row[key]) for key in KEYS if row.get(key) is not None}
+    if not keys.keys() & {*COMMON_KEYS, "model"}:
+        keys["id"] = str(number)
     if images_from is None:
         pieces: tuple[Text | Image, ...] = (Text(draft.text),)
     else:

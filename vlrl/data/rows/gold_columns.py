@@ -114,6 +114,8 @@ def golds_in(given: Any, verifier: str, place: str) -> list[Any]:
     Under a verifier whose golds are lists themselves, a list of single values is one gold. A text that is a JSON or
     Python list of one text is that text. Raises BadRowError for such a list of several, which may mean any or all.
     """
+    if verifier == "code":
+        return [given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)]
     if verifier in GOLDS_ARE_LISTS and isinstance(given, list | tuple) and _is_one_list(given, verifier):
         return [json.dumps(list(given), default=str, ensure_ascii=False)]
     if verifier in GOLDS_ARE_TEXTS and isinstance(given, str) and (inner := _texts_in(given)):

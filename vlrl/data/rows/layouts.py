@@ -4,8 +4,8 @@ A trainer's layout says in which columns a row asks, answers, shows images and r
 whole table. A question is a text, or a chat in any of the spellings that `vlrl.data.rows.chat_messages` reads. System
 messages are left out: a run's config sets its own. Without a column for the answer, it is what the response declares.
 Columns of tools, earlier turns, boxes, videos and recordings that hold something make the row refused by name, unless
-the layout reads them. The benchmarks' layouts (`vlrl.data.benchmarks`) bring their own prompt and verifier
-along.
+the layout reads them. The benchmarks' layouts (`vlrl.data.benchmarks`), those of programming problems among them
+(`vlrl.data.rows.code_rows`), bring their own prompt and verifier along.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from vlrl.data.benchmarks.benchmark_images import row_images
 from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.choices.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
 from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
+from vlrl.data.rows.code_rows import CODE_LAYOUTS, question_of, read_code_row, refuse_no_tests
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.rows.grounding import refuse_marks
 from vlrl.data.rows.layouts import (
@@ -56,6 +57,8 @@ class RowReader:
         one_gold  whether a second column with another gold is an error
         """
         settings, columns = self.settings, self.settings.columns
+        if settings.layout in CODE_LAYOUTS:
+            return self._code_problem(row, place), None
         if settings.layout in benchmarks:
             return self._benchmark_problem(row, place), None
         view = RowView(row)
@@ -73,6 +76,8 @@ class RowReader:
                 refuse_empty(view, columns.choices, text, place)
         golds = golds_in(asked.answer, verifier, f"{place}, {asked.answer_column}")
         answers = self._answers(golds, options if verifier == "choice" else Options(), place)
+        if verifier == "code":
+            refuse_no_tests(answers[0], {**settings.metadata}, place)
         problem = Problem(
             prompt=prompt,
             answer=answers[0],
@@ -144,7 +149,9 @@ class RowReader:
 
     def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
         """The row's images as it refers to them, and its question."""
-        if self.settings.layout in benchmarks:
+        if self.settings.layout in CODE_LAYOUTS:
+            images, question = [], question_of(row)
+        elif self.settings.layout in benchmarks:
             images = list(row_images(row).values())
             question = str(row.get("question") or row.get("problem") or "")
         else:
@@ -215,6 +222,22 @@ class RowReader:
             tags=settings.tags,
         )
         return problem if problem.images or settings.modality == "text" else self._without_image(problem, place)
+
+    def _code_problem(self, row: Row, place: str) -> Problem:
+        settings = self.settings
+        assert settings.layout is not None
+        question, gold, metadata = read_code_row(settings.layout, row, place, settings.metadata)
+        return Problem(
+            prompt=(Text(question),),
+            answer=gold,
+            verifier="code" if settings.verifier is None else self._verifier(row, place),
+            modality="text",
+            domain=settings.domain or settings.name,
+            source=settings.name,
+            metadata=metadata,
+            difficulty=self.difficulty(row, place),
+            tags=settings.tags,
+        )
 
     def _without_image(self, problem: Problem, place: str) -> Problem:
         """A row of text in a source of images. Raises BadRowError unless the source says that it has such rows."""

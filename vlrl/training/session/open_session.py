@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from vlrl import dist
+from vlrl.code_execution import executor
 from vlrl.curriculum.problem_sampler import ProblemSampler, ProblemSamplerSettings
 from vlrl.data.fixed_sets import check_demonstrations
 from vlrl.data.mixture import Mixture, recipe_texts
@@ -77,6 +78,9 @@ def open_session(
     guarded.configure(settings.judging)
     context = RunContext(settings, run, progress)
     recipe = load_recipe(settings.data)
+    executor.configure(settings.sandbox)
+    if recipe.runs_programs:
+        executor.check()
     held_out = HeldOutProblems.draw(recipe, settings)
     held_out.say_what_is_missing(context)
     if "sft" in settings.stages and model_folder is None:
@@ -157,6 +161,11 @@ def _note_in_card(
         model=describe_model(loaded),
         data={"recipe": context.settings.data, "held_out": len(held_out.all)},
     )
+    if recipe.runs_programs:
+        sandbox = context.settings.sandbox
+        weak = sandbox.isolation == "rlimits"
+        said = "rlimits: limits alone, programs of the model were not isolated" if weak else sandbox.isolation
+        context.note(sandbox={"isolation": said, **({"url": sandbox.url} if sandbox.url else {})})
     if forced := list(recipe.forced_evaluation_sets):
         context.note(forced_evaluation_sets=forced)
 
