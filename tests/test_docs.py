@@ -12,8 +12,12 @@ import yaml
 from PIL import Image as PillowImage
 
 from vlrl.config import build_settings
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.data.benchmarks.benchmark_rows import read_benchmark
+from vlrl.data.evaluation_sets import is_evaluation_set
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
+from vlrl.evaluation.official import has_published_rule
 from vlrl.experiments.ablation.ablation_arms import check_arms
 from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
@@ -134,6 +138,16 @@ def test_files_that_code_names_are_there():
             if not any((folder / name).exists() for folder in (ROOT, ROOT / "vlrl", area)):
                 wrong.append(f"{file.relative_to(ROOT)}: {name}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_benchmark_of_the_page_on_verifiers_reads_a_row(temporarily):
+    temporarily(benchmarks)
+    code = next(block for block in blocks("docs/verifiers.md", "python") if "@benchmarks" in block)
+    exec(code, {"__name__": "vlrl_docs"})
+    (row,) = read_benchmark("zoo", [("line 1", {"question": "What does it say?", "gold": "moo", "animal": "cow"})])
+    assert (row.problem.answer, row.groups) == ("moo", {"animal": ("cow",)})
+    assert has_published_rule("zoo")
+    assert is_evaluation_set("data/ZooBench/test.parquet", None)
 
 
 def test_the_loss_of_contributing_has_the_gradient_it_states():

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlrl.config import Settings
 from vlrl.errors import EngineFailedError
 from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, EngineSettings
 from vlrl.rollout.ray.work_queue import Answer
 from vlrl.types import Rollout, Segment
 
@@ -39,7 +39,7 @@ def written(request: Request, version: int = 0) -> Generation:
     return Generation(rollouts, request.encoded.content_hash)
 
 
-class TracedEngineSettings(Settings):
+class TracedEngineSettings(EngineSettings):
     """Writes a file a start (`started_PID`) and a line a request (`served_PID`) into `folder`.
 
     seconds        that a request takes, until there is a file `hurry` in `folder`
@@ -47,6 +47,8 @@ class TracedEngineSettings(Settings):
     fails_once_at  what the first engine of all says it can't go on at: `generate` or `sleep`
     """
 
+    max_num_seqs: int = 8
+    max_num_batched_tokens: int = 512
     folder: str
     seconds: float = 0.0
     deadly: str = ""
@@ -54,6 +56,12 @@ class TracedEngineSettings(Settings):
     dies_at_start: bool = False
     dies_asleep: bool = False
     fails_once_at: str = ""
+
+    def check(self, config: Any, device: Any, context: int, dtype: Any) -> None:
+        """It takes everything."""
+
+    def memory(self, load: EngineLoad) -> EngineMemory:
+        return EngineMemory({}, {}, {})
 
     def open(self, loaded: Any = None) -> TracedEngine:
         return TracedEngine(self)

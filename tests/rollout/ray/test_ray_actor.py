@@ -32,6 +32,11 @@ class Engine:
     def pop_metrics(self):
         return {}
 
+    def sleep(self):
+        pass
+
+    wake = close = sleep
+
 
 class EngineOf(Settings):
     def open(self, loaded):
