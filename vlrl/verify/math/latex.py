@@ -34,7 +34,7 @@ _UNIT_TAIL = re.compile(
 )
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s?\{([^{}]*)\}")
-_SET = re.compile(r"\{[^{}\\$=|:]+,[^{}\\$=|:]+\}")
+_SET = re.compile(r"\{[^{}\\$=|:<>]+\}")
 _NOT_EQUAL = re.compile(r"!=|≠|\\neq?(?![A-Za-z])")  # a relation here, no denial
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s?\{[a-z*]{1,12}\}")
 _LABEL = re.compile(r"^[A-Za-z][A-Za-z ]{2,60}:\s+(?=\S)")

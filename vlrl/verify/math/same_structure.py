@@ -36,6 +36,7 @@ _INDEX = re.compile(r"_\{?[0-9]\}?$")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z(])")
 _DEGREES = re.compile(r"(?:°|\^\s?\{?\s?\\circ\s?\}?)\s*$")
 _ZERO = Formula(("number", Fraction(0)), frozenset(), False, False)
+_ONE = Leaf("1", Formula(("number", Fraction(1)), frozenset(), False, False))
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def same(gold: Structure, answer: Structure, rules: EqualityRules) -> bool:
         return shapes[0] == shapes[1] and _ordered(sum(gold.rows, ()), sum(answer.rows, ()), rules)
     if isinstance(gold, Ratio) and isinstance(answer, Ratio):
         return _same_ratio(gold, answer)
+    if isinstance(gold, Ratio) and isinstance(answer, Leaf):
+        return len(gold.parts) == 2 and _same_ratio(gold, Ratio((answer, _ONE)))  # 3/4 for 3:4
     if isinstance(gold, (Union, Bracket)) and isinstance(answer, (Union, Bracket)):
         ours, theirs = (side.parts if isinstance(side, Union) else (side,) for side in (gold, answer))
         return _matched(ours, theirs, rules) or rules.ask(gold.text, answer.text)

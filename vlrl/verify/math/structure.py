@@ -252,7 +252,7 @@ def _bracketed(text: str, depth: int) -> Structure | None:
         found = _read(inside, depth + 1)
         if isinstance(found, Chain) or "\\mid" in inside:
             raise UnreadStructureError  # {x | x < 1}
-        return Items("set", found.items if isinstance(found, Items) else (found,))
+        return Items("set", found.items if isinstance(found, Items) and found.kind == "list" else (found,))
     if "semicolon" in cuts and "comma" in cuts and opening == "[" and not re.search(r",(?!\s)", inside):
         return _rows([_read(row, depth + 1) for row in inside.split(";")])  # [1, 2; 3, 4]
     if "semicolon" in cuts:

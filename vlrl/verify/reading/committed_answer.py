@@ -30,6 +30,7 @@ _MAX_BOLD = 200  # spans in bold type that are read
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+_AND_WHY = re.compile(r"[^()—–]{1,40}(?:\([^()]*\)|\s[—–]\s.*)\W*")  # "4 (two on each side)"
 _EXCLAIMS = re.compile(r"(?<![!=])!(?=[\s*]*$)")
 _LONG_WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 
@@ -80,8 +81,13 @@ def committed(response: str, reader: Reader[V]) -> Statement[V]:
                 return Statement(None, found.candidates[-1], "more than one answer")
             return Statement(values[-1], found.candidates[-1])
         return Statement(None, found.candidates[-1] if found.candidates else None, "not readable")
-    if found.how == "line" and (value := reader.whole(without_tail(found.answer or ""))) is not None:
-        return Statement(value, found.answer)
+    if found.how == "line":
+        text = found.answer or ""
+        value = reader.whole(without_tail(text))
+        if value is None and _AND_WHY.fullmatch(text):
+            value = reader.leading(text)
+        if value is not None:
+            return Statement(value, text)
     return _prose(response, reader)
 
 

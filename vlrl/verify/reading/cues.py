@@ -27,7 +27,8 @@ _OTHER_ANSWER = (
 )
 DECLARED_ABROAD = rf"{_LATIN_ANSWER}|{_OTHER_ANSWER}"
 CONCLUDES = re.compile(
-    r"^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in general|"
+    r"^\W{0,4}(?:grand\s)?(?:total|sum|result)(?:\s\w+){0,3}\s?[:=]"
+    r"|^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in general|"
     r"this means|consequently|as a result)\b"
     r"|\b(?:therefore|thus|hence|in conclusion|in summary|consequently|as a result|finally)\b|(?:[,;:]|and) so\b"
     r"|∴|所以|因此|因而|故|综上|綜上|于是|於是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서|결론적으로"
@@ -48,7 +49,8 @@ STATES_ABROAD = (  # verbs right before a value
     r"est|sont|il y a|vaut|valent|égale?|reste|obtient|ist|sind|beträgt|ergibt|gibt es|bleiben|kostet|hat|"
     r"es|son|hay|tiene|"
     r"vale|quedan|cuesta|é|são|há|tem|restam|custa|igual a|это|равно|равен|равна|составляет|всего|имеется|"
-    r"получаем|получим|осталось|оста[её]тся|es gibt|restent|son las|es la|são as|сейчас|الساعة|يتبقى|يبقى|تبقى"
+    r"получаем|получим|осталось|оста[её]тся|изображении|картинке|"
+    r"рисунке|фото|الصورة|es gibt|restent|son las|es la|são as|сейчас|الساعة|يتبقى|يبقى|تبقى"
 )
 STATES_JOINED = (
     r"是|为|為|有|共|等于|等於|得|得到|剩下?|了|は|が|で|に|を|은|는|이|가|총|모두|약|约|約|大约"

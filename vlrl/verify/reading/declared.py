@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vlrl.verify.reading.cues import DECLARED_ABROAD, TAIL_ABROAD
+from vlrl.verify.reading.cues import CONCLUDES, DECLARED_ABROAD, TAIL_ABROAD
 from vlrl.verify.reading.hedging import declared_by, doubts, taken_back
 from vlrl.verify.reading.json_answer import json_answers, json_text
 
@@ -154,7 +154,8 @@ def extract(response: str) -> Extraction:
         return Extraction(text, "line", candidates=(text,))
     spoken = sentences(text)
     last = spoken[-2:]
-    if len(last) > 1 and all(len(p.split()) <= _BARE_WORDS and not _VERB.search(p) for p in last):
+    short = all(len(piece.split()) <= _BARE_WORDS and not _VERB.search(piece) for piece in last)
+    if len(last) > 1 and short and not CONCLUDES.search(last[1]):
         if last[0].endswith(("$", "\\[", "\\(")):  # one formula over several lines
             return _one("sentence", last[1:])
         return Extraction(None, "none", "several short answers", tuple(spoken[-2:]))

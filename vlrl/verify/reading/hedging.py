@@ -76,13 +76,16 @@ MAKES_SOMETHING = (  # "making the age gap 8": the object is named before the nu
 )
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
-    rf"(?:^|[=:：]|[A-Za-z]['’]s\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
+    rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
     rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING})(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
-    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b(?!\s+(?:(?:our|my|correct|right|thus|therefore|your|"
-    r"the(?! (?:number|amount|count) of \w+ed\b| (?:first|second|wrong|other)\b)|remaining|left(?! out))\b))",
+    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b"
+    r"(?!\s+(?:visible|seen|shown|counted|present|depicted|pictured)"
+    r"(?:\s(?:in|on)\s(?:the|this)\s(?:image|picture|photo|figure|scene))?\W*$)"
+    r"(?!\s+(?:(?:our|my|correct|right|thus|therefore|your|remaining|left(?! out)|"
+    r"the(?! (?:number|amount|count) of \w+ed\b| (?:first|second|wrong|other)\b))\b))",
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(

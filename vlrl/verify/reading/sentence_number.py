@@ -87,7 +87,11 @@ _BEFORE_VALUE = re.compile(
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
     re.IGNORECASE,
 )
-_EXPLAINED = re.compile(r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b(?!\s[0-9])|[*$)]{0,3}\s?\(")
+_EXPLAINED = re.compile(
+    r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b(?!\s[0-9])"
+    r"|[*$)]{0,3}\s?(?:\(|[—–]\s)(?=[^)]*[^\W\d_]{2})"  # "(two on each side)"
+)
+_NUMBER_OF = re.compile(r"\W{0,3}\bis\sthe\s(?:total\s)?(?:number|amount|count)\sof\s([^\W\d_]+)", re.IGNORECASE)
 _ROUGH = re.compile(
     r"\b(?:about|approximately|around|roughly|nearly|almost)\s|大约|大約|约|約|およそ|ほぼ|약|대략|(?:[≈∼]|\\approx)\s?(?=[-$0-9.])",
     re.IGNORECASE,
@@ -169,6 +173,9 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     before, after = sentence[: match.start()], sentence[match.end() :]
     if _CHANGED_BEFORE.search(before) or _is_changed_after(after, question) or denied_after(after):
         return False
+    counted = _NUMBER_OF.match(after)
+    if counted is not None and counted[1].casefold().rstrip("s") not in question.casefold():
+        return False  # "4 is the number of dogs", where cats are asked
     tail = _TAIL.match(after)
     if _LABEL.match(before) or _opens(before, after, "([") or _opens(after[::-1], before[::-1], ")]"):
         return False

@@ -38,9 +38,10 @@ _MEASURED = tuple(  # what a question may ask for, and the base units in which i
          r"bill|wage|salary|income|价|钱|цен|стоим|prix|preis|precio|preço|가격|値段"),
     )
 )  # fmt: skip
-_WORDS = re.compile(r"[^\W\d_]{2,}")
+_WORDS = re.compile(r"(?<![\\\w])[^\W\d_]{2,}")
 _COUNTS = re.compile(r"how many \w|number of|\bcount", re.IGNORECASE)
 _UNIT_LIKE = re.compile(r"(?<=[0-9}])\s{0,2}[^\W\d_]{1,12}|[^\W\d_]{2,14}|[°$€£¥₹₽₩]")
+_NO_UNITS = {"in", "an", "second", "bar"}  # words of a question that may be something else than a unit
 _LEVEL = re.compile(
     r"values?\b|differen|accura|\brates?\b|share|proportion|portion|probab|chance|likel|\blevels?\b|highest|lowest|"
     r"average|mean\b|median|range\b|\bsum\b|total",
@@ -81,9 +82,10 @@ def speaks_of(question: str, unit: Unit) -> bool:
         return bases != {"°"}
     kinds = {"m3" if base == "m" and power == 3 else f"m{power}" if base == "m" and power == 2 else base
              for base, power in unit.dimension}  # fmt: skip
-    if any(kind in measured and words.search(question) for measured, words in _MEASURED for kind in kinds):
+    if any(kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds):
         return True
-    named = (read_unit(word) for word in _UNIT_LIKE.findall(without_latex(question[-2000:])))
+    words = set(_UNIT_LIKE.findall(without_latex(question[-2000:]))) - _NO_UNITS
+    named = (read_unit(word) for word in words)
     return any(bases & {base for base, _ in known.dimension} for known in named if known is not None)
 
 

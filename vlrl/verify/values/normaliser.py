@@ -60,7 +60,9 @@ def plain_characters(text: str) -> str:
         return text
     for sign, written in _VULGAR.items():
         if sign in text:
-            text = re.sub(rf"(?<=[0-9])\s?{sign}", f" {written}", text).replace(sign, written)
+            text = re.sub(rf"(?<=[0-9])\s?{sign}", f" {written}", text)
+            top, _, bottom = written.partition("/")
+            text = re.sub(rf"{sign}(?=[^\W\d_]|[√(\\])", rf"\\frac{{{top}}}{{{bottom}}}", text).replace(sign, written)
     text = _SUPERSCRIPT.sub(_superscript, text).translate(_SUBSCRIPTS).translate(_BEFORE)
     text = unicodedata.normalize("NFKC", text)
     if any(c > "~" and c.isdigit() for c in text):  # Arabic, Persian, Devanagari …

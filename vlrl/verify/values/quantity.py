@@ -81,6 +81,10 @@ _COUNTED = frozenset(
 )
 
 
+_TOTAL = frozenset(("total", "altogether", "overall"))
+_NEUTRAL = _TOTAL | {"of", "the", "in", "a", "an", "all", "left"}
+
+
 @dataclass(frozen=True, eq=False)
 class Quantity:
     """A number as written. `value` is exact; with `percent` it is what stands before the sign (50 for "50%").
@@ -230,8 +234,10 @@ def _is_noun(text: str, asked: str) -> bool:
     if all(w in _COUNTED for w in words):
         return True
     known = {_stem(w) for w in _WORDS.findall(asked.casefold())}
-    content = [w for w in words if w not in ("of", "the", "in", "a", "an", "all", "left", "total")]
-    return bool(content) and all(len(w) > 1 and _stem(w) in known for w in content)
+    content = [w for w in words if w not in _NEUTRAL]
+    if not content:
+        return not _TOTAL.isdisjoint(words)  # "4 in total"
+    return all(len(w) > 1 and _stem(w) in known for w in content)
 
 
 def _stem(word: str) -> str:

@@ -18,8 +18,9 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, split_unit, too_complex
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
+from vlrl.verify.reading.declared import extract
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
-from vlrl.verify.values.compare import differs, is_rounded, within
+from vlrl.verify.values.compare import differs, is_rounded, speaks_of, within
 from vlrl.verify.values.moments import read_moment
 from vlrl.verify.values.normaliser import clean, normalise, spelled
 from vlrl.verify.values.number_words import NUMBER_WORDS
@@ -31,13 +32,13 @@ PARTS_SECONDS = 0.5  # of processor time, after which no further part of an answ
 DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an exact value are compared
 
 _BETWEEN = re.compile(r",\s+|;\s*|\s+and\s+|\s*\\text\s?\{\s*and\s*\}\s*")
-_ATTACHED_LETTERS = re.compile(r"[0-9.}][A-Za-z]{1,2}$")
+_ATTACHED_LETTERS = re.compile(r"[0-9.}]([A-Za-z]{1,2})$")
 _DECIMAL_COMMA = re.compile(r"(?<![0-9])[0-9]+,[0-9]+(?![0-9])")
 _TWO_DIGITS = re.compile(r"\$?-?(?!0)[0-9]+,[0-9]\$?")
 _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
-_GOES_ON = re.compile(r"[0-9]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
+_GOES_ON = re.compile(r"[0-9}]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -71,13 +72,17 @@ def math(problem: Problem, response: str) -> Verdict:
 
     A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
     """
+    golds = [str(text) for text in (problem.answer, *problem.metadata.get("accepted", ()))]
+    said = extract(response).answer if any(map(_is_prose, golds)) else None
+    if said is not None and normalise(said) in map(normalise, golds):
+        return Verdict.right(said)  # "No solution" is no denial here
     extraction = declared_mathematics(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = list(extraction.candidates)
     note = "another value"
-    for text in (problem.answer, *problem.metadata.get("accepted", ())):
-        gold = gold_parts(str(text))
+    for text in golds:
+        gold = gold_parts(text)
         equal, note = equivalent(gold, answer, problem.metadata, f"{problem.question} {text}")
         if equal:
             return Verdict.right(extraction.answer, note)
@@ -101,7 +106,7 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
         return False, "a number that goes on"
     cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
     units = [{unit for text, suffix in side if (unit := read_unit(suffix)) is not None} for side in cut]
-    if units[0] and units[1] and units[0] != units[1]:
+    if units[1] and (units[0] != units[1] if units[0] else not all(speaks_of(question, unit) for unit in units[1])):
         return False, "wrong unit"
     texts = [[text for text, _ in side] for side in cut]
     worker = _Worker(metadata)
@@ -224,11 +229,11 @@ def _numbers(parts: list[str], asked: str, named: bool = False) -> list[Quantity
 
 
 def _quantity(text: str, asked: str) -> Quantity | None:
-    """A number; letters right behind it are a unit only where the text sets them apart."""
+    """A number; letters right behind it are a unit only where question or gold have it, else factors."""
     quantity = read_quantity(text, asked)
-    if quantity is not None and quantity.unit is not None and _ATTACHED_LETTERS.search(text.rstrip(". ")):
-        return None
-    return quantity
+    if quantity is None or quantity.unit is None or (letters := _ATTACHED_LETTERS.search(text.rstrip(". "))) is None:
+        return quantity
+    return quantity if re.search(rf"(?<![A-Za-z0-9.}}]){letters[1]}(?![A-Za-z])", asked) else None
 
 
 def _same_numbers(gold: list[Quantity], answer: list[Quantity], metadata: Mapping[str, Any], question: str) -> bool:
