@@ -6,6 +6,7 @@ from vlrl.credit.advantage import (
     batch_advantages,  # noqa: F401
     fitted,  # noqa: F401
     reward_mix,  # noqa: F401
+    shortest_right,  # noqa: F401
 )
 from vlrl.credit.rewards import (
     format_reward,  # noqa: F401
