@@ -1,4 +1,4 @@
-"""Difficulty by pass rate: n answers at a high temperature, the fewer are right the harder (k1.5 §2.1;)."""
+"""Difficulty by pass rate: n answers at a high temperature, the fewer are right the harder (k1.5 §2.1)."""
 
 from __future__ import annotations
 
