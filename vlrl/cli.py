@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vlrl import dist, interrupts
+from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.errors import ConfigError, VlrlError, storage_error
@@ -27,6 +28,7 @@ app = typer.Typer(
 OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
 app.add_typer(data, name="data")
+app.add_typer(card, name="card")
 app.add_typer(sandbox, name="sandbox")
 
 Config = Annotated[

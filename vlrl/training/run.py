@@ -15,6 +15,7 @@ from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import NonFiniteError
+from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
@@ -22,6 +23,7 @@ from vlrl.runlog.run_folder import FollowedRun, RunFolder, write_atomically
 from vlrl.training.distil import run_distil
 from vlrl.training.dpo import run_dpo
 from vlrl.training.lifecycle.completeness import complete_ends
+from vlrl.training.lifecycle.run_accounts import token_account, weight_digests
 from vlrl.training.lifecycle.run_changes import described
 from vlrl.training.lifecycle.run_ending import recorded_ending
 from vlrl.training.lifecycle.run_inputs import RunInputs
@@ -32,6 +34,7 @@ from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.prepare import run_prepare
 from vlrl.training.rl.carried_credit import keep_credit_state
+from vlrl.training.rl.rl_settings import FROZEN
 from vlrl.training.rl.run_rl import run_rl
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.training.session.open_session import Session, open_session
@@ -155,6 +158,29 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
     if wants_eval:
         done.finish("eval", seconds)
     run.results({**done.results, "wall_seconds": {k: round(v, 2) for k, v in seconds.items()}})
+    if dist.is_first():
+        _note_accounts(session)
+
+
+def _note_accounts(session: Session) -> None:
+    """Tokens by kind and digests of weights into the run card."""
+    settings, run = session.settings, session.context.run
+    read = {
+        "model": settings.model.path,
+        **{f"rl.{name}": one.path for name in ("teacher", *FROZEN) if (one := getattr(settings.rl, name)) is not None},
+    }
+    local = {name: Path(path).expanduser() for name, path in read.items() if path is not None and is_local(path)}
+    written = {name: run.path / name for name in LEAVES.values()}
+    run.note(
+        tokens=token_account(run.path / "metrics.jsonl") if (run.path / "metrics.jsonl").is_file() else {},
+        weights={
+            "read": {
+                name: {"folder": str(local[name].resolve()), "files": files}
+                for name, files in weight_digests(local).items()
+            },
+            "written": weight_digests(written),
+        },
+    )
 
 
 def _work(session: Session, stage: Stage) -> Policy | None:

@@ -96,9 +96,10 @@ def test_a_response_without_a_token_of_weight_is_untrained():
         PackedGroup(None, ((1, 2), (3,), (4, 5))), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0))
     )
     plain = Example(PackedGroup(None, ((6,), (7,))), (1.0, -1.0))
-    assert example_metrics([weighed, plain]) == {"responses/untrained_rate": pytest.approx(1 / 5)}
-    assert example_metrics([plain]) == {"responses/untrained_rate": 0.0}
-    assert example_metrics([]) == {}
+    assert example_metrics([weighed, plain])["responses/untrained_rate"] == pytest.approx(1 / 5)
+    assert example_metrics([plain])["responses/untrained_rate"] == 0.0
+    assert example_metrics([weighed, plain])["tokens/trained"] == 3 + 2
+    assert example_metrics([]) == {"tokens/trained": 0.0}
 
 
 def test_a_response_that_could_not_be_judged_is_in_no_mean_of_rewards():

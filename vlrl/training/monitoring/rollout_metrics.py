@@ -55,13 +55,18 @@ def part_metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
 
 
 def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
-    """responses/untrained_rate: share of the responses that updates read whose tokens all have weight 0."""
+    """What updates read of a step's responses; without any only that no token was trained on.
+
+    tokens/trained            tokens of weight above 0, once a step however many updates read them
+    responses/untrained_rate  share of the responses whose tokens all have weight 0
+    """
     trained = [
-        one.token_weights is None or any(one.token_weights[j])
+        len(response) if one.token_weights is None else sum(weight > 0 for weight in one.token_weights[j])
         for one in examples
-        for j in range(len(one.row.responses))
+        for j, response in enumerate(one.row.responses)
     ]
-    return {"responses/untrained_rate": 1 - sum(trained) / len(trained)} if trained else {}
+    rate = {"responses/untrained_rate": sum(count == 0 for count in trained) / len(trained)} if trained else {}
+    return {"tokens/trained": float(sum(trained)), **rate}
 
 
 def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:

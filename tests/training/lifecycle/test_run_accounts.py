@@ -1,0 +1,74 @@
+"""A finished run's card states tokens by kind and digests of weights, and `vlrl card check` holds them against the files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+from untrained_world import DOMAIN, SHAPE, write
+
+from vlrl.cli import app
+from vlrl.runlog.log_lines import SCHEMA
+from vlrl.training.lifecycle.run_accounts import token_account
+from vlrl.training.run import start_run
+
+
+def test_tokens_by_hand(tmp_path):
+    lines = [
+        {"phase": "sft", "step": 1, "tokens/response": 30.0},
+        {"phase": "sft", "step": 2, "tokens/response": 12.0},
+        {
+            "phase": "rl",
+            "step": 1,
+            "tokens/text": 5.0,
+            "tokens/image": 4.0,
+            "tokens/written": 20.0,
+            "tokens/trained": 8.0,
+        },
+        {"phase": "rl", "step": 2, "tokens/text": 6.0, "tokens/written": 10.0, "tokens/trained": 10.0},
+        {"phase": "eval", "step": 2, "accuracy/mean": 0.5},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps({"schema": SCHEMA, **line}) + "\n" for line in lines))
+    assert token_account(tmp_path / "metrics.jsonl") == {
+        "sft": {"trained on": 42},
+        "rl": {
+            "prompt, text": 11,
+            "prompt, images": 4,
+            "generated": 30,
+            "trained on": 18,
+            "generated and not trained on": 12,
+        },
+    }
+
+
+@pytest.mark.slow
+def test_a_card_holds_until_a_file_that_it_states_is_another(tmp_path):
+    (tmp_path / "domain.py").write_text(DOMAIN.replace("even_length", "even_length_on_a_card"))
+    sources = [{"name": "even", "kind": "domain", "domain": "even_length_on_a_card"}]
+    recipe = write(tmp_path, "recipe.yaml", {"plugins": ["domain.py"], "sources": sources})
+    folder = tmp_path / "run"
+    config = {
+        "name": "card",
+        "data": recipe,
+        "run_folder": str(folder),
+        "threads": 1,
+        "stages": ["sft", "rl"],
+        "model": {"build": "tiny-qwen3-vl", "shape": SHAPE},
+        "sft": {"demonstrations": 8, "steps": 1, "batch": 4, "validate_every": 1},
+        "rl": {"steps": 1, "problems_per_step": 4, "rollouts_per_problem": 4, "sampling": {"max_tokens": 8}},
+        "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 8}},
+    }
+    start_run(write(tmp_path, "run.yaml", config), [])
+    card = json.loads((folder / "run_card.json").read_text())
+    assert set(card["weights"]["written"]) == {"model", "model_sft"}
+    assert card["tokens"]["rl"]["generated"] >= card["tokens"]["rl"]["trained on"] > 0
+    checked = CliRunner().invoke(app, ["card", "check", str(folder)])
+    assert (checked.exit_code, "as stated" in checked.output) == (0, True), checked.output
+    weights = folder / "model_sft" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    checked = CliRunner().invoke(app, ["card", "check", str(folder)])
+    assert checked.exit_code == 1
+    assert "model_sft/model.safetensors has other contents" in checked.output.replace("\n", "")

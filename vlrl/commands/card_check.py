@@ -1,0 +1,38 @@
+"""What `vlrl card check` does: recompute what a run card states of its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlrl.errors import RunError
+from vlrl.report.read_run import read_run
+from vlrl.training.lifecycle.run_accounts import changed_weights, token_account
+
+
+def check_card(folder: Path) -> int:
+    """Print what holds and what doesn't; 0 where everything that the card states holds, else 1.
+
+    Raises RunError for a folder without a card, or a card that states neither tokens nor weights (an unfinished run).
+    """
+    run = read_run(folder)
+    stated = run.card.get("weights") or {}
+    if not stated and not run.card.get("tokens"):
+        raise RunError(f"{folder}/run_card.json", "states no weights and no tokens", "let the run finish first")
+    written = dict(stated.get("written") or {})
+    read = {name: held for name, held in (stated.get("read") or {}).items() if Path(held["folder"]).is_dir()}
+    away = sorted(set(stated.get("read") or {}) - set(read))
+    wrong = changed_weights(written, {name: folder / name for name in written})
+    wrong += changed_weights(
+        {name: held["files"] for name, held in read.items()},
+        {name: Path(held["folder"]) for name, held in read.items()},
+    )
+    if token_account(folder / "metrics.jsonl") != run.card.get("tokens"):
+        wrong.append("metrics.jsonl sums up to other tokens than the card states")
+    for line in wrong:
+        print(f"differs: {line}")
+    for name in away:
+        print(f"not looked at: the weights of {name} that were read are no longer where they were")
+    files = sum(map(len, written.values())) + sum(len(held["files"]) for held in read.values())
+    if not wrong:
+        print(f"{folder}: {files} files of weights and the tokens of {len(run.card['tokens'])} stages are as stated")
+    return 1 if wrong else 0
