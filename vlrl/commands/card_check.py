@@ -22,10 +22,8 @@ def check_card(folder: Path) -> int:
     read = {name: held for name, held in (stated.get("read") or {}).items() if Path(held["folder"]).is_dir()}
     away = sorted(set(stated.get("read") or {}) - set(read))
     wrong = changed_weights(written, {name: folder / name for name in written})
-    wrong += changed_weights(
-        {name: held["files"] for name, held in read.items()},
-        {name: Path(held["folder"]) for name, held in read.items()},
-    )
+    folders = {name: Path(held["folder"]) for name, held in read.items()}
+    wrong += changed_weights({name: held["files"] for name, held in read.items()}, folders)
     if token_account(folder / "metrics.jsonl") != run.card.get("tokens"):
         wrong.append("metrics.jsonl sums up to other tokens than the card states")
     for line in wrong:

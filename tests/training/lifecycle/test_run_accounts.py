@@ -1,4 +1,4 @@
-"""A finished run's card states tokens by kind and digests of weights, and `vlrl card check` holds them against the files."""
+"""A run card states tokens by kind and digests of weights; `vlrl card check` holds them against the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished run states of itself in figures: tokens by kind, and digests of every file of weights it read or wrote."""
+"""What a finished run states of itself: tokens by kind, and digests of all files of weights that it read or wrote."""
 
 from __future__ import annotations
 
