@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_runs import charts_are_not_drawn, nobody_waits_for_the_disk, tokenizer_from_few_texts  # noqa: F401
 
 from vlrl.cli import main
 from vlrl.commands.curate import start_curation
@@ -20,8 +21,6 @@ from vlrl.plan.plan import make_plan
 from vlrl.rollout.engine_registry import engines
 from vlrl.training.run import start_run
 from vlrl.verify.judge import verifiers
-
-pytest_plugins = ("small_runs",)
 
 ENGINE = """
 from vlrl.data.benchmarks.benchmark_definition import benchmarks

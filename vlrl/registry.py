@@ -45,7 +45,6 @@ class Registry(Generic[T]):
         """
 
         def file(component: T) -> T:
-            self._refuse_less_than_the_base(name, component)
             held = self._entries.get(name)
             if held is not None and (held.__module__, held.__qualname__) != (
                 getattr(component, "__module__", None),
@@ -54,6 +53,7 @@ class Registry(Generic[T]):
                 raise ConfigError(
                     f"{self.kind} {name!r}", f"is already registered by {held.__module__}", "choose another name"
                 )
+            self._refuse_less_than_the_base(name, component)
             self._entries[name] = component
             if _loading:
                 self._origins[name] = (component, _loading[-1])
