@@ -12,7 +12,7 @@ from small_models import ask
 
 from vlrl.losses.loss_inputs import NOTHING
 from vlrl.losses.loss_registry import losses
-from vlrl.model.training.forward import loss_inputs_of, normalizers_of
+from vlrl.model.training.example_tensors import loss_inputs_of, normalizers_of
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import origins, skipped, to_examples
 from vlrl.types import CreditedGroup, Group, Rewards, Rollout, ScoredGroup, Segment, Verdict

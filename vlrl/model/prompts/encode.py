@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from vlrl.errors import DataError
 from vlrl.model.families.family import family_of
 from vlrl.model.families.image_types import Pixels
 from vlrl.model.load import LoadedModel
-from vlrl.model.prompts.prompt_text import PromptWriter
+from vlrl.model.prompts.prompt_text import Prompt, PromptWriter
 from vlrl.types import Problem
 
 
@@ -64,7 +64,7 @@ class Encoded:
     content_hash: str
 
     def hash_again(self) -> str:
-        """The content hash of what is held now; an engine returns it, so that it says what the engine reads."""
+        """Hash the tokens and pixels that are here now: an engine returns this, to show what it read."""
         return content_hash_of(self.token_ids, self.images)
 
     @property
@@ -83,6 +83,14 @@ def _image(digest: str, pixels: Pixels) -> EncodedImage:
     return EncodedImage(f"{digest}@{'x'.join(map(str, pixels.grid))}", pixels)
 
 
+class _Read(NamedTuple):
+    """What the processor makes of one prompt: token_ids and token_types (T,), and the pixels of each image."""
+
+    token_ids: tuple[int, ...]
+    token_types: tuple[int, ...]
+    pixels: list[Pixels]
+
+
 class Encoder:
     """Encodes problems with one model's processor and chat template under one image budget."""
 
@@ -94,7 +102,7 @@ class Encoder:
         self._writer = PromptWriter(loaded, system_prompt)
 
     def encode(self, problems: Sequence[Problem]) -> list[Encoded]:
-        """Encoded prompts in order; all images go through the processor in one call.
+        """Encoded prompts in order. Problems that can share a call of the processor go through it together.
 
         Raises DataError for an image that can't be read, a prompt whose texts can't be told from the template's own, or
         a prompt longer than the context.
@@ -103,40 +111,41 @@ class Encoder:
             return []
         prompts = self._writer.write(problems)
         images = [[open_image(image, self._budget) for image in problem.images] for problem in problems]
-        ids: dict[int, tuple[int, ...]] = {}
-        types: dict[int, tuple[int, ...]] = {}
-        pixels: dict[int, list[Pixels]] = {}
+        read: dict[int, _Read] = {}
         # in one call all prompts have images or none has: processors count placeholders prompt by prompt
-        for seeing, apart in ((True, False), (True, True), (False, False), (False, True)):
-            places = [i for i, row in enumerate(images) if (bool(row), prompts[i].texts is not None) == (seeing, apart)]
-            if not places:
-                continue
-            inputs: dict[str, Any] = {"text": [prompts[i].text for i in places], "add_special_tokens": False}
-            if seeing:
-                inputs["images"] = [images[i] for i in places]
-            processor = self._writer.processor_for([prompts[i] for i in places])
-            try:
-                output = processor(**inputs)
-            except ValueError as error:
-                raise self._refused([problems[i] for i in places], error) from error
-            for i, row in zip(places, output["input_ids"], strict=True):
-                ids[i] = tuple(row)
-            given = output.get("mm_token_type_ids")
-            for place, i in enumerate(places):
-                types[i] = tuple(given[place]) if given is not None else self._types(ids[i])
-            if seeing:
-                counts = [len(images[i]) for i in places]
-                cut = iter(self._family.cut(output, [ids[i] for i in places], counts, self._loaded))
-                pixels |= {i: [next(cut) for _ in images[i]] for i in places}
-        encoded = []
-        for place, problem in enumerate(problems):
-            seen = zip(problem.images, pixels.get(place, []), strict=True)
-            found = tuple(_image(image.digest, one) for image, one in seen)
-            encoded.append(self._finish(problem, ids[place], types[place], found))
-        return encoded
+        kinds = [(bool(of_prompt), prompt.texts is not None) for of_prompt, prompt in zip(images, prompts, strict=True)]
+        for kind in ((True, False), (True, True), (False, False), (False, True)):
+            places = [i for i, kind_of_prompt in enumerate(kinds) if kind_of_prompt == kind]
+            if places:
+                made = self._read(
+                    [problems[i] for i in places], [prompts[i] for i in places], [images[i] for i in places]
+                )
+                read.update(zip(places, made, strict=True))
+        return [self._finish(problem, read[i]) for i, problem in enumerate(problems)]
+
+    def _read(
+        self, problems: Sequence[Problem], prompts: Sequence[Prompt], images: Sequence[Sequence[Any]]
+    ) -> list[_Read]:
+        """One call of the processor: prompts that all have images, or that all have none."""
+        inputs: dict[str, Any] = {"text": [prompt.text for prompt in prompts], "add_special_tokens": False}
+        if images[0]:
+            inputs["images"] = list(images)
+        try:
+            output = self._writer.processor_for(prompts)(**inputs)
+        except ValueError as error:
+            raise self._refused(problems, error) from error
+        ids = [tuple(row) for row in output["input_ids"]]
+        types = output.get("mm_token_type_ids")
+        types = [self._types(row) for row in ids] if types is None else [tuple(row) for row in types]
+        pixels: list[list[Pixels]] = [[] for _ in ids]
+        if images[0]:
+            counts = [len(of_prompt) for of_prompt in images]
+            cut = iter(self._family.cut(output, ids, counts, self._loaded))
+            pixels = [[next(cut) for _ in range(count)] for count in counts]
+        return [_Read(*parts) for parts in zip(ids, types, pixels, strict=True)]
 
     def _refused(self, problems: Sequence[Problem], error: ValueError) -> Exception:
-        """What the processor says of a batch, as the error of the one problem that it says it of."""
+        """The processor's error about a batch, as a DataError that names the problem; it is found one by one."""
         if len(problems) > 1:
             for problem in problems:
                 self.encode([problem])
@@ -152,23 +161,24 @@ class Encoder:
         return self._writer.write([problem])[0].tokens
 
     def _types(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Token types where the processor doesn't tell them."""
+        """(T,) 1 for image tokens, else 0; where the processor doesn't tell."""
         image = self._family.image_token(self._loaded.config)
         return tuple(int(i == image) for i in ids)
 
-    def _finish(
-        self, problem: Problem, ids: tuple[int, ...], types: tuple[int, ...], images: tuple[EncodedImage, ...]
-    ) -> Encoded:
+    def _finish(self, problem: Problem, read: _Read) -> Encoded:
+        """Raises DataError for a prompt that fills the context."""
+        ids = read.token_ids
         if len(ids) >= self._context:
             raise DataError(
                 f"problem {problem.id} ({problem.source or problem.domain})",
                 f"its prompt takes {len(ids)} tokens, the context holds {self._context}",
                 "lower the recipe's image.max_pixels or raise model.context",
             )
+        images = tuple(_image(image.digest, p) for image, p in zip(problem.images, read.pixels, strict=True))
         return Encoded(
             problem_id=problem.id,
             token_ids=ids,
-            token_types=types,
+            token_types=read.token_types,
             images=images,
             content_hash=content_hash_of(ids, images),
         )
@@ -183,10 +193,10 @@ def content_hash_of(token_ids: Sequence[int], images: Sequence[EncodedImage]) ->
 def input_hash(token_ids: Sequence[int], tensors: Iterable[torch.Tensor]) -> str:
     """32 hexadecimal digits of tokens and tensors; where one ends and the next begins matters.
 
-    It finds what was mixed up or damaged, in gigabytes a step; it needn't withstand an attacker.
+    A fast hash, for gigabytes a step: it finds what was mixed up or damaged, and needn't withstand an attacker.
     """
-    found = xxhash.xxh3_128()
-    for part in (np.asarray(token_ids, dtype=np.int64), *(one.contiguous().numpy() for one in tensors)):
-        found.update(part.nbytes.to_bytes(8, "little"))
-        found.update(part.data.cast("B"))
-    return found.hexdigest()
+    digest = xxhash.xxh3_128()
+    for part in (np.asarray(token_ids, dtype=np.int64), *(tensor.contiguous().numpy() for tensor in tensors)):
+        digest.update(part.nbytes.to_bytes(8, "little"))
+        digest.update(part.data.cast("B"))
+    return digest.hexdigest()

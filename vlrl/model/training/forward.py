@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
@@ -27,6 +27,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.parameter_groups import trained_parts
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.training.example_tensors import loss_inputs_of, observe, of_all
 from vlrl.model.training.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
 from vlrl.model.training.policy import Example
 from vlrl.model.training.update_metrics import UpdateMetrics
@@ -38,20 +39,21 @@ Learn = Callable[[MicroBatch, bool], None]
 
 
 def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
-    """Plain autograd: gradients add up in the parameters. Text teaches nothing where the language part is frozen."""
+    """Run a micro-batch by plain autograd: gradients add up in the parameters."""
     loss = micro_batch()
-    if loss.requires_grad:
+    if loss.requires_grad:  # text alone has no gradient where the language part is frozen
         loss.backward()  # type: ignore[no-untyped-call]
 
 
 class PackedForward:
     """Forward passes of one policy, micro-batch by micro-batch.
 
-    micro_batch_tokens  padded tokens at once
-    bytes_of, max_bytes memory that rows would take at once, and how much there may be; None: tokens alone count
-    packed              the rows of a micro-batch stand one behind another, without padding
-    lockstep            makes updates take the same steps on every rank; None: each rank takes its own
-    vision_tower        the tower that looks at images where it isn't the model's own
+    micro_batch_tokens   padded tokens that go through the model at once, at most
+    vision_trains        whether updates reach the vision tower or its projector, so that features need gradients
+    bytes_of, max_bytes  the memory that rows would take at once, and its limit; None: tokens alone count
+    packs_sequences      the rows of a micro-batch stand one behind another, without padding
+    lockstep             makes updates take the same steps on every rank; None: each rank takes its own
+    vision_tower         encodes images in place of the model's own tower; None: the model's own
     """
 
     def __init__(
@@ -78,33 +80,34 @@ class PackedForward:
 
     @torch.no_grad()
     def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the log-probability of every token. Every image is encoded once."""
+        """Per row, per response (T_j,): the log-probability of every token. Every image is encoded once."""
         pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
-        found: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
+        by_part: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
         batches = self.batches(parts)
-        feature_cache = ImageFeatureCache(
-            self._vision_tower, [_images(parts[i] for i in chosen) for chosen in batches], trains=False
-        )
+        images = [_images(parts[i] for i in chosen) for chosen in batches]
+        feature_cache = ImageFeatureCache(self._vision_tower, images, trains=False)
         for m, chosen in enumerate(batches):
-            values = iter(
-                self._score([parts[i] for i in chosen], feature_cache.features(m), temperature)[1].logprobs.tolist()
-            )
+            _, scored = self._score([parts[i] for i in chosen], feature_cache.features(m), temperature)
+            values = iter(scored.logprobs.tolist())
             for i in chosen:
-                found[i] = tuple(tuple(next(values) for _ in one) for one in parts[i].responses)
-        result: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
-        for (r, _), values_of in zip(pieces, found, strict=True):
-            result[r] += values_of
-        return result
+                by_part[i] = tuple(tuple(next(values) for _ in response) for response in parts[i].responses)
+        by_row: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
+        for (r, _), of_part in zip(pieces, by_part, strict=True):
+            by_row[r] += of_part
+        return by_row
 
     def split(self, row: PackedGroup, together: int = 1) -> list[range]:
-        """Responses of one row by piece: those of a group above a budget stand in rows that each repeat the prompt."""
+        """Indices of a row's responses by piece: a group above a budget is cut into rows that each repeat the prompt.
+
+        together  responses that are never parted, e.g. 2 for pairs
+        """
         most, bytes_of = self._max_bytes, self._bytes_of
 
         def too_large(chosen: range) -> bool:
             return most is not None and bytes_of is not None and bytes_of([row.take(chosen)]) > most
 
-        lengths = [len(one) for one in row.responses]
+        lengths = [len(response) for response in row.responses]
         return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
 
     def batches(self, rows: Sequence[PackedGroup]) -> list[list[int]]:
@@ -118,7 +121,7 @@ class PackedForward:
 
     @torch.no_grad()
     def hidden(self, rows: Sequence[PackedGroup]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(M, d) states that predict the response tokens of one micro-batch, and those tokens (M,)."""
+        """(M, d) last hidden states that predict the response tokens of one micro-batch, and these tokens (M,)."""
         model = self._loaded.model
         batch = self._packed(rows)
         features = ImageFeatureCache(self.tower, [_images(rows)], trains=False).features(0)
@@ -137,10 +140,13 @@ class PackedForward:
         normalizers: LossNormalizers,
         learn: Learn,
     ) -> UpdateMetrics:
-        """Add the gradients of one update; `normalizers` count the whole update, so that any split gives the same sum.
+        """Add up the gradients of one update, micro-batch by micro-batch.
 
-        `learn(micro_batch, last)` runs a micro-batch forward and backward, `last` being true for the update's last one.
         Every image is encoded once; in lockstep, once a micro-batch.
+
+        temperature  of the sampling distribution; > 0
+        normalizers  counts of the whole update, so that any split into micro-batches gives the same gradients
+        learn        `learn(micro_batch, last)` runs a micro-batch forward and backward; `last` is True for the last one
         """
         sums = UpdateMetrics()
         together = 2 if "pairs" in loss.needs else 1
@@ -157,8 +163,8 @@ class PackedForward:
         for m, step in enumerate(steps):
             run = partial(self._padding, step)
             if m < len(batches):
-                some = [parts[i] for i in batches[m]]
-                run = partial(self._micro_batch, some, loss, temperature, normalizers, step, feature_cache, m, sums)
+                chosen = [parts[i] for i in batches[m]]
+                run = partial(self._micro_batch, chosen, loss, temperature, normalizers, step, feature_cache, m, sums)
             learn(run, m + 1 == len(steps))
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
@@ -166,7 +172,7 @@ class PackedForward:
 
     def _micro_batch(
         self,
-        some: Sequence[Example],
+        examples: Sequence[Example],
         loss: UpdateLoss,
         temperature: float,
         normalizers: LossNormalizers,
@@ -175,33 +181,33 @@ class PackedForward:
         m: int,
         sums: UpdateMetrics,
     ) -> torch.Tensor:
-        """These examples' share of the loss, noted in `sums`, with what must go backward beside it."""
-        rows = [example.row for example in some]
-        beside = []
+        """The share of micro-batch `m` in the loss, a scalar to go backward from; metrics are added to `sums`."""
+        rows = [example.row for example in examples]
+        extra = []  # scalars whose gradients belong to this micro-batch, too
         with self._training_graph():
             if step.encodes_images and self._lockstep is not None and not _images(rows):
-                beside.append(self._lockstep.dummy_vision_pass(self._vision_tower))
-            batch, found = self._score(
-                rows, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(some)
+                extra.append(self._lockstep.dummy_vision_pass(self._vision_tower))
+            batch, scored = self._score(
+                rows, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(examples)
             )
-        inputs = loss_inputs_of(some, batch.response, found.logprobs)
-        inputs = replace(inputs, teacher_logprobs=found.teacher_token_ids)
+        inputs = loss_inputs_of(examples, batch.response, scored.logprobs)
+        inputs = replace(inputs, teacher_logprobs=scored.teacher_logprobs)
         value: Any = loss(inputs, normalizers)
         if (carried := feature_cache.carried(m)) is not None:
-            beside.append(carried)
+            extra.append(carried)
         with torch.no_grad():
-            _observe(sums, some, inputs, float(value), found.entropy)
+            observe(sums, examples, inputs, float(value), scored.entropy)
             if sums.cause is None and not (math.isfinite(float(value)) and math.isfinite(sums.kl)):
-                sums.cause = cause_of(some, inputs, float(value))
-        return sum(beside, start=value)
+                sums.cause = cause_of(examples, inputs, float(value))
+        return sum(extra, start=value)
 
     def _padding(self, step: Step) -> torch.Tensor:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
         with self._training_graph():
-            beside = [self._lockstep.dummy_vision_pass(self._vision_tower)] if step.encodes_images else []
-            _, found = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
-        return sum(beside, start=found.logprobs.sum() * 0.0)
+            extra = [self._lockstep.dummy_vision_pass(self._vision_tower)] if step.encodes_images else []
+            _, scored = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
+        return sum(extra, start=scored.logprobs.sum() * 0.0)
 
     @contextmanager
     def _training_graph(self) -> Iterator[None]:
@@ -215,7 +221,7 @@ class PackedForward:
         return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
 
     def _teacher_token_ids(self, examples: Sequence[Example]) -> torch.Tensor | None:
-        return _of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
+        return of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
 
     def _packed(self, rows: Sequence[PackedGroup]) -> Batch:
         flex = takes_flex(self._loaded.model)
@@ -237,59 +243,6 @@ class PackedForward:
 
 def _images(rows: Iterable[PackedGroup]) -> list[EncodedImage]:
     return [image for row in rows for image in row.encoded.images]
-
-
-def normalizers_of(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
-    """Responses and tokens that one update averages over. Tokens of weight zero are none of its tokens.
-
-    Where all have weight zero the tokens are 1, to divide by.
-    """
-    tokens = left_out.tokens
-    for example in examples:
-        if example.token_weights is None:
-            tokens += example.row.num_response_tokens
-        else:
-            tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return LossNormalizers(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
-
-
-def loss_inputs_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
-    """What the loss sees of these examples; `response` and `logprobs` are (M,) of their packed batch."""
-    references = _of_all(examples, "old_logprobs", logprobs)
-    weights = _of_all(examples, "token_weights", logprobs)
-    return LossInputs(
-        logprobs=logprobs,
-        old_logprobs=logprobs.detach() if references is None else references,
-        response=response,
-        advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
-        weights=torch.ones_like(logprobs) if weights is None else weights,
-        token_advantages=_of_all(examples, "token_advantages", logprobs),
-        ref_logprobs=_of_all(examples, "ref_logprobs", logprobs),
-    )
-
-
-def _observe(
-    sums: UpdateMetrics, examples: Sequence[Example], inputs: LossInputs, loss: float, entropy: torch.Tensor
-) -> None:
-    sums.loss += loss
-    sums.tokens += len(inputs.response)
-    sums.entropy += float(entropy.sum())
-    drift = inputs.old_logprobs - inputs.logprobs
-    sums.kl += float((drift.exp() - 1 - drift).sum())
-    sampled = _of_all(examples, "sampler_logprobs", inputs.logprobs)
-    if sampled is not None:
-        sums.gap.add(examples, (inputs.old_logprobs - sampled).abs().tolist())
-
-
-def _of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:
-    """(M,) token values that the examples carry under `name`, None where none does. Raises ValueError for some."""
-    held: list[Sequence[Sequence[float]] | None] = [getattr(e, name) for e in examples]
-    if all(one is None for one in held):
-        return None
-    if any(one is None for one in held):
-        raise ValueError(f"update: either every example carries {name} or none does")
-    flat = [v for one in held if one is not None for response in one for v in response]
-    return torch.tensor(flat, device=like.device, dtype=like.dtype)
 
 
 @contextmanager

@@ -15,11 +15,16 @@ from vlrl.model.vision.image_encoding import VisionTower
 
 
 class TokenLogprobs(NamedTuple):
-    """logprobs (M,) natural log; entropy (M,) in nats, without gradient; guides (M,) log-probabilities, where asked."""
+    """Of the M response tokens of a packed batch, under the sampling distribution.
+
+    logprobs          (M,) natural logarithms
+    entropy           (M,) of the distribution that each token is drawn from, in nats, without gradient
+    teacher_logprobs  (M,) of a teacher's tokens at the same places; None where none were given
+    """
 
     logprobs: torch.Tensor
     entropy: torch.Tensor
-    teacher_token_ids: torch.Tensor | None = None
+    teacher_logprobs: torch.Tensor | None = None
 
 
 def response_logprobs(
@@ -34,10 +39,11 @@ def response_logprobs(
 ) -> TokenLogprobs:
     """Log-probability of every response token of a packed batch.
 
-    forbidden    (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
-    temperature  of the sampling distribution; > 0
-    chunks       calls of the head, where all ranks must make as many: at least as many as the tokens need
-    teacher_token_ids  (M,) ids of tokens to score besides, one at every place of a response token
+    features           of every image of the batch, by digest
+    forbidden          (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
+    temperature        of the sampling distribution; > 0
+    chunks             calls of the head, e.g. the number that all ranks make; default: as many as needed
+    teacher_token_ids  (M,) ids of other tokens to score at the same places
     """
     picked = response_hidden(model, tower, batch, features)
     wanted = (
@@ -47,14 +53,16 @@ def response_logprobs(
     size, parts = _chunk_size(vocabulary), []
     chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
     for start in range(0, chunks * size, size):
-        some, targets = picked[start : start + size], wanted[start : start + size]
+        hidden, targets = picked[start : start + size], wanted[start : start + size]
         if chunks > 1 and torch.is_grad_enabled():
-            parts.append(checkpoint(_score, model.lm_head, some, targets, forbidden, temperature, use_reentrant=False))
+            parts.append(
+                checkpoint(_score, model.lm_head, hidden, targets, forbidden, temperature, use_reentrant=False)
+            )
         else:
-            parts.append(_score(model.lm_head, some, targets, forbidden, temperature))
-    found = torch.cat([p[0] for p in parts])
+            parts.append(_score(model.lm_head, hidden, targets, forbidden, temperature))
+    logprobs = torch.cat([p[0] for p in parts])  # (M, 1 or 2)
     return TokenLogprobs(
-        found[:, 0], torch.cat([p[1] for p in parts]), None if teacher_token_ids is None else found[:, 1]
+        logprobs[:, 0], torch.cat([p[1] for p in parts]), None if teacher_token_ids is None else logprobs[:, 1]
     )
 
 
@@ -91,6 +99,7 @@ def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict
 def _score(
     head: Any, hidden: torch.Tensor, targets: torch.Tensor, forbidden: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """(m, d) states and (m, n) token ids → (m, n) log-probabilities, and (m,) entropies in nats without gradient."""
     logp = sampling_logprobs(head(hidden), forbidden, temperature)
     with torch.no_grad():
         entropy = -(logp.exp() * logp.clamp_min(-1e9)).sum(-1)

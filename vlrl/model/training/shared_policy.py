@@ -17,7 +17,8 @@ from vlrl.model.batch.packing import PackedGroup
 from vlrl.model.batch.rank_sharding import Shares, total
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
-from vlrl.model.training.forward import MicroBatch, PackedForward, normalizers_of
+from vlrl.model.training.example_tensors import normalizers_of
+from vlrl.model.training.forward import MicroBatch, PackedForward
 from vlrl.model.training.policy import Example
 from vlrl.model.training.token_statistics import Tokens, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics

@@ -1,0 +1,71 @@
+"""Examples → tensors: what a loss sees of them, what it divides by, and what is noted of a micro-batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.model.training.policy import Example
+from vlrl.model.training.update_metrics import UpdateMetrics
+
+
+def normalizers_of(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
+    """Count the responses and tokens that one update averages over: tokens of weight above 0, at least 1 to divide by.
+
+    left_out  responses and tokens that were skipped because they have no gradient; they count, too
+    """
+    tokens = left_out.tokens
+    for example in examples:
+        if example.token_weights is None:
+            tokens += example.row.num_response_tokens
+        else:
+            tokens += sum(weight > 0 for response in example.token_weights for weight in response)
+    return LossNormalizers(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
+
+
+def loss_inputs_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
+    """What the loss sees of these examples.
+
+    response  (M,) number of the response that each token of the packed batch belongs to
+    logprobs  (M,) of these tokens, with gradient
+    """
+    old = of_all(examples, "old_logprobs", logprobs)
+    weights = of_all(examples, "token_weights", logprobs)
+    return LossInputs(
+        logprobs=logprobs,
+        old_logprobs=logprobs.detach() if old is None else old,
+        response=response,
+        advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
+        weights=torch.ones_like(logprobs) if weights is None else weights,
+        token_advantages=of_all(examples, "token_advantages", logprobs),
+        ref_logprobs=of_all(examples, "ref_logprobs", logprobs),
+    )
+
+
+def observe(
+    sums: UpdateMetrics, examples: Sequence[Example], inputs: LossInputs, loss: float, entropy: torch.Tensor
+) -> None:
+    """Add to `sums` what a micro-batch's loss and log-probabilities show. entropy (M,) in nats."""
+    sums.loss += loss
+    sums.tokens += len(inputs.response)
+    sums.entropy += float(entropy.sum())
+    drift = inputs.old_logprobs - inputs.logprobs
+    sums.kl += float((drift.exp() - 1 - drift).sum())
+    sampled = of_all(examples, "sampler_logprobs", inputs.logprobs)
+    if sampled is not None:
+        sums.gap.add(examples, (inputs.old_logprobs - sampled).abs().tolist())
+
+
+def of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:
+    """(M,) token values that the examples carry under `name`, on the device and in the dtype of `like`; None where no
+    example carries any. Raises ValueError where some do and others don't.
+    """
+    carried: list[Sequence[Sequence[float]] | None] = [getattr(example, name) for example in examples]
+    if all(values is None for values in carried):
+        return None
+    if any(values is None for values in carried):
+        raise ValueError(f"update: either every example carries {name} or none does")
+    flat = [value for values in carried if values is not None for response in values for value in response]
+    return torch.tensor(flat, device=like.device, dtype=like.dtype)
