@@ -75,10 +75,14 @@ def pack(
     flex: bool = False,
     packed: bool = False,
 ) -> Batch:
-    """One batch of packed rows. A row with one response needs no block mask: causal order alone keeps it right.
+    """One batch of packed rows.
 
-    From BLOCKS_FROM tokens on there is no dense mask; with `flex` the blocks are those of FlexAttention.
-    With `packed` there is no padding: the rows stand one behind another in a single line.
+    rule    positions as the model counts them
+    flex    long rows get the blocks of FlexAttention
+    packed  the rows stand one behind another in a single line, without padding
+
+    A row with one response needs no mask: causal order alone keeps it right. From BLOCKS_FROM tokens on there is no
+    dense mask, but blocks.
     """
     lines, width = (1, sum(r.num_tokens for r in rows)) if packed else (len(rows), max(r.num_tokens for r in rows))
     ids = torch.full((lines, width), pad_id, dtype=torch.long)
@@ -88,40 +92,34 @@ def pack(
     owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
     at, targets, response = [], [], []
     places = []
-    counted = begin = 0
+    num_responses = begin = 0
     for number, row in enumerate(rows):
-        b = 0 if packed else number
+        line = 0 if packed else number
         prompt_positions = rule.prompt(row.encoded)
         following = rule.after(prompt_positions)
-        flat = [token for one in row.responses for token in one]
-        ids[b, begin : begin + row.num_tokens] = torch.tensor([*row.encoded.token_ids, *flat])
+        written = [token for tokens in row.responses for token in tokens]
+        ids[line, begin : begin + row.num_tokens] = torch.tensor([*row.encoded.token_ids, *written])
+        owner[line, begin : begin + row.num_tokens] = number
         start = begin + row.encoded.num_tokens
-        positions[:, b, begin:start] = prompt_positions
-        part[b, begin:start] = 0
-        owner[b, begin : begin + row.num_tokens] = number
-        base = b * width
-        before = base + start - 1
-        for j, one in enumerate(row.responses, 1):
-            stop = start + len(one)
-            positions[:, b, start:stop] = torch.arange(following, following + len(one))
-            part[b, start:stop] = j
-            at.append(torch.tensor([before]))
+        positions[:, line, begin:start] = prompt_positions
+        part[line, begin:start] = 0
+        base = line * width  # of the line in (B·T)
+        last_of_prompt = base + start - 1  # predicts the first token of every response
+        for j, tokens in enumerate(row.responses, 1):
+            stop = start + len(tokens)
+            positions[:, line, start:stop] = torch.arange(following, following + len(tokens))
+            part[line, start:stop] = j
+            at.append(torch.tensor([last_of_prompt]))
             at.append(torch.arange(base + start, base + stop - 1))
-            response.append(torch.full((len(one),), counted, dtype=torch.long))
-            counted += 1
+            response.append(torch.full((len(tokens),), num_responses, dtype=torch.long))
+            num_responses += 1
             start = stop
-        targets.append(torch.tensor(flat, dtype=torch.long))
-        places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(one) for one in row.responses)))
+        targets.append(torch.tensor(written, dtype=torch.long))
+        places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(tokens) for tokens in row.responses)))
         begin = start if packed else 0
-    mask: torch.Tensor | None = None
-    blocks: ResponseBlocks | FlexBlocks | None = None
+    mask, blocks = None, None
     if any(len(row.responses) > 1 for row in rows) or (packed and len(rows) > 1):
-        if width < BLOCKS_FROM:
-            mask = block_mask(part.to(device), owner.to(device))
-        elif flex:
-            blocks = flex_blocks(part, owner, device)
-        else:
-            blocks = response_blocks(places, device, packed)
+        mask, blocks = _visibility(part, owner, places, device, flex, packed)
     return Batch(
         token_ids=ids.to(device),
         positions=(positions if rule.rows > 1 else positions[0]).to(device),
@@ -131,13 +129,22 @@ def pack(
         at=torch.cat(at).to(device),
         targets=torch.cat(targets).to(device),
         response=torch.cat(response).to(device),
-        num_responses=counted,
+        num_responses=num_responses,
     )
 
 
+def _visibility(
+    part: torch.Tensor, owner: torch.Tensor, places: Sequence[Place], device: torch.device, flex: bool, packed: bool
+) -> tuple[torch.Tensor | None, ResponseBlocks | FlexBlocks | None]:
+    """Which keys each query may see: a dense mask for short lines, blocks for long ones; (B, T) parts and rows."""
+    if part.shape[1] < BLOCKS_FROM:
+        return block_mask(part.to(device), owner.to(device)), None
+    return None, flex_blocks(part, owner, device) if flex else response_blocks(places, device, packed)
+
+
 def block_mask(part: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
-    """(B, T) parts and rows → (B, 1, T, T) bool: causal, and a key is of the query's own row: of its prompt, or of the
-    same response.
+    """(B, T) parts and rows → (B, 1, T, T) bool, True where a query sees a key: an earlier token of its own row, which
+    belongs to the prompt or to the query's own response.
 
     Padding sees itself only, so that no softmax is empty.
     """
