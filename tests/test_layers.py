@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -118,3 +119,9 @@ def test_no_test_imports_a_test():
         if module.split(".")[0].startswith("test_")
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_test_files_have_one_name():
+    """Pytest imports them by their names alone: of two it refuses the second, and nothing else runs either."""
+    names = Counter(file.name for file in Path(__file__).parent.rglob("*.py") if file.name != "conftest.py")
+    assert not [name for name, times in names.items() if times > 1]

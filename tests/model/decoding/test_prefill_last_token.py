@@ -12,7 +12,7 @@ from packaging.version import Version
 from small_models import SHAPE, ask, build_spread, encode, fresh, pixels
 from transformers import DynamicCache
 
-from vlrl.model.decoding.prefill_last_token import last_token_only
+from vlrl.model.decoding.prefill_last_token import cache_argument, last_token_only
 from vlrl.model.decoding.supported_decoders import known_decoders
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
@@ -88,3 +88,15 @@ def test_a_decoder_whose_last_layer_takes_image_features_reads_prompts_whole(tmp
     )
     for one, other in zip(own, model, strict=True):
         assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)
+
+
+def test_the_cache_has_the_name_by_which_the_release_takes_it():
+    """`past_key_values` before transformers 5.24, which takes that from outside still, but passes `cache` on."""
+
+    class Older(torch.nn.Module):
+        def forward(self, hidden_states, past_key_values=None): ...
+
+    class Newer(torch.nn.Module):
+        def forward(self, hidden_states, cache=None): ...
+
+    assert (cache_argument(Older()), cache_argument(Newer())) == ("past_key_values", "cache")

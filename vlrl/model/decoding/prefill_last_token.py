@@ -5,12 +5,24 @@ A prompt's other tokens end there: their queries, attention and MLP in that laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+
+
+def cache_argument(module: torch.nn.Module) -> str:
+    """How a model or a layer of transformers calls the cache that it takes: `cache`, `past_key_values` before 5.24."""
+    return _cache_argument(type(module).forward)
+
+
+@cache
+def _cache_argument(forward: Callable[..., Any]) -> str:
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 @contextmanager
@@ -22,24 +34,18 @@ def last_token_only(model: Any, lengths: torch.Tensor) -> Iterator[None]:
     layer = model.get_decoder().layers[-1]
     attention = layer.self_attn
     at = torch.arange(len(lengths), device=lengths.device), lengths - 1
+    taken_as = cache_argument(layer)
 
     def forward(
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor],
-        past_key_values: Any,
         **others: Any,
     ) -> torch.Tensor:
         """(P, T, d) → (P, 1, d)."""
         cos, sin = position_embeddings  # (P, T, D)
         if cos.ndim > 3:  # transformers before 5.17: the attention chooses among three rows of positions
             own = type(layer).forward
-            whole: torch.Tensor = own(
-                layer,
-                hidden_states,
-                position_embeddings=position_embeddings,
-                past_key_values=past_key_values,
-                **others,
-            )
+            whole: torch.Tensor = own(layer, hidden_states, position_embeddings=position_embeddings, **others)
             return whole[at][:, None]
         x, last = layer.input_layernorm(hidden_states), hidden_states[at][:, None]
         query = attention.q_proj(x[at]).unflatten(-1, (1, -1, attention.head_dim))  # (P, 1, H, D)
@@ -48,7 +54,7 @@ def last_token_only(model: Any, lengths: torch.Tensor) -> Iterator[None]:
             query, key = attention.q_norm(query), attention.k_norm(key)
         query = _turned(query.transpose(1, 2), cos[at][:, None], sin[at][:, None])
         key = _turned(key.transpose(1, 2), cos, sin)
-        keys, values = past_key_values.update(key, value.transpose(1, 2), attention.layer_idx)
+        keys, values = others[taken_as].update(key, value.transpose(1, 2), attention.layer_idx)
         seen = torch.arange(keys.shape[2], device=keys.device) < lengths[:, None, None, None]
         read = scaled_dot_product_attention(query, keys, values, seen, scale=attention.scaling, enable_gqa=True)
         last = last + attention.o_proj(read.transpose(1, 2).flatten(2))

@@ -67,7 +67,10 @@ def allow_processors_without_torchvision() -> None:
         settings, _ = BaseVideoProcessor.get_video_processor_dict(place, **kwargs)
         return _stand_in()(**settings)
 
-    transformers.BaseVideoProcessor = BaseVideoProcessor  # the class itself instead of its "torchvision needed" dummy
+    # a processor asks transformers for one of these, for which depends on the release, and finds a dummy or nothing
+    for one in BaseVideoProcessor.__mro__:
+        if one.__module__ == BaseVideoProcessor.__module__:
+            setattr(transformers, one.__name__, one)
     auto.AutoVideoProcessor.from_pretrained = classmethod(from_pretrained)
 
 

@@ -13,7 +13,7 @@ from transformers import DynamicCache
 
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.packing import PackedGroup, pack
-from vlrl.model.decoding.prefill_last_token import last_token_only
+from vlrl.model.decoding.prefill_last_token import cache_argument, last_token_only
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
@@ -97,8 +97,9 @@ class Prefill:
         brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
         last = last_token_only(self._model, at) if brief else nullcontext()
         with self._tower.given(features) as image_inputs, last:
+            more[cache_argument(self._model.model)] = cache
             hidden = self._model.model(
-                input_ids=ids, position_ids=positions, past_key_values=cache, use_cache=True, **image_inputs, **more
+                input_ids=ids, position_ids=positions, use_cache=True, **image_inputs, **more
             ).last_hidden_state
         width = max(lengths)
         found = ReadPrompts(

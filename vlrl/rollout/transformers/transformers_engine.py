@@ -23,6 +23,7 @@ from vlrl.model.batch.micro_batches import split_responses
 from vlrl.model.cost import cost_of
 from vlrl.model.decoding.decode_step import DecodeStep, single_layers
 from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
+from vlrl.model.decoding.prefill_last_token import cache_argument
 from vlrl.model.decoding.supported_decoders import known_decoders, what_is_unknown
 from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.load import LoadedModel
@@ -320,10 +321,10 @@ class TransformersEngine:
         hidden: torch.Tensor = self._model.model(
             input_ids=tokens[:, None],
             position_ids=live.position.expand(3, -1)[:, :, None] if self._rule.rows > 1 else live.position[:, None],
-            past_key_values=live.cache,
             use_cache=True,
             attention_mask=tokens.new_zeros(1, 1, 1, 1, dtype=live.hidden.dtype),  # passed through; the parts need none
             shared_prefix=live.prefix,
+            **{cache_argument(self._model.model): live.cache},
         ).last_hidden_state
         return hidden[:, 0]
 
