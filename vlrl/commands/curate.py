@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from vlrl.code_execution import executor
 from vlrl.config import load_settings
 from vlrl.curation.answer_journal import Journal
 from vlrl.curation.curation_run import Curated, Shown, curate
@@ -46,6 +47,7 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     Raises ConfigError or DataError before a model is loaded, RunError if the folder holds another kind of run.
     """
     settings = load_settings(CurateSettings, config, overrides)
+    executor.configure(settings.sandbox)
     folder = Path(settings.folder)
     _refuse_other_runs(folder)
     if settings.model is not None and settings.model.path is not None and settings.needs_model:

@@ -2,5 +2,6 @@
 
 from vlrl.curation.matching import contamination, duplicates
 from vlrl.curation.selection import balance, difficulty, formats, guessing
+from vlrl.curation.test_cases import generate_tests
 
-__all__ = ["balance", "contamination", "difficulty", "duplicates", "formats", "guessing"]
+__all__ = ["balance", "contamination", "difficulty", "duplicates", "formats", "generate_tests", "guessing"]

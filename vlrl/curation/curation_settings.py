@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 import vlrl.curation  # noqa: F401  (files the stages under their names)
+from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import Settings
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSettings
 from vlrl.curation.stage import stage_name
@@ -54,6 +55,7 @@ class CurateSettings(Settings):
     recipe_held_out: float = Field(
         default=0.1, ge=0.0, le=0.4, description="share that the written recipe holds out for validation, and for test"
     )
+    sandbox: SandboxSettings = Field(default=SandboxSettings(), description="where programs of a stage run")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ CaseResult = Literal[
 ]
 WALL_FACTOR = 3.0  # of a case's time limit, which is processor time, to what it may wait
 SLACK_SECONDS = 2.0
-_HERE = Path(__file__).parent
+_INSIDE = Path(__file__).parent / "inside"
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _separate(
 
 
 def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+    return (_INSIDE / name).read_text(encoding="utf-8")
 
 
 def _with_peer(name: str) -> str:

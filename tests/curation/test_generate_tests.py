@@ -1,0 +1,170 @@
+"""Generated test cases: thresholds by hand, six classic problems end to end, and what is counted."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+from classic_problems import CLASSICS, classic
+from sandbox_fixture import SMALL, require_sandbox
+
+import vlrl.curation  # noqa: F401  (files the stages)
+from vlrl.code_execution import executor
+from vlrl.code_execution.outcome import Execution, Program
+from vlrl.code_execution.sandbox_settings import SandboxSettings
+from vlrl.curation.funnel import run_funnel
+from vlrl.curation.stage import Context
+from vlrl.curation.test_cases.agreement import agreed, normalized, select
+from vlrl.curation.test_cases.generate_tests import GenerateTests
+from vlrl.curation.test_cases.generator_library import library_files
+from vlrl.errors import ConfigError
+from vlrl.verify.code.code_tests import read_tests
+from vlrl.verify.code.majority_vote import majority_program
+from vlrl.verify.judge import judge
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    require_sandbox()
+    executor.configure(SandboxSettings(boxes=2, limits=SMALL))
+    yield executor.executor()
+    executor.close()
+    executor.configure(SandboxSettings())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "output"),
+    [
+        ("a" * 7 + "b" * 3, "a"),
+        ("a" * 6 + "b" * 4, None),
+        ("a" * 6 + "b" + "-" * 3, None),
+        ("a" * 7 + "-" * 3, "a"),
+        ("-" * 10, None),
+        ("", None),
+    ],
+)
+def test_a_case_holds_where_seven_of_ten_agree(outputs, output):
+    assert agreed([None if c == "-" else c for c in outputs], 7) == output
+
+
+def test_two_outputs_as_frequent_are_no_agreement():
+    assert agreed(["a", "a", "b", "b"], 2) is None
+
+
+@pytest.mark.parametrize(("right", "passing"), [(9, 9), (8, 8)])
+def test_a_submission_passes_where_it_prints_what_is_agreed_on_in_every_case(right, passing):
+    outputs = [["x"] * 10, ["y"] * right + ["z"] * (10 - right), list("abcdefghij")]
+    selected = select(outputs, 7)
+    assert selected.cases == {0: "x", 1: "y"}
+    assert len(selected.passing) == passing
+
+
+def test_ends_of_lines_are_no_difference():
+    assert normalized(b"1 \n2\n\n") == normalized(b"1\r\n2") == "1\n2\n"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("wrong", "outcome"),
+    [(0, "kept"), (1, "kept"), (2, "fewer than 9 submissions pass"), (4, "fewer than 20 valid cases")],
+)
+def test_planted_submissions_decide(boxes, wrong, outcome):
+    """Nine of ten pass: in; eight: out; six agree: the cases don't hold."""
+    stage = GenerateTests(cases=24, min_valid_cases=20)
+    (decision,) = stage.decide([classic("prime", wrong)], Context(seed=1))
+    (coins,) = stage.decide([classic("coins", wrong)], Context(seed=1))
+    for found in (coins, decision) if wrong in (0, 1) else (coins,):
+        assert (found.reason or found.outcome) == outcome, found
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_six_classic_problems_with_ten_submissions_each(boxes):
+    stage = GenerateTests(cases=50, min_valid_cases=40)
+    problems = [classic(name, wrong=1) for name in CLASSICS]
+    decisions = stage.decide(problems, Context(seed=0))
+    measured = {d.problem.domain: (d.outcome, d.reason, d.measured) for d in decisions}
+    kept = [d.problem for d in decisions if d.outcome == "kept"]
+    assert {problem.domain for problem in kept} >= {"largest sum of a part", "coins", "palindrome"}, measured
+    for problem in kept:
+        assert len(read_tests(problem.answer).stdout) >= 40
+        assert not {"generators", "submissions"} & problem.metadata.keys()
+        _, _, right, wrong = CLASSICS[problem.domain]
+        for source in right:
+            assert judge(problem, f"```python\n{source}```").correct
+        assert not judge(problem, f"```python\n{wrong[0]}```").correct, problem.domain
+
+
+@pytest.mark.sandbox
+def test_the_funnel_counts_what_the_paper_counts(boxes):
+    problems = [
+        classic("coins", 0),
+        classic("coins", 2),
+        classic("palindrome", 0, special_judge=True),
+        classic("prime", 0, submissions=["print(1)"] * 9),
+        classic("prime", 0, generators=[]),
+        classic("prime", 0, generators=["1 / 0"]),
+        classic("prime", 0, generators=["input()\nprint(3)"]),
+    ]
+    funnel = run_funnel(problems, (GenerateTests(cases=12, min_valid_cases=8),), Context(seed=0))
+    result = funnel.stages[-1]
+    assert (result.entered, result.out) == (7, 1)
+    assert dict(result.dropped) == {
+        "special judge": 1,
+        "fewer than 9 submissions pass": 1,
+        "fewer than 10 submissions": 1,
+        "no generator": 1,
+        "fewer than 8 valid cases": 2,
+    }
+
+
+@pytest.mark.sandbox
+def test_the_same_seed_gives_the_same_cases(boxes):
+    stage = GenerateTests(cases=6, min_valid_cases=2)
+    answers = [stage.decide([classic("coins", 0)], Context(seed=seed))[0].problem.answer for seed in (1, 1, 2)]
+    assert answers[0] == answers[1] != answers[2]
+    assert json.loads(answers[0])["cases"]
+
+
+@pytest.mark.sandbox
+def test_a_sandbox_that_fails_is_a_fault_and_drops_nothing(boxes, monkeypatch):
+    monkeypatch.setattr(type(boxes), "run", lambda *_: Execution.fault("the box is gone"))
+    (decision,) = GenerateTests().decide([classic("coins", 0)], Context(seed=0))
+    assert (decision.outcome, decision.detail) == ("fault", "the box is gone")
+
+
+@pytest.mark.sandbox
+def test_a_generator_may_use_cyaron(boxes):
+    if importlib.util.find_spec("cyaron") is None:
+        pytest.skip("cyaron is not installed: pip install 'vlrl[testcases]'")
+    generator = (
+        "import random\nfrom cyaron import Vector\nrandom.seed(int(input()))\nn = random.randint(2, 8)\n"
+        "print(n)\nprint(*[v[0] for v in Vector.random(n, [(-9, 9)])])\n"
+    )
+    problem = classic("largest sum of a part", 0, generators=[generator])
+    (decision,) = GenerateTests(cases=10, min_valid_cases=8).decide([problem], Context(seed=0))
+    assert decision.outcome == "kept", decision
+
+
+def test_a_library_that_is_missing_is_named_with_what_to_install():
+    assert library_files("import random", ("cyaron",)) == {}
+    with pytest.raises(ConfigError, match="no_such_library' is not installed"):
+        library_files("from no_such_library import x", ("no_such_library",))
+
+
+@pytest.mark.parametrize("settings", [{"agree": 11}, {"pass_all": 11}, {"cases": 30}, {"submissions": 5}])
+def test_thresholds_that_nothing_can_reach_are_refused(settings):
+    with pytest.raises(ConfigError, match="lower it"):
+        GenerateTests(**settings)
+
+
+@pytest.mark.sandbox
+def test_the_majority_of_programs_wins_without_any_expected_output(boxes):
+    _, _, right, wrong = CLASSICS["coins"]
+    programs = [
+        Program("python", source) for source in (wrong[0], right[0], "1 / 0", right[1], "print(", "while True: pass")
+    ]
+    vote = majority_program(boxes, programs[:5], ["6\n", "7\n", "10\n"])
+    assert (vote.chosen, vote.votes, vote.classes) == (1, 2, ((1, 3), (0,)))
+    assert majority_program(boxes, programs[2:3], ["6\n"]).chosen is None

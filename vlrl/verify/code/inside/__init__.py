@@ -1,0 +1,1 @@
+"""What runs inside of the sandbox on both sides of a test, with the standard library alone: begin with `peer`."""
