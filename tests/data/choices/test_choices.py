@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from vlrl.data.choices.choices import Options, gold_of, options_in, read_options
+from vlrl.data.choices.gold_choice import gold_of
+from vlrl.data.choices.option_forms import options_in, read_options
+from vlrl.data.choices.options import Options
 from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.source_settings import FileSourceSettings
 from vlrl.errors import BadRowError

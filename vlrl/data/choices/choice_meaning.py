@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from vlrl.data.choices.choices import Meaning
+from vlrl.data.choices.gold_choice import Meaning
 from vlrl.data.rows.row_to_problem import RowReader
 from vlrl.data.tables.table_files import Table
 from vlrl.errors import BadRowError

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vlrl.data.choices.choices import Options, gold_of
+from vlrl.data.choices.gold_choice import gold_of
+from vlrl.data.choices.options import Options
 from vlrl.data.inspection.gold_checks import BadGoldError
 from vlrl.data.rows.row_view import RowView, is_empty
 from vlrl.data.tables.cell_text import shortened, written

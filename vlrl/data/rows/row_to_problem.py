@@ -14,7 +14,10 @@ from typing import Any
 from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.benchmarks.benchmark_images import row_images
 from vlrl.data.benchmarks.benchmark_rows import read_benchmark
-from vlrl.data.choices.choices import Options, gold_of, options_in, refuse_empty, refuse_stray, row_options
+from vlrl.data.choices.gold_choice import gold_of
+from vlrl.data.choices.option_columns import refuse_empty, refuse_stray, row_options
+from vlrl.data.choices.option_forms import options_in
+from vlrl.data.choices.options import Options
 from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
 from vlrl.data.rows.code_rows import CODE_LAYOUTS, question_of, read_code_row, refuse_no_tests
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped

@@ -6,7 +6,7 @@ from array import array
 from typing import Any
 
 from vlrl.data.choices.choice_meaning import decided_meaning
-from vlrl.data.choices.choices import Meaning
+from vlrl.data.choices.gold_choice import Meaning
 from vlrl.data.evaluation_sets import refused
 from vlrl.data.images.open_images import BadImageError, check_image
 from vlrl.data.inspection.gold_checks import bad_gold, check_gold
