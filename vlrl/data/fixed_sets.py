@@ -32,11 +32,11 @@ def ids_of(problems: Iterable[Problem]) -> frozenset[str]:
 
 def exhausted(source: str, split: Split, skipped: SkippedRows) -> DataError:
     """The error for a source that has no further problem to give, with what was left out of it."""
-    found = [f"{count} × {reason}" for reason, count in skipped.reasons[source].most_common(3)]
+    reasons = [f"{count} × {reason}" for reason, count in skipped.reasons[source].most_common(3)]
     return DataError(
         f"source {source!r}, {split}",
         "has no further usable problem: what it gave last was held out or given before"
-        + (f", or was left out ({'; '.join(found)})" if found else ""),
+        + (f", or was left out ({'; '.join(reasons)})" if reasons else ""),
         "make the source larger (more difficult problems, more rows) or ask for fewer held-out problems",
     )
 
@@ -130,19 +130,19 @@ def held_out_problems(
     skipped = SkippedRows(recipe)
     problems: list[Problem] = []
     for modality in MODALITIES:
-        held = [source for source in sources if source.modality == modality]
-        if not held:
+        of_modality = [source for source in sources if source.modality == modality]
+        if not of_modality:
             continue
-        found = _by_weight(held, recipe, split, per_modality, skipped, check)
-        if len(found) < per_modality:
+        drawn = _by_weight(of_modality, recipe, split, per_modality, skipped, check)
+        if len(drawn) < per_modality:
             log.warning(
                 "%s: the sources of modality %s have %d problems, %d were asked for",
                 split,
                 modality,
-                len(found),
+                len(drawn),
                 per_modality,
             )
-        problems += found
+        problems += drawn
     return problems
 
 
@@ -160,11 +160,11 @@ def _by_weight(
     wanted = count
     while wanted and shares:  # a finite source that has run out leaves its part to the others
         for name, amount in whole_shares(wanted, shares).items():
-            got = [problem for problem, _ in islice(items[name], amount)]
-            taken[name] += got
-            if len(got) < amount:
+            batch = [problem for problem, _ in islice(items[name], amount)]
+            taken[name] += batch
+            if len(batch) < amount:
                 del shares[name]
-        wanted = count - sum(len(found) for found in taken.values())
+        wanted = count - sum(len(of_source) for of_source in taken.values())
     return [problem for source in sources for problem in taken[source.name]]
 
 
@@ -199,7 +199,7 @@ def demonstrations(
                 )
         amounts = {name: count.get(name, 0) for name in recipe.shares}
     may_lack = as_there_are and not isinstance(count, dict)
-    found: list[Demonstration] = []
+    drawn: list[Demonstration] = []
     for source in build_sources(recipe, seed):
         kept = 0
         if not amounts[source.name]:
@@ -216,7 +216,7 @@ def demonstrations(
                     "has no demonstrations",
                     "name a column `thought` or `response`, or warm up on another recipe",
                 )
-            found.append(demonstration)
+            drawn.append(demonstration)
             kept += 1
         if kept < amounts[source.name] and not may_lack:
             raise DataError(
@@ -224,7 +224,7 @@ def demonstrations(
                 f"has {kept} of the {amounts[source.name]} that its weight asks for",
                 "ask for fewer demonstrations or lower its weight",
             )
-    return found
+    return drawn
 
 
 def check_demonstrations(

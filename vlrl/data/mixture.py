@@ -1,9 +1,9 @@
 """The mixture: which source every training problem comes from, by exact counts rather than by luck.
 
-Over any number of draws each source has given its share of the problems, up to one problem of rounding: the one that is
-furthest behind its share gives the next one (largest remainder, carried over from draw to draw). Shares may change over
-training; what a source owes from earlier draws stays owed. A capped tag is on no more than its share of all problems:
-what would exceed it is left out and the source gives its next problem instead.
+Over any number of draws each source has given its share of the problems, up to one problem of rounding: the source that
+is furthest behind its share gives the next one (largest remainder, carried over from draw to draw). Shares may change
+over training; what a source owes from earlier draws stays owed. A capped tag is on no more than its share of all
+problems: what would exceed it is left out and the source gives its next problem instead.
 """
 
 from __future__ import annotations
@@ -36,22 +36,25 @@ from vlrl.types import Problem
 __all__ = ["Mixture", "demonstrations", "held_out_problems", "recipe_texts"]
 
 
-TURNS = 1000  # that a chooser may pass over in a row (for each row of a finite source) before it finds nothing
+TURNS = 1000  # problems (for each row of a finite source) that a chooser may pass over in a row before it is an error
 
 
 class Chooser(Protocol):
-    """Who chooses among a source's problems, and how much each source gives: vlrl.curriculum."""
+    """Chooses among a source's problems, and may change how much each source gives: vlrl.curriculum."""
 
-    def accepts(self, source: Source, index: int, epoch: int) -> bool: ...
+    def accepts(self, source: Source, index: int, epoch: int) -> bool:
+        """Whether the problem at `index` is taken in this epoch."""
 
-    def given(self, source: Source, index: int, problem: Problem) -> None: ...
+    def given(self, source: Source, index: int, problem: Problem) -> None:
+        """Note that the problem at `index` was drawn."""
 
-    def shares(self, shares: Mapping[str, Fraction]) -> dict[str, Fraction]: ...
+    def shares(self, shares: Mapping[str, Fraction]) -> dict[str, Fraction]:
+        """The shares to draw by, from those of the recipe."""
 
 
 @dataclass
 class _Place:
-    """Where a source stands. `position` counts items of this epoch, `drawn` the problems given, over all epochs."""
+    """How far a source has come. `position` counts items of this epoch; `drawn` and the rest count over all epochs."""
 
     position: int = 0
     epoch: int = 0
@@ -60,7 +63,7 @@ class _Place:
     bad_images: int = 0  # draws left out because an image can't be read
     bad_rows: int = 0  # draws left out because the row can't be used for another reason
     capped: int = 0  # draws left out because a tag of theirs is at its cap
-    passed_over: int = 0  # turns of problems that a chooser did not take
+    passed_over: int = 0  # problems that a chooser did not take
 
 
 class Mixture:
@@ -80,7 +83,7 @@ class Mixture:
         self._shares = recipe.shares
         self._caps = {tag: Fraction(str(cap)) for tag, cap in recipe.caps.items()}
         self._held_out = ids_of(held_out)
-        # by draw() alone: draw_from() is outside the mixture's shares and caps
+        # changed by draw() alone: draw_from() is outside the mixture's shares and caps
         self._owed = dict.fromkeys(self._shares, Fraction(0))
         self._total = 0
         self._tagged = dict.fromkeys(self._caps, 0)
@@ -107,12 +110,15 @@ class Mixture:
         return [self._next(source) for _ in range(count)]
 
     def _allot(self, count: int, progress: Fraction, chooser: Chooser | None) -> list[str]:
+        """The source of each of the next `count` problems, by largest remainder."""
         names = []
         shares = self._recipe.shares_at(progress)
         for name, share in (chooser.shares(shares) if chooser else shares).items():
             self._owed[name] += share * count
         for _ in range(count):
-            name = max(self._owed, key=lambda held: self._owed[held])  # the first in the recipe's order among equals
+            name = max(
+                self._owed, key=lambda candidate: self._owed[candidate]
+            )  # the first in the recipe's order among equals
             self._owed[name] -= 1
             names.append(name)
         return names
@@ -122,11 +128,13 @@ class Mixture:
         return frozenset(tag for tag, cap in self._caps.items() if self._tagged[tag] + 1 > cap * self._total)
 
     def _count(self, problem: Problem) -> Problem:
+        """The problem, its capped tags counted."""
         for tag in self._tagged.keys() & set(problem.tags):
             self._tagged[tag] += 1
         return problem
 
     def _next(self, name: str, full: frozenset[str] = frozenset(), chooser: Chooser | None = None) -> Problem:
+        """The next usable problem of a source: not held out, without a tag of `full`. Raises DataError for none."""
         source, place = self._by_name[name], self._places[name]
         for _ in range(max(PATIENCE, source.size or 0)):
             index = self._turn(source, place, chooser)
@@ -159,7 +167,7 @@ class Mixture:
         raise exhausted(name, "train", self.skipped)
 
     def _turn(self, source: Source, place: _Place, chooser: Chooser | None) -> int:
-        """The index whose turn it is, after those that the chooser passes over."""
+        """The next index that the chooser takes. Raises DataError where it takes none of many."""
         for _ in range(TURNS * max(1, source.size or 1)):
             index = self._index(source, place)
             place.position += 1
@@ -173,6 +181,7 @@ class Mixture:
         )
 
     def _index(self, source: Source, place: _Place) -> int:
+        """The index at the source's position: a finite source begins a new epoch, shuffled, when it has run out."""
         if source.size is None:
             return place.position
         if place.position >= source.size:

@@ -57,12 +57,12 @@ class Recipe(Settings):
 
     @field_validator("sources", mode="before")
     @classmethod
-    def _by_kind(cls, given: Any) -> Any:
-        if given is None:
+    def _by_kind(cls, values: Any) -> Any:
+        if values is None:
             return ()
-        if not isinstance(given, list | tuple):
+        if not isinstance(values, list | tuple):
             raise ValueError("sources is a list: `- {name: …, kind: domain|rendered|file, weight: …}`")
-        return tuple(source_settings(value, index) for index, value in enumerate(given))
+        return tuple(source_settings(value, index) for index, value in enumerate(values))
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -102,7 +102,7 @@ class Recipe(Settings):
     def _check_rendered(self, source: RenderedSourceSettings, by_name: dict[str, SourceSettings]) -> None:
         place = f"source {source.name!r}, of"
         if source.of not in by_name:
-            texts = [name for name, held in by_name.items() if modality_of(held) == "text"]
+            texts = [name for name, other in by_name.items() if modality_of(other) == "text"]
             raise ConfigError(place, f"no source is named {source.of!r}", did_you_mean(source.of, texts))
         if modality_of(by_name[source.of]) != "text":
             raise ConfigError(
@@ -157,8 +157,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Overrides reach into the list of sources by name; a name that isn't there adds a source at the end."""
-    given = values.get("sources")
-    sources = given if isinstance(given, list) else []
+    listed = values.get("sources")
+    sources = listed if isinstance(listed, list) else []
     names = [str(source["name"]) for source in sources if isinstance(source, dict) and "name" in source]
     if not names or len(set(names)) != len(sources):  # the recipe is wrong: let the check of the whole say how
         return apply_overrides(values, overrides)
@@ -175,11 +175,11 @@ def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any
 
 def _by_name(override: str, names: Sequence[str]) -> str:
     """`sources.0.weight=2` or `sources[0].weight=2` with the name of the source in place of its number."""
-    found = re.match(r"sources(?:\.(\d+)|\[(\d+)\])(?=[.=\[])", override)
-    number = None if found is None else int(found[1] or found[2])
-    if found is None or number is None or number >= len(names) or str(number) in names:
+    match = re.match(r"sources(?:\.(\d+)|\[(\d+)\])(?=[.=\[])", override)
+    number = None if match is None else int(match[1] or match[2])
+    if match is None or number is None or number >= len(names) or str(number) in names:
         return override
-    return f"sources.{names[number]}{override[found.end() :]}"
+    return f"sources.{names[number]}{override[match.end() :]}"
 
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> None:

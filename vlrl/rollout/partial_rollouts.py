@@ -26,10 +26,9 @@ from vlrl.types import Group, Problem, Rollout
 class PartialRollouts(Settings):
     """How rollouts are cut over iterations.
 
-    budget       new tokens that a response may get in one iteration
-    early_exit_below  once no response waits for a slot and fewer than this share of the engine's slots is busy, the
-                      rest is
-                 left to the next iteration; 0 lets every response use its budget
+    budget            new tokens that a response may get in one iteration
+    early_exit_below  share of the engine's slots, in [0, 1]: once no response waits for a slot and fewer are busy, the
+                      rest is left to the next iteration; 0 lets every response use its budget
     """
 
     budget: int = Field(ge=1)
@@ -44,7 +43,7 @@ class PartialGroup:
     seed          of its request, from its first iteration to its last
     drawn         the iteration in which it was drawn
     rollouts      its k responses so far; empty before the first call
-    content_hash  of the prompt that they were begun with; None before the first call
+    content_hash  of the prompt that the rollouts were written for; None before the first call
     """
 
     problem: Problem
@@ -56,7 +55,7 @@ class PartialGroup:
 
     @property
     def ended(self) -> bool:
-        """Whether all responses have."""
+        """Whether all responses have ended."""
         return bool(self.rollouts) and all(rollout.finish_reason != "unfinished" for rollout in self.rollouts)
 
 
@@ -77,46 +76,50 @@ class RolloutBuffer:
         settings: PartialRollouts,
         step: int,
     ) -> tuple[list[Group], dict[str, float]]:
-        """One iteration: leftovers and k rollouts of each new problem go on by `budget` tokens.
+        """Write up to `budget` tokens more of every waiting response, and of k responses to each new problem.
 
         Returns the groups that have ended, oldest first, and the metrics `rollout/…`. The seed of each new request
-        comes from `seed`, the problem and its place. Raises EngineError for a begun group whose prompt, encoded again
-        after a resume, is no longer what its responses were begun with.
+        comes from `seed`, the problem and its place. Raises EngineError for a waiting group whose prompt, encoded again
+        after a resume, has another content hash than its responses were written for.
+
+        step  0-based; the age of a group is counted from the step in which it was drawn
         """
-        left = self.waiting
+        leftovers = self.waiting
         fresh = [PartialGroup(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
-        served = self._encoded([*left, *fresh], encode)
+        served = self._encoded([*leftovers, *fresh], encode)
         requests = [
             Request(
-                one.encoded,
+                group.encoded,
                 k,
                 sampling,
-                one.seed,
-                resume_from=one.rollouts or None,
+                group.seed,
+                resume_from=group.rollouts or None,
                 new_tokens=settings.budget,
                 early_exit_below=settings.early_exit_below,
             )
-            for one in served
+            for group in served
         ]
         after = []
-        for one, answer in zip(served, answers(engine, requests, [one.problem for one in served]), strict=True):
-            assert one.encoded is not None
-            check_content(one.problem, one.encoded, answer)
-            after.append(replace(one, rollouts=answer.rollouts, content_hash=answer.content_hash))
-        self.waiting = [one for one in after if not one.ended]
-        ended = [one for one in after if one.ended]
+        for group, generation in zip(
+            served, answers(engine, requests, [group.problem for group in served]), strict=True
+        ):
+            assert group.encoded is not None
+            check_content(group.problem, group.encoded, generation)
+            after.append(replace(group, rollouts=generation.rollouts, content_hash=generation.content_hash))
+        self.waiting = [group for group in after if not group.ended]
+        ended = [group for group in after if group.ended]
         metrics = self._metrics(served, after, ended, step)
-        found = [Group(one.problem, one.rollouts, one.encoded) for one in ended if one.encoded is not None]
-        return found, metrics
+        groups = [Group(group.problem, group.rollouts, group.encoded) for group in ended if group.encoded is not None]
+        return groups, metrics
 
     @staticmethod
     def _encoded(groups: Sequence[PartialGroup], encode: Encode) -> list[PartialGroup]:
-        missing = [i for i, one in enumerate(groups) if one.encoded is None]
-        found = dict(zip(missing, encode([groups[i].problem for i in missing]), strict=True))
-        for i, again in found.items():
+        missing = [i for i, group in enumerate(groups) if group.encoded is None]
+        encoded = dict(zip(missing, encode([groups[i].problem for i in missing]), strict=True))
+        for i, again in encoded.items():
             if (resumed_with := groups[i].content_hash) is not None:
                 check_same_content(f"problem {groups[i].problem.id}, begun before the resume", resumed_with, again)
-        return [replace(one, encoded=found[i]) if i in found else one for i, one in enumerate(groups)]
+        return [replace(group, encoded=encoded[i]) if i in encoded else group for i, group in enumerate(groups)]
 
     def _metrics(
         self, before: Sequence[PartialGroup], after: Sequence[PartialGroup], ended: Sequence[PartialGroup], step: int
@@ -125,21 +128,21 @@ class RolloutBuffer:
         continued = written = 0
         for old, new in zip(before, after, strict=True):
             for j, rollout in enumerate(new.rollouts):
-                held = old.rollouts[j].num_tokens if old.rollouts else 0
-                written += rollout.num_tokens - held
-                continued += rollout.num_tokens - held if held else 0
-        unfinished = sum(r.finish_reason == "unfinished" for one in self.waiting for r in one.rollouts)
-        ages = [step - one.drawn for one in ended]
+                before_call = old.rollouts[j].num_tokens if old.rollouts else 0
+                written += rollout.num_tokens - before_call
+                continued += rollout.num_tokens - before_call if before_call else 0
+        unfinished = sum(r.finish_reason == "unfinished" for group in self.waiting for r in group.rollouts)
+        ages = [step - group.drawn for group in ended]
         metrics = {
             "tokens/written": float(written),
             "rollout/tokens_continued": float(continued),
             "rollout/unfinished": float(unfinished),
             "rollout/groups_waiting": float(len(self.waiting)),
             "rollout/groups_ended": float(len(ended)),
-            "rollout/oldest_waiting_age": float(max((step - one.drawn for one in self.waiting), default=0)),
+            "rollout/oldest_waiting_age": float(max((step - group.drawn for group in self.waiting), default=0)),
         }
         if ended:
-            rollouts = [r for one in ended for r in one.rollouts]
+            rollouts = [r for group in ended for r in group.rollouts]
             stale = [step - s.policy_version for r in rollouts for s in r.segments for _ in s.token_ids]
             metrics |= {
                 "rollout/group_age_mean": sum(ages) / len(ages),
@@ -156,21 +159,21 @@ class RolloutBuffer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self.waiting = [_resumed(held) for held in state["waiting"]]
+        self.waiting = [_resumed(values) for values in state["waiting"]]
 
 
-def _plain(one: PartialGroup) -> dict[str, Any]:
+def _plain(group: PartialGroup) -> dict[str, Any]:
     return {
-        "problem": problem_state(one.problem),
-        "seed": one.seed,
-        "drawn": one.drawn,
-        "rollouts": [rollout_state(rollout) for rollout in one.rollouts],
-        "content_hash": one.content_hash,
+        "problem": problem_state(group.problem),
+        "seed": group.seed,
+        "drawn": group.drawn,
+        "rollouts": [rollout_state(rollout) for rollout in group.rollouts],
+        "content_hash": group.content_hash,
     }
 
 
-def _resumed(held: Mapping[str, Any]) -> PartialGroup:
-    rollouts = tuple(map(rollout_from, held["rollouts"]))
+def _resumed(values: Mapping[str, Any]) -> PartialGroup:
+    rollouts = tuple(map(rollout_from, values["rollouts"]))
     return PartialGroup(
-        problem_from(held["problem"]), None, held["seed"], held["drawn"], rollouts, held["content_hash"]
+        problem_from(values["problem"]), None, values["seed"], values["drawn"], rollouts, values["content_hash"]
     )

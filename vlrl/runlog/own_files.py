@@ -83,15 +83,15 @@ def note_temporary(folder: Path) -> None:
 def fingerprint(file: Path) -> str:
     """A digest of size and contents; of files above 4 MiB, of blocks that are spread over them."""
     digest = hashlib.sha256()
-    with open(file, "rb") as held:
-        size = os.fstat(held.fileno()).st_size
+    with open(file, "rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
         digest.update(str(size).encode())
         if size <= WHOLE_BYTES:
-            digest.update(held.read())
+            digest.update(opened.read())
         else:
             for number in range(BLOCKS):
-                held.seek(number * (size - BLOCK_BYTES) // (BLOCKS - 1))
-                digest.update(held.read(BLOCK_BYTES))
+                opened.seek(number * (size - BLOCK_BYTES) // (BLOCKS - 1))
+                digest.update(opened.read(BLOCK_BYTES))
     return digest.hexdigest()[:32]
 
 
@@ -143,14 +143,16 @@ def remove_own(tree: Path, root: Path | None = None, say: Callable[[str], None] 
 
 def _kept(root: Path, names: Sequence[Path], ledger: _Ledger | None) -> Path:
     """The folder for files of these names: that of this run where it has none of them yet, or the next."""
-    held = None if ledger is None or ledger.folder != root.absolute() else ledger.kept
-    if held is not None and not any(os.path.lexists(held / name) for name in names):
-        return held
-    numbers = [int(one.name.removeprefix(KEPT)) for one in root.glob(f"{KEPT}*") if one.name[len(KEPT) :].isdigit()]
-    found = root / f"{KEPT}{1 + max(numbers, default=0)}"
+    present = None if ledger is None or ledger.folder != root.absolute() else ledger.kept
+    if present is not None and not any(os.path.lexists(present / name) for name in names):
+        return present
+    numbers = [
+        int(entry.name.removeprefix(KEPT)) for entry in root.glob(f"{KEPT}*") if entry.name[len(KEPT) :].isdigit()
+    ]
+    chosen = root / f"{KEPT}{1 + max(numbers, default=0)}"
     if ledger is not None and ledger.folder == root.absolute():
-        ledger.kept = found
-    return found
+        ledger.kept = chosen
+    return chosen
 
 
 def _take_aside(file: Path, target: Path, stays: bool) -> None:

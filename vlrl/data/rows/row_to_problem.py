@@ -18,7 +18,7 @@ from vlrl.data.choices.gold_choice import gold_of
 from vlrl.data.choices.option_columns import refuse_empty, refuse_stray, row_options
 from vlrl.data.choices.option_forms import options_in
 from vlrl.data.choices.options import Options
-from vlrl.data.images.image_refs import image_of, is_encoded_image, payload
+from vlrl.data.images.image_refs import image_of, payload
 from vlrl.data.rows.code_rows import CODE_LAYOUTS, question_of, read_code_row, refuse_no_tests
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.rows.grounding import refuse_marks
@@ -30,8 +30,9 @@ from vlrl.data.rows.layouts import (
     read_trainer_row,
     suggested_layout,
 )
-from vlrl.data.rows.placeholders import Piece, Shown, pieces_of, placed, refuse_other_media
-from vlrl.data.rows.row_view import RowView, is_empty, is_media_file
+from vlrl.data.rows.placeholders import Shown, pieces_of, refuse_other_media
+from vlrl.data.rows.row_prompt import images_in_text, prompt_pieces, refuse_image_options
+from vlrl.data.rows.row_view import RowView, is_empty
 from vlrl.data.source_settings import FileSourceSettings, VerifierByColumn, check_verifier
 from vlrl.data.tables.cell_text import shortened, written
 from vlrl.errors import BadRowError, DataError, did_you_mean
@@ -68,15 +69,12 @@ class RowReader:
         asked = self._asked(view, place)
         verifier = self._verifier(view, place)
         options = row_options(view, columns.choices, place)
-        pieces = self._placed(asked, options, place)
+        pieces = prompt_pieces(asked, options, settings.modality, place)
         prompt = tuple(Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces)
-        self._refuse_images(options, place)
+        if settings.modality != "text":
+            refuse_image_options(options, self._folder, place)
         if not options and verifier == "choice":
-            text = "".join(piece for piece in pieces if isinstance(piece, str))
-            options = options_in(text)
-            if not options:
-                refuse_stray(view, place)
-                refuse_empty(view, columns.choices, text, place)
+            options = self._options_in_question(view, pieces, place)
         golds = golds_in(asked.answer, verifier, f"{place}, {asked.answer_column}")
         answers = self._answers(golds, options if verifier == "choice" else Options(), place)
         if verifier == "code":
@@ -95,35 +93,53 @@ class RowReader:
         )
         if asked.system is not None and problem.system is None:
             self.unread.add("system message")
-        response = asked.response
-        if columns.response:
-            response = written(_cell(view, columns.response, place), f"{place}, {columns.response}")
-        elif columns.thought:
-            thought = written(_cell(view, columns.thought, place), f"{place}, {columns.thought}")
-            response = worked_response(thought, answers[0])
+        response = self._response(view, asked, answers[0], place)
         if columns.group:
-            _cell(view, columns.group, place)
+            _cell(view, columns.group, place)  # so that the column counts as read
         if not problem.images and settings.modality != "text":
             problem = self._without_image(problem, place)
-        layout = LAYOUTS_OF_TRAINERS.get(settings.layout or "")
-        others = layout.answers if layout else ()
         if one_gold:
+            layout = LAYOUTS_OF_TRAINERS.get(settings.layout or "")
+            others = layout.answers if layout else ()
             refuse_second_golds(view, problem, options, asked.answer_column, place, columns.ignored, others)
-        shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
-        texts = LEFT_OUT if settings.layout else frozenset()
-        view.refuse_unread(place, frozenset(columns.ignored), shown, texts)
-        self.unread.update(view.unread())
+        self._refuse_unread(view, pieces, place)
         return problem, None if response is None else Demonstration(problem, response)
+
+    def _options_in_question(self, view: RowView, pieces: Sequence[str | Shown], place: str) -> Options:
+        """The options that the question lists itself. Raises BadRowError where columns of options go unread."""
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
+        options = options_in(text)
+        if not options:
+            refuse_stray(view, place)
+            refuse_empty(view, self.settings.columns.choices, text, place)
+        return options
+
+    def _response(self, view: RowView, asked: AskedRow, answer: str, place: str) -> str | None:
+        """The worked response: of its column, of a thought with the answer, or of a layout's messages."""
+        columns = self.settings.columns
+        if columns.response:
+            return written(_cell(view, columns.response, place), f"{place}, {columns.response}")
+        if columns.thought:
+            thought = written(_cell(view, columns.thought, place), f"{place}, {columns.thought}")
+            return worked_response(thought, answer)
+        return asked.response
+
+    def _refuse_unread(self, view: RowView, pieces: Sequence[str | Shown], place: str) -> None:
+        """Raises BadRowError for content of the row that no part of the problem has taken up."""
+        shown = [piece.given for piece in pieces if isinstance(piece, Shown)]
+        texts = LEFT_OUT if self.settings.layout else frozenset()
+        view.refuse_unread(place, frozenset(self.settings.columns.ignored), shown, texts)
+        self.unread.update(view.unread())
 
     def difficulty(self, row: Row, place: str) -> float | None:
         """The label of a row, None where no column is named. Raises DataError for one that is no number in [0, 1]."""
         column = self.settings.columns.difficulty
         if column is None:
             return None
-        given = _cell(row, column, place)
-        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
-            raise BadRowError(f"{place}, {column}", f"is {given!r}", "give a number in [0, 1]; 1 is the hardest")
-        return float(given)
+        label = _cell(row, column, place)
+        if isinstance(label, bool) or not isinstance(label, int | float) or not 0 <= label <= 1:
+            raise BadRowError(f"{place}, {column}", f"is {label!r}", "give a number in [0, 1]; 1 is the hardest")
+        return float(label)
 
     def gold_and_options(self, row: Row, place: str) -> tuple[Any, Options]:
         """The gold as the row gives it, and its options. Raises BadRowError."""
@@ -138,7 +154,7 @@ class RowReader:
         if self.settings.columns.group:
             return [str(_cell(row, self.settings.columns.group, place))]
         images, question = self._shown(row, place)
-        return [image_of(given, self._folder, place).digest for given in images] or [question]
+        return [image_of(image, self._folder, place).digest for image in images] or [question]
 
     def key_by_path(self, row: Row, place: str) -> str:
         """As `keys`, without reading files: the first image as the row refers to it. Raises BadRowError."""
@@ -147,8 +163,8 @@ class RowReader:
         images, question = self._shown(row, place)
         if not images:
             return question
-        given = payload(images[0], place)
-        return given if isinstance(given, str) else image_of(given, self._folder, place).digest
+        reference = payload(images[0], place)
+        return reference if isinstance(reference, str) else image_of(reference, self._folder, place).digest
 
     def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
         """The row's images as it refers to them, and its question."""
@@ -159,7 +175,7 @@ class RowReader:
             question = str(row.get("question") or row.get("problem") or "")
         else:
             asked = self._asked(RowView(row), place)
-            pieces = self._placed(asked, Options(), place, is_whole=False)
+            pieces = prompt_pieces(asked, Options(), self.settings.modality, place, is_whole=False)
             images = [piece.given for piece in pieces if isinstance(piece, Shown)]
             question = "".join(piece for piece in pieces if isinstance(piece, str))
         return images, question
@@ -172,8 +188,8 @@ class RowReader:
             return asked
         if columns.context not in row:
             raise _no_column(row, columns.context, place)
-        given = row[columns.context]
-        context = "" if is_empty(given) else f"{written(given, f'{place}, {columns.context}')}\n"
+        cell = row[columns.context]
+        context = "" if is_empty(cell) else f"{written(cell, f'{place}, {columns.context}')}\n"
         return replace(asked, pieces=[*pieces_of(context), *asked.pieces])
 
     def _question(self, row: RowView, place: str) -> AskedRow:
@@ -199,10 +215,10 @@ class RowReader:
         return AskedRow(pieces_of(text), images, answer, None, answer_column=columns.answer)
 
     def _column_images(self, row: RowView, place: str) -> list[Any]:
-        named = self.settings.columns.images
-        if named is None or named == "":
-            return column_images(row, named, place)
-        names = (named,) if isinstance(named, str) else named
+        columns = self.settings.columns.images
+        if columns is None or columns == "":
+            return column_images(row, columns, place)
+        names = (columns,) if isinstance(columns, str) else columns
         for name in names:
             if name not in row:
                 raise _no_column(row, name, place)
@@ -213,7 +229,7 @@ class RowReader:
         assert settings.layout is not None
         problem = read_benchmark(settings.layout, [(place, dict(row))], self._folder)[0].problem
         if problem.images and settings.modality == "text":
-            raise _images_in_text(place, len(problem.images))
+            raise images_in_text(place, len(problem.images))
         problem = replace(
             problem,
             verifier=problem.verifier if settings.verifier is None else self._verifier(row, place),
@@ -253,50 +269,13 @@ class RowReader:
             "questions of text among the others needs `rows_without_image: read`",
         )
 
-    def _placed(self, asked: AskedRow, options: Options, place: str, is_whole: bool = True) -> list[str | Shown]:
-        """The prompt in reading order, with options that the question doesn't list itself.
-
-        is_whole  False where the options, which may name images, are not there
-        """
-        pieces: list[Piece] = list(asked.pieces)
-        text = "".join(piece for piece in pieces if isinstance(piece, str))
-        images = asked.images
-        if is_whole and not images and not text.strip() and all(isinstance(piece, str) for piece in pieces):
-            raise BadRowError(place, "the question is empty and has no image", "leave the row out or mend it")
-        if options and not options.shown_in(text):
-            if letters := options.letters_in(text):
-                raise BadRowError(
-                    place, f"the question lists the options as {letters}, its column as A, B …", "mend one of them"
-                )
-            pieces += pieces_of(options.listed)
-        if not is_whole and images:
-            return [*map(Shown, images), text]
-        found = placed(pieces, images, place, literal=self.settings.modality == "text")
-        count = sum(isinstance(piece, Shown) for piece in found)
-        if count and self.settings.modality == "text":
-            raise _images_in_text(place, count)
-        return found
-
-    def _refuse_images(self, options: Options, place: str) -> None:
-        """An option that refers to an image would be shown as the name of a file."""
-        if self.settings.modality == "text":
-            return
-        for number, text in enumerate(options.texts, 1):
-            is_file = is_media_file(text) and ("/" in text or (self._folder / text).is_file())
-            if is_file or is_encoded_image(text):
-                raise BadRowError(
-                    place,
-                    f"option {number} is an image: {shortened(text)}",
-                    "name it in the column of images, and write <image 2> in the option",
-                )
-
-    def _answers(self, given: list[Any], options: Options, place: str) -> list[str]:
-        if not given or any(is_empty(answer) for answer in given):
-            raise BadRowError(place, f"the answer is empty: {shortened(given)}", "leave the row out or mend it")
-        answers = [unwrapped(answer) if isinstance(answer, str) else answer for answer in given]
+    def _answers(self, golds: list[Any], options: Options, place: str) -> list[str]:
+        if not golds or any(is_empty(answer) for answer in golds):
+            raise BadRowError(place, f"the answer is empty: {shortened(golds)}", "leave the row out or mend it")
+        answers = [unwrapped(answer) if isinstance(answer, str) else answer for answer in golds]
         texts = [gold_of(answer, options, self.settings.choice_answers, f"{place}, answer") for answer in answers]
         if not texts[0].strip():
-            raise BadRowError(place, f"the answer is empty: {given[0]!r}", "leave the row out or mend it")
+            raise BadRowError(place, f"the answer is empty: {golds[0]!r}", "leave the row out or mend it")
         if options and len(set(texts)) > 1:
             raise BadRowError(place, f"has {len(texts)} right options: {shortened(answers)}", "one option is right")
         return texts
@@ -320,21 +299,21 @@ class RowReader:
             if self.settings.metadata.get(fact, value) != value:
                 raise BadRowError(
                     place,
-                    f"declares {fact} {value!r}, the source's facts {self.settings.metadata[fact]!r}",
+                    f"declares {fact} {value!r}, the source's metadata {self.settings.metadata[fact]!r}",
                     "leave it out of the source's `metadata`, or mend the row",
                 )
         return metadata
 
     def _verifier(self, row: Row, place: str) -> str:
-        given = self.settings.verifier
-        if isinstance(given, str):
-            return given
-        if isinstance(given, VerifierByColumn):
-            value = str(_cell(row, given.column, place))
-            name = given.values.get(value, given.otherwise)
+        setting = self.settings.verifier
+        if isinstance(setting, str):
+            return setting
+        if isinstance(setting, VerifierByColumn):
+            value = str(_cell(row, setting.column, place))
+            name = setting.values.get(value, setting.otherwise)
             if name is None:
                 raise BadRowError(
-                    f"{place}, {given.column}",
+                    f"{place}, {setting.column}",
                     f"no verifier is named for {value!r}",
                     f"add it to `values`, or `otherwise:`, in the source {self.settings.name!r}",
                 )
@@ -347,10 +326,6 @@ class RowReader:
     def _folder(self) -> Path:
         named = self.settings.image_folder
         return self.folder if named is None else Path(named).expanduser()
-
-
-def _images_in_text(place: str, count: int) -> DataError:
-    return BadRowError(place, f"has {count} images in a source of modality 'text'", "name its modality")
 
 
 def _cell(row: Row, column: str, place: str) -> Any:

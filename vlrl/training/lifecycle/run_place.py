@@ -107,8 +107,8 @@ class Place:
     @property
     def earlier(self) -> list[Path]:
         """Runs that were set aside, the latest first."""
-        found = [one for one in self.folder.glob(f"{EARLIER}*") if one.name.removeprefix(EARLIER).isdigit()]
-        return sorted(found, key=lambda one: -int(one.name.removeprefix(EARLIER)))
+        folders = [folder for folder in self.folder.glob(f"{EARLIER}*") if folder.name.removeprefix(EARLIER).isdigit()]
+        return sorted(folders, key=lambda folder: -int(folder.name.removeprefix(EARLIER)))
 
     @property
     def broken_off(self) -> bool:
@@ -117,9 +117,9 @@ class Place:
 
     def own(self) -> list[Path]:
         """The entries of the folder that belong to this kind of run."""
-        found = {one for pattern in KINDS[self.kind].own for one in self.folder.glob(pattern)}
-        found |= {self.folder / name for name in self.links(self.folder) if (self.folder / name).is_dir()}
-        return sorted(found)
+        entries = {entry for pattern in KINDS[self.kind].own for entry in self.folder.glob(pattern)}
+        entries |= {self.folder / name for name in self.links(self.folder) if (self.folder / name).is_dir()}
+        return sorted(entries)
 
     def finish(self) -> None:
         """The run has its results: the runs that it replaces go, but for what they didn't write."""
@@ -157,17 +157,17 @@ class Place:
         mark, kind = self.folder / MARK, self.kind
         if mark.is_file():
             kind = _kind_of(mark)
-        elif not _looks_like_run(self.folder, KINDS[kind].begun) and (held := self.own()) and not self.broken_off:
+        elif not _looks_like_run(self.folder, KINDS[kind].begun) and (entries := self.own()) and not self.broken_off:
             raise RunError(
                 str(self.folder),
-                f"holds {', '.join(one.name for one in held[:5])}, and no run of vlrl wrote that",
+                f"holds {', '.join(entry.name for entry in entries[:5])}, and no run of vlrl wrote that",
                 "give another run_folder=…; nothing was touched",
             )
         if kind != self.kind:
             raise RunError(str(self.folder), f"holds a {kind}, and this is a {self.kind}", "give another run_folder=…")
 
     def _set_aside(self) -> None:
-        number = 1 + max((int(one.name.removeprefix(EARLIER)) for one in self.earlier), default=0)
+        number = 1 + max((int(earlier.name.removeprefix(EARLIER)) for earlier in self.earlier), default=0)
         moving = self.folder / f"{EARLIER}{number}{MOVING}"
         moving.mkdir()
         for entry in self._all():
@@ -255,9 +255,9 @@ def claimed(
                     say(f"{folder} can't be put in order now ({error}); the next call does it")
                 raise
     finally:
-        for one in reversed(made):
-            if one.is_dir() and not any(one.iterdir()):
-                one.rmdir()
+        for parent in reversed(made):
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
 
 
 def _say_interrupted(place: Place, saved: str, fresh: bool) -> None:
@@ -266,22 +266,22 @@ def _say_interrupted(place: Place, saved: str, fresh: bool) -> None:
         return
     if place.begun:
         more = " without --fresh" if fresh else ""
-        said = (
+        outcome = (
             f"{saved or f'{place.folder} holds what was saved before'}\n  → the same command{more} goes on from there"
         )
     else:
-        said = f"nothing had been saved in {place.folder} yet\n  → the same command starts again"
-    interrupts.tell(f"interrupted: {said}")
+        outcome = f"nothing had been saved in {place.folder} yet\n  → the same command starts again"
+    interrupts.tell(f"interrupted: {outcome}")
 
 
 def _make(folder: Path) -> list[Path]:
     if folder.is_symlink() and not folder.exists():
         raise RunError(str(folder), f"is a link to {os.readlink(folder)}, which is not there", "make that folder")
-    missing = [one for one in (folder, *folder.parents) if not one.exists()][::-1]
-    for one in (folder, *folder.parents):
-        if one.exists():
-            if not one.is_dir():
-                raise RunError(str(one), "is a file, and the run needs a folder there", "give another run_folder=…")
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()][::-1]
+    for parent in (folder, *folder.parents):
+        if parent.exists():
+            if not parent.is_dir():
+                raise RunError(str(parent), "is a file, and the run needs a folder there", "give another run_folder=…")
             break
     folder.mkdir(parents=True, exist_ok=True)
     return missing
@@ -304,8 +304,8 @@ def _looks_like_run(folder: Path, begun: Collection[str]) -> bool:
 
 
 def _any_of(folder: Path, patterns: Collection[str]) -> bool:
-    for one in (found for pattern in patterns for found in folder.glob(pattern)):
-        hidden = any(part.startswith(".") for part in one.relative_to(folder).parts)
-        if not hidden and (one.is_dir() or one.lstat().st_size):
+    for entry in (match for pattern in patterns for match in folder.glob(pattern)):
+        hidden = any(part.startswith(".") for part in entry.relative_to(folder).parts)
+        if not hidden and (entry.is_dir() or entry.lstat().st_size):
             return True
     return False
