@@ -21,7 +21,8 @@ from vlrl.training.run_settings import RunSettings
 
 PACE = {  # what is declared to leave the result alone; a field that joins is to be thought about here
     "RunSettings": "plugins name run_folder data stages judging tracker threads patience_minutes",
-    "RlSettings": "agreement max_fault_rate validate_every checkpoint_every export_every log_groups log_every",
+    "SandboxSettings": "isolation url boxes",
+    "RlSettings": "agreement audit max_fault_rate validate_every checkpoint_every export_every log_groups log_every",
     "EvalSettings": "samples benchmarks benchmarks_every",
     "FixedSetSettings": "checkpoint_every",
     "RecordSettings": "micro_batch_tokens",

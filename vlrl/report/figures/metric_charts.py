@@ -175,6 +175,14 @@ def training_charts(run: RunRecord) -> list[Chart]:
         _metric_chart(
             run, "rl", "Verifier faults", {"share": "verdicts/fault_rate"}, "share of verdicts", from_zero=True
         ),
+        _metric_chart(
+            run,
+            "rl",
+            "Audit of rewarded responses",
+            {"refused": "audit/disagreement_rate", "95 % from": "audit/low", "to": "audit/high"},
+            "share that a second verifier refuses, so far",
+            from_zero=True,
+        ),
     ]
     return [chart for chart in charts if chart]
 

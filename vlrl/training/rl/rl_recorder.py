@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from vlrl.errors import EngineError
+from vlrl.errors import EngineError, RunError
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.training.policy import Example, Policy
 from vlrl.provenance import source_of
+from vlrl.training.monitoring.audit import Audit
 from vlrl.training.monitoring.engine_agreement import ProbesDue
 from vlrl.training.monitoring.idle_steps import IdleSteps, lines_of, say_idle_steps
 from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
@@ -37,6 +38,10 @@ class RlRecorder:
             "features": session.model.features,
             **collector.parts,
         }
+        audit = self._settings.audit
+        self._audit = None if audit is None else Audit(audit, session.settings.seed)
+        if self._audit is not None:
+            self._parts["audit"] = self._audit
         algorithm = (self._settings.loss, *self._settings.auxiliary)
         self._context.note(algorithm=[*self._settings.credit.sources(), *map(source_of, algorithm)])
         checkpoint = self._steps.latest_checkpoint()
@@ -98,6 +103,12 @@ class RlRecorder:
                 check_policy(policy, shortest(examples), settings.sampling.temperature, "checkpoint")
         with self._logged_first(step, metrics):
             settings.agreement.check_gap(metrics, step)
+            if self._audit is not None:
+                with clock.phase("judge"):
+                    metrics |= self._audit.look(batch.drawn, step)
+                self._context.note(audit=self._audit.described())
+                if (excess := self._audit.excess()) is not None:
+                    self._context.say(excess)
         metrics |= self._model.engine.pop_metrics()
         self._validate(step, last, clock)
         metrics |= self._session.problem_sampler.metrics() | clock.metrics(metrics["tokens/written"])
@@ -143,7 +154,7 @@ class RlRecorder:
         """A check that stops the run leaves behind what the step's metrics are by then."""
         try:
             yield
-        except EngineError:
+        except (EngineError, RunError):
             self._context.run.metrics("rl", step + 1, metrics)
             raise
 

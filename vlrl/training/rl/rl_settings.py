@@ -22,6 +22,7 @@ from vlrl.provenance import needs_of
 from vlrl.registry import component_field
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.partial_rollouts import PartialRollouts
+from vlrl.training.monitoring.audit import AuditSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
 from vlrl.training.teacher.reference_model import ReferenceModel
@@ -125,6 +126,11 @@ class RlSettings(Settings):
         ge=0.0,
         le=1.0,
         description="share of faulted verdicts that stops the run",
+        json_schema_extra=PACE,
+    )
+    audit: AuditSettings | None = Field(
+        default=None,
+        description="judge a share of the rewarded responses again, by another verifier; null: none",
         json_schema_extra=PACE,
     )
     validate_every: int = Field(default=25, ge=1, json_schema_extra=PACE)
