@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 import transformers
+from small_models import ask, encode, pixels
 
 from vlrl.errors import ConfigError
 from vlrl.model.families.decoder_reading import reading_of
@@ -83,3 +85,24 @@ def test_towers_have_the_sizes_that_their_weights_have():
     counted = count_parameters(config).matrices_by_part["vision"]
     assert tower.layers * layer == pytest.approx(counted, rel=0.01)
     assert {family_of(one.config()) for one in published_models().values()} <= set(known_families())
+
+
+def test_tiles_that_come_as_one_list_of_features_are_those_of_the_images(loaded_models):
+    """As transformers 5.24 gives them; before, they come by tile."""
+    loaded = loaded_models["tiny-idefics3"]
+    core, own = loaded.model.model, type(loaded.model.model).get_image_features
+    family = family_of(loaded.config)
+    images = [image for one in encode(loaded, ask(pixels(1), pixels(2, 64, 32), "?")) for image in one.images]
+    given = [one.pixels for one in images]
+
+    def in_a_list(*arguments, **named):
+        output = own(*arguments, **named)
+        if isinstance(output.pooler_output, torch.Tensor):
+            output.pooler_output = [output.pooler_output.flatten(0, 1)]
+        return output
+
+    with torch.no_grad():
+        plain, listed = (family.encode_images(core, one, given, torch.device("cpu")) for one in (own, in_a_list))
+    assert [a.merged.shape[0] for a in listed] == [one.grid[0] for one in given]
+    for a, b in zip(plain, listed, strict=True):
+        assert torch.equal(a.merged, b.merged)

@@ -104,6 +104,9 @@ class Tiles(Family):
             ]
             masks = torch.cat(full).to(device)[None]
         output = own(core, values, pixel_attention_mask=masks, return_dict=True).pooler_output  # (tiles, n, d)
+        if not isinstance(output, torch.Tensor):  # transformers 5.24: (tiles · n, d) of every prompt, in a list
+            side = int(core.config.vision_config.image_size) // int(core.config.vision_config.patch_size)
+            output = torch.cat(list(output)).unflatten(0, (-1, side**2 // self.merge(core.config)))
         if len(output) != values.shape[1]:
             raise ConfigError("image", "a tile holds nothing but zeros, which the model skips", "leave the image out")
         split = torch.split(output, [one.grid[0] for one in images])
