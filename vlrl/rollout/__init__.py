@@ -5,7 +5,7 @@ Importing the package files these engines under their names.
 """
 
 from vlrl.rollout.ray import ray_settings
-from vlrl.rollout.transformers import transformers_engine
+from vlrl.rollout.transformers import transformers_settings
 from vlrl.rollout.vllm import vllm_settings
 
-__all__ = ["ray_settings", "transformers_engine", "vllm_settings"]
+__all__ = ["ray_settings", "transformers_settings", "vllm_settings"]

@@ -23,7 +23,7 @@ from vlrl.model.vision.image_encoding import VisionTower
 
 @dataclass(frozen=True)
 class ReadResponse:
-    """A begun response of T tokens that was read behind its prompt.
+    """A resumed response of T tokens that was read behind its prompt.
 
     keys, values  per layer (G, T, D)
     hidden        (d,) the decoder's output at its last token
@@ -36,12 +36,12 @@ class ReadResponse:
 
 @dataclass
 class ReadPrompts:
-    """P prompts that were read, padded to L tokens, with the responses that were begun after them.
+    """P prompts that were read, padded to L tokens, with their resumed responses.
 
     keys, values            per layer (P, G, L, D)
     lengths, following      (P,) tokens of each prompt, and the position after it
     hidden                  (P, d) the decoder's output at each prompt's last token
-    resume_from             the responses, by prompt
+    responses               those that were read behind their prompt, by prompt
     """
 
     keys: list[torch.Tensor]
@@ -49,7 +49,7 @@ class ReadPrompts:
     lengths: torch.Tensor
     following: torch.Tensor
     hidden: torch.Tensor
-    resume_from: list[list[ReadResponse]]
+    responses: list[list[ReadResponse]]
 
 
 class Prefill:
@@ -68,9 +68,9 @@ class Prefill:
         self._pad = loaded.tokenizer.pad_token_id or 0
 
     def read(self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]]) -> ReadPrompts:
-        """Read prompts in one forward pass, either all of them bare or each with one or more begun responses.
+        """Read prompts in one forward pass, either all of them bare or each with one or more resumed responses.
 
-        `written` has the tokens of those responses by prompt.
+        written  the tokens of these responses, by prompt
         """
         images = [image for prompt in prompts for image in prompt.images]
         self._seen.update(self._tower.encode_images(image for image in images if image.digest not in self._seen))
@@ -78,9 +78,7 @@ class Prefill:
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
         if any(written):
-            rows = [
-                PackedGroup(prompt, tuple(resume_from)) for prompt, resume_from in zip(prompts, written, strict=True)
-            ]
+            rows = [PackedGroup(prompt, tuple(responses)) for prompt, responses in zip(prompts, written, strict=True)]
             batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
             ids, positions = batch.token_ids, batch.positions
             if batch.blocks is not None:
@@ -93,7 +91,8 @@ class Prefill:
             ids, positions = self._bare(prompts)
         cache: Any = DynamicCache()
         at = torch.tensor(lengths, device=self._device)
-        levels = max((len(one.levels) for one in features), default=0)  # added to the outputs of this many first layers
+        # features are added to the outputs of this many first layers
+        levels = max((len(of_image.levels) for of_image in features), default=0)
         brief = self._known and not any(written) and levels < len(self._model.get_decoder().layers)
         last = last_token_only(self._model, at) if brief else nullcontext()
         with self._tower.given(features) as image_inputs, last:
@@ -102,19 +101,19 @@ class Prefill:
                 input_ids=ids, position_ids=positions, use_cache=True, **image_inputs, **more
             ).last_hidden_state
         width = max(lengths)
-        found = ReadPrompts(
+        read = ReadPrompts(
             keys=[layer.keys[:, :, :width].contiguous() for layer in cache.layers],
             values=[layer.values[:, :, :width].contiguous() for layer in cache.layers],
             lengths=at,
             following=torch.tensor([self._rule.after(self._rule.prompt(p)) for p in prompts], device=self._device),
             hidden=hidden[:, 0] if brief else hidden[torch.arange(len(prompts), device=self._device), at - 1],
-            resume_from=[],
+            responses=[],
         )
-        for p, resume_from in enumerate(written):
+        for p, responses in enumerate(written):
             stops = [lengths[p]]
-            for tokens in resume_from:
+            for tokens in responses:
                 stops.append(stops[-1] + len(tokens))
-            found.resume_from.append(
+            read.responses.append(
                 [
                     ReadResponse(  # copies: a view would keep the whole pass for as long as the response waits
                         [layer.keys[p, :, a:b].clone() for layer in cache.layers],
@@ -124,7 +123,7 @@ class Prefill:
                     for a, b in pairwise(stops)
                 ]
             )
-        return found
+        return read
 
     def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         """(P, L) token ids, right-padded, and positions (R, P, L) or (P, L)."""

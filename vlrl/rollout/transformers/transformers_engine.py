@@ -1,4 +1,4 @@
-"""Rollouts with transformers' own modules, on CPU and CUDA: one look per image, one read per prompt, k responses.
+"""Rollouts with transformers' own modules, on CPU and CUDA: k responses for one encoding of images and prompt.
 
 Every unique image goes through the vision tower once a call and every prompt through one prefill; its k responses
 decode against that one copy of its keys and values. A finished response leaves the batch at once and a waiting one
@@ -15,16 +15,14 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
 
-from vlrl.config import PACE
-from vlrl.errors import ConfigError, EngineError, NonFiniteError
+from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.batch.micro_batches import split_responses
 from vlrl.model.cost import cost_of
 from vlrl.model.decoding.decode_step import DecodeStep, single_layers
 from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
 from vlrl.model.decoding.prefill_last_token import cache_argument
-from vlrl.model.decoding.supported_decoders import known_decoders, what_is_unknown
+from vlrl.model.decoding.supported_decoders import what_is_unknown
 from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters
@@ -32,7 +30,6 @@ from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import sampling_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.rollout.engine import Generation, Request, check_requests, joined
-from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, EngineSettings, engines
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.token_sampling import draw_tokens
@@ -40,6 +37,7 @@ from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
 from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
 from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
 from vlrl.rollout.transformers.scheduler import Queue, passes
+from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
 
@@ -47,65 +45,8 @@ from vlrl.types import Rollout, Segment
 Reader = Callable[[RunningBatch, torch.Tensor], torch.Tensor]
 
 
-@engines.register("transformers")
-class TransformersEngineSettings(EngineSettings):
-    """`max_num_seqs` responses decode at once, behind at most `max_num_batched_tokens` prompt tokens (padding
-    included).
-
-    A forward pass that reads prompts, or begun responses behind their prompt, has this many tokens at most too; a
-    longer
-    response is read alone.
-    """
-
-    max_num_seqs: int = Field(default=1024, ge=1, json_schema_extra=PACE)
-    max_num_batched_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
-    drop_share: float = Field(
-        default=0.1,
-        ge=0.0,
-        le=1.0,
-        description="share of finished rows at which they are cut out; while responses wait for slots, at once",
-        json_schema_extra=PACE,
-    )
-
-    decode_step: Literal["auto", "own", "model"] = Field(
-        default="auto",
-        description="tokens are read by a step of few operations (own) or the model's own forward pass (model); "
-        "auto: own where every module of the decoder is known",
-    )
-    cuda_graphs: bool = Field(
-        default=True, description="on CUDA, launch the own step as a graph while rows stay", json_schema_extra=PACE
-    )
-
-    def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
-        """It takes what can be loaded; `own` has to know the decoder."""
-        kind = config.get_text_config().model_type
-        if self.decode_step == "own" and kind not in known_decoders():
-            raise ConfigError("engine.decode_step", f"own doesn't know {kind!r}", "decode_step: auto, or model")
-
-    def check_adapters(self, place: str, parts: Sequence[str]) -> None:
-        """Adapters in the decoder are modules that `own` doesn't know."""
-        if "language" in parts and self.decode_step == "own":
-            raise ConfigError(
-                "engine.decode_step",
-                f"is own, but {place} has adapters in the decoder, which own doesn't know",
-                "decode_step: auto, or model",
-            )
-
-    def memory(self, load: EngineLoad) -> EngineMemory:
-        """Nothing but a wave: weights are the trainer's. On the CPU layers in float32 have a packed copy meanwhile, of
-        all of the decoder's at most: small ones have none.
-        """
-        packs = load.device.type == "cpu" and load.dtype == torch.float32
-        wave = load.wave(self.max_num_seqs, self.max_num_batched_tokens)
-        return EngineMemory({**wave, "packed weights": 4 * load.language if packs else 0}, {}, {})
-
-    def open(self, loaded: LoadedModel) -> TransformersEngine:
-        """The engine over the loaded model itself."""
-        return TransformersEngine(loaded, self)
-
-
 class TransformersEngine:
-    """RolloutEngine over a transformers model. Sharing the trainer's model, `load_weights` only counts."""
+    """RolloutEngine over a transformers model. Over the trainer's own model `load_weights` only notes the version."""
 
     def __init__(self, loaded: LoadedModel, settings: TransformersEngineSettings | None = None) -> None:
         self._loaded = loaded
@@ -127,8 +68,8 @@ class TransformersEngine:
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Copy tensors in by Hugging Face name; a tensor that already is the model's own costs nothing.
 
-        Raises EngineError for an unknown name, another shape, or a parameter that is missing: old and new weights mixed
-        would be a policy that nobody trained.
+        Raises EngineError for an unknown name, another shape or a missing parameter: a mixture of old and new weights
+        would be a policy that was never trained.
         """
         if has_adapters(self._model):  # the trainer's own model: its adapters are at work already
             self.version = version
@@ -207,7 +148,9 @@ class TransformersEngine:
 
     @contextmanager
     def _reader(self, known: bool) -> Iterator[Reader]:
-        """How this call reads written tokens. Weights lie in the order in which few rows read them."""
+        """The way in which this call reads the tokens that it writes; meanwhile weights lie in the order that suits
+        few rows.
+        """
         if not known:
             with packed_products(packed_layers(self._model)):
                 yield self._by_model
@@ -220,11 +163,11 @@ class TransformersEngine:
     # -- slots --------------------------------------------------------------------------------------------------------
 
     def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[RunningResponse]:
-        """Every response that has room, written until it ends, its room is used up, or all may be left."""
+        """Write every response that has room, until it ends, its room is used up, or an early exit is allowed."""
         queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
         early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
         live = RunningBatch(self._loaded.device, self._per_group)
-        waiting: dict[tuple[int, int], ReadResponse] = {}  # begun responses that were read, by request and index
+        waiting: dict[tuple[int, int], ReadResponse] = {}  # resumed responses that were read, by request and index
         started: list[RunningResponse] = []
         steps = written = 0
         while queue or live.rows:
@@ -261,45 +204,46 @@ class TransformersEngine:
         prefill: Prefill,
         waiting: dict[tuple[int, int], ReadResponse],
     ) -> list[RunningResponse]:
-        """Responses take the free slots; new prompts are read, in as few passes as the limit allows.
+        """Give free slots to responses of the queue, and read their prompts in as few passes as the limit allows.
 
-        A prompt is read with its begun responses, as far as one pass allows; those without a slot stay in `waiting`.
+        A prompt is read together with its resumed responses, as far as one pass allows; those without a slot stay in
+        `waiting`. Returns the rows that were started.
         """
         entries = queue.take(len(live.rows), live.held())
         rows = [self._row(requests[entry.request], entry.request, i) for entry in entries for i in entry.indices]
         unread = [entry.request for entry in entries if entry.request not in live.held()]
         pieces: list[tuple[int, tuple[int, ...]]] = []
         for entry in entries:
-            r, own = entry.request, self._pieces(requests[entry.request])
+            r, by_pass = entry.request, self._pieces(requests[entry.request])
             missing = {i for i in entry.indices if requests[r].written(i) and (r, i) not in waiting}
-            wanted = [piece for piece in own if missing & set(piece)]
+            wanted = [piece for piece in by_pass if missing & set(piece)]
             if not wanted and r in unread:
-                wanted = own[:1]  # slots for fresh ones alone: the prompt is read once all the same
+                wanted = by_pass[:1]  # slots for fresh ones alone: the prompt is read once all the same
             pieces += [(r, piece) for piece in wanted]
         _join_resumed(live, rows, waiting)
         bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
-        for some in (pieces, bare):
-            written = [[requests[r].written(i) for i in piece] for r, piece in some]
+        for to_read in (pieces, bare):
+            written = [[requests[r].written(i) for i in piece] for r, piece in to_read]
             lengths = [
-                requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(some, written, strict=True)
+                requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(to_read, written, strict=True)
             ]
             for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
-                now = [some[c] for c in chunk]
+                now = [to_read[c] for c in chunk]
                 read = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
                 live.hold([r for r, _ in now], read)
-                for (r, piece), found in zip(now, read.resume_from, strict=True):
-                    waiting.update({(r, i): one for i, one in zip(piece, found, strict=True)})
+                for (r, piece), responses in zip(now, read.responses, strict=True):
+                    waiting.update({(r, i): response for i, response in zip(piece, responses, strict=True)})
                 _join_resumed(live, rows, waiting)
         if fresh := [row for row in rows if not row.tokens]:
             live.join(fresh)
         return rows
 
     def _pieces(self, request: Request) -> list[tuple[int, ...]]:
-        """Responses that go on behind tokens that are there, by pass: as many as the limit allows, or one."""
-        resume_from = _resumed(request)
-        lengths = [len(request.written(i)) for i in resume_from]
+        """Indices of the unfinished responses by forward pass: as many as `max_num_batched_tokens` allows, or one."""
+        resumed = _resumed(request)
+        lengths = [len(request.written(i)) for i in resumed]
         parts = split_responses(request.encoded.num_tokens, lengths, self._settings.max_num_batched_tokens)
-        return [tuple(resume_from[part.start : part.stop]) for part in parts if part]
+        return [tuple(resumed[part.start : part.stop]) for part in parts if part]
 
     def _row(self, request: Request, r: int, i: int) -> RunningResponse:
         sampling = request.sampling
@@ -331,7 +275,10 @@ class TransformersEngine:
     def _write(
         self, live: RunningBatch, tokens: Sequence[int], logprobs: Sequence[float], requests: Sequence[Request]
     ) -> list[bool]:
-        """Append one token to every row that is still being written; which rows go on."""
+        """Append one token to every row that is still being written; returns which rows go on.
+
+        Raises NonFiniteError, with problem, response and token, for a log-probability that isn't finite.
+        """
         going = []
         tokenizer = self._loaded.tokenizer
         loops = live.watch.push(tokens).tolist() if live.watched else [False] * len(tokens)
@@ -359,24 +306,24 @@ class TransformersEngine:
         return going
 
     def _finish(self, request: Request, index: int, row: RunningResponse | None) -> Rollout:
-        resume_from = None if request.resume_from is None else request.resume_from[index]
+        earlier = None if request.resume_from is None else request.resume_from[index]
         if row is None:  # nothing was added: it had ended before
-            assert resume_from is not None
-            return resume_from
-        added = len(row.tokens) - len(row.logprobs)
-        segment = Segment(tuple(row.tokens[added:]), tuple(row.logprobs), self.version)
+            assert earlier is not None
+            return earlier
+        first = len(row.tokens) - len(row.logprobs)  # token of this call
+        segment = Segment(tuple(row.tokens[first:]), tuple(row.logprobs), self.version)
         text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
-        return joined(resume_from, segment, text, row.finish_reason)
+        return joined(earlier, segment, text, row.finish_reason)
 
 
 def _resumed(request: Request) -> list[int]:
-    """Responses of a request that go on behind tokens that are there."""
+    """Indices of a request's responses that earlier calls began and this one goes on with."""
     return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]
 
 
 def _join_resumed(
     live: RunningBatch, rows: Sequence[RunningResponse], waiting: dict[tuple[int, int], ReadResponse]
 ) -> None:
-    """Those of the rows that were read and have not joined yet."""
+    """Let those rows join the batch whose tokens have been read; they leave `waiting`."""
     if ready := [row for row in rows if (row.request, row.index) in waiting]:
         live.join_resumed(ready, [waiting.pop((row.request, row.index)) for row in ready])
