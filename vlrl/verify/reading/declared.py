@@ -235,10 +235,10 @@ def _tagged(text: str) -> tuple[list[str], str, bool]:
 def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = None) -> Extraction:
     """The one candidate of this kind, unwrapped; `tail` is what the response says after it."""
     distinct: dict[str, str] = {}
-    for candidate in found[: MAX_CANDIDATES + 1]:
+    for candidate in found[: MAX_CANDIDATES + 1] if len(found) > 1 else ():
         text, key = candidate.strip(), _bare(candidate)
         distinct[key] = min(distinct.get(key, text), text, key=len)  # "Answer: option B" and "Answer: B"
-    candidates = tuple(distinct.values())
+    candidates = tuple(distinct.values() if distinct else [candidate.strip() for candidate in found])
     if len(found) > MAX_CANDIDATES:
         return Extraction(None, how, "more than one answer", candidates)
     if how == "tag" and len(candidates) == 1 and _box_differs(candidates[0], boxes or []):

@@ -60,12 +60,15 @@ _FILLERS = (
     r"actually|indeed|clearly|altogether|respectively|either|a total of|equal to|given by|found to be|the value|"
     r"option|choice|letter|number|the option|the choice|the letter|the number|the|an?)\s+)*"
 )
-_VERBS = (
-    r"(?:is|are|was|were|be|been|being|equals?|equal to|becomes?|remains?|leaves?|left|makes?|made|gives?|gave|given|"
-    r"yields?|gets?|got|has|have|had|needs?|needed|costs?|earns?|earned|spends?|spent|takes?|took|shows?|shown|"
-    r"reads?|"
+_STATING = (  # verbs whose object a value is
+    r"is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|gets?|got|takes?|yields?|"
+    r"makes?|obtains?|results? in|totals?|totall?ing|"
+    r"(?:leav(?:es?|ing)|left|giv(?:es?|ing))(?: us| you| them| him| her)?(?: with)?"
+)
+_VERBS = (  # and those of what leads to it
+    rf"(?:{_STATING}|been|being|becomes?|remains?|made|gave|given|needs?|needed|earned|took|shows?|shown|reads?|"
     r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
-    r"reach(?:es|ed)?|totals?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
+    r"reach(?:es|ed)?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
     r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
     r"adds? up to|us|you|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
     r"there|therefore|thus|hence|so|then|of|by|to|at|for|in|on|with|from|as|conclude|conclude that)"
@@ -78,6 +81,11 @@ _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
     rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
     rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING})(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
+    re.IGNORECASE,
+)
+_STATED_BEFORE = re.compile(
+    rf"(?:\b(?:{_STATING}|{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?|{MAKES_SOMETHING})"
+    r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
@@ -195,6 +203,11 @@ def _own(pattern: re.Pattern[str], sentence: str, question: str) -> bool:
 def committed_before(before: str) -> bool:
     """Whether what stands before a value states it: nothing, "=", ":", or a verb with words that change nothing."""
     return _COMMITTED_BEFORE.search(_SPACES.sub(" ", before[-200:])) is not None
+
+
+def stated_before(sentence: str, end: int) -> bool:
+    """Whether a verb whose object it is stands right before the value that begins at `end`."""
+    return _STATED_BEFORE.search(sentence, max(0, end - 200), end) is not None
 
 
 def main_clause(sentence: str) -> str:

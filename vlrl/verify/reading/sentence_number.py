@@ -10,8 +10,14 @@ import re
 from fractions import Fraction
 
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_exclamation, without_tail
-from vlrl.verify.reading.cues import STATES_ABROAD, STATES_JOINED
-from vlrl.verify.reading.hedging import MAKES_SOMETHING, committed_before, denied_after, hedges, main_clause
+from vlrl.verify.reading.hedging import (
+    MAKES_SOMETHING,
+    committed_before,
+    denied_after,
+    hedges,
+    main_clause,
+    stated_before,
+)
 from vlrl.verify.values.compare import says_nothing
 from vlrl.verify.values.normaliser import plain_characters, without_latex
 from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES
@@ -79,14 +85,6 @@ _JOINED = re.compile(
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
 _MATH = re.compile(r"\$([^$\s](?:[^$\n]{0,200}[^$\s])?)\$(?![0-9])|\\\(|\\\)|\\\[|\\\]")
-_BEFORE_VALUE = re.compile(
-    r"(?:\b(?:is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|"
-    r"gets?|got|takes?|yields?|makes?|obtains?|results? in|totals?|"
-    r"(?:leav(?:es?|ing)|left|giv(?:es?|ing))(?: us| you| them| him| her)?(?: with)?|total(?:l?ing)|"
-    rf"{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?|{MAKES_SOMETHING})"
-    r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
-    re.IGNORECASE,
-)
 _EXPLAINED = re.compile(
     r"[*$)]{0,3},?\s(?:with|because|since|as|for|in|by|when|where)\b(?!\s[0-9])"
     r"|[*$)]{0,3}\s?(?:\(|[—–]\s)(?=[^)]*[^\W\d_]{2})"  # "(two on each side)"
@@ -138,7 +136,7 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
         return None  # "6...7": the second number is none by itself
     given = given_numbers(question)
     sound = {m.start() for m in matches if _is_sound(sentence, m, question)}
-    stated = [m for m in matches if m.start() in sound and _BEFORE_VALUE.search(sentence, 0, m.start())]
+    stated = [m for m in matches if m.start() in sound and stated_before(sentence, m.start())]
     if _ENUMERATION.search(sentence, stated[-1].start() if stated else 0):
         return None
     fresh = [m for m in matches if _value(m[0]) not in given]

@@ -140,6 +140,7 @@ _QUOTES = (
     *(("**", "**"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'"), ("$", "$"), ("\\(", "\\)")),
     *(("«", "»"), ("「", "」"), ("『", "』"), ("《", "》"), ("„", '"')),
 )
+_QUOTED = frozenset(opening[0] for opening, _ in _QUOTES)
 
 
 def normalise(text: str) -> str:
@@ -154,6 +155,8 @@ def normalise(text: str) -> str:
     for _ in range(3):
         before = text
         text = text.strip().removesuffix(".").removesuffix("。").strip()
+        if text[:1] not in _QUOTED and text[-1:] not in ".。":
+            break
         for opening, closing in _QUOTES:
             size = len(opening)
             if text.startswith(opening) and text.endswith(closing) and len(text) > 2 * size:
