@@ -173,3 +173,16 @@ def test_a_text_in_any_quotes_counts(said: str):
     for gold in ("Eiffel Tower", "blue whale"):
         assert verdict("text", gold, said.format(gold), "What is shown?", {})
         assert not verdict("text", gold, said.format("Big Ben"), "What is shown?", {})
+
+
+def test_the_correct_choice_is_a_declaration_of_an_option():
+    costs = {"choices": ["$2,001", "$7,003", "$1,631"]}
+    for said in (
+        "The answer is \\( \\text{C. } 1,631 \\).",
+        "The answer is approximately 1630.97. Therefore, the correct choice is:\n\n**C. $1,631**",
+        "The best option is (C).",
+    ):
+        assert verdict("choice", "$1,631", said, "What does it cost?", costs), said
+        assert not verdict("choice", "$2,001", said, "What does it cost?", costs), said
+    for said in ("The correct choice is not C.", "The best option is B or C.", "The correct choice is B, no, C."):
+        assert not verdict("choice", "$1,631", said, "What does it cost?", costs), said

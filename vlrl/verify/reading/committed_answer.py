@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, SENTENCE_END, Extraction, extract, visible_text
-from vlrl.verify.reading.hedging import retracts
+from vlrl.verify.reading.hedging import names_another, retracts
 
 V = TypeVar("V")
 
@@ -154,6 +154,8 @@ def _nearer(question: str, spoken: list[str]) -> bool:
 
 def _stated(sentence: str, reader: Reader[V]) -> V | None:
     if len(sentence) > MAX_SENTENCE or _sets_the_scene(sentence, reader.question):
+        return None
+    if names_another(sentence, reader.question):
         return None
     return reader.inside(sentence)
 

@@ -49,7 +49,7 @@ STATES_ABROAD = (  # verbs right before a value
     r"est|sont|il y a|vaut|valent|égale?|reste|obtient|ist|sind|beträgt|ergibt|gibt es|bleiben|kostet|hat|"
     r"es|son|hay|tiene|"
     r"vale|quedan|cuesta|é|são|há|tem|restam|custa|igual a|это|равно|равен|равна|составляет|всего|имеется|"
-    r"получаем|получим|осталось|оста[её]тся|изображении|картинке|"
+    r"получаем|получим|осталось|оста[её]тся|изображении|картинке|valeur de|wert|valor de|"
     r"рисунке|фото|الصورة|es gibt|restent|son las|es la|são as|сейчас|الساعة|يتبقى|يبقى|تبقى"
 )
 STATES_JOINED = (
@@ -72,7 +72,8 @@ SETUP = re.compile(
 )
 SCENE = re.compile(  # how things were before, which is no answer to how they are
     r"\b(?:initially|originally|at first|at the (?:start|beginning|outset)|(?:to (?:begin|start)|starting) with|"
-    r"in the beginning|сначала|изначально|au début|anfangs|am anfang|zu beginn|al principio|inicialmente|no início|"
+    r"in the beginning|used to (?:be|have)|"
+    r"сначала|изначально|au début|anfangs|am anfang|zu beginn|al principio|inicialmente|no início|"
     r"a principio)\b|最初|一开始|原来|起初|はじめ|初めに|처음|في البداية",
     re.IGNORECASE,
 )

@@ -52,7 +52,7 @@ _CUE = re.compile(
     r"option|here|to (?:the|this) question))?"
     r"(?:\*\*)?\s{0,3}"
     r"(?::\s{0,3}(?:\*\*)?|=|\bis\b|\bare\b|\bshould be\b|\bwould be\b|\bwill be\b|\bmust be\b)\s{0,3}:?"
-    r"|\b(?:correct|right)\s(?:option|choice)\s{0,2}:|^\s{0,3}####\s|^\s{0,3}A\s?:\s|"
+    r"|\b(?:correct|right|best)\s(?:option|choice)\s{0,2}(?::|is\b(?!\s[a-z]))\s{0,3}:?|^\s{0,3}####\s|^\s{0,3}A\s?:\s|"
     r"^[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$"
     rf"|(?P<abroad>{DECLARED_ABROAD})",
     re.IGNORECASE | re.MULTILINE,

@@ -30,7 +30,9 @@ _DOUBT = re.compile(
     r"ruling out|discard(?:s|ed)?|eliminat\w{1,4}|dismiss(?:es|ed)?|(?:anything|everything|all|any|nothing) but|"
     r"other than|rather than|instead of|unless|otherwise|else|whether|suppose|a lie|"
     r"drop(?:s|ped)?|ignor\w{1,3}|omit\w{0,4})\b|(?<!that )(?<!which )\b(?:might|could)\b|n't\b|n’t\b|[?？؟]"
-    rf"|^\W*(?:without|if|no)\b(?!\W*[,:])|\bif\b|,\s(?:no|wait|actually|sorry)\b,|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"|^\W*(?:without|if|no|let(?!\s(?:me|us)\b|['’]s))\b(?!\W*[,:])"
+    r"|\b(?:such as|for (?:example|instance))\b|\bif\b"
+    rf"|,\s(?:no|wait|actually|sorry)\b,|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(  # in a sentence that may deny other options
@@ -67,6 +69,7 @@ _STATING = (  # verbs whose object a value is
 )
 _VERBS = (  # and those of what leads to it
     rf"(?:{_STATING}|been|being|becomes?|remains?|made|gave|given|needs?|needed|earned|took|shows?|shown|reads?|"
+    r"represents?|indicates?|displays?|corresponds to|amounts to|stands at|"
     r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
     r"reach(?:es|ed)?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
     r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
@@ -155,6 +158,14 @@ _CONNECTIVE = re.compile(
     r"综上(?:所述)?|于是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서)[、，,]?\s*)",
     re.IGNORECASE,
 )
+_SOURCE = re.compile(
+    r"^\W{0,3}(?:from|according to|based on|judging from|looking at|in|among)\s(?:the|this)\s[^,.;:0-9]{3,60},\s",
+    re.IGNORECASE,
+)
+_LARGEST = r"(?:tall|high|larg|great|bigg|long|old|heavi|strong|fast)est|maximum"
+_SMALLEST = r"(?:short|low|small|few|young|light|weak|slow)est|minimum"
+_EXTREMES = re.compile(rf"\b(?:{_LARGEST})\b", re.IGNORECASE), re.compile(rf"\b(?:{_SMALLEST})\b", re.IGNORECASE)
+_NOT_THE_FIRST = re.compile(rf"\b(?:second|third|fourth|next)[\s-](?:{_LARGEST}|{_SMALLEST})\b", re.IGNORECASE)
 _SO = re.compile(
     r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
 )
@@ -218,9 +229,19 @@ def main_clause(sentence: str) -> str:
     return _REASON.split(_IN_FRONT.sub("", without_connective(sentence), count=1), maxsplit=1)[0]
 
 
+def names_another(sentence: str, question: str) -> bool:
+    """Whether a sentence speaks of the smallest where the largest is asked (or the reverse), or of the second."""
+    asked, said = ([pattern.search(text) is not None for pattern in _EXTREMES] for text in (question, sentence))
+    if sum(asked) != 1:
+        return False
+    wanted = asked.index(True)
+    other = said[1 - wanted] and not said[wanted]
+    return other or (_NOT_THE_FIRST.search(sentence) is not None and _NOT_THE_FIRST.search(question) is None)
+
+
 def without_connective(sentence: str) -> str:
-    """The sentence without "so", "therefore,", "因此" in front."""
-    return _CONNECTIVE.sub("", sentence, count=1)
+    """The sentence without "so", "therefore,", "因此", "from the chart," in front."""
+    return _SOURCE.sub("", _CONNECTIVE.sub("", sentence, count=1), count=1)
 
 
 def retracts(sentence: str) -> bool:

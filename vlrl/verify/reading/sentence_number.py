@@ -35,6 +35,7 @@ _NUMBER = re.compile(
     r"°[CF]?|%)(?:\^?[23])?(?![A-Za-z0-9]))"
 )
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
+_THE_ONE = re.compile(r"\b(?:the|this|that|each|any|every|no|which)\sone\b", re.IGNORECASE)  # no number
 _TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?")
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
@@ -241,6 +242,7 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
 
 def _word(sentence: str, question: str) -> Quantity | None:
     """The only number word of a sentence: "There are six cards"."""
+    sentence = _THE_ONE.sub("", sentence)
     found = [m for m in _WORD.finditer(sentence) if any(w in NUMBER_WORDS for w in m[0].casefold().split("-"))]
     if len(found) != 1 or (value := read_quantity(found[0][0])) is None:
         return None

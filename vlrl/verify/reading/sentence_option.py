@@ -9,7 +9,7 @@ from functools import lru_cache
 from vlrl.verify.math.formula_value import same_closed_form
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
 from vlrl.verify.reading.hedging import committed_before, denied_after, doubts, main_clause, maybe
-from vlrl.verify.values.normaliser import normalise, plain_characters, spelled
+from vlrl.verify.values.normaliser import clean, normalise, plain_characters, spelled
 from vlrl.verify.values.quantity import Quantity, read_quantity
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -52,6 +52,11 @@ _DENIED = re.compile(
 _YES_NO = re.compile(r"\W{0,4}(?:so,? |therefore,? )?(yes|no|true|false)(?=\s?(?:[,.;:!]|$))", re.IGNORECASE)
 _QUOTED = re.compile(r"^\s*([\"'“‘])([^\"'“”‘’]{1,200})[\"'”’]\s*\.?\s*$")
 _GRADE = re.compile(r"^\W*[A-Za-z][+-]\W*$")
+_COMPOUND = re.compile(
+    r"\s(?!(?:is|are|was|were|in|on|at|with|that|which|because|since|as|from|of|to|by|for|and|or|who|here|"
+    r"if|than|has|have|can|would|does|not|but|so|"
+    r"\w+(?:ing|ed|wn|en))\b)[a-z]+\W*$"
+)
 _POSSESSIVE = re.compile(r"['’]s\s")
 _OR = re.compile(r"\W{0,4}(?:or|and)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\W{0,3}\(?[A-J][.):]\s+")
@@ -62,7 +67,8 @@ _ARTICLE = re.compile(r"^(?:the|an?)\s+")
 def option_of(answer: str, options: Sequence[str]) -> int | None:
     """The option that a text is, by its letter or its text; None where it is none, or letter and text don't agree."""
     answer = _QUOTED.sub(r"\2", without_tail(answer))
-    by_text, by_letter = option_by_text(answer, options), option_by_letter(answer, options)
+    plain = clean(answer) if "\\" in answer else answer  # \( \text{C. } 145 \)
+    by_text, by_letter = option_by_text(answer, options), option_by_letter(plain, options)
     if by_text is not None and by_letter is not None and by_text != by_letter:
         return None
     if by_text is None and by_letter is None and "\\" in answer:
@@ -211,6 +217,8 @@ def _option_inside(sentence: str, options: Sequence[str], question: str) -> int 
     if _POSSESSIVE.match(sentence, start + len(normalise(options[index]))):
         return None
     after = sentence[start + len(normalise(options[index])) :]
+    if _COMPOUND.match(after):
+        return None  # "a dog collar"
     return index if committed_before(sentence[:start]) and not denied_after(after, question) else None
 
 

@@ -80,6 +80,8 @@ def speaks_of(question: str, unit: Unit) -> bool:
     bases = {base for base, _ in unit.dimension}
     if says_nothing(question):
         return bases != {"°"}
+    if bases == {"unit"} and not _COUNTS.search(question):
+        return True  # "85 units" measures anything
     kinds = {"m3" if base == "m" and power == 3 else f"m{power}" if base == "m" and power == 2 else base
              for base, power in unit.dimension}  # fmt: skip
     if any(kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds):

@@ -14,7 +14,7 @@ from vlrl.verify.values.normaliser import normalise
 
 _STATES = re.compile(
     r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,8}?(?:it|this|that|there|[^\W\d_]{2,})(?:['’]s|\s(?:is|are|was|were|says|reads|"
-    r"shows|spells)))\s(?:called\s|named\s)?(?P<said>[^.,;:!?]{1,80}?)[.!\s]*",
+    r"shows|spells)))(?:\s|:\s)(?:called\s|named\s)?(?P<said>[^.,;:!?]{1,80}?)[.!\s]*",
     re.IGNORECASE,
 )
 
