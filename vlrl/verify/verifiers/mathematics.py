@@ -1,8 +1,9 @@
 r"""The verifier `math`: whether two mathematical answers are equal, whatever they look like.
 
-Plain cases are settled here by rules on text and by exact fractions; the rest goes to math-verify in a worker process
-with hard limits (`worker_pool`, `math_worker`). No text is evaluated in either place: the fast path knows one grammar
-of numerals (`numerals`), the worker an ANTLR grammar of LaTeX with sympy's own text evaluation shut off.
+Plain cases are settled here by rules on text and by exact fractions, other forms by `math/same_structure.py`; what is
+left of values of one kind goes to math-verify in a worker process with hard limits (`worker_pool`, `math_worker`). No
+text is evaluated anywhere: `values/` and `math/` have grammars of their own, the worker an ANTLR grammar of LaTeX with
+sympy's own text evaluation shut off.
 """
 
 from __future__ import annotations
