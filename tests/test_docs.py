@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,10 +25,14 @@ from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
+from vlrl.rollout.collector import collect
+from vlrl.rollout.engine import Generation, Sampling
 from vlrl.rollout.engine_registry import engines, opened
+from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.scenes.domain import domains
-from vlrl.types import Problem, Text
+from vlrl.types import Problem, Rollout, Segment, Text
 from vlrl.verify.judge import judge, verifiers
 
 ROOT = Path(__file__).parent.parent
@@ -108,6 +114,31 @@ def test_the_engine_of_the_page_on_engines_declares_what_it_must(temporarily):
     made = engines.build("mine")
     assert made.capabilities.early_exit is False
     assert isinstance(opened(made, None), ScriptedEngine)
+
+
+def test_the_environment_of_contributing_asks_with_its_hint_and_judges_the_problem_itself(temporarily):
+    temporarily(environments)
+    code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@environments" in block)
+    names = {"environments": environments, "SingleTurn": SingleTurn, "replace": replace, "Text": Text}
+    exec(code, {"__name__": "vlrl_docs", "collect": collect, **names})
+    asked: list[Problem] = []
+
+    def encode(problems):
+        asked.extend(problems)
+        return [SimpleNamespace(problem_id=problem.id, content_hash=problem.id) for problem in problems]
+
+    class Answers:
+        def generate(self, requests):
+            segment = Segment((1,), (0.0,), 0)
+            rollouts = tuple(Rollout((segment,), f"<answer>{n}</answer>", "stop") for n in (7, 8))
+            return [Generation(rollouts, request.encoded.content_hash) for request in requests]
+
+    problem = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
+    hinted = environments.build({"name": "hinted", "hint": " Count twice."})
+    groups = hinted.roll_out(encode, Answers(), [problem], Sampling(), 2, 0)
+    assert [one.question for one in asked] == ["3+4=? Count twice."]
+    assert [group.problem for group in groups] == [problem]
+    assert [[verdict.correct for verdict in verdicts] for verdicts in hinted.verdicts(groups)] == [[True, False]]
 
 
 NAMED = re.compile(r"`((?:vlrl|tests|scripts|configs|data_recipes|examples|docs)/[A-Za-z0-9_./-]+)`")
