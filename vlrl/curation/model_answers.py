@@ -76,23 +76,23 @@ class EngineAsk:
         self.reused += len(set(names)) - len(missing)
         total, waiting = len(set(names)), list(missing.items())
         for start in range(0, len(waiting), self._batch):
-            some = waiting[start : start + self._batch]
-            answers = self._ask(stage, [question for _, question in some], sampling, n)
-            self._journal.add([(name, one) for (name, _), one in zip(some, answers, strict=True)])
-            self.asked += len(some)
+            batch = waiting[start : start + self._batch]
+            answers = self._ask(stage, [question for _, question in batch], sampling, n)
+            self._journal.add([(name, answer) for (name, _), answer in zip(batch, answers, strict=True)])
+            self.asked += len(batch)
             if self._told:
-                done = total - len(waiting) + start + len(some)
-                judged = sum(one.judged for one in answers)
-                figures = {"accuracy/mean": sum(one.correct for one in answers) / judged} if judged else {}
+                done = total - len(waiting) + start + len(batch)
+                judged = sum(answer.judged for answer in answers)
+                figures = {"accuracy/mean": sum(answer.correct for answer in answers) / judged} if judged else {}
                 self._told(stage, done, total, figures)
         found = [self._journal.get(name) for name in names]
-        answered = [one for one in found if one is not None]
+        answered = [answer for answer in found if answer is not None]
         assert len(answered) == len(questions), "every question was asked or held"
         self._check_faults(stage, answered)
         return answered
 
     def _name(self, stage: str, question: Question, sampling: Sampling, n: int) -> Name:
-        said = {
+        depends_on = {
             "model": self.model_hash,
             "seed": self.seed,
             "sampling": sampling.model_dump(mode="json"),
@@ -100,7 +100,7 @@ class EngineAsk:
             "asked": question.asked.id,
             "conditions": self._conditions,
         }
-        return stage, content_digest(json.dumps(said, sort_keys=True))[:16], question.problem.id
+        return stage, content_digest(json.dumps(depends_on, sort_keys=True))[:16], question.problem.id
 
     def _ask(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
         seeds = [derive_seed(self.seed, "curation", stage, question.problem.id) for question in questions]
@@ -108,8 +108,12 @@ class EngineAsk:
         groups = collect_seeded(self._encode, self._engine, asked, sampling, n, seeds)
         pairs = list(zip(questions, groups, strict=True))
         verdicts = judge_all([(question.problem, [r.text for r in group.rollouts]) for question, group in pairs])
-        return [Answered(group.rollouts, held) for group, held in zip(groups, verdicts, strict=True)]
+        return [
+            Answered(group.rollouts, group_verdicts) for group, group_verdicts in zip(groups, verdicts, strict=True)
+        ]
 
     def _check_faults(self, stage: str, answered: Sequence[Answered]) -> None:
         remedy = "mend the verifier or the problems, or raise max_fault_rate"
-        stop_on_faults([v for one in answered for v in one.verdicts], self._max_fault_rate, f"stage {stage!r}", remedy)
+        stop_on_faults(
+            [v for answer in answered for v in answer.verdicts], self._max_fault_rate, f"stage {stage!r}", remedy
+        )

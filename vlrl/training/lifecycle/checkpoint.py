@@ -50,7 +50,7 @@ def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int
                 _refuse_broken_weights(name, state, step)
                 file = temporary / _file_of(name, part)
                 written[file.name] = _write(file, state)
-        files = {name: held for one in dist.gather(written) for name, held in one.items()}
+        files = {name: fingerprint for of_rank in dist.gather(written) for name, fingerprint in of_rank.items()}
         if dist.is_first():
             card = {"schema": SCHEMA, "step": step, "parts": sorted(parts), "files": files}
             (temporary / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
@@ -125,14 +125,14 @@ def _refuse_broken_weights(name: str, state: Any, step: int) -> None:
             )
 
 
-def _tensors(held: Any, place: str) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(held, torch.Tensor):
-        yield place, held
-    elif isinstance(held, Mapping):
-        for key, value in held.items():
+def _tensors(state: Any, place: str) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(state, torch.Tensor):
+        yield place, state
+    elif isinstance(state, Mapping):
+        for key, value in state.items():
             yield from _tensors(value, f"{place}.{key}" if place else str(key))
-    elif isinstance(held, list | tuple):
-        for number, value in enumerate(held):
+    elif isinstance(state, list | tuple):
+        for number, value in enumerate(state):
             yield from _tensors(value, f"{place}.{number}")
 
 
@@ -141,16 +141,17 @@ def _put_in_place(temporary: Path, final: Path, keep: int) -> None:
         sync(file)
     sync(temporary)
     put_in_place(temporary, final, by_name=True)
-    earlier = [one for one in _all(final.parent) if step_of(one) < step_of(final)]
-    later = [one for one in _all(final.parent) if step_of(one) > step_of(final)]  # passed over when the run went on
+    earlier = [checkpoint for checkpoint in _all(final.parent) if step_of(checkpoint) < step_of(final)]
+    # those that were passed over when the run went on
+    later = [checkpoint for checkpoint in _all(final.parent) if step_of(checkpoint) > step_of(final)]
     for old in [*earlier[: max(len(earlier) - (keep - 1), 0)], *later]:
         remove_whole(old)
 
 
 def _all(folder: Path) -> list[Path]:
     """Checkpoints by step, whole or not."""
-    found = (one for one in folder.glob("step_*") if _NAME.fullmatch(one.name) and one.is_dir())
-    return sorted(found, key=step_of)
+    folders = (entry for entry in folder.glob("step_*") if _NAME.fullmatch(entry.name) and entry.is_dir())
+    return sorted(folders, key=step_of)
 
 
 def step_of(folder: Path) -> int:
@@ -176,23 +177,23 @@ def _latest(folder: Path, say: Callable[[str], None], before: int | None) -> Pat
     for left in folder.glob(".step_*"):
         if _LEFT.fullmatch(left.name) and left.is_dir():
             shutil.rmtree(left)
-    found, damages, whole = _all(folder)[::-1], [], []
-    for one in found:
-        damage = damage_of(one)
+    checkpoints, damages, whole = _all(folder)[::-1], [], []
+    for checkpoint in checkpoints:
+        damage = damage_of(checkpoint)
         if damage is None:
-            whole.append(one)
-            if before is None or step_of(one) < before:
+            whole.append(checkpoint)
+            if before is None or step_of(checkpoint) < before:
                 break
         else:
-            damages.append(f"{one.name}: {damage}")
-            say(f"the checkpoint {one} is passed over: {damage}")
-    if found and not whole:
+            damages.append(f"{checkpoint.name}: {damage}")
+            say(f"the checkpoint {checkpoint} is passed over: {damage}")
+    if checkpoints and not whole:
         raise RunError(
             str(folder),
             f"none of its checkpoints is whole ({'; '.join(damages)})",
             "restore one from a copy, or move the folder away: the stage then starts from its beginning",
         )
-    early = [one for one in whole if before is not None and step_of(one) < before]
+    early = [checkpoint for checkpoint in whole if before is not None and step_of(checkpoint) < before]
     return next(iter(early or whole), None)
 
 
@@ -200,7 +201,7 @@ def damage_of(folder: Path) -> str | None:
     """What is wrong with a checkpoint, None where all its files are as they were written."""
     try:
         card = json.loads((folder / CARD).read_bytes())
-        schema, files = card["schema"], {str(name): (held["bytes"], held["sha256"]) for name, held in _files(card)}
+        schema, files = card["schema"], {str(name): (file["bytes"], file["sha256"]) for name, file in _files(card)}
     except FileNotFoundError:
         return f"it has no {CARD}"
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -226,9 +227,9 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any]) -> int:
     """Put every part's state back; returns the step. Raises RunError if the checkpoint is of another make."""
     card = json.loads((folder / CARD).read_bytes())
     if card.get("schema") != SCHEMA or card["parts"] != sorted(parts):
-        held = {key: card.get(key) for key in ("schema", "parts")}
+        header = {key: card.get(key) for key in ("schema", "parts")}
         raise RunError(
-            str(folder), f"holds {held}, this version reads schema {SCHEMA} with {sorted(parts)}", "start a fresh run"
+            str(folder), f"holds {header}, this version reads schema {SCHEMA} with {sorted(parts)}", "start a fresh run"
         )
     for name, part in parts.items():
         file = folder / _file_of(name, part)

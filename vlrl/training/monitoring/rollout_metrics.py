@@ -36,8 +36,8 @@ def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
     }
     metrics |= group_diagnostics(groups) | part_metrics(judged)
     for modality in sorted({g.problem.modality for g in groups}):
-        some = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
-        metrics[f"accuracy/{modality}"] = sum(some) / max(1, len(some))
+        outcomes = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
+        metrics[f"accuracy/{modality}"] = sum(outcomes) / max(1, len(outcomes))
     for finish_reason in ("stop", "length", "repeat", "unfinished"):
         metrics[f"finish_reason/{finish_reason}"] = sum(r.finish_reason == finish_reason for r in rollouts) / len(
             rollouts
@@ -47,11 +47,11 @@ def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
 
 def part_metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """score_parts/<name>: mean of each sub-score over the verdicts that have it; nothing without sub-scores."""
-    held: dict[str, list[float]] = {}
+    by_name: dict[str, list[float]] = {}
     for verdict in verdicts:
         for name, value in verdict.parts.items():
-            held.setdefault(name, []).append(value)
-    return {f"score_parts/{name}": sum(values) / len(values) for name, values in sorted(held.items())}
+            by_name.setdefault(name, []).append(value)
+    return {f"score_parts/{name}": sum(values) / len(values) for name, values in sorted(by_name.items())}
 
 
 def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
@@ -61,9 +61,9 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
     responses/untrained_rate  share of the responses whose tokens all have weight 0
     """
     trained = [
-        len(response) if one.token_weights is None else sum(weight > 0 for weight in one.token_weights[j])
-        for one in examples
-        for j, response in enumerate(one.row.responses)
+        len(response) if example.token_weights is None else sum(weight > 0 for weight in example.token_weights[j])
+        for example in examples
+        for j, response in enumerate(example.row.responses)
     ]
     rate = {"responses/untrained_rate": sum(count == 0 for count in trained) / len(trained)} if trained else {}
     return {"tokens/trained": float(sum(trained)), **rate}
@@ -78,19 +78,20 @@ def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
                                 (overthinking, ICR). Absent where nothing varies
     """
     pairs = [list(zip((r.num_tokens for r in g.rollouts), g.verdicts, strict=True)) for g in groups]
-    judged = [one for one in ([(n, v) for n, v in held if v.fault is None] for held in pairs) if one]
+    judged = [responses for of_group in pairs if (responses := [(n, v) for n, v in of_group if v.fault is None])]
     if not judged:
         return {}
-    metrics = {"groups/zero_variance_rate": sum(len({v.score for _, v in one}) == 1 for one in judged) / len(judged)}
+    alike = sum(len({v.score for _, v in responses}) == 1 for responses in judged)
+    metrics = {"groups/zero_variance_rate": alike / len(judged)}
     k = 2
-    while k <= max(len(one) for one in judged):
-        large = [one for one in judged if len(one) >= k]
+    while k <= max(len(responses) for responses in judged):
+        large = [responses for responses in judged if len(responses) >= k]
         metrics[f"accuracy/pass_at_{k}"] = sum(
-            pass_at_k(len(one), sum(v.correct for _, v in one), k) for one in large
+            pass_at_k(len(responses), sum(v.correct for _, v in responses), k) for responses in large
         ) / len(large)
         k *= 2
-    lengths = np.concatenate([_centred([n for n, _ in one]) for one in judged])
-    correct = np.concatenate([_centred([v.correct for _, v in one]) for one in judged])
+    lengths = np.concatenate([_centred([n for n, _ in responses]) for responses in judged])
+    correct = np.concatenate([_centred([v.correct for _, v in responses]) for responses in judged])
     scale = float(np.sqrt((lengths**2).sum() * (correct**2).sum()))
     if scale > 0:
         metrics["length/correct_correlation"] = float((lengths * correct).sum() / scale)
@@ -98,8 +99,8 @@ def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
 
 
 def _centred(values: Sequence[float]) -> np.ndarray:
-    found: np.ndarray = np.asarray(values, dtype=float)
-    return np.asarray(found - found.mean())
+    array: np.ndarray = np.asarray(values, dtype=float)
+    return np.asarray(array - array.mean())
 
 
 def prompt_metrics(prompts: Sequence[Encoded]) -> dict[str, float]:
