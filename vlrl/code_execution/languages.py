@@ -64,6 +64,8 @@ class Language:
             raise ConfigError(
                 "sandbox", f"{self.name} needs {', '.join(missing)}", f"apt-get install {self.package}, or leave it out"
             )
+        if line == _TYPESCRIPT and not Path(_typescript()).is_file():
+            line = _TYPESCRIPT_7
         words = [
             word.format(name=name, stem=Path(name).stem, memory=memory_mib, typescript=_typescript()) for word in line
         ]
@@ -89,6 +91,10 @@ _TRANSPILE = (
     "for (const d of out.diagnostics) console.error(ts.flattenDiagnosticMessageText(d.messageText, '\\n'));"
     'if (out.diagnostics.length) process.exit(1); fs.writeFileSync("main.js", out.outputText);'
 )
+
+_TYPESCRIPT = ("node", "-e", _TRANSPILE)
+# from 7 on the compiler is a native program without a library for node
+_TYPESCRIPT_7 = ("tsc", "--ignoreConfig", "--noCheck", "--target", "es2022", "--module", "commonjs", "{name}")
 
 _JAVAC = ("-J-Xmx512m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-proc:none", "-nowarn")
 _JAVA = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=64m")
@@ -134,7 +140,7 @@ LANGUAGES: Mapping[str, Language] = {
             ("node", "tsc"),
             "node-typescript",
             ".ts",
-            ("node", "-e", _TRANSPILE),
+            _TYPESCRIPT,
             ("node", "--max-old-space-size={memory}", "--stack-size=8000", "main.js"),
             ("main.js",),
             reserves=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 import threading
@@ -256,6 +255,15 @@ def test_metadata_of_no_meaning_is_refused(metadata):
         judging_of(metadata)
 
 
+COMPILED = {
+    "cpp": "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }",
+    "java": "import java.util.*; class A { public static void main(String[] x) { Scanner s = new Scanner(System.in);"
+    " System.out.println(s.nextInt() + s.nextInt()); } }",
+    "typescript": "declare function require(n: string): any;\nconst [a, b]: number[] = require('fs').readFileSync(0, 'utf8').split(' ').map(Number);\nconsole.log(a + b);",
+    "csharp": "using System; class A { static void Main() { var x = Console.ReadLine().Split(' '); Console.WriteLine(int.Parse(x[0]) + int.Parse(x[1])); } }",
+}
+
+
 def mixed_programs(count):
     """Programs of all languages that are here, right, wrong, slow, broken and failing, with their tests."""
     stream = random.Random(3)
@@ -285,10 +293,13 @@ def mixed_programs(count):
 @pytest.mark.slow
 def test_verdicts_repeat_under_load():
     asked = [(one, [response]) for one, response in mixed_programs(240)]
-    asked += [(dataclasses.replace(problem(SUMS, language=language)), [f"```{language}\n{source}\n```"])
-              for language, source in (("cpp", "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }"),
-                                       ("cpp", "int main() { return x; }"))
-              if language not in executor.executor().missing()]  # fmt: skip
+    missing = executor.executor().missing()
+    asked += [
+        (problem(SUMS, language=language), [f"```{language}\n{source.replace('+', sign)}\n```"])
+        for language, source in COMPILED.items()
+        for sign in ("+", "-", "+ ;")
+        if language not in missing
+    ]
     first = judge_all(asked)
     stop = threading.Event()
 
