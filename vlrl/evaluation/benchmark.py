@@ -42,7 +42,7 @@ from vlrl.verify.judge import warm_up_verifiers
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.values.quantity import read_quantity
 
-OWN = "problems"  # problem files of this project, as `vlrl warm_up_verifiers` writes them
+OWN = "problems"  # problem files of this project, as `vlrl prepare` writes them
 
 
 class BenchmarkSettings(Settings):

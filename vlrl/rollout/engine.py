@@ -39,8 +39,7 @@ class Request:
     new_tokens    tokens that this call may add to a response, or None: up to its budget. A response that has added them
                   and hasn't ended comes back `unfinished`
     early_exit_below  a permission to return early: once no response waits for a slot and fewer than this share of the
-                      slots
-                  is busy, what is still being written may come back `unfinished`. 0: never
+                  slots is busy, what is still being written may come back `unfinished`. 0: never
 
     Token t of response i depends on (seed, i, t), so that under one policy any cut into calls gives the tokens of one
     long call. An engine whose sampler can't be placed at token t draws from derive_seed(seed, "rollout", i, t) from
@@ -87,7 +86,7 @@ def check_request(place: int, request: Request) -> None:
         raise EngineError(f"request {place}, new_tokens", f"{request.new_tokens}", "allow at least one token")
     if resume_from is not None and len(resume_from) != k:
         raise EngineError(
-            f"request {place}, begun", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"
+            f"request {place}, resume_from", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"
         )
     for i, rollout in enumerate(resume_from or ()):
         if rollout.finish_reason == "unfinished" and rollout.num_tokens >= request.budget(i):
@@ -138,7 +137,7 @@ class RolloutEngine(Generates, Protocol):
     """Writes responses with weights that it is given. `load_weights` replaces the engine's weights by
     Hugging Face names and sets the version that new segments carry. `sleep` frees memory, `wake` takes it back. `close`
     ends what the engine started (processes, folders); twice is once, and nothing else works after it.
-    `figures` are metrics: rollout/slot_utilisation, the share of slots that wrote a token over the decode steps since
+    `pop_metrics` gives rollout/slot_utilisation, the share of slots that wrote a token over the decode steps since
     the last asking, where slots are counted; counts of what was replaced or redone are since the engine was opened.
     With several ranks all of them ask together.
     """
