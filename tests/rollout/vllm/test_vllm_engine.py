@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, prompts
+from small_runs import charts_are_not_drawn, nobody_waits_for_the_disk, tokenizer_from_few_texts  # noqa: F401
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.batch.packing import PackedGroup
