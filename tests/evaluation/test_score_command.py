@@ -297,12 +297,12 @@ def test_pairs_are_judged_by_a_verifier_of_a_plugin(tmp_path, capsys, temporaril
     plugin.write_text(
         "from vlrl.types import Verdict\n"
         "from vlrl.verify.judge import verifier\n\n"
-        "@verifier('even_length')\n"
+        "@verifier('even_number_of_characters')\n"
         "def even(problem, response):\n"
         "    return Verdict.right(response) if len(response) % 2 == 0 else Verdict.wrong('odd', response)\n"
     )
     pairs = [{"id": i, "gold": "x", "prediction": said} for i, said in enumerate(("ab", "abc"))]
-    verify_command(write(tmp_path / "pairs.jsonl", pairs), "even_length", plugins=[plugin])
-    assert "even_length: 1/2 correct, 0 faults" in capsys.readouterr().out
+    verify_command(write(tmp_path / "pairs.jsonl", pairs), "even_number_of_characters", plugins=[plugin])
+    assert "even_number_of_characters: 1/2 correct, 0 faults" in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"none\.py: no such file"):
-        verify_command(str(tmp_path / "pairs.jsonl"), "even_length", plugins=[tmp_path / "none.py"])
+        verify_command(str(tmp_path / "pairs.jsonl"), "even_number_of_characters", plugins=[tmp_path / "none.py"])

@@ -203,7 +203,10 @@ class Box:
     def _reply(self, seconds: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], seconds)[0]:
             raise BoxError(f"the box said nothing for {seconds:g} s")
-        data = self._control.recv(1 << 16)
+        try:
+            data = self._control.recv(1 << 16)
+        except OSError:  # it died with something unread
+            data = b""
         if not data:
             raise BoxError(f"the box is gone: {self._last_words()}")
         reply: dict[str, Any] = json.loads(data)

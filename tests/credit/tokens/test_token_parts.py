@@ -183,7 +183,7 @@ def test_weights_are_multiplied_and_faults_have_none():
 
 
 NEUTRAL = {
-    "adjust": [{"name": "ucpo", "tau": 0.0}, {"name": "positive_only", "keep": 1.0}],
+    "adjust": [{"name": "ucpo", "tau": 0.0}, {"name": "positive_only", "keep": 1.0}, {"name": "icr", "weight": 0.0}],
     "weigh": [
         {"name": "sas", "rho": 0.0},
         {"name": "opefo", "strength": 0.0},

@@ -242,7 +242,7 @@ def test_settings_are_written_in_a_config_and_mistakes_are_named():
         "c.yaml",
     )
     assert held.model_dump(mode="json")["engine"]["engine"]["name"] == "transformers"
-    with pytest.raises(ConfigError, match="a Ray pool again"):
+    with pytest.raises(ConfigError, match="is a pool again"):
         RayPoolSettings(engine="ray")
     with pytest.raises(ConfigError, match="a cluster of our own"):
         RayPoolSettings(address="auto", object_store_gib=1)
