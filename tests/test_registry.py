@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -91,3 +92,17 @@ def test_what_is_filed_temporarily_goes_and_what_it_covered_comes_back():
         some.register("later")(Base)
         assert (some.names(), some.get("old")) == (["later", "new", "old"], Settings)
     assert (some.names(), some.get("old")) == (["old"], Base)
+
+
+def test_homes_are_imported_when_somebody_first_looks(tmp_path, monkeypatch):
+    (tmp_path / "home_of_things.py").write_text(
+        "import at_home\n\nat_home.things.register('tea')(at_home.Base)\nassert at_home.things.names() == ['tea']\n"
+    )
+    module = type(sys)("at_home")
+    module.things, module.Base = Registry("thing", homes=("home_of_things",)), Base
+    monkeypatch.setitem(sys.modules, "at_home", module)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "home_of_things" not in sys.modules
+    assert "tea" in module.things
+    assert module.things.plugin_of("tea") is None
+    monkeypatch.delitem(sys.modules, "home_of_things")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -28,12 +29,19 @@ class Registry(Generic[T]):
     A component is a class (a frozen pydantic model or dataclass whose fields are its settings) or a plain function.
     With a `base` every component is a subclass of it: what others ask of a component is declared there. Its abstract
     methods, and the fields or properties named in `has`, are what a component must have; `docs` says how to write one.
+    `homes` are modules that file components of their own: they are imported when somebody first looks.
     """
 
     def __init__(
-        self, kind: str, base: type | None = None, has: tuple[str, ...] = (), docs: str = "CONTRIBUTING.md"
+        self,
+        kind: str,
+        base: type | None = None,
+        has: tuple[str, ...] = (),
+        docs: str = "CONTRIBUTING.md",
+        homes: tuple[str, ...] = (),
     ) -> None:
         self.kind, self.base, self._has, self._docs = kind, base, has, docs
+        self._homes, self._at_home = homes, False
         self._entries: dict[str, Any] = {}
         self._origins: dict[str, tuple[Any, str]] = {}
 
@@ -45,6 +53,8 @@ class Registry(Generic[T]):
         """
 
         def file(component: T) -> T:
+            if _loading:
+                self._fill()
             held = self._entries.get(name)
             if held is not None and (held.__module__, held.__qualname__) != (
                 getattr(component, "__module__", None),
@@ -55,7 +65,7 @@ class Registry(Generic[T]):
                 )
             self._refuse_less_than_the_base(name, component)
             self._entries[name] = component
-            if _loading:
+            if _loading and not self._at_home:
                 self._origins[name] = (component, _loading[-1])
             return component
 
@@ -76,9 +86,21 @@ class Registry(Generic[T]):
                 f"{base} says what each is; see {self._docs}",
             )
 
+    def _fill(self) -> None:
+        """Import the homes, once; a home that looks here meanwhile finds what is there by then."""
+        homes, self._homes = self._homes, ()
+        if homes:
+            self._at_home = True
+            try:
+                for home in homes:
+                    importlib.import_module(home)
+            finally:
+                self._at_home = False
+
     @contextmanager
     def temporarily(self, **components: Any) -> Iterator[None]:
         """What is filed in the block, and these `components`, go at its end; what was there before is there again."""
+        self._fill()
         before, origins = dict(self._entries), dict(self._origins)
         self._entries.update(components)
         try:
@@ -88,6 +110,7 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> Any:
         """The class or function filed under `name`. Raises ConfigError with the closest known name."""
+        self._fill()
         if name not in self._entries:
             raise ConfigError(f"{self.kind}", f"unknown {self.kind} {name!r}", did_you_mean(name, self._entries))
         return self._entries[name]
@@ -103,9 +126,11 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """All names, sorted."""
+        self._fill()
         return sorted(self._entries)
 
     def __contains__(self, name: object) -> bool:
+        self._fill()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
@@ -126,6 +151,7 @@ class Registry(Generic[T]):
         if isinstance(spec, str):
             spec = {"name": spec}
         if not isinstance(spec, dict):
+            self._fill()
             made = isinstance(spec, Settings) or any(self._is(spec, one) for one in self._entries.values())
             if spec is not None and made:
                 return spec

@@ -164,7 +164,15 @@ class EngineSettings(Settings):
 
 
 engines: Registry[Any] = Registry(
-    "engine", base=EngineSettings, has=("max_num_seqs", "max_num_batched_tokens"), docs="docs/engines.md"
+    "engine",
+    base=EngineSettings,
+    has=("max_num_seqs", "max_num_batched_tokens"),
+    docs="docs/engines.md",
+    homes=(
+        "vlrl.rollout.transformers.transformers_settings",
+        "vlrl.rollout.vllm.vllm_settings",
+        "vlrl.rollout.ray.ray_settings",
+    ),
 )
 EngineField = component_field(engines, default="transformers")
 
@@ -198,10 +206,3 @@ def opened(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
             "vlrl.rollout.engine.RolloutEngine says what each does; see docs/engines.md",
         )
     return engine
-
-
-# The engines of the package, filed under their names. They import this module, so they come last; the package itself
-# imports none of them, since a process that keeps a queue needs no torch.
-from vlrl.rollout.ray import ray_settings  # noqa: E402, F401
-from vlrl.rollout.transformers import transformers_settings  # noqa: E402, F401
-from vlrl.rollout.vllm import vllm_settings  # noqa: E402, F401
