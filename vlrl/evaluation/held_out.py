@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vlrl.evaluation.scores import (
@@ -51,10 +51,10 @@ def answer_all(
     samples: int,
     seed: int,
 ) -> Answers:
-    """Ask every problem `samples` times and judge the responses."""
+    """Ask every problem `samples` times and judge the responses; the encoded prompts, pixels among them, are let go."""
     environment.warm_up(problems)
     groups = environment.roll_out(encode, engine, problems, sampling, samples, seed)
-    return Answers(tuple(groups), tuple(environment.verdicts(groups)))
+    return Answers(tuple(replace(group, encoded=None) for group in groups), tuple(environment.verdicts(groups)))
 
 
 def twin_places(problems: Sequence[Problem]) -> list[tuple[int, int]]:
