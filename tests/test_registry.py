@@ -106,3 +106,10 @@ def test_homes_are_imported_when_somebody_first_looks(tmp_path, monkeypatch):
     assert "tea" in module.things
     assert module.things.plugin_of("tea") is None
     monkeypatch.delitem(sys.modules, "home_of_things")
+
+
+def test_a_home_that_can_not_be_imported_is_told_to_everybody_who_looks():
+    broken = Registry("thing", homes=("no_such_home_of_things",))
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="no_such_home_of_things"):
+            broken.names()

@@ -94,6 +94,9 @@ class Registry(Generic[T]):
             try:
                 for home in homes:
                     importlib.import_module(home)
+            except BaseException:
+                self._homes = homes  # who looks next hears of it, too
+                raise
             finally:
                 self._at_home = False
 
