@@ -16,9 +16,9 @@ LONG_IS_RIGHT = credited([True, False], [0.5, -0.5], lengths=[8, 2])
 
 def test_the_correlation_by_hand():
     """Lengths −1, −3, 3, 1 about their mean, correctness ½, ½, −½, −½: −4/√(20·1)."""
-    assert length_correctness([LONG_IS_WRONG]) == pytest.approx(-4 / 20**0.5)
-    assert length_correctness([LONG_IS_RIGHT]) == pytest.approx(1.0)
-    assert length_correctness([credited([True, True], [0.0, 0.0], lengths=[1, 2])]) is None
+    assert length_correctness([LONG_IS_WRONG.scored]) == pytest.approx(-4 / 20**0.5)
+    assert length_correctness([LONG_IS_RIGHT.scored]) == pytest.approx(1.0)
+    assert length_correctness([credited([True, True], [0.0, 0.0], lengths=[1, 2]).scored]) is None
     assert length_correctness([]) is None
 
 

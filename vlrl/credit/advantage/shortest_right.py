@@ -12,7 +12,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import Adjust, adjusts
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup
+from vlrl.types import CreditedGroup, ScoredGroup
 
 
 @adjusts.register("icr")
@@ -35,7 +35,7 @@ class ShortestRight(Adjust):
 
     def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `correlation`; a step in which nothing varies leaves it as it is."""
-        now = length_correctness(groups)
+        now = length_correctness([group.scored for group in groups])
         if now is not None:
             before = state.get("correlation", now)
             state["correlation"] = self.decay * before + (1 - self.decay) * now
@@ -53,11 +53,11 @@ class ShortestRight(Adjust):
         return tuple(a + self.weight if i == shortest else a for i, a in enumerate(group.advantages))
 
 
-def length_correctness(groups: Sequence[CreditedGroup]) -> float | None:
+def length_correctness(groups: Sequence[ScoredGroup]) -> float | None:
     """Correlation of length and correctness within groups, in [−1, 1]; None where one of them never varies."""
     product = length_square = correct_square = 0.0
     for group in groups:
-        lengths, correct = group.scored.lengths, group.scored.correct
+        lengths, correct = group.lengths, group.correct
         if not lengths:
             continue
         mean_length, mean_correct = sum(lengths) / len(lengths), sum(correct) / len(correct)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vlrl.credit.advantage.shortest_right import length_correctness
 from vlrl.evaluation.scores import pass_at_k
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.policy import Example
@@ -90,17 +91,8 @@ def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
             pass_at_k(len(responses), sum(v.correct for _, v in responses), k) for responses in large
         ) / len(large)
         k *= 2
-    lengths = np.concatenate([_centred([n for n, _ in responses]) for responses in judged])
-    correct = np.concatenate([_centred([v.correct for _, v in responses]) for responses in judged])
-    scale = float(np.sqrt((lengths**2).sum() * (correct**2).sum()))
-    if scale > 0:
-        metrics["length/correct_correlation"] = float((lengths * correct).sum() / scale)
-    return metrics
-
-
-def _centred(values: Sequence[float]) -> np.ndarray:
-    array: np.ndarray = np.asarray(values, dtype=float)
-    return np.asarray(array - array.mean())
+    correlation = length_correctness([g.scored.usable() for g in groups])
+    return metrics if correlation is None else metrics | {"length/correct_correlation": correlation}
 
 
 def prompt_metrics(prompts: Sequence[Encoded]) -> dict[str, float]:
