@@ -70,6 +70,11 @@ class CreditSettings(Settings):
         return (*self.shape, self.advantage, *self.adjust, *self.token_credit, *self.weigh)
 
     @property
+    def part_names(self) -> list[str]:
+        """The classes of all parts, in the order in which they are used."""
+        return [type(part).__name__ for part in self.parts]
+
+    @property
     def needs(self) -> frozenset[str]:
         """What the parts need besides rollouts and verdicts."""
         return needs_of(self.parts)

@@ -7,27 +7,35 @@ import json
 import pytest
 from untrained_world import DOMAIN, SHAPE, write
 
-from vlrl.config import build_settings
+from vlrl.config import load_settings
+from vlrl.credit.assign import CreditSettings
 from vlrl.errors import ConfigError
-from vlrl.training.rl.carried_credit import FILE, continue_credit, keep_credit_state
-from vlrl.training.rl.rl_settings import RlSettings
-from vlrl.training.rl.scoring import GroupScorer
+from vlrl.training.lifecycle.stage_inputs import check_inputs
+from vlrl.training.rl.carried_credit import FILE, keep_credit_state, read_credit_state
 from vlrl.training.run import start_run
-
-
-def scorer(**credit) -> GroupScorer:
-    return GroupScorer(build_settings(RlSettings, {"credit": credit}, "rl"), 0, None, None, None)
+from vlrl.training.run_settings import RunSettings
 
 
 def test_the_state_of_the_same_parts_is_taken_and_that_of_others_refused(tmp_path):
     keep_credit_state(tmp_path, {"parts": ["SlowSpread"], "state": {"advantage": {"spread": 0.25}}})
-    second = scorer(advantage="ctan")
-    continue_credit(second, str(tmp_path))
-    assert second.state_dict() == {"advantage": {"spread": 0.25}}
+    same, other = CreditSettings(advantage="ctan"), CreditSettings(advantage="grpo")
+    assert read_credit_state(str(tmp_path), same, "here") == {"advantage": {"spread": 0.25}}
     with pytest.raises(ConfigError, match=r"holds the state of \['SlowSpread'\]"):
-        continue_credit(scorer(advantage="grpo"), str(tmp_path))
+        read_credit_state(str(tmp_path), other, "here")
     with pytest.raises(ConfigError, match=f"no {FILE} is in"):
-        continue_credit(second, str(tmp_path / "elsewhere"))
+        read_credit_state(str(tmp_path / "elsewhere"), same, "here")
+
+
+def test_what_does_not_fit_is_found_before_the_first_stage(tmp_path):
+    (tmp_path / "run.yaml").write_text(
+        f"name: second\ndata: quickstart\nrun_folder: {tmp_path / 'run'}\nmodel: {{build: tiny-qwen3-vl}}\n"
+        f"rl: {{continue_credit: {tmp_path}, credit: {{advantage: ctan}}}}\n"
+    )
+    settings = load_settings(RunSettings, tmp_path / "run.yaml", [])
+    with pytest.raises(ConfigError, match=f"rl.continue_credit.*no {FILE}"):
+        check_inputs(settings, ())
+    keep_credit_state(tmp_path, {"parts": ["SlowSpread"], "state": {"advantage": {"spread": 0.25}}})
+    check_inputs(settings, ())
 
 
 def test_nothing_is_left_where_nothing_is_remembered(tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from vlrl.credit.assign import CreditSettings
 from vlrl.data.teacher.teacher_records import holds_records
 from vlrl.errors import ConfigError
 from vlrl.model.folders.model_folder import check_folder
+from vlrl.training.rl.carried_credit import read_credit_state
 from vlrl.training.rl.rl_settings import FROZEN
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.training.teacher.record_teacher import FOLDER
@@ -61,9 +63,18 @@ def _read_by(stage: Stage, settings: RunSettings) -> list[tuple[str, str | None,
             (f"rl.{name}.path", one.path, check_folder) for name, one in others.items() if one is not None
         ]
         if settings.rl.continue_credit is not None:
-            paths.append(("rl.continue_credit", settings.rl.continue_credit, check_folder))
+            paths.append(("rl.continue_credit", settings.rl.continue_credit, _fits(settings.rl.credit)))
         return paths
     return []
+
+
+def _fits(credit: CreditSettings) -> _Check:
+    """Whether what an earlier task left is the state of these parts."""
+
+    def check(path: str, place: str) -> None:
+        read_credit_state(path, credit, place)
+
+    return check
 
 
 def check_file(path: str, place: str) -> None:

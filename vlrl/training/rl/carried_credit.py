@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vlrl import dist
+from vlrl.credit.assign import CreditSettings
 from vlrl.errors import ConfigError
 from vlrl.runlog.run_folder import write_atomically
-from vlrl.training.rl.scoring import GroupScorer
 
 FILE = "credit_state.json"
 
@@ -23,27 +23,24 @@ def keep_credit_state(model: Path, state: dict[str, Any]) -> None:
         write_atomically(model / FILE, json.dumps(state, indent=1) + "\n")
 
 
-def check_credit_state(path: str, place: str) -> None:
-    """Raises ConfigError at `place` for a folder beside whose model no credit was left."""
-    if not (Path(path).expanduser() / FILE).is_file():
+def read_credit_state(path: str, settings: CreditSettings, place: str) -> dict[str, Any]:
+    """What was left beside the model in `path`, by part.
+
+    Raises ConfigError at `place` where nothing was left, or where it is the state of other parts than `settings` name.
+    """
+    file = Path(path).expanduser() / FILE
+    if not file.is_file():
         raise ConfigError(
             place,
             f"no {FILE} is in {path}",
             "name the model folder of an RL run whose credit remembers something (advantage: ctan), or leave it out",
         )
-
-
-def continue_credit(scorer: GroupScorer, path: str) -> None:
-    """Let the scorer's parts go on with what was left beside the model in `path`.
-
-    Raises ConfigError where that is the state of other parts.
-    """
-    check_credit_state(path, "rl.continue_credit")
-    state = json.loads((Path(path).expanduser() / FILE).read_text(encoding="utf-8"))
-    if (kept := state.get("parts")) != scorer.part_names:
+    left = json.loads(file.read_text(encoding="utf-8"))
+    if left["parts"] != settings.part_names:
         raise ConfigError(
-            "rl.continue_credit",
-            f"{path} holds the state of {kept}, credit here has {scorer.part_names}",
+            place,
+            f"{path} holds the state of {left['parts']}, credit here has {settings.part_names}",
             "take the same parts in the same order, or leave it out",
         )
-    scorer.load_state_dict(state["state"])
+    state: dict[str, Any] = left["state"]
+    return state

@@ -13,7 +13,7 @@ from vlrl.training.monitoring.audit import Audit
 from vlrl.training.monitoring.engine_agreement import ProbesDue
 from vlrl.training.monitoring.idle_steps import IdleSteps, lines_of, say_idle_steps
 from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
-from vlrl.training.rl.carried_credit import continue_credit
+from vlrl.training.rl.carried_credit import read_credit_state
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepBatch, StepCollector
 from vlrl.training.rl.rl_budget import Budget, sampled_tokens
@@ -46,7 +46,8 @@ class RlRecorder:
         self._context.note(algorithm=[*self._settings.credit.sources(), *map(source_of, algorithm)])
         checkpoint = self._steps.latest_checkpoint()
         if checkpoint is None and self._settings.continue_credit is not None:
-            continue_credit(collector.scorer, self._settings.continue_credit)
+            path, credit = self._settings.continue_credit, self._settings.credit
+            collector.scorer.load_state_dict(read_credit_state(path, credit, "rl.continue_credit"))
         self._scorer = collector.scorer
         self._first = self._steps.resume(checkpoint, self._parts, self._settings.steps)
         self._idle = IdleSteps(lines_of(self._context.run.path, "rl"))
@@ -128,7 +129,7 @@ class RlRecorder:
         counts = self._session.mixture.counts
         self._context.note(data={name: held for name, held in counts.items() if any(held.values())})
         if state := self._scorer.state_dict():
-            self._model.credit_state = {"parts": self._scorer.part_names, "state": state}
+            self._model.credit_state = {"parts": self._settings.credit.part_names, "state": state}
 
     def _validate(self, step: int, last: bool, clock: Clock) -> None:
         """Validation and benchmarks where they are due; the last step has both, and leaves the engine awake."""

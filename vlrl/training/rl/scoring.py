@@ -55,11 +55,6 @@ class GroupScorer:
         )
         return self._credit.assign(scored, context, remember)
 
-    @property
-    def part_names(self) -> list[str]:
-        """The classes of all parts of credit, in the order in which they are used."""
-        return [type(part).__name__ for part in self._settings.credit.parts]
-
     def state_dict(self) -> dict[str, Any]:
         """What stateful parts remember, for a checkpoint."""
         return self._credit.state_dict()
