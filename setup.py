@@ -14,6 +14,12 @@ from setuptools.command.sdist import sdist
 
 BESIDE = {f"vlrl.{name}": name for name in ("configs", "data_recipes", "examples")}
 HERE = Path(__file__).resolve().parent
+FOLDERS = [  # setuptools wants every folder with data named, also those without a module
+    ".".join((package, *folder.relative_to(HERE / beside).parts))
+    for package, beside in BESIDE.items()
+    for folder in sorted((HERE / beside).rglob("*/"))
+    if folder.is_dir() and folder.name != "__pycache__"
+]
 
 
 def commit() -> str | None:
@@ -54,7 +60,7 @@ class SdistWithCommit(sdist):
 
 
 setup(
-    packages=[*find_packages(include=["vlrl", "vlrl.*"]), *BESIDE],
+    packages=[*find_packages(include=["vlrl", "vlrl.*"]), *BESIDE, *FOLDERS],
     package_dir=BESIDE,
     package_data={package: ["**/*.yaml", "**/*.py", "**/*.md"] for package in BESIDE},
     cmdclass={"build_py": BuildWithCommit, "sdist": SdistWithCommit},
