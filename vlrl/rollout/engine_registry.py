@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import torch
-
 from vlrl.config import Settings
 from vlrl.errors import ConfigError
 from vlrl.installation.extras import require_library
-from vlrl.model.cost import CostModel
-from vlrl.model.load import LoadedModel
-from vlrl.model.memory import RolloutLoad, cache_bytes, logit_bytes
 from vlrl.registry import Registry, component_field
 from vlrl.rollout.engine import Generates, RolloutEngine
+
+if TYPE_CHECKING:  # an actor's process reads this file at its start; torch and transformers would take it seconds
+    import torch
+
+    from vlrl.model.cost import CostModel
+    from vlrl.model.load import LoadedModel
 
 Parts = dict[str, int]
 METHODS = tuple(name for one in (Generates, RolloutEngine) for name in vars(one) if not name.startswith("_"))
@@ -85,6 +86,8 @@ class EngineLoad:
 
         Prompts, and responses that are begun, are read in passes of `max_num_batched_tokens`; the longest stands alone.
         """
+        from vlrl.model.memory import RolloutLoad, cache_bytes, logit_bytes
+
         prompts = min(
             -(-self.problems // self.ranks),
             max(1, max_num_seqs // self.responses),
