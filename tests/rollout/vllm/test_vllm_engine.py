@@ -36,6 +36,9 @@ from vlrl.training.run import start_run
 SMALL = VllmEngineSettings(max_num_seqs=32, max_num_batched_tokens=512, cache_gib=0.03)
 ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl")
 needs_vllm = [pytest.mark.vllm, pytest.mark.slow]
+one_architecture = pytest.mark.parametrize(  # for engines that start again, which takes seconds and asks no model
+    "here", [pytest.param(ARCHITECTURES[0], marks=needs_vllm)], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +184,7 @@ def test_the_trainer_keeps_its_threads_and_its_random_numbers(folders, here):
         torch.set_num_threads(threads)
 
 
+@one_architecture
 @pytest.mark.parametrize("error", [ValueError, AssertionError, RuntimeError])
 def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch, error):
     asked = requests(here.encoded[:2], 2)
@@ -208,6 +212,7 @@ def test_a_permission_to_leave_early_is_refused_and_slots_are_counted(here):
     assert 0 < here.engine.pop_metrics()["rollout/slot_utilisation"] <= 1
 
 
+@one_architecture
 def test_an_engine_that_restarts_instead_of_sleeping_is_gone_meanwhile_and_writes_the_same_again(here, monkeypatch):
     asked = requests(here.encoded[:2], 2)
     before = here.engine.generate(asked)
@@ -221,6 +226,7 @@ def test_an_engine_that_restarts_instead_of_sleeping_is_gone_meanwhile_and_write
 
 
 @pytest.mark.skipif(not STATM.is_file(), reason="/proc tells memory on Linux only")
+@one_architecture
 def test_a_restarting_engine_leaves_no_more_memory_behind_than_there_was(here, monkeypatch):
     """Its keys and values alone take 512 MiB while it is awake; the first round pays for what is loaded but once."""
     settings = SMALL.model_copy(update={"sleep": "restart", "cache_gib": 0.5})
@@ -421,6 +427,7 @@ def test_a_refusal_or_an_interruption_is_no_failure_of_the_engine(folders, fragi
     assert (engine.restarted, counts.started) == (0, 1)
 
 
+@one_architecture
 @pytest.mark.parametrize("error", [RuntimeError, ValueError, AssertionError])
 def test_a_start_that_fails_midway_is_made_again(here, monkeypatch, error):
     here.engine.wake()
