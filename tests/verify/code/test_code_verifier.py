@@ -292,7 +292,7 @@ def mixed_programs(count):
 
 @pytest.mark.slow
 def test_verdicts_repeat_under_load():
-    asked = [(one, [response]) for one, response in mixed_programs(240)]
+    asked = [(one, [response]) for one, response in mixed_programs(120)]
     missing = executor.executor().missing()
     asked += [
         (problem(SUMS, language=language), [f"```{language}\n{source.replace('+', sign)}\n```"])
