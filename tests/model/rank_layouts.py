@@ -71,9 +71,9 @@ ADAPTERS = {"lora": LoraSettings(rank=2), "freeze": ("vision",)}
 ON = {"chained": True, "resumed": True}
 VARIANTS = {
     "data_parallel": Variant(TorchBackend(), of="shallow"),
-    "zero_1": Variant(zero(1), of="shallow"),
-    "zero_2": Variant(zero(2), of="shallow"),
-    "zero_3": Variant(zero(3), of="shallow"),
+    "zero_1": Variant(zero(1), 16, of="shallow"),
+    "zero_2": Variant(zero(2), 16, of="shallow"),
+    "zero_3": Variant(zero(3), of="shallow"),  # all layouts here and without shards; between them a third is enough
     "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
     "offload_3": Variant(zero(3, offload_optimizer=True), 12, of="shallow", chained=True),
     "moments_1": Variant(zero(1), 12, chained=True),

@@ -384,7 +384,7 @@ def test_no_text_is_evaluated_in_the_worker(text: str, tmp_path: Path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
-def test_twenty_thousand_verdicts_leak_nothing():
+def test_thousands_of_verdicts_leak_nothing():
     """Memory, open files and child processes stay where they were."""
     problems = [problem("number", "6"), problem("math", r"\frac{1}{2}"), problem("choice", "B"), problem("text", "red")]
     responses = [answered("6"), answered("0.5"), answered("(B)"), answered("red or blue"), "<think>", r"\boxed{7}"]
@@ -393,13 +393,13 @@ def test_twenty_thousand_verdicts_leak_nothing():
         for number in range(count):
             judge(problems[number % 4], responses[number % 6] + " " * (number % 50))
 
-    burst(4000)
+    burst(2000)
     gc.collect()
     before = _memory_kb(), len(os.listdir("/proc/self/fd"))
-    burst(20_000)
+    burst(8000)
     gc.collect()
     after = _memory_kb(), len(os.listdir("/proc/self/fd"))
-    assert after[0] - before[0] < 5000
+    assert after[0] - before[0] < 2000
     assert after[1] <= before[1]
 
 
