@@ -13,7 +13,7 @@ whole, unless a part that could be judged already decides it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlrl.errors import DataError
@@ -21,7 +21,7 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import Verifier, judge, verifier, verifiers
 from vlrl.verify.plugins.returned import as_verdict
 
-Part = Verifier | str
+Part = Verifier | str | Problem  # a problem is judged by its own verifier
 COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose facts carry the parts
 
 
@@ -29,7 +29,19 @@ def all_of(*parts: Part) -> Verifier:
     """Correct when every part is correct; the score is the smallest. Stops at the first part that scores zero."""
 
     def check(problem: Problem, response: str) -> Verdict:
-        return _all(_run(part, problem, response) for part in parts)
+        judged: list[Verdict] = []
+        broken: Verdict | None = None
+        for verdict in (_run(part, problem, response) for part in parts):
+            if verdict.fault is not None:
+                broken = broken or verdict
+            elif verdict.score == 0.0:
+                return verdict  # whatever the other parts say, or would say if they were not broken
+            else:
+                judged.append(verdict)
+        if broken is not None or not judged:
+            return broken or Verdict.broken("all_of: no parts")
+        lowest = min(judged, key=lambda v: v.score)
+        return Verdict(lowest.score, all(v.correct for v in judged), lowest.answer, lowest.note)
 
     return check
 
@@ -40,7 +52,14 @@ def weighted(parts: Mapping[str, float] | Sequence[tuple[Part, float]]) -> Verif
     weights = [float(weight) for _, weight in pairs]
 
     def check(problem: Problem, response: str) -> Verdict:
-        return _mean([_run(part, problem, response) for part, _ in pairs], weights)
+        verdicts = [_run(part, problem, response) for part, _ in pairs]
+        if (broken := next((v for v in verdicts if v.fault is not None), None)) is not None:
+            return broken
+        if not weights or min(weights) < 0 or sum(weights) <= 0:
+            raise ValueError(f"weights {weights} must be ≥ 0 and not all 0")
+        total = sum(v.score * w for v, w in zip(verdicts, weights, strict=True)) / sum(weights)
+        correct = all(v.correct for v, w in zip(verdicts, weights, strict=True) if w > 0)
+        return Verdict(min(1.0, total), correct, verdicts[-1].answer, "; ".join(v.note for v in verdicts if v.note))
 
     return check
 
@@ -49,7 +68,14 @@ def cascade(*stages: Part) -> Verifier:
     """Every stage but the last is a gate: where one is not correct the score is 0 and no later stage is run."""
 
     def check(problem: Problem, response: str) -> Verdict:
-        return _gated(len(stages), lambda number: _run(stages[number], problem, response))
+        verdict = Verdict.broken("cascade: no stages")
+        for number, stage in enumerate(stages, 1):
+            verdict = _run(stage, problem, response)
+            if verdict.fault is not None:
+                break
+            if number < len(stages) and not verdict.correct:
+                return Verdict.wrong(f"stage {number}: {verdict.note or 'not passed'}", verdict.answer)
+        return verdict
 
     return check
 
@@ -63,7 +89,12 @@ def graded(part: Part, correct_at: float = 1.0, floor: float = 0.0, steps: Seque
     """
 
     def check(problem: Problem, response: str) -> Verdict:
-        return _regrade(_run(part, problem, response), correct_at, floor, steps)
+        verdict = _run(part, problem, response)
+        if verdict.fault is not None:
+            return verdict
+        score = sum(verdict.score >= step for step in steps) / len(steps) if steps else verdict.score
+        kept = score if verdict.score >= floor else 0.0
+        return Verdict(kept, verdict.score >= correct_at, verdict.answer, verdict.note)
 
     return check
 
@@ -71,35 +102,31 @@ def graded(part: Part, correct_at: float = 1.0, floor: float = 0.0, steps: Seque
 @verifier("all_of")
 def all_of_parts(problem: Problem, response: str) -> Verdict:
     """As `all_of`, over facts.parts."""
-    return _all(judge(part, response) for part in parts_of(problem))
+    return all_of(*parts_of(problem))(problem, response)
 
 
 @verifier("weighted")
 def weighted_parts(problem: Problem, response: str) -> Verdict:
     """As `weighted`, over facts.parts; each part may have a `weight` (default 1)."""
     weights = [float(part.get("weight", 1.0)) for part in _specs(problem)]
-    return _mean([judge(part, response) for part in parts_of(problem)], weights)
+    return weighted(list(zip(parts_of(problem), weights, strict=True)))(problem, response)
 
 
 @verifier("cascade")
 def cascade_parts(problem: Problem, response: str) -> Verdict:
     """As `cascade`, over facts.parts in their order."""
-    parts = parts_of(problem)
-    return _gated(len(parts), lambda number: judge(parts[number], response))
+    return cascade(*parts_of(problem))(problem, response)
 
 
 @verifier("graded")
 def graded_part(problem: Problem, response: str) -> Verdict:
     """As `graded`, over the one part in facts.parts; facts: correct_at, floor, steps."""
-    parts = parts_of(problem)
+    parts, metadata = parts_of(problem), problem.metadata
     if len(parts) != 1:
         raise DataError(f"problem {problem.id}, facts.parts", f"graded takes one part, got {len(parts)}")
-    metadata = problem.metadata
-    return _regrade(
-        judge(parts[0], response),
-        float(metadata.get("correct_at", 1.0)),
-        float(metadata.get("floor", 0.0)),
-        [float(step) for step in metadata.get("steps", ())],
+    steps = [float(step) for step in metadata.get("steps", ())]
+    return graded(parts[0], float(metadata.get("correct_at", 1.0)), float(metadata.get("floor", 0.0)), steps)(
+        problem, response
     )
 
 
@@ -129,6 +156,8 @@ def _specs(problem: Problem) -> list[Mapping[str, Any]]:
 
 
 def _run(part: Part, problem: Problem, response: str) -> Verdict:
+    if isinstance(part, Problem):
+        return judge(part, response)
     if isinstance(part, str):
         verifiers.get(part)  # an unknown name is the user's mistake, not a fault
         return judge(dataclasses.replace(problem, verifier=part), response)
@@ -136,53 +165,3 @@ def _run(part: Part, problem: Problem, response: str) -> Verdict:
         return as_verdict(part(problem, response), getattr(part, "__name__", type(part).__name__))
     except Exception as error:  # as in `judge`: whatever a part raises is its fault, not a zero
         return Verdict.broken(f"{type(error).__name__}: {error}")
-
-
-def _all(verdicts: Iterable[Verdict]) -> Verdict:
-    judged: list[Verdict] = []
-    broken: Verdict | None = None
-    for verdict in verdicts:
-        if verdict.fault is not None:
-            broken = broken or verdict
-        elif verdict.score == 0.0:
-            return verdict  # whatever the other parts say, or would say if they were not broken
-        else:
-            judged.append(verdict)
-    if broken is not None or not judged:
-        return broken or Verdict.broken("all_of: no parts")
-    lowest = min(judged, key=lambda v: v.score)
-    return Verdict(lowest.score, all(v.correct for v in judged), lowest.answer, lowest.note)
-
-
-def _mean(verdicts: list[Verdict], weights: list[float]) -> Verdict:
-    broken = next((v for v in verdicts if v.fault is not None), None)
-    if broken is not None:
-        return broken
-    if not weights or min(weights) < 0 or sum(weights) <= 0:
-        raise ValueError(f"weights {weights} must be ≥ 0 and not all 0")
-    total = sum(v.score * w for v, w in zip(verdicts, weights, strict=True)) / sum(weights)
-    correct = all(v.correct for v, w in zip(verdicts, weights, strict=True) if w > 0)
-    note = "; ".join(v.note for v in verdicts if v.note)
-    return Verdict(min(1.0, total), correct, verdicts[-1].answer, note)
-
-
-def _gated(count: int, run: Callable[[int], Verdict]) -> Verdict:
-    """The last of `count` stages' verdict, or that of the first gate that isn't passed; no later stage is run."""
-    verdict = Verdict.broken("cascade: no stages")
-    for number in range(count):
-        verdict = run(number)
-        if number < count - 1 and verdict.fault is None and not verdict.correct:
-            return Verdict.wrong(f"stage {number + 1}: {verdict.note or 'not passed'}", verdict.answer)
-        if verdict.fault is not None:
-            break
-    return verdict
-
-
-def _regrade(verdict: Verdict, correct_at: float, floor: float, steps: Sequence[float]) -> Verdict:
-    if verdict.fault is not None:
-        return verdict
-    score = verdict.score
-    correct = score >= correct_at
-    if steps:
-        score = sum(score >= step for step in steps) / len(steps)
-    return Verdict(score if verdict.score >= floor else 0.0, correct, verdict.answer, verdict.note)

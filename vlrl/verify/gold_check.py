@@ -47,12 +47,7 @@ def gold_problem(problem: Problem) -> str | None:
 def accepts(problem: Problem, answer: str) -> bool:
     """Whether the problem's verifier takes a text for its gold; True where a model judges or a program is run, which
     can't be asked here. Raises ConfigError for an unknown verifier."""
-    try:
-        if problem.verifier not in COMBINING and declared_gold(problem) is None:
-            return True
-    except ConfigError:
-        raise
-    except Exception:  # a gold that its verifier refuses; `gold_problem` says so
+    if not _can_be_asked(problem):
         return True
     verdicts = (judge(problem, form.format(answer)) for form in _FORMS)
     return any(verdict.fault is None and verdict.score == 1.0 for verdict in verdicts)
@@ -67,17 +62,22 @@ def response_problem(problem: Problem, response: str) -> str | None:
     found = extract(response)
     if found.answer is None or found.how not in ("tag", "box", "json", "phrase"):
         return None
-    try:
-        if problem.verifier not in COMBINING and declared_gold(problem) is None:
-            return None
-    except ConfigError:
-        raise
-    except Exception:  # a gold that its verifier refuses; `gold_problem` says so
+    if not _can_be_asked(problem):
         return None
     verdict = judge(problem, response)
     if verdict.fault is not None or verdict.score > 0:
         return None
     return _one_line(f"its response answers {_short(found.answer)}, its gold is {_short(problem.answer)}")
+
+
+def _can_be_asked(problem: Problem) -> bool:
+    """Whether the verifier can be asked here: not where a model judges or a program is run."""
+    try:
+        return problem.verifier in COMBINING or declared_gold(problem) is not None
+    except ConfigError:
+        raise
+    except Exception:  # a gold that its verifier refuses; `gold_problem` says so
+        return False
 
 
 def _short(text: str) -> str:

@@ -63,14 +63,6 @@ def read_formula(text: str) -> Formula | None:
     return Formula(tree, frozenset(reader.unknowns), word, reader.vague)
 
 
-def _product(factors: list[Tree]) -> Tree:
-    return factors[0] if len(factors) == 1 else ("product", tuple(factors))
-
-
-def _power(exponent: Tree, base: Tree) -> Tree:
-    return ("power", base, exponent)
-
-
 MINUS_ONE: Tree = ("number", Fraction(-1))
 DEGREE: Tree = ("quotient", ("constant", "π"), ("number", Fraction(180)))
 
@@ -172,7 +164,7 @@ class FormulaReader:
         if self.takes_degrees():
             return ("product", (base, DEGREE))
         if self.peek() == "^":
-            base = _power(self.exponent(), base)
+            base = ("power", base, self.exponent())
         if self.peek() in ("^", "!", "_"):
             raise UnreadError
         return base
@@ -308,12 +300,12 @@ class FormulaReader:
                 raise UnreadError  # \sin^{-1} is not 1/sin
         argument = self.function_argument()
         if name == "\\exp":
-            tree: Tree = _power(argument, ("constant", "e"))
+            tree: Tree = ("power", ("constant", "e"), argument)
         elif base is not None:
             tree = ("quotient", ("function", "ln", argument), ("function", "ln", base))
         else:
             tree = ("function", name[1:], argument)
-        return tree if exponent is None else _power(exponent, tree)
+        return tree if exponent is None else ("power", tree, exponent)
 
     def function_argument(self) -> Tree:
         if self.peek() in ("(", "{"):
@@ -335,7 +327,7 @@ class FormulaReader:
             factors.append(self.power())
         if not factors:
             raise UnreadError
-        return _product(factors)
+        return factors[0] if len(factors) == 1 else ("product", tuple(factors))
 
     def series(self) -> Tree:
         self.take("_")

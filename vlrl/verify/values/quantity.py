@@ -198,11 +198,8 @@ def _with_tail(value: Fraction, other: Fraction | None, rest: str, currency: str
     if scale is not None and (factor := _scale(scale[1], spaced=rest[0] == " ")):
         value, other, rest = value * factor, None if other is None else other * factor, rest[scale.end() :]
     elif scale is not None and rest[0] == " " and part_word(scale[1].casefold()):
-        return (
-            None
-            if other is not None
-            else _with_tail(value / part_word(scale[1].casefold()), None, rest[scale.end() :], currency, asked)
-        )
+        part = part_word(scale[1].casefold())
+        return None if other is not None else _with_tail(value / part, None, rest[scale.end() :], currency, asked)
     elif rest == " and a half":
         return Quantity(value + Fraction(1, 2), money)
     rest = rest.strip()
@@ -268,16 +265,9 @@ def _value(match: re.Match[str]) -> tuple[Fraction, Fraction | None] | None:
         return None
     value, other = read
     if match["q"]:
-        quotient = (
-            _divide(str(value.numerator), match["q"])
-            if value.denominator == 1
-            else value / Fraction(match["q"])
-            if Fraction(match["q"])
-            else None
-        )
-        if quotient is None:
+        if not (divisor := Fraction(match["q"])):
             return None
-        value, other = quotient, None
+        value, other = value / divisor, None
     if match["exp"]:
         exponent = int(match["exp"])
         if abs(exponent) > MAX_EXPONENT:
@@ -320,10 +310,7 @@ def decimal(text: str) -> tuple[Fraction, Fraction | None] | None:
 def _divide(numerator: str, denominator: str) -> Fraction | None:
     if len(numerator) > MAX_DIGITS or len(denominator) > MAX_DIGITS:
         return None
-    if "." not in denominator and "." not in numerator:
-        return Fraction(int(numerator), int(denominator)) if int(denominator) else None
-    bottom = Fraction(denominator)
-    return None if bottom == 0 else Fraction(numerator) / bottom
+    return Fraction(int(numerator), int(denominator)) if int(denominator) else None
 
 
 def _power(text: str) -> Fraction | None:
