@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.reading.committed_answer import Reader, committed, without_exclamation, without_tail
+from vlrl.verify.reading.another_quantity import names_another
+from vlrl.verify.reading.committed_answer import committed, without_exclamation
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
-from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
+from vlrl.verify.reading.sentence_number import number_reader
 from vlrl.verify.values.moments import read_moment
 from vlrl.verify.values.normaliser import clean, undouble
 from vlrl.verify.values.quantity import Quantity, read_quantity
@@ -62,11 +63,11 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
         return found if found.declared else _in_prose(response, found, question)
     if found.how == "json" and found.answer.startswith("{") and '"' in found.answer:
         return Extraction(None, found.how, "a JSON object without an answer")
-    if _SET.fullmatch(found.answer) and found.how != "box":  # no braces of LaTeX, which would show nothing
-        return Extraction(found.answer, found.how, candidates=(f"\\{found.answer[:-1]}\\}}",))
+    if _SET.fullmatch(bare := found.answer.rstrip(".")):
+        return Extraction(found.answer, found.how, candidates=(f"\\{bare[:-1]}\\}}",))
     if found.declared:
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
-    if doubts(_NOT_EQUAL.sub("=", found.answer), question):
+    if doubts(_NOT_EQUAL.sub("=", found.answer), question) or names_another(found.answer, question):
         return _in_prose(response, found, question)
     segments = formulas(found.answer)
     if segments and not _MORE_WORDS.search(found.answer[_last_end(found.answer) :]):
@@ -94,13 +95,7 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
 
 def _in_prose(response: str, found: Extraction, question: str) -> Extraction:
     """The number that the response's prose commits to, as the one part of its answer."""
-    reader = Reader(
-        lambda text: read_quantity(without_tail(text), question),
-        lambda s: number_in_sentence(s, question, False),
-        lambda s: leading_number(s, question),
-        question,
-    )
-    number = committed(response, reader).value
+    number = committed(response, number_reader(question, rough=False)).value
     if number is None:
         return Extraction(None, found.how, found.note or "no formula", found.candidates)
     text = written(number)

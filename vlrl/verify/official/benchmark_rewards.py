@@ -13,6 +13,7 @@ import re
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.values.compare import asks_level
 from vlrl.verify.values.quantity import read_quantity
 from vlrl.verify.verifiers.choice import choice, gold_option
@@ -53,7 +54,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     """
     if problem.metadata.get("choices"):
         return choice(problem, response)
-    if all(read_quantity(gold) is not None for gold in _all_golds(problem)):
+    if all(read_quantity(gold) is not None for gold in golds_of(problem)):
         return judge_number(problem, response, precision=2)
     return text(problem, response)
 
@@ -114,7 +115,3 @@ def _judge_list(problem: Problem, response: str) -> Verdict:
     except ValueError:
         return Verdict.wrong("not a list of numbers", found[0])
     return Verdict.right(found[0]) if given == gold else Verdict.wrong("another list", found[0])
-
-
-def _all_golds(problem: Problem) -> list[str]:
-    return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]

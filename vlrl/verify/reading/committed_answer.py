@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, SENTENCE_END, Extraction, extract, visible_text
-from vlrl.verify.reading.hedging import names_another, retracts
+from vlrl.verify.reading.hedging import condition, retracts, supposes
 
 V = TypeVar("V")
 
@@ -86,7 +87,7 @@ def committed(response: str, reader: Reader[V]) -> Statement[V]:
         value = reader.whole(without_tail(text))
         if value is None and _AND_WHY.fullmatch(text):
             value = reader.leading(text)
-        if value is not None:
+        if value is not None and not names_another(text, reader.question):
             return Statement(value, text)
     return _prose(response, reader)
 
@@ -157,7 +158,10 @@ def _stated(sentence: str, reader: Reader[V]) -> V | None:
         return None
     if names_another(sentence, reader.question):
         return None
-    return reader.inside(sentence)
+    value, supposed = reader.inside(sentence), condition(sentence)
+    if value is not None and supposed and (supposes(sentence, "") or reader.inside(supposed) == value):
+        return None  # "If the bar is 85, the total is 85."
+    return value
 
 
 def _sets_the_scene(sentence: str, question: str) -> bool:

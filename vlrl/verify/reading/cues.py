@@ -72,7 +72,7 @@ SETUP = re.compile(
 )
 SCENE = re.compile(  # how things were before, which is no answer to how they are
     r"\b(?:initially|originally|at first|at the (?:start|beginning|outset)|(?:to (?:begin|start)|starting) with|"
-    r"in the beginning|used to (?:be|have)|"
+    r"in the beginning|used to (?:be|have)|(?:start|beg[ai]n)(?:s|ed)? with|"
     r"сначала|изначально|au début|anfangs|am anfang|zu beginn|al principio|inicialmente|no início|"
     r"a principio)\b|最初|一开始|原来|起初|はじめ|初めに|처음|في البداية",
     re.IGNORECASE,

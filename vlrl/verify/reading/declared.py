@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vlrl.verify.reading.cues import CONCLUDES, DECLARED_ABROAD, TAIL_ABROAD
-from vlrl.verify.reading.hedging import declared_by, doubts, taken_back
+from vlrl.verify.reading.hedging import declared_by, doubts, supposes, taken_back
 from vlrl.verify.reading.json_answer import json_answers, json_text
 
 How = Literal["tag", "box", "json", "phrase", "line", "sentence", "none"]
@@ -47,6 +47,7 @@ _VERB = re.compile(
 )
 _BOX = re.compile(r"\\f?box(?:ed)?\s{0,3}\{")
 _BRACES = re.compile(r"\\f?box(?:ed)?\s{0,3}\{|\\.|[{}]", re.DOTALL)
+_GROUP = re.compile(r"\{((?:[^{},;]|\{[^{}]*\})*)\}")  # \boxed{{4}} shows 4; \boxed{{1,2}} is meant as a set
 _CUE = re.compile(
     r"(?:\b(?:final|correct|right|best|most likely|my|the)\s{1,3}){0,4}\banswers?\b(?:\s{1,3}(?:choice|"
     r"option|here|to (?:the|this) question))?"
@@ -252,6 +253,8 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
     if how != "phrase" and (other := _another_phrase(tail, candidates[0])) is not None:
         return Extraction(None, how, "more than one answer", (*candidates, other))
     answer = candidates[0]
+    if how == "box" and (group := _GROUP.fullmatch(answer)) is not None:
+        answer = group[1].strip()
     if how in ("tag", "box") and "box" in answer and len(inner := boxed(answer)) == 1:
         answer = inner[0].strip() if how == "tag" else _unboxed(answer)
     if how == "tag":
@@ -288,7 +291,9 @@ def _phrases(text: str) -> tuple[list[str], str]:
         if doubts(before) if match["abroad"] else not declared_by(before):
             continue  # "I don't think the answer is 6"
         answer, stop = _to_sentence_end(text, match.end())
-        if answer and not _CUE.search(answer):  # "Final answer: the answer is 6" declares once
+        if (
+            answer and not _CUE.search(answer) and not supposes(before, answer)
+        ):  # "Final answer: the answer is 6" is one
             found.append(answer)
             end = stop
     return found, text[end:]

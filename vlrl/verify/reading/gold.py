@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from vlrl.types import Problem
 from vlrl.verify.reading.committed_answer import without_tail
 from vlrl.verify.reading.declared import extract
+
+
+def golds_of(problem: Problem) -> list[str]:
+    """The problem's gold and those that its facts accept beside it, as written."""
+    return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]
 
 
 def gold_text(gold: str) -> str:

@@ -159,16 +159,20 @@ _CONNECTIVE = re.compile(
     re.IGNORECASE,
 )
 _SOURCE = re.compile(
-    r"^\W{0,3}(?:from|according to|based on|judging from|looking at|in|among)\s(?:the|this)\s[^,.;:0-9]{3,60},\s",
+    r"^\W{0,3}(?:from|according to|based on|judging from|looking at|in|(?:out\s)?of|among)\s(?:all\s)?"
+    r"(?:the|this|these|those)\b[^,.;:0-9]{0,60},\s",
     re.IGNORECASE,
 )
-_LARGEST = r"(?:tall|high|larg|great|bigg|long|old|heavi|strong|fast)est|maximum"
-_SMALLEST = r"(?:short|low|small|few|young|light|weak|slow)est|minimum"
-_EXTREMES = re.compile(rf"\b(?:{_LARGEST})\b", re.IGNORECASE), re.compile(rf"\b(?:{_SMALLEST})\b", re.IGNORECASE)
-_NOT_THE_FIRST = re.compile(rf"\b(?:second|third|fourth|next)[\s-](?:{_LARGEST}|{_SMALLEST})\b", re.IGNORECASE)
 _SO = re.compile(
     r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
 )
+_CONDITION = re.compile(  # in front of what depends on it
+    r"^\W{0,4}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:(?:if|when|supposing|suppose|assuming|assume|provided|unless|wenn|falls|si|"
+    r"если)\b|如果|假如|若|もし|만약|إذا)\s?([^,;，、]{1,200})[,;，、]",
+    re.IGNORECASE,
+)
+_OWN_DOUBT = re.compile(r"\b(?:right|correct(?:ly)?|accurate|mistaken|wrong|reliable|trust\w*)\b", re.IGNORECASE)
+_TOKEN = re.compile(r"-?[0-9][0-9.,/:]*|[^\W\d_]+")
 _IN_FRONT = re.compile(
     r"^\W{0,3}(?:since|as|if|when|after|given|because|to|for|by)\b[^.;:]{3,200}?,\s(?=\S+\s)", re.IGNORECASE
 )
@@ -229,14 +233,22 @@ def main_clause(sentence: str) -> str:
     return _REASON.split(_IN_FRONT.sub("", without_connective(sentence), count=1), maxsplit=1)[0]
 
 
-def names_another(sentence: str, question: str) -> bool:
-    """Whether a sentence speaks of the smallest where the largest is asked (or the reverse), or of the second."""
-    asked, said = ([pattern.search(text) is not None for pattern in _EXTREMES] for text in (question, sentence))
-    if sum(asked) != 1:
-        return False
-    wanted = asked.index(True)
-    other = said[1 - wanted] and not said[wanted]
-    return other or (_NOT_THE_FIRST.search(sentence) is not None and _NOT_THE_FIRST.search(question) is None)
+def condition(sentence: str) -> str:
+    """What a sentence supposes in front, "the bar is 85" of "If the bar is 85, …"; "" where it supposes nothing."""
+    found = _CONDITION.match(sentence)
+    return found[1] if found is not None else ""
+
+
+def supposes(before: str, said: str) -> bool:
+    """Whether a sentence supposes in front what it then says, 85 of "If the bar is 85, the answer is" 85, or that it is
+    right at all: "If I'm right, …"."""
+    clause = condition(before)
+    if _OWN_DOUBT.search(clause):
+        return True
+    words = [word.strip(".,:").casefold() for word in _TOKEN.findall(said)]
+    first = next((word for word in words if word not in ("the", "a", "an", "option")), "")
+    supposed = {word.strip(".,:").casefold() for word in _TOKEN.findall(clause)}
+    return bool(first) and first in supposed
 
 
 def without_connective(sentence: str) -> str:

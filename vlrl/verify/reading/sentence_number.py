@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_exclamation, without_tail
+from vlrl.verify.reading.committed_answer import MAX_SENTENCE, Reader, without_exclamation, without_tail
 from vlrl.verify.reading.hedging import (
     MAKES_SOMETHING,
     committed_before,
@@ -153,6 +153,16 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
     return None
 
 
+def number_reader(question: str, rough: bool, counted: str = "") -> Reader[Quantity]:
+    """How every verifier reads a number; `counted` holds the nouns that may follow it, by default the question's."""
+    return Reader(
+        lambda text: read_quantity(without_tail(text), counted or question),
+        lambda sentence: number_in_sentence(sentence, question, rough),
+        lambda text: leading_number(text, question),
+        question,
+    )
+
+
 def leading_number(text: str, question: str = "") -> Quantity | None:
     """The number that "the answer is …" begins with, where an explanation follows: "1982, with an income of $931"."""
     text = without_latex(plain_characters(text)).lstrip(" *$(")
@@ -176,6 +186,8 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     if counted is not None and counted[1].casefold().rstrip("s") not in question.casefold():
         return False  # "4 is the number of dogs", where cats are asked
     tail = _TAIL.match(after)
+    if before.endswith("{"):
+        return False  # a set of one value
     if _LABEL.match(before) or _opens(before, after, "([") or _opens(after[::-1], before[::-1], ")]"):
         return False
     if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
@@ -241,15 +253,16 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
 
 
 def _word(sentence: str, question: str) -> Quantity | None:
-    """The only number word of a sentence: "There are six cards"."""
+    """The only number of a sentence in words: "There are six cards", "twelve hundred cards"."""
     sentence = _THE_ONE.sub("", sentence)
     found = [m for m in _WORD.finditer(sentence) if any(w in NUMBER_WORDS for w in m[0].casefold().split("-"))]
-    if len(found) != 1 or (value := read_quantity(found[0][0])) is None:
+    words = sentence[found[0].start() : found[-1].end()] if found else ""
+    if not found or (value := read_quantity(words)) is None:
         return None
-    after = sentence[found[0].end() :]
+    after = sentence[found[-1].end() :]
     before = sentence[: found[0].start()]
     if not committed_before(before) or denied_after(after) or _is_changed_after(after, question):
         return None
     tail = _TAIL.match(after)
-    united = read_quantity(found[0][0] + tail[0]) if tail is not None else None
+    united = read_quantity(words + tail[0]) if tail is not None else None
     return value if united is None else united

@@ -35,6 +35,11 @@ _LETTER_FIRST = re.compile(  # "B is the answer" abroad
     r"é a (?:resposta|alternativa|opção) correta|— правильный ответ)\W*",
     re.IGNORECASE,
 )
+_IS_CORRECT = re.compile(  # "B (dog) is correct": what stands before it must be one option and nothing else
+    r"(?:only\s)?(.{1,300}?),?\s(?:is|must be|should be|seems)\s(?:therefore\s|thus\s|clearly\s)?"
+    r"(?:(?:the\s)?(?:only\s)?(?:correct|right|best|true)(?:\s(?:one|answer|option|choice))?|the\sanswer)\W*",
+    re.IGNORECASE,
+)
 _SECOND_LETTER = re.compile(r"\(?\b[A-J]\)?\s?(?:,|/|\bor\b|\band\b|&)\s?(?:or\s|option\s|choice\s)?\(?[A-J]\b(?!\w)")
 _NEXT_LETTER = re.compile(
     r"\W{0,4}(?:(?:or|and)\W{1,3})?[A-J](?![A-Za-z0-9'’])|\W{0,3}\b(?:or|if|unless|but (?:that|this|it) is)\b"
@@ -59,7 +64,8 @@ _COMPOUND = re.compile(
 )
 _POSSESSIVE = re.compile(r"['’]s\s")
 _OR = re.compile(r"\W{0,4}(?:or|and)\b", re.IGNORECASE)
-_LABEL = re.compile(r"^\W{0,3}\(?[A-J][.):]\s+")
+_LABEL = re.compile(r"^\W{0,3}\(?[A-J][.):,]\s+")
+_LETTER_BEFORE = re.compile(r"\b[a-j]\s?[(:—–-]\s*$")
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _ARTICLE = re.compile(r"^(?:the|an?)\s+")
 
@@ -97,7 +103,8 @@ def _normalised(options: tuple[str, ...]) -> list[str]:
 
 def _same_text(text: str, option: str) -> bool:
     """Whether a text is an option's, in another markup or with another article."""
-    return _words(text) == _words(option) and (_words(text) != "" or normalise(text) == normalise(option))
+    one, other = (_words(_ARTICLE.sub("", side.casefold())) for side in (text, option))
+    return one == other and (one != "" or normalise(text) == normalise(option))
 
 
 def option_by_text(answer: str, options: Sequence[str]) -> int | None:
@@ -137,6 +144,8 @@ def option_in_sentence(sentence: str, options: Sequence[str], question: str = ""
         return whole
     if maybe(sentence, question):
         return None
+    if (named := _IS_CORRECT.fullmatch(sentence)) is not None and (whole := option_of(named[1], options)) is not None:
+        return whole
     if (led := _LETTER_FIRST.fullmatch(sentence)) is not None:
         index = LETTERS.index(led[1].upper())
         return index if index < (len(options) or 10) else None
@@ -217,8 +226,8 @@ def _option_inside(sentence: str, options: Sequence[str], question: str) -> int 
     if _POSSESSIVE.match(sentence, start + len(normalise(options[index]))):
         return None
     after = sentence[start + len(normalise(options[index])) :]
-    if _COMPOUND.match(after):
-        return None  # "a dog collar"
+    if _COMPOUND.match(after) or _LETTER_BEFORE.search(sentence[:start]):
+        return None  # "a dog collar"; "only A (dog)", where A is another option
     return index if committed_before(sentence[:start]) and not denied_after(after, question) else None
 
 

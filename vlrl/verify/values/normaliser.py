@@ -34,8 +34,9 @@ _SAME = (
     (re.compile(r"\\neq(?![a-z])"), r"\\ne"), (re.compile(r"\\varnothing(?![a-z])|∅"), r"\\emptyset"),
     (re.compile(r"\\([lr])brace(?![a-z])"), lambda m: "\\{" if m[1] == "l" else "\\}"),
 )  # fmt: skip
-_AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"), ("{", "}"))
-_OPENS = "\\$*_`{=→⇒⟹∴:"
+_AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"))
+_OPENS = "\\$*_`=→⇒⟹∴:"
+_GROUP = re.compile(r"^\{([^{}]*)\}$")
 _FORMULA = re.compile(r"(?<!\\)\$([^$]{1,200}?)(?<!\\)\$")
 _SPACES = re.compile(r"\s+")
 _PLAIN = re.compile(r"-?[0-9A-Za-z.]*[0-9A-Za-z]")
@@ -50,7 +51,7 @@ def clean(text: str) -> str:
     if "\\" in text or "~" in text or "{,}" in text or "{:}" in text:
         text = without_latex(text)
     if text.count("$") > 1:
-        text = _FORMULA.sub(r"\1", text)  # `$8$ apples`
+        text = _FORMULA.sub(lambda m: _GROUP.sub(r"\1", m[1]), text)  # `$8$ apples`
     return _SPACES.sub(" ", unwrapped(text))
 
 
@@ -105,6 +106,8 @@ def unwrapped(text: str) -> str:
                 inner = text[len(opening) : len(text) - len(closing)]
                 if opening.strip("\\") not in inner and closing.strip("\\") not in inner:
                     text = inner.strip()
+                    if opening[0] in "$\\":  # braces alone are a set; in LaTeX they show nothing
+                        text = _GROUP.sub(r"\1", text)
         if text == before:
             break
     return text

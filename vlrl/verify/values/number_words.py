@@ -69,7 +69,7 @@ def words_to_number(words: list[str]) -> tuple[Fraction, int]:
                 break
             group += size
             last = size if size >= 20 else 19
-        elif word == "hundred" and 0 < group < 10 and last == 19:
+        elif word == "hundred" and last == 19 and (0 < group < 10 or (group % 10 and not total)):  # twelve hundred
             group, last = group * 100, 100
         elif word == "dozen" and group and last == 19:
             group, last = group * 12, 0

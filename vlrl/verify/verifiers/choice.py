@@ -72,7 +72,7 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
     if (
         statement.value
         and options
-        and any(option_by_text(text, options) == statement.value for text in _LABELLED_A.findall(response))
+        and any(option_in_sentence(text, options) == statement.value for text in _LABELLED_A.findall(response))
     ):
         return Statement(None, statement.text, "a letter with another option's text")
     return statement

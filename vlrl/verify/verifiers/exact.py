@@ -5,6 +5,7 @@ from __future__ import annotations
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.gold import golds_of
 
 
 @verifier("exact")
@@ -18,6 +19,6 @@ def exact(problem: Problem, response: str) -> Verdict:
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = extraction.answer
-    if any(answer == gold.strip() for gold in (problem.answer, *problem.metadata.get("accepted", ()))):
+    if any(answer == gold.strip() for gold in golds_of(problem)):
         return Verdict.right(answer)
     return Verdict.wrong("not the exact answer", answer)

@@ -10,6 +10,7 @@ from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.values.compare import differs
 from vlrl.verify.values.normaliser import clean, normalise, unwrapped
 from vlrl.verify.values.quantity import read_quantity
@@ -44,8 +45,8 @@ def sequence(problem: Problem, response: str) -> Verdict:
     if found is None:
         return Verdict.wrong("not a list", extraction.answer)
     best = Verdict.wrong("another list", extraction.answer)
-    for text in (problem.answer, *problem.metadata.get("accepted", ())):
-        gold = items(str(text))
+    for text in golds_of(problem):
+        gold = items(text)
         if not gold:
             raise DataError(f"problem {problem.id}", f"the gold {text!r} is not a list", "write it as [1, 2]")
         hits = matches(gold, found, problem)

@@ -20,6 +20,7 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, split_unit, too_complex
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
 from vlrl.verify.values.compare import differs, is_rounded, speaks_of, within
 from vlrl.verify.values.moments import read_moment
@@ -73,7 +74,7 @@ def math(problem: Problem, response: str) -> Verdict:
 
     A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
     """
-    golds = [str(text) for text in (problem.answer, *problem.metadata.get("accepted", ()))]
+    golds = golds_of(problem)
     said = extract(response).answer if any(map(_is_prose, golds)) else None
     if said is not None and normalise(said) in map(normalise, golds):
         return Verdict.right(said)  # "No solution" is no denial here

@@ -9,9 +9,9 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.committed_answer import Reader, Statement, committed, without_tail
-from vlrl.verify.reading.gold import gold_text
-from vlrl.verify.reading.sentence_number import leading_number, number_in_sentence
+from vlrl.verify.reading.committed_answer import Statement, committed
+from vlrl.verify.reading.gold import gold_text, golds_of
+from vlrl.verify.reading.sentence_number import number_reader
 from vlrl.verify.values.compare import differs
 from vlrl.verify.values.quantity import Quantity, read_quantity
 
@@ -50,15 +50,8 @@ def compared(problem: Problem, statement: Statement[Quantity], metadata: Mapping
 
 def committed_number(response: str, problem: Problem, rough: bool = True) -> Statement[Quantity]:
     """The number that a response commits to; `rough`: "about 6" is 6."""
-    question = problem.question
-
-    def whole(text: str) -> Quantity | None:
-        return read_quantity(without_tail(text), f"{question} {problem.answer} {problem.metadata.get('unit') or ''}")
-
-    def inside(text: str) -> Quantity | None:
-        return number_in_sentence(text, question, rough)
-
-    return committed(response, Reader(whole, inside, lambda text: leading_number(text, question), question))
+    counted = f"{problem.question} {problem.answer} {problem.metadata.get('unit') or ''}"
+    return committed(response, number_reader(problem.question, rough, counted))
 
 
 @lru_cache(maxsize=1024)
@@ -70,9 +63,8 @@ def read_gold(text: str) -> Quantity | None:
 def golds(problem: Problem) -> list[Quantity]:
     """The gold and its alternatives as quantities. Raises DataError if one is no number."""
     found = []
-    for text in (problem.answer, *problem.metadata.get("accepted", ())):
-        quantity = read_gold(str(text))
-        if quantity is None:
+    for text in golds_of(problem):
+        if (quantity := read_gold(text)) is None:
             raise DataError(
                 f"problem {problem.id}", f"the gold answer {text!r} is not a number", "use another verifier"
             )

@@ -14,6 +14,7 @@ from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract, visible_text
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import maybe
 from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.vqa_answer import vqa_answer
@@ -39,10 +40,10 @@ def anls(problem: Problem, response: str) -> Verdict:
     threshold   default 0.5. At NL = 0.5 the paper gives 0, as here; the published script gives 0.5
     correct_at  score that is correct, default 1.0
     """
-    answer, note = _declared(response, _golds(problem))
+    answer, note = _declared(response, golds_of(problem))
     if answer is None:
         return Verdict.wrong(note)
-    best = max(edit_similarity(_plain(answer), _plain(gold)) for gold in _golds(problem))
+    best = max(edit_similarity(_plain(answer), _plain(gold)) for gold in golds_of(problem))
     kept = 1.0 - best < 1.0 - _share(problem, "threshold", 0.5) - 1e-12 or best == 1.0
     return _verdict(best if kept else 0.0, problem, answer, f"similarity {best:.3f}", 1.0)
 
@@ -60,11 +61,11 @@ def relaxed(problem: Problem, response: str) -> Verdict:
     years_exact  true: a gold that is a year from 1000 to 2099 must be equal (ChartQAPro's rule); 5 % of a year is a
                  century. Default false, as published
     """
-    answer, note = _declared(response, _golds(problem))
+    answer, note = _declared(response, golds_of(problem))
     if answer is None:
         return Verdict.wrong(note)
     value, tolerance = _number(answer), _share(problem, "tolerance", 0.05)
-    for gold in _golds(problem):
+    for gold in golds_of(problem):
         wanted = _number(gold)
         exact = problem.metadata.get("years_exact") and _YEAR.fullmatch(gold.strip())
         if value is not None and wanted and not exact:
@@ -141,10 +142,6 @@ def _declared(response: str, golds: Sequence[str]) -> tuple[str | None, str]:
             return None, "a guess, or one of several"
     answer = found.answer.strip().strip("*").strip()
     return answer if any(gold.strip().endswith(".") for gold in golds) else answer.removesuffix("."), ""
-
-
-def _golds(problem: Problem) -> list[str]:
-    return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]
 
 
 def _humans(problem: Problem) -> list[str]:

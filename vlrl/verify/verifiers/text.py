@@ -8,6 +8,7 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, committed
 from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import doubts, main_clause
 from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.normaliser import normalise
@@ -37,7 +38,7 @@ def text(problem: Problem, response: str) -> Verdict:
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = normalise(extraction.answer)
-    golds = [normalise(str(gold)) for gold in (problem.answer, *problem.metadata.get("accepted", ()))]
+    golds = [normalise(gold) for gold in golds_of(problem)]
     if answer and (answer in golds or answer.removeprefix("the ") in golds):
         return Verdict.right(extraction.answer)
     if not extraction.declared:

@@ -8,6 +8,7 @@ from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, committed
+from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, main_clause
 from vlrl.verify.values.moments import HALF_DAY, SPOKEN_TIME, parse_time
 
@@ -48,8 +49,8 @@ def time(problem: Problem, response: str) -> Verdict:
     answer = statement.value
     if answer is None:
         return Verdict.wrong(statement.note or "not a time", statement.text)
-    for text in (problem.answer, *problem.metadata.get("accepted", ())):
-        gold = parse_time(str(text))
+    for text in golds_of(problem):
+        gold = parse_time(text)
         if gold is None:
             raise DataError(f"problem {problem.id}", f"the gold answer {text!r} is not a time", 'write it as "3:45"')
         if _same(answer, gold, problem):
