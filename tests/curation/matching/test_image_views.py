@@ -42,6 +42,21 @@ def test_a_frame_inside_of_a_frame_is_one_more_view_and_the_third_is_the_last():
     assert len(ImageViews(pixels).views) == 3
 
 
+@pytest.mark.parametrize(("outer", "inner"), [(0, 60), (0, 250), (250, 0), (255, 128), (30, 220)])
+@pytest.mark.parametrize("size", [60, 200, 400])
+def test_a_frame_inside_of_a_frame_is_found_whatever_their_contrast(size, outer, inner):
+    """A white page with a black border around it: what is on the page is the last view."""
+    content = squares(size, size + 16)
+    views = ImageViews(framed(framed(content, 20, 20, 20, 20, inner), 15, 15, 15, 15, outer)).views
+    assert len(views) == 3
+    assert all(abs(found - given) <= 4 for found, given in zip(views[2].grey.shape, content.shape, strict=False))
+
+
+def test_what_stands_in_one_frame_has_no_view_inside_of_it():
+    for value in (0, 60, 250):
+        assert len(ImageViews(framed(squares(200, 200), 20, 20, 20, 20, value)).views) == 2
+
+
 def test_an_image_without_a_frame_or_of_one_colour_is_one_view():
     assert len(ImageViews(squares(60, 80)).views) == 1
     assert len(ImageViews(np.full((60, 80, 3), 128, np.uint8)).views) == 1

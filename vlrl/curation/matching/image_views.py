@@ -16,6 +16,7 @@ _COARSE = 64 * 64  # pixels of the level that thumbnails are taken from, and of 
 _COLOURS = 160 * 160  # pixels in which colours are looked for
 _MOST_VIEWS = 3
 _PLAIN = 28  # of 255; JPEG and noise stay below in a frame of one colour
+_BLEND = 3  # pixels over which smoothing mixes two frames' colours: no frame has its own there
 _SATURATED = 24  # of 255, between the strongest and the weakest channel
 
 
@@ -79,6 +80,8 @@ def _boxes(grey: np.ndarray) -> list[tuple[int, int, int, int]]:
     boxes = [(0, 0, width, height)]
     while len(boxes) < _MOST_VIEWS:
         x0, y0, x1, y1 = boxes[-1]
+        if len(boxes) > 1 and min(x1 - x0, y1 - y0) > 4 * _BLEND:  # the colour of a frame inside of a frame
+            x0, y0, x1, y1 = x0 + _BLEND, y0 + _BLEND, x1 - _BLEND, y1 - _BLEND
         inner = _inside(smooth[y0:y1, x0:x1])
         if inner is None:
             break
