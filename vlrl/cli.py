@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,10 @@ import typer
 from vlrl import dist, interrupts
 from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
+from vlrl.commands.exit_code import exit_code_of
 from vlrl.commands.sandbox_cli import sandbox
-from vlrl.errors import ConfigError, VlrlError, storage_error
+from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
+from vlrl.errors import ConfigError
 from vlrl.terminal import print_any_character
 
 app = typer.Typer(
@@ -281,37 +282,9 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
-@app.command()
-def configs() -> None:
-    """List the configs that come with vlrl: the name by which any command takes one, its command, what it is."""
-    from vlrl.commands.shipped_commands import print_shipped
-
-    print_shipped("config")
-
-
-@app.command()
-def recipes() -> None:
-    """List the recipes that come with vlrl, by the name that `data:` and `vlrl data …` take."""
-    from vlrl.commands.shipped_commands import print_shipped
-
-    print_shipped("recipe")
-
-
-@app.command("copy")
-def copy_to_edit(
-    name: Annotated[
-        str, typer.Argument(help="A shipped config or recipe, e.g. quickstart, rl/k1_5.", show_default=False)
-    ],
-    folder: Annotated[Path, typer.Argument(help="Where its folders configs/ and data_recipes/ go.")] = Path(),
-) -> None:
-    """Write a shipped config with its recipe, and whatever else it names, to files of yours to edit.
-
-    They keep their paths, so that `vlrl run configs/quickstart.yaml`, given in that folder, takes the copy. A file that
-    is there already is never overwritten.
-    """
-    from vlrl.commands.shipped_commands import copy_shipped
-
-    copy_shipped(name, folder)
+app.command()(configs)
+app.command()(recipes)
+app.command("copy")(copy_to_edit)
 
 
 def _found(config: Path, command: str) -> Path:
@@ -365,12 +338,10 @@ def _alone(what: str) -> None:
 
 
 def main() -> None:
-    """Entry point. Exit code 2 for a user's mistake and 1 for a failure of the system, each one message and never a
-    traceback; 128 + its number for a signal, 130 for Ctrl-C.
-    """
+    """Entry point. Exit code 128 + its number for a signal, 130 for Ctrl-C, else that of `exit_code_of`."""
     print_any_character()
     with interrupts.listening():
-        code = _outcome()
+        code = exit_code_of(lambda: app(standalone_mode=False))
         by_signal = interrupts.exit_code()
         if code and by_signal is not None:
             code = by_signal
@@ -379,35 +350,3 @@ def main() -> None:
     if code:
         dist.leave(code)
         raise SystemExit(code)
-
-
-def _outcome() -> int:
-    """Run the command; its exit code."""
-    try:
-        code = app(standalone_mode=False)
-        return code if isinstance(code, int) else 0  # typer's own exits; commands return nothing
-    except VlrlError as error:
-        return _failed(error)
-    except (typer.Abort, KeyboardInterrupt):
-        return 130
-    except typer.Exit as end:
-        return int(end.exit_code)
-    except Exception as error:
-        show = getattr(error, "show", None)  # typer's own usage errors print themselves
-        if show is not None:
-            show()
-            return 2
-        known = storage_error(error)
-        if known is None:
-            raise
-        return _failed(known)
-
-
-def _failed(error: VlrlError) -> int:
-    of_rank = "" if dist.is_first() else f"rank {dist.rank()}: "
-    print(f"{of_rank}error: {error}", file=sys.stderr)
-    return error.exit_code
-
-
-if __name__ == "__main__":
-    main()

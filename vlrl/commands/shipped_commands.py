@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +13,31 @@ from vlrl.installation.shipped import Kind, about, copy, names
 from vlrl.terminal import console
 
 COMMAND_OF = {"eval": "eval", "ablations": "ablate", "curate": "curate", "long2short": "long2short"}
+
+
+def configs() -> None:
+    """List the configs that come with vlrl: the name by which any command takes one, its command, what it is."""
+    print_shipped("config")
+
+
+def recipes() -> None:
+    """List the recipes that come with vlrl, by the name that `data:` and `vlrl data …` take."""
+    print_shipped("recipe")
+
+
+def copy_to_edit(
+    name: Annotated[
+        str, typer.Argument(help="A shipped config or recipe, e.g. quickstart, rl/k1_5.", show_default=False)
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where its folders configs/ and data_recipes/ go.")] = Path(),
+) -> None:
+    """Write a shipped config with its recipe, and whatever else it names, to files of yours to edit.
+
+    They keep their paths, so that `vlrl run configs/quickstart.yaml`, given in that folder, takes the copy. A file that
+    is there already is never overwritten.
+    """
+    for place in copy(name, folder):
+        print(place)
 
 
 def print_shipped(kind: Kind) -> None:
@@ -29,9 +56,3 @@ def print_shipped(kind: Kind) -> None:
 def command_of(name: str) -> str:
     """The command that a shipped config is made for."""
     return COMMAND_OF.get(name.partition("/")[0], "run") if "/" in name else "run"
-
-
-def copy_shipped(name: str, folder: Path) -> None:
-    """Write copies and say what may be done with them. Raises ConfigError as `vlrl.installation.shipped.copy` does."""
-    for place in copy(name, folder):
-        print(place)

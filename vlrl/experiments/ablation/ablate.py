@@ -31,8 +31,8 @@ from vlrl.experiments.pipeline.pipeline import run_links
 from vlrl.report.ablation import AblationReport, ablation_page
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.seeding import stream
+from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import has_finished
-from vlrl.training.lifecycle.run_place import claimed
 
 Floats = NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def run_cells(cells: Sequence[Cell | None], processes: int, say: Callable[[str],
             return
         cell.folder.parent.mkdir(parents=True, exist_ok=True)
         log = cell.folder.with_name(f"{cell.folder.name}.log")
-        command = [sys.executable, "-m", "vlrl.cli", *cell.arguments]
+        command = [sys.executable, "-m", "vlrl", *cell.arguments]
         with open(log, "wb") as file:
             process = subprocess.Popen(
                 command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -208,9 +208,9 @@ def _started(run: Path) -> str:
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
     """Run it and write report.md and its figures into the ablation's folder, or `<name>.md` into `out`."""
-    with claimed(settings.place, "ablation") as place:
+    with claimed(settings.place, "ablation") as claim:
         page = _ablated(settings, command, out)
-        place.finish()
+        claim.finish()
     return page
 
 
