@@ -137,14 +137,14 @@ def from_first(make: Callable[[], T]) -> T:
 
 
 def spread(items: Sequence[T], shares: Sequence[Sequence[int]], work: Callable[[Sequence[T]], Sequence[U]]) -> list[U]:
-    """`work` on the items of each rank's share (places in `items` by rank); all results in order, on every rank."""
+    """`work` on the items of each rank's share (indices in `items` by rank); all results in order, on every rank."""
     if not launched():
         return list(work(items))
     mine = shares[rank()]
     done = list(work([items[i] for i in mine])) if mine else []
     by_place = {
         i: result
-        for places, results in zip(shares, gather(done), strict=True)
-        for i, result in zip(places, results, strict=True)
+        for indices, results in zip(shares, gather(done), strict=True)
+        for i, result in zip(indices, results, strict=True)
     }
     return [by_place[i] for i in range(len(items))]

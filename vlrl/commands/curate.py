@@ -34,8 +34,8 @@ from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.rollout.distributed_engine import check_engine, open_engine
 from vlrl.runlog.run_folder import RunFolder
+from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import recorded_ending, settings_of
-from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.session.open_session import describe_model
 from vlrl.types import Problem
@@ -55,9 +55,9 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     problems, budget, recipe = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with claimed(folder, "curation", fresh) as place:
+    with claimed(folder, "curation", fresh) as claim:
         curated = _curated(settings, problems, budget, recipe)
-        place.finish()
+        claim.finish()
     print(funnel_table(curated.funnel))
     print(f"{folder / 'curated.jsonl'}: {len(curated.funnel.kept)} problems; report: {folder / 'curation.html'}")
     return curated

@@ -20,8 +20,8 @@ from vlrl.report.report import write_report
 from vlrl.rollout.distributed_engine import check_engine, open_engine
 from vlrl.rollout.engine import RolloutEngine
 from vlrl.runlog.run_folder import RunFolder, write_atomically
+from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import recorded_ending
-from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, with_model
 
 
@@ -36,9 +36,9 @@ def evaluate_benchmarks(config: Path, overrides: Sequence[str] = (), fresh: bool
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with claimed(Path(settings.folder), "evaluation", fresh) as place:
+    with claimed(Path(settings.folder), "evaluation", fresh) as claim:
         results = _evaluated(settings, benchmarks)
-        place.finish()
+        claim.finish()
     print(results_table(results))
     return results
 

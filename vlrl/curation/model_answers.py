@@ -22,7 +22,7 @@ Told = Callable[[str, int, int, dict[str, float]], None]  # stage, done, of, fig
 
 def model_hash(loaded: LoadedModel) -> str:
     """A digest of all weights by name, and of the chat template: what a pass rate was measured with."""
-    parts: list[bytes | str] = [str(getattr(loaded.processor, "chat_template", "") or "")]
+    parts: list[bytes | str] = [loaded.chat_template]
     for name, tensor in sorted(loaded.model.state_dict().items()):
         raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
         parts += [name, f"{tensor.dtype} {tuple(tensor.shape)}", content_digest(raw.tobytes())]

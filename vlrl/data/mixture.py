@@ -53,7 +53,7 @@ class Chooser(Protocol):
 
 
 @dataclass
-class _Place:
+class _SourceProgress:
     """How far a source has come. `position` counts items of this epoch; `drawn` and the rest count over all epochs."""
 
     position: int = 0
@@ -87,7 +87,7 @@ class Mixture:
         self._owed = dict.fromkeys(self._shares, Fraction(0))
         self._total = 0
         self._tagged = dict.fromkeys(self._caps, 0)
-        self._places = {name: _Place() for name in self._shares}
+        self._so_far = {name: _SourceProgress() for name in self._shares}
         self._orders: dict[str, np.ndarray] = {}
 
     def draw(self, count: int, progress: Fraction = Fraction(0), chooser: Chooser | None = None) -> list[Problem]:
@@ -99,8 +99,8 @@ class Mixture:
         amounts = {name: names.count(name) for name in self._shares}
         self._total += count
         drawn = [
-            ((number + 0.5) / amounts[name], place, self._count(self._next(name, self._full(), chooser)))
-            for place, name in enumerate(self._shares)
+            ((number + 0.5) / amounts[name], order, self._count(self._next(name, self._full(), chooser)))
+            for order, name in enumerate(self._shares)
             for number in range(amounts[name])
         ]
         return [problem for _, _, problem in sorted(drawn, key=lambda item: item[:2])]
@@ -135,30 +135,30 @@ class Mixture:
 
     def _next(self, name: str, full: frozenset[str] = frozenset(), chooser: Chooser | None = None) -> Problem:
         """The next usable problem of a source: not held out, without a tag of `full`. Raises DataError for none."""
-        source, place = self._by_name[name], self._places[name]
+        source, so_far = self._by_name[name], self._so_far[name]
         for _ in range(max(PATIENCE, source.size or 0)):
-            index = self._turn(source, place, chooser)
+            index = self._turn(source, so_far, chooser)
             for attempt in range(ATTEMPTS if source.fresh else 1):
                 try:
                     problem, _ = checked_item(source, "train", index, attempt, self.check)
                 except BadRowError as error:
                     self.skipped.leave_out(name, error)
                     if isinstance(error, BadImageError):
-                        place.bad_images += 1
+                        so_far.bad_images += 1
                     else:
-                        place.bad_rows += 1
+                        so_far.bad_rows += 1
                     break
                 self.skipped.read(name)
                 if problem.content_id in self._held_out or problem.twin in self._held_out:
-                    place.held_out += 1
+                    so_far.held_out += 1
                 elif not full.isdisjoint(problem.tags):
-                    place.capped += 1
+                    so_far.capped += 1
                 else:
-                    place.drawn += 1
+                    so_far.drawn += 1
                     if chooser:
                         chooser.given(source, index, problem)
                     return problem
-        if full and place.capped:
+        if full and so_far.capped:
             raise DataError(
                 f"source {name!r}",
                 f"gave no problem without the tags {sorted(full)}, which are at their caps",
@@ -166,45 +166,45 @@ class Mixture:
             )
         raise exhausted(name, "train", self.skipped)
 
-    def _turn(self, source: Source, place: _Place, chooser: Chooser | None) -> int:
+    def _turn(self, source: Source, so_far: _SourceProgress, chooser: Chooser | None) -> int:
         """The next index that the chooser takes. Raises DataError where it takes none of many."""
         for _ in range(TURNS * max(1, source.size or 1)):
-            index = self._index(source, place)
-            place.position += 1
-            if chooser is None or chooser.accepts(source, index, place.epoch):
+            index = self._index(source, so_far)
+            so_far.position += 1
+            if chooser is None or chooser.accepts(source, index, so_far.epoch):
                 return index
-            place.passed_over += 1
+            so_far.passed_over += 1
         raise DataError(
             f"source {source.name!r}",
             f"has no problem that rl.problem_sampler.weights take, in {TURNS * max(1, source.size or 1)} turns",
             "widen the source's difficulty, or change the weights",
         )
 
-    def _index(self, source: Source, place: _Place) -> int:
+    def _index(self, source: Source, so_far: _SourceProgress) -> int:
         """The index at the source's position: a finite source begins a new epoch, shuffled, when it has run out."""
         if source.size is None:
-            return place.position
-        if place.position >= source.size:
-            place.position, place.epoch = 0, place.epoch + 1
+            return so_far.position
+        if so_far.position >= source.size:
+            so_far.position, so_far.epoch = 0, so_far.epoch + 1
             self._orders.pop(source.name, None)
         order = self._orders.get(source.name)
         if order is None:
-            order = stream(self.seed, "data", source.name, "order", place.epoch).permutation(source.size)
+            order = stream(self.seed, "data", source.name, "order", so_far.epoch).permutation(source.size)
             self._orders[source.name] = order
-        return int(order[place.position])
+        return int(order[so_far.position])
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """By source: `drawn` problems; `held_out`, `bad_images`, `bad_rows`, `capped`, `passed_over` ones; `epochs`."""
-        places = self._places.items()
+        sources = self._so_far.items()
         return {
-            "drawn": {name: place.drawn for name, place in places},
-            "held_out": {name: place.held_out for name, place in places},
-            "bad_images": {name: place.bad_images for name, place in places},
-            "bad_rows": {name: place.bad_rows for name, place in places},
-            "capped": {name: place.capped for name, place in places},
-            "passed_over": {name: place.passed_over for name, place in places},
-            "epochs": {name: place.epoch for name, place in places},
+            "drawn": {name: so_far.drawn for name, so_far in sources},
+            "held_out": {name: so_far.held_out for name, so_far in sources},
+            "bad_images": {name: so_far.bad_images for name, so_far in sources},
+            "bad_rows": {name: so_far.bad_rows for name, so_far in sources},
+            "capped": {name: so_far.capped for name, so_far in sources},
+            "passed_over": {name: so_far.passed_over for name, so_far in sources},
+            "epochs": {name: so_far.epoch for name, so_far in sources},
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class Mixture:
             "owed": {name: str(owed) for name, owed in self._owed.items()},
             "total": self._total,
             "tagged": dict(self._tagged),
-            "places": {name: asdict(place) for name, place in self._places.items()},
+            "places": {name: asdict(so_far) for name, so_far in self._so_far.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -230,5 +230,5 @@ class Mixture:
         self._owed = {name: Fraction(state["owed"][name]) for name in self._shares}
         self._total = int(state["total"])
         self._tagged = {tag: int(state["tagged"].get(tag, 0)) for tag in self._caps}
-        self._places = {name: _Place(**state["places"][name]) for name in self._shares}
+        self._so_far = {name: _SourceProgress(**state["places"][name]) for name in self._shares}
         self._orders = {}

@@ -31,7 +31,7 @@ def score_answers(
     draws = random.Random(mmmu.SEED)
     verdicts: list[Verdict] = []
     asked: list[tuple[Problem, list[str]]] = []  # side by side, where their verifier waits
-    places: list[int] = []
+    judged: list[int] = []
     for problem, answer in zip(problems, answers, strict=True):
         if answer is None:
             verdicts.append(Verdict.wrong("missing"))
@@ -39,12 +39,12 @@ def score_answers(
             verdicts.append(Verdict.wrong("no extraction"))
         elif published is None:
             asked.append((problem, [answer.said]))
-            places.append(len(verdicts))
+            judged.append(len(verdicts))
             verdicts.append(Verdict.broken("not judged yet"))
         else:
             verdicts.append(published.official(problem, answer, draws, integer_rule))
-    for place, held in zip(places, judge_all(asked), strict=True):
-        verdicts[place] = held[0]
+    for index, held in zip(judged, judge_all(asked), strict=True):
+        verdicts[index] = held[0]
     return verdicts
 
 

@@ -91,6 +91,11 @@ class LoadedModel:
         """The processor's tokenizer."""
         return self.processor.tokenizer
 
+    @property
+    def chat_template(self) -> str:
+        """The processor's chat template; "" where it has none."""
+        return str(getattr(self.processor, "chat_template", "") or "")
+
 
 def choose_device(name: str) -> torch.device:
     """`auto`: CUDA where there is one, else CPU; of several ranks each takes the CUDA device of its own number.
@@ -225,6 +230,6 @@ def stop_ids(model: Any) -> tuple[int, ...]:
 def save_model(loaded: LoadedModel, folder: Path) -> None:
     """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in."""
     state = dict(plain_weights(loaded.model, loaded.model.state_dict().items()))
-    with whole_folder(folder) as place:
-        loaded.model.save_pretrained(place, state_dict=state)
-        loaded.processor.save_pretrained(place)
+    with whole_folder(folder) as unfinished:
+        loaded.model.save_pretrained(unfinished, state_dict=state)
+        loaded.processor.save_pretrained(unfinished)

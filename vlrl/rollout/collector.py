@@ -18,11 +18,11 @@ Encode = Callable[[Sequence[Problem]], list[Encoded]]
 def collect(
     encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
 ) -> list[Group]:
-    """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its place.
+    """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its index.
 
     Raises EngineError if the content hash that the engine read differs from the encoder's.
     """
-    seeds = [derive_seed(seed, problem.id, place) for place, problem in enumerate(problems)]
+    seeds = [derive_seed(seed, problem.id, index) for index, problem in enumerate(problems)]
     return collect_seeded(encode, engine, problems, sampling, k, seeds)
 
 

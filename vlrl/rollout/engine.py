@@ -71,27 +71,27 @@ class Request:
         return left if self.new_tokens is None else min(left, self.new_tokens)
 
 
-def check_request(place: int, request: Request) -> None:
-    """Raises EngineError unless request number `place` asks for rollouts that can be written."""
+def check_request(index: int, request: Request) -> None:
+    """Raises EngineError unless request number `index` asks for rollouts that can be written."""
     k, budgets, resume_from = request.num_rollouts, request.max_tokens, request.resume_from
     if k < 1:
-        raise EngineError(f"request {place}", f"asks for {k} rollouts", "ask for at least one")
+        raise EngineError(f"request {index}", f"asks for {k} rollouts", "ask for at least one")
     if budgets is not None and (len(budgets) != k or min(budgets) < 1):
         raise EngineError(
-            f"request {place}, max_tokens",
+            f"request {index}, max_tokens",
             f"{budgets} for {k} rollouts",
             "give each rollout a budget of at least one token",
         )
     if request.new_tokens is not None and request.new_tokens < 1:
-        raise EngineError(f"request {place}, new_tokens", f"{request.new_tokens}", "allow at least one token")
+        raise EngineError(f"request {index}, new_tokens", f"{request.new_tokens}", "allow at least one token")
     if resume_from is not None and len(resume_from) != k:
         raise EngineError(
-            f"request {place}, resume_from", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"
+            f"request {index}, resume_from", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"
         )
     for i, rollout in enumerate(resume_from or ()):
         if rollout.finish_reason == "unfinished" and rollout.num_tokens >= request.budget(i):
             raise EngineError(
-                f"request {place}, rollout {i}",
+                f"request {index}, rollout {i}",
                 f"has {rollout.num_tokens} tokens, its budget is {request.budget(i)}",
                 "continue with the max_tokens that it was begun with",
             )

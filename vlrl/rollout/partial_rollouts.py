@@ -79,13 +79,13 @@ class RolloutBuffer:
         """Write up to `budget` tokens more of every waiting response, and of k responses to each new problem.
 
         Returns the groups that have ended, oldest first, and the metrics `rollout/…`. The seed of each new request
-        comes from `seed`, the problem and its place. Raises EngineError for a waiting group whose prompt, encoded again
+        comes from `seed`, the problem and its index. Raises EngineError for a waiting group whose prompt, encoded again
         after a resume, has another content hash than its responses were written for.
 
         step  0-based; the age of a group is counted from the step in which it was drawn
         """
         leftovers = self.waiting
-        fresh = [PartialGroup(p, None, derive_seed(seed, p.id, place), step) for place, p in enumerate(problems)]
+        fresh = [PartialGroup(p, None, derive_seed(seed, p.id, index), step) for index, p in enumerate(problems)]
         served = self._encoded([*leftovers, *fresh], encode)
         requests = [
             Request(

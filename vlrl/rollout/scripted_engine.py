@@ -36,7 +36,7 @@ class ScriptedEngine:
 
     def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """k scripted responses per request, in request order. Raises EngineError for a problem without a script."""
-        return [self._answer(place, request) for place, request in enumerate(requests)]
+        return [self._answer(index, request) for index, request in enumerate(requests)]
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """There is nothing to load; new segments carry `version`."""
@@ -55,13 +55,13 @@ class ScriptedEngine:
         """It has no slots."""
         return {}
 
-    def _answer(self, place: int, request: Request) -> Generation:
-        check_request(place, request)
+    def _answer(self, index: int, request: Request) -> Generation:
+        check_request(index, request)
         name = request.encoded.problem_id
         texts = self._script(name) if callable(self._script) else self._script.get(name, ())
         if not texts:
             raise EngineError(
-                f"request {place}",
+                f"request {index}",
                 f"the script has 0 texts for problem {name}",
                 "give every problem at least one text",
             )

@@ -25,9 +25,9 @@ from vlrl.training.dpo import run_dpo
 from vlrl.training.lifecycle.completeness import complete_ends
 from vlrl.training.lifecycle.run_accounts import token_account, weight_digests
 from vlrl.training.lifecycle.run_changes import described
+from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import recorded_ending
 from vlrl.training.lifecycle.run_inputs import RunInputs
-from vlrl.training.lifecycle.run_place import claimed
 from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
@@ -69,7 +69,7 @@ def start_run(
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
-    with claimed(folder, "run", fresh) if dist.is_first() else nullcontext() as place:
+    with claimed(folder, "run", fresh) if dist.is_first() else nullcontext() as claim:
         if dist.is_first():
             done = RunState(folder, settings)
             check_inputs(settings, done.finished)
@@ -82,8 +82,8 @@ def start_run(
             _from_start_to_report(settings, recipe, folder, done)
         elif dist.is_first():
             print(f"{folder} holds a finished run of these settings, and all of it is there; --fresh starts it again")
-        if place is not None:
-            place.finish()
+        if claim is not None:
+            claim.finish()
     return folder
 
 

@@ -26,7 +26,7 @@ from vlrl.experiments.pipeline.link_inputs import state_of_files
 from vlrl.model.merge import merge_models
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.training.lifecycle.completeness import is_in_order
-from vlrl.training.lifecycle.run_place import claimed
+from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.types import content_digest
 
 LEDGER, _STARTED = "pipeline.json", " started"
@@ -91,9 +91,9 @@ def run_pipeline(
 
 def run_links(settings: PipelineSettings, fresh: bool = False, say: Callable[[str], None] = print) -> Path:
     """As `run_pipeline`, of a chain that is already read."""
-    with claimed(settings.folder, "chain", fresh, say, links_in, has_finished_link) as place:
+    with claimed(settings.folder, "chain", fresh, say, links_in, has_finished_link) as claim:
         _run_links(settings, say)
-        place.finish()
+        claim.finish()
     return settings.folder
 
 

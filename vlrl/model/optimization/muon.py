@@ -66,9 +66,9 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         directions = torch._foreach_lerp(gradients, buffers, group["momentum"])
         torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
-        for places in _stacks(directions):
-            steps = orthogonalized(torch.stack([_wide(directions[i]) for i in places]))  # (N, short, long)
-            for i, step in zip(places, steps.unbind(), strict=True):
+        for indices in _stacks(directions):
+            steps = orthogonalized(torch.stack([_wide(directions[i]) for i in indices]))  # (N, short, long)
+            for i, step in zip(indices, steps.unbind(), strict=True):
                 matrix = matrices[i]
                 scale = 0.2 * math.sqrt(max(matrix.shape))
                 _wide(matrix).add_(step, alpha=-group["lr"] * scale)
@@ -99,7 +99,7 @@ def _stacks(matrices: Sequence[torch.Tensor]) -> Iterator[list[int]]:
     for i, matrix in enumerate(matrices):
         short, long = sorted(matrix.shape)
         alike.setdefault((short, long, matrix.device), []).append(i)
-    for (short, long, _), places in alike.items():
+    for (short, long, _), indices in alike.items():
         at_once = max(1, STACKED_ELEMENTS // (short * long))
-        for start in range(0, len(places), at_once):
-            yield places[start : start + at_once]
+        for start in range(0, len(indices), at_once):
+            yield indices[start : start + at_once]

@@ -115,12 +115,12 @@ class Encoder:
         # in one call all prompts have images or none has: processors count placeholders prompt by prompt
         kinds = [(bool(of_prompt), prompt.texts is not None) for of_prompt, prompt in zip(images, prompts, strict=True)]
         for kind in ((True, False), (True, True), (False, False), (False, True)):
-            places = [i for i, kind_of_prompt in enumerate(kinds) if kind_of_prompt == kind]
-            if places:
+            indices = [i for i, kind_of_prompt in enumerate(kinds) if kind_of_prompt == kind]
+            if indices:
                 made = self._read(
-                    [problems[i] for i in places], [prompts[i] for i in places], [images[i] for i in places]
+                    [problems[i] for i in indices], [prompts[i] for i in indices], [images[i] for i in indices]
                 )
-                read.update(zip(places, made, strict=True))
+                read.update(zip(indices, made, strict=True))
         return [self._finish(problem, read[i]) for i, problem in enumerate(problems)]
 
     def _read(

@@ -118,8 +118,8 @@ class RunningBatch:
 
     def join(self, rows: Sequence[RunningResponse]) -> None:
         """Add rows that begin behind held prompts."""
-        place = {request: p for p, request in enumerate(self.prompts)}
-        prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
+        index_of = {request: p for p, request in enumerate(self.prompts)}
+        prompt_of = torch.tensor([index_of[row.request] for row in rows], device=self._device)
         if not self.rows:
             self.cache = OwnTokensCache(len(self.prefix.keys))
         nothing = [k.new_empty((len(rows), k.shape[1], 0, k.shape[3])) for k in self.prefix.keys]
@@ -128,8 +128,8 @@ class RunningBatch:
 
     def join_resumed(self, rows: Sequence[RunningResponse], read: Sequence[ReadResponse]) -> None:
         """Add rows of held prompts that go on behind what was read of them."""
-        place = {request: p for p, request in enumerate(self.prompts)}
-        prompt_of = torch.tensor([place[row.request] for row in rows], device=self._device)
+        index_of = {request: p for p, request in enumerate(self.prompts)}
+        prompt_of = torch.tensor([index_of[row.request] for row in rows], device=self._device)
         lengths = torch.tensor([len(row.tokens) for row in rows], device=self._device)
         width = int(lengths.max())
         layers = range(len(self.prefix.keys))
@@ -171,7 +171,7 @@ class RunningBatch:
     def keep(self, going: Sequence[bool], waits: Collection[int]) -> torch.Tensor:
         """Drop the rows that don't go on, and prompts without rows unless their request is in `waits`.
 
-        Returns the (n,) old places of the rows that stay.
+        Returns the (n,) old indices of the rows that stay.
         """
         kept = torch.tensor([i for i, g in enumerate(going) if g], dtype=torch.long, device=self._device)
         self.rows = [row for row, g in zip(self.rows, going, strict=True) if g]

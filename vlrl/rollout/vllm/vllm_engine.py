@@ -174,7 +174,7 @@ class VllmEngine:
         while self._engine.has_unfinished_requests():
             steps += 1
             for output in self._engine.step():
-                place, one = writing[output.request_id]
+                index, one = writing[output.request_id]
                 (said,) = output.outputs
                 for token, step in zip(said.token_ids, said.logprobs, strict=True):
                     one.take(token, min(0.0, step[token].logprob))
@@ -184,10 +184,10 @@ class VllmEngine:
                     self._engine.abort_request([output.request_id])
                 if output.finished or one.finish_reason != "unfinished":
                     self.prompt_tokens_reused += output.num_cached_tokens or 0
-                    done[place] = one.rollout(self.version)
+                    done[index] = one.rollout(self.version)
         added = sum(len(one.logprobs) for _, one in writing.values())
         self._slots.add(added, steps, min(self._settings.max_num_seqs, len(writing)))
-        lost = sum(place not in done for place, _ in writing.values())
+        lost = sum(index not in done for index, _ in writing.values())
         if lost:
             raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
         return done
@@ -197,11 +197,11 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         begins = len(request.written(index))  # vLLM's sampler can't be placed at a later token
-        place = ("rollout", index, begins) if begins else ("rollout", index)
+        stream = ("rollout", index, begins) if begins else ("rollout", index)
         return SamplingParams(
             temperature=0.0 if request.sampling.temperature == 0 else 1.0,  # the model tempers its logits itself
             top_p=request.sampling.top_p,
-            seed=derive_seed(request.seed, *place),
+            seed=derive_seed(request.seed, *stream),
             max_tokens=request.room(index),
             stop_token_ids=list(self._loaded.stop_ids),
             ignore_eos=True,  # the model's end tokens are named above; a tokenizer may know others

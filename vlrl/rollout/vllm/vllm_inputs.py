@@ -71,7 +71,7 @@ class PromptReader:
     def _places(self, encoded: Encoded) -> list[Any]:
         """Where each image's placeholder tokens stand. Raises EngineError unless they are whole and unbroken runs."""
         at = [i for i, token in enumerate(encoded.token_ids) if token == self._image_token]
-        places, used = [], 0
+        ranges, used = [], 0
         for image in encoded.images:
             length = len(image.patches) // self._merge
             run = at[used : used + length]
@@ -81,7 +81,7 @@ class PromptReader:
                     f"image {image.digest} wants {length} placeholder tokens in a row, the prompt has {len(run)}",
                     "encode the problem with this model's own processor",
                 )
-            places.append(self._range(offset=run[0], length=length))
+            ranges.append(self._range(offset=run[0], length=length))
             used += length
         if used != len(at):
             raise EngineError(
@@ -89,4 +89,4 @@ class PromptReader:
                 f"{len(at)} placeholder tokens in the prompt, its images take {used}",
                 "encode the problem with this model's own processor",
             )
-        return places
+        return ranges

@@ -51,7 +51,7 @@ def with_model(benchmark: Benchmark, loaded: LoadedModel) -> tuple[Benchmark, En
     Every image is decoded and every prompt measured here, before the first response. Raises BadRowError with the place
     of a row that can't be asked, where the benchmark stops for it.
     """
-    template = content_digest(str(getattr(loaded.processor, "chat_template", "") or ""))[:12]
+    template = content_digest(loaded.chat_template)[:12]
     protocol = benchmark.protocol.model_copy(update={"chat_template": template})
     limits = {"min_pixels": protocol.min_pixels, "max_pixels": protocol.max_pixels}
     budget = ImageBudget(**{key: value for key, value in limits.items() if value is not None})

@@ -26,7 +26,7 @@ MAX_BITS = 20_000
 MAX_TERMS = 1_000  # of a sum that is added up
 
 Number = Any  # a Fraction, or one of mpmath's numbers
-Place = Callable[[str], Fraction]  # the value of an unknown
+Assignment = Callable[[str], Fraction]  # the value of an unknown
 
 
 class NoValueError(ValueError):
@@ -67,7 +67,7 @@ def apart(one: Formula, other: Formula, threshold: float) -> bool | None:
     agreed = set()
     for point, sign in enumerate(SIGNS if one.unknowns | other.unknowns else (1,)):
         try:
-            a, b = (value_at(formula.tree, places(point, sign)) for formula in (one, other))
+            a, b = (value_at(formula.tree, assignment(point, sign)) for formula in (one, other))
         except NoValueError:
             continue
         if sign == 1 and _is_real(a) and _is_real(b) and _gap(a, b) > threshold:
@@ -91,7 +91,7 @@ def agree(a: Number, b: Number) -> bool:
     return bool(size > AGREE and abs(_up(a) - _up(b)) <= AGREE * size)
 
 
-def real_at(tree: Tree, at: Place = lambda name: Fraction(0)) -> float:
+def real_at(tree: Tree, at: Assignment = lambda name: Fraction(0)) -> float:
     """The real value at a point. Raises NoValueError where there is none."""
     value = value_at(tree, at)
     if not _is_real(value):
@@ -99,7 +99,7 @@ def real_at(tree: Tree, at: Place = lambda name: Fraction(0)) -> float:
     return float(value if isinstance(value, Fraction) else value.real)
 
 
-def value_at(tree: Tree, at: Place) -> Number:
+def value_at(tree: Tree, at: Assignment) -> Number:
     """The value where the unknowns have the values that `at` gives. Raises NoValueError where there is none."""
     try:
         value = _value(tree, at)
@@ -110,7 +110,7 @@ def value_at(tree: Tree, at: Place) -> Number:
     return value
 
 
-def places(point: int, sign: int = 1) -> Place:
+def assignment(point: int, sign: int = 1) -> Assignment:
     """The values of unknowns at a point: of size 0.6 to 2.6."""
     return lambda name: sign * (Fraction(6, 10) + Fraction(2 * crc32(f"{point} {name}".encode()), 2**32))
 
@@ -126,7 +126,7 @@ def _up(value: Number) -> Number:
     return _context().mpf(value.numerator) / value.denominator
 
 
-def _value(tree: Tree, at: Place) -> Number:
+def _value(tree: Tree, at: Assignment) -> Number:
     kind = tree[0]
     if kind == "number":
         return tree[1]
@@ -181,7 +181,7 @@ def _power(base: Number, exponent: Number) -> Number:
     return _context().power(_up(base), _up(exponent))
 
 
-def _series(tree: Tree, at: Place) -> Number:
+def _series(tree: Tree, at: Assignment) -> Number:
     """A sum over whole numbers; one without bounds that are numbers is an unknown, named by bounds and summand."""
     _, index, first, last, body = tree
     start, end = _value(first, at), _value(last, at)
@@ -193,5 +193,5 @@ def _series(tree: Tree, at: Place) -> Number:
     return at(" ".join(str(_up(part))[:40] for part in (start, end, summand)))
 
 
-def _summand(body: Tree, index: str, value: Fraction, at: Place) -> Number:
+def _summand(body: Tree, index: str, value: Fraction, at: Assignment) -> Number:
     return _value(body, lambda name: value if name == index else at(name))

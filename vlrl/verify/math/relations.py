@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from vlrl.verify.math.formula import Formula, Tree
-from vlrl.verify.math.formula_value import SIGNS, NoValueError, Number, Place, agree, places, real_at, value_at
+from vlrl.verify.math.formula_value import SIGNS, Assignment, NoValueError, Number, agree, assignment, real_at, value_at
 
 CLEARLY = 1e-3
 STEPS = 33  # of the line along which roots are looked for
@@ -91,8 +91,8 @@ def _multiple(one: Tree, other: Tree) -> float | None:
     factors: list[Number] = []
     for point, sign in enumerate(SIGNS):
         try:
-            a, b = value_at(one, places(point, sign)), value_at(other, places(point, sign))
-            factors.append(value_at(("quotient", ("number", a), ("number", b)), places(0)))
+            a, b = value_at(one, assignment(point, sign)), value_at(other, assignment(point, sign))
+            factors.append(value_at(("quotient", ("number", a), ("number", b)), assignment(0)))
         except NoValueError:
             continue
     if len(factors) < len(SIGNS) or not all(agree(factors[0], factor) for factor in factors):
@@ -103,19 +103,19 @@ def _multiple(one: Tree, other: Tree) -> float | None:
         return None
 
 
-def _line(names: frozenset[str]) -> Iterator[Place]:
+def _line(names: frozenset[str]) -> Iterator[Assignment]:
     """Points on lines along each unknown, the others fixed."""
     for name in sorted(names)[:3]:
         for step in range(STEPS):
             yield _moved(name, LINE[0] + (LINE[1] - LINE[0]) * Fraction(step, STEPS - 1))
 
 
-def _moved(name: str, value: Fraction) -> Place:
-    fixed = places(0)
+def _moved(name: str, value: Fraction) -> Assignment:
+    fixed = assignment(0)
     return lambda other: value if other == name else fixed(other)
 
 
-def _roots(tree: Tree, names: frozenset[str]) -> Iterator[Place]:
+def _roots(tree: Tree, names: frozenset[str]) -> Iterator[Assignment]:
     """Points where the tree is zero up to rounding."""
     for name in sorted(names)[:3]:
         before: tuple[Fraction, float] | None = None
@@ -144,7 +144,7 @@ def _halved(tree: Tree, name: str, start: tuple[Fraction, float], end: Fraction)
     return low if 0 < abs(value) < 1e-7 else None
 
 
-def _certain(tree: Tree, at: Place) -> float:
+def _certain(tree: Tree, at: Assignment) -> float:
     """The value at a point; zero where there is none."""
     try:
         return real_at(tree, at)

@@ -13,9 +13,9 @@ from vlrl.errors import RunError
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import whole_folder, write_atomically
 from vlrl.runlog.own_files import MARK
-from vlrl.training.lifecycle import run_place
+from vlrl.training.lifecycle import run_claim
 from vlrl.training.lifecycle.checkpoint import save_checkpoint
-from vlrl.training.lifecycle.run_place import KINDS, claimed
+from vlrl.training.lifecycle.run_claim import KINDS, claimed
 
 FOREIGN = {
     "notes.txt": "mine",
@@ -152,7 +152,7 @@ def test_killed_at_any_move_the_old_run_is_there_in_the_end(tmp_path, monkeypatc
             write(folder, name, text)
         before = tree(folder)
         with monkeypatch.context() as patched:
-            patched.setattr(run_place.os, "rename", fuse.around(os.rename))
+            patched.setattr(run_claim.os, "rename", fuse.around(os.rename))
             patched.setattr(shutil, "rmtree", fuse.around(shutil.rmtree))
             with pytest.raises((Killed, ValueError)):
                 a_run(folder, "new", True, steps, ValueError("bug"))

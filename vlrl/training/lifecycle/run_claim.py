@@ -85,7 +85,7 @@ KINDS: dict[KindName, Kind] = {
 
 
 @dataclass
-class Place:
+class RunClaim:
     """A claimed folder.
 
     links      gives the names of a chain's links: own entries, too
@@ -232,25 +232,25 @@ def claimed(
     say: Callable[[str], None] = print,
     links: Callable[[Path], Collection[str]] = lambda folder: (),
     has_begun: Callable[[Path], bool] = lambda folder: False,
-) -> Iterator[Place]:
+) -> Iterator[RunClaim]:
     """Claim a folder for the time of the block, which calls `finish` when the run has its results.
 
     Raises RunError where another process has it, where it is a file or a broken link, where it holds another kind of
     run or files under names that the run would write, OSError where it can't be written.
     """
-    made, place = _make(folder), Place(folder, kind, say, links, has_begun)
+    made, claim = _make(folder), RunClaim(folder, kind, say, links, has_begun)
     try:
         with locked(folder, say):
-            place.refuse_foreign()
+            claim.refuse_foreign()
             try:
-                place.prepare(fresh)
+                claim.prepare(fresh)
                 with own_files.noting(folder, say):
-                    yield place
+                    yield claim
             except BaseException as end:
                 if isinstance(end, KeyboardInterrupt):
-                    _say_interrupted(place, str(end), fresh)
+                    _say_interrupted(claim, str(end), fresh)
                 try:
-                    place.give_up()
+                    claim.give_up()
                 except OSError as error:  # the next start goes on with it, and the first error is the one to say
                     say(f"{folder} can't be put in order now ({error}); the next call does it")
                 raise
@@ -260,17 +260,17 @@ def claimed(
                 parent.rmdir()
 
 
-def _say_interrupted(place: Place, saved: str, fresh: bool) -> None:
+def _say_interrupted(claim: RunClaim, saved: str, fresh: bool) -> None:
     """Once, by the innermost of nested folders: it knows what was saved."""
     if interrupts.told():
         return
-    if place.begun:
+    if claim.begun:
         more = " without --fresh" if fresh else ""
         outcome = (
-            f"{saved or f'{place.folder} holds what was saved before'}\n  → the same command{more} goes on from there"
+            f"{saved or f'{claim.folder} holds what was saved before'}\n  → the same command{more} goes on from there"
         )
     else:
-        outcome = f"nothing had been saved in {place.folder} yet\n  → the same command starts again"
+        outcome = f"nothing had been saved in {claim.folder} yet\n  → the same command starts again"
     interrupts.tell(f"interrupted: {outcome}")
 
 
