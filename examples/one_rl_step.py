@@ -17,10 +17,9 @@ from vlrl.credit.assign import CreditSettings, assign_credit
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import ModelSettings, load_model
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
@@ -47,11 +46,10 @@ def one_rl_step(model: str | None = None, problems: int = 4, k: int = 8, seed: i
     verdicts = judge_all([(group.problem, [rollout.text for rollout in group.rollouts]) for group in groups])
     credited = [assign_credit(group, v, CreditSettings(), step=0) for group, v in zip(groups, verdicts, strict=True)]
     examples = [
-        Example(PackedGroup(group.encoded, tuple(r.token_ids for r in group.rollouts)), group.advantages)
-        for group in credited
+        Example(group.encoded, tuple(r.token_ids for r in group.rollouts), group.advantages) for group in credited
     ]
     metrics = policy.update(examples, KimiLoss(tau=0.1), sampling.temperature, lr_scale=1.0).metrics()
-    rewards = [reward for group in credited for reward in group.rewards.total]
+    rewards = [reward for group in credited for reward in group.rewards]
     informative = sum(group.informative for group in credited)  # right and wrong responses; others have no gradient
     return {"reward/mean": sum(rewards) / len(rewards), "groups/informative": informative, **metrics}
 

@@ -15,12 +15,12 @@ from small_models import ask, encode, fresh, pixels, prompts
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.flex_blocks import FlexBlocks
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION, WITH_FLEX
-from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.batch.example import Example
+from vlrl.model.batch.packing import pack
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import response_logprobs
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.rollout.colocated import ColocatedEngine
@@ -44,13 +44,13 @@ def pair(model_folders, architecture):
     return fresh(folder, context=1024), fresh(folder, device="cuda", context=1024)
 
 
-def mixed_rows(loaded, responses) -> list[PackedGroup]:
+def mixed_rows(loaded, responses) -> list[Example]:
     """Text alone, one and several images; rows of one and of several responses."""
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts()])
-    return [PackedGroup(one, responses[: 1 + place % len(responses)]) for place, one in enumerate(encoded)]
+    return [Example(one, responses[: 1 + place % len(responses)]) for place, one in enumerate(encoded)]
 
 
-def logprobs_and_gradients(loaded, rows: list[PackedGroup], flex: bool = False, one_line: bool = False):
+def logprobs_and_gradients(loaded, rows: list[Example], flex: bool = False, one_line: bool = False):
     """(M,) log-probabilities and the gradients of a weighted sum of them, on the CPU."""
     model, tower = loaded.model, VisionTower(loaded.model)
     model.requires_grad_(True)
@@ -76,7 +76,7 @@ def furthest(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) 
 def test_packed_rows_on_the_device_equal_separate_rows_on_the_cpu(pair, way, one_line):
     here, there = pair
     rows = mixed_rows(here, SHORT if way == "mask" else RESPONSES)
-    single = [PackedGroup(row.encoded, (one,)) for row in rows for one in row.responses]
+    single = [Example(row.encoded, (one,)) for row in rows for one in row.responses]
     _, expected, gradients = logprobs_and_gradients(here, single)
     there.model.get_decoder().set_attn_implementation(WITH_FLEX if way == "flex" else SHARED_PREFIX_ATTENTION)
     batch, found, theirs = logprobs_and_gradients(there, rows, way == "flex", one_line)
@@ -104,7 +104,7 @@ def test_rollouts_on_the_device_equal_those_on_the_cpu_and_the_trainers_numbers(
             for x, y in zip(a.rollouts, b.rollouts, strict=True):
                 assert x.token_ids == y.token_ids
                 assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
-        rows = [PackedGroup(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(encoded, found, strict=True)]
+        rows = [Example(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(encoded, found, strict=True)]
         heat = sampling["temperature"] or 1.0
         scored = TorchPolicy(there, PolicySettings()).logprobs(rows, heat)
         for generation, group in zip(found, scored, strict=True):
@@ -147,7 +147,7 @@ def test_an_update_on_the_device_moves_the_weights_as_on_the_cpu(pair, freeze):
     for loaded in pair:
         settings = PolicySettings(freeze=freeze, optimizer=OptimizerSettings(lr=1e-3), micro_batch_tokens=600)
         policy = TorchPolicy(loaded, settings)
-        examples = [Example(row, (1.0,) * len(row.responses)) for row in mixed_rows(loaded, RESPONSES)]
+        examples = [replace(row, advantages=(1.0,) * len(row.responses)) for row in mixed_rows(loaded, RESPONSES)]
         policy.update(examples, SftLoss(), 1.0, 1.0)
         after.append({n: p.detach().cpu() for n, p in loaded.model.named_parameters()})
     # AdamW's first step is the gradient's sign: where that is rounding alone (a bias of the keys) it may be the other

@@ -103,7 +103,11 @@ def test_heavy_libraries_are_imported_where_they_are_needed():
 def test_reading_a_run_needs_no_torch():
     wrong = [
         f"{file.relative_to(PACKAGE)}: {module}"
-        for file in [*(PACKAGE / "report").rglob("*.py"), *(PACKAGE / "runlog").rglob("*.py"), PACKAGE / "types.py"]
+        for file in [
+            *(PACKAGE / "report").rglob("*.py"),
+            *(PACKAGE / "runlog").rglob("*.py"),
+            *(PACKAGE / "types").rglob("*.py"),
+        ]
         for module, _ in imports_of(file)
         if module.split(".")[0] in {"torch", "transformers"}
     ]

@@ -13,9 +13,9 @@ from vlrl.renamed import RENAMED
 
 ROOT = Path(__file__).parent.parent
 RETIRED = {
-    "Denominators", "Ending", "Hybrid", "LiveRow", "LiveRows", "Looks", "Moment", "Nursery", "PatchRows", "SftStretch",
-    "Terms", "eyes", "facts", "guide_logprobs", "guides", "in_one_line", "leave_below", "max_rows", "pack_rows",
-    "prefill_tokens", "reference_logprobs", "says", "stretches",
+    "CreditedGroup", "Denominators", "Ending", "Hybrid", "LiveRow", "LiveRows", "Looks", "Moment", "Nursery",
+    "PackedGroup", "PatchRows", "SftStretch", "Terms", "eyes", "facts", "guide_logprobs", "guides", "in_one_line",
+    "leave_below", "max_rows", "pack_rows", "prefill_tokens", "reference_logprobs", "says", "stretches",
 }  # fmt: skip
 PHRASES = re.compile(r"\b(pictures?|anew|whoever|so many)\b|\brows? K\d", re.IGNORECASE)
 # what users and models write, seeds, and former names themselves

@@ -36,7 +36,7 @@ from transformers import GenerationConfig, Qwen2_5_VLProcessor
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.prompt_attention import SHARED_PREFIX_ATTENTION
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, train_tokenizer
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
@@ -46,7 +46,6 @@ from vlrl.model.optimization.parameter_groups import PARTS
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.sizes import published_models
 from vlrl.model.tiny import small_parts
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION
@@ -156,7 +155,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
             tuple(allowed[int(i)] for i in torch.randint(len(allowed), (length,), generator=draw)) for _ in range(K)
         )
 
-    packed = [Example(PackedGroup(one, responses()), (1.0,) * K) for one in encoded]
+    packed = [Example(one, responses(), (1.0,) * K) for one in encoded]
     single = [e.take([j]) for e in packed for j in range(K)]
     lr = OptimizerSettings(lr=1e-6)
     frozen = PolicySettings(freeze=("vision", "projector"), optimizer=lr)
@@ -166,7 +165,7 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
     decoder = loaded.model.get_decoder()
     usual = decoder.config._attn_implementation
     frozen_cost, trained_cost = (cost_of(loaded.config, loaded.model, parts, False) for parts in (("language",), PARTS))
-    loads = [load_of(e.row) for e in packed]
+    loads = [load_of(e) for e in packed]
     needed = {
         "kept": sum(frozen_cost.training(replace(load, images=())) for load in loads),
         "looked up": sum(frozen_cost.training(load) for load in loads),
@@ -208,8 +207,8 @@ def training(loaded: LoadedModel, encoded: list[Encoded], length: int, repeats: 
         "trained tower, windows one by one": update(packed, "trained", tower="sdpa"),
         "trained tower, without packing": update(single, "trained"),
     }
-    tokens = sum(e.row.num_tokens for e in packed)
-    rows = f"{len(packed)} rows of {packed[0].row.num_tokens:,} tokens"
+    tokens = sum(e.num_tokens for e in packed)
+    rows = f"{len(packed)} rows of {packed[0].num_tokens:,} tokens"
     print(f"\n| update, {rows} | seconds | tokens a second, MFU | peak GiB |")
     print("|---|---|---|---|")
 

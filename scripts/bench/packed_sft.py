@@ -22,10 +22,9 @@ from vlrl.config import load_settings
 from vlrl.data.mixture import demonstrations, recipe_texts
 from vlrl.data.recipe import load_recipe
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import load_model
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.seeding import stream
 from vlrl.training.run_settings import RunSettings
@@ -54,8 +53,8 @@ def stretched(examples: Sequence[Example]) -> list[Example]:
     """Every fourth one with its response eight times over."""
     found = []
     for i, one in enumerate(examples):
-        (response,) = one.row.responses
-        found.append(replace(one, row=PackedGroup(one.row.encoded, (response * 8,))) if i % 4 == 0 else one)
+        (response,) = one.responses
+        found.append(replace(one, responses=(response * 8,)) if i % 4 == 0 else one)
     return found
 
 
@@ -97,7 +96,7 @@ def main() -> None:
         for run in runs.values():
             run()
         seconds = alternate(runs, repeats)
-        lengths = [[e.row.num_tokens for e in some] for some in chosen]
+        lengths = [[e.num_tokens for e in some] for some in chosen]
         waste = 1 - sum(map(sum, lengths)) / sum(max(some) * len(some) for some in lengths)
         compared = f"{ratio(seconds['padded'], seconds['line'])} | {cpu_ratio(seconds['padded'], seconds['line'])}"
         print(

@@ -33,7 +33,8 @@ from image_heavy import SHAPE, K, Setting, build, image_problem, side_pixels
 from work import Work, language, vision
 
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.batch.example import Example
+from vlrl.model.batch.packing import pack
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.prompts.positions import PositionRule
@@ -77,10 +78,8 @@ class Ways:
         self.responses = tuple(tuple(row) for row in ids.tolist())
         self.forbidden = torch.tensor(setting.loaded.placeholder_ids)
         pad = setting.loaded.tokenizer.pad_token_id
-        self.packed_rows = pack([PackedGroup(encoded, self.responses)], rule, pad, setting.loaded.device)
-        self.single_rows = pack(
-            [PackedGroup(encoded, (one,)) for one in self.responses], rule, pad, setting.loaded.device
-        )
+        self.packed_rows = pack([Example(encoded, self.responses)], rule, pad, setting.loaded.device)
+        self.single_rows = pack([Example(encoded, (one,)) for one in self.responses], rule, pad, setting.loaded.device)
         prompt = torch.tensor([encoded.token_ids]).expand(K, -1)
         types = torch.tensor([encoded.token_types], dtype=torch.int).expand(K, -1)
         self.inputs = {

@@ -86,7 +86,7 @@ class Ours:
         self.side.wall.append(time.perf_counter() - started)
         self.side.cpu.append(time.process_time() - used)
         self.skipped.append(1 - len(kept) / len(credited))
-        rewards = [reward for group in credited for reward in group.rewards.total]
+        rewards = [reward for group in credited for reward in group.rewards]
         lengths = [rollout.num_tokens for group in credited for rollout in group.rollouts]
         self.side.rewards.append(fmean(rewards))
         self.side.tokens.append(fmean(lengths))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
+from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
 PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
 RIGHT, WRONG, FAULT = Verdict.right("7"), Verdict.wrong("no"), Verdict.broken("the verifier crashed")
@@ -25,7 +26,7 @@ def verdict(value: bool | float | Verdict) -> Verdict:
 def judged(outcomes: Sequence, lengths: Sequence[int] = (), rollouts: Sequence[Rollout] = (), **more) -> ScoredGroup:
     """A group from outcomes, with lengths or whole responses."""
     lengths = lengths or [4] * len(outcomes)
-    return ScoredGroup(
+    return ScoredGroup.of(
         Group(PROBLEM, tuple(rollouts) or tuple(rollout(n) for n in lengths)),
         tuple(verdict(o) for o in outcomes),
         **more,
@@ -37,17 +38,15 @@ def usable(outcomes: Sequence, **more) -> ScoredGroup:
     return judged(outcomes, **more).usable()
 
 
-def rewarded(parts: dict[str, Sequence[float]], weights: dict[str, float] | None = None) -> CreditedGroup:
+def rewarded(parts: dict[str, Sequence[float]], weights: dict[str, float] | None = None) -> ScoredGroup:
     """What an advantage sees: every part as given, `correct` where the score is 1."""
     weights = {"score": 1.0} | (weights or dict.fromkeys(parts, 1.0))
     held = {name: tuple(values) for name, values in parts.items()}
     total = tuple(sum(weights[n] * held[n][i] for n in held) for i in range(len(held["score"])))
     group = usable([bool(s == 1.0) for s in held["score"]])
-    return CreditedGroup(group, Rewards(held, total, weights), total, group.judged)
+    return replace(group, rewards=total, reward_parts=held, reward_weights=weights)
 
 
-def credited(outcomes: Sequence, advantages: Sequence[float], **more) -> CreditedGroup:
+def credited(outcomes: Sequence, advantages: Sequence[float], **more) -> ScoredGroup:
     """What a token part sees."""
-    group = usable(outcomes, **more)
-    scores = tuple(one.score for one in group.verdicts)
-    return CreditedGroup(group, Rewards({"score": scores}, scores), tuple(advantages), group.judged)
+    return replace(usable(outcomes, **more), advantages=tuple(advantages))

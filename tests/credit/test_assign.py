@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vlrl.credit.advantage.advantages import GroupNormalised, LogPartitionBaseline
-from vlrl.credit.assign import CreditSettings, assign_credit
+from vlrl.credit.assign import Credit, CreditSettings, assign_credit
+from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.length_reward import LengthReward
-from vlrl.types import Group, Problem, Rollout, Segment, Text, Verdict
+from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
 PROBLEM = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
 RIGHT, WRONG, FAULT = Verdict.right(), Verdict.wrong("no"), Verdict.broken("the verifier crashed")
@@ -24,7 +27,7 @@ def credit(verdicts, rollouts=None, settings=CreditSettings(), step=0):  # noqa:
 
 def test_rewards_are_scores_and_advantages_are_rewards_less_their_mean():
     scored = credit([RIGHT, WRONG, WRONG, Verdict(0.5, False)])
-    assert scored.rewards.total == (1.0, 0.0, 0.0, 0.5)
+    assert scored.rewards == (1.0, 0.0, 0.0, 0.5)
     assert scored.advantages == pytest.approx((0.625, -0.375, -0.375, 0.125))
     assert scored.informative
     assert scored.pass_rate == 0.25
@@ -35,7 +38,7 @@ def test_a_fault_leaves_the_baseline_and_the_update(advantage):
     settings = CreditSettings(advantage=advantage)
     without = credit([RIGHT, WRONG, WRONG], settings=settings)
     scored = credit([RIGHT, FAULT, WRONG, WRONG], settings=settings)
-    assert scored.used == (True, False, True, True)
+    assert scored.judged == (True, False, True, True)
     assert scored.advantages[1] == 0.0
     assert (scored.advantages[0], *scored.advantages[2:]) == without.advantages
     assert scored.pass_rate == pytest.approx(1 / 3)
@@ -51,25 +54,25 @@ def test_the_length_reward_is_added_with_its_weight_from_its_first_step():
     settings = CreditSettings(shape=(LengthReward(weight=0.4, start_step=3),))
     rollouts = [rollout(10), rollout(30), rollout(20)]
     before = credit([RIGHT, RIGHT, WRONG], rollouts, settings, step=2)
-    assert before.rewards.total == (1.0, 1.0, 0.0)
-    assert "length" not in before.rewards.parts
+    assert before.rewards == (1.0, 1.0, 0.0)
+    assert "length" not in before.reward_parts
     after = credit([RIGHT, RIGHT, WRONG], rollouts, settings, step=3)
-    assert after.rewards.parts["length"] == (0.5, -0.5, 0.0)
-    assert after.rewards.total == pytest.approx((1.2, 0.8, 0.0))
-    assert after.rewards.parts["score"] == (1.0, 1.0, 0.0)
+    assert after.reward_parts["length"] == (0.5, -0.5, 0.0)
+    assert after.rewards == pytest.approx((1.2, 0.8, 0.0))
+    assert after.reward_parts["score"] == (1.0, 1.0, 0.0)
 
 
 def test_cut_and_faulted_responses_take_no_part_in_the_extremes_of_the_length():
     settings = CreditSettings(shape=(LengthReward(weight=1.0),))
     rollouts = [rollout(10), rollout(30), rollout(900, "length"), rollout(1)]
     scored = credit([RIGHT, RIGHT, WRONG, FAULT], rollouts, settings)
-    assert scored.rewards.parts["length"] == (0.5, -0.5, 0.0, 0.0)
+    assert scored.reward_parts["length"] == (0.5, -0.5, 0.0, 0.0)
 
 
 def test_a_graded_score_counts_as_reward_but_not_as_correct():
     settings = CreditSettings(shape=(LengthReward(weight=1.0),))
     scored = credit([Verdict(0.9, False), RIGHT], [rollout(10), rollout(20)], settings)
-    assert scored.rewards.parts["length"] == (0.0, -0.5)
+    assert scored.reward_parts["length"] == (0.0, -0.5)
 
 
 def test_settings_are_written_back_with_the_name_of_the_component():
@@ -79,3 +82,14 @@ def test_settings_are_written_back_with_the_name_of_the_component():
     assert written["advantage"] == {"name": "log_partition", "tau": 0.3}
     assert CreditSettings(**written) == settings
     assert CreditSettings(advantage=GroupNormalised()).advantage.epsilon == 1e-4
+
+
+def test_credit_that_is_given_again_is_that_of_the_verdicts_alone():
+    """Groups with credit are groups with verdicts: what they had doesn't add up with what they get."""
+    settings = CreditSettings(shape=[{"name": "length", "weight": 1.0}], weigh=["overlong_filter"])
+    group = Group(PROBLEM, (rollout(4), rollout(8, "length"), rollout(6)))
+    once = Credit(settings).assign([ScoredGroup.of(group, (RIGHT, WRONG, FAULT))], CreditContext(0))
+    assert once[0].token_weights == ((1.0,) * 4, (0.0,) * 8, (0.0,) * 6)
+    assert Credit(settings).assign(once, CreditContext(0)) == once
+    more = [replace(once[0], token_advantages=((1.0,) * 4, (1.0,) * 8, (1.0,) * 6))]
+    assert Credit(settings).assign(more, CreditContext(0)) == once

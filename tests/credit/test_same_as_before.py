@@ -17,8 +17,8 @@ from vlrl.training.run_settings import RunSettings
 def plain_credit(one, weight):
     """Score + weight·λ, less the mean of the usable ones: written out, in this order of operations."""
     used = [v.fault is None for v in one.verdicts]
-    lengths = [r.num_tokens for r in one.group.rollouts]
-    counted = [u and r.finish_reason == "stop" for u, r in zip(used, one.group.rollouts, strict=True)]
+    lengths = [r.num_tokens for r in one.rollouts]
+    counted = [u and r.finish_reason == "stop" for u, r in zip(used, one.rollouts, strict=True)]
     kept = [n for n, c in zip(lengths, counted, strict=True) if c]
     total = []
     for length, c, u, v in zip(lengths, counted, used, one.verdicts, strict=True):
@@ -53,7 +53,7 @@ def test_credit_of_shipped_configs_is_the_plain_formula_to_the_last_bit(config, 
     credit, context = Credit(rl.credit), CreditContext(rl.steps - 1, rl.steps, rl.sampling.max_tokens)
     groups = list(random_groups(300))
     for one, scored in zip(groups, credit.assign(groups, context), strict=True):
-        assert (scored.rewards.total, scored.advantages) == plain_credit(one, weight)
+        assert (scored.rewards, scored.advantages) == plain_credit(one, weight)
         assert scored.token_weights is None
         assert scored.token_advantages is None
     assert credit.state_dict() == {}

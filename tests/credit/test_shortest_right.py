@@ -16,9 +16,9 @@ LONG_IS_RIGHT = credited([True, False], [0.5, -0.5], lengths=[8, 2])
 
 def test_the_correlation_by_hand():
     """Lengths −1, −3, 3, 1 about their mean, correctness ½, ½, −½, −½: −4/√(20·1)."""
-    assert length_correctness([LONG_IS_WRONG.scored]) == pytest.approx(-4 / 20**0.5)
-    assert length_correctness([LONG_IS_RIGHT.scored]) == pytest.approx(1.0)
-    assert length_correctness([credited([True, True], [0.0, 0.0], lengths=[1, 2]).scored]) is None
+    assert length_correctness([LONG_IS_WRONG]) == pytest.approx(-4 / 20**0.5)
+    assert length_correctness([LONG_IS_RIGHT]) == pytest.approx(1.0)
+    assert length_correctness([credited([True, True], [0.0, 0.0], lengths=[1, 2])]) is None
     assert length_correctness([]) is None
 
 
@@ -48,8 +48,8 @@ def test_a_cut_response_is_no_example_and_a_group_without_a_right_one_has_none()
 def test_its_memory_is_part_of_a_checkpoint():
     settings = CreditSettings(adjust=[{"name": "icr", "decay": 0.5}])
     first, second = Credit(settings), Credit(settings)
-    first.assign([LONG_IS_WRONG.scored], NOW)
+    first.assign([LONG_IS_WRONG], NOW)
     second.load_state_dict(first.state_dict())
     assert second.state_dict()["adjust.0"]["correlation"] < 0
-    alone = Credit(settings).assign([LONG_IS_RIGHT.scored], NOW)[0].advantages
-    assert second.assign([LONG_IS_RIGHT.scored], NOW)[0].advantages == alone  # the average has turned
+    alone = Credit(settings).assign([LONG_IS_RIGHT], NOW)[0].advantages
+    assert second.assign([LONG_IS_RIGHT], NOW)[0].advantages == alone  # the average has turned

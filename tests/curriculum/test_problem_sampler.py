@@ -17,7 +17,7 @@ from vlrl.data.recipe import Recipe
 from vlrl.errors import ConfigError, DataError
 from vlrl.scenes.domain import domain
 from vlrl.seeding import stream
-from vlrl.types import CreditedGroup, Draft, Group, Rewards, ScoredGroup, Verdict
+from vlrl.types import Draft, Group, ScoredGroup, Verdict
 
 
 @domain("drawing_test_numbers", family="tests", modality="text")
@@ -53,10 +53,9 @@ def rows_recipe(tmp_path, count: int, labelled: bool = False, streaming: bool = 
     return recipe({**source, "held_out": 0.0, "columns": columns, "streaming": streaming})
 
 
-def scored(problem, pass_rate: float, k: int = 20) -> CreditedGroup:
+def scored(problem, pass_rate: float, k: int = 20) -> ScoredGroup:
     verdicts = tuple(Verdict.right() if j < round(k * pass_rate) else Verdict.wrong("") for j in range(k))
-    judged = ScoredGroup(Group(problem, ()), verdicts)
-    return CreditedGroup(judged, Rewards({}, (0.0,) * k), (0.0,) * k, (True,) * k)
+    return ScoredGroup.of(Group(problem, ()), verdicts)
 
 
 def sampler(mixture: Mixture, *parts, **more) -> ProblemSampler:
@@ -164,8 +163,7 @@ def test_success_is_a_moving_average_and_survives_a_checkpoint(tmp_path):
 def test_a_group_that_could_not_be_judged_says_nothing_of_success(tmp_path):
     mixture = Mixture(rows_recipe(tmp_path, 8), 0)
     chooser = sampler(mixture, Prioritised())
-    judged = ScoredGroup(Group(mixture.draw(1)[0], ()), (Verdict.broken("no"),))
-    broken = CreditedGroup(judged, Rewards({}, (0.0,)), (0.0,), (False,))
+    broken = ScoredGroup.of(Group(mixture.draw(1)[0], ()), (Verdict.broken("no"),))
     chooser.observe([broken])
     assert chooser.metrics() == {}
 

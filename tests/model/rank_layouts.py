@@ -20,14 +20,13 @@ from small_models import ask, encode, fresh, pixels
 
 from vlrl import dist
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.training import logprobs
 from vlrl.model.training.backends import DeepSpeedBackend, TorchBackend
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.training.lifecycle.checkpoint import load_checkpoint, save_checkpoint
 
@@ -138,7 +137,7 @@ def examples(encoded, layout: Layout) -> list[Example]:
         count = int(rng.integers(1, 3))
         responses = tuple(tuple(rng.integers(20, 200, rng.integers(1, 12)).tolist()) for _ in range(count))
         reference = tuple(tuple((-4 + 0.2 * rng.standard_normal(len(r))).tolist()) for r in responses)
-        found.append(Example(PackedGroup(one, responses), tuple(rng.standard_normal(count).tolist()), reference))
+        found.append(Example(one, responses, tuple(rng.standard_normal(count).tolist()), reference))
     return found
 
 
@@ -147,9 +146,9 @@ def encoded_problems(loaded):
     return {kind: encode(loaded, *problems) for kind, problems in PROBLEMS.items()}
 
 
-def rows_to_read(encoded) -> list[PackedGroup]:
+def rows_to_read(encoded) -> list[Example]:
     """Every prompt with two responses."""
-    return [PackedGroup(one, RESPONSES) for kind in sorted(encoded) for one in encoded[kind]]
+    return [Example(one, RESPONSES) for kind in sorted(encoded) for one in encoded[kind]]
 
 
 def flat(policy, tower: bool) -> torch.Tensor:

@@ -8,8 +8,9 @@ import torch
 from small_models import ask, encode, pixels
 from torch.utils.flop_counter import FlopCounterMode
 
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import micro_batches, padding_waste, split_responses
-from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.batch.packing import pack
 from vlrl.model.cost import CostModel, Load, Rates, balance, calibrated, cost_of, load_of
 from vlrl.model.optimization.parameter_groups import PARTS
 from vlrl.model.prompts.positions import PositionRule
@@ -36,7 +37,7 @@ def test_window_layers_and_tiles_attend_to_less(loaded_models):
 def test_the_estimate_is_near_what_pytorch_counts_of_separate_rows(loaded):
     """Norms, rotations and the patch embedding are left out; PyTorch counts no attention of the CPU's own kernel."""
     (encoded,) = encode(loaded, ask(pixels(1), pixels(2, 48, 16), "How many?"))
-    model, row = loaded.model, PackedGroup(encoded, (tuple(range(20, 60)),))
+    model, row = loaded.model, Example(encoded, (tuple(range(20, 60)),))
     tower = VisionTower(model)
     batch = pack([row], PositionRule(model), 0, loaded.device)
     with torch.no_grad(), FlopCounterMode(display=False) as counted:
@@ -107,7 +108,7 @@ def test_a_group_over_the_budget_is_split_into_pieces_behind_copies_of_the_promp
 def test_micro_batches_keep_to_memory_and_keep_rows_with_a_common_image_together(qwen3):
     one, two = pixels(1), pixels(2)
     encoded = encode(qwen3, ask(one, "a"), ask("b " * 12), ask(one, two, "c"), ask("d " * 30), ask(two))
-    rows = [PackedGroup(e, ((20, 21), (22,))) for e in encoded]
+    rows = [Example(e, ((20, 21), (22,))) for e in encoded]
     together = micro_batches(rows, 10**6)
     assert len(together) == 1
     order = together[0]

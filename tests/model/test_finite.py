@@ -13,10 +13,9 @@ from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import NonFiniteError
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.finite import check_policy, nonfinite_weights, shortest
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
@@ -34,7 +33,7 @@ PROBLEM = Problem((Text("How many?"),), "1", "number", "text", "counting")
 
 def example(loaded, **more) -> Example:
     encoded = Encoder(loaded, ImageBudget()).encode([PROBLEM])[0]
-    return Example(PackedGroup(encoded, ((65, 66, 67), (68, 69))), (1.0, -1.0), **more)
+    return Example(encoded, ((65, 66, 67), (68, 69)), (1.0, -1.0), **more)
 
 
 def weights_of(loaded) -> list[torch.Tensor]:

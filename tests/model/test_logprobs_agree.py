@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_models import ask, encode, pixels, plain_logprobs, prompts
 
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
@@ -28,9 +28,7 @@ def test_engine_trainer_and_plain_forward_agree_with_zero_to_three_images(
     loaded, architecture, model_folders, temperature
 ):
     encoded, answers = roll_out(loaded, temperature)
-    rows = [
-        PackedGroup(one, tuple(r.token_ids for r in rollouts)) for one, rollouts in zip(encoded, answers, strict=True)
-    ]
+    rows = [Example(one, tuple(r.token_ids for r in rollouts)) for one, rollouts in zip(encoded, answers, strict=True)]
     trainer = TorchPolicy(loaded, PolicySettings()).logprobs(rows, temperature)
     for pieces, rollouts, by_trainer in zip(prompts(), answers, trainer, strict=True):
         for rollout, mine in zip(rollouts, by_trainer, strict=True):
@@ -57,9 +55,7 @@ def test_greedy_logprobs_are_those_at_temperature_one(loaded, architecture, mode
 def test_what_the_image_shows_changes_the_logprobs(loaded):
     """Otherwise the tests above could not see a lost or exchanged image."""
     encoded = encode(loaded, ask(pixels(1), pixels(2), "red"), ask(pixels(2), pixels(1), "red"))
-    first, second = TorchPolicy(loaded, PolicySettings()).logprobs(
-        [PackedGroup(e, ((20, 30, 40),)) for e in encoded], 1.0
-    )
+    first, second = TorchPolicy(loaded, PolicySettings()).logprobs([Example(e, ((20, 30, 40),)) for e in encoded], 1.0)
     assert max(abs(a - b) for a, b in zip(first[0], second[0], strict=True)) > 0.05
 
 
@@ -82,7 +78,7 @@ def test_waves_and_removed_rows_change_no_number(loaded):
 
 def test_logits_made_in_chunks_give_the_same_logprobs(loaded, monkeypatch):
     encoded = encode(loaded, ask(*prompts()[1]))
-    row = PackedGroup(encoded[0], ((20, 21, 22, 23, 24), (30, 31)))
+    row = Example(encoded[0], ((20, 21, 22, 23, 24), (30, 31)))
     policy = TorchPolicy(loaded, PolicySettings())
     whole = policy.logprobs([row], 1.0)
     monkeypatch.setattr("vlrl.model.training.logprobs.CHUNK_LOGITS", 2 * loaded.model.lm_head.weight.shape[0])
@@ -114,7 +110,7 @@ def test_scoring_in_chunks_never_holds_the_logits_of_all_tokens(qwen3, monkeypat
     for chunk in (10**9, 8 * vocabulary):
         monkeypatch.setattr("vlrl.model.training.logprobs.CHUNK_LOGITS", chunk)
         with Largest() as largest:
-            policy.logprobs([PackedGroup(encoded, responses)], 1.0)
+            policy.logprobs([Example(encoded, responses)], 1.0)
         found.append(largest.size)
     assert found[0] == 60 * vocabulary
     assert found[1] < found[0] / 2  # what is left are the activations

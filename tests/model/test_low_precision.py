@@ -6,10 +6,9 @@ from small_models import ask, build_spread, encode, fresh, pixels
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.training.forward import checkpointed_layers
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
 
@@ -64,7 +63,7 @@ def many_rows(loaded):
     (encoded,) = encode(loaded, ask(pixels(1), "How many?"))
     draw = torch.Generator().manual_seed(0)
     drawn = [tuple(torch.randint(20, 200, (6,), generator=draw).tolist()) for _ in range(128)]
-    return [Example(PackedGroup(encoded, (one,)), (1.0,), None) for one in drawn]
+    return [Example(encoded, (one,), (1.0,), None) for one in drawn]
 
 
 def gradient(folder, dtype, micro_batch_tokens):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention import response_blocks as blocks_module
-from vlrl.model.attention.response_blocks import Place, response_blocks
+from vlrl.model.attention.response_blocks import PackedRow, response_blocks
 from vlrl.model.batch import packing
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import batches_by_length, micro_batches
-from vlrl.model.batch.packing import PackedGroup, block_mask, pack
+from vlrl.model.batch.packing import block_mask, pack
 from vlrl.model.cost import CostModel, Load, cost_of
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.logprobs import response_logprobs
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.image_encoding import VisionTower
 
@@ -33,7 +35,7 @@ WAYS = {"a dense mask": (10_000, 10_000), "blocks": (1, 10_000), "row by row": (
 
 def rows_of(loaded, responses):
     encoded = encode(loaded, *[ask(*pieces) for pieces in PROMPTS])
-    return [PackedGroup(one, written) for one, written in zip(encoded, responses, strict=True)]
+    return [Example(one, written) for one, written in zip(encoded, responses, strict=True)]
 
 
 def logprobs_and_gradients(loaded, batches):
@@ -81,7 +83,7 @@ def test_what_one_row_says_changes_nothing_for_the_others(loaded, monkeypatch, w
     monkeypatch.setattr(packing, "BLOCKS_FROM", blocks_from)
     monkeypatch.setattr(blocks_module, "ROWS_FROM", rows_from)
     rows = rows_of(loaded, ONE_EACH)
-    other = [*rows[:1], PackedGroup(encode(loaded, ask(pixels(9), "How many?"))[0], ((33,),)), *rows[2:]]
+    other = [*rows[:1], Example(encode(loaded, ask(pixels(9), "How many?"))[0], ((33,),)), *rows[2:]]
     forward = PackedForward(loaded, 10_000, False, packs_sequences=True)
     before, after = forward.logprobs(rows, 1.0), forward.logprobs(other, 1.0)
     assert abs(before[1][0][0] - after[1][0][0]) > 1e-3
@@ -98,7 +100,7 @@ def test_the_mask_of_two_rows_in_one_line_by_hand():
 
 def test_blocks_of_one_line_by_hand():
     """A row of one response is read in one go; of the other row its prompt, and two responses look back at it."""
-    blocks = response_blocks([Place(0, 2, (1,)), Place(3, 1, (1, 2))], torch.device("cpu"), packed=True)
+    blocks = response_blocks([PackedRow(0, 2, (1,)), PackedRow(3, 1, (1, 2))], torch.device("cpu"), packed=True)
     assert blocks.reading.take.tolist() == [[0, 1, 2], [3, 3, 3]]
     assert blocks.reading.put.tolist() == [0, 1, 2, 3]
     assert blocks.responses.take.tolist() == [[4, 4], [5, 6]]
@@ -121,7 +123,7 @@ def test_a_policy_with_packed_rows_learns_the_same(model_folders, architecture):
 
         policy.optimizer.step = step
         rows = rows_of(loaded, ONE_EACH)
-        metrics = policy.update([Example(row, (1.0,)) for row in rows], SftLoss(), 1.0, 1.0).metrics()
+        metrics = policy.update([replace(row, advantages=(1.0,)) for row in rows], SftLoss(), 1.0, 1.0).metrics()
         found.append((metrics["loss/total"], torch.cat([g.flatten() for g in held.values()])))
     (loss, expected), (packed_loss, gradient) = found
     assert packed_loss == pytest.approx(loss, rel=1e-6)

@@ -15,7 +15,7 @@ from small_models import SHAPE, TEXTS, ask, encode, fresh, pixels
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlrl.errors import ConfigError
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.families.family import family_of
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import ModelSettings, choose_device, load_folder, save_model
@@ -51,7 +51,7 @@ def test_saved_and_loaded_again_the_logits_are_the_same(tmp_path, architecture, 
     found = []
     for one in (loaded, again):
         (encoded,) = encode(one, problem)
-        found.append(TorchPolicy(one, PolicySettings()).logprobs([PackedGroup(encoded, ((20, 30, 40),))], 1.0))
+        found.append(TorchPolicy(one, PolicySettings()).logprobs([Example(encoded, ((20, 30, 40),))], 1.0))
     assert found[0] == found[1]
     config = (tmp_path / "saved" / "config.json").read_text()
     assert "vlrl" not in config
@@ -126,7 +126,7 @@ def test_the_rotary_base_and_the_context_are_those_asked_for_and_are_saved(tmp_p
     plain, longer = fresh(folder), fresh(folder, rope_base=1e6, context=512)
     assert longer.context == 512
     problem = ask(pixels(1), "How many?")
-    rows = [PackedGroup(encode(one, problem)[0], ((20, 30, 40),)) for one in (plain, longer)]
+    rows = [Example(encode(one, problem)[0], ((20, 30, 40),)) for one in (plain, longer)]
     found = [TorchPolicy(m, PolicySettings()).logprobs([r], 1.0) for m, r in zip((plain, longer), rows, strict=True)]
     assert found[0] != found[1]
     save_model(longer, tmp_path / "saved")

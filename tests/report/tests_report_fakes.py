@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,7 @@ from PIL import ImageDraw
 
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.seeding import stream
-from vlrl.types import (
-    CreditedGroup,
-    Group,
-    Image,
-    Modality,
-    Problem,
-    Rewards,
-    Rollout,
-    ScoredGroup,
-    Segment,
-    Text,
-    Verdict,
-)
+from vlrl.types import Group, Image, Modality, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 RL_STEPS = 60
@@ -60,7 +49,7 @@ def problem_of(rng: np.random.Generator, modality: Modality) -> Problem:
     return Problem((image, Text("How many dots?")), str(a), "number", modality, name, difficulty=0.3, twin=None)
 
 
-def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 8) -> CreditedGroup:
+def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 8) -> ScoredGroup:
     rollouts, verdicts, rewards, parts = [], [], [], []
     for i in range(k):
         right = bool(rng.random() < skill)
@@ -81,9 +70,12 @@ def group_of(rng: np.random.Generator, problem: Problem, skill: float, k: int = 
     mean = sum(r for r, u in zip(rewards, used, strict=True) if u) / max(sum(used), 1)
     advantages = tuple(r - mean if u else 0.0 for r, u in zip(rewards, used, strict=True))
     scores = tuple(v.score for v in verdicts)
-    named = Rewards({"score": scores, "length": tuple(parts)}, tuple(rewards))
-    scored = ScoredGroup(Group(problem, tuple(rollouts)), tuple(verdicts))
-    return CreditedGroup(scored, named, advantages, used)
+    return replace(
+        ScoredGroup.of(Group(problem, tuple(rollouts)), verdicts),
+        rewards=tuple(rewards),
+        advantages=advantages,
+        reward_parts={"score": scores, "length": tuple(parts)},
+    )
 
 
 def skill_at(modality: str, share: float) -> float:

@@ -18,10 +18,9 @@ from vlrl.data.recipe import load_recipe
 from vlrl.data.teacher.teacher_recording import TeacherRecording
 from vlrl.data.teacher.teacher_records import SCHEMA, RecordsHead, TeacherRecord, read_records
 from vlrl.errors import ConfigError, DataError
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import Encoder, input_hash
 from vlrl.model.training.forward import PackedForward
-from vlrl.model.training.policy import Example
 from vlrl.model.training.token_statistics import token_statistics
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training.distil import Recorded, recorded_rows, with_credit
@@ -29,7 +28,7 @@ from vlrl.training.fixed_set_settings import DistilSettings
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.teacher.reference_model import ReferenceModel, tokenizer_hash
-from vlrl.types import CreditedGroup, Group, Rewards, ScoredGroup
+from vlrl.types import Group, ScoredGroup
 
 PROBLEMS = [ask("3+4=?"), ask(pixels(1), "How many?")]
 RESPONSES = [(20, 31, 44), (25, 26)]
@@ -124,18 +123,22 @@ def test_the_first_step_from_records_is_that_of_a_live_teacher(model_folders, pa
     for live in (True, False):
         loaded = fresh(model_folders["tiny-qwen3-vl"])
         policy = TorchPolicy(loaded, PolicySettings())
-        rows = [PackedGroup(one, (ids,)) for one, ids in zip(encode(loaded, *PROBLEMS), RESPONSES, strict=True)]
+        rows = [Example(one, (ids,)) for one, ids in zip(encode(loaded, *PROBLEMS), RESPONSES, strict=True)]
         if live:
             held = policy.statistics(rows, 0.8, part.needs, reading)
-            scored = [ScoredGroup(Group(p, ()), (), one) for p, one in zip(PROBLEMS, held, strict=True)]
-            groups = [CreditedGroup(one, Rewards({}, (0.0,)), (0.0,), (True,)) for one in scored]
+            groups = [ScoredGroup.of(Group(p, ()), (), one) for p, one in zip(PROBLEMS, held, strict=True)]
             extra = part.over(groups, CreditContext(0), {})
-            examples = [Example(row, (0.0,), token_advantages=more) for row, more in zip(rows, extra, strict=True)]
+            examples = [
+                replace(row, advantages=(0.0,), token_advantages=more) for row, more in zip(rows, extra, strict=True)
+            ]
         else:
             held = policy.statistics(rows, 0.8, {"teacher", "kl_teacher"}, reading)
             values = [one["kl_teacher"] if "kl_teacher" in part.needs else None for one in held]
             three = zip(rows, held, values, strict=True)
-            given = [Recorded(row, (0.0,), teacher=one["teacher"], divergence=kl) for row, one, kl in three]
+            given = [
+                Recorded(row.encoded, row.responses, (0.0,), teacher=one["teacher"], divergence=kl)
+                for row, one, kl in three
+            ]
             own = policy.logprobs(rows, 0.8)
             examples, metrics = with_credit(given, own, 0.5)
             ours, theirs = ([v for one in some for r in one for v in r] for some in (own, [h["teacher"] for h in held]))

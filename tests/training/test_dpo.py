@@ -42,10 +42,10 @@ def test_a_pair_is_one_row_with_the_chosen_response_first_and_both_ended(tiny):
     stop = session.loaded.stop_ids[0]
     for example, pair in zip(examples, PAIRS, strict=True):
         assert example.advantages == (1.0, -1.0)
-        assert [ids[-1] for ids in example.row.responses] == [stop, stop]
-        said = [session.loaded.tokenizer.decode(ids[:-1]) for ids in example.row.responses]
+        assert [ids[-1] for ids in example.responses] == [stop, stop]
+        said = [session.loaded.tokenizer.decode(ids[:-1]) for ids in example.responses]
         assert said == [pair.chosen, pair.rejected]
-        assert example.row.encoded.problem_id == pair.problem.id
+        assert example.encoded.problem_id == pair.problem.id
 
 
 def test_a_response_that_was_cut_or_looped_has_no_end_token(tiny):
@@ -53,16 +53,16 @@ def test_a_response_that_was_cut_or_looped_has_no_end_token(tiny):
     cut = Preference(ask("3+4=?"), "seven", "left right left", rejected_ended=False)
     (example,), (whole,) = (pair_examples(session, policy, [one]) for one in (cut, replace(cut, rejected_ended=True)))
     stop = session.loaded.stop_ids[0]
-    chosen, rejected = example.row.responses
+    chosen, rejected = example.responses
     assert chosen[-1] == stop
     assert stop not in rejected
-    assert whole.row.responses == (chosen, (*rejected, stop))
+    assert whole.responses == (chosen, (*rejected, stop))
 
 
 def test_a_pair_that_is_longer_than_the_context_is_refused(tiny):
     """Each response alone counts: the row of both may be longer."""
     session, policy = tiny
-    rows = [example.row for example in pair_examples(session, policy, PAIRS)]
+    rows = pair_examples(session, policy, PAIRS)
     longest = max(row.encoded.num_tokens + len(response) for row in rows for response in row.responses)
     assert longest < max(row.num_tokens for row in rows)
     at = replace(session.loaded, context=longest)
@@ -83,7 +83,7 @@ def test_the_loss_starts_at_log_2_and_falls_while_the_reference_stays(tiny):
     assert found[0] == pytest.approx(0.693147, abs=1e-5)
     assert found[-1] < 0.3
     assert [example.old_logprobs for example in examples] == before
-    now = policy.logprobs([example.row for example in examples], 1.0)
+    now = policy.logprobs(examples, 1.0)
     for was, is_ in zip(before, now, strict=True):
         chosen, rejected = (sum(is_[j]) - sum(was[j]) for j in (0, 1))
         assert chosen > rejected

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from vlrl.evaluation.benchmark import BenchmarkResult
 from vlrl.runlog.run_folder import RunFolder
-from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Verdict
+from vlrl.types import Group, ScoredGroup
 
 BLOCKS = 13  # evenly over the benchmark, the first and the last problems among them
 EACH = 4  # problems of a block
@@ -20,27 +20,21 @@ def write_shown(run: RunFolder, result: BenchmarkResult) -> None:
     name = result.benchmark.name
     run.truncate_after(name, 0)
     for first, groups in _blocks(result):
-        run.rollouts(name, first + 1, groups)
+        run.rollouts(name, first + 1, groups, trained=False)
 
 
-def _blocks(result: BenchmarkResult) -> Iterator[tuple[int, list[CreditedGroup]]]:
+def _blocks(result: BenchmarkResult) -> Iterator[tuple[int, list[ScoredGroup]]]:
     problems = result.benchmark.problems
     starts = sorted({round(i * max(0, len(problems) - EACH) / (BLOCKS - 1)) for i in range(BLOCKS)})
     seen: set[int] = set()
     for start in starts:
-        places = [i for i in range(start, min(start + EACH, len(problems))) if i not in seen]
-        seen.update(places)
-        if places:
-            yield start, [_group(problems[i], *_of(result, i)) for i in places]
+        indices = [i for i in range(start, min(start + EACH, len(problems))) if i not in seen]
+        seen.update(indices)
+        if indices:
+            yield start, [_group(result, i) for i in indices]
 
 
-def _of(result: BenchmarkResult, place: int) -> tuple[list[Rollout], list[Verdict]]:
-    rollouts = [one for run in result.rollouts for one in run[place]]
-    return rollouts, [one for run in result.verdicts for one in run[place]]
-
-
-def _group(problem: Problem, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict]) -> CreditedGroup:
-    scores = tuple(verdict.score for verdict in verdicts)
-    nothing = (0.0,) * len(scores)
-    scored = ScoredGroup(Group(problem, tuple(rollouts)), tuple(verdicts))
-    return CreditedGroup(scored, Rewards({"score": scores}, scores), nothing, used=(False,) * len(scores))
+def _group(result: BenchmarkResult, index: int) -> ScoredGroup:
+    rollouts = tuple(one for run in result.rollouts for one in run[index])
+    verdicts = [one for run in result.verdicts for one in run[index]]
+    return ScoredGroup.of(Group(result.benchmark.problems[index], rollouts), verdicts)

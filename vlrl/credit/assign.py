@@ -1,4 +1,4 @@
-"""Groups + verdicts → ScoredGroups: rewards by name, their total, advantages, token weights. Faults leave the baseline.
+"""Verdicts → rewards, advantages, token weights of groups. Faults leave the baseline.
 
 shape → advantage → adjust → token_credit → weigh
 """
@@ -21,7 +21,7 @@ from vlrl.credit.tokens.token_weights import own_tokens
 from vlrl.errors import NonFiniteError
 from vlrl.provenance import needs_of, source_of
 from vlrl.registry import component_field
-from vlrl.types import CreditedGroup, Group, PerToken, Rewards, ScoredGroup, Verdict
+from vlrl.types import Group, PerToken, ScoredGroup, Verdict
 
 
 class CreditSettings(Settings):
@@ -91,10 +91,8 @@ class Credit:
         self.settings = settings
         self._states: dict[str, State] = {}
 
-    def assign(
-        self, groups: Sequence[ScoredGroup], context: CreditContext, remember: bool = True
-    ) -> list[CreditedGroup]:
-        """Give credit to all groups of one step, in order.
+    def assign(self, groups: Sequence[ScoredGroup], context: CreditContext, remember: bool = True) -> list[ScoredGroup]:
+        """The groups of one step, in order, with credit.
 
         A response with a faulted verdict has no reward: it is unused, with advantage 0, and no part sees it. A group
         with fewer usable responses than the advantage's `least` has no baseline: all its advantages are 0. Raises
@@ -102,13 +100,13 @@ class Credit:
 
         remember  whether parts remember what they saw. Call it once a step with True; False shows what credit would be
         """
-        before = {place: dict(state) for place, state in self._states.items()}
-        credited = self._assign([group.usable() for group in groups], context)
+        before = {name: dict(state) for name, state in self._states.items()}
+        credited = self._assign([_plain(group).usable() for group in groups], context)
         if not remember:
             self._states = before
         return [_with_unused(*pair) for pair in zip(groups, credited, strict=True)]
 
-    def _assign(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[CreditedGroup]:
+    def _assign(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[ScoredGroup]:
         """Give credit to groups of which every response could be judged."""
         settings = self.settings
         credited = self._advantages([self._reward(group, context) for group in groups], context)
@@ -130,20 +128,20 @@ class Credit:
             ]
         return credited
 
-    def _advantages(self, groups: Sequence[CreditedGroup], context: CreditContext) -> list[CreditedGroup]:
+    def _advantages(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[ScoredGroup]:
         """Take a baseline off the rewards. Raises NonFiniteError for an advantage that isn't finite."""
         advantage = self.settings.advantage
-        enough = [group for group in groups if len(group.advantages) >= advantage.least]
+        enough = [group for group in groups if len(group.rewards) >= advantage.least]
         computed = iter(advantage.over(enough, context, self._state("advantage")))
         credited = []
         for group in groups:
-            values = next(computed) if len(group.advantages) >= advantage.least else (0.0,) * len(group.advantages)
-            _check_finite(f"advantage of {type(advantage).__name__}", values, group.scored)
+            values = next(computed) if len(group.rewards) >= advantage.least else (0.0,) * len(group.rewards)
+            _check_finite(f"advantage of {type(advantage).__name__}", values, group)
             credited.append(replace(group, advantages=values))
         return credited
 
-    def _reward(self, group: ScoredGroup, context: CreditContext) -> CreditedGroup:
-        """Add up score and reward parts; the advantages are still the rewards themselves."""
+    def _reward(self, group: ScoredGroup, context: CreditContext) -> ScoredGroup:
+        """Add up score and reward parts."""
         parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
         weights = {"score": 1.0}
         total = list(parts["score"])
@@ -154,19 +152,18 @@ class Credit:
                 parts[name], weights[name] = shape.of(group, context), weight
                 _check_finite(f"reward part {name!r}", parts[name], group)
                 total = [t + weight * value for t, value in zip(total, parts[name], strict=True)]
-        rewards = Rewards(parts, tuple(total), weights)
-        return CreditedGroup(group, rewards, advantages=rewards.total, used=group.judged)
+        return replace(group, rewards=tuple(total), reward_parts=parts, reward_weights=weights)
 
-    def _state(self, place: str) -> State:
-        return self._states.setdefault(place, {})
+    def _state(self, name: str) -> State:
+        return self._states.setdefault(name, {})
 
     def state_dict(self) -> dict[str, Any]:
-        """What the parts remember, by the place of the part."""
-        return {place: dict(state) for place, state in self._states.items() if state}
+        """What the parts remember, by kind and number of the part."""
+        return {name: dict(state) for name, state in self._states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self._states = {place: dict(values) for place, values in state.items()}
+        self._states = {name: dict(values) for name, values in state.items()}
 
 
 def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> None:
@@ -180,9 +177,14 @@ def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> Non
             )
 
 
-def _with_unused(scored: ScoredGroup, credited: CreditedGroup) -> CreditedGroup:
+def _plain(group: ScoredGroup) -> ScoredGroup:
+    """The group without any credit that it had: what is assigned twice is assigned once."""
+    return ScoredGroup.of(group, group.verdicts, group.statistics, group.contrast_rate)
+
+
+def _with_unused(scored: ScoredGroup, credited: ScoredGroup) -> ScoredGroup:
     """Spread the usable responses' credit over all responses of `scored`, with 0 for the others."""
-    used, rewards = scored.judged, credited.rewards
+    used = scored.judged
 
     def spread(values: Sequence[float]) -> tuple[float, ...]:
         remaining = iter(values)
@@ -195,14 +197,14 @@ def _with_unused(scored: ScoredGroup, credited: CreditedGroup) -> CreditedGroup:
         lengths = zip(used, scored.lengths, strict=True)
         return tuple(next(remaining) if use else (0.0,) * length for use, length in lengths)
 
-    parts = {name: spread(values) for name, values in rewards.parts.items()}
-    return CreditedGroup(
+    return replace(
         scored,
-        Rewards(parts, spread(rewards.total), rewards.weights),
-        spread(credited.advantages),
-        used,
-        spread_tokens(credited.token_advantages),
-        spread_tokens(credited.token_weights),
+        rewards=spread(credited.rewards),
+        advantages=spread(credited.advantages),
+        reward_parts={name: spread(values) for name, values in credited.reward_parts.items()},
+        reward_weights=credited.reward_weights,
+        token_advantages=spread_tokens(credited.token_advantages),
+        token_weights=spread_tokens(credited.token_weights),
     )
 
 
@@ -212,11 +214,11 @@ def _name(registry: Any, part: Any) -> str:
 
 def assign_credit(
     group: Group, verdicts: Sequence[Verdict], settings: CreditSettings, step: int, max_tokens: int = 1
-) -> CreditedGroup:
+) -> ScoredGroup:
     """Give credit to one group by itself, remembering nothing.
 
     verdicts    (k,)
     step        0-based, of the RL run
     max_tokens  the response budget, for reward parts about length
     """
-    return Credit(settings).assign([ScoredGroup(group, tuple(verdicts))], CreditContext(step, max_tokens=max_tokens))[0]
+    return Credit(settings).assign([ScoredGroup.of(group, verdicts)], CreditContext(step, max_tokens=max_tokens))[0]

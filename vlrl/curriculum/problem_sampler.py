@@ -17,7 +17,7 @@ from vlrl.data.sources import Source
 from vlrl.errors import ConfigError, DataError
 from vlrl.registry import component_field
 from vlrl.seeding import stream
-from vlrl.types import MODALITIES, CreditedGroup, Modality, Problem
+from vlrl.types import MODALITIES, Modality, Problem, ScoredGroup
 
 LABELS = 50_000  # of a finite source that are read at the start, to see that weights leave something to choose
 LABELS_DRAWN = 1_000  # of an endless one
@@ -149,7 +149,7 @@ class ProblemSampler:
         if self.chooses and source.size is not None:
             self._ids[f"{source.name}#{index}"] = problem.id
 
-    def observe(self, groups: Sequence[CreditedGroup]) -> None:
+    def observe(self, groups: Sequence[ScoredGroup]) -> None:
         """Success of groups that could be judged."""
         for group in groups:
             if not self.chooses or all(verdict.fault is not None for verdict in group.verdicts):

@@ -40,6 +40,11 @@ class KimiLoss(Loss):
         return self.logratio_norm == "length"
 
     @property
+    def objective_tau(self) -> float | None:
+        """τ of k1.5 eq. 2."""
+        return self.tau
+
+    @property
     def pulls_without_advantage(self) -> bool:
         """The squared log ratio pulls every response back."""
         return self.tau > 0

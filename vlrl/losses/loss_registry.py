@@ -32,6 +32,7 @@ class Loss(Method):
     means_over_response   whether a token's share falls with the number of trained tokens of its response
     reads_reference       whether `LossInputs.ref_logprobs`, those of a frozen model, have an effect
     pulls_without_advantage  whether a later update of a step has a gradient where the advantage is 0
+    objective_tau         τ of the objective of k1.5 eq. 2, the pull to the iteration's start; None: it isn't that
     needs                 `pairs`: responses come in pairs, chosen and rejected; `demonstrations`: no rollouts
     """
 
@@ -42,6 +43,11 @@ class Loss(Method):
     def means_over_response(self) -> bool:
         """Whether a token's share falls with the number of trained tokens of its response."""
         return False
+
+    @property
+    def objective_tau(self) -> float | None:
+        """τ of the objective of k1.5 eq. 2, the pull to the iteration's start, where this is its loss."""
+        return None
 
     @property
     def reads_reference(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.families.family import family_of
 from vlrl.model.optimization.parameter_groups import PARTS, Part, part_of
 
@@ -47,7 +47,7 @@ def grown_columns(columns: int) -> int:
     return columns + min(max(columns, FIRST_COLUMNS), MORE_COLUMNS)
 
 
-def load_of(row: PackedGroup) -> Load:
+def load_of(row: Example) -> Load:
     """The load of a packed row."""
     images = tuple(image.num_patches for image in row.encoded.images)
     return Load(row.encoded.num_tokens, tuple(len(one) for one in row.responses), images)

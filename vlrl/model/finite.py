@@ -10,7 +10,8 @@ import torch
 
 from vlrl.errors import NonFiniteError
 from vlrl.losses.loss_inputs import LossInputs
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.batch.example import Example
+from vlrl.model.training.policy import Policy
 
 LOGITS_REMEDY = (
     "the weights are damaged or have grown too large: lower the learning rate (policy.optimizer.lr), or warm it up; "
@@ -41,10 +42,10 @@ def check_policy(policy: Policy, example: Example | None, temperature: float, pl
     check_weights(policy.weights(), f"{place}, weights")
     if example is None:
         return
-    found = policy.logprobs([example.row], temperature)[0]
+    found = policy.logprobs([example], temperature)[0]
     if bad := next(((j, t) for j, one in enumerate(found) for t, v in enumerate(one) if not math.isfinite(v)), None):
         raise NonFiniteError(
-            f"{place}, problem {example.row.encoded.problem_id}, response {bad[0]}, token {bad[1]}",
+            f"{place}, problem {example.encoded.problem_id}, response {bad[0]}, token {bad[1]}",
             f"after the update its log-probability is {found[bad[0]][bad[1]]}",
             LOGITS_REMEDY,
         )
@@ -54,14 +55,14 @@ def shortest(examples: Sequence[Example]) -> Example | None:
     """The example whose forward pass costs least, with its shortest response alone; None without any."""
     if not examples:
         return None
-    one = min(examples, key=lambda held: held.row.num_tokens)
-    lengths = [len(response) for response in one.row.responses]
+    one = min(examples, key=lambda held: held.num_tokens)
+    lengths = [len(response) for response in one.responses]
     return one.take([lengths.index(min(lengths))])
 
 
 def cause_of(examples: Sequence[Example], inputs: LossInputs, loss: float) -> NonFiniteError | None:
     """The first of a loss's inputs that isn't finite, or the loss itself; None where all are."""
-    responses = [(example, j) for example in examples for j in range(len(example.row.responses))]
+    responses = [(example, j) for example in examples for j in range(len(example.responses))]
     token_values: dict[str, Any] = {
         "the policy's log-probability": inputs.logprobs,
         "the log-probability that its ratio starts from": inputs.old_logprobs,
@@ -74,11 +75,11 @@ def cause_of(examples: Sequence[Example], inputs: LossInputs, loss: float) -> No
     for name, values in token_values.items():
         if values is None or bool(values.isfinite().all()):
             continue
-        place = int((~values.isfinite()).nonzero()[0, 0])
-        response = int(inputs.response[place])
-        token = place - int((inputs.response == response).nonzero()[0, 0])
+        position = int((~values.isfinite()).nonzero()[0, 0])
+        response = int(inputs.response[position])
+        token = position - int((inputs.response == response).nonzero()[0, 0])
         remedy = LOGITS_REMEDY if "policy's" in name else "mend the part that gave it"
-        return _error(responses[response], f", token {token}", f"{name} is {float(values[place])}", remedy)
+        return _error(responses[response], f", token {token}", f"{name} is {float(values[position])}", remedy)
     if math.isfinite(loss):
         return None
     return NonFiniteError("update", f"the loss is {loss}, all that it is made of is finite", GRADIENT_REMEDY)
@@ -86,5 +87,5 @@ def cause_of(examples: Sequence[Example], inputs: LossInputs, loss: float) -> No
 
 def _error(response: tuple[Example, int], token: str, problem: str, remedy: str) -> NonFiniteError:
     example, j = response
-    place = f"update, problem {example.row.encoded.problem_id}, response {j}{token}"
+    place = f"update, problem {example.encoded.problem_id}, response {j}{token}"
     return NonFiniteError(place, problem, remedy)

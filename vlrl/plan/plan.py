@@ -224,8 +224,7 @@ def warnings_of(plan: Plan) -> list[str]:
     if plan.ranks > 1 and plan.device == "cpu":
         found.append("ranks on one machine share its memory, and each needs as much as the table says")
     updates = rl.updates_per_step * rl.epochs_per_step
-    tau: float = getattr(rl.loss, "tau", 0.0)
-    if "rl" in plan.settings.stages and updates == 1 and tau:
+    if "rl" in plan.settings.stages and updates == 1 and rl.loss.objective_tau:
         found.append("one update per step: the policy is its own reference, so tau has no effect (k1.5 §2.3.2)")
     return found
 

@@ -28,13 +28,16 @@ from vlrl.runlog.codecs import problem_row, verdict_row
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
-from vlrl.types import CreditedGroup, Problem, content_digest
+from vlrl.types import Problem, ScoredGroup, content_digest
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
 
 
-def group_record(group: CreditedGroup) -> dict[str, Any]:
-    """A group as it stands in rollouts.jsonl; images by digest, without what only the verifier reads."""
+def group_record(group: ScoredGroup, trained: bool = True) -> dict[str, Any]:
+    """A group as it stands in rollouts.jsonl; images by digest, without what only the verifier reads.
+
+    trained  whether judged responses are used in an update
+    """
     problem = problem_row(group.problem, lambda image: {"image": image.digest})
     del problem["metadata"]
     rows = [
@@ -43,10 +46,10 @@ def group_record(group: CreditedGroup) -> dict[str, Any]:
             "tokens": rollout.num_tokens,
             "finish_reason": rollout.finish_reason,
             **verdict_row(verdict),
-            "reward": group.rewards.total[i],
-            "reward_parts": {name: values[i] for name, values in group.rewards.parts.items()},
+            "reward": group.rewards[i],
+            "reward_parts": {name: values[i] for name, values in group.reward_parts.items()},
             "advantage": group.advantages[i],
-            "used": group.used[i],
+            "used": trained and group.judged[i],
         }
         for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True))
     ]
@@ -157,13 +160,12 @@ class RunFolder:
             self._also(phase, step, record)
         return record
 
-    def rollouts(self, phase: str, step: int, groups: Sequence[CreditedGroup]) -> None:
+    def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup], trained: bool = True) -> None:
         """Append groups to rollouts.jsonl and keep their images once each under images/."""
         for group in groups:
             self._keep_images(group.problem)
-        self._append(
-            "rollouts.jsonl", [{"schema": SCHEMA, "phase": phase, "step": step, **group_record(g)} for g in groups]
-        )
+        known = {"schema": SCHEMA, "phase": phase, "step": step}
+        self._append("rollouts.jsonl", [known | group_record(group, trained) for group in groups])
 
     def _keep_images(self, problem: Problem) -> None:
         for image in problem.images:

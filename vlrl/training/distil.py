@@ -10,8 +10,8 @@ from vlrl.credit.tokens.distillation import teacher_credit
 from vlrl.credit.tokens.token_parts import add
 from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
 from vlrl.errors import DataError
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.batch.example import Example
+from vlrl.model.training.policy import Policy
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.open_session import Session
 from vlrl.training.sft import Phase, check_fits, train_on
@@ -35,9 +35,10 @@ def run_distil(session: Session) -> Policy:
     from_writer = settings.reference == "writer"
     examples = [
         Recorded(
-            row,
-            (0.0,),
-            (one.writer_logprobs,) if from_writer else None,
+            row.encoded,
+            row.responses,
+            advantages=(0.0,),
+            old_logprobs=(one.writer_logprobs,) if from_writer else None,
             teacher=(one.teacher_logprobs,),
             divergence=(one.divergences,) if settings.value else None,
         )
@@ -45,7 +46,7 @@ def run_distil(session: Session) -> Policy:
     ]
 
     def ready(policy: Policy, chosen: Sequence[Example]) -> tuple[list[Example], dict[str, float]]:
-        own = policy.logprobs([one.row for one in chosen], head.temperature)
+        own = policy.logprobs(chosen, head.temperature)
         return with_credit(chosen, own, settings.weight)
 
     phase = Phase(settings, examples, head.temperature, ready)
@@ -60,7 +61,7 @@ class Recorded(Example):
     divergence: PerToken | None = None
 
 
-def recorded_rows(model: ModelRuntime, records: Sequence[TeacherRecord]) -> list[tuple[PackedGroup, TeacherRecord]]:
+def recorded_rows(model: ModelRuntime, records: Sequence[TeacherRecord]) -> list[tuple[Example, TeacherRecord]]:
     """Every record's row as the policy reads it.
 
     Raises DataError where that isn't what the teacher read, or is longer than the context.
@@ -74,7 +75,7 @@ def recorded_rows(model: ModelRuntime, records: Sequence[TeacherRecord]) -> list
                 f"was recorded with content {record.content_hash}, here it is read as {one.content_hash}",
                 "use the recipe's image budget, the processor and the system prompt of the recording",
             )
-        found.append((PackedGroup(one, (record.token_ids,)), record))
+        found.append((Example(one, (record.token_ids,)), record))
     rows, problems = [row for row, _ in found], [record.problem for record in records]
     remedy = "record with a lower record.sampling.max_tokens"
     check_fits(rows, problems, model.loaded.context, "distil.records", remedy)

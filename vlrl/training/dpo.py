@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vlrl.data.problem_files import read_preferences
 from vlrl.errors import DataError
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.batch.example import Example
+from vlrl.model.training.policy import Policy
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.open_session import Session
 from vlrl.training.sft import Phase, check_fits, response_tokens, train_on
@@ -41,8 +42,8 @@ def pair_examples(model: ModelRuntime, policy: Policy, pairs: Sequence[Preferenc
     for one, pair in zip(encoded, pairs, strict=True):
         chosen = response_tokens(model.loaded, Demonstration(pair.problem, pair.chosen), pair.chosen_ended)
         rejected = response_tokens(model.loaded, Demonstration(pair.problem, pair.rejected), pair.rejected_ended)
-        rows.append(PackedGroup(one, (chosen, rejected)))
+        rows.append(Example(one, (chosen, rejected)))
     remedy = "take the pair out of the file"
     check_fits(rows, [pair.problem for pair in pairs], model.loaded.context, "dpo.pairs", remedy)
     references = policy.logprobs(rows, 1.0)
-    return [Example(row, (1.0, -1.0), reference) for row, reference in zip(rows, references, strict=True)]
+    return [replace(row, advantages=(1.0, -1.0), old_logprobs=old) for row, old in zip(rows, references, strict=True)]

@@ -18,13 +18,13 @@ from vlrl.data.mixture import demonstrations
 from vlrl.errors import DataError
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.control_tokens import control_tokens
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.prompt_check import PromptCheck
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.training.policy import Policy
 from vlrl.seeding import stream
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.lifecycle.checkpoint import step_of
@@ -49,12 +49,12 @@ def response_tokens(loaded: LoadedModel, demonstration: Demonstration, ended: bo
 def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:
     """Demonstrations as update examples, in order."""
     return [
-        Example(PackedGroup(one, (response_tokens(loaded, demo),)), advantages=(1.0,))
+        Example(one, (response_tokens(loaded, demo),), advantages=(1.0,))
         for one, demo in zip(encoded, demos, strict=True)
     ]
 
 
-def check_fits(rows: Sequence[PackedGroup], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
+def check_fits(rows: Sequence[Example], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
     """Raises DataError for the first row whose prompt with its longest response exceeds the model's context."""
     for row, problem in zip(rows, problems, strict=True):
         prompt, longest = row.encoded.num_tokens, max(len(response) for response in row.responses)
@@ -134,34 +134,34 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
         check_response=fits_with if most is None or most > model.loaded.context else None,
     )
     examples = as_examples(model.loaded, model.encoder.encode([d.problem for d in demos]), demos)
-    fits = [i for i, one in enumerate(examples) if most is None or one.row.num_tokens <= most]
+    fits = [i for i, one in enumerate(examples) if most is None or one.num_tokens <= most]
     short = [examples[i] for i in fits]
     if len(short) < len(examples):
         session.context.say(f"{place}: {len(examples) - len(short)} of {len(examples)} demonstrations are too long")
     if not short:
-        shortest = min(one.row.num_tokens for one in examples)
+        shortest = min(one.num_tokens for one in examples)
         raise DataError(
             f"{place}.max_tokens", f"is {most}, and the shortest demonstration takes {shortest} tokens", "raise it"
         )
     problems = [demos[i].problem for i in fits]
-    check_fits([one.row for one in short], problems, model.loaded.context, place, remedy)
+    check_fits(short, problems, model.loaded.context, place, remedy)
     return Phase(settings, short, sources=tuple(problem.source for problem in problems))
 
 
 def described(phase: Phase) -> dict[str, Any]:
     """One phase as the run card states it: steps, demonstrations and tokens, by source too (k1.5 §2.5), peak rate."""
-    by_source: dict[str, list[PackedGroup]] = {}
+    by_source: dict[str, list[Example]] = {}
     for one, source in zip(phase.examples, phase.sources, strict=True):
-        by_source.setdefault(source, []).append(one.row)
+        by_source.setdefault(source, []).append(one)
     return {
         "steps": phase.steps,
-        **_counted([one.row for one in phase.examples]),
+        **_counted(phase.examples),
         "sources": {source: _counted(rows) for source, rows in by_source.items()},
         "lr": phase.settings.policy.optimizer.lr,
     }
 
 
-def _counted(rows: Sequence[PackedGroup]) -> dict[str, int]:
+def _counted(rows: Sequence[Example]) -> dict[str, int]:
     return {
         "demonstrations": len(rows),
         "tokens": sum(row.num_tokens for row in rows),
@@ -210,7 +210,7 @@ def train_on(
         if (step + 1) % settings.validate_every == 0 or step + 1 == ends[number] or out_of_time:
             metrics |= _validated(session, policy, best, step + 1)
         took = time.monotonic() - started
-        metrics |= {"time/step_seconds": took, "tokens/response": sum(e.row.num_response_tokens for e in chosen)}
+        metrics |= {"time/step_seconds": took, "tokens/response": sum(e.num_response_tokens for e in chosen)}
         metrics["optimizer/lr"] = lr_scale * settings.policy.optimizer.lr
         recorder.metrics(step, metrics)
         if out_of_time:

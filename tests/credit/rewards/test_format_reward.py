@@ -29,12 +29,12 @@ PROBLEM = Problem((Text("?"),), "1", "number", "text", "d")
     ],
 )
 def test_one_for_the_form_and_zero_for_all_else(form, text, given):
-    group = ScoredGroup(Group(PROBLEM, (rollout(3, text=text),)), (Verdict.wrong("whatever"),))
+    group = ScoredGroup.of(Group(PROBLEM, (rollout(3, text=text),)), (Verdict.wrong("whatever"),))
     assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (given,)
 
 
 def test_a_long_response_takes_no_long_time():
     nested = rollout(3, text="<think>" + "<answer> \\boxed{" * 20_000)
-    group = ScoredGroup(Group(PROBLEM, (nested,)), (Verdict.wrong(""),))
+    group = ScoredGroup.of(Group(PROBLEM, (nested,)), (Verdict.wrong(""),))
     for form in ("think_answer", "think", "answer", "boxed"):
         assert FormatReward(weight=0.1, form=form).of(group, CreditContext(0)) == (0.0,)

@@ -21,8 +21,8 @@ def test_a_response_that_looped_pays_the_weight_and_the_baseline_counts_it():
     verdicts = [Verdict.right("7"), Verdict.right("7"), Verdict.wrong("cut"), Verdict.wrong("no number")]
     settings = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.5}]})
     scored = assign_credit(Group(problem, rollouts), verdicts, settings, 0)
-    assert scored.rewards.parts["repeat"] == (0.0, -1.0, 0.0, -1.0)
-    assert scored.rewards.total == (1.0, 0.5, 0.0, -0.5)
+    assert scored.reward_parts["repeat"] == (0.0, -1.0, 0.0, -1.0)
+    assert scored.rewards == (1.0, 0.5, 0.0, -0.5)
     assert scored.advantages == (0.75, 0.25, -0.25, -0.75)
     off = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.0}]})
     assert assign_credit(Group(problem, rollouts), verdicts, off, 0).advantages == (0.5, 0.5, -0.5, -0.5)

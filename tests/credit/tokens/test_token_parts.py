@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.step_weights import EntropyBalance, OverlongFilter, SkipSteps, entropy_flow
 from vlrl.credit.tokens.token_parts import adjusts, weighers
-from vlrl.types import CreditedGroup, Rollout, Segment
+from vlrl.types import Rollout, Segment
 
 NOW = CreditContext(0)
 
@@ -152,7 +153,7 @@ def test_the_net_flow_of_opefo_is_zero_after_all_other_weights_in_whatever_order
     now = CreditContext(0, version=1, mean_over_response=mean)
     (scored,) = Credit(CreditSettings(weigh=["opefo", *others][::order])).assign([one], now)
     (plain,) = Credit(CreditSettings(weigh=others)).assign([one], now)
-    flows = entropy_flow(CreditedGroup(one.usable(), scored.rewards, scored.advantages, scored.used))
+    flows = entropy_flow(replace(one.usable(), advantages=scored.advantages))
 
     def net(weights):
         shares = [sum(w > 0 for w in response) if mean else 1 for response in weights]

@@ -11,9 +11,10 @@ from vlrl.model.attention import response_blocks as blocks_module
 from vlrl.model.attention.flex_blocks import attend_flex, flex_blocks
 from vlrl.model.attention.lse_merge_attention import attend_behind
 from vlrl.model.attention.prompt_attention import check_masks
-from vlrl.model.attention.response_blocks import Place, attend_in_blocks, attend_with_masks, response_blocks
+from vlrl.model.attention.response_blocks import PackedRow, attend_in_blocks, attend_with_masks, response_blocks
 from vlrl.model.batch import packing
-from vlrl.model.batch.packing import PackedGroup, block_mask, pack
+from vlrl.model.batch.example import Example
+from vlrl.model.batch.packing import block_mask, pack
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
@@ -24,7 +25,7 @@ RESPONSES = ((20, 31, 42, 53), (64,), (75, 86, 97, 20, 31, 42, 11))
 def test_blocks_equal_the_dense_mask_for_rows_of_unlike_prompts(loaded, monkeypatch):
     prompts = [("What is 3+4=?",), (pixels(1), "How many?"), ("left", pixels(2, 48, 16), pixels(3, 16, 32), "red?")]
     encoded = encode(loaded, *[ask(*pieces) for pieces in prompts])
-    rows = [PackedGroup(one, RESPONSES[: 3 - place]) for place, one in enumerate(encoded)]
+    rows = [Example(one, RESPONSES[: 3 - place]) for place, one in enumerate(encoded)]
     model, tower, rule = loaded.model, VisionTower(loaded.model), PositionRule(loaded.model)
     model.requires_grad_(True)
     found = []
@@ -72,7 +73,7 @@ def test_joined_attention_is_the_softmax_over_both_parts_with_its_gradients(leng
 def test_masked_blocks_equal_those_without_a_mask(qwen3, monkeypatch):
     """Short rows and other devices have masks."""
     monkeypatch.setattr(blocks_module, "ROWS_FROM", 1)
-    blocks = response_blocks([Place(0, 2, (1, 2)), Place(5, 1, (2,))], torch.device("cpu"))
+    blocks = response_blocks([PackedRow(0, 2, (1, 2)), PackedRow(5, 1, (2,))], torch.device("cpu"))
     draw = torch.Generator().manual_seed(1)
     query, key, value = (torch.randn(2, heads, 5, 8, generator=draw) for heads in (4, 2, 2))
     attention = qwen3.model.get_decoder().layers[0].self_attn
@@ -96,7 +97,7 @@ def test_flex_blocks_show_the_same_pairs_as_the_dense_mask():
 
 
 def test_masks_of_long_rows_are_refused_with_the_remedy():
-    blocks = response_blocks([Place(0, 8_000, (60_000, 4, 4))], torch.device("cpu"))
+    blocks = response_blocks([PackedRow(0, 8_000, (60_000, 4, 4))], torch.device("cpu"))
     with pytest.raises(RunError, match=r"3 responses of up to 60,000 tokens behind up to 8,000[\s\S]*attention: auto"):
         _ = blocks.mask
     cuda = torch.device("cuda")  # named, not used
@@ -109,7 +110,7 @@ def test_masks_of_long_rows_are_refused_with_the_remedy():
 
 def test_blocks_by_hand():
     # row 0: prompt of 2, responses of 1 and 2; row 1: prompt of 1, one response of 2; width 5
-    blocks = response_blocks([Place(0, 2, (1, 2)), Place(5, 1, (2,))], torch.device("cpu"))
+    blocks = response_blocks([PackedRow(0, 2, (1, 2)), PackedRow(5, 1, (2,))], torch.device("cpu"))
     assert blocks.responses.take.tolist() == [[2, 2], [3, 4], [6, 7]]
     assert blocks.responses.give.tolist() == [0, 2, 3, 4, 5]
     assert blocks.responses.put.tolist() == [2, 3, 4, 6, 7]
@@ -120,6 +121,6 @@ def test_blocks_by_hand():
 @pytest.mark.parametrize(("length", "uses_blocks"), [(10, False), (400, True)])
 def test_only_long_rows_use_blocks(loaded, length, uses_blocks):
     (encoded,) = encode(loaded, ask("What is 3+4=?"))
-    batch = pack([PackedGroup(encoded, ((20,) * length, (31,)))], PositionRule(loaded.model), 0, loaded.device)
+    batch = pack([Example(encoded, ((20,) * length, (31,)))], PositionRule(loaded.model), 0, loaded.device)
     assert (batch.blocks is not None) == uses_blocks
     assert (batch.mask is None) == uses_blocks, "no dense mask beside the blocks"

@@ -6,7 +6,8 @@ import pytest
 import torch
 from small_models import ask, encode, pixels
 
-from vlrl.model.batch.packing import PackedGroup, block_mask, pack
+from vlrl.model.batch.example import Example
+from vlrl.model.batch.packing import block_mask, pack
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import response_logprobs
@@ -37,8 +38,8 @@ def logprobs_and_gradients(loaded, rows):
 @pytest.mark.parametrize("name", PROMPTS)
 def test_a_packed_row_equals_separate_rows_in_logprobs_and_every_gradient(loaded, name):
     (encoded,) = encode(loaded, ask(*PROMPTS[name]))
-    packed, gradients = logprobs_and_gradients(loaded, [PackedGroup(encoded, RESPONSES)])
-    separate, expected = logprobs_and_gradients(loaded, [PackedGroup(encoded, (r,)) for r in RESPONSES])
+    packed, gradients = logprobs_and_gradients(loaded, [Example(encoded, RESPONSES)])
+    separate, expected = logprobs_and_gradients(loaded, [Example(encoded, (r,)) for r in RESPONSES])
     assert torch.allclose(packed, separate, atol=1e-5, rtol=0)
     assert gradients.keys() == expected.keys()
     assert any(part_of(parameter) == "vision" for parameter in gradients) == (name != "text")
@@ -52,7 +53,7 @@ def test_a_packed_row_equals_separate_rows_in_logprobs_and_every_gradient(loaded
 def test_rows_of_unlike_prompts_share_a_batch(loaded):
     """Text-only and image rows, short and long, padded to one width: the same numbers as each row alone."""
     encoded = encode(loaded, *[ask(*pieces) for pieces in PROMPTS.values()])
-    rows = [PackedGroup(one, RESPONSES[: 1 + place % 3]) for place, one in enumerate(encoded)]
+    rows = [Example(one, RESPONSES[: 1 + place % 3]) for place, one in enumerate(encoded)]
     tower, rule = VisionTower(loaded.model), PositionRule(loaded.model)
     forbidden = torch.tensor(loaded.placeholder_ids)
 
@@ -67,7 +68,7 @@ def test_rows_of_unlike_prompts_share_a_batch(loaded):
 def test_padded_rows_of_one_response_make_no_mask_of_all_pairs(loaded):
     encoded = encode(loaded, *[ask(*pieces) for pieces in PROMPTS.values()])
     tower = VisionTower(loaded.model)
-    batch = pack([PackedGroup(one, RESPONSES[:1]) for one in encoded], PositionRule(loaded.model), 0, loaded.device)
+    batch = pack([Example(one, RESPONSES[:1]) for one in encoded], PositionRule(loaded.model), 0, loaded.device)
     assert batch.mask is None
     assert batch.blocks is None
     seen = []
@@ -105,7 +106,7 @@ def test_the_block_mask_by_hand():
 def test_targets_and_their_predicting_positions_by_hand(qwen3):
     (encoded,) = encode(qwen3, ask("red"))
     start = encoded.num_tokens
-    batch = pack([PackedGroup(encoded, ((20, 21), (30,)))], PositionRule(qwen3.model), 0, qwen3.device)
+    batch = pack([Example(encoded, ((20, 21), (30,)))], PositionRule(qwen3.model), 0, qwen3.device)
     assert batch.targets.tolist() == [20, 21, 30]
     assert batch.at.tolist() == [start - 1, start, start - 1]
     assert batch.response.tolist() == [0, 0, 1]

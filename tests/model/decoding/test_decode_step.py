@@ -13,13 +13,12 @@ from small_models import ask, encode, fresh, pixels, prompts
 from vlrl.errors import ConfigError, EngineError
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.attention.shared_prefix import SharedPrefix, seats
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.decoding import onednn_linear as packing
 from vlrl.model.decoding.decode_step import DecodeStep, _norm, single_layers
 from vlrl.model.decoding.onednn_linear import packed_products
 from vlrl.model.decoding.supported_decoders import known_decoders, what_is_unknown
 from vlrl.model.optimization.lora import LoraSettings, choose_trained
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.response_kv_cache import OwnTokensCache
@@ -225,9 +224,9 @@ def test_a_model_that_learns_with_checkpointed_layers_decodes_by_the_own_step(mo
     for _ in range(2):
         assert auto.decode_step == "own"
         rollout = auto.generate([Request(one, 2, Sampling(max_tokens=8), 1)])[0].rollouts[0]
-        (scored,) = policy.logprobs([PackedGroup(one, (rollout.token_ids,))], 1.0)[0]
+        (scored,) = policy.logprobs([Example(one, (rollout.token_ids,))], 1.0)[0]
         assert rollout.sampler_logprobs == pytest.approx(scored, abs=1e-4)
-        policy.update([Example(PackedGroup(one, (rollout.token_ids,)), (1.0,))], SftLoss(), 1.0, 1.0)
+        policy.update([Example(one, (rollout.token_ids,), (1.0,))], SftLoss(), 1.0, 1.0)
 
 
 def test_a_model_with_adapters_decodes_by_its_own_forward_pass(model_folders, library):

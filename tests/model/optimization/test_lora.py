@@ -8,12 +8,11 @@ from small_models import ask, encode, fresh, pixels
 
 from vlrl.errors import ConfigError
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import ModelSettings, load_folder
 from vlrl.model.optimization.lora import LoraSettings, adapted_layers, has_adapters
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
@@ -26,14 +25,14 @@ def settings(**lora):
 
 
 def scored(policy):
-    rows = [PackedGroup(e, RESPONSES) for e in encode(policy.loaded, ask(pixels(1), "How many?"), ask("3+4=?"))]
+    rows = [Example(e, RESPONSES) for e in encode(policy.loaded, ask(pixels(1), "How many?"), ask("3+4=?"))]
     return torch.tensor([v for row in policy.logprobs(rows, 1.0) for r in row for v in r])
 
 
 def trained(policy):
     (one,) = encode(policy.loaded, ask(pixels(1), "How many?"))
     for _ in range(2):  # B is zero in the first step, so A moves in the second
-        policy.update([Example(PackedGroup(one, RESPONSES), (1.0, 1.0, 1.0))], SftLoss(), 1.0, 1.0)
+        policy.update([Example(one, RESPONSES, (1.0, 1.0, 1.0))], SftLoss(), 1.0, 1.0)
     return policy
 
 
@@ -80,7 +79,7 @@ def test_an_engine_over_the_trainers_model_writes_with_its_adapters(model_folder
     assert engine.version == 3
     (one,) = encode(policy.loaded, ask(pixels(1), "How many?"))
     (found,) = engine.generate([Request(one, 2, Sampling(max_tokens=6), 1)])
-    (again,) = policy.logprobs([PackedGroup(one, tuple(r.token_ids for r in found.rollouts))], 1.0)
+    (again,) = policy.logprobs([Example(one, tuple(r.token_ids for r in found.rollouts))], 1.0)
     for rollout, mine in zip(found.rollouts, again, strict=True):
         assert rollout.sampler_logprobs == pytest.approx(mine, abs=1e-5)
 

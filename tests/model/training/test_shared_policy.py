@@ -8,8 +8,7 @@ import pytest
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example
+from vlrl.model.batch.example import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
 RESPONSES = ((20, 31, 44), (25, 26))
@@ -49,7 +48,7 @@ def policy(model_folders):
 def examples(loaded):
     encoded = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"))
     return [
-        Example(PackedGroup(one, RESPONSES), advantages, tuple((-4.0,) * len(r) for r in RESPONSES))
+        Example(one, RESPONSES, advantages, tuple((-4.0,) * len(r) for r in RESPONSES))
         for one, advantages in zip(encoded, ((0.5, -0.75), (0.25, 1.0)), strict=True)
     ]
 
@@ -71,7 +70,7 @@ def test_a_rank_learns_its_share_and_the_shares_losses_add_up(policy):
 
 
 def test_what_is_read_was_brought_up_to_date_before(policy, tmp_path):
-    rows = [one.row for one in examples(policy.loaded)]
+    rows = list(examples(policy.loaded))
     for read in (
         lambda: policy.logprobs(rows, 1.0),
         lambda: policy.statistics(rows, 1.0, {"entropy"}),

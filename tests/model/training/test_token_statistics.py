@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
 
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training import token_statistics as module
 from vlrl.model.training.forward import PackedForward
@@ -18,7 +18,7 @@ NAMES = sorted(OF_POLICY | OF_TEACHER | {"previous", "reference"})
 
 def rows(loaded):
     problems = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"))
-    return [PackedGroup(one, ((20, 31, 44), (25,))) for one in problems]
+    return [Example(one, ((20, 31, 44), (25,))) for one in problems]
 
 
 @pytest.fixture(scope="module")

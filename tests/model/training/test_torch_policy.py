@@ -20,12 +20,12 @@ from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.losses.policy_gradient.gspo import GspoLoss
 from vlrl.losses.policy_gradient.tgpo import TeacherGuidance
 from vlrl.losses.sft_loss import SftLoss
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import micro_batches
-from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.batch.packing import pack
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import PARTS, part_of
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
 LOSSES = {
@@ -44,7 +44,7 @@ def examples(loaded, off_policy=True):
     for place, one in enumerate(encode(loaded, *problems)):
         responses = tuple(tuple(20 + (7 * place + 3 * j + t) % 200 for t in range(1 + j + place)) for j in range(3))
         reference = tuple(tuple(-4.0 - 0.1 * t for t in range(len(r))) for r in responses) if off_policy else None
-        found.append(Example(PackedGroup(one, responses), (0.5, -0.75, 0.25), reference))
+        found.append(Example(one, responses, (0.5, -0.75, 0.25), reference))
     return found
 
 
@@ -55,7 +55,7 @@ def paired(loaded):
 
 def by_token(example, value):
     """Per response, `value` of each token's place and its response's."""
-    return tuple(tuple(value(t, j) for t in range(len(r))) for j, r in enumerate(example.row.responses))
+    return tuple(tuple(value(t, j) for t in range(len(r))) for j, r in enumerate(example.responses))
 
 
 def guided(loaded):
@@ -97,7 +97,7 @@ def gradient_of(folder, loss, budget, make=examples, mib=None):
     policy.optimizer.step = step
     given = make(loaded)
     policy.update(given, loss, 0.8, 1.0)
-    return held, len(micro_batches([e.row for e in given], budget))
+    return held, len(micro_batches(given, budget))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -115,7 +115,7 @@ def long_pairs(loaded):
     """A group of eight responses, taken as four pairs, whose row takes several MiB."""
     (one,) = encode(loaded, ask(pixels(1), "How many?"))
     responses = tuple(tuple(20 + (3 * j + t) % 200 for t in range(20)) for j in range(8))
-    return [Example(PackedGroup(one, responses), (1.0, -1.0) * 4, tuple((-4.0,) * 20 for _ in responses))]
+    return [Example(one, responses, (1.0, -1.0) * 4, tuple((-4.0,) * 20 for _ in responses))]
 
 
 @pytest.mark.parametrize(("loss", "together"), [(LOSSES["grpo"], 1), (DpoLoss(), 2)])
@@ -152,7 +152,7 @@ def test_a_group_above_the_memory_of_a_micro_batch_is_split_for_the_same_gradien
 
 def test_passes_without_gradients_keep_to_the_memory_of_a_micro_batch_too(model_folders, monkeypatch):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
-    rows = [one.row for one in long_pairs(loaded)]
+    rows = long_pairs(loaded)
     whole = TorchPolicy(loaded, PolicySettings())
     expected = whole.logprobs(rows, 0.8)
     small = TorchPolicy(loaded, PolicySettings(micro_batch_mib=1))
@@ -178,7 +178,7 @@ def test_any_split_into_micro_batches_gives_the_single_batch_gradient(model_fold
     whole, one = gradient_of(folder, LOSSES[name], 100_000)
     size = torch.cat([g.flatten() for g in whole.values()]).norm()
     splits = set()
-    longest = max(e.row.num_tokens for e in examples(fresh(folder)))
+    longest = max(e.num_tokens for e in examples(fresh(folder)))
     for budget in (longest, 2 * longest):
         parts, count = gradient_of(folder, LOSSES[name], budget)
         splits.add(count)
@@ -198,7 +198,7 @@ def test_the_other_losses_and_token_weights_split_as_exactly(model_folders, name
     size = torch.cat([g.flatten() for g in whole.values()]).norm()
     assert count == 1
     assert float(size) > 0
-    for budget in (max(e.row.num_tokens for e in make(fresh(folder))), 1):
+    for budget in (max(e.num_tokens for e in make(fresh(folder))), 1):
         parts, count = gradient_of(folder, loss, budget, make)
         assert count > 1
         assert parts.keys() == whole.keys()
@@ -211,7 +211,7 @@ def test_guides_are_scored_with_gradient_beside_the_response(model_folders, budg
     """Guides that are the response itself have its log-probabilities; others have those of a row with them in place."""
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=budget))
-    given = [replace(e, teacher_token_ids=e.row.responses) for e in examples(loaded, off_policy=False)]
+    given = [replace(e, teacher_token_ids=e.responses) for e in examples(loaded, off_policy=False)]
     seen = []
 
     class Listening(KimiLoss):
@@ -223,9 +223,9 @@ def test_guides_are_scored_with_gradient_beside_the_response(model_folders, budg
     loss = Listening()
     policy.update(given, loss, 0.8, 0.0)
     assert all(torch.equal(own, guide) for own, guide in seen)
-    row = given[1].row.take([2])
+    row = given[1].take([2])
     other = replace(given[1].take([2]), teacher_token_ids=(tuple(30 + t for t in range(len(row.responses[0]))),))
-    first = PackedGroup(row.encoded, ((30,),))
+    first = Example(row.encoded, ((30,),))
     (expected,) = policy.logprobs([first], 0.8)
     seen.clear()
     policy.update([other], loss, 0.8, 0.0)
@@ -259,8 +259,8 @@ def test_references_computed_beforehand_give_a_log_ratio_of_zero_up_to_rounding(
     loaded = fresh(model_folders["tiny-qwen2.5-vl"])
     policy = TorchPolicy(loaded, PolicySettings(micro_batch_tokens=150))
     given = examples(loaded, off_policy=False)
-    references = policy.logprobs([e.row for e in given], 0.7)
-    given = [Example(e.row, e.advantages, r) for e, r in zip(given, references, strict=True)]
+    references = policy.logprobs(given, 0.7)
+    given = [replace(e, old_logprobs=r) for e, r in zip(given, references, strict=True)]
     assert policy.update(given, KimiLoss(), 0.7, 1.0).metrics()["kl/reference"] < 1e-9
 
 
@@ -268,21 +268,21 @@ def test_metrics_are_means_over_tokens_and_the_sampler_gap_is_measured(model_fol
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     policy = TorchPolicy(loaded, PolicySettings())
     (given, *_) = examples(loaded, off_policy=False)
-    (own,) = policy.logprobs([given.row], 1.0)
+    (own,) = policy.logprobs([given], 1.0)
     off = (own[0], (own[1][0] + 0.25, *own[1][1:]), own[2])
-    metrics = policy.update([Example(given.row, given.advantages, None, off)], SftLoss(), 1.0, 1.0).metrics()
+    metrics = policy.update([replace(given, old_logprobs=None, sampler_logprobs=off)], SftLoss(), 1.0, 1.0).metrics()
     flat = [v for one in own for v in one]
     assert metrics["loss/total"] == pytest.approx(-sum(flat) / len(flat), abs=1e-5)
     assert metrics["logprob_gap/max"] == pytest.approx(0.25, abs=1e-5)
     assert metrics["logprob_gap/mean"] == pytest.approx(0.25 / len(flat), abs=1e-5)
 
 
-@pytest.mark.parametrize("place", [2, 3])
-def test_log_probabilities_of_some_examples_only_are_refused(model_folders, place):
+@pytest.mark.parametrize("name", ["old_logprobs", "sampler_logprobs"])
+def test_log_probabilities_of_some_examples_only_are_refused(model_folders, name):
     policy = TorchPolicy(fresh(model_folders["tiny-qwen3-vl"]), PolicySettings())
     given = examples(policy.loaded, off_policy=False)
-    (own,) = policy.logprobs([given[0].row], 1.0)
-    given[0] = Example(given[0].row, given[0].advantages, *[own if place == at else None for at in (2, 3)])
+    (own,) = policy.logprobs([given[0]], 1.0)
+    given[0] = replace(given[0], **{name: own})
     with pytest.raises(ValueError, match="or none does"):
         policy.update(given, KimiLoss(), 1.0, 1.0)
 
@@ -332,7 +332,7 @@ def test_state_put_back_continues_with_the_same_weights(model_folders):
 
 
 def test_micro_batches_hold_every_row_once_within_the_budget(qwen3):
-    rows = [e.row for e in examples(qwen3)]
+    rows = examples(qwen3)
     for budget in (1, 100, 150, 10_000):
         found = micro_batches(rows, budget)
         assert sorted(i for chosen in found for i in chosen) == list(range(len(rows)))
@@ -346,8 +346,8 @@ def test_groups_without_an_advantage_can_be_left_out_and_the_gradient_stays_the_
     for skip in (False, True):
         loaded = fresh(model_folders["tiny-qwen3-vl"])
         given = examples(loaded)
-        given = [Example(e.row, e.advantages if i else (0.0,) * len(e.advantages)) for i, e in enumerate(given)]
-        left = [given[0].row] if skip else []
+        given = [Example(e.encoded, e.responses, e.advantages if i else (0.0,) * 3) for i, e in enumerate(given)]
+        left = [given[0]] if skip else []
         out = LossNormalizers(sum(len(r.responses) for r in left), sum(r.num_response_tokens for r in left))
         policy = TorchPolicy(loaded, PolicySettings())
         seen = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import ask, encode, fresh, pixels
@@ -9,11 +11,10 @@ from small_models import ask, encode, fresh, pixels
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.sft_loss import SftLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import freeze_parts
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision import image_encoding
 from vlrl.model.vision.feature_cache import FeatureStore
@@ -49,14 +50,17 @@ def a_step(loaded, freeze):
 
     answers = engine.generate([Request(one, 2, Sampling(max_tokens=4), 7) for one in given])
     count(engine.tower, 0)
-    rows = [PackedGroup(e, tuple(r.token_ids for r in a.rollouts)) for e, a in zip(given, answers, strict=True)]
+    rows = [Example(e, tuple(r.token_ids for r in a.rollouts)) for e, a in zip(given, answers, strict=True)]
     before = 0
     for _ in range(2):
         references = policy.logprobs(rows, 1.0)
         before = count(policy.tower, before)
     for _ in range(2):
         policy.update(
-            [Example(r, (1.0, -1.0), ref) for r, ref in zip(rows, references, strict=True)], KimiLoss(), 1.0, 1.0
+            [replace(r, advantages=(1.0, -1.0), old_logprobs=old) for r, old in zip(rows, references, strict=True)],
+            KimiLoss(),
+            1.0,
+            1.0,
         )
         before = count(policy.tower, before)
     return seen
@@ -89,10 +93,10 @@ def test_a_projector_over_what_is_kept_learns_and_says_what_it_would_over_new_lo
         loaded.model.double()
         settings = PolicySettings(freeze=("vision",), micro_batch_tokens=1, optimizer=OptimizerSettings(lr=1e-2))
         policy = TorchPolicy(loaded, settings)
-        rows = [PackedGroup(e, ((20, 21), (30, 31, 32))) for e in prompts(loaded)]
+        rows = [Example(e, ((20, 21), (30, 31, 32))) for e in prompts(loaded)]
         read = [policy.logprobs(rows, 1.0)]
         for _ in range(2):
-            policy.update([Example(row, (1.0, -0.5)) for row in rows], SftLoss(), 1.0, 1.0)
+            policy.update([replace(row, advantages=(1.0, -0.5)) for row in rows], SftLoss(), 1.0, 1.0)
             read.append(policy.logprobs(rows, 1.0))
         found.append(torch.tensor([[v for row in some for r in row for v in r] for some in read]))
         assert policy.tower.images_seen == (IMAGES if kept else 5 * IMAGES)
@@ -121,11 +125,11 @@ def test_images_of_several_windows_are_projected_in_their_order(model_folders, a
 
 def test_what_a_frozen_tower_gave_is_forgotten_when_a_later_policy_trains_it(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
-    rows = [PackedGroup(e, ((20, 21),)) for e in prompts(loaded)]
+    rows = [Example(e, ((20, 21),)) for e in prompts(loaded)]
     frozen = PolicySettings(freeze=("vision",), optimizer=OptimizerSettings(lr=1e-2))
     before = TorchPolicy(loaded, frozen).logprobs(rows, 1.0)
     TorchPolicy(loaded, PolicySettings(freeze=("projector", "language"))).update(
-        [Example(row, (1.0,)) for row in rows], SftLoss(), 1.0, 1.0
+        [replace(row, advantages=(1.0,)) for row in rows], SftLoss(), 1.0, 1.0
     )
     policy = TorchPolicy(loaded, frozen)
     found = policy.logprobs(rows, 1.0)
@@ -152,7 +156,7 @@ def test_images_shared_between_micro_batches_get_the_gradient_of_one_batch(model
             gradients.update({n: p.grad.clone() for n, p in loaded.model.named_parameters() if p.grad is not None})
             or 0.0
         )
-        examples = [Example(PackedGroup(e, ((20, 21), (30, 31, 32))), (1.0, -0.5)) for e in prompts(loaded)]
+        examples = [Example(e, ((20, 21), (30, 31, 32)), (1.0, -0.5)) for e in prompts(loaded)]
         policy.update(examples, KimiLoss(), 1.0, 1.0)
         assert policy.tower.images_seen == IMAGES
         found.append(gradients)

@@ -328,12 +328,12 @@ def test_a_prompt_and_budget_beyond_the_context_are_refused(qwen3):
 
 def test_rows_longer_than_the_first_buffer_keep_their_numbers(qwen3):
     """Own keys and values grow past their first block; the log-probabilities stay those of a fresh forward pass."""
-    from vlrl.model.batch.packing import PackedGroup
+    from vlrl.model.batch.example import Example
     from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
     (one,) = encode(qwen3, ask("red"))
     (found,) = TransformersEngine(qwen3).generate([Request(one, 6, Sampling(max_tokens=100), 1)])
     assert max(r.num_tokens for r in found.rollouts) > 64
-    (scored,) = TorchPolicy(qwen3, PolicySettings()).logprobs([PackedGroup(one, tuple(tokens(found)))], 1.0)
+    (scored,) = TorchPolicy(qwen3, PolicySettings()).logprobs([Example(one, tuple(tokens(found)))], 1.0)
     for rollout, mine in zip(found.rollouts, scored, strict=True):
         assert rollout.sampler_logprobs == pytest.approx(mine, abs=2e-5)

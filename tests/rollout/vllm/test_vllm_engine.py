@@ -20,7 +20,7 @@ from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, p
 from small_runs import charts_are_not_drawn, nobody_waits_for_the_disk, tokenizer_from_few_texts  # noqa: F401
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
@@ -96,9 +96,7 @@ def test_greedy_answers_to_text_one_and_several_images_equal_the_transformers_en
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.8), (2.5, 1.0)])
 def test_logprobs_of_sampled_tokens_are_the_trainers_before_top_p(here, temperature, top_p):
     found = here.engine.generate(requests(here.encoded, 4, temperature=temperature, top_p=top_p))
-    rows = [
-        PackedGroup(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)
-    ]
+    rows = [Example(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)]
     scored = TorchPolicy(here.loaded, PolicySettings()).logprobs(rows, temperature)
     for generation, of_group in zip(found, scored, strict=True):
         for rollout, expected in zip(generation.rollouts, of_group, strict=True):

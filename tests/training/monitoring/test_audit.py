@@ -7,7 +7,7 @@ import pytest
 import vlrl.verify  # noqa: F401  (files the verifiers)
 from vlrl.errors import ConfigError, RunError
 from vlrl.training.monitoring.audit import Audit, AuditSettings
-from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
+from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 from vlrl.verify.judge import judge
 
 
@@ -15,10 +15,7 @@ def group(number, responses, verifier="exact", verdicts=None):
     problem = Problem((Text(f"{number}?"),), "7", verifier, "text", "sums")
     rollouts = tuple(Rollout((Segment((1,), (0.0,), 0),), text, "stop") for text in responses)
     held = tuple(judge(problem, text) for text in responses) if verdicts is None else tuple(verdicts)
-    scores = tuple(verdict.score for verdict in held)
-    zeros = tuple(0.0 for _ in held)
-    scored = ScoredGroup(Group(problem, rollouts), held)
-    return CreditedGroup(scored, Rewards({"score": scores}, scores), zeros, tuple(True for _ in held))
+    return ScoredGroup.of(Group(problem, rollouts), held)
 
 
 def leaky(number):

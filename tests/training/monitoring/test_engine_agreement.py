@@ -9,10 +9,9 @@ import torch
 from small_models import BUDGET, as_image, ask, fresh, pixels
 
 from vlrl.errors import EngineError
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.logprob_mismatch import LogprobGap
-from vlrl.model.training.policy import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
@@ -70,7 +69,7 @@ def test_a_policy_that_reads_one_image_in_two_ways_stops_the_run(seeing):
     encode, policy, groups = seeing
     store = policy.loaded.store
     names = [image.digest for one in groups for image in one.encoded.images]
-    policy.logprobs([PackedGroup(one.encoded, ((30,),)) for one in groups], 1.0)
+    policy.logprobs([Example(one.encoded, ((30,),)) for one in groups], 1.0)
     wrong = {name: held.of([one + 0.5 for one in held.tensors]) for name in names if (held := store.get(name))}
     store.clear()
     for name, held in wrong.items():
@@ -131,10 +130,8 @@ def test_every_modality_over_the_bound_is_named():
 
 
 def test_gaps_by_origin_by_hand():
-    text = Example(
-        PackedGroup(None, ((1, 2, 3), (4,))), (0.0, 0.0), origins=((("text", 1), ("stale", 2)), (("text", 1),))
-    )
-    photo = Example(PackedGroup(None, ((5, 6),)), (0.0,), origins=((("real", 2),),))
+    text = Example(None, ((1, 2, 3), (4,)), (0.0, 0.0), origins=((("text", 1), ("stale", 2)), (("text", 1),)))
+    photo = Example(None, ((5, 6),), (0.0,), origins=((("real", 2),),))
     gap = LogprobGap()
     gap.add([text, photo], [0.1, 5.0, 7.0, 0.3, 0.5, 0.7])
     gap.add([photo], [0.0, 0.0])

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from small_models import ask, encode, pixels
 
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example
+from vlrl.model.batch.example import Example
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.monitoring.rollout_metrics import (
     example_metrics,
@@ -19,7 +18,7 @@ from vlrl.training.monitoring.rollout_metrics import (
     prompt_metrics,
 )
 from vlrl.training.run import start_run
-from vlrl.types import CreditedGroup, Group, Problem, Rewards, Rollout, ScoredGroup, Segment, Text, Verdict
+from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
 SHAPE = {
     "text_width": 32, "text_layers": 2, "head_size": 16, "key_value_heads": 1, "mlp_width": 48, "vision_width": 32,
@@ -67,10 +66,8 @@ def test_every_validation_tells_how_far_text_and_rendered_twins_agree(tmp_path):
 def scored(outcomes, lengths):
     rollouts = tuple(Rollout((Segment((1,) * n, (-1.0,) * n, 0),), "x", "stop") for n in lengths)
     verdicts = tuple(Verdict.broken("no") if o is None else Verdict(float(o), bool(o)) for o in outcomes)
-    zeros = (0.0,) * len(outcomes)
     problem = Problem((Text("?"),), "7", "number", "text", "tests")
-    scored = ScoredGroup(Group(problem, rollouts), verdicts)
-    return CreditedGroup(scored, Rewards({}, zeros), zeros, scored.judged)
+    return ScoredGroup.of(Group(problem, rollouts), verdicts)
 
 
 def test_diagnostics_of_groups_by_hand():
@@ -92,10 +89,8 @@ def test_the_correlation_is_within_groups():
 
 def test_a_response_without_a_token_of_weight_is_untrained():
     """Of a group of three the second has only older segments; the group without weights trains both."""
-    weighed = Example(
-        PackedGroup(None, ((1, 2), (3,), (4, 5))), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0))
-    )
-    plain = Example(PackedGroup(None, ((6,), (7,))), (1.0, -1.0))
+    weighed = Example(None, ((1, 2), (3,), (4, 5)), (1.0, 0.0, -1.0), token_weights=((0.0, 0.5), (0.0,), (1.0, 1.0)))
+    plain = Example(None, ((6,), (7,)), (1.0, -1.0))
     assert example_metrics([weighed, plain])["responses/untrained_rate"] == pytest.approx(1 / 5)
     assert example_metrics([plain])["responses/untrained_rate"] == 0.0
     assert example_metrics([weighed, plain])["tokens/trained"] == 3 + 2
@@ -103,6 +98,6 @@ def test_a_response_without_a_token_of_weight_is_untrained():
 
 
 def test_a_response_that_could_not_be_judged_is_in_no_mean_of_rewards():
-    found = group_metrics([replace(scored([True, None], [3, 3]), rewards=Rewards({}, (1.0, 0.0)))])
+    found = group_metrics([replace(scored([True, None], [3, 3]), rewards=(1.0, 0.0))])
     assert (found["reward/mean"], found["verdicts/fault_rate"]) == (1.0, 0.5)
     assert "reward/mean" not in group_metrics([scored([None, None], [3, 3])])

@@ -36,12 +36,12 @@ def assessed(by="number", **given):
 
 
 def test_a_cut_response_earns_what_its_text_says_by_default():
-    assert assessed().rewards.parts["score"] == (1.0, 1.0, 1.0)
+    assert assessed().reward_parts["score"] == (1.0, 1.0, 1.0)
 
 
 def test_with_the_setting_it_scores_zero_and_its_verdict_says_why():
     scored = assessed(cut_scores_zero=True)
-    assert scored.rewards.parts["score"] == (1.0, 0.0, 1.0)
+    assert scored.reward_parts["score"] == (1.0, 0.0, 1.0)
     assert [verdict.correct for verdict in scored.verdicts] == [True, False, True]
     assert scored.verdicts[1].note == "over its limit of tokens"
     assert scored.advantages == pytest.approx((1 / 3, -2 / 3, 1 / 3))
@@ -49,10 +49,10 @@ def test_with_the_setting_it_scores_zero_and_its_verdict_says_why():
 
 def test_with_the_length_reward_its_whole_reward_is_zero():
     scored = assessed(cut_scores_zero=True, credit={"shape": [{"name": "length", "weight": 0.5}]})
-    assert scored.rewards.total[1] == 0.0
+    assert scored.rewards[1] == 0.0
 
 
 def test_a_fault_of_the_verifier_stays_a_fault():
     scored = assessed(by="breaks on every response", cut_scores_zero=True)
     assert all("no number today" in verdict.fault for verdict in scored.verdicts)
-    assert scored.used == (False, False, False)
+    assert scored.judged == (False, False, False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_models import ask, encode, fresh, pixels
 
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example
+from vlrl.model.batch.example import Example
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.training.rl.learn import learn
 from vlrl.training.rl.rl_settings import RlSettings
@@ -20,9 +21,15 @@ def read(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     policy = TorchPolicy(loaded, PolicySettings())
     prompts = encode(loaded, ask("3+4=?"), ask(pixels(1), "How many?"), ask(pixels(2), "red?"))
-    rows = [PackedGroup(one, (tuple(range(30, 32 + 2 * i)),)) for i, one in enumerate(prompts)]
+    rows = [Example(one, (tuple(range(30, 32 + 2 * i)),)) for i, one in enumerate(prompts)]
     return policy, [
-        Example(row, (1.0,), own, (tuple(p + off for p in own[0]),), origins=(((name, len(own[0])),),))
+        replace(
+            row,
+            advantages=(1.0,),
+            old_logprobs=own,
+            sampler_logprobs=(tuple(p + off for p in own[0]),),
+            origins=(((name, len(own[0])),),),
+        )
         for (name, off), row, own in zip(OFFSETS.items(), rows, policy.logprobs(rows, 1.0), strict=True)
     ]
 

@@ -34,7 +34,7 @@ def test_overlong_counts_from_the_response_budget_of_the_step(qwen3):
     found = written(qwen3, engine, ask("3+4=?"))
     assert found[0].rollouts[0].num_tokens >= 2
     judged = scorer.score(found, 0)
-    penalties = [scorer.credit(judged, step)[0].rewards.parts["overlong"] for step in (0, 5)]
+    penalties = [scorer.credit(judged, step)[0].reward_parts["overlong"] for step in (0, 5)]
     assert penalties == [pytest.approx((-1.0, -1.0)), (0.0, 0.0)]
 
 

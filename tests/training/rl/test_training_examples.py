@@ -15,7 +15,7 @@ from vlrl.losses.loss_registry import losses
 from vlrl.model.training.example_tensors import loss_inputs_of, normalizers_of
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import origins, skipped, to_examples
-from vlrl.types import CreditedGroup, Group, Rewards, Rollout, ScoredGroup, Segment, Verdict
+from vlrl.types import Group, Rollout, ScoredGroup, Segment, Verdict
 
 OLD, NEW = Segment((1, 2), (-1.0, -2.0), 3), Segment((3,), (-0.5,), 4)
 ROLLOUTS = (Rollout((OLD, NEW), "a", "stop"), Rollout((OLD,), "b", "stop"), Rollout((NEW,), "c", "length"))
@@ -23,9 +23,13 @@ ROLLOUTS = (Rollout((OLD, NEW), "a", "stop"), Rollout((OLD,), "b", "stop"), Roll
 
 def credited(token_weights=None, **statistics):
     group = Group(ask("3+4=?"), ROLLOUTS, SimpleNamespace(num_tokens=5))
-    scored = ScoredGroup(group, (Verdict.right(), Verdict.wrong(""), Verdict.wrong("")), statistics)
-    rewards = Rewards({"score": (1.0, 0.0, 0.0)}, (1.0, 0.0, 0.0))
-    return CreditedGroup(scored, rewards, (0.6, -0.3, -0.3), (True, True, True), token_weights=token_weights)
+    scored = ScoredGroup.of(group, (Verdict.right(), Verdict.wrong(""), Verdict.wrong("")), statistics)
+    return replace(scored, advantages=(0.6, -0.3, -0.3), token_weights=token_weights)
+
+
+def with_a_fault(group):
+    right, _, wrong = group.verdicts
+    return replace(group, verdicts=(right, Verdict.broken("the verifier crashed"), wrong))
 
 
 def logprobs(rows, temperature):
@@ -52,12 +56,12 @@ def test_several_updates_have_references_and_those_that_credit_asked_for_are_not
     assert one.old_logprobs == logprobs([None], 1.0)[0]
     asked = credited(logprobs=((-1.0, -2.0, -3.0), (-4.0, -5.0), (-6.0,)))
     (again,) = to_examples([asked], SimpleNamespace(), several, step=4)
-    assert again.old_logprobs == asked.old_logprobs
+    assert again.old_logprobs == asked.statistics["logprobs"]
 
 
 def test_log_probabilities_of_a_frozen_reference_go_with_the_responses():
     asked = credited(reference=((-1.5, -2.5, -3.5), (-4.5, -5.5), (-6.5,)))
-    (one,) = to_examples([replace(asked, used=(True, False, True))], SimpleNamespace(), RlSettings(), step=4)
+    (one,) = to_examples([with_a_fault(asked)], SimpleNamespace(), RlSettings(), step=4)
     assert one.ref_logprobs == ((-1.5, -2.5, -3.5), (-6.5,))
     inputs = loss_inputs_of([one], torch.tensor([0, 0, 0, 1]), torch.zeros(4))
     assert inputs.ref_logprobs.tolist() == [-1.5, -2.5, -3.5, -6.5]
@@ -77,18 +81,18 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("used", [(True, True, True), (True, False, True)])
+@pytest.mark.parametrize("fault", [False, True])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
-def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_update(loss, weights, used):
+def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_update(loss, weights, fault):
     """Tokens of weight 0 are in no average, whether their group is skipped or not."""
     settings = RlSettings(skip_uninformative=True)
     kept = credited(weights)
-    alike = replace(kept, advantages=(0.0,) * 3, used=used)
+    alike = replace(with_a_fault(kept) if fault else kept, advantages=(0.0,) * 3)
     gradients = []
     for some, left_out in ([kept, alike], NOTHING), ([kept], skipped([kept], [kept, alike], settings)):
         examples = to_examples(some, SimpleNamespace(), settings, step=4)
-        lengths = [len(one) for e in examples for one in e.row.responses]
+        lengths = [len(one) for e in examples for one in e.responses]
         response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         logprobs = torch.linspace(-3.0, -0.5, 6, dtype=torch.float64).repeat(2)[: sum(lengths)].requires_grad_(True)
         value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, left_out))

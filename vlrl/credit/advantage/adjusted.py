@@ -12,7 +12,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import Adjust, adjusts
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 
 @adjusts.register("ucpo")
@@ -28,23 +28,23 @@ class Ucpo(Adjust):
 
     tau: float = Field(default=0.2, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         return [self._of_group(group) for group in groups]
 
-    def _of_group(self, group: CreditedGroup) -> tuple[float, ...]:
-        known = enumerate(zip(group.advantages, group.scored.correct, group.scored.lengths, strict=True))
-        places = [i for i, (value, right, length) in known if right and value > 0 and length]
-        if not places or not self.tau:
+    def _of_group(self, group: ScoredGroup) -> tuple[float, ...]:
+        known = enumerate(zip(group.advantages, group.correct, group.lengths, strict=True))
+        raised = [i for i, (value, right, length) in known if right and value > 0 and length]
+        if not raised or not self.tau:
             return group.advantages
-        means = [sum(group.scored.rollouts[i].sampler_logprobs) / group.scored.rollouts[i].num_tokens for i in places]
+        means = [sum(group.rollouts[i].sampler_logprobs) / group.rollouts[i].num_tokens for i in raised]
         inverse = [math.exp(min(means) - mean) for mean in means]  # ∝ 1/q
-        count, total = len(places), sum(inverse)
+        count, total = len(raised), sum(inverse)
         factors = [count * ((1 - self.tau) / count + self.tau * value / total) for value in inverse]
-        before = [group.advantages[i] for i in places]
+        before = [group.advantages[i] for i in raised]
         after = [a * f for a, f in zip(before, factors, strict=True)]
         keep = sum(before) / sum(after)
-        moved = dict(zip(places, (keep * a for a in after), strict=True))
+        moved = dict(zip(raised, (keep * a for a in after), strict=True))
         return tuple(moved.get(i, value) for i, value in enumerate(group.advantages))
 
 
@@ -60,6 +60,6 @@ class PositiveOnly(Adjust):
 
     keep: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         return [tuple(a if a > 0 else self.keep * a for a in group.advantages) for group in groups]

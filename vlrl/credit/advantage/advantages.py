@@ -16,7 +16,7 @@ from pydantic import Field
 from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark, Method
 from vlrl.registry import Registry
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 State = dict[str, float]  # what a part remembers from step to step; it is in the checkpoint
 
@@ -31,8 +31,13 @@ class Advantage(Method):
     least: ClassVar[int] = 2
     reads_shape: ClassVar[bool] = True
 
+    @property
+    def objective_tau(self) -> float | None:
+        """τ of the objective of k1.5 eq. 2, where this is its baseline: one number with the loss's."""
+        return None
+
     @abstractmethod
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """(n,) advantages of every group; `state` is the part's own and may be changed."""
 
 
@@ -46,9 +51,9 @@ class GroupAdvantage(Advantage):
         """(n,) rewards → (n,) advantages."""
         raise NotImplementedError
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Group by group."""
-        return [self(group.rewards.total) for group in groups]
+        return [self(group.rewards) for group in groups]
 
 
 @advantages.register("mean")
@@ -72,6 +77,11 @@ class LogPartitionBaseline(GroupAdvantage):
     mark: ClassVar[Mark] = "P"
 
     tau: float = Field(default=1.0, gt=0.0, description="above 0; the loss's τ belongs here too")
+
+    @property
+    def objective_tau(self) -> float | None:
+        """τ of k1.5 eq. 2."""
+        return self.tau
 
     def __call__(self, rewards: Sequence[float]) -> tuple[float, ...]:
         """(k,) rewards → (k,) advantages."""

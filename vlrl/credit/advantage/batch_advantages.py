@@ -11,7 +11,7 @@ from pydantic import Field
 from vlrl.credit.advantage.advantages import Advantage, State, advantages, settle
 from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 
 def spread_of(values: Sequence[float]) -> float:
@@ -47,9 +47,9 @@ class BatchNormalised(Advantage):
     baseline: Literal["batch", "group"] = "batch"
     epsilon: float = Field(default=1e-8, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        values = [one.rewards.total for one in groups]
+        values = [one.rewards for one in groups]
         if self.baseline == "group":
             values = [tuple(r - sum(one) / len(one) for r in one) for one in values if one]
         return whitened(values, self.epsilon)
@@ -69,9 +69,9 @@ class AsymmetricOutcomes(Advantage):
     up: float = Field(default=0.5, ge=0.0)
     down: float = Field(default=0.5, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
-        return [self(group.scored.correct) for group in groups]
+        return [self(group.correct) for group in groups]
 
     def __call__(self, correct: Sequence[bool]) -> tuple[float, ...]:
         """(n,) outcomes → (n,) advantages; zeros where all are alike."""
@@ -95,16 +95,16 @@ class SlowSpread(Advantage):
     decay: float = Field(default=0.9, ge=0.0, lt=1.0)
     epsilon: float = Field(default=1e-4, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `spread`; steps whose groups all have equal rewards leave it as it is."""
-        spreads = [s for s in (spread_of(group.rewards.total) for group in groups) if s]
+        spreads = [s for s in (spread_of(group.rewards) for group in groups) if s]
         if spreads:
             latest = sum(spreads) / len(spreads)
             state["spread"] = self.decay * state["spread"] + (1 - self.decay) * latest if "spread" in state else latest
         scale = state.get("spread", 0.0) + self.epsilon
         moved = []
         for group in groups:
-            rewards = group.rewards.total
+            rewards = group.rewards
             mean = sum(rewards) / len(rewards)
             moved.append(tuple(settle(r - mean) / scale if scale else 0.0 for r in rewards))
         return moved

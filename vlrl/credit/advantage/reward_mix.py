@@ -12,7 +12,7 @@ from vlrl.credit.advantage.advantages import Advantage, State, advantages, settl
 from vlrl.credit.advantage.batch_advantages import spread_of, whitened
 from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 
 @advantages.register("decorrelate")
@@ -28,15 +28,13 @@ class Decorrelated(Advantage):
     paper: ClassVar[str] = "RDPO"
     mark: ClassVar[Mark] = "D"
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,)."""
         if not groups:
             return []
-        names = list(groups[0].rewards.parts)
-        weights = np.array([groups[0].rewards.weights[name] for name in names])
-        scaled = [
-            np.stack([standardised(group.rewards.parts[name]) for name in names], 1) for group in groups
-        ]  # (n, K)
+        names = list(groups[0].reward_parts)
+        weights = np.array([groups[0].reward_weights[name] for name in names])
+        scaled = [np.stack([standardised(group.reward_parts[name]) for name in names], 1) for group in groups]  # (n, K)
         products = sum(z.T @ z for z in scaled)
         scale = np.sqrt(np.outer(np.diag(products), np.diag(products)))
         correlation = np.divide(products, scale, out=np.eye(len(names)), where=scale > 0)
@@ -83,12 +81,12 @@ class Lead(Advantage):
     floor: float = Field(default=0.3, ge=0.0, le=1.0)
     whiten: bool = True
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers the score's weight as `score`."""
         if not groups:
             return []
-        if "lead_length" not in groups[0].rewards.parts:  # before its first step
-            mixed = [tuple(standardised(group.rewards.parts["score"]).tolist()) for group in groups]
+        if "lead_length" not in groups[0].reward_parts:  # before its first step
+            mixed = [tuple(standardised(group.reward_parts["score"]).tolist()) for group in groups]
         else:
             share = self._share(groups)
             share = self.decay * state["score"] + (1 - self.decay) * share if "score" in state else share
@@ -96,13 +94,13 @@ class Lead(Advantage):
             share = max(self.floor, share)
             mixed = []
             for group in groups:
-                right, short = (standardised(group.rewards.parts[name]) for name in ("score", "lead_length"))
+                right, short = (standardised(group.reward_parts[name]) for name in ("score", "lead_length"))
                 mixed.append(tuple((share * right + (1 - share) * short).tolist()))
         return whitened(mixed, 1e-8) if self.whiten else mixed
 
-    def _share(self, groups: Sequence[CreditedGroup]) -> float:
-        right = [v for group in groups for v in group.rewards.parts["score"]]
-        short = [(1 + v) / 2 for group in groups for v in group.rewards.parts["lead_length"]]
+    def _share(self, groups: Sequence[ScoredGroup]) -> float:
+        right = [v for group in groups for v in group.reward_parts["score"]]
+        short = [(1 + v) / 2 for group in groups for v in group.reward_parts["lead_length"]]
         means = [sum(values) / len(values) for values in (right, short)]
         varies = [spread_of(v) / m if m else 0.0 for v, m in zip((right, short), means, strict=True)]
         gains = [v * (1 - m) ** self.alpha for v, m in zip(varies, means, strict=True)]

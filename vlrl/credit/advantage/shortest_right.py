@@ -12,7 +12,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import Adjust, adjusts
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup, ScoredGroup
+from vlrl.types import ScoredGroup
 
 
 @adjusts.register("icr")
@@ -33,9 +33,9 @@ class ShortestRight(Adjust):
     weight: float = Field(default=0.1, ge=0.0)
     decay: float = Field(default=0.9, ge=0.0, lt=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """Per group (n,). Remembers `correlation`; a step in which nothing varies leaves it as it is."""
-        now = length_correctness([group.scored for group in groups])
+        now = length_correctness(groups)
         if now is not None:
             before = state.get("correlation", now)
             state["correlation"] = self.decay * before + (1 - self.decay) * now
@@ -43,13 +43,12 @@ class ShortestRight(Adjust):
             return [group.advantages for group in groups]
         return [self._lifted(group) for group in groups]
 
-    def _lifted(self, group: CreditedGroup) -> tuple[float, ...]:
-        scored = group.scored
-        ended = zip(scored.correct, scored.finished, strict=True)
+    def _lifted(self, group: ScoredGroup) -> tuple[float, ...]:
+        ended = zip(group.correct, group.finished, strict=True)
         right = [i for i, (correct, finished) in enumerate(ended) if correct and finished]
         if not right:
             return group.advantages
-        shortest = min(right, key=lambda i: (scored.lengths[i], i))
+        shortest = min(right, key=lambda i: (group.lengths[i], i))
         return tuple(a + self.weight if i == shortest else a for i, a in enumerate(group.advantages))
 
 

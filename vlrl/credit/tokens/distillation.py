@@ -11,7 +11,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import TokenPart, token_credits
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup, PerToken
+from vlrl.types import PerToken, ScoredGroup
 
 
 def teacher_credit(teacher: PerToken, student: PerToken, weight: float) -> PerToken:
@@ -36,12 +36,12 @@ class Distillation(TokenPart):
 
     weight: float = Field(default=1.0, ge=0.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [self._of_group(group) for group in groups]
 
-    def _of_group(self, group: CreditedGroup) -> PerToken:
-        return teacher_credit(group.scored.statistics["teacher"], group.scored.statistics["logprobs"], self.weight)
+    def _of_group(self, group: ScoredGroup) -> PerToken:
+        return teacher_credit(group.statistics["teacher"], group.statistics["logprobs"], self.weight)
 
 
 @token_credits.register("vopd")
@@ -56,9 +56,9 @@ class DistillationWithValue(Distillation):
     mark: ClassVar[Mark] = "A"
     needs: ClassVar[frozenset[str]] = frozenset({"logprobs", "teacher", "kl_teacher"})
 
-    def _of_group(self, group: CreditedGroup) -> PerToken:
+    def _of_group(self, group: ScoredGroup) -> PerToken:
         plain = super()._of_group(group)
         return tuple(
             tuple(value + self.weight * kl for value, kl in zip(values, kls, strict=True))
-            for values, kls in zip(plain, group.scored.statistics["kl_teacher"], strict=True)
+            for values, kls in zip(plain, group.statistics["kl_teacher"], strict=True)
         )

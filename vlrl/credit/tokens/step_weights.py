@@ -12,7 +12,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import TokenPart, weighers
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup, PerToken
+from vlrl.types import PerToken, ScoredGroup
 
 
 @weighers.register("sas")
@@ -31,14 +31,12 @@ class SkipSteps(TokenPart):
 
     rho: float = Field(default=0.3, ge=0.0, lt=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,) of 0 and 1."""
         return [
             tuple(
                 self(steps, rollout.sampler_logprobs, right)
-                for steps, rollout, right in zip(
-                    group.scored.statistics["steps"], group.scored.rollouts, group.scored.correct, strict=True
-                )
+                for steps, rollout, right in zip(group.statistics["steps"], group.rollouts, group.correct, strict=True)
             )
             for group in groups
         ]
@@ -77,7 +75,7 @@ class EntropyBalance(TokenPart):
 
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         flows = [entropy_flow(group) for group in groups]
         counts = [counted(group, context.mean_over_response) for group in groups]
@@ -98,9 +96,9 @@ class EntropyBalance(TokenPart):
         ]
 
 
-def entropy_flow(group: CreditedGroup) -> PerToken:
+def entropy_flow(group: ScoredGroup) -> PerToken:
     """Per response (T_j,): dH of a step along each token's gradient, in nats for a learning rate of 1 on its logits."""
-    statistics = group.scored.statistics
+    statistics = group.statistics
     flows = []
     for j, advantage in enumerate(group.advantages):
         none = (0.0,) * len(statistics["logprobs"][j])
@@ -110,9 +108,9 @@ def entropy_flow(group: CreditedGroup) -> PerToken:
     return tuple(flows)
 
 
-def counted(group: CreditedGroup, mean_over_response: bool) -> PerToken:
+def counted(group: ScoredGroup, mean_over_response: bool) -> PerToken:
     """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
-    weights = group.token_weights or tuple((1.0,) * length for length in group.scored.lengths)
+    weights = group.token_weights or tuple((1.0,) * length for length in group.lengths)
     if not mean_over_response:
         return weights
     return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)
@@ -127,9 +125,9 @@ class OverlongFilter(TokenPart):
 
     keep: float = Field(default=0.0, ge=0.0, le=1.0)
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         return [
-            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in group.scored.rollouts)
+            tuple((self.keep if r.finish_reason == "length" else 1.0,) * r.num_tokens for r in group.rollouts)
             for group in groups
         ]

@@ -17,14 +17,14 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.provenance import Method
 from vlrl.registry import Registry
-from vlrl.types import CreditedGroup, PerToken
+from vlrl.types import PerToken, ScoredGroup
 
 
 class Adjust(Method):
     """The base of parts that move advantages."""
 
     @abstractmethod
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[tuple[float, ...]]:
         """(n,) advantages of every group from those before."""
 
 
@@ -37,7 +37,7 @@ class TokenPart(Method):
     last: ClassVar[bool] = False
 
     @abstractmethod
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """For every group, per response (T_j,): numbers to add, or weights ≥ 0 to multiply."""
 
 

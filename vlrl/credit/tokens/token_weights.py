@@ -19,7 +19,7 @@ from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import TokenPart, weighers
 from vlrl.provenance import Mark
-from vlrl.types import CreditedGroup, PerToken, Rollout, Segment
+from vlrl.types import PerToken, Rollout, ScoredGroup, Segment
 
 
 class MaxStaleness(Settings):
@@ -57,9 +57,9 @@ class SegmentWeights(TokenPart):
 
     keep: SegmentLoss = "all"
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
-        return [tuple(self(r.segments, context.version) for r in group.scored.rollouts) for group in groups]
+        return [tuple(self(r.segments, context.version) for r in group.rollouts) for group in groups]
 
     def __call__(self, segments: Sequence[Segment], version: int) -> tuple[float, ...]:
         """(T,) weights of one response in the iteration `version`."""
@@ -98,13 +98,13 @@ class ImportanceWeights(TokenPart):
             raise ValueError("lower is read by the rule `masked` alone; leave it out or take that rule")
         return self
 
-    def over(self, groups: Sequence[CreditedGroup], context: CreditContext, state: State) -> list[PerToken]:
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,)."""
         weights = []
         for group in groups:
-            rollouts = group.scored.rollouts
+            rollouts = group.rollouts
             own = own_tokens(rollouts) or tuple((1.0,) * r.num_tokens for r in rollouts)
-            sides = zip(group.scored.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
+            sides = zip(group.statistics["logprobs"], (r.sampler_logprobs for r in rollouts), own, strict=True)
             weights.append(tuple(self.of(theirs, written, [bool(o) for o in mine]) for theirs, written, mine in sides))
         return weights
 

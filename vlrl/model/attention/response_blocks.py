@@ -30,7 +30,7 @@ MASK_TOKENS = 16_384  # of the longest row that masks are made for; a mask is be
 
 
 @dataclass(frozen=True)
-class Place:
+class PackedRow:
     """Where a packed row stands: its first token among the (B·T), and the lengths of its parts in tokens."""
 
     first: int
@@ -63,7 +63,7 @@ class Spans:
 class ResponseBlocks:
     """Where the parts of packed rows stand, and what each may see.
 
-    places     every row
+    rows       where each stands
     responses  the N responses that look back at a prompt
     row        (N,) the row of each
     prompts    (R,) tokens of each row's prompt
@@ -71,7 +71,7 @@ class ResponseBlocks:
                response; None where each row has a line of its own, that begins with its prompt
     """
 
-    places: tuple[Place, ...]
+    rows: tuple[PackedRow, ...]
     responses: Spans | None
     row: torch.Tensor
     prompts: torch.Tensor
@@ -80,12 +80,12 @@ class ResponseBlocks:
     @property
     def prompt_width(self) -> int:
         """P: tokens of the longest thing that is read in plain causal order."""
-        return max(place.prompt for place in self.places) if self.reading is None else self.reading.take.shape[1]
+        return max(row.prompt for row in self.rows) if self.reading is None else self.reading.take.shape[1]
 
     @property
     def longest(self) -> int:
         """Tokens of the longest row."""
-        return max(place.tokens for place in self.places)
+        return max(row.tokens for row in self.rows)
 
     @cached_property
     def mask(self) -> torch.Tensor:
@@ -105,24 +105,24 @@ class ResponseBlocks:
         return torch.cat([prompt[:, None].expand(-1, longest, -1), own], 2)[:, None]
 
 
-def response_blocks(places: Sequence[Place], device: torch.device, packed: bool = False) -> ResponseBlocks:
+def response_blocks(rows: Sequence[PackedRow], device: torch.device, packed: bool = False) -> ResponseBlocks:
     """Blocks of these rows, each in a line of its own or all in one."""
     looking: list[tuple[int, int]] = []  # first token and length
     reading: list[tuple[int, int]] = []
-    row = []
-    for number, place in enumerate(places):
-        alone = packed and len(place.responses) == 1
-        reading.append((place.first, place.tokens if alone else place.prompt))
-        start = place.first + place.prompt
-        for length in () if alone else place.responses:
+    row_of: list[int] = []
+    for number, row in enumerate(rows):
+        alone = packed and len(row.responses) == 1
+        reading.append((row.first, row.tokens if alone else row.prompt))
+        start = row.first + row.prompt
+        for length in () if alone else row.responses:
             looking.append((start, length))
-            row.append(number)
+            row_of.append(number)
             start += length
     return ResponseBlocks(
-        places=tuple(places),
+        rows=tuple(rows),
         responses=_spans(looking, device) if looking else None,
-        row=torch.tensor(row, dtype=torch.long, device=device),
-        prompts=torch.tensor([place.prompt for place in places], device=device),
+        row=torch.tensor(row_of, dtype=torch.long, device=device),
+        prompts=torch.tensor([row.prompt for row in rows], device=device),
         reading=_spans(reading, device) if packed else None,
     )
 
@@ -196,10 +196,10 @@ def _row_by_row(
     rows, heads, width, size = query.shape
     lines: list[list[torch.Tensor]] = [[] for _ in range(rows)]
     filled = [0] * rows
-    for place in blocks.places:
-        b, first = divmod(place.first, width)
-        q, k, v = (states[b, None, :, first : first + place.tokens] for states in (query, key, value))
-        read = place.tokens if blocks.reading is not None and len(place.responses) == 1 else place.prompt
+    for row in blocks.rows:
+        b, first = divmod(row.first, width)
+        q, k, v = (states[b, None, :, first : first + row.tokens] for states in (query, key, value))
+        read = row.tokens if blocks.reading is not None and len(row.responses) == 1 else row.prompt
         lines[b].append(
             torch.nn.functional.scaled_dot_product_attention(
                 q[:, :, :read],
@@ -210,9 +210,9 @@ def _row_by_row(
                 enable_gqa=q.shape[1] != k.shape[1],
             )
         )
-        if read < place.tokens:
-            lines[b].append(attend_behind(q, k, v, read, place.responses, scaling))
-        filled[b] += place.tokens
+        if read < row.tokens:
+            lines[b].append(attend_behind(q, k, v, read, row.responses, scaling))
+        filled[b] += row.tokens
     for parts, tokens in zip(lines, filled, strict=True):
         if tokens < width:
             parts.append(query.new_zeros(1, heads, width - tokens, size))

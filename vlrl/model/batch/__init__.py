@@ -1,3 +1,3 @@
 """Which sequences share a row, a micro-batch and a rank.
 
-Read packing, then micro_batches and rank_sharding."""
+Read example and packing, then micro_batches and rank_sharding."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 
-Bytes = Callable[[Sequence[PackedGroup]], float]
+Bytes = Callable[[Sequence[Example]], float]
 
 
 def micro_batches(
-    rows: Sequence[PackedGroup],
+    rows: Sequence[Example],
     token_budget: int,
     byte_budget: float | None = None,
     bytes_of: Bytes | None = None,
@@ -65,7 +65,7 @@ def _filled(
     return found
 
 
-def _sharing_images(rows: Sequence[PackedGroup]) -> list[int]:
+def _sharing_images(rows: Sequence[Example]) -> list[int]:
     """For each row the number of its group: rows joined by common images, directly or through others."""
     parent = list(range(len(rows)))
 

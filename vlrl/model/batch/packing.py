@@ -13,31 +13,10 @@ from dataclasses import dataclass
 import torch
 
 from vlrl.model.attention.flex_blocks import FlexBlocks, flex_blocks
-from vlrl.model.attention.response_blocks import BLOCKS_FROM, Place, ResponseBlocks, response_blocks
-from vlrl.model.prompts.encode import Encoded, EncodedImage
+from vlrl.model.attention.response_blocks import BLOCKS_FROM, PackedRow, ResponseBlocks, response_blocks
+from vlrl.model.batch.example import Example
+from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
-
-
-@dataclass(frozen=True)
-class PackedGroup:
-    """A prompt and the token ids of its k responses (each at least one token)."""
-
-    encoded: Encoded
-    responses: tuple[tuple[int, ...], ...]
-
-    @property
-    def num_tokens(self) -> int:
-        """Length of the packed row."""
-        return self.encoded.num_tokens + self.num_response_tokens
-
-    @property
-    def num_response_tokens(self) -> int:
-        """Response tokens over all k."""
-        return sum(len(response) for response in self.responses)
-
-    def take(self, chosen: Sequence[int]) -> PackedGroup:
-        """The same prompt with these of its responses only."""
-        return PackedGroup(self.encoded, tuple(self.responses[j] for j in chosen))
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class Batch:
 
 
 def pack(
-    rows: Sequence[PackedGroup],
+    rows: Sequence[Example],
     rule: PositionRule,
     pad_id: int,
     device: torch.device,
@@ -91,7 +70,7 @@ def pack(
     part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
     owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
     at, targets, response = [], [], []
-    places = []
+    placed = []
     num_responses = begin = 0
     for number, row in enumerate(rows):
         line = 0 if packed else number
@@ -115,11 +94,11 @@ def pack(
             num_responses += 1
             start = stop
         targets.append(torch.tensor(written, dtype=torch.long))
-        places.append(Place(base + begin, row.encoded.num_tokens, tuple(len(tokens) for tokens in row.responses)))
+        placed.append(PackedRow(base + begin, row.encoded.num_tokens, tuple(len(tokens) for tokens in row.responses)))
         begin = start if packed else 0
     mask, blocks = None, None
     if any(len(row.responses) > 1 for row in rows) or (packed and len(rows) > 1):
-        mask, blocks = _visibility(part, owner, places, device, flex, packed)
+        mask, blocks = _visibility(part, owner, placed, device, flex, packed)
     return Batch(
         token_ids=ids.to(device),
         positions=(positions if rule.rows > 1 else positions[0]).to(device),
@@ -134,12 +113,12 @@ def pack(
 
 
 def _visibility(
-    part: torch.Tensor, owner: torch.Tensor, places: Sequence[Place], device: torch.device, flex: bool, packed: bool
+    part: torch.Tensor, owner: torch.Tensor, placed: Sequence[PackedRow], device: torch.device, flex: bool, packed: bool
 ) -> tuple[torch.Tensor | None, ResponseBlocks | FlexBlocks | None]:
     """Which keys each query may see: a dense mask for short lines, blocks for long ones; (B, T) parts and rows."""
     if part.shape[1] < BLOCKS_FROM:
         return block_mask(part.to(device), owner.to(device)), None
-    return None, flex_blocks(part, owner, device) if flex else response_blocks(places, device, packed)
+    return None, flex_blocks(part, owner, device) if flex else response_blocks(placed, device, packed)
 
 
 def block_mask(part: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:

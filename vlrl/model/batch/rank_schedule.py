@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 
 from vlrl import dist
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded, EncodedImage, Encoder
 from vlrl.model.vision.image_encoding import VisionTower
@@ -60,7 +60,7 @@ class Lockstep:
     def __init__(self, loaded: LoadedModel, tower_trains: bool) -> None:
         self._tower_trains = tower_trains
         stop = loaded.stop_ids[0]
-        self.padding = PackedGroup(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))
+        self.padding = Example(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))
         self._loaded = loaded
         self._image: EncodedImage | None = None
 

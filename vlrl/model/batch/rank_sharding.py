@@ -8,13 +8,12 @@ from typing import TypeVar
 import torch
 
 from vlrl import dist
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.cost import CostModel, balance, cost_of, load_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.parameter_groups import trained_parts
 from vlrl.model.training.update_metrics import UpdateMetrics
 
-T = TypeVar("T")
 U = TypeVar("U")
 BUCKET = 2**26  # values that go over the network at once
 
@@ -26,8 +25,8 @@ class Shares:
         self._loaded, self._trained = loaded, trained_parts(loaded.model)
         self._cost: CostModel | None = None
 
-    def of(self, rows: Sequence[PackedGroup]) -> list[list[int]]:
-        """By rank, places in `rows`. A rank may get none."""
+    def of(self, rows: Sequence[Example]) -> list[list[int]]:
+        """By rank, indices in `rows`. A rank may get none."""
         if dist.world() == 1:
             return [list(range(len(rows)))]
         if self._cost is None:
@@ -36,11 +35,11 @@ class Shares:
             self._cost = cost_of(self._loaded.config, model, self._trained, checkpointed)
         return balance([self._cost.training(load_of(row)) for row in rows], dist.world())
 
-    def mine(self, items: Sequence[T], row_of: Callable[[T], PackedGroup]) -> list[T]:
-        """This rank's share of what has a row."""
-        return [items[i] for i in self.of([row_of(one) for one in items])[dist.rank()]]
+    def mine(self, examples: Sequence[Example]) -> list[Example]:
+        """This rank's share."""
+        return [examples[i] for i in self.of(examples)[dist.rank()]]
 
-    def read(self, rows: Sequence[PackedGroup], work: Callable[[Sequence[PackedGroup]], Sequence[U]]) -> list[U]:
+    def read(self, rows: Sequence[Example], work: Callable[[Sequence[Example]], Sequence[U]]) -> list[U]:
         """`work` on every row by the rank that it falls to; all results in order, on every rank."""
         return dist.spread(rows, self.of(rows), work)
 

@@ -18,6 +18,7 @@ import torch
 
 from vlrl import dist
 from vlrl.errors import NonFiniteError, RunError
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.rank_schedule import Lockstep
 from vlrl.model.batch.rank_sharding import BUCKET
 from vlrl.model.finite import GRADIENT_REMEDY
@@ -33,7 +34,6 @@ from vlrl.model.training.deepspeed_library import (
     local_rank_in_environment,
 )
 from vlrl.model.training.forward import MicroBatch
-from vlrl.model.training.policy import Example
 from vlrl.model.training.shared_policy import SharedPolicy
 from vlrl.model.training.torch_policy import PolicySettings, open_forward
 from vlrl.model.vision.frozen_tower import frozen_below_projector
@@ -91,7 +91,7 @@ class DeepSpeedPolicy(SharedPolicy):
 
     @contextmanager
     def _updating(self, examples: Sequence[Example], lr_scale: float) -> Iterator[None]:
-        sees = self._vision_trains and any(example.row.encoded.images for example in examples)
+        sees = self._vision_trains and any(example.encoded.images for example in examples)
         self._adamw.prepare(lr_scale, sees)
         with local_rank_in_environment():
             yield

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
-from vlrl.model.training.policy import Example
+from vlrl.model.batch.example import Example
 from vlrl.model.training.update_metrics import UpdateMetrics
 
 
@@ -19,28 +19,40 @@ def normalizers_of(examples: Sequence[Example], left_out: LossNormalizers) -> Lo
     tokens = left_out.tokens
     for example in examples:
         if example.token_weights is None:
-            tokens += example.row.num_response_tokens
+            tokens += example.num_response_tokens
         else:
             tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return LossNormalizers(left_out.responses + sum(len(e.row.responses) for e in examples), tokens or 1.0)
+    return LossNormalizers(left_out.responses + sum(len(e.responses) for e in examples), tokens or 1.0)
 
 
-def loss_inputs_of(examples: Sequence[Example], response: torch.Tensor, logprobs: torch.Tensor) -> LossInputs:
+def loss_inputs_of(
+    examples: Sequence[Example],
+    response: torch.Tensor,
+    logprobs: torch.Tensor,
+    teacher_logprobs: torch.Tensor | None = None,
+) -> LossInputs:
     """What the loss sees of these examples.
 
     response  (M,) number of the response that each token of the packed batch belongs to
     logprobs  (M,) of these tokens, with gradient
+    teacher_logprobs  (M,) of a teacher's tokens at the same places, with gradient, where the examples carry these
+
+    Raises ValueError for an example without advantages.
     """
+    advantages = [example.advantages for example in examples]
+    if None in advantages:
+        raise ValueError("update: an example without advantages can only be read")
     old = of_all(examples, "old_logprobs", logprobs)
     weights = of_all(examples, "token_weights", logprobs)
     return LossInputs(
         logprobs=logprobs,
         old_logprobs=logprobs.detach() if old is None else old,
         response=response,
-        advantages=torch.tensor([a for e in examples for a in e.advantages], device=logprobs.device),
+        advantages=torch.tensor([a for of_example in advantages for a in of_example or ()], device=logprobs.device),
         weights=torch.ones_like(logprobs) if weights is None else weights,
         token_advantages=of_all(examples, "token_advantages", logprobs),
         ref_logprobs=of_all(examples, "ref_logprobs", logprobs),
+        teacher_logprobs=teacher_logprobs,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +17,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.attention.prompt_attention import takes_flex
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
-from vlrl.model.batch.packing import Batch, PackedGroup, pack
+from vlrl.model.batch.packing import Batch, pack
 from vlrl.model.batch.rank_schedule import Lockstep, Step
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.finite import cause_of
@@ -29,7 +29,6 @@ from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.example_tensors import loss_inputs_of, observe, of_all
 from vlrl.model.training.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
-from vlrl.model.training.policy import Example
 from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.model.vision.image_features import ImageFeatureCache
@@ -79,7 +78,7 @@ class PackedForward:
         self._pad = loaded.tokenizer.pad_token_id or 0
 
     @torch.no_grad()
-    def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+    def logprobs(self, rows: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
         """Per row, per response (T_j,): the log-probability of every token. Every image is encoded once."""
         pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
         parts = [rows[r].take(chosen) for r, chosen in pieces]
@@ -97,7 +96,7 @@ class PackedForward:
             by_row[r] += of_part
         return by_row
 
-    def split(self, row: PackedGroup, together: int = 1) -> list[range]:
+    def split(self, row: Example, together: int = 1) -> list[range]:
         """Indices of a row's responses by piece: a group above a budget is cut into rows that each repeat the prompt.
 
         together  responses that are never parted, e.g. 2 for pairs
@@ -110,7 +109,7 @@ class PackedForward:
         lengths = [len(response) for response in row.responses]
         return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
 
-    def batches(self, rows: Sequence[PackedGroup]) -> list[list[int]]:
+    def batches(self, rows: Sequence[Example]) -> list[list[int]]:
         """Indices of rows by micro-batch."""
         return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
 
@@ -120,7 +119,7 @@ class PackedForward:
         return int(self._loaded.model.lm_head.out_features)
 
     @torch.no_grad()
-    def hidden(self, rows: Sequence[PackedGroup]) -> tuple[torch.Tensor, torch.Tensor]:
+    def hidden(self, rows: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """(M, d) last hidden states that predict the response tokens of one micro-batch, and these tokens (M,)."""
         model = self._loaded.model
         batch = self._packed(rows)
@@ -150,9 +149,9 @@ class PackedForward:
         """
         sums = UpdateMetrics()
         together = 2 if "pairs" in loss.needs else 1
-        parts = [example.take(chosen) for example in examples for chosen in self.split(example.row, together)]
-        batches = self.batches([part.row for part in parts])
-        images = [_images(parts[i].row for i in chosen) for chosen in batches]
+        parts = [example.take(chosen) for example in examples for chosen in self.split(example, together)]
+        batches = self.batches(parts)
+        images = [_images(parts[i] for i in chosen) for chosen in batches]
         steps = [
             Step(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
             for seen, tokens in zip(images, self._response_tokens(parts, batches), strict=True)
@@ -182,16 +181,14 @@ class PackedForward:
         sums: UpdateMetrics,
     ) -> torch.Tensor:
         """The share of micro-batch `m` in the loss, a scalar to go backward from; metrics are added to `sums`."""
-        rows = [example.row for example in examples]
         extra = []  # scalars whose gradients belong to this micro-batch, too
         with self._training_graph():
-            if step.encodes_images and self._lockstep is not None and not _images(rows):
+            if step.encodes_images and self._lockstep is not None and not _images(examples):
                 extra.append(self._lockstep.dummy_vision_pass(self._vision_tower))
             batch, scored = self._score(
-                rows, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(examples)
+                examples, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(examples)
             )
-        inputs = loss_inputs_of(examples, batch.response, scored.logprobs)
-        inputs = replace(inputs, teacher_logprobs=scored.teacher_logprobs)
+        inputs = loss_inputs_of(examples, batch.response, scored.logprobs, scored.teacher_logprobs)
         value: Any = loss(inputs, normalizers)
         if (carried := feature_cache.carried(m)) is not None:
             extra.append(carried)
@@ -218,18 +215,18 @@ class PackedForward:
 
     @staticmethod
     def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
-        return [sum(parts[i].row.num_response_tokens for i in chosen) for chosen in batches]
+        return [sum(parts[i].num_response_tokens for i in chosen) for chosen in batches]
 
     def _teacher_token_ids(self, examples: Sequence[Example]) -> torch.Tensor | None:
         return of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
 
-    def _packed(self, rows: Sequence[PackedGroup]) -> Batch:
+    def _packed(self, rows: Sequence[Example]) -> Batch:
         flex = takes_flex(self._loaded.model)
         return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._packs_sequences)
 
     def _score(
         self,
-        rows: Sequence[PackedGroup],
+        rows: Sequence[Example],
         features: dict[str, ImageFeatures],
         temperature: float,
         chunks: int | None = None,
@@ -241,7 +238,7 @@ class PackedForward:
         )
 
 
-def _images(rows: Iterable[PackedGroup]) -> list[EncodedImage]:
+def _images(rows: Iterable[Example]) -> list[EncodedImage]:
     return [image for row in rows for image in row.encoded.images]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vlrl.model.training.policy import Example
+from vlrl.model.batch.example import Example
 
 STALE = "stale"  # an earlier policy wrote these: their gap is what was learned since, not a disagreement
 
@@ -18,10 +18,10 @@ class LogprobGap:
 
     def add(self, examples: Sequence[Example], gaps: Sequence[float]) -> None:
         """(M,) gaps of all response tokens of these examples, in order."""
-        place = 0
+        start = 0
         for name, count in _runs(examples):
-            some = gaps[place : place + count]
-            place += count
+            some = gaps[start : start + count]
+            start += count
             held = self.by_origin.setdefault(name, [0.0, 0.0, 0.0])
             held[0] += sum(some)
             held[1] = max(held[1], *some)
@@ -52,7 +52,7 @@ class LogprobGap:
 
 def _runs(examples: Sequence[Example]) -> Iterator[tuple[str, int]]:
     for example in examples:
-        for j, response in enumerate(example.row.responses):
+        for j, response in enumerate(example.responses):
             if example.origins is None:
                 yield "", len(response)
             else:

@@ -13,13 +13,12 @@ import torch
 from vlrl import dist
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.rank_sharding import Shares, total
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.training.example_tensors import normalizers_of
 from vlrl.model.training.forward import MicroBatch, PackedForward
-from vlrl.model.training.policy import Example
 from vlrl.model.training.token_statistics import Tokens, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics
 
@@ -55,14 +54,14 @@ class SharedPolicy(ABC):
     def _bring_up_to_date(self) -> None:
         """The model's weights become those that were learned, where they aren't the same. All ranks come together."""
 
-    def logprobs(self, rows: Sequence[PackedGroup], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+    def logprobs(self, rows: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
         """Per row, per response: the current policy's log-probability of every token."""
         self._bring_up_to_date()
         return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
 
     def statistics(
         self,
-        rows: Sequence[PackedGroup],
+        rows: Sequence[Example],
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
@@ -87,7 +86,7 @@ class SharedPolicy(ABC):
         Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
         normalizers = normalizers_of(examples, left_out)
-        mine = self.shares.mine(examples, lambda example: example.row)
+        mine = self.shares.mine(examples)
         with self._updating(examples, lr_scale):
             sums = total(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))
             if sums.cause is not None:

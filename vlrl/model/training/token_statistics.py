@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import torch
 
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.training.forward import PackedForward
 
@@ -27,7 +27,7 @@ Tokens = tuple[tuple[float, ...], ...]  # per response (T_j,)
 @torch.no_grad()
 def token_statistics(
     policy: PackedForward,
-    rows: Sequence[PackedGroup],
+    rows: Sequence[Example],
     temperature: float,
     names: Collection[str],
     teacher: PackedForward | None = None,
@@ -59,7 +59,7 @@ def token_statistics(
 
 def _of_batch(
     policy: PackedForward,
-    rows: Sequence[PackedGroup],
+    rows: Sequence[Example],
     temperature: float,
     names: frozenset[str],
     teacher: PackedForward | None,

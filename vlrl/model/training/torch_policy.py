@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from vlrl.config import PACE, Settings
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.rank_schedule import Lockstep
 from vlrl.model.batch.rank_sharding import add_gradients
 from vlrl.model.cost import cost_of, load_of
@@ -21,7 +21,6 @@ from vlrl.model.optimization.lora import LoraSettings, choose_trained
 from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.optimization.parameter_groups import PARTS, Part, trained_parts
 from vlrl.model.training.forward import MicroBatch, PackedForward, forward_backward
-from vlrl.model.training.policy import Example
 from vlrl.model.training.shared_policy import SharedPolicy
 from vlrl.model.vision.image_encoding import VisionTower
 
@@ -75,7 +74,7 @@ def open_forward(
         )
     cost = cost_of(loaded.config, loaded.model, trained_parts(loaded.model), loaded.model.is_gradient_checkpointing)
 
-    def bytes_of(rows: Sequence[PackedGroup]) -> float:
+    def bytes_of(rows: Sequence[Example]) -> float:
         return cost.bytes([load_of(row) for row in rows], settings.pack_sequences)
 
     limit = settings.micro_batch_mib * 2**20

@@ -12,7 +12,8 @@ import torch
 from transformers import DynamicCache
 
 from vlrl.model.attention.prompt_attention import takes_flex
-from vlrl.model.batch.packing import PackedGroup, pack
+from vlrl.model.batch.example import Example
+from vlrl.model.batch.packing import pack
 from vlrl.model.decoding.prefill_last_token import cache_argument, last_token_only
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.load import LoadedModel
@@ -78,7 +79,7 @@ class Prefill:
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
         if any(written):
-            rows = [PackedGroup(prompt, tuple(responses)) for prompt, responses in zip(prompts, written, strict=True)]
+            rows = [Example(prompt, tuple(responses)) for prompt, responses in zip(prompts, written, strict=True)]
             batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
             ids, positions = batch.token_ids, batch.positions
             if batch.blocks is not None:

@@ -17,7 +17,7 @@ from vlrl.config import Settings
 from vlrl.errors import ConfigError, RunError, did_you_mean
 from vlrl.evaluation.scores import wilson_interval
 from vlrl.seeding import stream
-from vlrl.types import CreditedGroup, Problem
+from vlrl.types import Problem, ScoredGroup
 from vlrl.verify.judge import judge_all, verifiers, warm_up_verifiers
 
 SHOWN = 5  # disagreements that the run card names
@@ -72,7 +72,7 @@ class Audit:
         self.examples: list[str] = []
         self._warned = False
 
-    def look(self, groups: Sequence[CreditedGroup], step: int) -> dict[str, float]:
+    def look(self, groups: Sequence[ScoredGroup], step: int) -> dict[str, float]:
         """Judges some of a step's rewarded responses again. The metrics are of all steps so far:
         audit/checked, audit/disagreement_rate with audit/low and audit/high (Wilson, 95 %), audit/faults."""
         asked = self._chosen(groups, step)
@@ -89,7 +89,7 @@ class Audit:
                     self.examples.append(f"{problem.id[:8]}: …{answer} ({verdict.note})")
         return self.metrics()
 
-    def _chosen(self, groups: Sequence[CreditedGroup], step: int) -> list[tuple[Problem, str]]:
+    def _chosen(self, groups: Sequence[ScoredGroup], step: int) -> list[tuple[Problem, str]]:
         rng = stream(self._seed, "audit", step)
         chosen = []
         for group in groups:

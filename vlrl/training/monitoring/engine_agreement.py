@@ -18,7 +18,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.data.images.perturbation import mismatched, perturbed
 from vlrl.errors import EngineError
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import check_same_content
@@ -110,7 +110,7 @@ class AgreementSettings(Settings):
         responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for group in chosen]
 
         def read(prompts: Sequence[Encoded]) -> list[float]:
-            rows = [PackedGroup(one, held) for one, held in zip(prompts, responses, strict=True)]
+            rows = [Example(one, held) for one, held in zip(prompts, responses, strict=True)]
             return [value for row in policy.logprobs(rows, temperature) for one in row for value in one]
 
         used, fresh = [group.encoded for group in chosen], encode(problems)

@@ -8,12 +8,12 @@ import numpy as np
 
 from vlrl.credit.advantage.shortest_right import length_correctness
 from vlrl.evaluation.scores import pass_at_k
+from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import Encoded
-from vlrl.model.training.policy import Example
-from vlrl.types import CreditedGroup, Verdict
+from vlrl.types import ScoredGroup, Verdict
 
 
-def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
+def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     """Metrics over all rollouts of a step, trained on or not; keys are `area/what`. Without groups only their count.
 
     A response that could not be judged has no reward and is in no mean of rewards.
@@ -24,7 +24,7 @@ def group_metrics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
     verdicts = [v for g in groups for v in g.verdicts]
     lengths = np.array([r.num_tokens for r in rollouts])
     judged = [v for v in verdicts if v.fault is None]
-    rewards = [reward for g in groups for reward, v in zip(g.rewards.total, g.verdicts, strict=True) if v.fault is None]
+    rewards = [reward for g in groups for reward, v in zip(g.rewards, g.verdicts, strict=True) if v.fault is None]
     metrics = {
         **({"reward/mean": float(np.mean(rewards))} if rewards else {}),
         "accuracy/mean": sum(v.correct for v in judged) / max(1, len(judged)),
@@ -64,13 +64,13 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
     trained = [
         len(response) if example.token_weights is None else sum(weight > 0 for weight in example.token_weights[j])
         for example in examples
-        for j, response in enumerate(example.row.responses)
+        for j, response in enumerate(example.responses)
     ]
     rate = {"responses/untrained_rate": sum(count == 0 for count in trained) / len(trained)} if trained else {}
     return {"tokens/trained": float(sum(trained)), **rate}
 
 
-def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
+def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     """What groups say beyond means.
 
     groups/zero_variance_rate   share of groups whose judged responses all have one score (k1.5 §2.3.4)
@@ -91,7 +91,7 @@ def group_diagnostics(groups: Sequence[CreditedGroup]) -> dict[str, float]:
             pass_at_k(len(responses), sum(v.correct for _, v in responses), k) for responses in large
         ) / len(large)
         k *= 2
-    correlation = length_correctness([g.scored.usable() for g in groups])
+    correlation = length_correctness([g.usable() for g in groups])
     return metrics if correlation is None else metrics | {"length/correct_correlation": correlation}
 
 

@@ -13,7 +13,7 @@ from vlrl.seeding import derive_seed
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.scoring import GroupScorer
 from vlrl.training.session.open_session import Session
-from vlrl.types import CreditedGroup, Group, Problem, ScoredGroup
+from vlrl.types import Group, Problem, ScoredGroup
 from vlrl.verify.judge import stop_on_faults
 
 
@@ -26,8 +26,8 @@ class StepBatch:
     metrics  of the rollout
     """
 
-    groups: list[CreditedGroup]
-    drawn: list[CreditedGroup]
+    groups: list[ScoredGroup]
+    drawn: list[ScoredGroup]
     metrics: dict[str, float]
 
 
@@ -97,7 +97,7 @@ class StepCollector:
             return self._environment.roll_out(encode, engine, problems, sampling, k, seed), {}
         return self._buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
 
-    def _to_train_on(self, drawn: list[CreditedGroup]) -> list[CreditedGroup]:
+    def _to_train_on(self, drawn: list[ScoredGroup]) -> list[ScoredGroup]:
         more = self._settings.over_sampling
         if more is not None:
             return [group for group in drawn if more.takes(group)][: self._settings.groups_wanted]

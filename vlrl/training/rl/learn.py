@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.batch.example import Example
+from vlrl.model.training.policy import Policy
 from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.seeding import stream
 from vlrl.training.rl.rl_settings import RlSettings

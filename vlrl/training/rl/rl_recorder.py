@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from vlrl.errors import EngineError, RunError
+from vlrl.model.batch.example import Example
 from vlrl.model.finite import check_policy, shortest
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.training.policy import Policy
 from vlrl.provenance import source_of
 from vlrl.training.monitoring.audit import Audit
 from vlrl.training.monitoring.engine_agreement import ProbesDue
@@ -19,7 +20,7 @@ from vlrl.training.rl.collect_step import StepBatch, StepCollector
 from vlrl.training.rl.rl_budget import Budget, sampled_tokens
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 
 class RlRecorder:
@@ -70,9 +71,8 @@ class RlRecorder:
             return
         agreement = self._settings.agreement
         with clock.phase("probe"):
-            groups = [group.scored.group for group in batch.drawn]
             encode, temperature = self._model.encoder.encode, self._settings.sampling.temperature
-            probed = agreement.probe(encode, self._policy, groups, temperature, self._model.forget_features)
+            probed = agreement.probe(encode, self._policy, batch.drawn, temperature, self._model.forget_features)
             batch.metrics.update({"probe/groups": 0.0} if probed is None else probed.metrics())
             if probed is not None:
                 self._probes.made()
@@ -160,12 +160,12 @@ class RlRecorder:
             raise
 
 
-def _shown(groups: Sequence[CreditedGroup], count: int) -> list[CreditedGroup]:
+def _shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:
     """Groups for rollouts.jsonl: modalities in turn, informative ones first."""
-    by_modality: dict[str, list[CreditedGroup]] = {}
+    by_modality: dict[str, list[ScoredGroup]] = {}
     for group in sorted(groups, key=lambda g: not g.informative):
         by_modality.setdefault(group.problem.modality, []).append(group)
-    shown: list[CreditedGroup] = []
+    shown: list[ScoredGroup] = []
     while len(shown) < count and any(by_modality.values()):
         shown += [held.pop(0) for held in by_modality.values() if held]
     return shown[:count]

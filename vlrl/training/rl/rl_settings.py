@@ -26,7 +26,7 @@ from vlrl.training.monitoring.audit import AuditSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
 from vlrl.training.teacher.reference_model import ReferenceModel
-from vlrl.types import CreditedGroup
+from vlrl.types import ScoredGroup
 
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
 FROZEN = ("previous", "reference")  # settings that name frozen models; numbers of tokens under them have these names
@@ -50,7 +50,7 @@ class OverSampling(Settings):
     by: Literal["advantage", "accuracy"] = "advantage"
     max_rounds: int = Field(default=4, ge=1)
 
-    def takes(self, group: CreditedGroup) -> bool:
+    def takes(self, group: ScoredGroup) -> bool:
         """Whether there is something to learn from a group."""
         return group.mixed if self.by == "accuracy" else group.informative
 
@@ -172,7 +172,7 @@ class RlSettings(Settings):
 
     @model_validator(mode="after")
     def _one_tau(self) -> RlSettings:
-        baseline, loss = getattr(self.credit.advantage, "tau", None), getattr(self.loss, "tau", None)
+        baseline, loss = self.credit.advantage.objective_tau, self.loss.objective_tau
         if baseline is not None and loss is not None and baseline != loss:
             raise ValueError(
                 f"credit.advantage.tau is {baseline} and loss.tau is {loss}: both are the τ of one objective "

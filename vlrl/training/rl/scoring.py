@@ -8,7 +8,7 @@ from typing import Any
 from vlrl.credit.assign import Credit
 from vlrl.credit.credit_context import CreditContext
 from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
@@ -17,7 +17,7 @@ from vlrl.seeding import derive_seed, stream
 from vlrl.training.rl.rl_settings import FROZEN, RlSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
-from vlrl.types import CreditedGroup, Group, PerToken, ScoredGroup, Verdict
+from vlrl.types import Group, PerToken, ScoredGroup, Verdict
 
 
 class GroupScorer:
@@ -45,10 +45,10 @@ class GroupScorer:
         statistics = self._statistics(groups)
         contrast = self._contrast(groups, step)
         verdicts = self._verdicts(groups)
-        return [ScoredGroup(group, verdicts[i], statistics[i], contrast.get(i)) for i, group in enumerate(groups)]
+        return [ScoredGroup.of(group, verdicts[i], statistics[i], contrast.get(i)) for i, group in enumerate(groups)]
 
-    def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[CreditedGroup]:
-        """Assign credit to all groups of a step: once with `remember`; without it, to see what credit would be."""
+    def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[ScoredGroup]:
+        """All groups of a step with credit: once with `remember`; without it, to see what credit would be."""
         settings = self._settings
         context = CreditContext(
             step, settings.steps, settings.sampling_at(step).max_tokens, step, settings.loss.means_over_response
@@ -90,31 +90,31 @@ class GroupScorer:
             return statistics
         written = [[j for j, r in enumerate(group.rollouts) if r.num_tokens] for group in groups]  # not empty
         rows = [
-            PackedGroup(group.encoded, tuple(group.rollouts[j].token_ids for j in places))
-            for group, places in zip(groups, written, strict=True)
-            if places
+            Example(group.encoded, tuple(group.rollouts[j].token_ids for j in indices))
+            for group, indices in zip(groups, written, strict=True)
+            if indices
         ]
         temperature = self._settings.sampling.temperature
         values = iter(self._policy.statistics(rows, temperature, names, self._teacher, self._frozen))
-        for group, places, of_group in zip(groups, written, statistics, strict=True):
-            measured = next(values) if places else {}
+        for group, indices, of_group in zip(groups, written, statistics, strict=True):
+            measured = next(values) if indices else {}
             for name in names:
-                by_place = dict(zip(places, measured.get(name, ()), strict=True))
-                of_group[name] = tuple(by_place.get(j, ()) for j in range(len(group.rollouts)))
+                by_index = dict(zip(indices, measured.get(name, ()), strict=True))
+                of_group[name] = tuple(by_index.get(j, ()) for j in range(len(group.rollouts)))
         return statistics
 
     def _contrast(self, groups: Sequence[Group], step: int) -> dict[int, float]:
-        """By place in `groups`: the share of right responses to the problem with its images perturbed."""
+        """By index in `groups`: the share of right responses to the problem with its images perturbed."""
         settings = self._settings.contrast
-        places = [i for i, group in enumerate(groups) if group.problem.images]
+        asked_of = [i for i, group in enumerate(groups) if group.problem.images]
         self.contrast_tokens = 0
-        if settings is None or not places:
+        if settings is None or not asked_of:
             return {}
         seed = self._seed
-        problems = [groups[i].problem for i in places]
+        problems = [groups[i].problem for i in asked_of]
         if settings.perturbation == MISMATCHED:
             others = mismatched(problems)
-            places = [i for i, other in zip(places, others, strict=True) if other is not None]
+            asked_of = [i for i, other in zip(asked_of, others, strict=True) if other is not None]
             problems = [other for other in others if other is not None]
         else:
             problems = [perturbed(p, settings.perturbation, stream(seed, "contrast", step, p.id)) for p in problems]
@@ -131,7 +131,7 @@ class GroupScorer:
         )
         self.contrast_tokens = sum(rollout.num_tokens for group in asked for rollout in group.rollouts)
         rates = {}
-        for i, verdicts in zip(places, self._verdicts(asked), strict=True):
+        for i, verdicts in zip(asked_of, self._verdicts(asked), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]
             if usable:
                 rates[i] = sum(usable) / len(usable)

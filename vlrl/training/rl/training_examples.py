@@ -3,59 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
-from vlrl.model.batch.packing import PackedGroup
-from vlrl.model.training.policy import Example, Policy
+from vlrl.model.batch.example import Example
+from vlrl.model.training.policy import Policy
 from vlrl.training.rl.rl_settings import RlSettings
-from vlrl.types import CreditedGroup, PerToken, Rollout
+from vlrl.types import Rollout, ScoredGroup
 
 
-def to_examples(groups: Sequence[CreditedGroup], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
+def to_examples(groups: Sequence[ScoredGroup], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
     """Groups as update examples; a group without a response to train on gives none.
 
     The policy's log-probabilities at the step's start (k1.5 §2.3.2) are needed only where the step makes more than one
     update: for a first update they are the policy's own. They are computed where no part of credit has asked for them.
     """
-    kept = [(group, places) for group in groups if (places := trained_places(group))]
-    rows = [PackedGroup(group.encoded, tuple(group.rollouts[i].token_ids for i in places)) for group, places in kept]
-    old: list[PerToken | None] = [None] * len(rows)
-    if settings.updates_per_step * settings.epochs_per_step > 1:
-        old = [_at(group.old_logprobs, places) for group, places in kept]
-        if rows and None in old:
-            old = list(policy.logprobs(rows, settings.sampling.temperature))
-    return [
-        _example(group, places, row, old_logprobs, step)
-        for (group, places), row, old_logprobs in zip(kept, rows, old, strict=True)
-    ]
+    examples = [_example(trained, step) for group in groups if (trained := trained_part(group)).rollouts]
+    if settings.updates_per_step * settings.epochs_per_step == 1:
+        return [replace(example, old_logprobs=None) for example in examples]
+    if all(example.old_logprobs is not None for example in examples):
+        return examples
+    old = policy.logprobs(examples, settings.sampling.temperature)
+    return [replace(example, old_logprobs=values) for example, values in zip(examples, old, strict=True)]
 
 
-def _example(
-    group: CreditedGroup, places: Sequence[int], row: PackedGroup, old_logprobs: PerToken | None, step: int
-) -> Example:
-    """The example of a group's responses at `places`."""
-    teacher = group.teacher_token_ids
+def _example(group: ScoredGroup, step: int) -> Example:
+    """All responses of a group, to be trained on."""
     return Example(
-        row=row,
-        advantages=tuple(group.advantages[i] for i in places),
-        old_logprobs=old_logprobs,
-        sampler_logprobs=tuple(group.rollouts[i].sampler_logprobs for i in places),
-        token_weights=_at(group.token_weights, places),
-        token_advantages=_at(group.token_advantages, places),
-        origins=tuple(origins(group.problem.modality, group.rollouts[i], step) for i in places),
-        teacher_token_ids=None if teacher is None else tuple(teacher[i] for i in places),
-        ref_logprobs=_at(group.scored.statistics.get("reference"), places),
+        group.encoded,
+        tuple(rollout.token_ids for rollout in group.rollouts),
+        advantages=group.advantages,
+        old_logprobs=group.statistics.get("logprobs"),
+        sampler_logprobs=tuple(rollout.sampler_logprobs for rollout in group.rollouts),
+        token_weights=group.token_weights,
+        token_advantages=group.token_advantages,
+        origins=tuple(origins(group.problem.modality, rollout, step) for rollout in group.rollouts),
+        teacher_token_ids=group.teacher_token_ids,
+        ref_logprobs=group.statistics.get("reference"),
     )
 
 
-def trained_places(group: CreditedGroup) -> list[int]:
-    """Indices of the responses that are trained on: judged, and not empty."""
-    return [i for i, use in enumerate(group.used) if use and group.rollouts[i].num_tokens]
-
-
-def _at(values: PerToken | None, places: Sequence[int]) -> PerToken | None:
-    return None if values is None else tuple(values[i] for i in places)
+def trained_part(group: ScoredGroup) -> ScoredGroup:
+    """The group with the responses that are trained on: judged, and not empty."""
+    return group.take([j for j, judged in enumerate(group.judged) if judged and group.rollouts[j].num_tokens])
 
 
 def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int], ...]:
@@ -70,7 +61,7 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
     return tuple(runs)
 
 
-def skipped(kept: Sequence[CreditedGroup], drawn: Sequence[CreditedGroup], settings: RlSettings) -> LossNormalizers:
+def skipped(kept: Sequence[ScoredGroup], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
     """Count the responses and tokens of one update that are skipped because they have no advantage.
 
     They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
@@ -82,11 +73,10 @@ def skipped(kept: Sequence[CreditedGroup], drawn: Sequence[CreditedGroup], setti
     kept_ids = {id(group) for group in kept}
     responses = tokens = 0
     for group in (g for g in drawn if id(g) not in kept_ids):
-        places = trained_places(group)
-        weights = _at(group.token_weights, places)
-        responses += len(places)
-        if weights is None:
-            tokens += sum(group.rollouts[i].num_tokens for i in places)
+        trained = trained_part(group)
+        responses += len(trained.rollouts)
+        if trained.token_weights is None:
+            tokens += sum(trained.lengths)
         else:
-            tokens += sum(weight > 0 for response in weights for weight in response)
+            tokens += sum(weight > 0 for response in trained.token_weights for weight in response)
     return LossNormalizers(responses / settings.updates_per_step, tokens / settings.updates_per_step)

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from vlrl.curation.model_answers import model_hash
 from vlrl.data.teacher.teacher_recording import TeacherRecording
 from vlrl.data.teacher.teacher_records import RecordsHead, TeacherRecord
-from vlrl.model.batch.packing import PackedGroup
+from vlrl.model.batch.example import Example
 from vlrl.model.load import LoadedModel
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.token_statistics import token_statistics
@@ -99,7 +99,7 @@ def _recorded(
     found = collect(session.model.encoder.encode, session.model.engine, problems, sampling, settings.rollouts, seed)
     written = [[r for r in one.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
-    rows = [PackedGroup(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]
+    rows = [Example(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]
     statistics = token_statistics(own, rows, sampling.temperature, ("teacher", "kl_teacher"), reading)
     return [
         TeacherRecord(one.problem, one.encoded.content_hash, r.token_ids, r.sampler_logprobs, theirs, divergence)

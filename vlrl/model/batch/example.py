@@ -1,0 +1,63 @@
+"""What a policy reads of one problem and learns from it: a prompt, its responses, and numbers for each of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from vlrl.model.prompts.encode import Encoded
+from vlrl.types import PerToken
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt with k responses: one row `[prompt | response 1 | … | response k]` of a forward pass (`pack`).
+
+    encoded, responses alone are enough to be read; an update needs `advantages`, too.
+
+    responses           (k,) token ids, each at least one
+    advantages          (k,), or None: it is only read
+    old_logprobs        per response (T_j,), or None: the current policy *is* the reference (a first update, k1.5
+                        §2.3.2)
+    sampler_logprobs    per response (T_j,) by the engine, only compared; None where nothing was sampled (SFT)
+    token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
+    token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
+    origins             per response runs of (where its tokens come from, how many), for the gap between engine and
+                        trainer; tokens of `stale` are an earlier policy's. None: all come from one place
+    teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
+    ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
+    """
+
+    encoded: Encoded
+    responses: tuple[tuple[int, ...], ...]
+    advantages: tuple[float, ...] | None = None
+    old_logprobs: PerToken | None = None
+    sampler_logprobs: PerToken | None = None
+    token_weights: PerToken | None = None
+    token_advantages: PerToken | None = None
+    origins: tuple[tuple[tuple[str, int], ...], ...] | None = None
+    teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
+    ref_logprobs: PerToken | None = None
+
+    @property
+    def num_tokens(self) -> int:
+        """Length of the packed row."""
+        return self.encoded.num_tokens + self.num_response_tokens
+
+    @property
+    def num_response_tokens(self) -> int:
+        """Response tokens over all k."""
+        return sum(len(response) for response in self.responses)
+
+    def take(self, chosen: Sequence[int]) -> Example:
+        """The same prompt with these of its responses only."""
+        if list(chosen) == list(range(len(self.responses))):
+            return self
+        by_response: dict[str, Any] = {
+            field.name: None if held is None else tuple(held[j] for j in chosen)
+            for field in fields(self)
+            if field.name != "encoded"
+            for held in [getattr(self, field.name)]
+        }
+        return replace(self, **by_response)

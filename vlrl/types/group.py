@@ -1,0 +1,237 @@
+"""What is answered: responses, groups of them, verdicts, and the credit that these earn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+from vlrl.types.problem import Problem
+
+FinishReason = Literal["stop", "length", "repeat", "unfinished"]
+Author = Literal["policy", "observation", "forced"]
+PerToken = tuple[tuple[float, ...], ...]  # per response j of k: (T_j,)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Tokens written without a break by one author under one policy version.
+
+    token_ids, sampler_logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
+                          placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1)
+    policy_version        number of weight updates of the engine when this was written
+    author                only `policy` tokens are ever trained
+    """
+
+    token_ids: tuple[int, ...]
+    sampler_logprobs: tuple[float, ...]
+    policy_version: int
+    author: Author = "policy"
+
+    def __post_init__(self) -> None:
+        if len(self.token_ids) != len(self.sampler_logprobs):
+            raise ValueError(
+                f"Segment: {len(self.token_ids)} tokens but {len(self.sampler_logprobs)} log-probabilities"
+            )
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One response, T tokens long.
+
+    segments       its parts in order: one, unless a rollout went on over several calls or had observations
+    text           the decoded response without end token or stop string
+    finish_reason  stop (end token or stop string), length (token budget), repeat (loop), unfinished (goes on later)
+    """
+
+    segments: tuple[Segment, ...]
+    text: str
+    finish_reason: FinishReason
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """(T,) all tokens in order, the end token included where there is one."""
+        return tuple(t for s in self.segments for t in s.token_ids)
+
+    @property
+    def sampler_logprobs(self) -> tuple[float, ...]:
+        """(T,) natural logarithms, by the engine; see `Segment`."""
+        return tuple(p for s in self.segments for p in s.sampler_logprobs)
+
+    @property
+    def num_tokens(self) -> int:
+        """Response length in tokens."""
+        return sum(len(s.token_ids) for s in self.segments)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The k responses of one problem.
+
+    rollouts  (k,)
+    encoded   the prompt as tokens and pixels (`vlrl.model.prompts.encode.Encoded`): training reads the very object that
+              the engine read. None where the responses came from elsewhere
+    """
+
+    problem: Problem
+    rollouts: tuple[Rollout, ...]
+    encoded: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verifier says of one response.
+
+    score    in [0, 1]; graded verifiers use the whole range
+    correct  kept apart from the score, so that graded rewards work everywhere
+    answer   what was read as the response's answer; None where none was found
+    note     why, in a few words
+    parts    sub-scores by name where the verifier gives them, in its own ranges: they are logged, and reward nothing
+    fault    set when the *verifier* broke. That is never the same as zero: the response leaves the baseline
+             and takes no part in the update.
+    """
+
+    score: float
+    correct: bool
+    answer: str | None = None
+    note: str = ""
+    fault: str | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"Verdict: score {self.score!r} is outside [0, 1]")
+
+    @classmethod
+    def right(cls, answer: str | None = None, note: str = "") -> Verdict:
+        """Full score."""
+        return cls(1.0, True, answer, note)
+
+    @classmethod
+    def wrong(cls, note: str, answer: str | None = None) -> Verdict:
+        """No score, with the reason."""
+        return cls(0.0, False, answer, note)
+
+    @classmethod
+    def broken(cls, fault: str) -> Verdict:
+        """The verifier itself failed."""
+        return cls(0.0, False, None, "", fault)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredGroup(Group):
+    """A group with a verdict for every response, and the credit that follows from the verdicts.
+
+    `of` makes it of a group and its verdicts, without credit: the rewards are the scores, the advantages 0.
+
+    verdicts          (k,)
+    rewards           (k,) score + shaping; 0 where a response could not be judged
+    advantages        (k,) reward − baseline; 0 where a response could not be judged
+    reward_parts      by name (k,), what the rewards are sums of: the score, and the parts that shape it
+    reward_weights    of the parts in the reward; the score's is 1
+    token_advantages  per response (T_j,), added to its advantage at each token; None: nothing is added
+    token_weights     per response (T_j,) ≥ 0, what each token counts in the loss; None: every token counts once
+    statistics        by name, numbers that a part of credit declared as `needs`: per response (T_j,)
+    contrast_rate     share of right responses, in [0, 1], to the problem with perturbed images; None where it wasn't
+                      asked
+    """
+
+    verdicts: tuple[Verdict, ...]
+    rewards: tuple[float, ...]
+    advantages: tuple[float, ...]
+    reward_parts: Mapping[str, tuple[float, ...]]
+    reward_weights: Mapping[str, float]
+    token_advantages: PerToken | None = None
+    token_weights: PerToken | None = None
+    statistics: Mapping[str, PerToken] = field(default_factory=dict)
+    contrast_rate: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        group: Group,
+        verdicts: Sequence[Verdict],
+        statistics: Mapping[str, PerToken] | None = None,
+        contrast_rate: float | None = None,
+    ) -> ScoredGroup:
+        """A group with its verdicts, (k,), and no credit yet."""
+        scores = tuple(verdict.score for verdict in verdicts)
+        return cls(
+            group.problem,
+            group.rollouts,
+            group.encoded,
+            verdicts=tuple(verdicts),
+            rewards=scores,
+            advantages=(0.0,) * len(scores),
+            reward_parts={"score": scores},
+            reward_weights={"score": 1.0},
+            statistics=statistics or {},
+            contrast_rate=contrast_rate,
+        )
+
+    def take(self, chosen: Sequence[int]) -> ScoredGroup:
+        """The same problem with these of its responses only."""
+
+        def some(values: Sequence[T]) -> tuple[T, ...]:
+            return tuple(values[j] for j in chosen)
+
+        return replace(
+            self,
+            rollouts=some(self.rollouts),
+            verdicts=some(self.verdicts),
+            rewards=some(self.rewards),
+            advantages=some(self.advantages),
+            reward_parts={name: some(values) for name, values in self.reward_parts.items()},
+            token_advantages=None if self.token_advantages is None else some(self.token_advantages),
+            token_weights=None if self.token_weights is None else some(self.token_weights),
+            statistics={name: some(values) for name, values in self.statistics.items()},
+        )
+
+    def usable(self) -> ScoredGroup:
+        """The group with only those responses that could be judged."""
+        return self.take([j for j, judged in enumerate(self.judged) if judged])
+
+    @property
+    def judged(self) -> tuple[bool, ...]:
+        """(k,) whether a response could be judged; one that couldn't is never trained on."""
+        return tuple(verdict.fault is None for verdict in self.verdicts)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """(k,) in tokens."""
+        return tuple(rollout.num_tokens for rollout in self.rollouts)
+
+    @property
+    def correct(self) -> tuple[bool, ...]:
+        """(k,)"""
+        return tuple(verdict.correct for verdict in self.verdicts)
+
+    @property
+    def finished(self) -> tuple[bool, ...]:
+        """(k,) whether a response ended by itself, rather than at its limit of tokens (k1.5 §2.3.3)."""
+        return tuple(rollout.finish_reason == "stop" for rollout in self.rollouts)
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of correct responses among those that could be judged; 0 if none could."""
+        judged = [verdict.correct for verdict in self.verdicts if verdict.fault is None]
+        return sum(judged) / len(judged) if judged else 0.0
+
+    @cached_property
+    def teacher_token_ids(self) -> tuple[tuple[int, ...], ...] | None:
+        """Per response (T_j,) ids of the tokens that a teacher would have written; None: no teacher was asked."""
+        numbers = self.statistics.get("teacher_token")  # statistics are floats
+        return None if numbers is None else tuple(tuple(int(token) for token in response) for response in numbers)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some of the responses that could be judged are right and some wrong: 0 < right < k (DAPO, §3.2)."""
+        return 0.0 < self.pass_rate < 1.0
+
+    @property
+    def informative(self) -> bool:
+        """Whether there is anything to learn: an advantage other than 0 of a response or a token, or a teacher."""
+        taught = self.teacher_token_ids is not None and any(self.judged)
+        return taught or any(a != 0.0 for a in self.advantages) or any(any(t) for t in self.token_advantages or ())
