@@ -100,10 +100,11 @@ def test_a_python_program_finds_an_interpreter_as_it_starts_one(run):
         "import sys, __main__, os, atexit, threading, multiprocessing\n"
         "atexit.register(lambda: print('exit function'))\n"
         "last = []\n"
-        "threading.Timer(0.05, lambda: print('thread')).start()\n"
+        "timer = threading.Timer(0.05, lambda: print('thread'))\n"
         "print(__name__, sys.argv, __file__ == os.path.abspath(__file__), __main__.last is last)\n"
         "print(sys.stdin.readline().strip(), [line.strip() for line in sys.stdin], sys.stdout.encoding)\n"
         "if __name__ == '__main__':\n    with multiprocessing.Pool(2) as p: print(p.map(abs, [-1, -2]))\n"
+        "timer.start()\n"
     )
     ended = run("python", source, "é\nb\nc".encode())
     assert ended.ended == "finished", ended

@@ -176,7 +176,7 @@ class Box:
             files += [_file(role.payload), _file(role.stdin), *streams]
         try:
             self._send(json.dumps(spec).encode(), files)
-            told = self._reply(limits.wall_seconds * 10 + 30)
+            told = self._reply(max(limits.wall_seconds * 10, 75) + 30)
             most = limits.output_mib * MIB
             return Told(
                 told.get("status"),

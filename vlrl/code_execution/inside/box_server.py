@@ -48,7 +48,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32,
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 TICK_SECONDS = 0.05  # how often memory and processor time of all processes of a job are added up
-STARVED_FACTOR = 8.0  # after this many times the wall-clock limit a job ends, however little processor it was given
+# after this many times the wall-clock limit, and this many seconds at least, a job ends that gets no processor
+STARVED_FACTOR, STARVED_SECONDS = 8.0, 60.0
 # what programs import most; loading it once saves every Python program that time
 LOADED: "tuple[str, ...]" = ("bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq")
 LOADED += ("itertools", "math", "operator", "random", "re", "string", "typing")
@@ -239,7 +240,7 @@ class Server:
                 why = "cpu"
             elif wall - waited > spec["wall"]:
                 why = "wall"
-            elif wall > STARVED_FACTOR * spec["wall"]:
+            elif wall > max(STARVED_FACTOR * spec["wall"], STARVED_SECONDS):
                 why = "starved"
             over = bool(why)
         if why:
