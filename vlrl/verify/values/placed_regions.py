@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
-from vlrl.errors import ConfigError, did_you_mean
-from vlrl.types import Problem
-from vlrl.verify.reading.region_grammar import Region
+from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.types import Problem, Verdict
+from vlrl.verify.reading.region_grammar import MAX_REGIONS, Kind, Region
+from vlrl.verify.reading.regions import declared_regions
 from vlrl.verify.values.image_frame import UNIT, Frame, frames_of
 from vlrl.verify.verifiers.geometry import MAX_COORDINATE, Box
 
@@ -96,25 +98,74 @@ def placings_of(problem: Problem) -> tuple[Placing, Placing]:
     return Placing(answers, golds, layout, corners), Placing(golds, golds, gold_layout)
 
 
-def as_answer(boxes: list[Box], problem: Problem) -> str:
-    """Gold boxes as an answer in the convention of the answers, as JSON."""
+@dataclass(frozen=True)
+class Placed:
+    """The boxes or points of a response in the gold's coordinates, the text they were read from, and the verdict where
+    there are none."""
+
+    found: list[Any]
+    text: str | None
+    wrong: Verdict | None = None
+
+
+def placed(response: str, kind: Kind, answers: Placing) -> Placed:
+    """What a response answers, as boxes or as points."""
+    declared = declared_regions(response, kind)
+    if declared.regions is None:
+        return Placed([], declared.text, Verdict.wrong(declared.note, declared.text))
+    if len(declared.regions) > MAX_REGIONS:
+        return Placed([], declared.text, Verdict.wrong(f"more than {MAX_REGIONS} of a {kind}", declared.text))
+    try:
+        found = [answers.box(r) if kind == "box" else answers.point(r) for r in declared.regions]
+    except NoPlaceError as error:
+        return Placed([], declared.text, Verdict.wrong(str(error), declared.text))
+    return Placed(found, declared.text)
+
+
+def placed_gold(problem: Problem, golds: Placing, region: Region, written: str) -> Any:
+    """A region of the gold in its own coordinates. Raises DataError where it is none, or lies outside the image."""
+    try:
+        return golds.box(region) if region.kind == "box" else golds.point(region)
+    except NoPlaceError as error:
+        remedy = "mend it, or declare its convention: facts coordinates, gold_coordinates, gold_layout"
+        raise DataError(f"problem {problem.id}", f"{written}: {error}", remedy) from error
+
+
+def in_answers(problem: Problem, x: float, y: float) -> tuple[float, float]:
+    """A place of the gold in the coordinates of the answers."""
     answers, golds = placings_of(problem)
+    if golds.target is not None and answers.source is not None:
+        x, y = golds.target.to(answers.source, x, y)
+    return round(x, 12), round(y, 12)
+
+
+def point_as_answer(problem: Problem, point: tuple[float, float]) -> str:
+    """A gold point as an answer in the convention of the answers."""
+    x, y = in_answers(problem, *point)
+    return f"({y}, {x})" if placings_of(problem)[0].layout == "yxyx" else f"({x}, {y})"
+
+
+def boxes_as_answer(problem: Problem, boxes: list[Box]) -> str:
+    """Gold boxes as an answer in the convention of the answers, as JSON."""
     written = []
     for box in boxes:
-        left, top, right, bottom = box.left, box.top, box.right, box.bottom
-        if golds.target is not None and answers.source is not None:
-            left, top = golds.target.to(answers.source, left, top)
-            right, bottom = golds.target.to(answers.source, right, bottom)
+        (left, top), (right, bottom) = (
+            in_answers(problem, box.left, box.top),
+            in_answers(problem, box.right, box.bottom),
+        )
         numbers = {
             "xyxy": (left, top, right, bottom),
             "yxyx": (top, left, bottom, right),
             "xywh": (left, top, right - left, bottom - top),
             "cxcywh": ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top),
-        }[answers.layout]
+        }[placings_of(problem)[0].layout]
         written.append({"bbox_2d": [round(n, 12) for n in numbers], "label": box.label, "score": box.confidence})
     return json.dumps(written, ensure_ascii=False)
 
 
-def without_label(box: Box) -> Box:
-    """The place alone."""
-    return replace(box, label="", confidence=1.0)
+def measured(value: float, correct: bool, problem: Problem, answer: str | None, name: str) -> Verdict:
+    """The verdict on a measure in [0, 1]: the score is the measure itself where `graded` is asked (0 below `floor`)."""
+    note, score = f"{name} {value:.3f}", float(correct)
+    if problem.metadata.get("graded"):
+        score = min(1.0, value) if value >= float(problem.metadata.get("floor", 0.0)) else 0.0
+    return Verdict(score, correct, answer, note)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.region_grammar import MAX_REGIONS, read_regions
-from vlrl.verify.reading.regions import declared_regions
-from vlrl.verify.values.placed_regions import NoPlaceError, as_answer, placings_of, without_label
+from vlrl.verify.reading.region_grammar import read_regions
+from vlrl.verify.values.placed_regions import boxes_as_answer, measured, placed, placed_gold, placings_of
 from vlrl.verify.verifiers.geometry import Box, iou, matching_f1
 
 COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
@@ -21,7 +21,7 @@ EQUAL = 1 - 1e-9  # an IoU from here on is 1: a box that went through another co
 
 def declared_boxes(problem: Problem) -> Sequence[str]:
     """The gold in the convention of the answers."""
-    return [as_answer(gold_boxes(problem), problem)]
+    return [boxes_as_answer(problem, gold_boxes(problem))]
 
 
 @verifier("box", gold=declared_boxes)
@@ -45,19 +45,15 @@ def box(problem: Problem, response: str) -> Verdict:
         raise DataError(
             f"problem {problem.id}", f"the gold {problem.answer!r} is not one box", "use `boxes` for several"
         )
-    declared = declared_regions(response, "box")
-    if declared.regions is None:
-        return Verdict.wrong(declared.note, declared.text)
-    try:
-        answers = placings_of(problem)[0]
-        found = {without_label(answers.box(region)) for region in declared.regions}
-    except NoPlaceError as error:
-        return Verdict.wrong(str(error), declared.text)
+    answer = placed(response, "box", placings_of(problem)[0])
+    if answer.wrong is not None:
+        return answer.wrong
+    found = {replace(box, label="", confidence=1.0) for box in answer.found}
     if len(found) != 1:
-        return Verdict.wrong("more than one box" if found else "no box", declared.text)
+        return Verdict.wrong("more than one box" if found else "no box", answer.text)
     overlap = iou(golds[0], found.pop())
     correct = overlap >= float(problem.metadata.get("threshold", 0.5)) - 1e-9
-    return _grade(1.0 if overlap > EQUAL else overlap, correct, problem, declared.text, "IoU")
+    return measured(1.0 if overlap > EQUAL else overlap, correct, problem, answer.text, "IoU")
 
 
 @verifier("boxes", gold=declared_boxes)
@@ -79,25 +75,18 @@ def boxes(problem: Problem, response: str) -> Verdict:
     Raises DataError if the gold is no list of boxes in the image (the verdict is then a fault).
     """
     golds = gold_boxes(problem)
-    declared = declared_regions(response, "box")
-    if declared.regions is None:
-        return Verdict.wrong(declared.note, declared.text)
-    if len(declared.regions) > MAX_REGIONS:
-        return Verdict.wrong(f"more than {MAX_REGIONS} boxes", declared.text)
-    try:
-        answers = placings_of(problem)[0]
-        found = [answers.box(region) for region in declared.regions]
-    except NoPlaceError as error:
-        return Verdict.wrong(str(error), declared.text)
+    answer = placed(response, "box", placings_of(problem)[0])
+    if answer.wrong is not None:
+        return answer.wrong
     metric = problem.metadata.get("metric", "f1")
     if metric == "map":
-        value = mean_average_precision(golds, found)
+        value = mean_average_precision(golds, answer.found)
     elif metric == "f1":
-        value = boxes_f1(golds, found, float(problem.metadata.get("threshold", 0.5)))
+        value = boxes_f1(golds, answer.found, float(problem.metadata.get("threshold", 0.5)))
     else:
         raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
     correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
-    return _grade(value, correct, problem, declared.text, str(metric))
+    return measured(value, correct, problem, answer.text, str(metric))
 
 
 def gold_boxes(problem: Problem) -> list[Box]:
@@ -107,12 +96,8 @@ def gold_boxes(problem: Problem) -> list[Box]:
         raise DataError(
             f"problem {problem.id}", f"the gold {problem.answer!r} is no box", "write it as [x1, y1, x2, y2]"
         )
-    try:
-        golds = placings_of(problem)[1]
-        return [golds.box(region) for region in read.found]
-    except NoPlaceError as error:
-        remedy = "mend it, or declare its convention: facts coordinates, gold_coordinates, gold_layout"
-        raise DataError(f"problem {problem.id}", f"the gold {problem.answer!r}: {error}", remedy) from error
+    golds = placings_of(problem)[1]
+    return [placed_gold(problem, golds, region, f"the gold {problem.answer!r}") for region in read.found]
 
 
 def boxes_f1(gold: list[Box], found: list[Box], threshold: float) -> float:
@@ -154,11 +139,3 @@ def average_precision(gold: list[Box], found: list[Box], threshold: float) -> fl
 
 def _label(of: Box) -> str:
     return of.label.strip().casefold()
-
-
-def _grade(value: float, correct: bool, problem: Problem, answer: str | None, name: str) -> Verdict:
-    note = f"{name} {value:.3f}"
-    if problem.metadata.get("graded"):
-        score = value if value >= float(problem.metadata.get("floor", 0.0)) else 0.0
-        return Verdict(min(1.0, score), correct, answer, note)
-    return Verdict(float(correct), correct, answer, note)

@@ -8,24 +8,18 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.region_grammar import MAX_REGIONS, Region, read_regions
-from vlrl.verify.reading.regions import declared_regions
-from vlrl.verify.values.placed_regions import NoPlaceError, Placing, placings_of
+from vlrl.verify.reading.region_grammar import Region, read_regions
+from vlrl.verify.values.placed_regions import Placing, measured, placed, placed_gold, placings_of, point_as_answer
 from vlrl.verify.verifiers.geometry import inside, matching_f1
 
 
 def declared_point(problem: Problem) -> list[str] | None:
     """The gold point in the convention of the answers; a region alone has no point that must be in it, so that there is
     nothing to check but the region."""
-    answers, golds = placings_of(problem)
+    golds = placings_of(problem)[1]
     gold_region(problem, golds)
     point = gold_point(problem, golds)
-    if point is None:
-        return None
-    if answers.source is not None and golds.target is not None:
-        point = golds.target.to(answers.source, *point)
-    x, y = (round(c, 12) for c in point)
-    return [f"({y}, {x})" if answers.layout == "yxyx" else f"({x}, {y})"]
+    return None if point is None else [point_as_answer(problem, point)]
 
 
 @verifier("point", gold=declared_point)
@@ -48,26 +42,23 @@ def point(problem: Problem, response: str) -> Verdict:
     metadata = problem.metadata
     answers, golds = placings_of(problem)
     corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), metadata.get("radius")
-    declared = declared_regions(response, "point")
-    if declared.regions is None:
-        return Verdict.wrong(declared.note, declared.text)
-    try:
-        places = {answers.point(region) for region in declared.regions}
-    except NoPlaceError as error:
-        return Verdict.wrong(str(error), declared.text)
+    answer = placed(response, "point", answers)
+    if answer.wrong is not None:
+        return answer.wrong
+    places = {*answer.found}
     if len(places) != 1:
-        return Verdict.wrong("more than one point" if places else "no point", declared.text)
+        return Verdict.wrong("more than one point" if places else "no point", answer.text)
     found = places.pop()
     if corners is not None and not inside(found, corners):
-        return Verdict.wrong("outside the region", declared.text)
+        return Verdict.wrong("outside the region", answer.text)
     if gold is None or radius is None:
-        return Verdict.right(declared.text)
+        return Verdict.right(answer.text)
     distance = math.dist(found, gold)
     distance = 0.0 if distance < 1e-9 * max(1.0, *map(abs, gold)) else distance
     if distance > float(radius):
-        return Verdict.wrong(f"{distance:.3g} away", declared.text)
+        return Verdict.wrong(f"{distance:.3g} away", answer.text)
     score = 1.0 - distance / float(radius) if metadata.get("graded") and radius else 1.0
-    return Verdict(score, True, declared.text, f"{distance:.3g} away")
+    return Verdict(score, True, answer.text, f"{distance:.3g} away")
 
 
 Corners = list[tuple[float, float]]
@@ -75,14 +66,8 @@ Corners = list[tuple[float, float]]
 
 def declared_points(problem: Problem) -> list[str]:
     """A point for each object in the convention of the answers: the gold point, or a corner, which is in the region."""
-    answers, golds = placings_of(problem)
-    written = []
-    for place in gold_places(problem, golds):
-        x, y = place[0] if isinstance(place, list) else place
-        if answers.source is not None and golds.target is not None:
-            x, y = golds.target.to(answers.source, x, y)
-        x, y = round(x, 12), round(y, 12)
-        written.append(f"({y}, {x})" if answers.layout == "yxyx" else f"({x}, {y})")
+    places = gold_places(problem, placings_of(problem)[1])
+    written = [point_as_answer(problem, place[0] if isinstance(place, list) else place) for place in places]
     return [f"[{', '.join(written)}]"]
 
 
@@ -104,24 +89,16 @@ def points(problem: Problem, response: str) -> Verdict:
     """
     answers, placing = placings_of(problem)
     golds, radius = gold_places(problem, placing), problem.metadata.get("radius")
-    declared = declared_regions(response, "point")
-    if declared.regions is None:
-        return Verdict.wrong(declared.note, declared.text)
-    if len(declared.regions) > MAX_REGIONS:
-        return Verdict.wrong(f"more than {MAX_REGIONS} points", declared.text)
-    try:
-        found = [answers.point(region) for region in declared.regions]
-    except NoPlaceError as error:
-        return Verdict.wrong(str(error), declared.text)
+    answer = placed(response, "point", answers)
+    if answer.wrong is not None:
+        return answer.wrong
     pairs = [
-        [inside(f, g) if isinstance(g, list) else math.dist(f, g) <= float(radius or 0) + 1e-9 for f in found]
+        [inside(f, g) if isinstance(g, list) else math.dist(f, g) <= float(radius or 0) + 1e-9 for f in answer.found]
         for g in golds
     ]
-    value = matching_f1(pairs, len(golds), len(found))
+    value = matching_f1(pairs, len(golds), len(answer.found))
     correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
-    return Verdict(
-        value if problem.metadata.get("graded") else float(correct), correct, declared.text, f"f1 {value:.3f}"
-    )
+    return measured(value, correct, problem, answer.text, "f1")
 
 
 def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[float, float]]:
@@ -136,7 +113,7 @@ def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[
             "points need facts.regions, or facts.radius and a gold like [(1, 2), (3, 4)]",
             "give one of them",
         )
-    return [_placed(problem, golds, region) for region in read.found]
+    return [placed_gold(problem, golds, region, "the gold point") for region in read.found]
 
 
 def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
@@ -148,7 +125,8 @@ def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
     read = read_regions(problem.answer, "point")
     if not read.whole or len(read.found) != 1:
         raise DataError(f"problem {problem.id}", f"the gold {problem.answer!r} is not a point", 'write it as "(x, y)"')
-    return _placed(problem, golds, read.found[0])
+    place: tuple[float, float] = placed_gold(problem, golds, read.found[0], "the gold point")
+    return place
 
 
 def gold_region(problem: Problem, golds: Placing) -> list[tuple[float, float]] | None:
@@ -160,13 +138,10 @@ def gold_region(problem: Problem, golds: Placing) -> list[tuple[float, float]] |
 def corners_of(problem: Problem, golds: Placing, region: Any) -> list[tuple[float, float]]:
     """The corners of a box or a polygon in the facts. Raises DataError if it is neither."""
     if _are_numbers(region) and len(region) == 4:
-        try:
-            box = golds.box(Region(tuple(region)))
-        except NoPlaceError as error:
-            raise DataError(f"problem {problem.id}, facts.region", f"{region!r}: {error}", "mend it") from error
+        box = placed_gold(problem, golds, Region(tuple(region)), f"facts.region {region!r}")
         return [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
     if isinstance(region, (list, tuple)) and len(region) >= 3 and all(_are_numbers(c) and len(c) == 2 for c in region):
-        return [_placed(problem, golds, Region(tuple(corner))) for corner in region]
+        return [placed_gold(problem, golds, Region(tuple(corner)), f"facts.region {region!r}") for corner in region]
     raise DataError(f"problem {problem.id}, facts.region", f"{region!r} is no region", "give a box or three corners")
 
 
@@ -174,12 +149,3 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(
         isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value
     )
-
-
-def _placed(problem: Problem, golds: Placing, region: Region) -> tuple[float, float]:
-    try:
-        return golds.point(region)
-    except NoPlaceError as error:
-        raise DataError(
-            f"problem {problem.id}", f"the gold point: {error}", "mend it, or declare coordinates"
-        ) from error
