@@ -4,6 +4,7 @@ none is asked, the width for the height, the blue bar for the red one."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from vlrl.verify.reading.hedging import main_clause
 from vlrl.verify.values.compare import says_nothing
@@ -61,31 +62,33 @@ def names_another(sentence: str, question: str) -> bool:
     """Whether a sentence speaks of another quantity than the question; never where the question says nothing."""
     if not question:
         return False
-    asked, said = ([pattern.search(text) is not None for pattern in _EXTREMES] for text in (question, sentence))
-    if sum(asked) == 1:
-        wanted = asked.index(True)
-        if said[1 - wanted] and not said[wanted]:
+    extreme, second, nouns, measured = _asked(question)
+    if extreme is not None:
+        if _EXTREMES[1 - extreme].search(sentence) and not _EXTREMES[extreme].search(sentence):
             return True
-        if _NOT_THE_FIRST.search(sentence) is not None and _NOT_THE_FIRST.search(question) is None:
+        if not second and _NOT_THE_FIRST.search(sentence):
             return True
     if says_nothing(question):
         return False
     clause = main_clause(sentence)
-    return _names_another_noun(clause, question) or any(_excludes(words, clause, question) for words in _ONE_OF)
-
-
-def _names_another_noun(clause: str, question: str) -> bool:
-    """Whether what stands before the clause's last number names a quantity that the question doesn't ask for."""
     values = [match.start() for match in _VALUE.finditer(clause)]
-    before = clause[: values[-2] if len(values) > 1 else values[-1]]
+    before = clause[: values[-2] if len(values) > 1 else values[-1]]  # up to the last number
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]
-    if not named or any(_NOUNS[noun][1].search(question) for noun in named):
-        return False
-    if any(noun in _SIGN and re.search(_SIGN[noun], question) for noun in named):
-        return False
-    return any(noun in _COMPUTED for noun in named) or any(_NOUNS[noun][1].search(question) for noun in _MEASURED)
+    if named and nouns.isdisjoint(named) and (measured or not _COMPUTED.keys().isdisjoint(named)):
+        return True
+    for words in _ONE_OF:
+        said = {word.casefold() for word in words.findall(clause)}
+        if said and (asked := {word.casefold() for word in words.findall(question)}) and said.isdisjoint(asked):
+            return True
+    return False
 
 
-def _excludes(words: re.Pattern[str], clause: str, question: str) -> bool:
-    said, asked = ({word.casefold() for word in words.findall(text)} for text in (clause, question))
-    return bool(said and asked) and said.isdisjoint(asked)
+@lru_cache(maxsize=1024)
+def _asked(question: str) -> tuple[int | None, bool, frozenset[str], bool]:
+    """(which extreme is asked, whether the second one, the nouns that may answer, whether one of them is measured)."""
+    extremes = [place for place, pattern in enumerate(_EXTREMES) if pattern.search(question)]
+    nouns = {noun for noun, (_, asks) in _NOUNS.items() if asks.search(question)}
+    signs = {noun for noun, sign in _SIGN.items() if re.search(sign, question)}
+    extreme = extremes[0] if len(extremes) == 1 else None
+    second = _NOT_THE_FIRST.search(question) is not None
+    return extreme, second, frozenset(nouns | signs), not nouns.isdisjoint(_MEASURED)

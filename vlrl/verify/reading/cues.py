@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_LATIN_ANSWER = (
+LATIN_ANSWER = (
     r"(?:la\s|die\s|a\s|das\s|l['’]|ma\s|meine\s|mi\s|(?:\bla\s)?(?:bonne|richtige|korrekte|endgültige)\s)*"
     r"\b(?:réponse|antwort|respuesta|resposta|ergebnis|lösung)\b"
     r"(?:\s(?:finale?|correcta?|correcte|correta|exacte|definitiva|juste|richtig))?\s{0,3}"
@@ -16,7 +16,7 @@ _LATIN_ANSWER = (
     r"|\brichtige\s(?:option|auswahl)\s(?:ist|lautet)\b"
     r"|\b(?:правильный|верный)\sвариант(?:\sответа)?\s{0,3}(?::|—|–|-|это\b)"
 )
-_OTHER_ANSWER = (
+OTHER_ANSWER = (  # none of it is ASCII
     r"(?:最终|正确|所以|因此|故|最後の|最終)?的?[【\[]?(?:答案|结果|結果|答え|解答|正解|回答|选项|選項)[】\]]?\s{0,2}(?:应该|應該|应|應)?"
     r"(?:(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?|(?<=[】\]])|(?=[（(]?[A-Z](?![A-Za-z])))"
     r"|(?:故|应该|应|應|所以|因此)?(?<![不未没沒别勿非])(?:选择|選擇|选|選)(?=\s{0,2}[（(]?[A-Z](?![A-Za-z]))"
@@ -25,7 +25,6 @@ _OTHER_ANSWER = (
     r"равен|будет|(?=\s?[(\"«*$]{0,2}[0-9A-ZА-Я]))\s{0,2}"
     r"|(?:ال)?(?:إجابة|جواب|حل|ناتج)(?:\s(?:الصحيحة?|النهائية?|الصحيح|النهائي))?\s{0,2}(?::|=|هو|هي)\s{0,2}:?"
 )
-DECLARED_ABROAD = rf"{_LATIN_ANSWER}|{_OTHER_ANSWER}"
 CONCLUDES = re.compile(
     r"^\W{0,4}(?:grand\s)?(?:total|sum|result)(?:\s\w+){0,3}\s?[:=]"
     r"|^\W{0,6}(?:so|therefore|thus|hence|in conclusion|in summary|overall|finally|in general|"

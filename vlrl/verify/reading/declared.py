@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vlrl.verify.reading.cues import CONCLUDES, DECLARED_ABROAD, TAIL_ABROAD
+from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
 from vlrl.verify.reading.hedging import declared_by, doubts, supposes, taken_back
 from vlrl.verify.reading.json_answer import json_answers, json_text
 
@@ -48,24 +48,27 @@ _VERB = re.compile(
 _BOX = re.compile(r"\\f?box(?:ed)?\s{0,3}\{")
 _BRACES = re.compile(r"\\f?box(?:ed)?\s{0,3}\{|\\.|[{}]", re.DOTALL)
 _GROUP = re.compile(r"\{((?:[^{},;]|\{[^{}]*\})*)\}")  # \boxed{{4}} shows 4; \boxed{{1,2}} is meant as a set
-_CUE = re.compile(
+_WORD_CUE = (  # at the beginning of a word, which is checked first: most places are none
+    r"(?<!\w)(?=[^\W\d_])(?:"
     r"(?:\b(?:final|correct|right|best|most likely|my|the)\s{1,3}){0,4}\banswers?\b(?:\s{1,3}(?:choice|"
     r"option|here|to (?:the|this) question))?"
     r"(?:\*\*)?\s{0,3}"
     r"(?::\s{0,3}(?:\*\*)?|=|\bis\b|\bare\b|\bshould be\b|\bwould be\b|\bwill be\b|\bmust be\b)\s{0,3}:?"
-    r"|\b(?:correct|right|best)\s(?:option|choice)\s{0,2}(?::|is\b(?!\s[a-z]))\s{0,3}:?|^\s{0,3}####\s|^\s{0,3}A\s?:\s|"
-    r"^[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$"
-    rf"|(?P<abroad>{DECLARED_ABROAD})",
-    re.IGNORECASE | re.MULTILINE,
+    r"|\b(?:correct|right|best)\s(?:option|choice)\s{0,2}(?::|is\b(?!\s[a-z]))\s{0,3}:?"
+    rf"|(?P<abroad>{LATIN_ANSWER}))"
 )
+_LINE_CUE = r"^(?:\s{0,3}####\s|\s{0,3}A\s?:\s|[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$)"
+_CUE_IN_ASCII = re.compile(f"{_WORD_CUE}|{_LINE_CUE}", re.IGNORECASE | re.MULTILINE)
+_CUE_ANYWHERE = re.compile(rf"{_WORD_CUE}|{_LINE_CUE}|(?P<other>{OTHER_ANSWER})", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
-_STOP = r"(?<=[^\s.\\][.!?])(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*"
+_STOP = r"(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*"
 SENTENCE_END = re.compile(  # "No. 6", "B. 6" and "approx. 6" don't end at their full stop
+    r"(?=[\s*\"'”’)$\\])(?<=[^\s.\\][.!?])(?:"
     r"(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrs|Fig)\.)(?<!\b(?:Mr|Dr|St|Mt|vs|ca|pp)\.)"
     rf"{_STOP}[A-ZА-ЯÀ-Þء-ي¿¡])"
     r"|(?<!\b[A-Za-z]\.)(?<!\b(?:No|no|Nr|nr|ca|Ca|Eq|eq|pp)\.)(?<!\b(?:Fig|fig|Tab|tab|max|min|vol|est|num|Num)\.)"
-    rf"(?<!\b[Aa]pprox\.){_STOP}[0-9])"
+    rf"(?<!\b[Aa]pprox\.){_STOP}[0-9]))"
     r"|(?<=[。！？；؟।])\s*(?=\S)|\n"
 )
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
@@ -260,7 +263,7 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
     if how == "tag":
         if answer.startswith("{") and (unpacked := json_answers(answer)) is not None:
             return _one("json", unpacked)
-        if (cue := _CUE.match(answer)) is not None:
+        if (cue := _cue(answer).match(answer)) is not None:
             answer = answer[cue.end() :].strip()
     if len(answer) > MAX_ANSWER_CHARS:
         return Extraction(None, how, f"the answer is {len(answer)} characters long")
@@ -284,19 +287,23 @@ def _phrases(text: str) -> tuple[list[str], str]:
     """What follows each "the answer is", and the text after the last one."""
     found: list[str] = []
     end = len(text)
-    for count, match in enumerate(_CUE.finditer(text)):
+    cue = _cue(text)
+    for count, match in enumerate(cue.finditer(text)):
         if count > 2 * MAX_CANDIDATES:
             return ["too", "often"], ""  # the one that declares an answer a hundred times has none
         before = _sentence_before(text, match.start())
-        if doubts(before) if match["abroad"] else not declared_by(before):
+        if doubts(before) if match["abroad"] or match.lastgroup == "other" else not declared_by(before):
             continue  # "I don't think the answer is 6"
         answer, stop = _to_sentence_end(text, match.end())
-        if (
-            answer and not _CUE.search(answer) and not supposes(before, answer)
-        ):  # "Final answer: the answer is 6" is one
+        if answer and not cue.search(answer) and not supposes(before, answer):  # "Final answer: the answer is 6" is one
             found.append(answer)
             end = stop
     return found, text[end:]
+
+
+def _cue(text: str) -> re.Pattern[str]:
+    """What declares an answer in this text; of text in ASCII alone the half of it that can."""
+    return _CUE_IN_ASCII if text.isascii() else _CUE_ANYWHERE
 
 
 def _sentence_before(text: str, position: int) -> str:
