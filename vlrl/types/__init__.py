@@ -8,57 +8,37 @@ Lengths are in tokens unless the name says otherwise. Nothing here imports torch
 needs neither.
 """
 
-from vlrl.types.group import (
-    Author as Author,
-)
-from vlrl.types.group import (
-    FinishReason as FinishReason,
-)
-from vlrl.types.group import (
-    Group as Group,
-)
-from vlrl.types.group import (
-    PerToken as PerToken,
-)
-from vlrl.types.group import (
-    Rollout as Rollout,
-)
-from vlrl.types.group import (
-    ScoredGroup as ScoredGroup,
-)
-from vlrl.types.group import (
-    Segment as Segment,
-)
-from vlrl.types.group import (
-    Verdict as Verdict,
-)
+from vlrl.types.group import Author, FinishReason, Group, PerToken, Rollout, ScoredGroup, Segment, Verdict
 from vlrl.types.problem import (
-    MODALITIES as MODALITIES,
+    MODALITIES,
+    Demonstration,
+    Draft,
+    Image,
+    Modality,
+    Preference,
+    Problem,
+    RatedProblem,
+    Text,
+    content_digest,
 )
-from vlrl.types.problem import (
-    Demonstration as Demonstration,
-)
-from vlrl.types.problem import (
-    Draft as Draft,
-)
-from vlrl.types.problem import (
-    Image as Image,
-)
-from vlrl.types.problem import (
-    Modality as Modality,
-)
-from vlrl.types.problem import (
-    Preference as Preference,
-)
-from vlrl.types.problem import (
-    Problem as Problem,
-)
-from vlrl.types.problem import (
-    RatedProblem as RatedProblem,
-)
-from vlrl.types.problem import (
-    Text as Text,
-)
-from vlrl.types.problem import (
-    content_digest as content_digest,
-)
+
+__all__ = [
+    "MODALITIES",
+    "Author",
+    "Demonstration",
+    "Draft",
+    "FinishReason",
+    "Group",
+    "Image",
+    "Modality",
+    "PerToken",
+    "Preference",
+    "Problem",
+    "RatedProblem",
+    "Rollout",
+    "ScoredGroup",
+    "Segment",
+    "Text",
+    "Verdict",
+    "content_digest",
+]

@@ -118,7 +118,7 @@ class RlRecorder:
         if (said := self._idle.said(step + 1)) is not None:
             self._context.say(said)
         if step % settings.log_every == 0 or last:
-            run.rollouts("rl", step + 1, _shown(batch.drawn, settings.log_groups))
+            run.rollouts("rl", step + 1, shown(batch.drawn, settings.log_groups))
         if exports:
             policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
         self._steps.checkpoint(step, self._parts, saves, last)
@@ -160,12 +160,12 @@ class RlRecorder:
             raise
 
 
-def _shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:
+def shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:
     """Groups for rollouts.jsonl: modalities in turn, informative ones first."""
     by_modality: dict[str, list[ScoredGroup]] = {}
     for group in sorted(groups, key=lambda g: not g.informative):
         by_modality.setdefault(group.problem.modality, []).append(group)
-    shown: list[ScoredGroup] = []
-    while len(shown) < count and any(by_modality.values()):
-        shown += [held.pop(0) for held in by_modality.values() if held]
-    return shown[:count]
+    found: list[ScoredGroup] = []
+    while len(found) < count and any(by_modality.values()):
+        found += [held.pop(0) for held in by_modality.values() if held]
+    return found[:count]

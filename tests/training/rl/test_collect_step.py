@@ -1,4 +1,4 @@
-"""Rounds of one step: which groups are enough, and credit that is given once over all of them."""
+"""The groups of one step: which are trained on, in how many rounds they are drawn, and credit that is given once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from scoring_cases import runtime_of
 from small_models import ask
 
 from vlrl.config import build_settings
-from vlrl.errors import ConfigError
+from vlrl.errors import ConfigError, VerifierFaultError
 from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepCollector
 from vlrl.training.rl.rl_settings import OverSampling, RlSettings
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.run_context import RunContext
+from vlrl.types import Verdict
 
 RIGHT, WRONG = "<answer>7</answer>", "<answer>3 and 4</answer>"
 ALL_WRONG = (WRONG, WRONG + " red green blue left right red green blue left right")  # of unlike lengths
@@ -89,3 +90,36 @@ def test_dapo_draws_until_as_many_mixed_groups_as_problems_a_step():
     assert build_settings(RlSettings, {"preset": "dapo", "over_sampling": None}, "rl").over_sampling is None
     with pytest.raises(ConfigError, match="partial and over_sampling"):
         build_settings(RlSettings, {"preset": "dapo", "partial": {"budget": 4}}, "rl")
+
+
+NO_MORE = {"over_sampling": None}
+
+
+def test_without_over_sampling_one_round_is_drawn_and_all_of_it_is_trained_on(qwen3):
+    kept, drawn, _, seen = collected(qwen3, [[MIXED, ALL_WRONG], [MIXED, MIXED]], **NO_MORE)
+    assert kept == drawn
+    assert seen == [[0.5, 0.0]]
+
+
+def test_groups_without_an_advantage_are_skipped_where_the_setting_says_so_and_stay_among_those_drawn(qwen3):
+    kept, drawn, _, _ = collected(qwen3, [[ALL_WRONG, MIXED]], skip_uninformative=True, **NO_MORE)
+    assert (len(kept), len(drawn)) == (1, 2)
+    assert kept[0] is drawn[1]
+
+
+def test_a_step_whose_verifier_breaks_too_often_ends_the_run(qwen3, monkeypatch):
+    """A quarter of the verdicts are faults: allowed at a bound of one in four, too many below."""
+    broken = iter([True, False, False, False] * 2)
+    whole = SingleTurn.verdicts
+
+    def verdicts(self, groups):
+        return [
+            tuple(Verdict.broken("no") if next(broken) else verdict for verdict in of_group)
+            for of_group in whole(self, groups)
+        ]
+
+    monkeypatch.setattr(SingleTurn, "verdicts", verdicts)
+    kept, _, _, _ = collected(qwen3, [[MIXED]], max_fault_rate=0.25, **NO_MORE)
+    assert kept[0].judged == (False, True, True, True)
+    with pytest.raises(VerifierFaultError):
+        collected(qwen3, [[MIXED]], max_fault_rate=0.2, **NO_MORE)
