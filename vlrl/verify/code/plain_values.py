@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from vlrl.verify.code.inside.peer import PlainError, decode, encode
+from vlrl.verify.code.inside.plain_data import PlainError, decode, encode
 
 __all__ = ["PlainError", "decode", "encode", "same_value"]
 

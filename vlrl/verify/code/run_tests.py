@@ -29,6 +29,7 @@ CaseResult = Literal[
 WALL_FACTOR = 3.0  # of a case's time limit, which is processor time, to what it may wait
 SLACK_SECONDS = 2.0
 _INSIDE = Path(__file__).parent / "inside"
+_BESIDE = ("from plain_data import", "from peer import")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _calls(executor: Executor, source: str, tests: CodeTests, judging: Judging, 
     files = {
         **judging.files,
         "solution.py": source.encode("utf-8", "surrogatepass"),
-        "peer.py": _text("peer.py").encode(),
+        "plain_data.py": _text("plain_data.py").encode(),
     }
     prepared = executor.prepare(Program("python", _text("call_harness.py"), files), limits)
     marks = [secrets.token_hex(16) for _ in tests.calls]
@@ -218,6 +219,6 @@ def _text(name: str) -> str:
 
 
 def _with_peer(name: str) -> str:
-    """A side of the socket as one file: its own text behind that of `peer`, which it can't import from memory."""
-    lines = [line for line in _text(name).splitlines() if not line.startswith("from peer import")]
-    return _text("peer.py") + "\n" + "\n".join(lines) + "\n"
+    """A side of the socket as one file: its own text behind that of what it imports, which it can't from memory."""
+    texts = [_text(one).splitlines() for one in ("plain_data.py", "peer.py", name)]
+    return "\n".join(line for lines in texts for line in lines if not line.startswith(_BESIDE)) + "\n"

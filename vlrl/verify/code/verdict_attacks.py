@@ -101,7 +101,7 @@ ATTACKS = (
     VerdictAttack(
         "a patched harness",
         CALL,
-        "import json, os, sys, peer\njson.dumps = lambda *a, **k: 'true'\npeer.encode = lambda *a, **k: True\n"
+        "import json, os, sys, plain_data\njson.dumps = lambda *a, **k: 'true'\nplain_data.encode = lambda *a, **k: True\n"
         "write = os.write\nos.write = lambda fd, data: write(fd, b'accepted')\ndef f(n): return 0\n",
     ),
     VerdictAttack(

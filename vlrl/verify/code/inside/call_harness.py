@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from peer import PlainError, decode, encode  # type: ignore[import-not-found]
+from plain_data import PlainError, decode, encode  # type: ignore[import-not-found]
 
 call = json.loads(sys.stdin.read())
 out = os.dup(1)
