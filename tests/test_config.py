@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import Field, create_model
 
@@ -108,3 +111,9 @@ def test_a_settings_former_name_is_refused_with_the_present_one(tmp_path, old, n
     (tmp_path / "run.yaml").write_text(f"{old}: 1\n")
     with pytest.raises(ConfigError, match=f"it is called '{new}' now"):
         load_settings(model, tmp_path / "run.yaml", [])
+
+
+def test_settings_are_read_without_the_model_classes_of_transformers():
+    """They take seconds to load, and a mistake in a config is to be told before."""
+    program = "import sys, vlrl.training.run_settings; sys.exit('transformers.modeling_utils' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

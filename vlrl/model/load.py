@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 import transformers
 from pydantic import Field, model_validator
-from transformers import AutoModelForImageTextToText
 
 from vlrl import dist
 from vlrl.config import PACE, Settings
@@ -157,7 +156,7 @@ def load_folder(
     if check is not None:
         check(config, device, context_of(config, settings), dtype)
     try:
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
             opened.path, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
         )
     except (OSError, ValueError, RuntimeError) as error:
@@ -187,7 +186,7 @@ def random_model(config: Any, processor: Any, settings: ModelSettings) -> Loaded
     device, dtype = choose_device(settings.device), DTYPES[settings.dtype]
     config = adapt_config(config, settings)
     with device:
-        model: Any = AutoModelForImageTextToText.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
+        model: Any = transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]
     set_attention(model.eval(), settings.attention, device, dtype)
     set_patch_products(model)
     context = context_of(config, settings)

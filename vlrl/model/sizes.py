@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText
+import transformers
 
 from vlrl.errors import ConfigError
 from vlrl.model.families.family import PublishedModel, family_of, known_families
@@ -114,7 +114,7 @@ def count_parameters(config: Any) -> ParameterCounts:
     """
     try:
         with torch.device("meta"):
-            model: Any = AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
+            model: Any = transformers.AutoModelForImageTextToText.from_config(config)  # type: ignore[no-untyped-call]
     except ValueError as error:
         raise ConfigError(
             "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads images"

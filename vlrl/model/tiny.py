@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from vlrl.errors import did_you_mean
 from vlrl.model.families.family import known_families
@@ -53,8 +52,8 @@ def build_tiny(name: str, texts: Iterable[str], folder: str | Path, seed: int, s
     config, processor = small_parts(name, texts, shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForImageTextToText.from_config(config)
-    model.generation_config = GenerationConfig(
+        model = transformers.AutoModelForImageTextToText.from_config(config)
+    model.generation_config = transformers.GenerationConfig(
         eos_token_id=config.text_config.eos_token_id, pad_token_id=config.text_config.pad_token_id
     )
     with whole_folder(folder) as place:

@@ -12,9 +12,7 @@ import importlib.util
 from typing import Any, Literal
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+import transformers
 
 from vlrl.errors import ConfigError
 from vlrl.model.attention.flex_blocks import FlexBlocks, attend_flex
@@ -46,6 +44,8 @@ def shared_prefix_attention(
     if response_blocks is not None:
         return attend_in_blocks(module, query, key, value, response_blocks, dropout, scaling), None
     if shared_prefix is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
         out: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
@@ -56,10 +56,12 @@ def shared_prefix_attention(
 
 def register_attention() -> None:
     """File the attention function and its mask rule with transformers. Twice is once."""
+    from transformers.masking_utils import sdpa_mask
+
     for name in (SHARED_PREFIX_ATTENTION, WITH_FLEX):
-        AttentionInterface.register(name, shared_prefix_attention)
-        AttentionMaskInterface.register(name, sdpa_mask)
-    AttentionInterface.register(SEGMENT_ATTENTION, segment_attention)
+        transformers.AttentionInterface.register(name, shared_prefix_attention)
+        transformers.AttentionMaskInterface.register(name, sdpa_mask)
+    transformers.AttentionInterface.register(SEGMENT_ATTENTION, segment_attention)
 
 
 def set_attention(model: Any, name: AttentionName, device: torch.device, dtype: torch.dtype) -> None:

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from vlrl.errors import RunError
 from vlrl.model.attention.lse_merge_attention import attend_behind
@@ -160,6 +159,8 @@ def attend_with_masks(
     scaling: float | None,
 ) -> torch.Tensor:
     """The same on any device, with a mask a response and the prompt copied for each."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward  # which takes seconds to load
+
     rows, heads, width, size = query.shape
     reading = blocks.reading
     if reading is None:

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+import transformers
 from PIL import Image as Pillow
-from transformers import Idefics3Config, Idefics3ImageProcessorPil, Idefics3Processor, PreTrainedTokenizerFast
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from vlrl.errors import ConfigError
 from vlrl.model.families.family import Family, TowerShape, families
@@ -26,7 +25,7 @@ def _special(shape: TinyShape) -> tuple[str, ...]:
     return (*SPECIAL[:3], *TILE_SPECIAL, *rows)
 
 
-def _config(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Idefics3Config:
+def _config(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Idefics3Config:
     vision = {
         "num_hidden_layers": shape.vision_layers,
         "hidden_size": shape.vision_width,
@@ -36,7 +35,7 @@ def _config(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Idefics3Con
         "image_size": shape.tile,
     }
     text = text_settings(shape, tokenizer, {})
-    return Idefics3Config(
+    return transformers.Idefics3Config(
         text_config={"model_type": "llama", **text},
         vision_config=vision,
         scale_factor=2,
@@ -46,13 +45,13 @@ def _config(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Idefics3Con
     )
 
 
-def _processor(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Any:
-    images = Idefics3ImageProcessorPil(
+def _processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> Any:
+    images = transformers.Idefics3ImageProcessorPil(
         size={"longest_edge": shape.tile * shape.tiles_a_side}, max_image_size={"longest_edge": shape.tile}
     )
     template = CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>")
     length = (shape.tile // shape.patch // 2) ** 2
-    return Idefics3Processor(images, tokenizer, image_seq_len=length, chat_template=template)
+    return transformers.Idefics3Processor(images, tokenizer, image_seq_len=length, chat_template=template)
 
 
 @families.register("idefics3")
@@ -115,7 +114,7 @@ class Tiles(Family):
     def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
         """(tiles, n, d) of all images; a tile has n placeholders in the prompt."""
         merged = torch.cat([f.merged for f in features])
-        return BaseModelOutputWithPooling(pooler_output=merged), {"pixel_values": merged}  # type: ignore[arg-type]
+        return transformers.modeling_outputs.BaseModelOutputWithPooling(pooler_output=merged), {"pixel_values": merged}  # type: ignore[arg-type]
 
     def merge(self, config: Any) -> int:
         """The square of scale_factor."""

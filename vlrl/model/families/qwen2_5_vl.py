@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLProcessor
+import transformers
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
 from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
@@ -13,7 +13,7 @@ from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, 
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
 
-def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLConfig:
+def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Qwen2_5_VLConfig:
     """A Qwen2.5-VL configuration: window attention in the vision tower, sectioned mrope."""
     text = text_settings(shape, tokenizer, {"mrope_section": sections(shape.head_size)})
     vision = {
@@ -29,14 +29,16 @@ def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLCon
         "window_size": shape.patch * 8,
         "fullatt_block_indexes": [shape.vision_layers - 1],
     }
-    return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer))
+    return transformers.Qwen2_5_VLConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer)
+    )
 
 
-def _processor(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Any:
+def _processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> Any:
     allow_processors_without_torchvision()
     images = image_processor(shape.patch, shape.min_pixels, shape.max_pixels)
     videos = new_video_processor("Qwen2VLVideoProcessor", patch_size=shape.patch, merge_size=2, temporal_patch_size=2)
-    return Qwen2_5_VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
+    return transformers.Qwen2_5_VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
 
 
 def _published(width: int, mlp: int, layers: int, heads: int, key_value_heads: int, vocabulary: int, tied: bool) -> Any:
@@ -64,7 +66,7 @@ def _published(width: int, mlp: int, layers: int, heads: int, key_value_heads: i
         "window_size": 112,
         "fullatt_block_indexes": [7, 15, 23, 31],
     }
-    return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=tied)
+    return transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=tied)
 
 
 _IMAGES = partial(image_processor, 14, 56 * 56, 12_845_056)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2VLImageProcessorPil
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+import transformers
 
 from vlrl.model.families.family import DecoderClasses, Family, TowerShape, families
 from vlrl.model.families.image_types import ImageFeatures, Pixels
@@ -54,7 +53,8 @@ class QwenVl(Family):
 
     def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
         """Features by image."""
-        output: Any = BaseModelOutputWithPooling(pooler_output=tuple(f.merged for f in features))  # type: ignore[arg-type]
+        merged: Any = tuple(f.merged for f in features)
+        output: Any = transformers.modeling_outputs.BaseModelOutputWithPooling(pooler_output=merged)
         return output, {"pixel_values": features[0].merged, "image_grid_thw": None}
 
     def merge(self, config: Any) -> int:
@@ -112,7 +112,7 @@ class Qwen2Vl(QwenVl):
 def image_processor(patch: int, min_pixels: int, max_pixels: int) -> Any:
     """Qwen's image processor for patches of this side, merged two by two."""
     size = {"shortest_edge": min_pixels, "longest_edge": max_pixels}
-    return Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, temporal_patch_size=2, size=size)
+    return transformers.Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, temporal_patch_size=2, size=size)
 
 
 def special_tokens(shape: TinyShape) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def special_tokens(shape: TinyShape) -> tuple[str, ...]:
     return SPECIAL
 
 
-def special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def special_ids(tokenizer: transformers.PreTrainedTokenizerFast) -> dict[str, Any]:
     """Fields of a configuration that name placeholders."""
     names = {"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"}
     names |= {"vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}

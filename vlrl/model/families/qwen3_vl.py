@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 import transformers
 from packaging.version import Version
-from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLProcessor
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
 from vlrl.model.families.image_types import ImageFeatures
@@ -21,7 +20,7 @@ from vlrl.model.folders.processor_compat import allow_processors_without_torchvi
 LEVELS_BY_IMAGE = Version(transformers.__version__).release >= (5, 18)
 
 
-def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
+def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Qwen3VLConfig:
     """A Qwen3-VL configuration: deepstack, interleaved mrope, learned and rotary positions in the vision tower."""
     mrope = {"mrope_section": sections(shape.head_size), "mrope_interleaved": True}
     vision = {
@@ -36,7 +35,7 @@ def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig
         "num_position_embeddings": 256,
         "deepstack_visual_indexes": [0],
     }
-    return Qwen3VLConfig(
+    return transformers.Qwen3VLConfig(
         text_config=text_settings(shape, tokenizer, mrope),
         vision_config=vision,
         tie_word_embeddings=True,
@@ -44,11 +43,11 @@ def _tiny(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig
     )
 
 
-def _processor(shape: TinyShape, tokenizer: PreTrainedTokenizerFast) -> Any:
+def _processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> Any:
     allow_processors_without_torchvision()
     images = image_processor(shape.patch, shape.min_pixels, shape.max_pixels)
     videos = new_video_processor("Qwen3VLVideoProcessor", patch_size=shape.patch, merge_size=2, temporal_patch_size=2)
-    return Qwen3VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
+    return transformers.Qwen3VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
 
 
 def _published_4b() -> Any:
@@ -81,7 +80,7 @@ def _published_4b() -> Any:
         "num_position_embeddings": 2304,
         "deepstack_visual_indexes": [5, 11, 17],
     }
-    return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
+    return transformers.Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True)
 
 
 class DeepstackRows(QwenVl):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import transformers
 from pydantic import Field, model_validator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from vlrl.config import Settings
 
@@ -70,7 +70,7 @@ class TinyShape(Settings):
 
 def train_tokenizer(
     texts: Iterable[str], vocabulary: int, special: tuple[str, ...] = SPECIAL
-) -> PreTrainedTokenizerFast:
+) -> transformers.PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer with these special tokens; digits are single tokens, any text round-trips."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -88,7 +88,7 @@ def train_tokenizer(
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens(list(MARKS))
-    fast = PreTrainedTokenizerFast(
+    fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
@@ -99,7 +99,9 @@ def train_tokenizer(
     return fast
 
 
-def text_settings(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, mrope: dict[str, Any]) -> dict[str, Any]:
+def text_settings(
+    shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast, mrope: dict[str, Any]
+) -> dict[str, Any]:
     """The decoder's configuration; `mrope` are further rotary parameters."""
     ids = tokenizer.convert_tokens_to_ids
     return {
@@ -129,5 +131,5 @@ class TinyModel:
     """
 
     special: Callable[[TinyShape], tuple[str, ...]]
-    config: Callable[[TinyShape, PreTrainedTokenizerFast], Any]
-    processor: Callable[[TinyShape, PreTrainedTokenizerFast], Any]
+    config: Callable[[TinyShape, transformers.PreTrainedTokenizerFast], Any]
+    processor: Callable[[TinyShape, transformers.PreTrainedTokenizerFast], Any]

@@ -15,8 +15,6 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from vlrl.errors import ConfigError
 from vlrl.model.families.family import family_of, refuse_other_reading
@@ -93,10 +91,10 @@ def read_config(folder: Path, place: str) -> Any:
     if not isinstance(written.get("model_type"), str):
         raise ConfigError(place, f"{file}: names no model_type", VISION)
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # whatever transformers raises about a user's file is about that file
         raise ConfigError(place, f"{file}: {_line(error)}", VISION) from error
-    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+    if type(config) not in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise ConfigError(place, f"{file}: {config.model_type!r} is a model without a vision tower", VISION)
     family_of(config, place)
     refuse_other_reading(config, place)
@@ -106,7 +104,7 @@ def read_config(folder: Path, place: str) -> Any:
 
 
 def _class_of(config: Any) -> Any:
-    return MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+    return transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
 
 
 def check_weights(folder: Path, config: Any, place: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import transformers
 from PIL import Image as Pillow
-from transformers import AutoProcessor, GenerationConfig
 
 from vlrl.errors import ConfigError, VlrlError
 from vlrl.model.families.family import family_of
@@ -41,7 +41,9 @@ def load_processor(folder: Path, config: Any, place: str) -> Any:
         raise ConfigError(place, f"{folder}: has no image processor ({', '.join(PROCESSOR_FILES)})", OWN_FILES)
     allow_processors_without_torchvision()
     try:
-        processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-untyped-call]
+        processor: Any = transformers.AutoProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )  # type: ignore[no-untyped-call]
     except VlrlError:
         raise
     except Exception as error:  # the libraries below raise anything, were it plain Exception, for a damaged file
@@ -83,7 +85,7 @@ def check_end_tokens(tokenizer: Any, config: Any, folder: Path, place: str) -> N
     if (folder / "generation_config.json").is_file():
         named = f"{folder / 'generation_config.json'}"
         try:
-            generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+            generation = transformers.GenerationConfig.from_pretrained(folder, local_files_only=True)
             generation.validate(strict=True)  # saving the trained model would refuse it
         except Exception as error:  # see load_processor
             raise ConfigError(place, f"{named}: {_line(error)}", "correct it, or take the published one") from error

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from transformers.modeling_layers import GradientCheckpointingLayer
+import transformers
 
 from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
@@ -249,7 +249,11 @@ def checkpointed_layers(model: Any) -> Iterator[None]:
     transformers checkpoints only layers in training mode. Only the layers' own flag is set: their dropout stays off, so
     that the log-probabilities remain those of the sampler.
     """
-    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer) and m.gradient_checkpointing]
+    layers = [
+        m
+        for m in model.modules()
+        if isinstance(m, transformers.modeling_layers.GradientCheckpointingLayer) and m.gradient_checkpointing
+    ]
     before = [layer.training for layer in layers]
     for layer in layers:
         layer.training = True

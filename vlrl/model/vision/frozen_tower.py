@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from transformers.modeling_layers import GradientCheckpointingLayer
+import transformers
 
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.optimization.parameter_groups import part_of, trained_parts
@@ -67,7 +67,8 @@ def _layers(core: Any) -> list[Any]:
     return [
         module
         for name, module in core.named_modules()
-        if isinstance(module, GradientCheckpointingLayer) and part_of(f"model.{name}") == "vision"
+        if isinstance(module, transformers.modeling_layers.GradientCheckpointingLayer)
+        and part_of(f"model.{name}") == "vision"
     ]
 
 
