@@ -1,10 +1,10 @@
 r"""A formula of numbers and unknowns as a tree: a parser of LaTeX that refuses whatever can be read in two ways.
 
 Reads `+ - * /`, `\cdot`, `\times`, `\frac`, `\sqrt`, `\sqrt[n]`, `\pi`, `e`, powers, brackets, products without a
-sign, factorials of small numbers, degrees, the imaginary unit, `\sin \cos \tan \cot \sec \csc \ln \exp`, `\log_b`,
-sums with a named index, and as unknowns Latin and Greek letters with subscripts and `\angle ABC`. Not read, because
-it is ambiguous or something else: `1\frac12`, `1/2x`, `f(x)`, `2 3`, `\log x`, `\sin^{-1}x`, `\sin(x)y`, units,
-percent, relations, lists.
+sign, factorials of small numbers, degrees, the imaginary unit, `\sin \cos \tan \cot \sec \csc \ln \exp`, `\arcsin` and
+so on, `\log_b`, sums with a named index, and as unknowns Latin and Greek letters with subscripts and `\angle ABC`. Not
+read, because it is ambiguous or something else: `1\frac12`, `1/2x`, `f(x)`, `2 3`, `\log x`, `\sin^{-1}x`, `\sin(x)y`,
+units, percent, relations, lists.
 
 A tree is nested tuples: ("number", Fraction), ("unknown", name), ("constant", "π", "e" or "i"), ("sum", trees),
 ("product", trees), ("quotient", tree, tree), ("power", tree, tree), ("root", tree, degree), ("function", name, tree),
@@ -19,7 +19,7 @@ from fractions import Fraction
 from math import factorial
 from typing import Any
 
-from vlrl.verify.math.formula_tokens import ANGLES, FRACTIONS, FUNCTIONS, GREEK, UnreadError, tokens_of
+from vlrl.verify.math.formula_tokens import ANGLES, FRACTIONS, FUNCTIONS, GREEK, INVERSES, UnreadError, tokens_of
 
 MAX_CHARS = 300
 MAX_DEPTH = 20
@@ -61,6 +61,12 @@ def read_formula(text: str) -> Formula | None:
     except UnreadError:
         return None
     return Formula(tree, frozenset(reader.unknowns), word, reader.vague)
+
+
+def times(one: Formula, other: Formula) -> Formula:
+    """The product."""
+    unknowns, word, vague = one.unknowns | other.unknowns, one.word or other.word, one.vague or other.vague
+    return Formula(("product", (one.tree, other.tree)), unknowns, word, vague)
 
 
 MINUS_ONE: Tree = ("number", Fraction(-1))
@@ -304,7 +310,7 @@ class FormulaReader:
         elif base is not None:
             tree = ("quotient", ("function", "ln", argument), ("function", "ln", base))
         else:
-            tree = ("function", name[1:], argument)
+            tree = ("function", INVERSES.get(name, name[1:]), argument)
         return tree if exponent is None else ("power", tree, exponent)
 
     def function_argument(self) -> Tree:

@@ -16,7 +16,8 @@ GREEK = frozenset(
         "\\Psi", "\\Omega", "\\hbar", "\\ell",
     )
 )  # fmt: skip
-FUNCTIONS = frozenset(("\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc", "\\ln", "\\log", "\\exp"))
+INVERSES = {f"\\arc{name}": f"a{name}" for name in ("sin", "cos", "tan")}
+FUNCTIONS = frozenset((*INVERSES, "\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc", "\\ln", "\\log", "\\exp"))
 ANGLES = frozenset(("\\angle", "\\measuredangle"))
 FRACTIONS = frozenset(("\\frac", "\\dfrac", "\\tfrac", "\\cfrac"))
 

@@ -5,7 +5,8 @@ intervals, matrices and ratios are compared in order, those of sets and lists in
 without its brackets. A relation is read as a value with a name where it is one (`x = 5`, `5 = x`, `x \in S`, `x < 3`),
 and names must agree; a gold with a name may be answered by the value alone, and the other way round. All other
 relations are compared as equations and inequalities. What is not certain of two formulas, two relations or two unions
-is asked of `EqualityRules.ask`, which never sees values of two kinds.
+is asked of `EqualityRules.ask`, which never sees values of two kinds. Intervals, unions
+and inequalities of one unknown are sets of real numbers (`real_sets`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vlrl.verify.math.formula import Formula
+from vlrl.verify.math.formula import Formula, times
 from vlrl.verify.math.formula_value import NoValueError, real_at, same_formula
+from vlrl.verify.math.real_sets import reals_of, same_reals
 from vlrl.verify.math.relations import same_equation, same_inequality
 from vlrl.verify.math.structure import (
     Bracket,
@@ -27,14 +29,18 @@ from vlrl.verify.math.structure import (
     Ratio,
     Structure,
     Union,
+    Without,
     name_of,
     read_structure,
 )
+from vlrl.verify.values.names import is_named
 
 _TO = re.compile(r"\s*(?:\\text\{\s*to\s*\}|\bto\b)\s*")
 _INDEX = re.compile(r"_\{?[0-9]\}?$")
 _UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-z](?![A-Za-z(])")
-_DEGREES = re.compile(r"(?:°|\^\s?\{?\s?\\circ\s?\}?)\s*$")
+_DEGREES = re.compile(r"(?:°|\^\s?\{?\s?\\circ\s?\}?)")
+_POINT = re.compile(r"(?P<name>[A-Z]'?(?:_\s*\{?\s?[A-Za-z0-9]{1,3}\s?\}?)?)\s*(?P<place>\(.+[,;].+\))")
+_COLUMN = re.compile(r"\\[dt]?binom\s*(\{[^{}]*\}|[0-9])\s*(\{[^{}]*\}|[0-9])")
 _ZERO = Formula(("number", Fraction(0)), frozenset(), False, False)
 _ONE = Leaf("1", Formula(("number", Fraction(1)), frozenset(), False, False))
 
@@ -46,13 +52,19 @@ class EqualityRules:
     ask        whether two texts of one kind are equal, for what is not certain here
     decimals   to which a decimal and an exact value are rounded; `absolute`: the problem names them, else this many
                significant digits are meant
-    relations  an inequality may answer an interval
+    relations  whether an inequality may answer an interval; None: where that is no pair of coordinates
+    point      two numbers in brackets are a point: the question asks for one
+    degrees    the question asks for an angle, so that "50°" may answer 50
+    asked      the question, for what it names besides letters: "Find |z|"
     """
 
     ask: Callable[[str, str], bool]
     decimals: int = 6
-    relations: bool = False
+    relations: bool | None = None
     absolute: bool = False
+    point: bool = False
+    degrees: bool = False
+    asked: str = ""
 
 
 def same_answer(gold: list[str], answer: list[str], rules: EqualityRules) -> bool | None:
@@ -66,6 +78,10 @@ def same_answer(gold: list[str], answer: list[str], rules: EqualityRules) -> boo
 
 def same(gold: Structure, answer: Structure, rules: EqualityRules) -> bool:
     """Whether two forms are equal."""
+    if type(gold) is not type(answer) or not isinstance(gold, (Leaf, Bracket)):
+        gold, answer = _alike(gold, answer)
+        if (decided := _same_sets(gold, answer, rules)) is not None:
+            return decided
     if isinstance(gold, Chain) or isinstance(answer, Chain):
         return _same_statement(gold, answer, rules)
     if isinstance(gold, Leaf) and isinstance(answer, Leaf):
@@ -93,6 +109,47 @@ def same(gold: Structure, answer: Structure, rules: EqualityRules) -> bool:
     return False
 
 
+def _alike(gold: Structure, answer: Structure) -> tuple[Structure, Structure]:
+    r"""Both with a leaf as what the other one is: `P(1, 2)` as the point (1, 2), `\binom{1}{2}` as a column."""
+    for one, other in ((gold, answer), (answer, gold)):
+        if not isinstance(one, Leaf):
+            continue
+        read: Structure | None = None
+        if isinstance(other, Bracket) and (point := _POINT.fullmatch(one.text.strip())) is not None:
+            read = read_structure([point["place"]])
+        elif isinstance(other, Matrix) and (column := _COLUMN.fullmatch(one.text.strip())) is not None:
+            read = read_structure([rf"\begin{{pmatrix}}{column[1]}\\{column[2]}\end{{pmatrix}}"])
+        if read is not None:
+            return (read, answer) if one is gold else (gold, read)
+    return gold, answer
+
+
+def _same_sets(gold: Structure, answer: Structure, rules: EqualityRules) -> bool | None:
+    """Whether two sets of real numbers are one; None where one of them is none, or the gold is a point."""
+    if rules.point and isinstance(gold, Bracket) and gold.brackets == "()":
+        return None
+    if isinstance(gold, Items) and gold.kind == "set" and isinstance(answer, Items):
+        return None
+    statement = isinstance(answer, Chain) and answer.relations != ("∈",)
+    if statement and not isinstance(gold, (Chain, Items)) and rules.relations is False:
+        return None
+    if not _is_set(gold) or not (_is_set(answer) or (isinstance(answer, Items) and answer.kind == "set")):
+        return None
+    ours = reals_of(gold)
+    theirs = reals_of(answer) if ours is not None else None
+    if ours is None or theirs is None:
+        return None
+    return same_reals(ours, theirs, lambda one, other: _same_leaf(one, other, rules))
+
+
+def _is_set(item: Structure) -> bool:
+    if isinstance(item, Items):
+        return item.kind in ("either", "both", "set")
+    if isinstance(item, Chain):
+        return item.relations not in (("=",), ("≈",))
+    return isinstance(item, (Bracket, Union, Without)) or (isinstance(item, Leaf) and item.text == "ℝ")
+
+
 def _ordered(gold: Sequence[Structure], answer: Sequence[Structure], rules: EqualityRules) -> bool:
     return len(gold) == len(answer) and all(same(g, a, rules) for g, a in zip(gold, answer, strict=True))
 
@@ -112,12 +169,15 @@ def _matched(gold: Sequence[Structure], answer: Sequence[Structure], rules: Equa
 def _same_leaf(gold: Leaf, answer: Leaf, rules: EqualityRules) -> bool:
     if gold.infinite or answer.infinite:
         return gold.infinite == answer.infinite
+    if gold.text == answer.text:
+        return True
     if gold.formula is None or answer.formula is None:
         return rules.ask(gold.text, answer.text)
-    if _DEGREES.search(gold.text) and not _DEGREES.search(answer.text) and "pi" not in answer.text:
-        bare = read_structure([_DEGREES.sub("", gold.text)])  # a bare number has the gold's unit
-        if isinstance(bare, Leaf) and bare.formula is not None:
-            return _same_leaf(bare, answer, rules)
+    degrees = [_DEGREES.search(side.text) is not None for side in (gold, answer)]
+    if degrees[0] != degrees[1] and (degrees[0] or rules.degrees) and "pi" not in gold.text + answer.text:
+        one, other = (read_structure([_DEGREES.sub("", side.text)]) for side in (gold, answer))  # one unit for both
+        if isinstance(one, Leaf) and one.formula is not None and isinstance(other, Leaf) and other.formula is not None:
+            return _same_leaf(one, other, rules)
     found = None
     if not gold.formula.unknowns and not answer.formula.unknowns and _decimal(gold) != _decimal(answer):
         found = _same_rounded(gold.formula, answer.formula, rules)
@@ -190,34 +250,33 @@ def _same_ratio(gold: Ratio, answer: Ratio) -> bool:
     if any(same_formula(side[0], _ZERO) is not False for side in sides):
         return False
     (first, *_), (second, *_) = sides
-    return all(same_formula(_times(first, b), _times(second, a)) for a, b in zip(*sides, strict=True))
-
-
-def _times(one: Formula, other: Formula) -> Formula:
-    unknowns, word, vague = one.unknowns | other.unknowns, one.word or other.word, one.vague or other.vague
-    return Formula(("product", (one.tree, other.tree)), unknowns, word, vague)
+    return all(same_formula(times(first, b), times(second, a)) for a, b in zip(*sides, strict=True))
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A value and its name ("" where it has none); `bounds`: an inequality gave it."""
+    """A value and its name ("" where it has none)."""
 
     name: str
     value: Structure
-    bounds: bool = False
 
 
-def _stated(item: Structure) -> Stated | None:
-    r"""What `x = 5`, `5 = x`, `x = 2 + 3 = 5`, `x \in S` and `x < 3` state; None for every other relation."""
+def _stated(item: Structure, rules: EqualityRules) -> Stated | None:
+    r"""What `x = 5`, `5 = x`, `x = 2 + 3 = 5`, `\sin A = 5` and `x \in S` state; None for every other relation."""
     if not isinstance(item, Chain):
         return Stated("", item)
-    if (interval := _interval(item)) is not None:
-        return interval
     members, relations = _turned(item), {*item.relations}
-    name = name_of(members[0]) or name_of(members[-2])  # … = x = 0
+    name = _name(members[0], rules) or name_of(members[-2])  # … = x = 0
     if not name or relations not in ({"="}, {"∈"}) or (relations == {"∈"} and isinstance(members[1], Leaf)):
         return None
     return Stated(name, members[-1])
+
+
+def _name(member: Structure, rules: EqualityRules) -> str:
+    """As `name_of`, also of a function of an angle and of what the question asks for."""
+    if isinstance(member, Leaf) and not name_of(member) and is_named(member.text, rules.asked):
+        return "".join(member.text.split())
+    return name_of(member)
 
 
 def _turned(chain: Chain) -> tuple[Structure, ...]:
@@ -230,10 +289,8 @@ def _same_statement(gold: Structure, answer: Structure, rules: EqualityRules) ->
     """Two answers of which one or both are relations."""
     if isinstance(answer, Chain) and not isinstance(gold, Chain) and {*answer.relations} <= {"=", "≈"}:
         return _concludes(gold, answer, rules)
-    one, other = _stated(gold), _stated(answer)
+    one, other = _stated(gold, rules), _stated(answer, rules)
     if one is not None and other is not None:
-        if other.bounds and not (one.bounds or one.name or rules.relations):
-            return False
         named = bool(one.name and other.name)
         if (not named or one.name == other.name) and same(one.value, other.value, rules):
             return True
@@ -247,7 +304,7 @@ def _same_statement(gold: Structure, answer: Structure, rules: EqualityRules) ->
 
 def _concludes(gold: Structure, answer: Chain, rules: EqualityRules) -> bool:
     """Whether `name = … = value`, `2 + 3 = 5`, `5 = x` or `x = 1/3 ≈ 0.33` comes to a gold without a name."""
-    members, named = _turned(answer), bool(name_of(_turned(answer)[0]))
+    members, named = _turned(answer), bool(_name(_turned(answer)[0], rules))
     exact = next((i for i, relation in enumerate(answer.relations) if relation == "≈"), len(answer.relations)) + 1
     given, rounded = members[named:exact], members[exact:]
     constant = isinstance(gold, Leaf) and not _is_unknown(gold)
@@ -257,6 +314,8 @@ def _concludes(gold: Structure, answer: Chain, rules: EqualityRules) -> bool:
         return _decimal(gold) and same(gold, rounded[-1], rules)  # x ≈ 5
     if rounded and isinstance(gold, Leaf) and gold.text.strip().isdigit():
         return False  # 5 ≈ 6
+    while len(given) > 1 and name_of(given[0]):
+        given = given[1:]  # \\angle A = \\angle B = 50
     literal = isinstance(given[0], Leaf) and given[0].text.strip().isdigit()  # 8 = 5
     told = [m for m in given[:-1] if constant and (named or literal) and not _is_unknown(m)]
     return same(gold, given[-1], rules) and all(same(gold, member, rules) for member in told)
@@ -276,24 +335,3 @@ def _same_relation(gold: Chain, answer: Chain) -> bool | None:
     if gold.relations == answer.relations == ("=",):
         return same_equation(one, other)
     return same_inequality(one, gold.relations[0], other, answer.relations[0])
-
-
-def _interval(chain: Chain) -> Stated | None:
-    r"""The unknown and its interval of `a < x \le b`, `x < a`, `a \ge x`; None for other relations."""
-    members, relations = chain.members, chain.relations
-    if {*relations} <= {*">≥"}:
-        members, relations = members[::-1], tuple({">": "<", "≥": "≤"}[r] for r in relations[::-1])
-    if len(members) > 3 or not {*relations} <= {*"<≤"}:
-        return None
-    names = [m.formula.tree[1] if isinstance(m, Leaf) and m.formula and m.formula.tree[0] == "unknown" else ""
-             for m in members]  # fmt: skip
-    at = next((place for place, name in enumerate(names) if name), -1)
-    bounds = [m for place, m in enumerate(members) if place != at]
-    if at < 0 or (len(members) == 3 and at != 1) or not all(isinstance(b, Leaf) for b in bounds):
-        return None
-    if any(isinstance(b, Leaf) and not b.infinite and (b.formula is None or b.formula.unknowns) for b in bounds):
-        return None
-    low = members[at - 1] if at else Leaf("-\\infty", None, -1)
-    high = members[at + 1] if at + 1 < len(members) else Leaf("\\infty", None, 1)
-    brackets = ("[" if at and relations[at - 1] == "≤" else "(") + ("]" if relations[at:] == ("≤",) else ")")
-    return Stated(names[at], Bracket(brackets, (low, high), chain.text), bounds=True)

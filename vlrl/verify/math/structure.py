@@ -1,9 +1,10 @@
 r"""The outer form of an answer: list, tuple, interval, set, union, matrix, chain of relations, ratio, or one formula.
 
 `read_structure` cuts a text at the separators that stand outside all brackets, loosest first: `,` `;` "and" "or",
-then `=` `<` `\le` … `\in`, then `\cup`, then `:`, then the outermost bracket. The leaves are formulas (`formula`).
-Lines (`\\`, `cases`, `aligned`) are a list, `]1, 2[` is `(1, 2)`, and `[[1, 2], [3, 4]]` a matrix. What may be cut in
-two ways (commas and semicolons, `1,200`) and brackets that don't match are not read.
+then `=` `<` `\le` … `\in`, then `\cup`, `\setminus`, then `:`, then the outermost bracket. The leaves are formulas
+(`formula`). Lines (`\\`, `cases`, `aligned`) are a list, `]1, 2[` is `(1, 2)`, `[[1, 2], [3, 4]]` a matrix, and
+`\{x \mid x < 1\}` what its condition is. What may be cut in two ways (commas and semicolons, `1,200`) and brackets that
+don't match are not read.
 """
 
 from __future__ import annotations
@@ -12,22 +13,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlrl.verify.math.formula import Formula, read_formula
+from vlrl.verify.math.formula import Formula, read_formula, times
+from vlrl.verify.math.notation import in_one_notation, with_choices
 
 MAX_CHARS = 600
 MAX_ITEMS = 30
 MAX_DEPTH = 6
 
 _AND = re.compile(
-    r"\s*,?\s*(?:\\text\{\s*(?:and|(?P<or>or))\s*\}|(?<![A-Za-z\\])(?:and|(?P<bare>or))(?![A-Za-z])"
+    r"\s*,?\s*(?:\\text\{\s*(?:and|且|(?P<or>or|或))\s*\}|(?<![A-Za-z\\])(?:and|(?P<bare>or))(?![A-Za-z])|且|(?P<han>或)"
     r"|\\(?:land|wedge|(?P<lor>lor|vee))(?![A-Za-z]))\s*"
 )
 _LINES = re.compile(
     r"\\begin\{(?P<kind>cases|aligned|align\*?|gathered|split)\}(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL
 )
 _OUTWARD = re.compile(r"(?<![^\s,;=(p∪n∈])([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)(?<!sqrt)([\[\]])")  # \cup, \in
+_SCALED = re.compile(
+    r"(.+?)\s*(?:\\cdot|\\times|\*)?\s*(\\begin\{(?:[pb]|small)?matrix\}.*|\(\s*\\begin\{smallmatrix\}.*)", re.DOTALL
+)
 _DROPPED = re.compile(
-    r"\\left(?![a-z])|\\right(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])|\\[bB]igg?[lr]?(?![a-z])|\$"
+    r"\\(?:left|right|middle)\s*\.|\\middle(?![a-z])|\\(?:left|right)(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])"
+    r"|\\[bB]igg?[lr]?(?![a-z])|\$"
 )
 _BAR = re.compile(r"\\[lr]?[vV]ert(?![A-Za-z])")
 _PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])|±")
@@ -43,7 +49,7 @@ _MARK = re.compile(
     r"\\begin\{(?P<begin>[a-z]{1,12})\}|\\end\{(?P<end>[a-z]{1,12})\}|(?P<open>\\\{|[({\[])|(?P<close>\\\}|[)}\]])"
     r"|(?P<relation>\\(?:leqslant|geqslant|leq|geq|le|ge|lt|gt|neq|ne|in|approx|simeq|equiv|sim|cong|propto|to|rightarrow)"
     r"(?![a-zA-Z])|<=|>=|!=|[=<>≤≥∈≈≡])"
-    r"|(?P<cup>\\cup(?![a-z])|∪)|(?P<colon>:)|(?P<comma>,)|(?P<semicolon>;)|(?P<other>\\[A-Za-z]+|\\\\|.)",
+    r"|(?P<cup>\\cup(?![a-z])|∪)|(?P<without>\\(?:setminus|backslash)(?![a-z])|∖)|(?P<bar>\\mid(?![a-z])|\|)|(?P<colon>:)|(?P<comma>,)|(?P<semicolon>;)|(?P<other>\\[A-Za-z]+|\\\\|.)",
     re.DOTALL,
 )
 _PAIRS = {"(": ")]", "[": "])", "{": "}", "\\{": ("\\}",)}
@@ -51,7 +57,7 @@ _INFINITY = re.compile(
     r"(?P<sign>[+-]?)\s*(?:\\text\{\s*)?(?P<word>negative\s|minus\s|positive\s|plus\s)?"
     r"(?:\\infty|\\infin|∞|inf(?:init[ye]|ty)?)(?:\s*\})?"
 )
-_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]*\}|[A-Za-z0-9])")
+_SUBSCRIPT = re.compile(r"_\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|[A-Za-z0-9])")
 _NAME = re.compile(r"(?:[A-Za-z\s(){},:/']|\\[A-Za-z]+)+")
 _NO_NAME = re.compile(
     r"\\(?:sin|cos|tan|cot|sec|csc|ln|log|lg|exp|sqrt|sum|int|prod|lim|text|mbox|not|pi|pm|infty|max|min|binom)"
@@ -61,7 +67,7 @@ _PRODUCT = re.compile(r"[a-z]\s?[a-z]")  # xy = 5 is an equation
 _LENGTH = re.compile(
     r"\\(?:overline|overrightarrow|mathrm|text|rm|mathbf)(?![a-z])|^\\?\|(?=[A-Z]{2}|\\vec)|\\?\|$|[{}\s]"
 )
-_MATRICES = frozenset(("pmatrix", "bmatrix", "matrix", "array"))
+_MATRICES = frozenset(("pmatrix", "bmatrix", "matrix", "array", "smallmatrix"))
 _MATRIX = re.compile(r"\\begin\{(?P<kind>[a-z]+)\}(?P<columns>\{[lcr| ]*\})?(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL)
 
 
@@ -80,7 +86,8 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Items:
-    """Values without an order: "list" `1, 2` or "set" `\\{1, 2\\}`; "either" `x = 1 or y = 2`, of different names."""
+    """Values without an order: "list" `1, 2` or "set" `\\{1, 2\\}`; relations with "or" or "and" between them: "either"
+    `x = 1 or y = 2`, of different names, `x < 1 or x > 2`, "both" `x > 1 and x < 2`."""
 
     kind: str
     items: tuple[Structure, ...]
@@ -100,6 +107,15 @@ class Union:
     """Several intervals as one set."""
 
     parts: tuple[Structure, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Without:
+    """A set and what is taken out of it."""
+
+    whole: Structure
+    removed: Structure
     text: str
 
 
@@ -126,7 +142,7 @@ class Matrix:
     rows: tuple[tuple[Structure, ...], ...]
 
 
-Structure = Leaf | Items | Bracket | Union | Ratio | Chain | Matrix
+Structure = Leaf | Items | Bracket | Union | Without | Ratio | Chain | Matrix
 
 
 def read_structure(parts: list[str]) -> Structure | None:
@@ -144,7 +160,7 @@ def read_structure(parts: list[str]) -> Structure | None:
 
 
 def _read_part(text: str) -> Structure:
-    text = _QUAD.sub(" ", _DROPPED.sub(" ", text)).strip().rstrip(".").strip().replace("−", "-")
+    text = _QUAD.sub(" ", _DROPPED.sub(" ", in_one_notation(text))).strip().rstrip(".").strip().replace("−", "-")
     if "ert" in text:
         text = _BAR.sub("|", text)
     if "\\\\" in text:
@@ -155,16 +171,23 @@ def _read_part(text: str) -> Structure:
         text = _OUTWARD.sub(_inward, text)
     if len(_PLUS_MINUS.findall(text)) == 1 and "," not in text:
         return Items("list", tuple(_read_part(_PLUS_MINUS.sub(sign, text)) for sign in "+-"))
-    joined = list(_AND.finditer(text))
+    return _read_joined(text)
+
+
+def _read_joined(text: str) -> Structure:
+    """A text without brackets around it, with "and" and "or" read as commas unless they join relations."""
+    joined = [] if "\\mid" in text or "|" in text or ":" in text else list(_AND.finditer(text))
     if not joined:
         return _read(text, 0)
     found = _read(_AND.sub(",", text).strip(", "), 0)
     items = found.items if isinstance(found, Items) else ()
+    either = {any((match["or"], match["bare"], match["lor"], match["han"])) for match in joined}
     if any(isinstance(item, Chain) and {*item.relations} != {"="} for item in items):
-        raise UnreadStructureError  # "x < 1 and x > 0" is not "x < 1 or x > 0"
+        if len(either) > 1 or len(items) != len(joined) + 1:
+            raise UnreadStructureError  # "x < 1 and x > 0 or x = 3"
+        return Items("either" if True in either else "both", items)
     names = {name_of(item.members[0]) for item in items if isinstance(item, Chain)}
-    either = len(names) > 1 and any(match["or"] or match["bare"] or match["lor"] for match in joined)
-    return Items("either", items) if either else found
+    return Items("either", items) if len(names) > 1 and True in either else found
 
 
 def _inward(interval: re.Match[str]) -> str:
@@ -203,11 +226,33 @@ def _read(text: str, depth: int) -> Structure:
         return Chain(_several(text, cuts["relation"], depth), relations, text)
     if "cup" in cuts:
         return Union(_several(text, cuts["cup"], depth), text)
+    if "without" in cuts:
+        return _without(text, *cuts["without"][0], depth)
     if "colon" in cuts:
         return Ratio(_several(text, cuts["colon"], depth))
     if (infinity := _INFINITY.fullmatch(text)) is not None:
         return Leaf(text, None, -1 if "-" in infinity["sign"] or (infinity["word"] or "")[:1] in ("n", "m") else 1)
-    return _bracketed(text, depth) or Leaf(text, read_formula(text))
+    return _bracketed(text, depth) or _scaled(text, depth) or Leaf(text, read_formula(with_choices(text)))
+
+
+def _without(text: str, start: int, end: int, depth: int) -> Without:
+    return Without(_read(text[:start], depth + 1), _read(text[end:], depth + 1), text)
+
+
+def _scaled(text: str, depth: int) -> Structure | None:
+    """The matrix that a number times a matrix is."""
+    match = _SCALED.fullmatch(text) if "matrix" in text else None
+    factor = read_formula(match[1]) if match is not None else None
+    matrix = _read(match[2], depth + 1) if match is not None and factor is not None else None
+    if match is None or factor is None or not isinstance(matrix, Matrix):
+        return None
+    return Matrix(tuple(tuple(_times(match[1], factor, cell) for cell in row) for row in matrix.rows))
+
+
+def _times(text: str, factor: Formula, cell: Structure) -> Leaf:
+    if not isinstance(cell, Leaf) or cell.formula is None:
+        raise UnreadStructureError
+    return Leaf(f"({text})({cell.text})", times(factor, cell.formula))
 
 
 def _several(text: str, cuts: list[tuple[int, int]], depth: int) -> tuple[Structure, ...]:
@@ -246,12 +291,14 @@ def _bracketed(text: str, depth: int) -> Structure | None:
     closing = "\\}" if text.endswith("\\}") else text[-1]
     inside = text[len(opening) : -len(closing)].strip()
     cuts = _cuts(inside)
+    if opening == "\\{" and (bar := cuts.get("bar") or cuts.get("colon")) and len(bar) == 1:
+        return _condition(inside[: bar[0][0]], inside[bar[0][1] :])
     if opening == "\\{":
         if "comma" in cuts and "semicolon" not in cuts:
             return Items("set", _several(inside, cuts["comma"], depth))  # also {1,200}
         found = _read(inside, depth + 1)
-        if isinstance(found, Chain) or "\\mid" in inside:
-            raise UnreadStructureError  # {x | x < 1}
+        if isinstance(found, Chain):
+            raise UnreadStructureError
         return Items("set", found.items if isinstance(found, Items) and found.kind == "list" else (found,))
     if "semicolon" in cuts and "comma" in cuts and opening == "[" and not re.search(r",(?!\s)", inside):
         return _rows([_read(row, depth + 1) for row in inside.split(";")])  # [1, 2; 3, 4]
@@ -272,6 +319,22 @@ def _bracketed(text: str, depth: int) -> Structure | None:
         found = _read(inside, depth + 1)
         return found if isinstance(found, Matrix) else Bracket(opening + closing, (found,), text)
     return _read(inside, depth + 1) if inside else None
+
+
+def _condition(of: str, text: str) -> Structure:
+    r"""What `\{x \mid x < 1\}` says of its unknown: a condition, or a set of values; the whole of a family
+    `\{2k \mid k \in ℤ\}`."""
+    name, condition = _read(of, 1), _read_joined(text)
+    if isinstance(name, Chain) and name.relations == ("∈",) and name.members[1] == Leaf("ℝ", None):
+        name = name.members[0]
+    if not name_of(name):
+        return Bracket("{|}", (name, condition), f"\\{{{of}|{text}\\}}")
+    items = condition.items if isinstance(condition, Items) else (condition,)
+    if not all(isinstance(item, Chain) and name_of(name) in map(name_of, item.members) for item in items):
+        raise UnreadStructureError
+    if all(isinstance(item, Chain) and item.relations == ("=",) for item in items):
+        return Items("set", tuple(item.members[1] for item in items if isinstance(item, Chain)))
+    return condition
 
 
 def _first_closing(text: str) -> int:

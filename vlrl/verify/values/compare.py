@@ -15,7 +15,8 @@ from vlrl.verify.values.units import Unit, read_unit
 DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where the gold is no finite decimal
 
 _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
-    r"per\s\w+))?)|\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
+    r"per\s\w+))?)|(?:多少|几|何|몇)\s?(?!分之)([^\W\d_]{1,4})|"
+    r"\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
 _PERCENTAGE = re.compile(
     r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
 )
@@ -27,7 +28,9 @@ _MEASURED = tuple(  # what a question may ask for, and the base units in which i
          r"high|wide|deep)\b|\bsides?\b|周长|长度|高度|距离|длин|расстоян|longueur|länge|umfang|distancia|길이|長さ"),
         ("m2 unit", r"area|surface|面积|площад|fläche|área|넓이|面積"),
         ("m3 unit", r"volume|capacity|liquid|water|体积|容积|объ[её]м|부피|体積"),
-        ("° rad", r"angle|\bdegrees?\b|∠|rotat|\\circ|°|角|угол|winkel|ángulo|ângulo|각"),
+        ("° rad", r"angle|\bdegrees?\b|\barcs?\b|∠|∡|rotat|\\circ|°|\\wide(?:hat|arc)|\\(?:over)?frown|"
+         r"\b(?:bearing|azimuth|latitude|longitude|inclination)|\\?theta|[θφαβ]|\\(?:var)?phi|\\alpha|\\beta|角|弧|度数|度數|угол|угл|дуг|winkel|"
+         r"bogen|ángulo|ângulo|angolo|각|호의|زاوية|कोण"),
         ("s year", r"\btime\b|\blong\b|duration|\b(?:ages?|old|older|younger)\b|takes?\b|tempo|zeit|durée|время|"
          r"时间|時間|岁|年龄|시간|나이"),
         ("g", r"weigh|\bmass\b|heav|重|质量|масс|poids|gewicht|peso|무게"),
@@ -38,8 +41,12 @@ _MEASURED = tuple(  # what a question may ask for, and the base units in which i
          r"bill|wage|salary|income|价|钱|цен|стоим|prix|preis|precio|preço|가격|値段"),
     )
 )  # fmt: skip
-_WORDS = re.compile(r"(?<![\\\w])[^\W\d_]{2,}")
-_COUNTS = re.compile(r"how many \w|number of|\bcount", re.IGNORECASE)
+_WORDS = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff]{2}|(?<![\\\w])[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}"
+)  # two signs a word
+_COUNTS = re.compile(
+    r"how many \w|number of|\bcount|多少|几|幾|いくつ|몇|сколько|combien|cuánt|quant[oa]s|wie ?viele", re.IGNORECASE
+)
 _UNIT_LIKE = re.compile(r"(?<=[0-9}])\s{0,2}[^\W\d_]{1,12}|[^\W\d_]{2,14}|[°$€£¥₹₽₩]")
 _NO_UNITS = {"in", "an", "second", "bar"}  # words of a question that may be something else than a unit
 _LEVEL = re.compile(
@@ -62,6 +69,8 @@ def asked_unit(question: str) -> Unit | None:
 
 def _first_unit(words: str) -> Unit | None:
     """The unit with which words begin, the longest one: km/h of "km/h on the road"."""
+    if "\u3040" <= words[0] <= "\u9fff":  # nothing parts the words
+        return next((unit for end in range(len(words), 0, -1) if (unit := read_unit(words[:end])) is not None), None)
     parts = words.replace("$", "").split()
     found = (read_unit(" ".join(parts[:count]).rstrip(".")) for count in range(len(parts), 0, -1))
     return next((unit for unit in found if unit is not None), None)
@@ -69,8 +78,11 @@ def _first_unit(words: str) -> Unit | None:
 
 @lru_cache(maxsize=1024)
 def says_nothing(question: str) -> bool:
-    """Whether a question is too short to say what is asked: three words ("What is it?"), none of them of counting."""
-    return len(_WORDS.findall(question)) < 4 and not _COUNTS.search(question)
+    """Whether a question is too short to say what is asked: three words ("What is it?") and none of what is counted or
+    measured ("Find ∠A")."""
+    if len(_WORDS.findall(question)) > 3 or _COUNTS.search(question):
+        return False
+    return not any(asks.search(question) for _, asks in _MEASURED)
 
 
 @lru_cache(maxsize=4096)

@@ -32,6 +32,7 @@ _SAME = (
     (re.compile(r"\\(?:pounds|euro|yen)(?![a-z])(?:\{\})?"), lambda m: {"p": "£", "e": "€", "y": "¥"}[m[0][1]]),
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
     (re.compile(r"\\neq(?![a-z])"), r"\\ne"), (re.compile(r"\\varnothing(?![a-z])|∅"), r"\\emptyset"),
+    (re.compile(r"\\(?:measured|spherical)angle(?![a-z])|∡|∢"), r"\\angle"),
     (re.compile(r"\\([lr])brace(?![a-z])"), lambda m: "\\{" if m[1] == "l" else "\\}"),
 )  # fmt: skip
 _AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"))
@@ -154,7 +155,7 @@ def normalise(text: str) -> str:
             text = unicodedata.normalize("NFKC", text)
     text = text.strip()
     if "\\" in text:
-        text = _LATEX_TEXT.sub(r"\1", text)
+        text = _LATEX_TEXT.sub(r"\1", _BLANK.sub(" ", text))
     for _ in range(3):
         before = text
         text = text.strip().removesuffix(".").removesuffix("。").strip()

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from vlrl.verify.values.names import value_start
 from vlrl.verify.values.normaliser import clean
 from vlrl.verify.values.number_words import SCALES, WORDS, chinese_number, part_word, words_to_number
 from vlrl.verify.values.units import Unit, read_unit
@@ -41,13 +42,6 @@ _NUMBER = re.compile(
     rf"(?:[eE](?P<exp>[-+]?[0-9]{{1,6}})|\s?(?:×|\\times|\*|·|x)\s?(?P<times>{_POWER}))?"
     r")(?P<rest>.*)",
     re.DOTALL,
-)
-_NAMED = re.compile(
-    r"(?:the\s)?(?:m?\s?(?:\\angle|∠)\s?)?(?:\\?[A-Za-z]+(?:\([A-Za-z0-9]{1,3}\))?'?|"
-    r"[A-Z][a-z]+(?:\s[a-z]+){0,3})(?:_\{?[A-Za-z0-9]{1,3}\}?)?\s?=\s?"
-)
-_NO_NAME = re.compile(
-    r"[a-z]{2}\s?=|(?:[Ll]et|[Ss]uppose|[Aa]ssume|[Ww]hen|[Ii]f|[Ff]or|[Gg]iven|[Ss]et|not|no|half|twice|minus|negative|sqrt|sin|cos|tan|log|ln|frac)\b|\\(?:neg|not|sqrt|frac|ln|log|sin|cos|tan|pm)"
 )
 _SCALE = re.compile(r"\s?([^\W\d_]+\.?)")
 _PERCENT = re.compile(
@@ -120,13 +114,8 @@ def read_quantity(text: str, asked: str = "") -> Quantity | None:
     if len(text) > 4 * MAX_DIGITS:
         return None
     text = clean(text)
-    if (
-        "=" in text
-        and (name := _NAMED.match(text)) is not None
-        and not _NO_NAME.match(text)
-        and name[0][:-1].strip() not in WORDS
-    ):
-        text = clean(text[name.end() :])
+    if "=" in text and (start := value_start(text, asked)):
+        text = clean(text[start:])
     return _read(text, asked) or _compound(text) or _twice(text, asked)
 
 

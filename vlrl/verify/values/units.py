@@ -154,6 +154,7 @@ def _read_table() -> dict[str, Unit]:
 
 
 _UNITS = _read_table()
+DEGREE = _UNITS["°"]
 _FOLDED = {name.casefold(): unit for name, unit in _UNITS.items() if len(name) > 2}
 
 

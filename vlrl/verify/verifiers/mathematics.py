@@ -27,7 +27,7 @@ from vlrl.verify.values.moments import read_moment
 from vlrl.verify.values.normaliser import clean, normalise, spelled
 from vlrl.verify.values.number_words import NUMBER_WORDS
 from vlrl.verify.values.quantity import Quantity, read_quantity
-from vlrl.verify.values.units import read_unit
+from vlrl.verify.values.units import DEGREE, read_unit
 
 STARVED_SECONDS = 20.0  # of wall clock, for a worker that gets no processor time: only what it computes is limited
 PARTS_SECONDS = 0.5  # of processor time, after which no further part of an answer is asked of the worker
@@ -41,6 +41,11 @@ _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
 _GOES_ON = re.compile(r"[0-9}]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
+_ASKS_POINT = re.compile(
+    r"\b(?:points?|coordinates|ordered pairs?|vert(?:ex|ices)|cent(?:er|re)|intersect\w*|midpoint|vector)\b|坐标|点|"
+    r"punto|Punkt",
+    re.IGNORECASE,
+)
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -69,7 +74,8 @@ def math(problem: Problem, response: str) -> Verdict:
                              list of absolute tolerances, one for each value of a gold list
     tolerance, relative_tolerance   as in `number`, for answers that are plain numbers
     strict                   true (default): variables must have the gold's names
-    allow_set_relation_comp  a relation may stand for a set: `-2 \le x \le 7` for `[-2, 7]`
+    allow_set_relation_comp  whether a relation may stand for a set, `-2 \le x \le 7` for `[-2, 7]`: by default where
+                             the question asks for no point, of which `(2, 5)` may be the coordinates
     unit, accepted           as in `number`
 
     A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
@@ -112,7 +118,10 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
         return False, "wrong unit"
     texts = [[text for text, _ in side] for side in cut]
     worker = _Worker(metadata)
-    rules = EqualityRules(worker.ask, worker.rounding, worker.relations, "precision" in metadata)
+    rules = EqualityRules(
+        worker.ask, worker.rounding, metadata.get("allow_set_relation_comp"), "precision" in metadata,
+        _ASKS_POINT.search(question) is not None, speaks_of(question, DEGREE), question,
+    )  # fmt: skip
     try:
         same = same_answer(texts[0], texts[1], rules) if metadata.get("strict", True) else None
         same = worker.equal(texts[0], texts[1]) if same is None else same

@@ -17,7 +17,9 @@ from vlrl.verify.reading.declared import extract, visible_text
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import maybe
 from vlrl.verify.values.edit_distance import edit_similarity
+from vlrl.verify.values.normaliser import unwrapped, without_latex
 from vlrl.verify.values.vqa_answer import vqa_answer
+from vlrl.verify.verifiers.text import stated
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _FLOAT = re.compile(
@@ -40,7 +42,7 @@ def anls(problem: Problem, response: str) -> Verdict:
     threshold   default 0.5. At NL = 0.5 the paper gives 0, as here; the published script gives 0.5
     correct_at  score that is correct, default 1.0
     """
-    answer, note = _declared(response, golds_of(problem))
+    answer, note = _declared(response, golds_of(problem), problem.question)
     if answer is None:
         return Verdict.wrong(note)
     best = max(edit_similarity(_plain(answer), _plain(gold)) for gold in golds_of(problem))
@@ -61,7 +63,7 @@ def relaxed(problem: Problem, response: str) -> Verdict:
     years_exact  true: a gold that is a year from 1000 to 2099 must be equal (ChartQAPro's rule); 5 % of a year is a
                  century. Default false, as published
     """
-    answer, note = _declared(response, golds_of(problem))
+    answer, note = _declared(response, golds_of(problem), problem.question)
     if answer is None:
         return Verdict.wrong(note)
     value, tolerance = _number(answer), _share(problem, "tolerance", 0.05)
@@ -96,7 +98,7 @@ def vqa(problem: Problem, response: str) -> Verdict:
     correct_at  score that is correct, default 0.9: three humans of ten
     """
     humans = _humans(problem)
-    answer, note = _declared(response, humans)
+    answer, note = _declared(response, humans, problem.question)
     if answer is None:
         return Verdict.wrong(note)
     score = _soft_accuracy(answer, humans)
@@ -132,8 +134,9 @@ def edit(problem: Problem, response: str) -> Verdict:
     return _verdict(score, problem, text, f"similarity {score:.3f}", 1.0)
 
 
-def _declared(response: str, golds: Sequence[str]) -> tuple[str | None, str]:
-    """The declared answer without its final stop, or None and why there is none."""
+def _declared(response: str, golds: Sequence[str], question: str) -> tuple[str | None, str]:
+    """The declared answer without LaTeX, markup and final stop, or None and why there is none; of a sentence like
+    "The brand is X", what it says, unless a gold is one."""
     found = extract(response)
     if found.answer is None:
         return None, found.note
@@ -141,7 +144,12 @@ def _declared(response: str, golds: Sequence[str]) -> tuple[str | None, str]:
         if doubtful(found.answer) and not any(doubtful(gold) for gold in golds):
             return None, "a guess, or one of several"
     answer = found.answer.strip().strip("*").strip()
-    return answer if any(gold.strip().endswith(".") for gold in golds) else answer.removesuffix("."), ""
+    stop = "." if answer.endswith(".") and any(gold.strip().endswith(".") for gold in golds) else ""
+    if not any("\\" in gold for gold in golds):  # a path or a formula may be what is written in the image
+        answer = " ".join(unwrapped(without_latex(answer)).split())
+    if not found.declared and not any(stated(gold, question) for gold in golds):
+        answer = stated(answer, question) or answer
+    return answer.removesuffix(".") + stop, ""
 
 
 def _humans(problem: Problem) -> list[str]:
