@@ -411,3 +411,64 @@ def test_resizing_is_that_of_the_processor(width: int, height: int):
 
     high, wide = smart_resize(height, width, 28, 3136, 1_003_520)
     assert resized_size(width, height, 28, 3136, 1_003_520) == (wide, high)
+
+
+CORNERS = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(50, 99), st.integers(50, 99))
+CLICKS = ["<click>{}, {}</click>", "<click>({}, {})</click>", "<tap>{} {}</tap>"]
+SIDES = [
+    "<|ref|>dog<|/ref|><|det|>[[{0}, {1}, {2}, {3}]]<|/det|>", "The dog <|det|>[[{0}, {1}, {2}, {3}]]<|/det|>",
+    "<|begin_of_box|>[{0},{1},{2},{3}]<|end_of_box|>", "The dog is at <|begin_of_box|>[[{0},{1},{2},{3}]]<|end_of_box|>.",
+    "<p>dog</p> {{<{0}><{1}><{2}><{3}>}}", "{{<{0}><{1}><{2}><{3}>}}", "x_min={0}, y_min={1}, x_max={2}, y_max={3}",
+    "x_min: {0}, x_max: {2}, y_min: {1}, y_max: {3}", "xmin={0} ymin={1} xmax={2} ymax={3}",
+    "Left: {0}, top: {1}, right: {2}, bottom: {3}", "x1={0}, y1={1}, x2={2}, y2={3}",
+    "Top-left: ({0}, {1}), bottom-right: ({2}, {3})", "左上角: ({0}, {1}), 右下角: ({2}, {3})",
+    "The top-left corner is at ({0}, {1}) and the bottom-right corner is at ({2}, {3}).",
+]  # fmt: skip
+
+
+@given(CORNERS, st.sampled_from(SIDES), st.sampled_from(["{}", "<answer>{}</answer>", "\\boxed{{{}}}"]))
+def test_the_sides_of_a_box_may_be_named_in_any_notation(corners, form, wrapped):
+    if " is at " in form or form.startswith("The"):
+        wrapped = "{}"  # words around it are prose
+    asked = problem("box", str(list(corners)), "Locate the dog.", coordinates="0-100", threshold=0.999)
+    assert judge(asked, wrapped.format(form.format(*corners))).correct
+    assert not judge(asked, wrapped.format(form.format(*(c + 1 for c in corners)))).correct
+
+
+@given(CORNERS)
+def test_corners_under_another_name_are_no_box(corners):
+    asked = problem("box", str(list(corners)), "Locate the dog.", coordinates="0-100")
+    for form in ("Top-right: ({0}, {1}), bottom-left: ({2}, {3})", "Bottom-right: ({0}, {1}), top-left: ({2}, {3})",
+                 "x_max={0}, y_min={1}, x_max={2}, y_max={3}"):  # fmt: skip
+        assert not judge(asked, form.format(*corners)).correct, form
+
+
+@given(st.integers(0, 999), st.integers(0, 999), st.sampled_from(CLICKS))
+def test_a_click_may_be_a_tag(x, y, form):
+    asked = problem("point", f"({x}, {y})", "Click the button.", radius=0.5)
+    assert judge(asked, form.format(x, y)).correct
+    assert not judge(asked, form.format(x + 1, y)).correct
+
+
+@pytest.mark.parametrize("layout", ["yxyx", "xywh", "cxcywh"])
+def test_the_layout_of_answers_says_nothing_of_the_gold(layout):
+    asked = problem("box", "[10, 20, 40, 90]", layout=layout, threshold=0.999)
+    written = {"yxyx": "[20, 10, 90, 40]", "xywh": "[10, 20, 30, 70]", "cxcywh": "[25, 55, 30, 70]"}[layout]
+    assert judge(asked, written).correct
+    assert not judge(asked, "[10, 20, 40, 90]").correct
+
+
+@pytest.mark.parametrize(
+    ("label", "question", "right"),
+    [
+        ("cat", "Locate the dog.", False),
+        ("dogs", "Locate the dog.", True),
+        ("object", "Locate the dog.", True),
+        ("the brown dog", "Where is the dog?", True),
+        ("cat", "What is this? Answer with a box.", True),
+        ("red car", "Give the bounding box of the blue truck.", False),
+    ],
+)
+def test_a_label_names_what_is_asked(label: str, question: str, right: bool):
+    said = f'{{"bbox_2d": [1, 2, 30, 40], "label": "{label}"}}'
+    assert judge(problem("box", "[1, 2, 30, 40]", question), said).correct is right

@@ -90,7 +90,7 @@ def test_the_threshold_decides_and_grading_gives_the_iou():
     graded = verdict("box", gold, half, graded=True, threshold=0.75)
     assert (graded.score, graded.correct) == (0.5, False)
     assert verdict("box", gold, half, graded=True, floor=0.6).score == 0
-    assert verdict("box", "[10, 10, 4, 4]", "[10, 10, 4, 4]", layout="xywh").score == 1
+    assert verdict("box", "[10, 10, 4, 4]", "[10, 10, 4, 4]", layout="xywh", gold_layout="xywh").score == 1
 
 
 def test_a_gold_that_is_no_box_is_a_fault():

@@ -5,6 +5,9 @@ r"""One grammar of the notations in which models write boxes and points.
     <|object_ref_start|>cat<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)<|box_end|>   Qwen2-VL, OS-Atlas
     <ref>cat</ref><box>[[x1, y1, x2, y2]]</box>   InternVL, Qwen-VL
     <phrase>cat</phrase><object><patch_index_0044><patch_index_0863></object>   Kosmos-2: a 32 × 32 grid
+    <|ref|>cat<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>   <|begin_of_box|>[…]<|end_of_box|>   DeepSeek-VL2, GLM-4.1V
+    <p>cat</p> {<x1><y1><x2><y2>}   MiniGPT-v2      x_min = 1, y_min = 2, x_max = 3, y_max = 4      <click>x, y</click>
+    Top-left: (x1, y1), bottom-right: (x2, y2)
     cat<loc_52><loc_332><loc_932><loc_774>   Florence-2: 1000 bins, x y x y
     <loc0123><loc0456><loc0789><loc1000> cat ;   PaliGemma: 1024 bins, y x y x
     <point x="10.5" y="20" alt="cat">cat</point>   <points x1="…" y1="…" x2="…" y2="…">   Molmo
@@ -36,16 +39,23 @@ _KEYWORDS = (
     rf"\bx\s?[=:]\s?({_N})\s?[,;]\s?y\s?[=:]\s?({_N})"
     rf"(?:\s?,\s?(?:button|clicks|interval|duration)\s?=\s?[\w.'\"]{{1,12}})*"
 )
+_SIDE = r"(?:[xy]_?(?:min|max|[12])|left|top|right|bottom)"
+_SIDES = rf"\b(?i:{_SIDE})\s?[=:]\s?{_N}(?:\s?[,;]?\s{{0,2}}(?i:{_SIDE})\s?[=:]\s?{_N}){{3}}"
+_IS_AT = r"(?:\s(?:corner|point))?(?:\s(?:is\sat|is|at))?\s?[:=]?"
+_TOP_LEFT = rf"(?i:(?:the\s)?(?:top|upper)[-\s]?left{_IS_AT}|左上角?\s?[:=]?)"
+_BOTTOM_RIGHT = rf"(?i:(?:the\s)?(?:bottom|lower)[-\s]?right{_IS_AT}|右下角?\s?[:=]?)"
 _TOKEN = re.compile(
-    r"(?=[<{\[(x])(?:"
-    r"(?P<label><\|object_ref_start\|>(?P<qwen>[^<>]{0,300})<\|object_ref_end\|>"
+    r"(?=[<{\[(xylrtbXYLRTB])(?:"
+    r"(?P<label><\|(?:object_ref_start|ref)\|>(?P<qwen>[^<>]{0,300})<\|(?:object_ref_end|/ref)\|>"
     r"|<(?P<tag>ref|phrase|p)>(?P<named>[^<>]{0,300})</(?P=tag)>)"
+    r"|(?P<minigpt>\{\s?(?:<\s?[0-9]{1,3}\s?>\s?){4}\})"
+    rf"|(?P<sides>{_SIDES})"
     rf"|(?P<object>\{{(?:[^{{}}\"']|{_STRING})*\}})"
     r"|(?P<florence>(?:<loc_[0-9]{1,4}>\s?)+)"
     r"|(?P<paligemma>(?:<loc[0-9]{4}>\s?)+(?:<seg[0-9]{3}>\s?)*(?P<after>[^\W\d_][^<>;.,:\n\[\](){}\"]{0,100})?)"
     r"|(?P<kosmos>(?:<patch_index_[0-9]{4}>\s?)+)"
     r"|(?P<xml><points?\s(?P<attributes>[^<>]{1,4000}?)/?>(?:(?P<text>[^<>]{0,300})</points?>)?)"
-    rf"|(?P<tagged><(?P<kind>b?box|point)>\s{{0,3}}(?P<bare>{_BARE})\s{{0,3}}</(?P=kind)>)"
+    rf"|(?P<tagged><(?P<kind>b?box|point|click|tap|coordinates?)>\s{{0,3}}(?P<bare>{_BARE})\s{{0,3}}</(?P=kind)>)"
     rf"|(?P<keywords>{_KEYWORDS})"
     rf"|(?P<group>[\[(]\s{{0,3}}(?P<numbers>{_BARE})\s{{0,3}}[\])])"
     r")"
@@ -59,18 +69,18 @@ _PAIR = re.compile(
     rf"\s*({_STRING})\s*:\s*({_STRING}|[\[\]\s,0-9.+-]+|\[(?:\s*(?:{_STRING})\s*,?)*\s*\]|true|false|null|True|False|None)"
     r"\s*(?:,|$)"
 )
-_JOINS_A_BOX = re.compile(r"\s{0,3}(?:,|;|-|–|—|to|and)?\s{0,3}")
+_JOINS_A_BOX = re.compile(rf"\s{{0,3}}(?:,|;|-|–|—|to)?\s{{0,3}}(?:and\s{{0,3}})?(?:{_BOTTOM_RIGHT}\s{{0,3}})?")
 _ACTION_BOX = re.compile(r"(?:start_box|end_box|point|bbox)\s?=\s?['\"]?(?:<\|box_start\|>)?\s?$")
 _ACTIONS = (
     "(?:left_|right_|double_|middle_)?click|(?:left|right|double|middle)Click|left_double|right_single|long_?press|tap|"
     "move_?to|mouse_move|hover|touch|point"
 )
 _MARKUP = (
-    r"```(?:json|python|xml)?|</?(?:b?box|points?|ref|object|grounding|quad|tool_call|s)>"
-    r"|<\|/?(?:box|object_ref|quad|point)_(?:start|end)\|>|</?delimiter_of_multi_objects/?>"
+    r"```(?:json|python|xml)?|</?(?:b?box|points?|clicks?|tap|coordinates?|delim|ref|object|grounding|quad|tool_call|s)>"
+    r"|<\|/?(?:box|object_ref|quad|point)_(?:start|end)\|>|<\|/?(?:det|grounding)\|>|<\|(?:begin|end)_of_box\|>|</?delimiter_of_multi_objects/?>"
     r"|\"(?:boxes|bboxes|objects|points|detections|answer|arguments)\"\s{0,3}:"
     r"|\"name\"\s{0,3}:\s{0,3}\"\w{1,40}\"|Action:"
-    rf"|(?<![\w.])(?:pyautogui\.|mobile\.|computer\.)?(?i:{_ACTIONS})(?!\w)"
+    rf"|(?:{_TOP_LEFT}|{_BOTTOM_RIGHT})(?=[\s,;]{{0,3}}[(\[]|[\s,;.]*$)|(?<![\w.])(?:pyautogui\.|mobile\.|computer\.)?(?i:{_ACTIONS})(?!\w)"
     r"|\b(?:start_box|end_box|start_point|end_point|point|coordinate|position|bbox)\s?=(?!=)"
 )
 _GLUE = re.compile(rf"[\s,;.\[\](){{}}'\"]|{_MARKUP}")
@@ -193,6 +203,15 @@ def _read(match: re.Match[str], text: str, kind: Kind) -> list[Region] | None:
     if match["keywords"] is not None:
         found = _NUMBER.findall(match["keywords"])
         return [Region((float(found[0]), float(found[1])), "xy")]
+    if match["sides"] is not None:
+        sides = {
+            key.replace("_", "").casefold(): float(n)
+            for key, n in re.findall(rf"({_SIDE})\s?[=:]\s?({_N})", match["sides"], re.IGNORECASE)
+        }
+        corners = [tuple(sides[k] for k in names) for names in _NAMED_BOXES if set(names) == set(sides)]
+        return [Region(corners[0], "xyxy")] if corners else None
+    if match["minigpt"] is not None:
+        return [Region(_numbers(match["minigpt"]))]
     if match["tagged"] is not None:
         numbers = _numbers(match["bare"])
         return [Region(numbers)] if len(numbers) in (2, 4) else None

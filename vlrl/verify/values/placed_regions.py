@@ -78,11 +78,11 @@ class Placing:
 def placings_of(problem: Problem) -> tuple[Placing, Placing]:
     """How the answers to this problem are read, and how its gold is.
 
-    Facts, besides those of `image_frame`: `layout` of answers, one of `LAYOUTS`, and `gold_layout` (the same unless
-    given); `corners`, one of `CORNERS`, of answers. Raises ConfigError for unknown ones.
+    Facts, besides those of `image_frame`: `layout` of answers, one of `LAYOUTS`, and `gold_layout` of golds, each
+    "xyxy" unless given; `corners`, one of `CORNERS`, of answers. Raises ConfigError for unknown ones.
     """
     layout = str(problem.metadata.get("layout", "xyxy"))
-    gold_layout = str(problem.metadata.get("gold_layout", layout))
+    gold_layout = str(problem.metadata.get("gold_layout", "xyxy"))
     corners = str(problem.metadata.get("corners", "ordered"))
     for fact, value, known in (
         ("layout", layout, LAYOUTS),

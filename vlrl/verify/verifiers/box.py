@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +16,14 @@ from vlrl.verify.reading.region_grammar import read_regions
 from vlrl.verify.values.placed_regions import boxes_as_answer, measured, placed, placed_gold, placings_of
 from vlrl.verify.verifiers.geometry import Box, iou, matching_f1
 
+_LOCATES = re.compile(
+    r"\b(?:locate|locali[sz]e|find|detect|ground|mark|where (?:is|are)|box(?:es)? (?:of|for|around)|position of|"
+    r"coordinates of)\s+(?:the|an?|all|every|each|this|that)?\s*[^\W\d_]{2,}",
+    re.IGNORECASE,
+)
+_ANY_OBJECT = frozenset(
+    re.findall(r"\w+", "object target region answer box bbox item thing result location area the in of an on")
+)
 COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 EQUAL = 1 - 1e-9  # an IoU from here on is 1: a box that went through another convention and back
 
@@ -30,7 +39,8 @@ def box(problem: Problem, response: str) -> Verdict:
 
     Accepts every notation of `reading/region_grammar.py`, alone where the answer is declared, with words around it
     elsewhere. Rejects two different boxes, three or five numbers, NaN and infinity, empty boxes, corners in another
-    order than declared, and what lies outside the image (never clamped).
+    order than declared, what lies outside the image (never clamped), and a label without a word of the question that
+    asks to locate something ("cat" for "Locate the dog").
 
     Facts:
     threshold  IoU that is correct, default 0.5 (at the threshold is correct)
@@ -51,6 +61,8 @@ def box(problem: Problem, response: str) -> Verdict:
     found = {replace(box, label="", confidence=1.0) for box in answer.found}
     if len(found) != 1:
         return Verdict.wrong("more than one box" if found else "no box", answer.text)
+    if any(names_another_object(box.label, problem.question) for box in answer.found):
+        return Verdict.wrong("the label names another object", answer.text)
     overlap = iou(golds[0], found.pop())
     correct = overlap >= float(problem.metadata.get("threshold", 0.5)) - 1e-9
     return measured(1.0 if overlap > EQUAL else overlap, correct, problem, answer.text, "IoU")
@@ -87,6 +99,16 @@ def boxes(problem: Problem, response: str) -> Verdict:
         raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
     correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
     return measured(value, correct, problem, answer.text, str(metric))
+
+
+def names_another_object(label: str, question: str) -> bool:
+    """Whether a label names a thing and has no word of a question that asks to locate one."""
+    words = _stems(label) - _ANY_OBJECT
+    return bool(words) and _LOCATES.search(question) is not None and not words & _stems(question)
+
+
+def _stems(text: str) -> set[str]:
+    return {re.sub(r"(?:es|s)$", "", word) for word in re.findall(r"[^\W\d_]{2,}", text.casefold())}
 
 
 def gold_boxes(problem: Problem) -> list[Box]:
