@@ -417,7 +417,8 @@ CORNERS = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(50, 99),
 CLICKS = ["<click>{}, {}</click>", "<click>({}, {})</click>", "<tap>{} {}</tap>"]
 SIDES = [
     "<|ref|>dog<|/ref|><|det|>[[{0}, {1}, {2}, {3}]]<|/det|>", "The dog <|det|>[[{0}, {1}, {2}, {3}]]<|/det|>",
-    "<|begin_of_box|>[{0},{1},{2},{3}]<|end_of_box|>", "The dog is at <|begin_of_box|>[[{0},{1},{2},{3}]]<|end_of_box|>.",
+    "<|begin_of_box|>[{0},{1},{2},{3}]<|end_of_box|>",
+    "The dog is at <|begin_of_box|>[[{0},{1},{2},{3}]]<|end_of_box|>.",
     "<p>dog</p> {{<{0}><{1}><{2}><{3}>}}", "{{<{0}><{1}><{2}><{3}>}}", "x_min={0}, y_min={1}, x_max={2}, y_max={3}",
     "x_min: {0}, x_max: {2}, y_min: {1}, y_max: {3}", "xmin={0} ymin={1} xmax={2} ymax={3}",
     "Left: {0}, top: {1}, right: {2}, bottom: {3}", "x1={0}, y1={1}, x2={2}, y2={3}",

@@ -9,7 +9,7 @@ NUMBER_SETS = dict(zip("RZNQC", "ℝℤℕℚℂ", strict=True))
 _SPELLED = (
     (re.compile(r"\\mathbb\s*(?:\{\s*([RZNQC])\s*\}|([RZNQC])(?![A-Za-z]))"), lambda m: NUMBER_SETS[m[1] or m[2]]),
     (re.compile(r"(?i)(?:\\text\{\s*)?\ball\sreal(?:\snumber)?s(?:\s*\})?"), "ℝ"),
-    (re.compile(r"\{\s*(\{[^{}]*\}|[^{}\\]{1,20}?)\s*\\choose\s*(\{[^{}]*\}|[^{}\\]{1,20}?)\s*\}"),
+    (re.compile(r"(?:\{|^)\s*(\{[^{}]*\}|[^{}\\]{1,20}?)\s*\\choose\s*(\{[^{}]*\}|[^{}\\]{1,20}?)\s*(?:\}|$)"),
      lambda m: rf"\binom{{{m[1].strip('{} ')}}}{{{m[2].strip('{} ')}}}"),
     (re.compile(r"\\operatorname\s*\{\s*((?:arc)?(?:sin|cos|tan|cot|sec|csc)|ln|log|exp)\s*\}"), r"\\\1 "),
     (re.compile(r"\\bigcup(?![A-Za-z])"), r"\\cup "), (re.compile(r"\\cr(?![A-Za-z])"), r"\\\\"),
@@ -20,6 +20,16 @@ _SPELLED = (
     (re.compile(r"^\s*(?:\\text\{\s*[A-Za-z ]{3,30}:\s*\}|(?:\\text\{\s*[A-Za-z ]{3,30}\s*\}|[A-Za-z][A-Za-z ]{2,30})"
                 r"\s*:)\s*(?=\\?[(\[].*,.*[)\]]$)"), ""),
 )  # fmt: skip
+_LINES = re.compile(
+    r"\\begin\{(?P<kind>cases|aligned|align\*?|gathered|split)\}(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL
+)
+_OUTWARD = re.compile(r"(?<![^\s,;=(p∪n∈])([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)(?<!sqrt)([\[\]])")  # \cup, \in
+_DROPPED = re.compile(
+    r"\\(?:left|right|middle)\s*\.|\\middle(?![a-z])|\\(?:left|right)(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])"
+    r"|\\[bB]igg?[lr]?(?![a-z])|\$"
+)
+_BAR = re.compile(r"\\[lr]?[vV]ert(?![A-Za-z])")
+_QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
 _CHOSEN = re.compile(  # C(5, 2), _5C_2, C_5^2, \\binom{5}{2}; the same with P, and A for permutations
     r"(?<![A-Za-z\\])(?:([CP])\s*\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)|([CPA])_\{?([0-9]{1,3})\}?\^\{?([0-9]{1,3})\}?)"
     r"|(?:\{\}|(?<![A-Za-z0-9)}]))[_^]\{?([0-9]{1,3})\}?\s?([CP])_\{?([0-9]{1,3})\}?"
@@ -28,12 +38,24 @@ _CHOSEN = re.compile(  # C(5, 2), _5C_2, C_5^2, \\binom{5}{2}; the same with P, 
 
 
 def in_one_notation(text: str) -> str:
-    r"""The text with `ℝ` for `\mathbb{R}` and "all real numbers", `\cup` for `\bigcup`, `\\` for `\cr`, without a label
-    like "Vertex:" before a tuple."""
+    r"""The text without sizes, spaces and a label before a tuple, "Vertex:"; with `ℝ` for `\mathbb{R}` and "all real
+    numbers", `\cup` for `\bigcup`, a comma between lines, and `(1, 2)` for `]1, 2[`."""
     if "\\" in text or "(" in text or "all" in text:
         for pattern, instead in _SPELLED:
             text = pattern.sub(instead, text)
-    return text
+    text = _QUAD.sub(" ", _DROPPED.sub(" ", text)).strip().rstrip(".").strip().replace("−", "-")
+    if "ert" in text:
+        text = _BAR.sub("|", text)
+    if "\\\\" in text:
+        text = _LINES.sub(lambda lines: lines["body"].replace("&", ""), text)
+        if "\\begin" not in text:
+            text = text.replace("\\\\", ",").strip(" ,")
+    return _OUTWARD.sub(_inward, text) if "[" in text or "]" in text else text
+
+
+def _inward(interval: re.Match[str]) -> str:
+    """`]1, 2[` as `(1, 2)`."""
+    return {"]": "("}.get(interval[1], "[") + interval[2] + {"[": ")"}.get(interval[3], "]")
 
 
 def with_choices(text: str) -> str:

@@ -24,20 +24,10 @@ _AND = re.compile(
     r"\s*,?\s*(?:\\text\{\s*(?:and|且|(?P<or>or|或))\s*\}|(?<![A-Za-z\\])(?:and|(?P<bare>or))(?![A-Za-z])|且|(?P<han>或)"
     r"|\\(?:land|wedge|(?P<lor>lor|vee))(?![A-Za-z]))\s*"
 )
-_LINES = re.compile(
-    r"\\begin\{(?P<kind>cases|aligned|align\*?|gathered|split)\}(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL
-)
-_OUTWARD = re.compile(r"(?<![^\s,;=(p∪n∈])([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)(?<!sqrt)([\[\]])")  # \cup, \in
 _SCALED = re.compile(
     r"(.+?)\s*(?:\\cdot|\\times|\*)?\s*(\\begin\{(?:[pb]|small)?matrix\}.*|\(\s*\\begin\{smallmatrix\}.*)", re.DOTALL
 )
-_DROPPED = re.compile(
-    r"\\(?:left|right|middle)\s*\.|\\middle(?![a-z])|\\(?:left|right)(?![a-z])|(?<!\\)\\[,;:! ]|\\displaystyle(?![a-z])"
-    r"|\\[bB]igg?[lr]?(?![a-z])|\$"
-)
-_BAR = re.compile(r"\\[lr]?[vV]ert(?![A-Za-z])")
 _PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])|±")
-_QUAD = re.compile(r"\\q?quad")  # also before a letter: no command begins with it
 _THOUSANDS = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "\\le": "≤", "\\leq": "≤", "\\leqslant": "≤", "<=": "≤", "\\lt": "<", "≤": "≤",
@@ -160,15 +150,7 @@ def read_structure(parts: list[str]) -> Structure | None:
 
 
 def _read_part(text: str) -> Structure:
-    text = _QUAD.sub(" ", _DROPPED.sub(" ", in_one_notation(text))).strip().rstrip(".").strip().replace("−", "-")
-    if "ert" in text:
-        text = _BAR.sub("|", text)
-    if "\\\\" in text:
-        text = _LINES.sub(lambda lines: lines["body"].replace("&", ""), text)
-        if "\\begin" not in text:
-            text = text.replace("\\\\", ",").strip(" ,")
-    if "[" in text or "]" in text:
-        text = _OUTWARD.sub(_inward, text)
+    text = in_one_notation(text)
     if len(_PLUS_MINUS.findall(text)) == 1 and "," not in text:
         return Items("list", tuple(_read_part(_PLUS_MINUS.sub(sign, text)) for sign in "+-"))
     return _read_joined(text)
@@ -176,7 +158,8 @@ def _read_part(text: str) -> Structure:
 
 def _read_joined(text: str) -> Structure:
     """A text without brackets around it, with "and" and "or" read as commas unless they join relations."""
-    joined = [] if "\\mid" in text or "|" in text or ":" in text else list(_AND.finditer(text))
+    within = "\\{" in text and ("\\mid" in text or "|" in text or ":" in text)  # a condition in braces
+    joined = [] if within else list(_AND.finditer(text))
     if not joined:
         return _read(text, 0)
     found = _read(_AND.sub(",", text).strip(", "), 0)
@@ -188,11 +171,6 @@ def _read_joined(text: str) -> Structure:
         return Items("either" if True in either else "both", items)
     names = {name_of(item.members[0]) for item in items if isinstance(item, Chain)}
     return Items("either", items) if len(names) > 1 and True in either else found
-
-
-def _inward(interval: re.Match[str]) -> str:
-    """`]1, 2[` as `(1, 2)`."""
-    return {"]": "("}.get(interval[1], "[") + interval[2] + {"[": ")"}.get(interval[3], "]")
 
 
 def name_of(member: Structure) -> str:
