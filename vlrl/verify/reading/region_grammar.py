@@ -48,7 +48,7 @@ _TOKEN = re.compile(
     r"(?=[<{\[(xylrtbXYLRTB])(?:"
     r"(?P<label><\|(?:object_ref_start|ref)\|>(?P<qwen>[^<>]{0,300})<\|(?:object_ref_end|/ref)\|>"
     r"|<(?P<tag>ref|phrase|p)>(?P<named>[^<>]{0,300})</(?P=tag)>)"
-    r"|(?P<minigpt>\{\s?(?:<\s?[0-9]{1,3}\s?>\s?){4}\})"
+    r"|(?P<minigpt>\{?\s?(?:<\s?[0-9]{1,3}\s?>\s?){4}\}?)"
     rf"|(?P<sides>{_SIDES})"
     rf"|(?P<object>\{{(?:[^{{}}\"']|{_STRING})*\}})"
     r"|(?P<florence>(?:<loc_[0-9]{1,4}>\s?)+)"
