@@ -70,6 +70,8 @@ class EqualityRules:
 def same_answer(gold: list[str], answer: list[str], rules: EqualityRules) -> bool | None:
     """Whether the parts of an answer are those of the gold; None where one of them has no form that is read."""
     first = read_structure(gold)
+    if len(gold) == 1 and isinstance(first, Leaf) and _TO.search(gold[0]):
+        first = read_structure([_TO.sub(":", gold[0])])  # 5 to 3
     if isinstance(first, Ratio):
         answer = [_TO.sub(":", part) for part in answer]
     second = read_structure(answer) if first is not None else None
@@ -101,6 +103,12 @@ def same(gold: Structure, answer: Structure, rules: EqualityRules) -> bool:
         return shapes[0] == shapes[1] and _ordered(sum(gold.rows, ()), sum(answer.rows, ()), rules)
     if isinstance(gold, Ratio) and isinstance(answer, Ratio):
         return _same_ratio(gold, answer)
+    if isinstance(gold, Leaf) and isinstance(answer, Ratio):
+        return (
+            len(answer.parts) == 2
+            and "/" in gold.text.replace("\\frac", "/")
+            and _same_ratio(Ratio((gold, _ONE)), answer)
+        )
     if isinstance(gold, Ratio) and isinstance(answer, Leaf):
         return len(gold.parts) == 2 and _same_ratio(gold, Ratio((answer, _ONE)))  # 3/4 for 3:4
     if isinstance(gold, (Union, Bracket)) and isinstance(answer, (Union, Bracket)):
@@ -296,8 +304,10 @@ def _same_statement(gold: Structure, answer: Structure, rules: EqualityRules) ->
             return True
         if not named or not isinstance(one.value, Leaf) or not (_is_unknown(one.value) or _is_unknown(other.value)):
             return False  # AB = 4 is not CD = 4; but x = y + 1 and x = 1 + y may be one equation
-    if not (isinstance(gold, Chain) and isinstance(answer, Chain)):
-        return False
+    if not (isinstance(gold, Chain) and isinstance(answer, Chain)) or ("≈" in gold.relations) != (
+        "≈" in answer.relations
+    ):
+        return False  # y ≈ 2x + 3 is not y = 2x + 3
     found = _same_relation(gold, answer)
     return rules.ask(gold.text, answer.text) if found is None else found
 

@@ -20,7 +20,8 @@ _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(
 _PERCENTAGE = re.compile(
     r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
 )
-_MONEY = frozenset("$€£¥元₹₽₩")
+_MONEY = frozenset("$€£¥元円₹₽₩")
+_ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
 _MEASURED = tuple(  # what a question may ask for, and the base units in which it is answered
     (frozenset(bases.split()) if bases != "$" else _MONEY, re.compile(words, re.IGNORECASE))
     for bases, words in (
@@ -96,11 +97,18 @@ def speaks_of(question: str, unit: Unit) -> bool:
         return True  # "85 units" measures anything
     kinds = {"m3" if base == "m" and power == 3 else f"m{power}" if base == "m" and power == 2 else base
              for base, power in unit.dimension}  # fmt: skip
-    if any(kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds):
+    if len(unit.dimension) < 3 and any(
+        kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds
+    ):
         return True
     words = set(_UNIT_LIKE.findall(without_latex(question[-2000:]))) - _NO_UNITS
     named = (read_unit(word) for word in words)
-    return any(bases & {base for base, _ in known.dimension} for known in named if known is not None)
+    derived = len(unit.dimension) > 2  # joules, ohms: a question of grams doesn't speak of them
+    return any(
+        known.dimension == unit.dimension if derived else bases & {base for base, _ in known.dimension}
+        for known in named
+        if known is not None
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -130,6 +138,8 @@ def differs(found: Quantity, gold: Quantity, question: str, metadata: Mapping[st
     factor: Fraction | int = 1
     if found.unit is not None:
         unit = gold.unit or (read_unit(named) if named else asked_unit(question))
+        if unit is not None and (unit.name, found.unit.name) in _ONE_MONEY:
+            return None if within(found.value, gold.value, metadata) else "wrong number"
         if unit is not None and unit.dimension != found.unit.dimension:
             return (
                 None

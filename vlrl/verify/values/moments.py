@@ -27,7 +27,7 @@ _ABROAD = re.compile(  # 3点45分, 下午3時45分, 오후 3시 45분, 3h45, 3 
     r"(?:(?P<am>上午|早上|午前|오전)|(?P<pm>下午|晚上|午後|오후))?\s?([0-9]{1,2})\s?(?:点|點|時|时|시|h(?![0-9\s]{1,6}m)|Uhr|ч\.?|часов|часа)\s?"
     r"(?:([0-9]{1,2})\s?(?:分|분|мин\.?)?|(?P<half>半|반))?"
 )
-_LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?(?:[-–:：−]|to)\s?\d|[A-Za-z]{3}.*\d{4}")
+_LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?(?:[-–:：∶−]|to)\s?\d|[A-Za-z]{3}.*\d{4}")
 _WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
 _SPOKEN = re.compile(
     r"(?:an?\s)?(quarter|half|[a-z-]+|[0-9]{1,2})\s(?:minutes\s)?(past|to|till|before|after)\s([a-z]+|[0-9]{1,2})"

@@ -14,7 +14,7 @@ _VULGAR = {c: unicodedata.normalize("NFKC", c).replace("⁄", "/") for c in "½�
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUBSCRIPTS = str.maketrans({c: f"_{d}" for c, d in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)})
-_BEFORE = str.maketrans("º˚∘−‐‑‒–﹣－⁄∕٫٬。、‘’′״”“ʹ", "°°°-------//.,.,'''\"\"\"'")
+_BEFORE = str.maketrans("º˚∘−‐‑‒–﹣－⁄∕∶٫٬。、‘’′״”“ʹ", "°°°-------//:.,.,'''\"\"\"'")
 _WRAP = re.compile(
     r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|normal|bb|cal|frak)|mbox|hbox|operatorname\*?|emph|boldsymbol|bm|underline)"
     r"\s?\{((?:[^{}]|\{[^{}]*\})*)\}"
@@ -32,6 +32,8 @@ _SAME = (
     (re.compile(r"\\(?:pounds|euro|yen)(?![a-z])(?:\{\})?"), lambda m: {"p": "£", "e": "€", "y": "¥"}[m[0][1]]),
     (re.compile(r"\\leq(?:slant)?(?![a-z])"), r"\\le"), (re.compile(r"\\geq(?:slant)?(?![a-z])"), r"\\ge"),
     (re.compile(r"\\neq(?![a-z])"), r"\\ne"), (re.compile(r"\\varnothing(?![a-z])|∅"), r"\\emptyset"),
+    (re.compile(r"(?<=[0-9\s}])\\mu(?![a-zA-Z])\s?(?=[msgLlFCHAVWJNT](?![A-Za-z]))"), "μ"),
+    (re.compile(r"(?<=[0-9\s}kMm])\s?\\(?:Omega|ohm)(?![A-Za-z])"), " Ω"),
     (re.compile(r"\\(?:measured|spherical)angle(?![a-z])|∡|∢"), r"\\angle"),
     (re.compile(r"\\([lr])brace(?![a-z])"), lambda m: "\\{" if m[1] == "l" else "\\}"),
 )  # fmt: skip

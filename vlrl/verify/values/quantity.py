@@ -52,6 +52,7 @@ _PERCENT = re.compile(
 )
 _WORDS = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[零〇一二两兩三四五六七八九十百千]+")
+_HAN_PART = re.compile(rf"({_HAN.pattern})分之({_HAN.pattern})")  # 四分之三, 百分之四十
 _NO_NOUN = frozenset(
     re.findall(
         r"[a-z]+",
@@ -309,6 +310,10 @@ def _power(text: str) -> Fraction | None:
 
 def _from_words(text: str, asked: str) -> Quantity | None:
     """ "twenty-one apples", "minus three", "one hundred and five", 十八个."""
+    if (part := _HAN_PART.fullmatch(text)) is not None:
+        below, above = chinese_number(part[1]), chinese_number(part[2])
+        if below and above is not None:
+            return Quantity(Fraction(above), None, True) if below == 100 else Quantity(Fraction(above, below))
     if (han := _HAN.match(text)) is not None and (number := chinese_number(han[0])) is not None:
         return _with_tail(Fraction(number), None, text[han.end() :], "", asked)
     words = text.casefold().replace("-", " ").split()

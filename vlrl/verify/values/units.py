@@ -41,7 +41,8 @@ g 1 g | g gram gramme gramm gramo grama г грамм граммов 克 グラ�
 g 1000 kg | kg kilogram kilogramme kilogramm kilogramo kilo кг килограмм كغ كجم kgs 千克 公斤 キログラム キロ 킬로그램
 g 1/1000 mg | mg milligram
 g 1000000 t | t ton tonne metric_ton 吨 トン
-g 45359237/100000 lb | lb lbs pound
+g 45359237/100000 lb | lb lbs
+g 45359237/100000 pound | pound
 g 45359237/1600000 oz | oz ounce
 s 1 s | s sec second sekunde seconde segundo с секунд секунда 秒 초 ثانية
 s 1/1000 ms | ms millisecond
@@ -71,37 +72,23 @@ m/s 1397/3125 mph | mph
 m/s 5/18 kmh | kmh kph km/hr
 m/s 463/900 knot | knot kt
 N 1 N | N newton
-N 1000 kN | kN
 J 1 J | J joule
-J 1000 kJ | kJ kilojoule
-J 1000000 MJ | MJ
 J 523/125 cal | cal calorie
 J 4184 kcal | kcal
 J 3600000 kWh | kWh
-eV 1 eV | eV electronvolt
+J 1602176634/10000000000000000000000000000 eV | eV electronvolt electron_volt
 W 1 W | W watt
-W 1000 kW | kW kilowatt
-W 1000000 MW | MW
 Pa 1 Pa | Pa pascal
-Pa 1000 kPa | kPa
-Pa 1000000 MPa | MPa
 Pa 101325 atm | atm
 Pa 100000 bar | bar
 V 1 V | V volt
-V 1/1000 mV | mV
-V 1000 kV | kV
 A 1 A | A amp ampere
-A 1/1000 mA | mA
 Ω 1 Ω | Ω Ω ohm
-Ω 1000 kΩ | kΩ
 F 1 F | F farad
-F 1/1000000 μF | μF uF
 C 1 C | C coulomb
 T 1 T | T tesla
+H 1 H | H henry
 Hz 1 Hz | Hz hertz
-Hz 1000 kHz | kHz
-Hz 1000000 MHz | MHz
-Hz 1000000000 GHz | GHz
 mol 1 mol | mol mole
 byte 1 byte | byte
 byte 1000 KB | KB kB kilobyte
@@ -117,7 +104,8 @@ $ 1 $ | $ USD usd dollar dólar доллар долларов 美元 ドル 달�
 $ 1/100 cent | cent ¢
 € 1 € | € EUR eur euro евро 欧元 ユーロ
 £ 1 £ | £ GBP gbp pound_sterling
-¥ 1 ¥ | ¥ JPY yen 円 日元
+¥ 1 ¥ | ¥
+円 1 円 | 円 JPY yen 日元
 元 1 元 | 元 CNY RMB yuan 人民币 块
 ₹ 1 ₹ | ₹ INR rupee rs
 ₽ 1 ₽ | ₽ RUB рубль рублей рубля
@@ -136,7 +124,24 @@ _OVER = re.compile(r"\s?/\s?|\sper\s|\spro\s|\spar\s|\spor\s")
 _TIMES = re.compile(r"\s?(?:\\times|[·*×])\s?|\s")
 
 
+_PREFIXES = {
+    "p": -12, "n": -9, "μ": -6, "u": -6, "m": -3, "c": -2, "k": 3, "M": 6, "G": 9, "T": 12, "pico": -12, "nano": -9,
+    "micro": -6, "milli": -3, "centi": -2, "kilo": 3, "mega": 6, "giga": 9, "tera": 12,
+}  # fmt: skip
+_PREFIXED = frozenset(
+    re.findall(r"\w+", "m g s N J eV W Pa V A Ω F C T H Hz mol cal l L")
+)  # what may follow a one-letter prefix
+_DERIVED = {  # in g, m, s, A, and the power of ten that makes kilograms of grams
+    "N": (3, "g 1 m 1 s -2"), "J": (3, "g 1 m 2 s -2"), "W": (3, "g 1 m 2 s -3"), "Pa": (3, "g 1 m -1 s -2"),
+    "V": (3, "g 1 m 2 s -3 A -1"), "Ω": (3, "g 1 m 2 s -3 A -2"), "F": (-3, "g -1 m -2 s 4 A 2"), "C": (0, "A 1 s 1"),
+    "T": (3, "g 1 s -2 A -1"), "H": (3, "g 1 m 2 s -2 A -2"), "Hz": (0, "s -1"),
+}  # fmt: skip
+
+
 def _base(text: str) -> Dimension:
+    if text in _DERIVED:
+        parts = _DERIVED[text][1].split()
+        return tuple(sorted((base, int(power)) for base, power in zip(parts[::2], parts[1::2], strict=True)))
     if text == "m/s":
         return (("m", 1), ("s", -1))
     return (("m", int(text[1])),) if text in ("m2", "m3") else ((text, 1),)
@@ -147,7 +152,7 @@ def _read_table() -> dict[str, Unit]:
     for line in _TABLE.strip().splitlines():
         head, names = line.split(" | ")
         base, factor, name = head.split(" ")
-        unit = Unit(name, _base(base), Fraction(factor))
+        unit = Unit(name, _base(base), Fraction(factor) * Fraction(10) ** _DERIVED.get(base, (0, ""))[0])
         for spelling in names.split():
             units.setdefault(spelling.replace("_", " "), unit)
     return units
@@ -218,4 +223,20 @@ def _named(text: str) -> Unit | None:
     for form in (lower, lower.removesuffix("s"), lower.removesuffix("es"), lower.removesuffix("n")):
         if (found := _FOLDED.get(form)) is not None:
             return found
+    return _prefixed(text)
+
+
+def _prefixed(text: str) -> Unit | None:
+    """A multiple of a unit, `kΩ` or "microcoulombs"; "5 pm" is a time."""
+    for length in (1, *range(4, 6)):
+        power, rest = _PREFIXES.get(text[:length] if length == 1 else text[:length].casefold()), text[length:]
+        if power is None or text == "pm" or (length == 1 and rest not in _PREFIXED):
+            continue
+        unit = _UNITS.get(rest) if length == 1 else _FOLDED.get(rest.casefold().removesuffix("s"))
+        if unit is not None and unit.name in _PREFIXED:
+            return Unit(
+                text if length == 1 else f"{text[:length]}{unit.name}",
+                unit.dimension,
+                unit.factor * Fraction(10) ** power,
+            )
     return None

@@ -40,6 +40,7 @@ _TWO_DIGITS = re.compile(r"\$?-?(?!0)[0-9]+,[0-9]\$?")
 _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
 _WORDS_WRAPPED = re.compile(r"\\(?:text[a-z]*|mathrm|mbox)\s?\{[^{}]*[A-Za-z][^{}]*\}\s*$")
 _OTHER_BASE = re.compile(r"[0-9]\)?\s{0,3}(?:_\s{0,3}\{?\s{0,3}[0-9]|['′]|\^\s?\{?\s?\\prime)")
+_BASED = re.compile(r"\(?([0-9A-Za-z]{1,40})\)?(?:\s?_\s?\{?\s?([0-9]{1,2})\s?\}?)?")
 _GOES_ON = re.compile(r"[0-9}]\s?(?:\.\.\.|…|\\[lc]?dots(?![A-Za-z]))")
 _ASKS_POINT = re.compile(
     r"\b(?:points?|coordinates|ordered pairs?|vert(?:ex|ices)|cent(?:er|re)|intersect\w*|midpoint|vector)\b|坐标|点|"
@@ -109,7 +110,10 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
     if reason is not None:
         return False, reason
     if any(_OTHER_BASE.search(part) for part in answer) and not any(_OTHER_BASE.search(part) for part in gold):
-        return False, "another base, or a prime"
+        value = _in_base(answer)
+        return (True, "") if value and _in_base(gold) == (value[0], 10) else (False, "another base, or a prime")
+    if (wanted := _in_base(gold)) is not None and wanted[1] != 10:  # the base is asked for
+        return (True, "") if _in_base(answer) == wanted else (False, "another base")
     if any(_GOES_ON.search(part) for part in answer) and not any(_GOES_ON.search(part) for part in gold):
         return False, "a number that goes on"
     cut = [[split_unit(spelled(part)) for part in side] for side in (gold, answer)]
@@ -128,6 +132,16 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
     except TooHeavy as limit:
         return False, str(limit)
     return same, "" if same else worker.note or "another value"
+
+
+def _in_base(parts: list[str]) -> tuple[int, int] | None:
+    """The value and the base of `1101_2` or of a whole number; None for everything else."""
+    match = _BASED.fullmatch(parts[0].strip()) if len(parts) == 1 else None
+    if match is None:
+        return None
+    base = int(match[2] or 10)
+    fits = 2 <= base <= 36 and all(int(digit, 36) < base for digit in match[1])
+    return (int(match[1], base), base) if fits else None
 
 
 class _Worker:
