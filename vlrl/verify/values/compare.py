@@ -83,7 +83,8 @@ def says_nothing(question: str) -> bool:
     measured ("Find ∠A")."""
     if len(_WORDS.findall(question)) > 3 or _COUNTS.search(question):
         return False
-    return not any(asks.search(question) for _, asks in _MEASURED)
+    bare = question.replace("$", "")  # of a formula
+    return not any(asks.search(bare) for _, asks in _MEASURED)
 
 
 @lru_cache(maxsize=4096)
