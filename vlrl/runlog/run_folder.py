@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +25,11 @@ from vlrl.installation.host import describe_code, describe_machine, describe_ver
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
 from vlrl.runlog.codecs import problem_row, verdict_row
+from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
-from vlrl.types import Problem, ScoredGroup, content_digest
+from vlrl.types import Problem, ScoredGroup
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
 
@@ -89,7 +90,7 @@ class RunFolder:
         self._started = time.monotonic()
         found = [mend_jsonl(self.path / name, say) for name in LOGS]
         self.damaged = [one for one in found if one is not None]
-        self._images_kept = set(self._whole_images())
+        self._images_kept = {file.stem for file, whole in kept_images(self.path) if whole}  # others are written again
         write_atomically(self.path / "run.yaml", yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True))
         earlier = self._read_card()
         self.card: dict[str, Any] = {
@@ -123,17 +124,6 @@ class RunFolder:
             reason = str(error)
         self._say(f"{file} is damaged ({reason}): a new one is begun, without the sessions before this one")
         return {}
-
-    def _whole_images(self) -> Iterator[str]:
-        """Digests of the images that are there with their own bytes; others are taken out, and written later."""
-        for file in sorted((self.path / "images").iterdir()):
-            if file.name.startswith(".") or not file.is_file() or len(file.stem) != len(content_digest(b"")):
-                continue
-            if content_digest(file.read_bytes()) == file.stem:
-                yield file.stem
-            else:
-                self._say(f"{file} is damaged ({file.stat().st_size} bytes) and is taken out")
-                own_files.remove_own(file, say=self._say)
 
     def _write_card(self) -> None:
         write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
@@ -196,6 +186,10 @@ class RunFolder:
                 kept = [r for r in read_jsonl(file) if r["phase"] != phase or r["step"] <= step]
                 write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
 
+    def refuse_lost_images(self) -> None:
+        """Raises RunError for an image that is damaged and that no rollouts to come will write again."""
+        refuse_lost_images(self.path, self._say)
+
     def results(self, results: Mapping[str, Any]) -> None:
         """Write results.json whole."""
         write_atomically(self.path / "results.json", json.dumps(results, indent=2, ensure_ascii=False) + "\n")
@@ -234,6 +228,9 @@ class FollowedRun(RunFolder):
         pass
 
     def truncate_after(self, phase: str, step: int) -> None:
+        """Left to the first rank."""
+
+    def refuse_lost_images(self) -> None:
         """Left to the first rank."""
 
     def results(self, results: Mapping[str, Any]) -> None:

@@ -58,8 +58,9 @@ def allow_processors_without_torchvision() -> None:
     """Make `AutoProcessor.from_pretrained` work where torchvision is missing; does nothing where it is installed."""
     if not torchvision_is_missing():
         return
-    transformers: Any = importlib.import_module("transformers")
     auto: Any = importlib.import_module("transformers.models.auto.video_processing_auto")
+    # processors ask this module, which is loaded apart from the one that `import transformers` gives
+    asked: Any = importlib.import_module("transformers.processing_utils").transformers_module
     from transformers.video_processing_utils import BaseVideoProcessor
 
     def from_pretrained(cls: Any, place: str, /, **kwargs: Any) -> Any:
@@ -70,7 +71,7 @@ def allow_processors_without_torchvision() -> None:
     # a processor asks transformers for one of these, for which depends on the release, and finds a dummy or nothing
     for one in BaseVideoProcessor.__mro__:
         if one.__module__ == BaseVideoProcessor.__module__:
-            setattr(transformers, one.__name__, one)
+            setattr(asked, one.__name__, one)
     auto.AutoVideoProcessor.from_pretrained = classmethod(from_pretrained)
 
 

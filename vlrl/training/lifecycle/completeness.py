@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlrl.report.report import write_report
 from vlrl.runlog.atomic_files import file_digest
+from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import any_damaged_line
 from vlrl.runlog.own_files import MARK
 from vlrl.runlog.run_folder import LOGS, RunFolder
@@ -15,12 +16,11 @@ from vlrl.training.lifecycle.run_ending import has_content, is_readable, recorde
 from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.lifecycle.stage_inputs import LEAVES
 from vlrl.training.run_settings import RunSettings
-from vlrl.types import content_digest
 
 
 def complete_ends(settings: RunSettings, done: RunState) -> None:
     """Write again what a finished run lacks. A stage whose model or answers are gone counts as unfinished, so that it
-    is taken up from its last checkpoint.
+    is taken up from its last checkpoint. Raises RunError for a damaged image that rollouts.jsonl names.
     """
     folder = done.folder
     lost, unanswered = lost_stages(done)
@@ -33,7 +33,7 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
     lacks += ["results.json"] if wants_results and not is_readable(folder / "results.json") else []
     lacks += ["run_card.json"] if not is_readable(folder / "run_card.json", "finished") else []
     lacks += [name for name in LOGS if any_damaged_line(folder / name)]
-    lacks += damaged_images(folder / "images")
+    refuse_lost_images(folder, print)
     if done.sealed and not lacks:
         return
     print(f"{folder}: {', '.join(lacks) or 'the end'} is put in order")
@@ -67,12 +67,6 @@ def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
     return lost, unanswered
 
 
-def damaged_images(images: Path) -> list[str]:
-    """Images whose content isn't the digest that they are named by, as paths in the run folder."""
-    files = [file for file in sorted(images.glob("*")) if file.is_file() and len(file.stem) == len(content_digest(""))]
-    return [f"images/{file.name}" for file in files if content_digest(file.read_bytes()) != file.stem]
-
-
 def is_in_order(folder: Path) -> bool:
     """Whether a finished run's folder, as far as it is one, has everything that it had when it was finished."""
     file = folder / "state.json"
@@ -87,7 +81,7 @@ def is_in_order(folder: Path) -> bool:
     logs = not any(any_damaged_line(folder / name) for name in LOGS)
     written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
     written = written and (not left or is_readable(folder / "results.json"))
-    return bool(sealed) and whole and logs and written and not damaged_images(folder / "images")
+    return bool(sealed) and whole and logs and written and all(whole for _, whole in kept_images(folder))
 
 
 def _has_no_state(folder: Path) -> bool:

@@ -33,12 +33,13 @@ class StepRecorder:
     def resume(self, checkpoint: Path | None, parts: Mapping[str, Any], end: int) -> int:
         """Put the checkpoint's state into `parts` and cut the logs off behind it; the 0-based step to go on with.
 
-        Raises RunError for a checkpoint behind `end`, the stage's last step.
+        Raises RunError for a checkpoint behind `end`, the last step, and for a damaged image of earlier rollouts.
         """
         context = self.context
         step = 0 if checkpoint is None else load_checkpoint(checkpoint, parts)
         for log in self.logs:
             context.run.truncate_after(log, step)
+        context.run.refuse_lost_images()
         if checkpoint is not None:
             context.say(f"resumed from {checkpoint}")
         if step > end:
