@@ -271,7 +271,7 @@ def test_a_page_shows_problems_from_evenly_spread_places_each_once(count):
     written: list[tuple[int, list[str]]] = []
     run = SimpleNamespace(
         truncate_after=lambda *_: None,
-        rollouts=lambda _, step, groups: written.append((step, [g.problem.question for g in groups])),
+        rollouts=lambda _, step, groups, trained: written.append((step, [g.problem.question for g in groups])),
     )
     write_shown(run, result)  # type: ignore[arg-type]
     shown = [name for _, names in written for name in names]
