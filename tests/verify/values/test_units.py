@@ -92,6 +92,8 @@ def test_ratios_and_chinese_fractions(a: int, b: int):
         ("5", r"5\ \text{C}", "What is the charge in microcoulombs?", False),
         ("y=2x+3", r"y\approx 2x+3", "", False),
         ("x=5", r"x\approx5", "", False),
+        ("$x = 1/3$", r"x = 5+5+1 = 1/3 \approx 11", "", True),
+        ("$1/3$", r"\frac{1}{3}\text{ meters}", "", True),
     ],
 )
 def test_what_the_gold_and_the_question_decide(gold: str, answer: str, question: str, right: bool):
