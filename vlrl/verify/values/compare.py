@@ -45,6 +45,11 @@ _MEASURED = tuple(  # what a question may ask for, and the base units in which i
 _WORDS = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff]{2}|(?<![\\\w])[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}"
 )  # two signs a word
+_PHYSICAL = re.compile(
+    r"electric|magnet|\bforce|tension|energy|\bwork\b|\bpower\b|voltage|current|resist|charge|capacit|induct|pressure|"
+    r"frequenc|potential|\bflux\b|torque|heat|电|磁|力|功率|能量|压强|频率|сил|энерги|мощност|напряжен|сопротивлен|давлен",
+    re.IGNORECASE,
+)
 _COUNTS = re.compile(
     r"how many \w|number of|\bcount|多少|几|幾|いくつ|몇|сколько|combien|cuánt|quant[oa]s|wie ?viele", re.IGNORECASE
 )
@@ -101,6 +106,8 @@ def speaks_of(question: str, unit: Unit) -> bool:
     if len(unit.dimension) < 3 and any(
         kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds
     ):
+        return True
+    if (len(unit.dimension) > 2 or "A" in bases) and _PHYSICAL.search(question):
         return True
     words = set(_UNIT_LIKE.findall(without_latex(question[-2000:]))) - _NO_UNITS
     named = (read_unit(word) for word in words)
