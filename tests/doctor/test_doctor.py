@@ -37,7 +37,7 @@ def with_versions(monkeypatch, versions, requires):
 
 
 def test_a_package_that_is_missing_or_too_old_is_a_problem_with_the_command_that_mends_it(monkeypatch):
-    requires = {"vlrl": ["torch>=2.9", "transformers<6,>=5.16", "rich>=13", 'ray>=2.50; extra == "ray"']}
+    requires = {"vlrl": ["torch>=2.9", "transformers<6,>=5.18", "rich>=13", 'ray>=2.50; extra == "ray"']}
     with_versions(monkeypatch, {"vlrl": "0.1", "torch": "2.8.0", "rich": "15.0"}, requires)
     found = {one.name: one for one in packages.check_requirements()}
     assert levels(found.values()) == {"torch": "problem", "transformers": "problem"}

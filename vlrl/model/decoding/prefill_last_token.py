@@ -43,10 +43,6 @@ def last_token_only(model: Any, lengths: torch.Tensor) -> Iterator[None]:
     ) -> torch.Tensor:
         """(P, T, d) → (P, 1, d)."""
         cos, sin = position_embeddings  # (P, T, D)
-        if cos.ndim > 3:  # transformers before 5.17: the attention chooses among three rows of positions
-            own = type(layer).forward
-            whole: torch.Tensor = own(layer, hidden_states, position_embeddings=position_embeddings, **others)
-            return whole[at][:, None]
         x, last = layer.input_layernorm(hidden_states), hidden_states[at][:, None]
         query = attention.q_proj(x[at]).unflatten(-1, (1, -1, attention.head_dim))  # (P, 1, H, D)
         key, value = (part(x).unflatten(-1, (-1, attention.head_dim)) for part in (attention.k_proj, attention.v_proj))

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-import torch
 import transformers
-from packaging.version import Version
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
-
-# before 5.18 the deepstack features of all images are one tensor a level
-LEVELS_BY_IMAGE = Version(transformers.__version__).release >= (5, 18)
 
 
 def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Qwen3VLConfig:
@@ -91,10 +86,9 @@ class DeepstackRows(QwenVl):
         return output.deepstack_features or ()
 
     def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
-        """Features by image, those of the levels as this release of transformers gives them."""
+        """Features by image, those of the levels level by level."""
         output, arguments = super().stand_in(features)
-        levels = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
-        output.deepstack_features = levels if LEVELS_BY_IMAGE else [torch.cat(level) for level in levels]
+        output.deepstack_features = [tuple(f.levels[i] for f in features) for i in range(len(features[0].levels))]
         return output, arguments
 
 
