@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,11 +24,9 @@ from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
-from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generation, Sampling
 from vlrl.rollout.engine_registry import engines, opened
 from vlrl.rollout.environments.environment import environments
-from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.scenes.domain import domains
 from vlrl.types import Problem, Rollout, Segment, Text
@@ -95,12 +92,7 @@ def test_the_domain_of_own_domain_draws_problems(tmp_path: Path):
 
 def test_the_verifier_of_contributing_judges():
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@verifier" in block)
-    imports = (
-        "from vlrl.types import Problem, Verdict\n"
-        "from vlrl.verify.extract import extract\n"
-        "from vlrl.verify.judge import verifier\n"
-    )
-    exec(imports + code, {})
+    exec(code, {})
     problem = Problem((Text("Name an even number."),), "2", "even", "text", "evens")
     assert judge(problem, "<answer>4</answer>").correct
     assert not judge(problem, "<answer>3</answer>").correct
@@ -119,8 +111,7 @@ def test_the_engine_of_the_page_on_engines_declares_what_it_must(temporarily):
 def test_the_environment_of_contributing_asks_with_its_hint_and_judges_the_problem_itself(temporarily):
     temporarily(environments)
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@environments" in block)
-    names = {"environments": environments, "SingleTurn": SingleTurn, "replace": replace, "Text": Text}
-    exec(code, {"__name__": "vlrl_docs", "collect": collect, **names})
+    exec(code, {"__name__": "vlrl_docs"})
     asked: list[Problem] = []
 
     def encode(problems):
@@ -183,12 +174,7 @@ def test_the_benchmark_of_the_page_on_verifiers_reads_a_row(temporarily):
 
 def test_the_loss_of_contributing_has_the_gradient_it_states():
     code = next(block for block in blocks("CONTRIBUTING.md", "python") if "@losses" in block)
-    imports = (
-        "import torch\n"
-        "from vlrl.losses.loss_registry import Loss, losses\n"
-        "from vlrl.losses.loss_inputs import LossNormalizers, LossInputs\n"
-    )
-    exec(imports + code, {"__name__": "vlrl_docs"})
+    exec(code, {"__name__": "vlrl_docs"})
     logprobs = torch.tensor([-1.0, -2.0, -0.5], requires_grad=True)
     given = LossInputs(
         logprobs=logprobs,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from untrained_world import SHAPE
@@ -11,6 +14,7 @@ from vlrl.config import load_settings
 from vlrl.errors import ConfigError
 from vlrl.registry import load_plugin
 from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
@@ -69,6 +73,57 @@ def test_its_verdicts_are_the_scores_of_training_and_of_the_evaluation(config):
 def test_it_is_refused_with_partial_rollouts_that_it_does_not_write(config):
     with pytest.raises(ConfigError, match=r"rl\.partial[\s\S]*Hinted writes its responses in one iteration"):
         load_settings(RunSettings, config, ["rl.partial.budget=8"])
+
+
+@pytest.fixture
+def hinted_page(temporarily) -> type[SingleTurn]:
+    """The class of CONTRIBUTING.md."""
+    temporarily(environments)
+    page = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
+    (block,) = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "environments.register" in one]
+    names: dict[str, Any] = {}
+    exec(block, names)
+    return names["Hinted"]
+
+
+def test_the_documented_one_is_refused_with_partial_rollouts_which_would_leave_its_hint_out(hinted_page, config):
+    assert SingleTurn.partial_rollouts
+    assert not hinted_page.partial_rollouts
+    text = config.read_text()
+    config.write_text("\n".join(line for line in text.splitlines() if not line.startswith("plugins")) + "\n")
+    with pytest.raises(ConfigError, match=r"rl\.partial[\s\S]*Hinted writes its responses in one iteration"):
+        load_settings(RunSettings, config, ["rl.partial.budget=8"])
+
+
+def test_partial_rollouts_are_taken_over_only_with_the_roll_out_that_they_were_declared_for():
+    class Writes:
+        def roll_out(self, *_):
+            return []
+
+    class Judges(SingleTurn):
+        def verdicts(self, groups):
+            return []
+
+    class Mixed(Writes, SingleTurn):
+        pass
+
+    class Further(Mixed):
+        pass
+
+    class Declared(SingleTurn):
+        partial_rollouts: ClassVar[bool] = True
+
+        def roll_out(self, *_):
+            return []
+
+    class Bare(SingleTurn):
+        partial_rollouts = True  # without its annotation
+
+        def roll_out(self, *_):
+            return []
+
+    taken = [one.partial_rollouts for one in (Judges, Mixed, Further, Declared, Bare)]
+    assert taken == [True, False, False, True, True]
 
 
 def test_one_that_lacks_a_part_is_refused_when_it_is_filed(tmp_path, temporarily):

@@ -25,10 +25,20 @@ Encode = Callable[[Sequence[Problem]], list[Encoded]]
 class Environment(Settings):
     """The base of every environment; it keeps nothing from call to call.
 
-    partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which only the engine then writes
+    partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which the engine then writes alone:
+                      `roll_out` isn't asked. So it is never inherited by a class with a `roll_out` of its own, which
+                      says True in its own body if its responses are the engine's all the same.
     """
 
     partial_rollouts: ClassVar[bool] = False
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        writes = next(one for one in cls.__mro__ if "roll_out" in vars(one))
+        said = next(one for one in cls.__mro__ if "partial_rollouts" in vars(one))
+        if cls.__mro__.index(writes) < cls.__mro__.index(said):
+            cls.partial_rollouts = False
 
     def warm_up(self, problems: Sequence[Problem]) -> None:
         """Begin what the verdicts on these problems will need, and return at once."""
