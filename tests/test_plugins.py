@@ -122,7 +122,7 @@ class Llava(Family):
 
 
 BENCHMARK = """
-from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Draft, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import cell, values
 from vlrl.verify.judge import verifier
 
@@ -135,12 +135,12 @@ def last_word(problem, response):
 
 @benchmarks.register("zoo")
 class Zoo(BenchmarkDefinition):
-    evaluation_only = True
     also_called = ("zoobench",)
 
     def draft(self, row, place):
         groups = {"animal": values(row.get("animal"))}
-        return Draft(str(cell(row, place, "question")), str(cell(row, place, "gold")), "last_word", {}, groups, False)
+        question, gold = str(cell(row, place, "question")), str(cell(row, place, "gold"))
+        return RowDraft(question, gold, "last_word", {}, groups, False)
 
     def official(self, problem, answer, draws, integer_rule):
         return verdict(problem.answer in answer.said, None, "anywhere")

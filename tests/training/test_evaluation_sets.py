@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vlrl.data.benchmarks.benchmark_definition import benchmark_named, benchmarks
 from vlrl.errors import ConfigError
 from vlrl.training.run import start_run
 
@@ -50,3 +51,10 @@ def test_where_it_is_forced_the_run_card_says_so(tmp_path):
 def test_other_runs_say_nothing_of_it(tmp_path):
     start_run(config(tmp_path), [])
     assert "forced_evaluation_sets" not in json.loads((tmp_path / "run" / "run_card.json").read_text())
+
+
+def test_only_benchmarks_that_come_with_training_rows_may_be_trained_on():
+    trained_on = {name for name in benchmarks if not benchmark_named(name).evaluation_only}
+    assert trained_on == {
+        "dynamath", "math", "aime", "gsm8k", "tabmwp", "mbpp", "apps", "taco", "code_contests",
+    }  # fmt: skip

@@ -26,7 +26,7 @@ Sets = Mapping[str, Mapping[str, Sequence[bool]]]
 
 
 @dataclass(frozen=True)
-class Draft:
+class RowDraft:
     """What a benchmark says of a row, before images are placed.
 
     text      the question as it is asked; `<image>`, `<image 2>` … stand where images do
@@ -81,17 +81,18 @@ class RecordedVerdicts:
 class BenchmarkDefinition(ABC):
     """The base of every benchmark.
 
-    evaluation_only  whether a recipe that trains on it is refused unless it says `force: true`
+    evaluation_only  whether a recipe that trains on it is refused unless it says `force: true`; False is for one that
+                     comes with rows to train on
     also_called      further names that files and hub ids have for it, if it is; in lower case without - and _
     scored           whether `vlrl score` takes it
     """
 
-    evaluation_only: ClassVar[bool] = False
+    evaluation_only: ClassVar[bool] = True
     also_called: ClassVar[tuple[str, ...]] = ()
     scored: ClassVar[bool] = True
 
     @abstractmethod
-    def draft(self, row: Row, place: str) -> Draft:
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row in the benchmark's own schema. Raises DataError with `place` for a column that is missing or wrong."""
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:

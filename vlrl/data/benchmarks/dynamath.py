@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from vlrl.data.benchmarks.benchmark_definition import (
     BenchmarkDefinition,
-    Draft,
     RecordedVerdicts,
     Row,
+    RowDraft,
     Sets,
     benchmarks,
 )
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 class DynaMath(BenchmarkDefinition):
     """DynaMath."""
 
-    def draft(self, row: Row, place: str) -> Draft:
+    evaluation_only = False
+
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         groups = {name: values(row.get(name)) for name in ("subject", "level", "answer_type")}
         metadata = {"answer_type": row.get("answer_type"), "seed_question": str(cell(row, place, "seed_question"))}
         answer = str(cell(row, place, "answer", "ground_truth"))
-        return Draft(
+        return RowDraft(
             str(row.get("question") or ""), answer, "dynamath", metadata, {k: v for k, v in groups.items() if v}
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Draft, Row, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Row, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import cell, values
 from vlrl.types import Problem, Verdict
 from vlrl.verify.official import gsm8k
@@ -15,11 +15,13 @@ from vlrl.verify.official.mathvista import IntegerRule
 class Gsm8k(BenchmarkDefinition):
     """GSM8K."""
 
-    def draft(self, row: Row, place: str) -> Draft:
+    evaluation_only = False
+
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         answer = str(cell(row, place, "answer")).rpartition("####")[2].strip()
         groups = {"model": values(row.get("model"))} if row.get("model") else {}
-        return Draft(str(row.get("question") or ""), answer.replace(",", ""), "number", {}, groups, imaged=False)
+        return RowDraft(str(row.get("question") or ""), answer.replace(",", ""), "number", {}, groups, imaged=False)
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:
         """As its script does."""

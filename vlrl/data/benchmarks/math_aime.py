@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Draft, Row, benchmarks
+from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Row, RowDraft, benchmarks
 from vlrl.data.benchmarks.row_cells import cell, values
 
 
@@ -10,12 +10,14 @@ from vlrl.data.benchmarks.row_cells import cell, values
 class Math(BenchmarkDefinition):
     """MATH, also MATH-500."""
 
-    def draft(self, row: Row, place: str) -> Draft:
+    evaluation_only = False
+
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         groups = {"subject": values(row.get("subject") or row.get("type")), "level": values(row.get("level"))}
         text = str(cell(row, place, "problem", "question", "Problem", "Question"))
         answer = str(cell(row, place, "answer", "Answer"))
-        return Draft(text, answer, "math", {}, {k: v for k, v in groups.items() if v}, imaged=False)
+        return RowDraft(text, answer, "math", {}, {k: v for k, v in groups.items() if v}, imaged=False)
 
 
 @benchmarks.register("aime")

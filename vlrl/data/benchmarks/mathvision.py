@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Draft, Row, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Row, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import cell, given_options, values
 from vlrl.data.rows.placeholders import LETTERS
 from vlrl.types import Problem, Verdict
@@ -16,10 +16,9 @@ from vlrl.verify.official.mathvista import IntegerRule
 class MathVision(BenchmarkDefinition):
     """MATH-Vision."""
 
-    evaluation_only = True
     also_called = ("mathv",)
 
-    def draft(self, row: Row, place: str) -> Draft:
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         options = given_options(row, place)
         level, subject = str(row.get("level") or ""), str(row.get("subject") or "")
@@ -28,7 +27,7 @@ class MathVision(BenchmarkDefinition):
             groups["subject_level"] = (f"{subject}, level {level}",)
         listed = "".join(f"\n({LETTERS[i]}) {option}" for i, option in enumerate(options))
         text = str(row.get("question") or "") + listed
-        return Draft(text, str(cell(row, place, "answer")), "mathvision", {"choices": options}, groups)
+        return RowDraft(text, str(cell(row, place, "answer")), "mathvision", {"choices": options}, groups)
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:
         """As its script does."""

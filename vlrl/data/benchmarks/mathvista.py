@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Draft, Row, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Row, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import cell, texts, values
 from vlrl.data.rows.placeholders import LETTERS
 from vlrl.types import Problem, Verdict
@@ -50,9 +50,7 @@ def mathvista_query(row: Row) -> str:
 class MathVista(BenchmarkDefinition):
     """MathVista."""
 
-    evaluation_only = True
-
-    def draft(self, row: Row, place: str) -> Draft:
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         meta = row.get("metadata") or {}
         answer_type = str(cell(row, place, "answer_type"))
@@ -70,7 +68,7 @@ class MathVista(BenchmarkDefinition):
             "unit": row.get("unit") or None,
         }
         text = row.get("query") or mathvista_query(row)
-        return Draft(str(text), str(cell(row, place, "answer")), "mathvista", metadata, groups)
+        return RowDraft(str(text), str(cell(row, place, "answer")), "mathvista", metadata, groups)
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:
         """As its script does."""

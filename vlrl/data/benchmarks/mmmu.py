@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Draft, Row, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Row, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import as_list, cell, given_options, texts, values
 from vlrl.data.rows.placeholders import LETTERS
 from vlrl.types import Problem, Verdict
@@ -40,9 +40,7 @@ _DOMAIN_OF = {subject: domain for domain, subjects in MMMU_DOMAINS.items() for s
 class Mmmu(BenchmarkDefinition):
     """MMMU."""
 
-    evaluation_only = True
-
-    def draft(self, row: Row, place: str) -> Draft:
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         options = given_options(row, place)
         kind = row.get("question_type")
@@ -59,7 +57,7 @@ class Mmmu(BenchmarkDefinition):
         else:
             text = f"{question}\n\nAnswer the question using a single word or phrase."
         metadata = {"choices": options if closed else None, "accepted": answers[1:] or None}
-        return Draft(text.strip(), answers[0], "mmmu", metadata, groups)
+        return RowDraft(text.strip(), answers[0], "mmmu", metadata, groups)
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:
         """As its script does."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Draft, Row, benchmarks
+from vlrl.data.benchmarks.benchmark_definition import BenchmarkDefinition, Row, RowDraft, benchmarks
 from vlrl.data.benchmarks.row_cells import values
 from vlrl.data.rows.code_rows import read_code_row
 
@@ -17,12 +17,12 @@ class ProgrammingBenchmark(BenchmarkDefinition):
 
     layout: ClassVar[str]
 
-    def draft(self, row: Row, place: str) -> Draft:
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema; figures by difficulty, platform and language where rows have them."""
         question, gold, metadata = read_code_row(self.layout, row, place, {})
         named = {name: row.get(name) for name in ("difficulty", "platform", "language")}
         groups = {name: values(given) for name, given in named.items() if isinstance(given, str) and given}
-        return Draft(question, gold, "code", metadata, groups, imaged=False)
+        return RowDraft(question, gold, "code", metadata, groups, imaged=False)
 
 
 @benchmarks.register("livecodebench")
@@ -30,7 +30,6 @@ class LiveCodeBench(ProgrammingBenchmark):
     """LiveCodeBench, code generation."""
 
     layout = "livecodebench"
-    evaluation_only = True
     also_called = ("codegeneration", "codegenerationlite")
 
 
@@ -39,7 +38,6 @@ class HumanEval(ProgrammingBenchmark):
     """HumanEval."""
 
     layout = "humaneval"
-    evaluation_only = True
     also_called = ("openaihumaneval", "humanevalplus")
 
 
@@ -48,13 +46,13 @@ class MultiplE(ProgrammingBenchmark):
     """MultiPL-E: HumanEval and MBPP in other languages."""
 
     layout = "multipl-e"
-    evaluation_only = True
 
 
 @benchmarks.register("mbpp")
 class Mbpp(ProgrammingBenchmark):
     """MBPP."""
 
+    evaluation_only = False
     layout = "mbpp"
 
 
@@ -62,6 +60,7 @@ class Mbpp(ProgrammingBenchmark):
 class Apps(ProgrammingBenchmark):
     """APPS."""
 
+    evaluation_only = False
     layout = "apps"
 
 
@@ -69,6 +68,7 @@ class Apps(ProgrammingBenchmark):
 class Taco(ProgrammingBenchmark):
     """TACO."""
 
+    evaluation_only = False
     layout = "taco"
 
 
@@ -76,4 +76,5 @@ class Taco(ProgrammingBenchmark):
 class CodeContests(ProgrammingBenchmark):
     """CodeContests."""
 
+    evaluation_only = False
     layout = "code_contests"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Draft, Row, benchmarks, verdict
+from vlrl.data.benchmarks.benchmark_definition import Answer, BenchmarkDefinition, Row, RowDraft, benchmarks, verdict
 from vlrl.data.benchmarks.row_cells import cell, texts, values
 from vlrl.data.rows.placeholders import LETTERS
 from vlrl.types import Problem, Verdict
@@ -16,7 +16,9 @@ from vlrl.verify.official.mathvista import IntegerRule
 class TabMwp(BenchmarkDefinition):
     """TabMWP."""
 
-    def draft(self, row: Row, place: str) -> Draft:
+    evaluation_only = False
+
+    def draft(self, row: Row, place: str) -> RowDraft:
         """A row of its own schema."""
         choices = texts(row.get("choices"))
         groups = {}
@@ -31,7 +33,9 @@ class TabMwp(BenchmarkDefinition):
         unit = row.get("unit")
         text = str(row.get("question") or "") + (f" (Unit: {unit})" if unit else "") + listed
         metadata = {"choices": choices, "unit": unit or None}
-        return Draft(text, str(cell(row, place, "answer")), "tabmwp", metadata, {k: v for k, v in groups.items() if v})
+        return RowDraft(
+            text, str(cell(row, place, "answer")), "tabmwp", metadata, {k: v for k, v in groups.items() if v}
+        )
 
     def official(self, problem: Problem, answer: Answer, draws: random.Random, integer_rule: IntegerRule) -> Verdict:
         """As its script does."""
