@@ -204,11 +204,12 @@ def _with_tail(value: Fraction, other: Fraction | None, rest: str, currency: str
 
 
 def _scale(word: str, spaced: bool) -> int:
-    """The factor of a word of scale; "K" is one only right behind the number, else kelvin."""
+    """The factor of a word of scale; "K" is one only right behind the number, else kelvin; "mN" is a unit."""
     word = word.rstrip(".")
     if len(word) == 1 and word.isascii():
         return 1000 if word == "k" or (word == "K" and not spaced) else {"M": 10**6, "B": 10**9}.get(word, 0)
-    return SCALES.get(word.casefold(), 0)
+    size = SCALES.get(word.casefold(), 0)
+    return size if not size or word in SCALES or read_unit(word) is None else 0
 
 
 def _is_noun(text: str, asked: str) -> bool:

@@ -135,9 +135,11 @@ def equivalent(gold: list[str], answer: list[str], metadata: Mapping[str, Any], 
 
 
 def _in_base(parts: list[str]) -> tuple[int, int] | None:
-    """The value and the base of `1101_2` or of a whole number; None for everything else."""
+    """The value and the base of `1101_2` or of a whole number; None for everything else, and for one digit with an
+    index, which may be a name.
+    """
     match = _BASED.fullmatch(parts[0].strip()) if len(parts) == 1 else None
-    if match is None:
+    if match is None or (match[2] and len(match[1]) == 1):
         return None
     base = int(match[2] or 10)
     fits = 2 <= base <= 36 and all(int(digit, 36) < base for digit in match[1])
