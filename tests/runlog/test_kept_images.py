@@ -8,7 +8,6 @@ import pytest
 from PIL import Image as Pillow
 
 from vlrl.errors import RunError
-from vlrl.runlog.kept_images import refuse_lost_images
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.types import Group, Image, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
@@ -40,7 +39,7 @@ def test_a_damaged_image_is_written_again_with_its_rollouts_and_else_refused(tmp
         RunError, match=rf"{kept.name}: is damaged \({left} bytes\)(.|\n)*put back a copy, or remove it"
     ):
         again.refuse_lost_images()
-    refuse_lost_images(tmp_path, print, ["sft"])  # lines of a stage to come are written again
+    again.refuse_lost_images(["sft"])  # lines of a stage to come are written again
     assert kept.stat().st_size == left
     again.truncate_after("rl", 0)
     again.refuse_lost_images()
@@ -52,6 +51,5 @@ def test_a_damaged_image_is_written_again_with_its_rollouts_and_else_refused(tmp
 def test_an_image_that_is_gone_is_told(tmp_path, kept):
     kept.unlink()
     said: list[str] = []
-    refuse_lost_images(tmp_path, said.append)
+    RunFolder(tmp_path, {}, say=said.append).refuse_lost_images()
     assert said == [f"{tmp_path / 'images' / kept.stem} is gone: the report shows its rollouts without it"]
-    assert RunFolder(tmp_path, {}).refuse_lost_images() is None

@@ -21,9 +21,12 @@ def kept_images(folder: Path) -> Iterator[tuple[Path, bool]]:
             yield file, content_digest(file.read_bytes()) == file.stem
 
 
-def refuse_lost_images(folder: Path, say: Callable[[str], None], phases: Collection[str] | None = None) -> None:
+def refuse_lost_images(
+    folder: Path, say: Callable[[str], None], whole: Collection[str], phases: Collection[str] | None = None
+) -> None:
     """Raises RunError for a damaged image that a line of rollouts.jsonl names; says which are gone.
 
+    whole   digests of the images that hold their bytes
     phases  whose lines stay as they are; None: all of them do
     """
     log = folder / "rollouts.jsonl"
@@ -36,14 +39,13 @@ def refuse_lost_images(folder: Path, say: Callable[[str], None], phases: Collect
         for part in record["problem"]["prompt"]
         if "image" in part
     }
-    held = {file.stem: (file, whole) for file, whole in kept_images(folder)}
-    for digest in sorted(named):
-        if digest not in held:
+    for digest in sorted(named - set(whole)):
+        file = next((folder / "images").glob(f"{digest}.*"), None)
+        if file is None:
             say(f"{folder / 'images' / digest} is gone: the report shows its rollouts without it")
-        elif not held[digest][1]:
-            file = held[digest][0]
-            raise RunError(
-                str(file),
-                f"is damaged ({file.stat().st_size} bytes), and rollouts.jsonl names it",
-                "put back a copy, or remove it: the report then shows its rollouts without it",
-            )
+            continue
+        raise RunError(
+            str(file),
+            f"is damaged ({file.stat().st_size} bytes), and rollouts.jsonl names it",
+            "put back a copy, or remove it: the report then shows its rollouts without it",
+        )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,9 +186,12 @@ class RunFolder:
                 kept = [r for r in read_jsonl(file) if r["phase"] != phase or r["step"] <= step]
                 write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
 
-    def refuse_lost_images(self) -> None:
-        """Raises RunError for an image that is damaged and that no rollouts to come will write again."""
-        refuse_lost_images(self.path, self._say)
+    def refuse_lost_images(self, phases: Collection[str] | None = None) -> None:
+        """Raises RunError for an image that is damaged and that no rollouts to come will write again.
+
+        phases  whose rollouts stay; None: all that there are
+        """
+        refuse_lost_images(self.path, self._say, self._images_kept, phases)
 
     def results(self, results: Mapping[str, Any]) -> None:
         """Write results.json whole."""
@@ -230,7 +233,7 @@ class FollowedRun(RunFolder):
     def truncate_after(self, phase: str, step: int) -> None:
         """Left to the first rank."""
 
-    def refuse_lost_images(self) -> None:
+    def refuse_lost_images(self, phases: Collection[str] | None = None) -> None:
         """Left to the first rank."""
 
     def results(self, results: Mapping[str, Any]) -> None:

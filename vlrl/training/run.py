@@ -19,7 +19,6 @@ from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
 from vlrl.report.report import write_report
 from vlrl.report.tracker import open_tracker
-from vlrl.runlog.kept_images import refuse_lost_images
 from vlrl.runlog.run_folder import FollowedRun, RunFolder, write_atomically
 from vlrl.training.distil import run_distil
 from vlrl.training.dpo import run_dpo
@@ -97,9 +96,9 @@ def _from_start_to_report(settings: RunSettings, recipe: Recipe, folder: Path, d
     inputs = RunInputs(folder, settings, recipe)
     tracker = open_tracker(settings.tracker, folder, resolved)
     done.take_changes()
-    refuse_lost_images(folder, print, done.finished)  # stages to come see to their own
     run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
     with recorded_ending(run, tracker), Progress(_totals(settings)) as progress:
+        run.refuse_lost_images(done.finished)  # stages to come see to their own
         inputs.write()
         if done.changes:
             run.note_session(changed=described(done.changes))

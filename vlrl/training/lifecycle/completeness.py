@@ -33,7 +33,7 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
     lacks += ["results.json"] if wants_results and not is_readable(folder / "results.json") else []
     lacks += ["run_card.json"] if not is_readable(folder / "run_card.json", "finished") else []
     lacks += [name for name in LOGS if any_damaged_line(folder / name)]
-    refuse_lost_images(folder, print)
+    refuse_lost_images(folder, print, [file.stem for file, whole in kept_images(folder) if whole])
     if done.sealed and not lacks:
         return
     print(f"{folder}: {', '.join(lacks) or 'the end'} is put in order")
