@@ -132,7 +132,7 @@ class ProblemSampler:
         return bool(self.settings.weights)
 
     def at(self, step: int) -> ProblemSampler:
-        """This drawing for the problems of an RL step."""
+        """This sampler, set to the 0-based RL step whose problems it chooses next."""
         self._step = step
         return self
 

@@ -75,7 +75,7 @@ class ColocatedEngine:
     def pop_metrics(self) -> dict[str, float]:
         """Since the last call: seconds of all switches each way, and GiB that were in use.
 
-        hybrid/memory_training_gib before the first switch, memory_rollout_gib at most while the engine was awake,
+        colocated/memory_training_gib before the first switch, memory_rollout_gib at most while the engine was awake,
         memory_after_gib when it slept again. On CUDA the device's memory, else what this process has in RAM. With them
         the engine's own figures.
         """

@@ -2,8 +2,8 @@
 
 An engine is a class of settings, derived from `EngineSettings` and registered under its name, and the `RolloutEngine`
 that its `open` returns. Everything that the rest of the program has to know of it stands in the settings: what they can
-take (`check`), what it can do (`capabilities`) and what it holds in memory (`memory`). Importing `vlrl.rollout` files
-the engines of this package.
+take (`check`), what it can do (`capabilities`) and what it holds in memory (`memory`). The engines of this
+package are filed when somebody first looks one up: the registry below names their modules (`homes`).
 """
 
 from __future__ import annotations

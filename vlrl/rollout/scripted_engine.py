@@ -66,7 +66,7 @@ class ScriptedEngine:
                 "give every problem at least one text",
             )
         rollouts = tuple(self._write(request, j, texts[j % len(texts)]) for j in range(request.num_rollouts))
-        return Generation(rollouts, request.encoded.content_hash)
+        return Generation(rollouts, request.encoded.hash_again())
 
     def _write(self, request: Request, j: int, text: str) -> Rollout:
         resume_from = None if request.resume_from is None else request.resume_from[j]

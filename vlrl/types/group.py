@@ -21,7 +21,7 @@ class Segment:
 
     token_ids, sampler_logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
                           placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1)
-    policy_version        number of weight updates of the engine when this was written
+    policy_version        what the engine was given with its weights: in RL the 0-based step that began with them
     author                only `policy` tokens are ever trained
     """
 

@@ -109,3 +109,8 @@ def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_
     for loss in LOSSES:
         value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, NOTHING))
         assert not torch.autograd.grad(value, logprobs)[0].any()
+
+
+def test_tokens_that_no_policy_wrote_are_given_whatever_their_age():
+    seen = Rollout((Segment((1, 2), (-0.1, -0.2), 3), Segment((8, 9), (0.0, 0.0), 4, "observation")), "a", "stop")
+    assert origins("text", seen, 4) == (("stale", 2), ("given", 2))

@@ -24,7 +24,8 @@ class Example:
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss
     token_advantages    per response (T_j,), or None: what a token's advantage is besides that of its response
     origins             per response runs of (where its tokens come from, how many), for the gap between engine and
-                        trainer; tokens of `stale` are an earlier policy's. None: all come from one place
+                        trainer; tokens of `stale` are an earlier policy's, those of `given` no policy's
+                        (observations). None: all come from one place
     teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
     ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
     """

@@ -10,26 +10,27 @@ Bytes = Callable[[Sequence[Example]], float]
 
 
 def micro_batches(
-    rows: Sequence[Example],
+    examples: Sequence[Example],
     token_budget: int,
     byte_budget: float | None = None,
     bytes_of: Bytes | None = None,
     packed: bool = False,
 ) -> list[list[int]]:
-    """Indices of rows by micro-batch, at most `token_budget` tokens, padding counted, and `byte_budget` bytes each.
+    """Indices of examples by micro-batch, at most `token_budget` tokens, padding counted, and `byte_budget` bytes each.
 
     Rows are ordered by length, longest first, and rows that show a common image stand together, so that its features
     are held for as short as may be. A single row above a budget makes a micro-batch of its own. Rows `packed` have
     no padding.
     """
-    groups = _sharing_images(rows)
-    longest = {g: max(rows[i].num_tokens for i in range(len(rows)) if groups[i] == g) for g in set(groups)}
-    order = sorted(range(len(rows)), key=lambda i: (-longest[groups[i]], groups[i], -rows[i].num_tokens, i))
+    groups = _sharing_images(examples)
+    longest = {g: max(examples[i].num_tokens for i in range(len(examples)) if groups[i] == g) for g in set(groups)}
+    order = sorted(range(len(examples)), key=lambda i: (-longest[groups[i]], groups[i], -examples[i].num_tokens, i))
 
     def too_large(chosen: Sequence[int]) -> bool:
-        return byte_budget is not None and bytes_of is not None and bytes_of([rows[i] for i in chosen]) > byte_budget
+        some = [examples[i] for i in chosen]
+        return byte_budget is not None and bytes_of is not None and bytes_of(some) > byte_budget
 
-    return _filled(order, [row.num_tokens for row in rows], token_budget, packed, too_large)
+    return _filled(order, [example.num_tokens for example in examples], token_budget, packed, too_large)
 
 
 def batches_by_length(
@@ -65,9 +66,9 @@ def _filled(
     return found
 
 
-def _sharing_images(rows: Sequence[Example]) -> list[int]:
-    """For each row the number of its group: rows joined by common images, directly or through others."""
-    parent = list(range(len(rows)))
+def _sharing_images(examples: Sequence[Example]) -> list[int]:
+    """For each example the number of its group: examples joined by common images, directly or through others."""
+    parent = list(range(len(examples)))
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -76,12 +77,12 @@ def _sharing_images(rows: Sequence[Example]) -> list[int]:
         return i
 
     first: dict[str, int] = {}
-    for i, row in enumerate(rows):
-        for image in row.encoded.images:
+    for i, example in enumerate(examples):
+        for image in example.encoded.images:
             other = root(first.setdefault(image.digest, i))
             mine = root(i)
             parent[max(other, mine)] = min(other, mine)
-    return [root(i) for i in range(len(rows))]
+    return [root(i) for i in range(len(examples))]
 
 
 def split_responses(

@@ -47,14 +47,14 @@ class Batch:
 
 
 def pack(
-    rows: Sequence[Example],
+    examples: Sequence[Example],
     rule: PositionRule,
     pad_id: int,
     device: torch.device,
     flex: bool = False,
     packed: bool = False,
 ) -> Batch:
-    """One batch of packed rows.
+    """One batch: a packed row of each example.
 
     rule    positions as the model counts them
     flex    long rows get the blocks of FlexAttention
@@ -63,7 +63,8 @@ def pack(
     A row with one response needs no mask: causal order alone keeps it right. From BLOCKS_FROM tokens on there is no
     dense mask, but blocks.
     """
-    lines, width = (1, sum(r.num_tokens for r in rows)) if packed else (len(rows), max(r.num_tokens for r in rows))
+    lengths = [example.num_tokens for example in examples]
+    lines, width = (1, sum(lengths)) if packed else (len(examples), max(lengths))
     ids = torch.full((lines, width), pad_id, dtype=torch.long)
     # padding counts on: where positions begin again transformers sees another sequence, and makes a mask of all pairs
     positions = torch.arange(width).repeat(rule.rows, lines, 1)
@@ -72,19 +73,19 @@ def pack(
     at, targets, response = [], [], []
     placed = []
     num_responses = begin = 0
-    for number, row in enumerate(rows):
+    for number, example in enumerate(examples):
         line = 0 if packed else number
-        prompt_positions = rule.prompt(row.encoded)
+        prompt_positions = rule.prompt(example.encoded)
         following = rule.after(prompt_positions)
-        written = [token for tokens in row.responses for token in tokens]
-        ids[line, begin : begin + row.num_tokens] = torch.tensor([*row.encoded.token_ids, *written])
-        owner[line, begin : begin + row.num_tokens] = number
-        start = begin + row.encoded.num_tokens
+        written = [token for tokens in example.responses for token in tokens]
+        ids[line, begin : begin + example.num_tokens] = torch.tensor([*example.encoded.token_ids, *written])
+        owner[line, begin : begin + example.num_tokens] = number
+        start = begin + example.encoded.num_tokens
         positions[:, line, begin:start] = prompt_positions
         part[line, begin:start] = 0
         base = line * width  # of the line in (B·T)
         last_of_prompt = base + start - 1  # predicts the first token of every response
-        for j, tokens in enumerate(row.responses, 1):
+        for j, tokens in enumerate(example.responses, 1):
             stop = start + len(tokens)
             positions[:, line, start:stop] = torch.arange(following, following + len(tokens))
             part[line, start:stop] = j
@@ -94,17 +95,17 @@ def pack(
             num_responses += 1
             start = stop
         targets.append(torch.tensor(written, dtype=torch.long))
-        placed.append(PackedRow(base + begin, row.encoded.num_tokens, tuple(len(tokens) for tokens in row.responses)))
+        placed.append(PackedRow(base + begin, example.encoded.num_tokens, tuple(map(len, example.responses))))
         begin = start if packed else 0
     mask, blocks = None, None
-    if any(len(row.responses) > 1 for row in rows) or (packed and len(rows) > 1):
+    if any(len(example.responses) > 1 for example in examples) or (packed and len(examples) > 1):
         mask, blocks = _visibility(part, owner, placed, device, flex, packed)
     return Batch(
         token_ids=ids.to(device),
         positions=(positions if rule.rows > 1 else positions[0]).to(device),
         mask=mask,
         blocks=blocks,
-        images=tuple(image for row in rows for image in row.encoded.images),
+        images=tuple(image for example in examples for image in example.encoded.images),
         at=torch.cat(at).to(device),
         targets=torch.cat(targets).to(device),
         response=torch.cat(response).to(device),

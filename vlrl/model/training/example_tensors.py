@@ -8,6 +8,7 @@ import torch
 
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.model.batch.example import Example
+from vlrl.model.training.logprob_mismatch import written_by_policy
 from vlrl.model.training.update_metrics import UpdateMetrics
 
 
@@ -59,11 +60,17 @@ def loss_inputs_of(
 def observe(
     sums: UpdateMetrics, examples: Sequence[Example], inputs: LossInputs, loss: float, entropy: torch.Tensor
 ) -> None:
-    """Add to `sums` what a micro-batch's loss and log-probabilities show. entropy (M,) in nats."""
-    sums.loss += loss
-    sums.tokens += len(inputs.response)
-    sums.entropy += float(entropy.sum())
+    """Add to `sums` what a micro-batch's loss and log-probabilities show. entropy (M,) in nats.
+
+    Entropy and KL are those of the tokens that a policy wrote; an observation is none of them.
+    """
     drift = inputs.old_logprobs - inputs.logprobs
+    if (written := written_by_policy(examples)) is not None:
+        chosen = torch.tensor(written, device=drift.device)
+        drift, entropy = drift[chosen], entropy[chosen]
+    sums.loss += loss
+    sums.tokens += len(drift)
+    sums.entropy += float(entropy.sum())
     sums.kl += float((drift.exp() - 1 - drift).sum())
     sampled = of_all(examples, "sampler_logprobs", inputs.logprobs)
     if sampled is not None:

@@ -72,46 +72,47 @@ class PackedForward:
         self._bytes_of, self._max_bytes = bytes_of, max_bytes
         self._packs_sequences = packs_sequences
         self.tower = VisionTower(loaded.model, loaded.store)
+        # without ZeRO there is no lockstep: each rank takes its own micro-batches, and no `_padding`
         self._lockstep, self._vision_tower = lockstep, vision_tower or self.tower
         self._rule = PositionRule(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._pad = loaded.tokenizer.pad_token_id or 0
 
     @torch.no_grad()
-    def logprobs(self, rows: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response (T_j,): the log-probability of every token. Every image is encoded once."""
-        pieces = [(r, chosen) for r, row in enumerate(rows) for chosen in self.split(row)]
-        parts = [rows[r].take(chosen) for r, chosen in pieces]
+    def logprobs(self, examples: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per example, per response (T_j,): the log-probability of every token. Every image is encoded once."""
+        pieces = [(e, chosen) for e, example in enumerate(examples) for chosen in self.split(example)]
+        parts = [examples[e].take(chosen) for e, chosen in pieces]
         by_part: list[tuple[tuple[float, ...], ...]] = [()] * len(parts)
         batches = self.batches(parts)
         images = [_images(parts[i] for i in chosen) for chosen in batches]
         feature_cache = ImageFeatureCache(self._vision_tower, images, trains=False)
         for m, chosen in enumerate(batches):
-            _, scored = self._score([parts[i] for i in chosen], feature_cache.features(m), temperature)
-            values = iter(scored.logprobs.tolist())
+            _, of_tokens = self._logprobs_of([parts[i] for i in chosen], feature_cache.features(m), temperature)
+            values = iter(of_tokens.logprobs.tolist())
             for i in chosen:
                 by_part[i] = tuple(tuple(next(values) for _ in response) for response in parts[i].responses)
-        by_row: list[tuple[tuple[float, ...], ...]] = [()] * len(rows)
-        for (r, _), of_part in zip(pieces, by_part, strict=True):
-            by_row[r] += of_part
-        return by_row
+        by_example: list[tuple[tuple[float, ...], ...]] = [()] * len(examples)
+        for (e, _), of_part in zip(pieces, by_part, strict=True):
+            by_example[e] += of_part
+        return by_example
 
-    def split(self, row: Example, together: int = 1) -> list[range]:
-        """Indices of a row's responses by piece: a group above a budget is cut into rows that each repeat the prompt.
+    def split(self, example: Example, together: int = 1) -> list[range]:
+        """Indices of responses by piece: an example above a budget is cut into rows that each repeat the prompt.
 
         together  responses that are never parted, e.g. 2 for pairs
         """
         most, bytes_of = self._max_bytes, self._bytes_of
 
         def too_large(chosen: range) -> bool:
-            return most is not None and bytes_of is not None and bytes_of([row.take(chosen)]) > most
+            return most is not None and bytes_of is not None and bytes_of([example.take(chosen)]) > most
 
-        lengths = [len(response) for response in row.responses]
-        return split_responses(row.encoded.num_tokens, lengths, self._budget, together, too_large)
+        lengths = [len(response) for response in example.responses]
+        return split_responses(example.encoded.num_tokens, lengths, self._budget, together, too_large)
 
-    def batches(self, rows: Sequence[Example]) -> list[list[int]]:
-        """Indices of rows by micro-batch."""
-        return micro_batches(rows, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
+    def batches(self, examples: Sequence[Example]) -> list[list[int]]:
+        """Indices of examples by micro-batch."""
+        return micro_batches(examples, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
 
     @property
     def vocabulary(self) -> int:
@@ -119,11 +120,11 @@ class PackedForward:
         return int(self._loaded.model.lm_head.out_features)
 
     @torch.no_grad()
-    def hidden(self, rows: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    def hidden(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """(M, d) last hidden states that predict the response tokens of one micro-batch, and these tokens (M,)."""
         model = self._loaded.model
-        batch = self._packed(rows)
-        features = ImageFeatureCache(self.tower, [_images(rows)], trains=False).features(0)
+        batch = self._packed(examples)
+        features = ImageFeatureCache(self.tower, [_images(examples)], trains=False).features(0)
         return response_hidden(model, self.tower, batch, features), batch.targets
 
     @torch.no_grad()
@@ -185,15 +186,15 @@ class PackedForward:
         with self._training_graph():
             if step.encodes_images and self._lockstep is not None and not _images(examples):
                 extra.append(self._lockstep.dummy_vision_pass(self._vision_tower))
-            batch, scored = self._score(
+            batch, of_tokens = self._logprobs_of(
                 examples, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(examples)
             )
-        inputs = loss_inputs_of(examples, batch.response, scored.logprobs, scored.teacher_logprobs)
+        inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, of_tokens.teacher_logprobs)
         value: Any = loss(inputs, normalizers)
         if (carried := feature_cache.carried(m)) is not None:
             extra.append(carried)
         with torch.no_grad():
-            observe(sums, examples, inputs, float(value), scored.entropy)
+            observe(sums, examples, inputs, float(value), of_tokens.entropy)
             if sums.cause is None and not (math.isfinite(float(value)) and math.isfinite(sums.kl)):
                 sums.cause = cause_of(examples, inputs, float(value))
         return sum(extra, start=value)
@@ -203,8 +204,8 @@ class PackedForward:
         assert self._lockstep is not None
         with self._training_graph():
             extra = [self._lockstep.dummy_vision_pass(self._vision_tower)] if step.encodes_images else []
-            _, scored = self._score([self._lockstep.padding], {}, 1.0, step.chunks)
-        return sum(extra, start=scored.logprobs.sum() * 0.0)
+            _, of_tokens = self._logprobs_of([self._lockstep.padding], {}, 1.0, step.chunks)
+        return sum(extra, start=of_tokens.logprobs.sum() * 0.0)
 
     @contextmanager
     def _training_graph(self) -> Iterator[None]:
@@ -220,26 +221,26 @@ class PackedForward:
     def _teacher_token_ids(self, examples: Sequence[Example]) -> torch.Tensor | None:
         return of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
 
-    def _packed(self, rows: Sequence[Example]) -> Batch:
+    def _packed(self, examples: Sequence[Example]) -> Batch:
         flex = takes_flex(self._loaded.model)
-        return pack(rows, self._rule, self._pad, self._loaded.device, flex, self._packs_sequences)
+        return pack(examples, self._rule, self._pad, self._loaded.device, flex, self._packs_sequences)
 
-    def _score(
+    def _logprobs_of(
         self,
-        rows: Sequence[Example],
+        examples: Sequence[Example],
         features: dict[str, ImageFeatures],
         temperature: float,
         chunks: int | None = None,
         teacher_token_ids: torch.Tensor | None = None,
     ) -> tuple[Batch, TokenLogprobs]:
-        model, batch, forbidden = self._loaded.model, self._packed(rows), self._forbidden
+        model, batch, forbidden = self._loaded.model, self._packed(examples), self._forbidden
         return batch, response_logprobs(
             model, self.tower, batch, features, forbidden, temperature, chunks, teacher_token_ids
         )
 
 
-def _images(rows: Iterable[Example]) -> list[EncodedImage]:
-    return [image for row in rows for image in row.encoded.images]
+def _images(examples: Iterable[Example]) -> list[EncodedImage]:
+    return [image for example in examples for image in example.encoded.images]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vlrl.model.batch.example import Example
 
 STALE = "stale"  # an earlier policy wrote these: their gap is what was learned since, not a disagreement
+GIVEN = "given"  # the policy didn't write these (observations, forced tokens): no sampler has probabilities of them
 
 
 @dataclass
@@ -22,6 +23,8 @@ class LogprobGap:
         for name, count in _runs(examples):
             some = gaps[start : start + count]
             start += count
+            if name == GIVEN:
+                continue
             held = self.by_origin.setdefault(name, [0.0, 0.0, 0.0])
             held[0] += sum(some)
             held[1] = max(held[1], *some)
@@ -48,6 +51,14 @@ class LogprobGap:
             found["logprob_gap/mean"] = sum(held[0] for held in fresh) / sum(held[2] for held in fresh)
             found["logprob_gap/max"] = max(held[1] for held in fresh)
         return found
+
+
+def written_by_policy(examples: Sequence[Example]) -> list[bool] | None:
+    """(M,) whether each response token of these examples, in order, is one that a policy wrote; None where all are."""
+    runs = list(_runs(examples))
+    if all(name != GIVEN for name, _ in runs):
+        return None
+    return [name != GIVEN for name, count in runs for _ in range(count)]
 
 
 def _runs(examples: Sequence[Example]) -> Iterator[tuple[str, int]]:

@@ -43,7 +43,7 @@ def response_logprobs(
     forbidden          (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
     temperature        of the sampling distribution; > 0
     chunks             calls of the head, e.g. the number that all ranks make; default: as many as needed
-    teacher_token_ids  (M,) ids of other tokens to score at the same places
+    teacher_token_ids  (M,) ids of other tokens whose log-probabilities are wanted at the same places
     """
     picked = response_hidden(model, tower, batch, features)
     wanted = (
@@ -56,10 +56,12 @@ def response_logprobs(
         hidden, targets = picked[start : start + size], wanted[start : start + size]
         if chunks > 1 and torch.is_grad_enabled():
             parts.append(
-                checkpoint(_score, model.lm_head, hidden, targets, forbidden, temperature, use_reentrant=False)
+                checkpoint(
+                    _logprobs_and_entropy, model.lm_head, hidden, targets, forbidden, temperature, use_reentrant=False
+                )
             )
         else:
-            parts.append(_score(model.lm_head, hidden, targets, forbidden, temperature))
+            parts.append(_logprobs_and_entropy(model.lm_head, hidden, targets, forbidden, temperature))
     logprobs = torch.cat([p[0] for p in parts])  # (M, 1 or 2)
     return TokenLogprobs(
         logprobs[:, 0], torch.cat([p[1] for p in parts]), None if teacher_token_ids is None else logprobs[:, 1]
@@ -96,7 +98,7 @@ def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict
     return picked
 
 
-def _score(
+def _logprobs_and_entropy(
     head: Any, hidden: torch.Tensor, targets: torch.Tensor, forbidden: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(m, d) states and (m, n) token ids → (m, n) log-probabilities, and (m,) entropies in nats without gradient."""

@@ -30,11 +30,11 @@ class Policy(Protocol):
 
     def end_iteration(self) -> None: ...
 
-    def logprobs(self, rows: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]: ...
+    def logprobs(self, examples: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]: ...
 
     def statistics(
         self,
-        rows: Sequence[Example],
+        examples: Sequence[Example],
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,

@@ -54,23 +54,23 @@ class SharedPolicy(ABC):
     def _bring_up_to_date(self) -> None:
         """The model's weights become those that were learned, where they aren't the same. All ranks come together."""
 
-    def logprobs(self, rows: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
-        """Per row, per response: the current policy's log-probability of every token."""
+    def logprobs(self, examples: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
+        """Per example, per response: the current policy's log-probability of every token."""
         self._bring_up_to_date()
-        return self.shares.read(rows, lambda some: self._reading.logprobs(some, temperature))
+        return self.shares.read(examples, lambda some: self._reading.logprobs(some, temperature))
 
     def statistics(
         self,
-        rows: Sequence[Example],
+        examples: Sequence[Example],
         temperature: float,
         names: Collection[str],
         teacher: PackedForward | None = None,
         frozen: Mapping[str, PackedForward] = MappingProxyType({}),
     ) -> list[dict[str, Tokens]]:
-        """Per row, by name, per response: a number for every token, under the current policy."""
+        """Per example, by name, per response: a number for every token, under the current policy."""
         self._bring_up_to_date()
         return self.shares.read(
-            rows, lambda some: token_statistics(self._reading, some, temperature, names, teacher, frozen)
+            examples, lambda some: token_statistics(self._reading, some, temperature, names, teacher, frozen)
         )
 
     def update(

@@ -14,7 +14,7 @@ class UpdateMetrics:
     """Sums over response tokens, and over updates.
 
     loss          the updates' losses, each whole
-    tokens        response tokens that were scored, once an update
+    tokens        response tokens that a policy wrote, once an update
     entropy, kl   nats over these tokens
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
@@ -56,7 +56,7 @@ class UpdateMetrics:
         return {
             "gradient/norm": self.norm / self.updates,
             "loss/total": self.loss / self.updates,
-            "entropy/mean": self.entropy / self.tokens,
-            "kl/reference": self.kl / self.tokens,
+            "entropy/mean": self.entropy / max(self.tokens, 1),
+            "kl/reference": self.kl / max(self.tokens, 1),
             **self.gap.metrics(),
         }

@@ -3,8 +3,8 @@
     environment: single_turn        # a config's default: one response each, judged by the problem's verifier
 
 RL, validation and the held-out test ask the environment and nothing else. One of your own is a class in a plugin file,
-filed by `@environments.register("name")`; its fields are its settings. What it lets the policy read in the middle of a
-response (an observation) is a `Segment` with `author="observation"`, which is never trained on.
+filed by `@environments.register("name")`; its fields are its settings. It changes what is asked and what
+is said of the responses; it can't write into a response (an observation) as yet, since it is given no tokenizer.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class RunningBatch:
     step          (N,) its number within the response, from 0
     start         (N,) first column of the own-tokens cache that is the row's
     prompt_of     (N,) which held prompt a row belongs to
-    divisor       (N, 1) temperatures, 1 for greedy rows; None where all are 1
-    cut           (N,) top-p; None where it is 1 for all
+    temperature_divisor  (N, 1) temperatures, 1 for greedy rows; None where all are 1
+    top_p         (N,); None where it is 1 for all
     greedy        (N,) bool; None where none is. `all_greedy`: whether all are
     layout        another number whenever rows or prompts have come or gone
     """

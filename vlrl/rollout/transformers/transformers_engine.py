@@ -130,8 +130,8 @@ class TransformersEngine:
                     f"decode_step: own doesn't know {what_is_unknown(self._model)}",
                     stacklevel=2,
                 )
-            with self._reader(known) as read:
-                written = self._decode(requests, self._prefill(known), read)
+            with self._reader(known) as read_written:
+                written = self._decode(requests, self._prefill(known), read_written)
                 rows = {(row.request, row.index): row for row in written}
         finally:
             self._model.train(was_training)
@@ -162,7 +162,7 @@ class TransformersEngine:
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, requests: Sequence[Request], prefill: Prefill, read: Reader) -> list[RunningResponse]:
+    def _decode(self, requests: Sequence[Request], prefill: Prefill, read_written: Reader) -> list[RunningResponse]:
         """Write every response that has room, until it ends, its room is used up, or an early exit is allowed."""
         queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
         early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
@@ -190,7 +190,7 @@ class TransformersEngine:
             if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
                 tokens = tokens[live.keep(going, queue.waiting)]
             if live.rows:
-                live.hidden = read(live, tokens)
+                live.hidden = read_written(live, tokens)
                 live.position, live.step = live.position + 1, live.step + 1
         self._slots.add(written, steps, queue.slots)
         self.tokens_written += written
@@ -206,6 +206,7 @@ class TransformersEngine:
     ) -> list[RunningResponse]:
         """Give free slots to responses of the queue, and read their prompts in as few passes as the limit allows.
 
+        Without rl.partial no response is resumed: `waiting` stays empty, prompts are read alone (`bare`).
         A prompt is read together with its resumed responses, as far as one pass allows; those without a slot stay in
         `waiting`. Returns the rows that were started.
         """
@@ -229,9 +230,9 @@ class TransformersEngine:
             ]
             for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
                 now = [to_read[c] for c in chunk]
-                read = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
-                live.hold([r for r, _ in now], read)
-                for (r, piece), responses in zip(now, read.responses, strict=True):
+                prompts = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
+                live.hold([r for r, _ in now], prompts)
+                for (r, piece), responses in zip(now, prompts.responses, strict=True):
                     waiting.update({(r, i): response for i, response in zip(piece, responses, strict=True)})
                 _join_resumed(live, rows, waiting)
         if fresh := [row for row in rows if not row.tokens]:

@@ -51,7 +51,11 @@ class GroupScorer:
         """All groups of a step with credit: once with `remember`; without it, to see what credit would be."""
         settings = self._settings
         context = CreditContext(
-            step, settings.steps, settings.sampling_at(step).max_tokens, step, settings.loss.means_over_response
+            step=step,
+            steps=settings.steps,
+            max_tokens=settings.sampling_at(step).max_tokens,
+            version=step,
+            mean_over_response=settings.loss.means_over_response,
         )
         return self._credit.assign(scored, context, remember)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from vlrl.credit.tokens.token_weights import staleness
 from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
 from vlrl.model.batch.example import Example
+from vlrl.model.training.logprob_mismatch import GIVEN, STALE
 from vlrl.model.training.policy import Policy
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.types import Rollout, ScoredGroup
@@ -50,14 +51,15 @@ def trained_part(group: ScoredGroup) -> ScoredGroup:
 
 
 def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int], ...]:
-    """(where they come from, how many) of a response's tokens in order: `stale` if an earlier policy wrote them, else
-    the modality.
+    """(where they come from, how many) of a response's tokens in order: `given` if no policy wrote them, `stale` if
+    an earlier one did, else the modality.
     """
     runs: list[tuple[str, int]] = []
     for segment in rollout.segments:
         age = staleness((segment,), step)
         if age:
-            runs.append(("stale" if age[0] > 0 else modality, len(age)))
+            name = GIVEN if segment.author != "policy" else STALE if age[0] > 0 else modality
+            runs.append((name, len(age)))
     return tuple(runs)
 
 
