@@ -248,9 +248,7 @@ def score(
 
 @app.command()
 def verify(
-    pairs: Annotated[
-        str, typer.Option(help="Lines {id, gold, prediction, options?}; options are the verifier's facts.")
-    ],
+    pairs: Annotated[str, typer.Option(help="Lines {id, gold, prediction, options?}; options: problem metadata.")],
     verifier: Annotated[str, typer.Option(help="Name of a verifier: number, choice, math, text, box …")],
     plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers verifiers of yours.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line a pair: id, correct, note, fault.")] = False,

@@ -56,7 +56,7 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
 
     def stage(session):
         alive.append([one() is not None for one in opened])
-        policy = session.model.policy(PolicySettings())
+        policy = session.runtime.policy(PolicySettings())
         opened.append(weakref.ref(policy))
         return policy
 

@@ -54,7 +54,7 @@ def test_rows_too_long_are_left_out_named_and_counted(tmp_path, caplog):
     assert not any("red and green" in text for text in asked)
     assert "rows.jsonl, line" in caplog.text
     assert "its prompt takes" in caplog.text
-    assert session.model.encoder.encode(drawn)
+    assert session.runtime.encoder.encode(drawn)
 
 
 def test_a_row_too_long_ends_the_run_by_file_and_line(tmp_path):

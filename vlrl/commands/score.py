@@ -156,7 +156,7 @@ def table(benchmark: str, mode: Mode, scored: Scored) -> str:
 def verify_command(pairs: str, verifier: str, as_json: bool = False, plugins: Sequence[Path] = ()) -> list[Verdict]:
     """Judge pairs `{id, gold, prediction, options?}` and print the share of correct ones, or one JSON line a pair.
 
-    `options` become facts of the verifier (precision, tolerance, unit, choices, strict …); `plugins` are Python files
+    `options` become the problem's metadata (precision, tolerance, unit, choices, strict …); `plugins` are Python files
     that register verifiers. Raises ConfigError for an unknown verifier, DataError with file and line for a pair that
     lacks a column or repeats an id.
     """

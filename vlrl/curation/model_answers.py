@@ -11,7 +11,8 @@ import torch
 from vlrl.curation.answer_journal import Journal, Name
 from vlrl.curation.stage import Answered, Question
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.collector import Encode, collect_seeded
+from vlrl.model.prompts.encode import Encode
+from vlrl.rollout.collector import collect_seeded
 from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import content_digest

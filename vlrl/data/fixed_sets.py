@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vlrl.data.recipe import Recipe
-from vlrl.data.rows.bad_rows import Check, CheckResponse, SkippedRows, bad_row
-from vlrl.data.sources import HELD_OUT, Source, Split, build_sources
+from vlrl.data.rows.bad_rows import Check, CheckResponse, SkippedRows
+from vlrl.data.sources import HELD_OUT, Source, Split, build_sources, checked_item
 from vlrl.errors import BadRowError, ConfigError, DataError, did_you_mean
 from vlrl.types import MODALITIES, Demonstration, Problem, Text
 
@@ -39,26 +39,6 @@ def exhausted(source: str, split: Split, skipped: SkippedRows) -> DataError:
         + (f", or was left out ({'; '.join(reasons)})" if reasons else ""),
         "make the source larger (more difficult problems, more rows) or ask for fewer held-out problems",
     )
-
-
-def checked_item(
-    source: Source,
-    split: Split,
-    index: int,
-    attempt: int = 0,
-    check: Check | None = None,
-    check_response: CheckResponse | None = None,
-) -> tuple[Problem, Demonstration | None]:
-    """An item of a source that the checks have nothing against. Raises BadRowError with the row's place."""
-    problem, demonstration = source.item(split, index, attempt)
-    try:
-        if check is not None:
-            check(problem)
-        if check_response is not None and demonstration is not None:
-            check_response(demonstration)
-    except DataError as error:
-        raise bad_row(source.place_of(split, index), error) from error
-    return problem, demonstration
 
 
 def usable_items(

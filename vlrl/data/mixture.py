@@ -18,7 +18,6 @@ import numpy as np
 from vlrl.data.fixed_sets import (
     ATTEMPTS,
     PATIENCE,
-    checked_item,
     demonstrations,
     exhausted,
     held_out_problems,
@@ -28,7 +27,7 @@ from vlrl.data.fixed_sets import (
 from vlrl.data.images.open_images import BadImageError
 from vlrl.data.recipe import Recipe
 from vlrl.data.rows.bad_rows import Check, SkippedRows
-from vlrl.data.sources import Source, build_sources
+from vlrl.data.sources import Source, build_sources, checked_item
 from vlrl.errors import BadRowError, DataError, RunError
 from vlrl.seeding import stream
 from vlrl.types import Problem

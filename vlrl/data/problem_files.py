@@ -31,7 +31,7 @@ ENDED = ("chosen_ended", "rejected_ended")  # false: the response was cut or loo
 def write_problem_file(path: str | Path, items: Iterable[Item]) -> int:
     """Write problems, demonstrations or preferences and their images; whole or not at all. Returns the lines' number.
 
-    Raises DataError for facts that JSON can't hold or an image that is gone.
+    Raises DataError for metadata that JSON can't hold or an image that is gone.
     """
     file = Path(path)
     lines = problem_lines(file.parent, items)
@@ -96,7 +96,9 @@ def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
         return json.dumps(row, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"problem {problem.id} of source {problem.source!r}, facts", str(error), "facts are plain JSON values"
+            f"problem {problem.id} of source {problem.source!r}, metadata",
+            str(error),
+            "metadata holds plain JSON values",
         ) from error
 
 

@@ -94,7 +94,7 @@ class DomainSourceSettings(SourceSettings):
 
 
 class RenderedSourceSettings(SourceSettings):
-    """The text problems of the source `of`, drawn as images; answers, verifiers and facts stay the same."""
+    """The text problems of the source `of`, drawn as images; answers, verifiers and metadata stay the same."""
 
     kind: Literal["rendered"] = "rendered"
     of: str = Field(description="the name of a text source of this recipe")
@@ -164,7 +164,7 @@ class FileSourceSettings(SourceSettings):
     )
     columns: Columns = Columns()
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
-    metadata: dict[str, Any] = Field(default_factory=dict, description="facts that are the same in every row")
+    metadata: dict[str, Any] = Field(default_factory=dict, description="metadata that is the same in every row")
     choice_answers: Literal["letter", "text", "index", "number"] | None = Field(
         default=None,
         description="how golds are written where rows leave it open: letter, text, index (from 0), number (from 1)",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from vlrl.data.recipe import Recipe
-from vlrl.data.rows.bad_rows import bad_row
+from vlrl.data.rows.bad_rows import Check, CheckResponse, bad_row
 from vlrl.data.source_settings import (
     DomainSourceSettings,
     FileSourceSettings,
@@ -167,6 +167,26 @@ class RenderedSource:
         if isinstance(self.of, DomainSource) and split not in HELD_OUT:
             return self.of.difficulty_of(split, index, drawn_for=self.name)
         return self.of.difficulty_of(split, index)
+
+
+def checked_item(
+    source: Source,
+    split: Split,
+    index: int,
+    attempt: int = 0,
+    check: Check | None = None,
+    check_response: CheckResponse | None = None,
+) -> tuple[Problem, Demonstration | None]:
+    """An item of a source that the checks have nothing against. Raises BadRowError with the row's place."""
+    problem, demonstration = source.item(split, index, attempt)
+    try:
+        if check is not None:
+            check(problem)
+        if check_response is not None and demonstration is not None:
+            check_response(demonstration)
+    except DataError as error:
+        raise bad_row(source.place_of(split, index), error) from error
+    return problem, demonstration
 
 
 def build_sources(recipe: Recipe, seed: int) -> tuple[Source, ...]:

@@ -34,7 +34,8 @@ from vlrl.evaluation.scores import (
     token_percentile,
 )
 from vlrl.evaluation.tally import Groups, tally_groups, tally_sets
-from vlrl.rollout.collector import Encode, collect
+from vlrl.model.prompts.encode import Encode
+from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, Rollout, Verdict

@@ -15,8 +15,9 @@ from vlrl.evaluation.scores import (
     kappa,
     token_percentile,
 )
+from vlrl.model.prompts.encode import Encode
 from vlrl.rollout.engine import Generates, Sampling
-from vlrl.rollout.environments.environment import Encode, Environment
+from vlrl.rollout.environments.environment import Environment
 from vlrl.types import MODALITIES, Group, Problem, Verdict
 
 

@@ -65,4 +65,4 @@ class LossNormalizers:
     tokens: float
 
 
-NOTHING = LossNormalizers(responses=0.0, tokens=0.0)
+NONE_SKIPPED = LossNormalizers(responses=0.0, tokens=0.0)

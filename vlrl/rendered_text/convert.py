@@ -25,7 +25,7 @@ def rendered_twin(
     tags: tuple[str, ...] = (),
     part: Part = "all",
 ) -> Problem:
-    """The problem with its text drawn as an image; answer, verifier, facts, domain and difficulty stay.
+    """The problem with its text drawn as an image; answer, verifier, metadata, domain and difficulty stay.
 
     `part` says which part of the text is drawn (`parts.split_text`), the rest is typed where it stands in the text.
     `twin` is the id of the text problem, `instruction` is typed after all of it. Raises DataError if the problem isn't

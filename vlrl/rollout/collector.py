@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.finite import LOGITS_REMEDY
-from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.encode import Encode, Encoded
 from vlrl.rollout.engine import Generates, Generation, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem
-
-Encode = Callable[[Sequence[Problem]], list[Encoded]]
 
 
 def collect(

@@ -15,8 +15,8 @@ from typing import Any
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.model.prompts.encode import Encoded
-from vlrl.rollout.collector import Encode, answers, check_content, check_same_content
+from vlrl.model.prompts.encode import Encode, Encoded
+from vlrl.rollout.collector import answers, check_content, check_same_content
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.runlog.codecs import problem_from, problem_state, rollout_from, rollout_state
 from vlrl.seeding import derive_seed

@@ -29,9 +29,9 @@ def run_distil(session: Session) -> Policy:
     settings = session.settings.distil
     folder = Path(settings.records) if settings.records else session.context.run.path / FOLDER
     head, records = read_records(folder)
-    if head.tokenizer != tokenizer_hash(session.model.loaded):
+    if head.tokenizer != tokenizer_hash(session.runtime.loaded):
         raise DataError(str(folder), "was written with another tokenizer", "record with the model that is distilled")
-    check_teacher(head, folder, settings.teacher, session.model.taught_by)
+    check_teacher(head, folder, settings.teacher, session.runtime.taught_by)
     from_writer = settings.reference == "writer"
     examples = [
         Recorded(
@@ -42,7 +42,7 @@ def run_distil(session: Session) -> Policy:
             teacher=(one.teacher_logprobs,),
             divergence=(one.divergences,) if settings.value else None,
         )
-        for row, one in recorded_rows(session.model, records)
+        for row, one in recorded_rows(session.runtime, records)
     ]
 
     def ready(policy: Policy, chosen: Sequence[Example]) -> tuple[list[Example], dict[str, float]]:

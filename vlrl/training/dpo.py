@@ -26,8 +26,8 @@ def run_dpo(session: Session) -> Policy:
     pairs = read_preferences(settings.pairs)
     if not pairs:
         raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
-    policy = session.model.policy(settings.policy)
-    examples = pair_examples(session.model, policy, pairs)
+    policy = session.runtime.policy(settings.policy)
+    examples = pair_examples(session.runtime, policy, pairs)
     return train_on(session, [Phase(settings, examples)], settings.loss, "dpo", first=policy)
 
 

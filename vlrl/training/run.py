@@ -148,9 +148,9 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
         if policy is not None:
             policy.save(run.path / LEAVES[stage])
             del policy
-            session.model.release_policy()
-            keep_teachers(run.path / LEAVES[stage], session.model.taught_by)
-            keep_credit_state(run.path / LEAVES[stage], session.model.credit_state)
+            session.runtime.release_policy()
+            keep_teachers(run.path / LEAVES[stage], session.runtime.taught_by)
+            keep_credit_state(run.path / LEAVES[stage], session.runtime.credit_state)
             if wants_eval:
                 record_evaluation(session, done, stage)
         done.finish(stage, seconds)

@@ -108,7 +108,7 @@ def run_sft(
     session.context.note(sft_phases=[described(one) for one in phases])
     policy = train_on(session, phases, SftLoss(), stage, seconds, clock)
     writers = writers_of(session.recipe, {source for one in phases for source in one.sources})
-    session.model.taught_by = writers or session.model.taught_by
+    session.runtime.taught_by = writers or session.runtime.taught_by
     return policy
 
 
@@ -119,7 +119,7 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
     `max_tokens`.
     """
     remedy = f"leave longer demonstrations out with {place}.max_tokens"
-    model, most = session.model, settings.max_tokens
+    model, most = session.runtime, settings.max_tokens
     asked = PromptCheck(model.loaded, model.encoder, session.recipe.image, longest=1)
 
     def fits_with(demo: Demonstration) -> None:
@@ -184,7 +184,7 @@ def train_on(
     `first` is that of the first phase where it is open already.
     """
     ends = list(accumulate(one.steps for one in phases))
-    context, model = session.context, session.model
+    context, model = session.context, session.runtime
     recorder, best = StepRecorder(context, model, stage), BestWeights(model.loaded.model)
     held = recorder.latest_checkpoint()
     # a checkpoint at a joint is that of the phase before it
@@ -235,12 +235,12 @@ def _validated(session: Session, policy: Policy, best: BestWeights, step: int) -
     """
     if not session.held_out.problems.validation:
         return {}
-    engine = session.model.engine
+    engine = session.runtime.engine
     engine.restart_metrics()
-    session.model.to_rollout(policy, version=step)
+    session.runtime.to_rollout(policy, version=step)
     scores = session.held_out.validate()
     best.offer(scores["accuracy/mean"], step)
-    session.model.to_training()
+    session.runtime.to_training()
     return scores | engine.pop_metrics()
 
 

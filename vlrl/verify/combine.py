@@ -1,12 +1,15 @@
 """Verifiers made of verifiers: `all_of`, `weighted`, `cascade`, `graded`.
 
-In Python they are functions that return a verifier: `cascade("format", all_of("number", my_check))`. By name, the facts
-of a problem carry the parts:
+In Python they are functions that return a verifier: `cascade("format", all_of("number", my_check))`. By name, a
+problem's metadata carries the parts:
 
     verifier: cascade
-    facts: {parts: [{verifier: text, answer: "yes"}, {verifier: box, answer: "[1, 2, 3, 4]", facts: {threshold: 0.7}}]}
+    metadata:
+      parts:
+      - {verifier: text, answer: "yes"}
+      - {verifier: box, answer: "[1, 2, 3, 4]", metadata: {threshold: 0.7}}
 
-Each part may have its own answer and facts; what it leaves out is the problem's. A fault of a part is a fault of the
+Each part may have its own answer and metadata; what it leaves out is the problem's. A fault of a part is a fault of the
 whole, unless a part that could be judged already decides it.
 """
 
@@ -22,7 +25,7 @@ from vlrl.verify.judge import Verifier, judge, verifier, verifiers
 from vlrl.verify.plugins.returned import as_verdict
 
 Part = Verifier | str | Problem  # a problem is judged by its own verifier
-COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose facts carry the parts
+COMBINING = frozenset(("all_of", "weighted", "cascade", "graded"))  # verifiers whose metadata carries the parts
 
 
 def all_of(*parts: Part) -> Verifier:
@@ -101,29 +104,29 @@ def graded(part: Part, correct_at: float = 1.0, floor: float = 0.0, steps: Seque
 
 @verifier("all_of")
 def all_of_parts(problem: Problem, response: str) -> Verdict:
-    """As `all_of`, over facts.parts."""
+    """As `all_of`, over metadata.parts."""
     return all_of(*parts_of(problem))(problem, response)
 
 
 @verifier("weighted")
 def weighted_parts(problem: Problem, response: str) -> Verdict:
-    """As `weighted`, over facts.parts; each part may have a `weight` (default 1)."""
+    """As `weighted`, over metadata.parts; each part may have a `weight` (default 1)."""
     weights = [float(part.get("weight", 1.0)) for part in _specs(problem)]
     return weighted(list(zip(parts_of(problem), weights, strict=True)))(problem, response)
 
 
 @verifier("cascade")
 def cascade_parts(problem: Problem, response: str) -> Verdict:
-    """As `cascade`, over facts.parts in their order."""
+    """As `cascade`, over metadata.parts in their order."""
     return cascade(*parts_of(problem))(problem, response)
 
 
 @verifier("graded")
 def graded_part(problem: Problem, response: str) -> Verdict:
-    """As `graded`, over the one part in facts.parts; facts: correct_at, floor, steps."""
+    """As `graded`, over the one part in metadata.parts; metadata: correct_at, floor, steps."""
     parts, metadata = parts_of(problem), problem.metadata
     if len(parts) != 1:
-        raise DataError(f"problem {problem.id}, facts.parts", f"graded takes one part, got {len(parts)}")
+        raise DataError(f"problem {problem.id}, metadata.parts", f"graded takes one part, got {len(parts)}")
     steps = [float(step) for step in metadata.get("steps", ())]
     return graded(parts[0], float(metadata.get("correct_at", 1.0)), float(metadata.get("floor", 0.0)), steps)(
         problem, response
@@ -131,7 +134,7 @@ def graded_part(problem: Problem, response: str) -> Verdict:
 
 
 def parts_of(problem: Problem) -> list[Problem]:
-    """The problem once for each of facts.parts, with the part's own verifier, answer and facts. Raises DataError."""
+    """The problem once for each of metadata.parts, with that part's verifier, answer, metadata. Raises DataError."""
     shared = {k: v for k, v in problem.metadata.items() if k not in ("parts", "correct_at", "floor", "steps")}
     return [
         dataclasses.replace(
@@ -148,7 +151,7 @@ def _specs(problem: Problem) -> list[Mapping[str, Any]]:
     specs = [{"verifier": s} if isinstance(s, str) else s for s in problem.metadata.get("parts", ())]
     if not specs or not all(isinstance(s, Mapping) and "verifier" in s for s in specs):
         raise DataError(
-            f"problem {problem.id}, facts.parts",
+            f"problem {problem.id}, metadata.parts",
             f"{problem.verifier!r} needs parts, each with a verifier, got {problem.metadata.get('parts')!r}",
             "write [{verifier: number}, …]",
         )

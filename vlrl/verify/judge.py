@@ -71,7 +71,7 @@ def warm_up_verifiers(problems: Iterable[Problem]) -> None:
 
 
 def _names(problem: Problem) -> Iterator[str]:
-    """The problem's verifier, and those that its facts combine."""
+    """The problem's verifier, and those that its metadata combines."""
     yield problem.verifier
     parts = problem.metadata.get("parts")
     for part in parts if isinstance(parts, (list, tuple)) else ():

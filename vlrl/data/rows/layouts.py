@@ -96,7 +96,7 @@ def known_layouts() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class AskedRow:
-    """What a row asks: the question's pieces, the images of its columns, the gold as given, a response, and facts
+    """What a row asks: the question's pieces, the images of its columns, the gold as given, a response, and metadata
     that the row declares to its verifier."""
 
     pieces: list[Piece]

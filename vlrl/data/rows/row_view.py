@@ -130,7 +130,7 @@ def media_in(key: str, value: Any, names: Collection[str] = (), has_images: bool
 
     key         the column, or the key of an object, that holds it
     names       files that are read elsewhere: naming them again is no loss
-    has_images  whether the row has images: then ids, sources, titles and addresses are facts about these
+    has_images  whether the row has images: then ids, sources, titles and addresses describe these
     """
     if isinstance(value, Mapping):
         found = (media_in(f"{key}.{name}", item, names, has_images) for name, item in value.items())

@@ -6,7 +6,7 @@ refuses a mismatch, so what was rolled out is what is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,7 +26,11 @@ from vlrl.types import Problem
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """One image as the vision tower reads it (family.py says how), under a name that stands for its content."""
+    """One image as the vision tower reads it, under a name that stands for its content.
+
+    digest  of the file and of its size in patches
+    pixels  the processor's output for it, in the layout of the model's family (families/family.py)
+    """
 
     digest: str
     pixels: Pixels
@@ -76,6 +80,9 @@ class Encoded:
     def num_patches(self) -> int:
         """Vision patches over all images (before merging)."""
         return sum(image.num_patches for image in self.images)
+
+
+Encode = Callable[[Sequence[Problem]], list[Encoded]]  # what `Encoder.encode` is
 
 
 def _image(digest: str, pixels: Pixels) -> EncodedImage:

@@ -12,18 +12,18 @@ from vlrl.model.training.logprob_mismatch import written_by_policy
 from vlrl.model.training.update_metrics import UpdateMetrics
 
 
-def normalizers_of(examples: Sequence[Example], left_out: LossNormalizers) -> LossNormalizers:
+def normalizers_of(examples: Sequence[Example], skipped: LossNormalizers) -> LossNormalizers:
     """Count the responses and tokens that one update averages over: tokens of weight above 0, at least 1 to divide by.
 
-    left_out  responses and tokens that were skipped because they have no gradient; they count, too
+    skipped  responses and tokens that were skipped because they have no gradient; they count, too
     """
-    tokens = left_out.tokens
+    tokens = skipped.tokens
     for example in examples:
         if example.token_weights is None:
             tokens += example.num_response_tokens
         else:
             tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return LossNormalizers(left_out.responses + sum(len(e.responses) for e in examples), tokens or 1.0)
+    return LossNormalizers(skipped.responses + sum(len(e.responses) for e in examples), tokens or 1.0)
 
 
 def loss_inputs_of(

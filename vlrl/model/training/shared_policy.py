@@ -11,7 +11,7 @@ from types import MappingProxyType
 import torch
 
 from vlrl import dist
-from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
+from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.example import Example
 from vlrl.model.batch.rank_sharding import Shares, total
@@ -79,13 +79,13 @@ class SharedPolicy(ABC):
         loss: UpdateLoss,
         temperature: float,
         lr_scale: float,
-        left_out: LossNormalizers = NOTHING,
+        skipped: LossNormalizers = NONE_SKIPPED,
     ) -> UpdateMetrics:
         """One optimiser step at share `lr_scale` of the peak learning rate; averages count what was left out, too.
 
         Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
-        normalizers = normalizers_of(examples, left_out)
+        normalizers = normalizers_of(examples, skipped)
         mine = self.shares.mine(examples)
         with self._updating(examples, lr_scale):
             sums = total(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))

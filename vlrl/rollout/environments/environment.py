@@ -10,16 +10,14 @@ is said of the responses; it can't write into a response (an observation) as yet
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from vlrl.config import Settings
-from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.encode import Encode
 from vlrl.registry import Registry
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.types import Group, Problem, Verdict
-
-Encode = Callable[[Sequence[Problem]], list[Encoded]]
 
 
 class Environment(Settings):

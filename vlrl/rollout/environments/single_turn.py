@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from vlrl.model.prompts.encode import Encode
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
-from vlrl.rollout.environments.environment import Encode, Environment, environments
+from vlrl.rollout.environments.environment import Environment, environments
 from vlrl.types import Group, Problem, Verdict
 from vlrl.verify.judge import judge_all, warm_up_verifiers
 

@@ -31,7 +31,7 @@ class AuditSettings(Settings):
         description="the second verifier, or {first: second} by the problem's own; others aren't audited"
     )
     metadata: dict[str, Any] = Field(
-        default_factory=dict, description="facts for the second verifier besides the row's"
+        default_factory=dict, description="metadata of the second verifier besides the row's"
     )
     max_disagreement_rate: float | None = Field(
         default=None, ge=0.0, lt=1.0, description="bound on the share of disagreements; null: none"

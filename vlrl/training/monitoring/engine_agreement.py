@@ -19,13 +19,11 @@ from vlrl.config import Settings
 from vlrl.data.images.perturbation import mismatched, perturbed
 from vlrl.errors import EngineError
 from vlrl.model.batch.example import Example
-from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.encode import Encode, Encoded
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import check_same_content
 from vlrl.seeding import stream
-from vlrl.types import MODALITIES, Group, Problem
-
-Encode = Callable[[Sequence[Problem]], list[Encoded]]
+from vlrl.types import MODALITIES, Group
 
 
 @dataclass(frozen=True)

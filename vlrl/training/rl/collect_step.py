@@ -36,7 +36,7 @@ class StepCollector:
 
     def __init__(self, session: Session, policy: Policy) -> None:
         self._settings, self._seed = session.settings.rl, session.settings.seed
-        self._model, self._environment = session.model, session.settings.environment
+        self._model, self._environment = session.runtime, session.settings.environment
         self._mixture, self._problem_sampler, self._buffer = session.mixture, session.problem_sampler, RolloutBuffer()
         self.scorer = GroupScorer(self._settings, self._seed, self._model, policy, self._environment)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
+from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.model.batch.example import Example
 from vlrl.model.training.policy import Policy
 from vlrl.model.training.update_metrics import UpdateMetrics
@@ -19,7 +19,7 @@ def learn(
     step: int,
     lr_scale: float,
     seed: int,
-    left_out: LossNormalizers = NOTHING,
+    skipped: LossNormalizers = NONE_SKIPPED,
 ) -> dict[str, float]:
     """All updates of one step. A step without anything to learn from makes none, and compares no token."""
     sums = UpdateMetrics()
@@ -28,7 +28,7 @@ def learn(
         for part in range(settings.updates_per_step):
             chosen = [examples[i] for i in order[part :: settings.updates_per_step]]
             if chosen:
-                sums.add(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, lr_scale, left_out))
+                sums.add(policy.update(chosen, settings.whole_loss, settings.sampling.temperature, lr_scale, skipped))
     return {
         "updates": float(sums.updates),
         "groups/trained": float(len(examples)),

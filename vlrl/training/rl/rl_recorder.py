@@ -28,15 +28,15 @@ class RlRecorder:
 
     def __init__(self, session: Session, policy: Policy, collector: StepCollector, budget: Budget) -> None:
         self._session, self._settings = session, session.settings.rl
-        self._context, self._model = session.context, session.model
+        self._context, self._model = session.context, session.runtime
         self._policy, self._budget = policy, budget
         self._probes = ProbesDue(self._settings.agreement.probe_every)
-        self._steps = StepRecorder(session.context, session.model, "rl", logs=("rl", "eval"))
+        self._steps = StepRecorder(session.context, session.runtime, "rl", logs=("rl", "eval"))
         self._parts = {
             "policy": policy,
             "budget": budget,
             "probes": self._probes,
-            "features": session.model.features,
+            "features": session.runtime.features,
             **collector.parts,
         }
         audit = self._settings.audit

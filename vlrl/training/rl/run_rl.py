@@ -10,13 +10,13 @@ from vlrl.training.rl.collect_step import StepCollector
 from vlrl.training.rl.learn import learn
 from vlrl.training.rl.rl_budget import Budget
 from vlrl.training.rl.rl_recorder import RlRecorder
-from vlrl.training.rl.training_examples import skipped, to_examples
+from vlrl.training.rl.training_examples import count_skipped, to_examples
 from vlrl.training.session.open_session import Session
 
 
 def run_rl(session: Session) -> Policy:
     """All RL steps, from the latest checkpoint where there is one. The policy ends up in the session's model."""
-    settings, seed, model = session.settings.rl, session.settings.seed, session.model
+    settings, seed, model = session.settings.rl, session.settings.seed, session.runtime
     policy = model.policy(settings.policy)
     collector = StepCollector(session, policy)
     budget = Budget(settings.steps, settings.response_tokens)
@@ -31,8 +31,8 @@ def run_rl(session: Session) -> Policy:
         with clock.phase("update"):
             examples = to_examples(batch.groups, policy, settings, step)
             lr_scale = budget.lr_scale(step, settings.policy.optimizer)
-            left_out = skipped(batch.groups, batch.drawn, settings)
-            metrics = learn(policy, examples, settings, step, lr_scale, seed, left_out)
+            skipped = count_skipped(batch.groups, batch.drawn, settings)
+            metrics = learn(policy, examples, settings, step, lr_scale, seed, skipped)
             policy.end_iteration()
         recorder.record(step, batch, examples, metrics, clock)
     recorder.end_stage()

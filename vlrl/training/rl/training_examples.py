@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
-from vlrl.losses.loss_inputs import NOTHING, LossNormalizers
+from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.model.batch.example import Example
 from vlrl.model.training.logprob_mismatch import GIVEN, STALE
 from vlrl.model.training.policy import Policy
@@ -63,7 +63,7 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
     return tuple(runs)
 
 
-def skipped(kept: Sequence[ScoredGroup], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
+def count_skipped(kept: Sequence[ScoredGroup], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
     """Count the responses and tokens of one update that are skipped because they have no advantage.
 
     They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
@@ -71,7 +71,7 @@ def skipped(kept: Sequence[ScoredGroup], drawn: Sequence[ScoredGroup], settings:
     is skipped from it.
     """
     if settings.over_sampling is not None:
-        return NOTHING
+        return NONE_SKIPPED
     kept_ids = {id(group) for group in kept}
     responses = tokens = 0
     for group in (g for g in drawn if id(g) not in kept_ids):

@@ -50,7 +50,7 @@ class Session:
     recipe: Recipe
     mixture: Mixture
     problem_sampler: ProblemSampler
-    model: ModelRuntime
+    runtime: ModelRuntime
     held_out: HeldOutSets
     benchmarks: BenchmarkCurve
 
@@ -61,7 +61,7 @@ class Session:
 
     def close(self) -> None:
         """End what the engine started."""
-        self.model.close()
+        self.runtime.close()
 
 
 def open_session(

@@ -34,11 +34,11 @@ def run_record(session: Session) -> None:
     """
     settings = session.settings.record
     assert settings is not None, "the settings refuse the stage without it"
-    teacher = settings.teacher.load(session.model.loaded, "record.teacher")
+    teacher = settings.teacher.load(session.runtime.loaded, "record.teacher")
     head = RecordsHead(
-        tokenizer_hash(session.model.loaded),
+        tokenizer_hash(session.runtime.loaded),
         model_hash(teacher),
-        model_hash(session.model.loaded),
+        model_hash(session.runtime.loaded),
         settings.sampling.temperature,
     )
     recording = TeacherRecording(session.context.run.path / FOLDER)
@@ -91,12 +91,12 @@ def _recorded(
     session: Session, settings: RecordSettings, teacher: LoadedModel, problems: Sequence[Problem], seed: int
 ) -> list[TeacherRecord]:
     """One piece: responses to these problems, read by model and teacher. Responses without a token are left out."""
-    session.model.forget_features()
+    session.runtime.forget_features()
     if teacher.store is not None:
         teacher.store.clear()
-    own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.model.loaded, teacher))
+    own, reading = (PackedForward(m, settings.micro_batch_tokens, False) for m in (session.runtime.loaded, teacher))
     sampling = settings.sampling
-    found = collect(session.model.encoder.encode, session.model.engine, problems, sampling, settings.rollouts, seed)
+    found = collect(session.runtime.encoder.encode, session.runtime.engine, problems, sampling, settings.rollouts, seed)
     written = [[r for r in one.rollouts if r.num_tokens] for one in found]
     kept = [(one, some) for one, some in zip(found, written, strict=True) if some]
     rows = [Example(one.encoded, tuple(r.token_ids for r in some)) for one, some in kept]

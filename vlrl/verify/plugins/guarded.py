@@ -4,7 +4,7 @@ worker  one from a plugin file: in a process of its own (`plugin_worker`) with l
         memory for each verdict. It has a copy of the problem, what it prints is dropped, and what it raises, also
         SystemExit, its death and its limits are faults by name
 thread  one that a program has registered itself, whose code no other process has, and ours that wait for a server
-        (`model_judge`): in a thread, with a limit of wall clock alone and a copy of the problem's facts. A thread
+        (`model_judge`): in a thread, with a limit of wall clock alone and a copy of the problem's metadata. A thread
         can't be ended; it is left behind
 here    all others of ours: called as they are
 """
@@ -132,7 +132,7 @@ def _in_worker(name: str, verifiers: Registry[Any], problem: Problem, response: 
     wall = wall_seconds.get(name, settings.wall_seconds)
     try:
         call = base64.b64encode(pickle.dumps((check, problem, response))).decode()
-    except Exception as error:  # facts that can't be handed over
+    except Exception as error:  # metadata that can't be handed over
         return Verdict.broken(f"{name}: the problem can't be handed to it: {type(error).__name__}: {error}")
     try:
         reply = pool(verifiers).ask({"verifier": name, "call": call, "alarm_seconds": wall + 30.0}, wall)

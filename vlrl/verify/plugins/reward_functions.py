@@ -44,7 +44,7 @@ def from_compute_score(
     answer_only  pass the declared answer instead of the whole response; no answer is then 0 without a call
 
     Arguments are filled by name: the response as solution, solution_str, response, completion or prediction; the gold
-    as ground_truth, answer, gold, target or label; data_source as the problem's domain; extra_info as its facts.
+    as ground_truth, answer, gold, target or label; data_source as the problem's domain; extra_info as its metadata.
     A function without these names gets response and gold as its first two arguments.
     """
     names = list(inspect.signature(function).parameters)
@@ -83,8 +83,8 @@ def from_trl_reward(
 
     conversational   completions are `[{"role": "assistant", "content": …}]`, as TRL gives them for chat prompts
 
-    The columns are the problem's facts, and its answer as `answer`, `solution` and `ground_truth`. None ("this function
-    does not apply") is a fault: nothing is known about the response. Asynchronous functions are not supported.
+    The columns are the problem's metadata, and its answer as `answer`, `solution` and `ground_truth`. None ("this
+    function does not apply") is a fault: nothing is known about the response. Asynchronous functions are not supported.
     """
     accepts = inspect.signature(function).parameters
     takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepts.values())

@@ -8,7 +8,7 @@ from vlrl.verify.reading.declared import extract
 
 
 def golds_of(problem: Problem) -> list[str]:
-    """The problem's gold and those that its facts accept beside it, as written."""
+    """The problem's gold and those that its metadata accepts beside it, as written."""
     return [problem.answer, *map(str, problem.metadata.get("accepted", ()))]
 
 

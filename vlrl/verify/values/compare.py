@@ -1,4 +1,4 @@
-"""Whether two quantities are one: units first, then values, to the tolerance that the problem's facts allow."""
+"""Whether two quantities are one: units first, then values, to the tolerance that the problem's metadata allows."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _plain_unit(unit: Unit, other: Unit) -> bool:
 
 
 def within(value: Fraction, gold: Fraction, metadata: Mapping[str, Any]) -> bool:
-    """Whether a value equals the gold exactly or to the tolerance or precision that the facts allow."""
+    """Whether a value equals the gold exactly or to the tolerance or precision that the metadata allows."""
     if value == gold:
         return True
     tolerance, relative, precision = (

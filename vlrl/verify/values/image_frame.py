@@ -1,8 +1,8 @@
 """In which convention coordinates are written, and what they are in another one.
 
-A recipe declares it in the facts of a source: `coordinates` for the answers, `gold_coordinates` for the golds (the same
-unless given). Coordinates run from 0 to the frame's width and height, both ends included; what lies outside is no place
-in the image and is never clamped.
+A recipe declares it in the metadata of a source: `coordinates` for the answers, `gold_coordinates` for the golds (the
+same unless given). Coordinates run from 0 to the frame's width and height, both ends included; what lies outside is
+no place in the image and is never clamped.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _frame(name: str, fact: str, problem: Problem) -> Frame:
     if name in _EXTENTS:
         return Frame(name, _EXTENTS[name], _EXTENTS[name])
     if name not in CONVENTIONS:
-        raise ConfigError(f"facts.{fact}", f"unknown convention {name!r}", did_you_mean(name, CONVENTIONS))
+        raise ConfigError(f"metadata.{fact}", f"unknown convention {name!r}", did_you_mean(name, CONVENTIONS))
     if name == "pixels":
         return Frame(name, *image_size(problem))
     resized = problem.metadata.get("resized")
@@ -85,14 +85,14 @@ def _frame(name: str, fact: str, problem: Problem) -> Frame:
 def image_size(problem: Problem) -> tuple[int, int]:
     """Width and height of the problem's image in pixels, upright.
 
-    Raises DataError where there is no size in the facts and not one image in the prompt, or it can't be read.
+    Raises DataError where there is no size in the metadata and not one image in the prompt, or it can't be read.
     """
     if "image_size" in problem.metadata:
         return _pair(problem.metadata["image_size"], "metadata.image_size", "the size of the image")
     images = [piece for piece in problem.prompt if isinstance(piece, Image)]
     if len(images) != 1:
         raise DataError(
-            f"problem {problem.id}, facts.image_size",
+            f"problem {problem.id}, metadata.image_size",
             f"is missing, and the prompt has {len(images)} images",
             "give [width, height] in pixels",
         )
@@ -110,7 +110,9 @@ def _size(image: Image) -> tuple[int, int]:
             width, height = opened.size
             turned = opened.getexif().get(0x0112) in _TURNED
     except (OSError, ValueError, Pillow.DecompressionBombError) as error:
-        raise DataError(f"image {image.digest}", f"its size can't be read: {error}", "give facts.image_size") from error
+        raise DataError(
+            f"image {image.digest}", f"its size can't be read: {error}", "give metadata.image_size"
+        ) from error
     if len(_sizes) >= _MAX_KNOWN:
         _sizes.clear()
     _sizes[image.digest] = (height, width) if turned else (width, height)

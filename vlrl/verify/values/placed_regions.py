@@ -90,7 +90,7 @@ def placings_of(problem: Problem) -> tuple[Placing, Placing]:
         ("corners", corners, CORNERS),
     ):
         if value not in known:
-            raise ConfigError(f"facts.{fact}", f"unknown {value!r}", did_you_mean(value, known))
+            raise ConfigError(f"metadata.{fact}", f"unknown {value!r}", did_you_mean(value, known))
     frames = frames_of(problem)
     if frames is None:
         return Placing(None, None, layout, corners), Placing(None, None, gold_layout)
@@ -127,7 +127,7 @@ def placed_gold(problem: Problem, golds: Placing, region: Region, written: str) 
     try:
         return golds.box(region) if region.kind == "box" else golds.point(region)
     except NoPlaceError as error:
-        remedy = "mend it, or declare its convention: facts coordinates, gold_coordinates, gold_layout"
+        remedy = "mend it, or declare its convention: metadata coordinates, gold_coordinates, gold_layout"
         raise DataError(f"problem {problem.id}", f"{written}: {error}", remedy) from error
 
 

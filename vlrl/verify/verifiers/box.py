@@ -48,7 +48,7 @@ def box(problem: Problem, response: str) -> Verdict:
     coordinates, gold_coordinates, image_size, resized  in which convention: `values/image_frame.py`
     layout, gold_layout, corners                        in which order: `values/placed_regions.py`
 
-    Raises DataError if the gold is not one box in the image, ConfigError for unknown facts (the verdict is a fault).
+    Raises DataError if the gold is not one box in the image, ConfigError for unknown metadata (the verdict is a fault).
     """
     golds = gold_boxes(problem)
     if len(golds) != 1:
@@ -96,7 +96,7 @@ def boxes(problem: Problem, response: str) -> Verdict:
     elif metric == "f1":
         value = boxes_f1(golds, answer.found, float(problem.metadata.get("threshold", 0.5)))
     else:
-        raise DataError(f"problem {problem.id}, facts.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
+        raise DataError(f"problem {problem.id}, metadata.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
     correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
     return measured(value, correct, problem, answer.text, str(metric))
 

@@ -32,7 +32,7 @@ def choice(problem: Problem, response: str) -> Verdict:
 
     Accepts "B", "b", "(B)", "B.", "Option B", "**B**", "(B) four", "B: four" (letter and text must belong together) and
     the option's whole text, or its number where just one option has that number ("145" for "145°"). The gold is an
-    option's text or a letter; where options are permuted, facts.choices is in the order that was shown.
+    option's text or a letter; where options are permuted, metadata.choices is in the order that was shown.
     Rejects two letters, a list of all options, a letter beyond the options, a letter with another option's text, the
     option's text as a part of something longer, and a bare text that is one option's letter and another option's text.
 

@@ -172,7 +172,7 @@ _asked: dict[str, Ask] = {}
 
 
 def use_judge(ask: Ask, name: str = "default") -> None:
-    """Gives the verifier `model_judge` its engine; problems choose among several by facts.judge."""
+    """Gives the verifier `model_judge` its engine; problems choose among several by metadata.judge."""
     _asked[name] = ask
 
 
@@ -189,7 +189,9 @@ def model_judge(problem: Problem, response: str) -> Verdict:
     chosen = problem.metadata.get("judge", "default")
     if isinstance(chosen, str):
         if chosen not in _asked:
-            raise ConfigError("model_judge", f"no judge {chosen!r} was given", "call use_judge, or name a url in facts")
+            raise ConfigError(
+                "model_judge", f"no judge {chosen!r} was given", "call use_judge, or name a url in metadata"
+            )
         ask = _asked[chosen]
     else:
         ask = endpoint(**chosen)

@@ -40,7 +40,7 @@ def number(problem: Problem, response: str) -> Verdict:
 
 
 def compared(problem: Problem, statement: Statement[Quantity], metadata: Mapping[str, Any]) -> Verdict:
-    """The verdict on the number that a response states, by facts as `number` has them. Raises DataError as there."""
+    """The verdict on the number that a response states, by metadata as `number` has them. Raises DataError as there."""
     alternatives, found = golds(problem), statement.value
     if found is None:
         return Verdict.wrong(statement.note, statement.text)

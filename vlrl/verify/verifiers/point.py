@@ -24,7 +24,7 @@ def declared_point(problem: Problem) -> list[str] | None:
 
 @verifier("point", gold=declared_point)
 def point(problem: Problem, response: str) -> Verdict:
-    """One point: inside facts.region, or within facts.radius of the gold point.
+    """One point: inside metadata.region, or within metadata.radius of the gold point.
 
     Accepts every notation of `reading/region_grammar.py`, alone where the answer is declared, with words around it
     elsewhere; of a click on a box, its middle. Rejects two different points, NaN, infinity, and what lies outside the
@@ -110,7 +110,7 @@ def gold_places(problem: Problem, golds: Placing) -> list[Corners] | list[tuple[
     if problem.metadata.get("radius") is None or not read.whole:
         raise DataError(
             f"problem {problem.id}",
-            "points need facts.regions, or facts.radius and a gold like [(1, 2), (3, 4)]",
+            "points need metadata.regions, or metadata.radius and a gold like [(1, 2), (3, 4)]",
             "give one of them",
         )
     return [placed_gold(problem, golds, region, "the gold point") for region in read.found]
@@ -120,7 +120,9 @@ def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
     """The gold point; None where only a region is asked. Raises DataError if there is neither, or it is no point."""
     if problem.metadata.get("radius") is None:
         if problem.metadata.get("region") is None:
-            raise DataError(f"problem {problem.id}", "a point needs facts.region or facts.radius", "give one of them")
+            raise DataError(
+                f"problem {problem.id}", "a point needs metadata.region or metadata.radius", "give one of them"
+            )
         return None
     read = read_regions(problem.answer, "point")
     if not read.whole or len(read.found) != 1:
@@ -130,19 +132,19 @@ def gold_point(problem: Problem, golds: Placing) -> tuple[float, float] | None:
 
 
 def gold_region(problem: Problem, golds: Placing) -> list[tuple[float, float]] | None:
-    """The corners of facts.region, a box or a polygon; None where there is none. Raises DataError if it is neither."""
+    """The corners of metadata.region, a box or a polygon, or None without it. Raises DataError if it is neither."""
     region = problem.metadata.get("region")
     return None if region is None else corners_of(problem, golds, region)
 
 
 def corners_of(problem: Problem, golds: Placing, region: Any) -> list[tuple[float, float]]:
-    """The corners of a box or a polygon in the facts. Raises DataError if it is neither."""
+    """The corners of a box or a polygon in the metadata. Raises DataError if it is neither."""
     if _are_numbers(region) and len(region) == 4:
-        box = placed_gold(problem, golds, Region(tuple(region)), f"facts.region {region!r}")
+        box = placed_gold(problem, golds, Region(tuple(region)), f"metadata.region {region!r}")
         return [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
     if isinstance(region, (list, tuple)) and len(region) >= 3 and all(_are_numbers(c) and len(c) == 2 for c in region):
-        return [placed_gold(problem, golds, Region(tuple(corner)), f"facts.region {region!r}") for corner in region]
-    raise DataError(f"problem {problem.id}, facts.region", f"{region!r} is no region", "give a box or three corners")
+        return [placed_gold(problem, golds, Region(tuple(corner)), f"metadata.region {region!r}") for corner in region]
+    raise DataError(f"problem {problem.id}, metadata.region", f"{region!r} is no region", "give a box or three corners")
 
 
 def _are_numbers(value: Any) -> bool:

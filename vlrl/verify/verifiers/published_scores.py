@@ -125,7 +125,7 @@ def edit(problem: Problem, response: str) -> Verdict:
         return Verdict.wrong(found.note)
     unit = problem.metadata.get("unit", "character")
     if unit not in ("character", "word"):
-        raise DataError(f"problem {problem.id}, facts.unit", f"unknown unit {unit!r}", 'write "character" or "word"')
+        raise DataError(f"problem {problem.id}, metadata.unit", f"unknown unit {unit!r}", 'write "character" or "word"')
     sides = []
     for side in (text, problem.answer):
         words = (side.casefold() if problem.metadata.get("ignore_case") else side).split()
@@ -155,7 +155,9 @@ def _declared(response: str, golds: Sequence[str], question: str) -> tuple[str |
 def _humans(problem: Problem) -> list[str]:
     accepted = problem.metadata.get("accepted", ())
     if isinstance(accepted, str) or not isinstance(accepted, Sequence):
-        raise DataError(f"problem {problem.id}, facts.accepted", f"{accepted!r} is no list", "give the humans' answers")
+        raise DataError(
+            f"problem {problem.id}, metadata.accepted", f"{accepted!r} is no list", "give the humans' answers"
+        )
     said = [str(one["answer"] if isinstance(one, Mapping) else one) for one in accepted]
     return said if len(said) >= _HUMANS else [problem.answer, *said]
 
@@ -182,7 +184,7 @@ def _number(text: str) -> float | None:
 def _share(problem: Problem, fact: str, default: float) -> float:
     value: Any = problem.metadata.get(fact, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise DataError(f"problem {problem.id}, facts.{fact}", f"{value!r} is no share", "give a number from 0 to 1")
+        raise DataError(f"problem {problem.id}, metadata.{fact}", f"{value!r} is no share", "give a number from 0 to 1")
     return float(value)
 
 
