@@ -22,8 +22,7 @@ from typing import Any
 from vlrl.verify.math.formula_tokens import ANGLES, FRACTIONS, FUNCTIONS, GREEK, INVERSES, UnreadError, tokens_of
 
 MAX_CHARS = 300
-MAX_DEPTH = 20
-MAX_FACTORIAL = 20
+MAX_DEPTH = MAX_FACTORIAL = 20
 
 Tree = tuple[Any, ...]
 
@@ -39,8 +38,8 @@ _CALLED = frozenset("fghuvFGHCPW")  # before a bracket these may be functions, o
 class Formula:
     """A tree and what is known of it.
 
-    `unknowns` are the names of its unknowns; `word` says that three letters or more stand together, so that it may be
-    prose; `vague` that another reading is possible (`n(n+1)`), so that nothing may be called different because of it.
+    `unknowns`: their names; `word`: three letters or more stand together, so that it may be prose; `vague`: another
+    reading is possible (`n(n+1)`), so that nothing may be called different because of it.
     """
 
     tree: Tree
