@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vlrl.evaluation.comparison import win_matrix
-from vlrl.report.ablation import AblationReport, ablation_page
+from vlrl.evaluation.comparison import compare, win_matrix
+from vlrl.evaluation.scores import holm
+from vlrl.report.ablation import BEFORE, AblationReport, ablation_page
 
 OUTCOMES = {"a": [np.array([1.0, 0.0]), np.array([1.0, 1.0])], "b": [np.array([0.0, 0.0]), np.array([1.0, 0.0])]}
 
@@ -33,6 +34,18 @@ def found() -> AblationReport:
         matrices={"accuracy": win_matrix(OUTCOMES, np.random.default_rng(0), 50)},
         figures={},
     )
+
+
+def test_the_warm_up_is_one_of_the_pages_comparisons(found):
+    rows = [np.array([0.0, 0.0]), np.array([0.0, 1.0])]
+    gap = compare(rows, OUTCOMES["a"], np.random.default_rng(0), 50)
+    matrices = {"accuracy": {**found.matrices["accuracy"], (BEFORE, "a"): gap}}
+    page = ablation_page(replace(found, before={"accuracy": rows}, matrices=matrices))
+    plain = {BEFORE: gap.p, "b": matrices["accuracy"]["b", "a"].p}
+    assert "adjusted by Holm for the 2 comparisons" in page
+    assert f"| before RL | 0.250 | 0.000, 0.500 | -0.500 | {gap.by_seed.low:+.3f} … " in page
+    assert page.count(f"| {holm(plain)[BEFORE]:.3f} |") >= 1
+    assert "| row − column | a | b" not in page
 
 
 def test_budgets_that_were_spent_are_called_matched_and_stand_in_the_table(found):

@@ -12,6 +12,7 @@ from vlrl.evaluation.comparison import Difference
 from vlrl.evaluation.scores import Interval, holm, t_interval
 
 Floats = NDArray[np.float64]
+BEFORE = "before RL"  # the row of the warm-up that arms share, and its name in `matrices`
 HOLM = (
     "p is that of a paired t test over seeds, adjusted by Holm for the {} comparisons of this page; a difference is "
     "called shown where p is below .05 and both intervals lie on one side of zero."
@@ -24,7 +25,8 @@ class AblationReport:
 
     outcomes  name → arm → S arrays                matrices  name → (row, column) → row − column
     measured  the day of the last run
-    before    name → S arrays of the warm-up that arms share, where they do
+    before    name → S arrays of the warm-up that arms share, where they do; `matrices` holds its difference from the
+              reference then
     budgets   response tokens that an arm's RL may sample; None: its steps end it
     spent     response tokens that it sampled, by seed
     swept     what every rate reached on the sweep's seeds
@@ -122,7 +124,7 @@ def _adjusted(found: AblationReport) -> dict[tuple[str, str], float]:
     plain = {
         (name, arm): found.matrices[name][arm, found.reference].p
         for name, arms in found.outcomes.items()
-        for arm in arms
+        for arm in (*arms, *([BEFORE] if name in found.before else []))
         if arm != found.reference
     }
     return holm(plain)
@@ -139,10 +141,8 @@ def _values_table(
         "| 95 % over seeds | 95 % over seeds and problems | p | |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    if name in found.before:
-        means = [float(row.mean()) for row in found.before[name]]
-        lines.append(f"| before RL | {_figure(float(np.mean(means)))} | {', '.join(map(_figure, means))} | | | | | |")
-    for arm, rows in arms.items():
+    before = {BEFORE: found.before[name]} if name in found.before else {}
+    for arm, rows in {**before, **arms}.items():
         means = [float(row.mean()) for row in rows]
         each = ", ".join(_figure(mean) for mean in means)
         cells = [""] * 5

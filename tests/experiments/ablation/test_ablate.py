@@ -166,7 +166,8 @@ def test_the_warm_up_that_arms_share_stands_in_the_table(base):
             answers = (cell.folder / "answers_rl.jsonl").read_text().replace("true", "false", 1)
             (cell.folder / "answers_start.jsonl").write_text(answers)
     page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
-    assert "| before RL | 0.500 | 0.500, 0.500 | | | | |" in page
+    assert "| before RL | 0.500 | 0.500, 0.500 | -0.500 | -0.500 … -0.500 |" in page  # paired with the reference
+    assert "adjusted by Holm for the 2 comparisons" in page
 
 
 def test_outcomes_come_from_the_shared_test_where_there_is_one(base):

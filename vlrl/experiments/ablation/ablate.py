@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from vlrl.config import as_arguments
 from vlrl.errors import RunError
-from vlrl.evaluation.comparison import Difference, win_matrix
+from vlrl.evaluation.comparison import Difference, compare, win_matrix
 from vlrl.experiments.ablation.ablation_curves import curve_of, slopes_of, spent_by_step
 from vlrl.experiments.ablation.ablation_figures import draw_against, draw_curves
 from vlrl.experiments.ablation.ablation_plan import keep_plan
 from vlrl.experiments.ablation.ablation_settings import AblationSettings, Outcome
 from vlrl.experiments.pipeline.pipeline import run_links
-from vlrl.report.ablation import AblationReport, ablation_page
+from vlrl.report.ablation import BEFORE, AblationReport, ablation_page
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.seeding import stream
 from vlrl.training.lifecycle.run_claim import claimed
@@ -97,6 +97,10 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         first = [row.folder / "answers_start.jsonl" for row in cells[settings.compared_with]]
         of_test = {name: one for name, one in settings.outcomes.items() if one.of in ("correct", "tokens")}
         before = {name: [_of_answers(file, one) for file in first] for name, one in of_test.items()}
+        for name, rows in before.items():
+            rng = stream(0, "ablation", settings.name, name, BEFORE)
+            reference = settings.compared_with
+            matrices[name][BEFORE, reference] = compare(rows, outcomes[name][reference], rng)
     folders = {arm: [c.folder for c in row] for arm, row in cells.items()}
     spent = {arm: [sum(spent_by_step(run).values()) for run in runs] for arm, runs in folders.items()}
     return Findings(rates, swept, outcomes, matrices, folders, before, spent)
