@@ -135,8 +135,8 @@ def test_the_ray_benchmark_checks_that_the_pool_writes_the_same_tokens_and_compa
 def test_disturbed_runs_end_as_the_undisturbed_one(tmp_path: Path, run_script: Callable[..., str]) -> None:
     """Kills, signals, a full disk and torn files; the full numbers stand in docs/going_on.md."""
     printed = run_script(
-        "kills.py", "--cases", "over-sampling", "--kills", "2", "--stops", "1", "--no-room", "1", "--full-disks", "1",
-        "--torn", "2", "--work", str(tmp_path),
+        "kills.py", "--cases", "over-sampling", "--kills", "1", "--stops", "1", "--no-room", "1", "--full-disks", "1",
+        "--torn", "1", "--work", str(tmp_path),
     )  # fmt: skip
     found = rows(printed)
     assert {row[0] for row in found} >= {"kills", "stops", "no room", "torn files"}

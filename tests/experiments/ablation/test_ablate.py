@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -122,11 +121,9 @@ def test_real_runs_share_their_warm_up_and_a_second_call_runs_nothing(base):
         written = yaml.safe_load((plan.place / arm / "7" / "run.yaml").read_text())
         assert written["model"]["path"] == str(start)
         assert written["rl"]["loss"]["tau"] == ARMS[arm].get("rl.loss.tau", 0.1)
-    began = time.monotonic()
     again: list[str] = []
     found = run_ablation(plan, again.append)
     assert again == []
-    assert time.monotonic() - began < 5
     assert found.matrices["accuracy"]["pulled", "plain"].verdict(0.0) == "one seed: nothing shown"
 
 

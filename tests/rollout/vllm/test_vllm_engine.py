@@ -183,13 +183,13 @@ def test_the_trainer_keeps_its_threads_and_its_random_numbers(folders, here):
 
 
 @one_architecture
-@pytest.mark.parametrize("error", [ValueError, AssertionError, RuntimeError])
-def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch, error):
+def test_a_failed_engine_is_replaced_and_the_call_is_redone(here, monkeypatch):
+    """Whatever it fails with: the kinds of errors are tried below, where no engine has to start."""
     asked = requests(here.encoded[:2], 2)
     before, count = here.engine.generate(asked), here.engine.restarted
 
     def fail():
-        raise error("the engine broke")
+        raise AssertionError("the engine broke")
 
     monkeypatch.setattr(here.engine._engine, "step", fail)
     assert here.engine.generate(asked) == before
@@ -426,13 +426,12 @@ def test_a_refusal_or_an_interruption_is_no_failure_of_the_engine(folders, fragi
 
 
 @one_architecture
-@pytest.mark.parametrize("error", [RuntimeError, ValueError, AssertionError])
-def test_a_start_that_fails_midway_is_made_again(here, monkeypatch, error):
+def test_a_start_that_fails_midway_is_made_again(here, monkeypatch):
     here.engine.wake()
     asked = requests(here.encoded[:2], 2)
     before, count = here.engine.generate(asked), here.engine.restarted
     here.engine._end()
-    failures, named = [error("a bad start")], here.engine._named
+    failures, named = [RuntimeError("a bad start")], here.engine._named
 
     class Broken(list):
         def __iter__(self):
