@@ -161,10 +161,12 @@ def torn(case: Case, folder: Path, rng: random.Random) -> str:
     found = difference(case.whole, folder)
     if found is None:
         return "mended"
-    return "told, and a line is lost" if named and ".jsonl" in found else f"{file.relative_to(folder)} {how}: {found}"
+    if named and (".jsonl" in found or found == f"{file.relative_to(folder)} is missing"):
+        return "told, and lost"  # a line, an image, a file of an earlier step's model
+    return f"{file.relative_to(folder)} {how}: {found}"
 
 
-GOOD = ("identical", "mended", "refused by name", "told, and a line is lost")
+GOOD = ("identical", "mended", "refused by name", "told, and lost")
 DEEDS = {"kills": killed, "stops": stopped, "no room": without_room, "full disks": full_disk, "torn files": torn}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -103,6 +103,18 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's contents."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def changed_files(folder: Path, digests: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(path in the folder, what happened to it) of files that are gone, or haven't the digest that they had."""
+    found = []
+    for name, digest in digests.items():
+        file = folder / name
+        if not file.is_file():
+            found.append((name, "is missing"))
+        elif file_digest(file) != digest:
+            found.append((name, "has changed since it was written"))
+    return found
 
 
 def sync(path: Path) -> None:

@@ -30,7 +30,13 @@ def finished(tmp_path_factory):
         "stages": ["rl", "eval"],
         "threads": 1,
         "model": {"build": "tiny-qwen3-vl", "shape": SHAPE},
-        "rl": {"steps": 2, "problems_per_step": 2, "rollouts_per_problem": 2, "sampling": {"max_tokens": 4}},
+        "rl": {
+            "steps": 2,
+            "export_every": 1,
+            "problems_per_step": 2,
+            "rollouts_per_problem": 2,
+            "sampling": {"max_tokens": 4},
+        },
         "eval": {"problems": 2, "curve_problems": 2, "sampling": {"max_tokens": 4}},
     }
     (folder / "run.yaml").write_text(json.dumps(settings))
@@ -93,6 +99,20 @@ def test_a_fresh_run_removes_all_that_the_run_before_wrote_and_nothing_else(conf
     assert {str(one.relative_to(aside)) for one in aside.rglob("*") if one.is_file()} == mine
     assert not [one for one in folder.iterdir() if one.name.startswith((".earlier", ".failed", "set_aside-2"))]
     assert kept(folder) == kept(finished / "run")
+
+
+@pytest.mark.slow
+def test_a_damaged_model_of_an_earlier_step_is_told_and_nothing_is_made_again(config, capsys):
+    run = config.parent / "run"
+    before = kept(run)
+    (run / "model_step_1/config.json").unlink()
+    again(config)
+    said = capsys.readouterr().out
+    assert "model_step_1/config.json is missing: the model of an earlier step can't be made again" in " ".join(
+        said.split()
+    )
+    assert "taken up" not in said
+    assert kept(run) == before
 
 
 @pytest.mark.slow

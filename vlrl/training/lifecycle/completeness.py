@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from vlrl.report.report import write_report
-from vlrl.runlog.atomic_files import file_digest
+from vlrl.runlog.atomic_files import changed_files
 from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import any_damaged_line
 from vlrl.runlog.own_files import MARK
@@ -15,6 +15,7 @@ from vlrl.runlog.run_folder import LOGS, RunFolder
 from vlrl.training.lifecycle.run_ending import has_content, is_readable, recorded_ending
 from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.rl.exports import EXPORT, told
 from vlrl.training.run_settings import RunSettings
 
 
@@ -46,15 +47,15 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
 
 
 def lost_stages(done: RunState) -> tuple[set[str], set[str]]:
-    """Finished stages whose files are missing or have changed, and results whose answers are; prints a line a file."""
+    """Finished stages whose files are missing or have changed, and results whose answers are; prints a line a file,
+    also for a model of an earlier step (`rl.export_every`), which can't be made again and takes no stage with it.
+    """
     lost: set[str] = set()
     unanswered: set[str] = set()
-    for name, digest in done.left.items():
-        file = done.folder / name
-        if file.is_file() and file_digest(file) == digest:
-            continue
-        what = "is missing" if not file.is_file() else "has changed since it was written"
-        leaf = Path(name).parts[0]
+    for name, what in changed_files(done.folder, done.left):
+        file, leaf = done.folder / name, Path(name).parts[0]
+        if leaf.startswith(EXPORT):
+            print(told(file, what))
         stage = next((name for name, left in LEAVES.items() if left == leaf), None)
         if stage is not None and stage in done.finished:
             print(f"{file} {what}: {stage} is taken up from its last checkpoint")
@@ -77,7 +78,7 @@ def is_in_order(folder: Path) -> bool:
         left, sealed = state["left"], state["sealed"]
     except (ValueError, KeyError, TypeError):
         return False
-    whole = all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in left.items())
+    whole = not changed_files(folder, left)
     logs = not any(any_damaged_line(folder / name) for name in LOGS)
     written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
     written = written and (not left or is_readable(folder / "results.json"))

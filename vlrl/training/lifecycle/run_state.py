@@ -15,6 +15,7 @@ from vlrl.training.lifecycle.checkpoint import newest_step
 from vlrl.training.lifecycle.run_changes import Change, changes, refuse_other_results
 from vlrl.training.lifecycle.run_ending import settings_of
 from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.rl.exports import EXPORT
 from vlrl.training.run_settings import LEARNING, RunSettings, Stage
 from vlrl.types import content_digest
 
@@ -154,10 +155,12 @@ class RunState:
 
 
 def left_by(folder: Path, stage: str) -> dict[str, str]:
-    """Digests of the files that a stage leaves, by path in the run folder: its model, and all answers."""
+    """Digests of the files that a stage leaves, by path in the run folder: its models, and all answers."""
     leaf = LEAVES.get(cast(Stage, stage)) if stage != "record" else None
     files = [file for file in (folder / leaf).rglob("*") if file.is_file()] if leaf is not None else []
     files += folder.glob("answers_*.jsonl")
+    if stage == "rl":
+        files += [file for export in folder.glob(f"{EXPORT}*") for file in export.rglob("*") if file.is_file()]
     return {str(file.relative_to(folder)): file_digest(file) for file in sorted(files)}
 
 

@@ -17,6 +17,7 @@ from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metr
 from vlrl.training.rl.carried_credit import read_credit_state
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepBatch, StepCollector
+from vlrl.training.rl.exports import Exports
 from vlrl.training.rl.rl_budget import Budget, sampled_tokens
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
@@ -43,6 +44,9 @@ class RlRecorder:
         self._audit = None if audit is None else Audit(audit, session.settings.seed)
         if self._audit is not None:
             self._parts["audit"] = self._audit
+        self._exports = Exports(session.context.run.path, session.context.say)
+        if self._settings.export_every is not None:
+            self._parts["exports"] = self._exports
         algorithm = (self._settings.loss, *self._settings.auxiliary)
         self._context.note(algorithm=[*self._settings.credit.sources(), *map(source_of, algorithm)])
         checkpoint = self._steps.latest_checkpoint()
@@ -120,7 +124,7 @@ class RlRecorder:
         if step % settings.log_every == 0 or last:
             run.rollouts("rl", step + 1, shown(batch.drawn, settings.log_groups))
         if exports:
-            policy.save(run.path / f"model_step_{step + 1}")  # before a checkpoint, which then has it whole beside it
+            self._exports.save(policy, step + 1)  # before a checkpoint, which then has it whole beside it
         self._steps.checkpoint(step, self._parts, saves, last)
 
     def end_stage(self) -> None:
