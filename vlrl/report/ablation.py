@@ -189,7 +189,10 @@ def _rates_table(found: AblationReport) -> list[str]:
     lines = [f"Learning rates, swept for every arm on seeds of their own ({seeds}); the best is used:", ""]
     lines += [f"| arm | {' | '.join(f'{rate:g}' for rate in rates)} |", "|---" * (len(rates) + 1) + "|"]
     for arm, held in found.swept.items():
-        cells = [f"**{_figure(held[r])}**" if r == found.rates[arm] else _figure(held[r]) for r in rates]
+        figures = [_figure(held[rate]) if rate in held else "" for rate in rates]
+        cells = [
+            f"**{words}**" if rate == found.rates[arm] else words for rate, words in zip(rates, figures, strict=True)
+        ]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
     several = {arm: held for arm, held in found.swept.items() if len(held) > 1}
     highest = [arm for arm, held in several.items() if found.rates[arm] == max(held)]

@@ -80,6 +80,17 @@ def test_every_arm_gets_the_rate_that_was_best_for_it_on_the_sweeps_seeds(base):
     assert gap.seeds == 3
 
 
+def test_arms_may_try_rates_of_their_own(base):
+    sweep = {"values": [0.1], "values_by_arm": {"pulled": [0.3, 0.4]}, "seeds": [900]}
+    plan = settings(base, share="nothing", sweep=sweep, seeds=[1, 2])
+    for arm, rate, right in ("plain", 0.1, True), ("pulled", 0.3, False), ("pulled", 0.4, True):
+        for seed in (900, *plan.seeds):
+            pretend(cell_of(plan, arm, rate, seed).folder, [right, True])
+    page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
+    assert "| plain | **1.000** |  |  |" in page
+    assert "| pulled |  | 0.500 | **1.000** |" in page
+
+
 def test_what_the_interval_spans_is_called_not_shown_and_one_seed_is_said(base):
     plan = settings(base, share="nothing")
     for arm in ARMS:

@@ -45,6 +45,7 @@ def rates(settings, arm, rate) -> dict:
         ({"reference": "plian"}, "did you mean 'plain'"),
         ({"select": "acuracy"}, "did you mean 'accuracy'"),
         ({"seeds": [1, 2], "sweep": {"values": [0.1], "seeds": [2]}}, "not reported"),
+        ({"sweep": {"values": [0.1], "values_by_arm": {"oter": [0.2]}}}, r"values_by_arm: no arm 'oter'"),
         ({"seeds": [1, 1]}, "holds one twice"),
         ({"against": ["tokens", "accuracy"]}, "no outcome 'tokens'"),
         ({"against": ["accuracy", "accuracy"]}, "is of correct"),

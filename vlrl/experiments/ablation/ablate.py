@@ -77,7 +77,9 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
     if settings.sweep:
         seeds = settings.sweep.seeds
         places = {
-            (a, r): [cell_of(settings, a, r, s) for s in seeds] for a in settings.arms for r in settings.sweep.values
+            (a, r): [cell_of(settings, a, r, s) for s in seeds]
+            for a in settings.arms
+            for r in settings.sweep.values_of(a)
         }
         _run(settings, seeds, [c for row in places.values() for c in row], say)
         chosen = settings.outcomes[settings.select]

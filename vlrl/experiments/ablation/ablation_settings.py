@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,14 @@ class Sweep(Settings):
 
     keys: tuple[str, ...] = Field(default=RATES, min_length=1)
     values: tuple[float, ...] = Field(min_length=1)
+    values_by_arm: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = Field(
+        default_factory=dict, description="in place of `values`, for arms whose optimizer has rates of another size"
+    )
     seeds: tuple[int, ...] = (900,)
+
+    def values_of(self, arm: str) -> tuple[float, ...]:
+        """What an arm tries."""
+        return self.values_by_arm.get(arm, self.values)
 
     def at(self, run: RunSettings, rate: float) -> dict[str, Any]:
         """Overrides that give a run this rate. Raises ConfigError for a key that holds no number."""
@@ -117,6 +124,9 @@ class AblationSettings(Settings):
             raise ConfigError(
                 "sweep.seeds", f"{sorted(both)} are among `seeds`", "choose rates on seeds that are not reported"
             )
+        for arm in self.sweep.values_by_arm if self.sweep else ():
+            if arm not in self.arms:
+                raise ConfigError("sweep.values_by_arm", f"no arm {arm!r}", did_you_mean(arm, self.arms))
         self.chain_of(self.seeds[0])  # whose links refer backwards only
         if len(set(self.seeds)) != len(self.seeds):
             raise ConfigError("seeds", f"{list(self.seeds)} holds one twice", "give different seeds")
