@@ -94,11 +94,13 @@ class Told:
 class Box:
     """A running server. It isn't shared between threads; `BoxPool` lends one at a time.
 
+    sockets  whether programs may open them, for a browser; they still lead nowhere
+
     Raises BoxError where the server is gone, ConfigError where the host can't isolate.
     """
 
-    def __init__(self, settings: SandboxSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: SandboxSettings, sockets: bool = False) -> None:
+        self.settings, self._sockets = settings, sockets
         self._isolated = settings.isolation == "bubblewrap"
         self._folder = None if self._isolated else tempfile.mkdtemp(prefix="vlrl-programs-")
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,7 +115,7 @@ class Box:
             raise
 
     def _start(self, theirs: socket.socket) -> None:
-        code = b"" if not self._isolated and seccomp.library() is None else seccomp.filter_code()
+        code = b"" if not self._isolated and seccomp.library() is None else seccomp.filter_code(self._sockets)
         python = bubblewrap.box_python(self.settings)
         user = bubblewrap.drops_to()
         files = [_file(code)]

@@ -46,12 +46,14 @@ class BoxPool:
     Boxes are started from a thread that lives as long as the pool: the kernel ends what bubblewrap holds with the
     *thread* that has started it.
 
+    sockets  whether programs may open them (see `Box`)
+
     Raises ConfigError where the host can't isolate.
     """
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, sockets: bool = False) -> None:
         check_host(settings)
-        self.settings = settings
+        self.settings, self._sockets = settings, sockets
         self.separate_testers = True
         self._free: queue.LifoQueue[Box | None] = queue.LifoQueue()
         for _ in range(settings.count):
@@ -107,7 +109,7 @@ class BoxPool:
         role = self._role(language, payload, name, limits, language.compiler, b"")
         overhead = SYSTEM_MEMORY + language.overhead_mib * MIB
         try:
-            told = self._lend(lambda box: box.run([role], limits, language.keep, overhead))
+            told = self.lend(lambda box: box.run([role], limits, language.keep, overhead))
         except BoxError as error:
             return Execution.fault(str(error))
         ended = execution_of(told, limits)
@@ -134,12 +136,12 @@ class BoxPool:
     def _finished(self, roles: list[Role], limits: Limits, language: Language | None) -> Execution:
         overhead = SYSTEM_MEMORY * len(roles) + (0 if language is None else language.overhead_mib * MIB)
         try:
-            told = self._lend(lambda box: box.run(roles, limits, overhead_bytes=overhead))
+            told = self.lend(lambda box: box.run(roles, limits, overhead_bytes=overhead))
         except BoxError as error:
             return Execution.fault(str(error))
         return execution_of(told, limits)
 
-    def _lend(self, use: Callable[[Box], T]) -> T:
+    def lend(self, use: Callable[[Box], T]) -> T:
         """Gives a box to `use`; one that fails is closed, and its place is filled by the next call."""
         box = self._free.get()
         kept: Box | None = None
@@ -171,7 +173,7 @@ class BoxPool:
         while (order := self._orders.get()) is not None:
             place, settings = order
             try:
-                place.set_result(Box(settings))
+                place.set_result(Box(settings, self._sockets))
             except BaseException as error:  # whatever it is belongs to the thread that waits for the box
                 place.set_exception(error)
 

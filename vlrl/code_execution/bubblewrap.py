@@ -25,7 +25,11 @@ ALLOW = (
     "=0; in a container: --security-opt seccomp=unconfined --security-opt systempaths=unconfined), or run programs "
     "elsewhere with sandbox: {isolation: remote, url: …}"
 )
-CONFIGURATION = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/php", "/etc/mono")  # of toolchains, for reading
+# of toolchains and fonts, for reading
+CONFIGURATION = (
+    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/php", "/etc/mono"),
+    *("/etc/fonts", "/etc/matplotlibrc"),
+)
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",

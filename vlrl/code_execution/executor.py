@@ -6,12 +6,14 @@ import atexit
 import threading
 
 from vlrl.code_execution.box_pool import BoxPool, check_host
+from vlrl.code_execution.drawing import DrawingSandbox
 from vlrl.code_execution.outcome import Executor
 from vlrl.code_execution.remote import RemoteExecutor
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 
 _settings = SandboxSettings()
 _made: tuple[SandboxSettings, Executor] | None = None
+_drawings: tuple[SandboxSettings, DrawingSandbox] | None = None
 _lock = threading.Lock()
 
 
@@ -39,6 +41,23 @@ def executor() -> Executor:
         return _made[1]
 
 
+def drawing_sandbox() -> DrawingSandbox:
+    """What draws the run's drawings. Raises ConfigError where they can't be drawn as programs are run."""
+    global _drawings
+    with _lock:
+        if _drawings is None or _drawings[0] != _settings:
+            if _drawings is not None:
+                _drawings[1].close()
+            _drawings = (_settings, DrawingSandbox(_settings, _programs))
+        return _drawings[1]
+
+
+def _programs() -> BoxPool:
+    made = executor()
+    assert isinstance(made, BoxPool)  # a remote service draws nothing: `DrawingSandbox.check`
+    return made
+
+
 def check() -> None:
     """Raises ConfigError where programs can't be run as configured; starts nothing that stays."""
     if _settings.url is None:
@@ -48,9 +67,12 @@ def check() -> None:
 
 
 def close() -> None:
-    """Ends the run's executor, where one was made."""
-    global _made
+    """Ends the run's executor and what draws its drawings, where they were made."""
+    global _made, _drawings
     with _lock:
+        if _drawings is not None:
+            _drawings[1].close()
+            _drawings = None
         if _made is not None:
             _made[1].close()
             _made = None

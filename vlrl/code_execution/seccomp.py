@@ -16,9 +16,9 @@ from pathlib import Path
 
 from vlrl.errors import ConfigError
 
+# network, also by name of an abstract socket; pairs of sockets are pipes and stay
+SOCKETS = ("socket", "bind", "connect", "listen", "accept", "accept4")
 REFUSED = (
-    # network, also by name of an abstract socket; pairs of sockets are pipes and stay
-    "socket", "bind", "connect", "listen", "accept", "accept4",
     # other processes
     "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd", "pidfd_send_signal",
     # mounts, namespaces, devices, the host
@@ -60,15 +60,19 @@ def library() -> ctypes.CDLL | None:
 
 
 @cache
-def filter_code() -> bytes:
-    """The filter as the kernel takes it (struct sock_filter, 8 bytes each). Raises ConfigError without libseccomp."""
+def filter_code(sockets: bool = False) -> bytes:
+    """The filter as the kernel takes it (struct sock_filter, 8 bytes each). Raises ConfigError without libseccomp.
+
+    sockets  allowed, for a browser, which talks to itself; a box has a network of its own with nobody in it
+    """
     seccomp = library()
     if seccomp is None:
         raise ConfigError("sandbox", "libseccomp is missing, which filters system calls", INSTALL)
+    refused = REFUSED if sockets else (*SOCKETS, *REFUSED)
     seccomp.seccomp_init.restype = ctypes.c_void_p
     context = ctypes.c_void_p(seccomp.seccomp_init(ctypes.c_uint32(ALLOW)))
     try:
-        for number, names in ((errno.EPERM, REFUSED), (errno.ENOSYS, NOT_IMPLEMENTED)):
+        for number, names in ((errno.EPERM, refused), (errno.ENOSYS, NOT_IMPLEMENTED)):
             for name in names:
                 _refuse(seccomp, context, name, number)
         for flag in NEW_NAMESPACES:

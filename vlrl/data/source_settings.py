@@ -26,6 +26,8 @@ from vlrl.scenes.domain import domains
 from vlrl.types import Modality
 from vlrl.verify.judge import verifiers
 
+RUNNING = ("code", "visual_code")  # verifiers that run programs
+
 
 class SourceSettings(Settings):
     """What all kinds of sources share. `weight` is relative: the shares of all sources add up to one.
@@ -237,13 +239,13 @@ class FileSourceSettings(SourceSettings):
 
 
 def runs_programs(source: SourceSettings) -> bool:
-    """Whether problems of a source are judged by running programs: the verifier `code`."""
+    """Whether problems of a source are judged by running programs: the verifiers in RUNNING."""
     if isinstance(source, FileSourceSettings):
         named = source.verifier
         if isinstance(named, VerifierByColumn):
-            return "code" in (*named.values.values(), named.otherwise)
-        return named == "code" or (named is None and source.layout in CODE_LAYOUTS)
-    return isinstance(source, DomainSourceSettings) and getattr(source.domain, "verifier", "") == "code"
+            return any(name in RUNNING for name in (*named.values.values(), named.otherwise))
+        return named in RUNNING or (named is None and source.layout in CODE_LAYOUTS)
+    return isinstance(source, DomainSourceSettings) and getattr(source.domain, "verifier", "") in RUNNING
 
 
 def is_local(path: str) -> bool:

@@ -3,6 +3,7 @@
 from vlrl.verify import combine
 from vlrl.verify.code import code_verifier
 from vlrl.verify.official import benchmark_rewards
+from vlrl.verify.rendering import visual_code
 from vlrl.verify.verifiers import (
     box,
     choice,
@@ -32,4 +33,5 @@ __all__ = [
     "published_scores",
     "text",
     "time_of_day",
+    "visual_code",
 ]

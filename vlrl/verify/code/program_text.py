@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from vlrl.code_execution.languages import ALIASES, LANGUAGES
 from vlrl.verify.reading.declared import visible_text
@@ -35,6 +36,18 @@ def program_text(response: str, language: str) -> ProgramText:
     an example's output) are passed over. Two different programs are none, and so is a block that isn't closed. A block
     without a language counts where none names the declared one.
     """
+    if language == "any":
+        return one_block(response, "code block", lambda name: ALIASES.get(name, name) in LANGUAGES, untagged=False)
+    found = one_block(response, f"{language} code block", lambda name: ALIASES.get(name, name) == language)
+    return found if found.source is None else replace(found, language=language)
+
+
+def one_block(response: str, said: str, wanted: Callable[[str], bool], untagged: bool = True) -> ProgramText:
+    """The one fenced block of a response whose tag (first word, small letters) is wanted, as `program_text` says.
+
+    said      what isn't there, for the note where nothing is
+    untagged  whether a block without a tag counts where none is wanted
+    """
     text = visible_text(response)
     answers = _ANSWER.findall(text)
     if len(set(answers)) > 1:
@@ -42,27 +55,23 @@ def program_text(response: str, language: str) -> ProgramText:
     blocks, closed = _blocks(answers[0] if answers else text)
     if not closed:
         return ProgramText(None, note="a code block that is not closed")
-    if language == "any":
-        wanted = [block for block in blocks if _language(block.tag)]
-    else:
-        wanted = [block for block in blocks if _language(block.tag) == language]
-        wanted = wanted or [block for block in blocks if not block.tag]
-    sources = list(dict.fromkeys(block.text for block in wanted if block.text.strip()))
+    named = [block for block in blocks if wanted(_name(block.tag))]
+    if untagged:
+        named = named or [block for block in blocks if not block.tag]
+    sources = list(dict.fromkeys(block.text for block in named if block.text.strip()))
     if not sources:
-        named = "code block" if language == "any" else f"{language} code block"
-        return ProgramText(None, note=f"no {named}")
+        return ProgramText(None, note=f"no {said}")
     if len(sources) > 1:
         return ProgramText(None, note=f"{len(sources)} programs")
     if len(sources[0]) > MAX_PROGRAM_CHARS:
         return ProgramText(None, note=f"a program of {len(sources[0])} characters")
-    return ProgramText(sources[0], _language(wanted[0].tag) if language == "any" else language)
+    name = _name(named[0].tag)
+    return ProgramText(sources[0], ALIASES.get(name, name))
 
 
-def _language(tag: str) -> str:
-    """The language that a block's tag names: its first word, without what some renderers add; "" for another one."""
-    name = re.split(r"[\s,{:]", tag.strip().lower(), maxsplit=1)[0]
-    name = ALIASES.get(name, name)
-    return name if name in LANGUAGES else ""
+def _name(tag: str) -> str:
+    """The first word of a block's tag, without what some renderers add."""
+    return re.split(r"[\s,{:]", tag.strip().lower(), maxsplit=1)[0]
 
 
 def _blocks(text: str) -> tuple[list[_Block], bool]:

@@ -1,0 +1,197 @@
+"""Programs that draw, in the real sandbox with a real browser: the cascade, its verdicts, and what hostile ones get."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from vlrl.code_execution import drawing, executor
+from vlrl.code_execution.drawing import browser
+from vlrl.errors import DataError
+from vlrl.types import Image, Problem, Text
+from vlrl.verify.judge import declared_gold, judge
+from vlrl.verify.rendering.visual_code import _asked, parse_fault, pixels_of
+
+HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="160">'
+SVG = (
+    f'{HEAD}<circle cx="60" cy="60" r="40" fill="red"/><rect x="110" y="90" width="60" height="50" fill="blue"/></svg>'
+)
+MOVED = SVG.replace('cx="60"', 'cx="66"')
+HALF = SVG.replace('<rect x="110" y="90" width="60" height="50" fill="blue"/>', "")
+PLOT = "import matplotlib.pyplot as plt\nplt.bar(['a', 'b', 'c'], {}, color='tab:{}')\nplt.title('Sales')\n{}"
+
+sandboxed = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is missing")
+with_browser = pytest.mark.skipif(browser() is None, reason="Chromium is missing")
+
+
+def system_has_matplotlib() -> bool:
+    """Whether the interpreter of the boxes, the system's, has it."""
+    if shutil.which("bwrap") is None or not shutil.which("/usr/bin/python3"):
+        return False
+    return subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"], capture_output=True).returncode == 0
+
+
+with_matplotlib = pytest.mark.skipif(not system_has_matplotlib(), reason="the system's Python has no matplotlib")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended():
+    yield
+    executor.close()
+
+
+def problem(kind="svg", source=SVG, size=(200, 160), images=(), **metadata):
+    gold = {"kind": kind} | ({} if source is None else {"source": source, "size": list(size)})
+    return Problem(
+        (*images, Text("Draw it.")), json.dumps(gold), "visual_code", "text", "drawings", "", metadata=metadata
+    )
+
+
+def fenced(source, tag="svg"):
+    return f"Here it is:\n```{tag}\n{source}\n```"
+
+
+def drawn(kind, source, width=200, height=160):
+    return executor.drawing_sandbox().draw(kind, source, width, height)
+
+
+@sandboxed
+@with_browser
+@pytest.mark.slow
+def test_an_svg_is_right_as_it_is_less_where_it_is_moved_and_least_where_half_is_missing():
+    asked = problem()
+    same, moved, half = (judge(asked, fenced(source)) for source in (SVG, MOVED, HALF))
+    assert (same.score, same.correct) == (pytest.approx(1.0), True)
+    assert same.score > moved.score > half.score > 0
+    assert set(same.parts) == {"structure", "edges", "colours", "aspect"}
+    assert judge(asked, SVG).correct  # without a fence
+    assert judge(asked, fenced(f"{HEAD}</svg>")).score == 0  # a blank page
+
+
+@sandboxed
+@with_browser
+def test_the_problems_own_image_may_be_the_target():
+    png = drawn("svg", SVG).png
+    assert png is not None
+    asked = problem(source=None, images=(Image.from_bytes(png),))
+    assert judge(asked, fenced(SVG)).correct
+    page = f"<html><body style='margin:0'>{SVG}</body></html>"
+    as_page = problem("html", None, images=(Image.from_bytes(png),))
+    assert judge(as_page, fenced(page, "html")).score > 0.95
+    assert judge(as_page, page).score > 0.95
+
+
+@sandboxed
+@with_matplotlib
+@pytest.mark.slow
+def test_a_plot_is_drawn_by_its_program_whether_it_saves_shows_or_leaves_its_figure():
+    gold = PLOT.format([3, 1, 2], "red", "")
+    asked = problem("matplotlib", gold)
+    for ending in ("plt.show()", "plt.savefig('drawing.png', dpi=100)", "plt.savefig('mine.png')"):
+        found = judge(asked, fenced(PLOT.format([3, 1, 2], "red", ending), "python"))
+        assert found.correct, (ending, found)
+    other = judge(asked, fenced(PLOT.format([1, 3, 1], "blue", ""), "python"))
+    assert 0 < other.score < 0.7
+    assert not other.correct
+
+
+@sandboxed
+@with_browser
+def test_every_stage_earns_what_the_problem_says():
+    asked = problem(earned={"parses": 0.05, "draws": 0.1}, correct_at=0.5)
+    assert judge(asked, "I can't draw.").score == 0
+    assert judge(asked, fenced("<svg><circle")).note.startswith("does not parse")
+    assert judge(asked, fenced(f"{HEAD}</svg>")).score == 0.1
+    assert judge(asked, fenced(MOVED)).correct
+
+
+@sandboxed
+@with_matplotlib
+def test_a_program_that_fails_parses_and_draws_nothing():
+    asked = problem("matplotlib", PLOT.format([3, 1, 2], "red", ""), earned={"parses": 0.05})
+    found = judge(asked, fenced("raise ValueError('no')", "python"))
+    assert (found.score, found.answer) == (0.05, "parses")
+    assert "ValueError: no" in found.note
+    assert judge(asked, fenced("plt.bar(", "python")).note.startswith("does not parse: SyntaxError")
+    assert judge(asked, fenced("print(1)", "python")).note == "draws nothing"
+
+
+HOSTILE_PAGES = {
+    "the host's files": "<html><body><iframe src='file:///etc/shadow' width=190 height=150></iframe></body></html>",
+    "the network": "<html><body><img src='http://127.0.0.1:1/x.png'>"
+    "<script>fetch('http://127.0.0.1:1')</script></body></html>",
+    "an endless loop": "<html><body><script>while (true) {}</script></body></html>",
+    "memory": "<html><body><script>const a = [];"
+    "while (true) a.push(new Uint8Array(1 << 24).fill(1));</script></body></html>",
+}
+
+
+@sandboxed
+@with_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOSTILE_PAGES)
+def test_hostile_pages_earn_nothing_and_the_next_one_is_drawn(name, monkeypatch):
+    small = drawing.PAGE.model_copy(update={"cpu_seconds": 6.0, "wall_seconds": 10.0})
+    monkeypatch.setattr(drawing, "PAGE", small)
+    found = judge(problem("html", f"<body>{SVG}</body>"), fenced(HOSTILE_PAGES[name], "html"))
+    assert found.fault is None, found
+    assert found.score < 0.2
+    assert judge(problem(), fenced(SVG)).correct
+
+
+@sandboxed
+@with_browser
+def test_nothing_of_the_host_is_in_the_picture_of_a_page_that_asks_for_it(tmp_path):
+    secret = tmp_path / "secret.html"
+    secret.write_text("<body style='background:red'></body>")
+    page = f"<html><body style='margin:0'><iframe src='file://{secret}' width=200 height=160></iframe></body></html>"
+    png = drawn("html", page).png
+    assert png is not None
+    red = (pixels_of(png) == np.array([255, 0, 0])).all(axis=2).mean()
+    assert red == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("a circle", "is no JSON"),
+        ('{"kind": "sgv"}', "did you mean 'svg'"),
+        ('{"kind": "svg", "images": 0}', "did you mean 'image'"),
+        ('{"kind": "svg", "image": 2}', "names image 2 of 0"),
+        ('{"kind": "svg", "source": "<svg/>", "size": [5, "x"]}', "size is"),
+    ],
+)
+def test_a_gold_that_names_no_target_is_refused_by_its_place(answer, said):
+    with pytest.raises(DataError, match=said):
+        _asked(Problem((Text("Draw."),), answer, "visual_code", "text", "drawings", ""))
+
+
+def test_a_gold_that_is_a_source_is_an_answer_itself():
+    assert declared_gold(problem()) == (f"```svg\n{SVG}\n```",)
+    assert declared_gold(problem(source=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "reads"),
+    [
+        ("svg", SVG, True),
+        ("svg", "<svg><circle></svg>", False),
+        ("svg", "<html></html>", False),
+        ("svg", '<!DOCTYPE x [<!ENTITY a "b">]><svg>&c;</svg>', False),
+        ("html", "<p>hello", True),
+        ("html", "hello", False),
+    ],
+)
+def test_what_does_not_parse_is_known_before_it_is_drawn(kind, source, reads):
+    assert (parse_fault(kind, source) is None) == reads
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" + b"\0" * 40, b"\x89PNG\r\n\x1a\n" + b"\xff" * 90]
+)
+def test_what_is_no_image_is_none(data):
+    assert pixels_of(data) is None

@@ -1,0 +1,116 @@
+"""Drawings that programs of models draw: a web page, an SVG file, a matplotlib program; each to a PNG, in the sandbox.
+
+A page is opened by a headless Chromium that runs in a cell like any other program, in boxes of its own whose programs
+may open sockets (Chromium talks to itself): there is still no network, and nothing of the host to read.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vlrl.code_execution.box import MIB, BoxError, Role, payload_of
+from vlrl.code_execution.box_pool import SYSTEM_MEMORY, BoxPool, execution_of
+from vlrl.code_execution.outcome import Execution
+from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
+from vlrl.errors import ConfigError
+
+DrawingKind = Literal["html", "svg", "matplotlib"]
+KINDS: tuple[DrawingKind, ...] = ("html", "svg", "matplotlib")
+FILE = "drawing.png"
+# a page's processes take about 1.1 GiB, shared pages counted once each, and 100 threads before they show anything
+PAGE = Limits(
+    cpu_seconds=20.0, wall_seconds=30.0, memory_mib=2048, processes=320, open_files=1024, output_mib=64, disk_mib=256
+)
+PLOT = Limits(cpu_seconds=20.0, wall_seconds=30.0, memory_mib=1024, processes=64, open_files=256, output_mib=64)
+BROWSERS = (  # programs themselves: a wrapper script reads /etc, which the sandbox doesn't show
+    "/usr/lib/chromium/chromium",
+    "/usr/lib64/chromium-browser/chromium-browser",
+    "/usr/lib/chromium-browser/chromium-browser",
+    "/opt/google/chrome/chrome",
+)
+INSTALL_BROWSER = "apt-get install chromium (Debian), dnf install chromium (Fedora), or take another kind"
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage",
+    "--disable-extensions", "--disable-component-update", "--disable-background-networking", "--no-first-run",
+    "--hide-scrollbars", "--force-device-scale-factor=1", "--default-background-color=FFFFFFFF",
+    "--virtual-time-budget=2000", "--user-data-dir=/tmp/profile", f"--screenshot={FILE}",
+)  # fmt: skip
+_BEFORE = "import matplotlib as _m; _m.use('Agg'); import matplotlib.pyplot as _p; _p.show = lambda *a, **k: None\n"
+_AFTER = (
+    "import os, matplotlib.pyplot as p\n"
+    "exec(compile(open('program.py').read(), 'program.py', 'exec'), {'__name__': '__main__'})\n"
+    f"if not os.path.exists('{FILE}') and p.get_fignums(): p.savefig('{FILE}', dpi=100, facecolor='white')\n"
+)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What became of a source: the PNG as it was written, which is as hostile as its source; None without one.
+
+    execution  how the program ended that drew it
+    """
+
+    png: bytes | None
+    execution: Execution
+
+
+def browser() -> str | None:
+    """The path of Chromium; None where there is none."""
+    found = shutil.which("chromium-headless-shell")
+    return next((path for path in BROWSERS if Path(path).is_file()), found)
+
+
+class DrawingSandbox:
+    """Draws sources in the sandbox, as many at a time as it has boxes. Raises ConfigError where the host can't.
+
+    programs  the pool of boxes for matplotlib, `executor.executor()` of a run
+    """
+
+    def __init__(self, settings: SandboxSettings, programs: Callable[[], BoxPool]) -> None:
+        self._settings, self._programs = settings, programs
+        self._pages: BoxPool | None = None
+
+    def check(self, kind: DrawingKind) -> None:
+        """Raises ConfigError where drawings of a kind can't be drawn here."""
+        if self._settings.isolation == "remote":
+            raise ConfigError("sandbox, isolation", "a remote service draws no drawings", "isolation: bubblewrap")
+        if kind != "matplotlib" and browser() is None:
+            raise ConfigError("sandbox", f"{kind} needs Chromium, which is not installed", INSTALL_BROWSER)
+
+    def draw(self, kind: DrawingKind, source: str, width: int, height: int) -> Drawing:
+        """The drawing of a source; pages and SVG files in a window of this many pixels, a plot in the size it chooses.
+
+        Raises ConfigError where that can't be done here.
+        """
+        self.check(kind)
+        text = source.encode("utf-8", "replace")
+        if kind == "matplotlib":
+            files = {"main.py": (_BEFORE + _AFTER).encode(), "program.py": text}
+            role = Role(payload_of(files), python="main.py", extra_threads=8)
+            return self._drawn(self._programs(), role, PLOT, 0)
+        if self._pages is None:
+            self._pages = BoxPool(self._settings, sockets=True)
+        page = f"page.{kind}"
+        line = [str(browser()), *FLAGS, f"--window-size={width},{height}", page]
+        role = Role(payload_of({page: text}), argv=line, reserves=True, extra_memory=1024 * MIB, extra_threads=256)
+        return self._drawn(self._pages, role, PAGE, 512 * MIB)
+
+    def close(self) -> None:
+        """Ends the boxes of pages."""
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
+
+    @staticmethod
+    def _drawn(pool: BoxPool, role: Role, limits: Limits, overhead: int) -> Drawing:
+        try:
+            told = pool.lend(lambda box: box.run([role], limits, (FILE,), SYSTEM_MEMORY + overhead))
+        except BoxError as error:
+            return Drawing(None, Execution.fault(str(error)))
+        ended = execution_of(told, limits)
+        _, _, png = told.kept.partition(b"\n")  # a line of names and sizes, then the file
+        return Drawing(png if ended.ended == "finished" and png else None, ended)
