@@ -90,6 +90,11 @@ def test_a_room_is_small_and_says_what_it_is_for(folder):
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
+def test_a_file_is_350_lines_at_most():
+    long = {str(file.relative_to(PACKAGE)): len(file.read_text().splitlines()) for file in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in long.items() if lines > 350} == {}
+
+
 def test_heavy_libraries_are_imported_where_they_are_needed():
     wrong = [
         f"{file.relative_to(PACKAGE)}: {module}"

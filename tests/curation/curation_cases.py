@@ -35,6 +35,9 @@ class Plain:
     def __init__(self, problem: Problem) -> None:
         self.problem_id, self.content_hash, self.problem = problem.id, problem.id, problem
 
+    def hash_again(self) -> str:
+        return self.problem.id
+
 
 def encode(problems: Sequence[Problem]) -> list[Any]:
     return [Plain(problem) for problem in problems]

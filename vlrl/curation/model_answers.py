@@ -12,7 +12,7 @@ from vlrl.curation.answer_journal import Journal, Name
 from vlrl.curation.stage import Answered, Question
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encode
-from vlrl.rollout.collector import collect_seeded
+from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import RolloutEngine, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import content_digest
@@ -106,7 +106,7 @@ class EngineAsk:
     def _ask(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
         seeds = [derive_seed(self.seed, "curation", stage, question.problem.id) for question in questions]
         asked = [question.asked for question in questions]
-        groups = collect_seeded(self._encode, self._engine, asked, sampling, n, seeds)
+        groups = collect(self._encode, self._engine, asked, sampling, n, seeds)
         pairs = list(zip(questions, groups, strict=True))
         verdicts = judge_all([(question.problem, [r.text for r in group.rollouts]) for question, group in pairs])
         return [

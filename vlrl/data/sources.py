@@ -1,7 +1,7 @@
 """Sources: one object for each source of a recipe, which gives its n-th problem of a split on demand.
 
-An item depends on nothing but (seed, source name, split, index), so draws can be repeated, resumed and spread over
-processes. Problems of a domain are endless; rows of a file are finite.
+An item depends on nothing but (seed, source name, split, index, attempt), so draws can be repeated, resumed and spread
+over processes. Problems of a domain are endless; rows of a file are finite.
 """
 
 from __future__ import annotations

@@ -14,30 +14,30 @@ from vlrl.types import Group, Problem
 
 
 def collect(
-    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+    encode: Encode,
+    engine: Generates,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    k: int,
+    seed: int | Sequence[int],
 ) -> list[Group]:
-    """k rollouts of every problem, in order. The seed of each request comes from `seed`, the problem and its index.
+    """k rollouts of every problem, in order.
+
+    seed  that of each request comes from it, the problem and its index; or one for each problem
 
     Raises EngineError if the content hash that the engine read differs from the encoder's.
     """
-    seeds = [derive_seed(seed, problem.id, index) for index, problem in enumerate(problems)]
-    return collect_seeded(encode, engine, problems, sampling, k, seeds)
-
-
-def collect_seeded(
-    encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seeds: Sequence[int]
-) -> list[Group]:
-    """The same with one seed a problem."""
+    seeds = [derive_seed(seed, p.id, i) for i, p in enumerate(problems)] if isinstance(seed, int) else seed
     encoded = encode(problems)
     requests = [Request(one, k, sampling, seed) for one, seed in zip(encoded, seeds, strict=True)]
     groups = []
-    for one, problem, answer in zip(encoded, problems, answers(engine, requests, problems), strict=True):
+    for one, problem, answer in zip(encoded, problems, generations(engine, requests, problems), strict=True):
         check_content(problem, one, answer)
         groups.append(Group(problem, answer.rollouts, one))
     return groups
 
 
-def answers(engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]) -> list[Generation]:
+def generations(engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]) -> list[Generation]:
     """The engine's answers. Raises NonFiniteError that names the problem of a response whose numbers aren't finite."""
     try:
         found = list(engine.generate(requests))

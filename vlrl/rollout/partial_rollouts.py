@@ -16,7 +16,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.model.prompts.encode import Encode, Encoded
-from vlrl.rollout.collector import answers, check_content, check_same_content
+from vlrl.rollout.collector import check_content, check_same_content, generations
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.runlog.codecs import problem_from, problem_state, rollout_from, rollout_state
 from vlrl.seeding import derive_seed
@@ -101,7 +101,7 @@ class RolloutBuffer:
         ]
         after = []
         for group, generation in zip(
-            served, answers(engine, requests, [group.problem for group in served]), strict=True
+            served, generations(engine, requests, [group.problem for group in served]), strict=True
         ):
             assert group.encoded is not None
             check_content(group.problem, group.encoded, generation)

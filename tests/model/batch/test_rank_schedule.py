@@ -7,23 +7,32 @@ from small_models import fresh
 
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.loss_inputs import LossNormalizers
-from vlrl.model.batch.rank_schedule import Lockstep, Step, agreed
+from vlrl.model.batch.rank_schedule import Lockstep, agreed
+from vlrl.model.batch.rank_schedule import MicroBatchShape as Shape
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.vision.image_encoding import VisionTower
 
 
 def test_ranks_take_as_many_steps_as_the_longest_and_look_where_any_has_images():
-    mine = [Step(False, 1), Step(False, 3), Step(False, 1)]
-    theirs = [Step(True, 2)]
-    assert agreed([mine, theirs], tower_trains=False) == [Step(True, 2), Step(False, 3), Step(False, 1)]
+    mine = [Shape(False, 1), Shape(False, 3), Shape(False, 1)]
+    theirs = [Shape(True, 2)]
+    assert agreed([mine, theirs], tower_trains=False) == [
+        Shape(True, 2),
+        Shape(False, 3),
+        Shape(False, 1),
+    ]
 
 
 def test_a_tower_that_trains_looks_first_and_last():
-    assert agreed([[Step(False, 1)] * 3, []], tower_trains=True) == [Step(True, 1), Step(False, 1), Step(True, 1)]
+    assert agreed([[Shape(False, 1)] * 3, []], tower_trains=True) == [
+        Shape(True, 1),
+        Shape(False, 1),
+        Shape(True, 1),
+    ]
 
 
 def test_ranks_without_any_row_take_one_step():
-    assert agreed([[], []], tower_trains=False) == [Step(False, 1)]
+    assert agreed([[], []], tower_trains=False) == [Shape(False, 1)]
 
 
 def test_an_idle_look_reaches_every_weight_of_the_tower_and_moves_none(model_folders, architecture):
@@ -41,7 +50,7 @@ def test_a_rank_without_rows_reaches_every_weight_and_moves_none(model_folders, 
     """With the steps of another rank: two, the second with three calls of the head."""
     loaded = fresh(model_folders[architecture])
     lockstep = Lockstep(loaded, tower_trains=True)
-    monkeypatch.setattr(lockstep, "agree", lambda mine: agreed([mine, [Step(True, 1), Step(False, 3)]], True))
+    monkeypatch.setattr(lockstep, "agree", lambda mine: agreed([mine, [Shape(True, 1), Shape(False, 3)]], True))
     calls = []
     loaded.model.lm_head.register_forward_hook(lambda *_: calls.append(1))
     seen = []

@@ -30,23 +30,23 @@ SIDE_PIXELS = 28
 COLOUR = (200, 120, 40)  # not the processor's mean: some models leave images of zeros out
 
 
-class Step(NamedTuple):
-    """One micro-batch: whether the tower that trains looks at images, and how often the head is called."""
+class MicroBatchShape(NamedTuple):
+    """Which modules a micro-batch runs: whether the tower that trains sees images, and how often the head is called."""
 
     encodes_images: bool
     chunks: int
 
 
-def agreed(by_rank: list[list[Step]], tower_trains: bool) -> list[Step]:
+def agreed(by_rank: list[list[MicroBatchShape]], tower_trains: bool) -> list[MicroBatchShape]:
     """The steps that every rank takes, from those that each rank's rows need; at least one.
 
     A tower that trains looks in the first and in the last step of every update: ZeRO-3 keeps what its buffers of
     gradients held from the update before where the first micro-batch doesn't reach a weight, and offloading takes from
     them only what the last one reaches.
     """
-    nothing = Step(False, 1)
+    nothing = MicroBatchShape(False, 1)
     steps = [
-        Step(any(step.encodes_images for step in some), max(step.chunks for step in some))
+        MicroBatchShape(any(step.encodes_images for step in some), max(step.chunks for step in some))
         for some in zip_longest(*by_rank, fillvalue=nothing)
     ] or [nothing]
     for end in (0, -1) if tower_trains else ():
@@ -64,7 +64,7 @@ class Lockstep:
         self._loaded = loaded
         self._image: EncodedImage | None = None
 
-    def agree(self, mine: list[Step]) -> list[Step]:
+    def agree(self, mine: list[MicroBatchShape]) -> list[MicroBatchShape]:
         """The steps of one update that all ranks take."""
         return agreed(dist.gather(mine), self._tower_trains)
 

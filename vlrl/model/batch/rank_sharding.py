@@ -44,7 +44,7 @@ class Shares:
         return dist.spread(rows, self.of(rows), work)
 
 
-def total(mine: UpdateMetrics) -> UpdateMetrics:
+def sum_over_ranks(mine: UpdateMetrics) -> UpdateMetrics:
     """The sums of all ranks together."""
     first, *others = dist.gather(mine)
     for other in others:

@@ -20,7 +20,7 @@ from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
 from vlrl.model.batch.packing import Batch, pack
-from vlrl.model.batch.rank_schedule import Lockstep, Step
+from vlrl.model.batch.rank_schedule import Lockstep, MicroBatchShape
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.finite import cause_of
 from vlrl.model.load import LoadedModel
@@ -33,11 +33,11 @@ from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.model.vision.image_features import ImageFeatureCache
 
-MicroBatch = Callable[[], torch.Tensor]  # runs one forward pass and returns its share of the loss
-Learn = Callable[[MicroBatch, bool], None]
+RunMicroBatch = Callable[[], torch.Tensor]  # one forward pass; returns what goes backward
+Learn = Callable[[RunMicroBatch, bool], None]
 
 
-def forward_backward(micro_batch: MicroBatch, last: bool) -> None:
+def forward_backward(micro_batch: RunMicroBatch, last: bool) -> None:
     """Run a micro-batch by plain autograd: gradients add up in the parameters."""
     loss = micro_batch()
     if loss.requires_grad:  # text alone has no gradient where the language part is frozen
@@ -51,7 +51,7 @@ class PackedForward:
     vision_trains        whether updates reach the vision tower or its projector, so that features need gradients
     bytes_of, max_bytes  the memory that rows would take at once, and its limit; None: tokens alone count
     packs_sequences      the rows of a micro-batch stand one behind another, without padding
-    lockstep             makes updates take the same steps on every rank; None: each rank takes its own
+    lockstep             makes every rank's updates run the same modules; None: each rank takes its own
     vision_tower         encodes images in place of the model's own tower; None: the model's own
     """
 
@@ -153,19 +153,19 @@ class PackedForward:
         parts = [example.take(chosen) for example in examples for chosen in self.split(example, together)]
         batches = self.batches(parts)
         images = [_images(parts[i] for i in chosen) for chosen in batches]
-        steps = [
-            Step(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
+        shapes = [
+            MicroBatchShape(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
             for seen, tokens in zip(images, self._response_tokens(parts, batches), strict=True)
         ]
         if self._lockstep is not None:
-            steps = self._lockstep.agree(steps)
+            shapes = self._lockstep.agree(shapes)
         feature_cache = ImageFeatureCache(self._vision_tower, images, self._vision_trains, hold=self._lockstep is None)
-        for m, step in enumerate(steps):
-            run = partial(self._padding, step)
+        for m, shape in enumerate(shapes):
+            run = partial(self._padding, shape)
             if m < len(batches):
                 chosen = [parts[i] for i in batches[m]]
-                run = partial(self._micro_batch, chosen, loss, temperature, normalizers, step, feature_cache, m, sums)
-            learn(run, m + 1 == len(steps))
+                run = partial(self._micro_batch, chosen, loss, temperature, normalizers, shape, feature_cache, m, sums)
+            learn(run, m + 1 == len(shapes))
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
         return sums
@@ -176,18 +176,20 @@ class PackedForward:
         loss: UpdateLoss,
         temperature: float,
         normalizers: LossNormalizers,
-        step: Step,
+        shape: MicroBatchShape,
         feature_cache: ImageFeatureCache,
         m: int,
         sums: UpdateMetrics,
     ) -> torch.Tensor:
-        """The share of micro-batch `m` in the loss, a scalar to go backward from; metrics are added to `sums`."""
+        """What micro-batch `m` goes backward from: its share of the loss, and the terms that carry gradients of shared
+        images; metrics are added to `sums`.
+        """
         extra = []  # scalars whose gradients belong to this micro-batch, too
         with self._training_graph():
-            if step.encodes_images and self._lockstep is not None and not _images(examples):
+            if shape.encodes_images and self._lockstep is not None and not _images(examples):
                 extra.append(self._lockstep.dummy_vision_pass(self._vision_tower))
             batch, of_tokens = self._logprobs_of(
-                examples, feature_cache.features(m), temperature, step.chunks, self._teacher_token_ids(examples)
+                examples, feature_cache.features(m), temperature, shape.chunks, self._teacher_token_ids(examples)
             )
         inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, of_tokens.teacher_logprobs)
         value: Any = loss(inputs, normalizers)
@@ -199,12 +201,12 @@ class PackedForward:
                 sums.cause = cause_of(examples, inputs, float(value))
         return sum(extra, start=value)
 
-    def _padding(self, step: Step) -> torch.Tensor:
+    def _padding(self, shape: MicroBatchShape) -> torch.Tensor:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
         with self._training_graph():
-            extra = [self._lockstep.dummy_vision_pass(self._vision_tower)] if step.encodes_images else []
-            _, of_tokens = self._logprobs_of([self._lockstep.padding], {}, 1.0, step.chunks)
+            extra = [self._lockstep.dummy_vision_pass(self._vision_tower)] if shape.encodes_images else []
+            _, of_tokens = self._logprobs_of([self._lockstep.padding], {}, 1.0, shape.chunks)
         return sum(extra, start=of_tokens.logprobs.sum() * 0.0)
 
     @contextmanager

@@ -14,11 +14,11 @@ from vlrl import dist
 from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.example import Example
-from vlrl.model.batch.rank_sharding import Shares, total
+from vlrl.model.batch.rank_sharding import Shares, sum_over_ranks
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.training.example_tensors import normalizers_of
-from vlrl.model.training.forward import MicroBatch, PackedForward
+from vlrl.model.training.forward import PackedForward, RunMicroBatch
 from vlrl.model.training.token_statistics import Tokens, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics
 
@@ -43,7 +43,7 @@ class SharedPolicy(ABC):
         """What an update of all ranks' `examples` runs in, from before its first micro-batch to after its step."""
 
     @abstractmethod
-    def _learn(self, micro_batch: MicroBatch, last: bool) -> None:
+    def _learn(self, micro_batch: RunMicroBatch, last: bool) -> None:
         """One micro-batch of this rank forward and backward."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class SharedPolicy(ABC):
         normalizers = normalizers_of(examples, skipped)
         mine = self.shares.mine(examples)
         with self._updating(examples, lr_scale):
-            sums = total(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))
+            sums = sum_over_ranks(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))
             if sums.cause is not None:
                 raise sums.cause
             norm = self._step(lr_scale)
