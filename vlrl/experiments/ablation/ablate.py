@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 from vlrl.config import as_arguments
 from vlrl.errors import RunError
-from vlrl.evaluation.comparison import Difference, compare, win_matrix
+from vlrl.evaluation.comparison import Difference
 from vlrl.experiments.ablation.ablation_curves import curve_of, slopes_of, spent_by_step
 from vlrl.experiments.ablation.ablation_figures import draw_against, draw_curves
 from vlrl.experiments.ablation.ablation_plan import keep_plan
 from vlrl.experiments.ablation.ablation_settings import AblationSettings, Outcome
 from vlrl.experiments.pipeline.pipeline import run_links
-from vlrl.report.ablation import BEFORE, AblationReport, ablation_page
+from vlrl.report.ablation import AblationReport, ablation_page
+from vlrl.report.ablation_results import differences, write_results
 from vlrl.runlog.run_folder import write_atomically
-from vlrl.seeding import stream
 from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import has_finished
 
@@ -93,18 +93,14 @@ def run_ablation(settings: AblationSettings, say: Callable[[str], None] = print)
         name: {arm: [outcome_of(c, outcome) for c in row] for arm, row in cells.items()}
         for name, outcome in settings.outcomes.items()
     }
-    matrices = {name: win_matrix(arms, stream(0, "ablation", settings.name, name)) for name, arms in outcomes.items()}
     before = {}
     if settings.share == "sft" and settings.test is None:
         first = [row.folder / "answers_start.jsonl" for row in cells[settings.compared_with]]
         of_test = {name: one for name, one in settings.outcomes.items() if one.of in ("correct", "tokens")}
         before = {name: [_of_answers(file, one) for file in first] for name, one in of_test.items()}
-        for name, rows in before.items():
-            rng = stream(0, "ablation", settings.name, name, BEFORE)
-            reference = settings.compared_with
-            matrices[name][BEFORE, reference] = compare(rows, outcomes[name][reference], rng)
     folders = {arm: [c.folder for c in row] for arm, row in cells.items()}
     spent = {arm: [sum(spent_by_step(run).values()) for run in runs] for arm, runs in folders.items()}
+    matrices = differences(settings.name, outcomes, before, settings.compared_with)
     return Findings(rates, swept, outcomes, matrices, folders, before, spent)
 
 
@@ -213,7 +209,9 @@ def _started(run: Path) -> str:
 
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
-    """Run it and write report.md and its figures into the ablation's folder, or `<name>.md` into `out`."""
+    """Run it and write report.md, its figures and report.json (what it measured) into the ablation's folder, or
+    `<name>.md` … into `out`.
+    """
     with claimed(settings.place, "ablation") as claim:
         page = _ablated(settings, command, out)
         claim.finish()
@@ -252,5 +250,6 @@ def _ablated(settings: AblationSettings, command: str, out: Path | None) -> Path
         slopes=slopes,
     )
     page = folder / f"{name}.md"
+    write_results(settings.name, report, folder / f"{name}.json")
     write_atomically(page, ablation_page(report))
     return page
