@@ -54,7 +54,7 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
 
     `candidates` of the result are the parts of the answer: `\\boxed{1} and \\boxed{2}` gives ("1", "2").
     """
-    found = extract(response)
+    found = extract(response, question)
     if found.answer is None:
         if found.how == "box" and found.note == "more than one answer":
             parts = one_list_of_boxes(visible_text(response)[-MAX_TEXT_CHARS:])

@@ -68,7 +68,7 @@ class Statement(Generic[V]):
 
 def committed(response: str, reader: Reader[V]) -> Statement[V]:
     """The one value that the response commits to, as the reader reads it."""
-    found = extract(response)
+    found = extract(response, reader.question)
     if found.declared:
         return _declared(found, reader)
     if found.how == "none" and not found.candidates:

@@ -23,6 +23,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from vlrl.verify.reading.clause.declaration import DENIED, Standing, standing
+from vlrl.verify.reading.clause.retraction import discards
+from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
 from vlrl.verify.reading.hedging import declared_by, doubts, supposes, taken_back
 from vlrl.verify.reading.json_answer import json_answers, json_text
@@ -34,6 +37,12 @@ MAX_TEXT_CHARS = 40_000  # ours: an answer stands at the end; of a longer text o
 MAX_CANDIDATES = 50  # ours: who declares an answer more often than this is guessing
 
 _THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
+_ASIDE = re.compile(  # blocks in which nobody answers: other names of thinking, comments, examples
+    r"<(?P<tag>(?:inner_?)?(?:thoughts?|reason(?:ing)?|scratch_?pad|analysis|reflection|monologue|draft|plan|comment|example|"
+    r"template|format|sample)s?)>.*?(?:</(?P=tag)>|\Z)|\[(?P<mark>think(?:ing)?|thoughts?|reason(?:ing)?|scratchpad|comment|"
+    r"example)\].*?(?:\[/(?P=mark)\]|\Z)|\\begin\s?\{comment\}.*?(?:\\end\s?\{comment\}|\Z)|<!--.*?(?:-->|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _END_TOKEN = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end)\|>|</s>")
 _START_TOKENS = re.compile(  # `<s>8</s> 7` is 7 with an 8 struck out
     r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<\|(?:im_end|im_start|endoftext|begin_of_text|assistant)\|>)\s*)+(?:assistant\s*\n)?",
@@ -62,15 +71,6 @@ _CUE_IN_ASCII = re.compile(f"{_WORD_CUE}|{_LINE_CUE}", re.IGNORECASE | re.MULTIL
 _CUE_ANYWHERE = re.compile(rf"{_WORD_CUE}|{_LINE_CUE}|(?P<other>{OTHER_ANSWER})", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
-_STOP = r"(?:\*\*|[\"'”’)]|\$\$?|\\[\])])?\s+(?=[\"'“‘(*\\$]*"
-SENTENCE_END = re.compile(  # "No. 6", "B. 6" and "approx. 6" don't end at their full stop
-    r"(?=[\s*\"'”’)$\\])(?<=[^\s.\\][.!?])(?:"
-    r"(?<!\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mrs|Fig)\.)(?<!\b(?:Mr|Dr|St|Mt|vs|ca|pp)\.)"
-    rf"{_STOP}[A-ZА-ЯÀ-Þء-ي¿¡])"
-    r"|(?<!\b[A-Za-z]\.)(?<!\b(?:No|no|Nr|nr|ca|Ca|Eq|eq|pp)\.)(?<!\b(?:Fig|fig|Tab|tab|max|min|vol|est|num|Num)\.)"
-    rf"(?<!\b[Aa]pprox\.){_STOP}[0-9]))"
-    r"|(?<=[。！？；؟।])\s*(?=\S)|\n"
-)
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
 _SPACES = re.compile(r"\s+")
 _AN_OPTION = re.compile(r"(?:[Oo]ption|[Cc]hoice)?\(?([A-J])\)?")
@@ -120,9 +120,12 @@ def visible_text(response: str) -> str:
     return "".join(kept)
 
 
-def extract(response: str) -> Extraction:
-    """The one answer that the response declares outside its thinking."""
+def extract(response: str, question: str = "") -> Extraction:
+    """The one answer that the response declares outside its thinking; a later other value of what the question asks for
+    takes it back."""
     text = visible_text(response)
+    if ("<" in text or "[" in text or "comment" in text) and len(text) <= 2 * MAX_TEXT_CHARS:
+        text = _ASIDE.sub(" ", text)
     if "<" in text:
         text = _END_TOKEN.split(_START_TOKENS.sub("", text, count=1) if text.lstrip()[:1] == "<" else text, maxsplit=1)[
             0
@@ -133,13 +136,18 @@ def extract(response: str) -> Extraction:
     tags, tail, closed = _tagged(text)
     if not closed or (not tags and _TAG_LIKE.search(text)):
         return Extraction(None, "none", "an <answer> tag is not closed or not opened")
-    spans = _box_spans(text)
-    boxes = [text[start:end] for start, end in spans]
+    spans = _boxes(text)
+    boxes = [text[content:end] for _, content, end in spans]
     if tags:
-        return _one("tag", tags, tail, boxes)
+        declared, fault = _standing(text, tags, formula=False)
+        return Extraction(None, "tag", fault) if fault else _one("tag", declared, tail, boxes, question)
     if boxes:
-        tail = text[spans[-1][1] + 1 :]
-        found = _one("box", boxes, tail)
+        tail = text[spans[-1][2] + 1 :]
+        marked = [(start, content, end + 1, text[content:end]) for start, content, end in spans]
+        declared, fault = _standing(text, marked, formula=True)
+        if fault:
+            return Extraction(None, "box", fault)
+        found = _one("box", declared, tail, question=question)
         if len(found.candidates) > 1 and (phrase := _final_phrase(tail)) is not None:
             return phrase
         return found
@@ -151,7 +159,7 @@ def extract(response: str) -> Extraction:
         return Extraction(whole, "json", candidates=(text,))
     phrases, tail = _phrases(text)
     if phrases:
-        return _one("phrase", phrases, tail)
+        return _one("phrase", phrases, tail, question=question)
     if text[0] == "{" and '"answer"' in text:
         return Extraction(None, "none", "malformed JSON")
     if "\n" not in text and len(text) <= MAX_ANSWER_CHARS and not SENTENCE_END.search(text, _label_end(text)):
@@ -177,8 +185,33 @@ def boxed(text: str) -> list[str]:
     return [text[content:end] for content, end in _box_spans(text)]
 
 
+def _standing(text: str, marked: list[tuple[int, int, int, str]], formula: bool) -> tuple[list[str], str]:
+    """(what the declarations that stand declare, why there is none) of (start, …, end, content) of each."""
+    if len(marked) > MAX_CANDIDATES:
+        return [content for *_, content in marked], ""
+    judged = [standing(text, start, end, content, formula) for start, _, end, content in marked]
+    kept: list[str] = []
+    dropped: list[tuple[Standing, str]] = []
+    for how, (*_, content) in zip(judged, marked, strict=True):
+        if how.fault and kept:
+            kept.append(content)  # "12, but maybe 6"
+        elif how.fault:
+            dropped.append((how, content))
+        else:
+            kept.append(content if how.whole is None else how.whole)
+    contradicted = any(how.denied and any(same_answer(content, other) for other in kept) for how, content in dropped)
+    if dropped and (contradicted or not kept):
+        return [], DENIED if contradicted else dropped[-1][0].fault
+    return kept, ""
+
+
 def _box_spans(text: str) -> list[tuple[int, int]]:
     """(start, end) of the content of every outermost box."""
+    return [(content, end) for _, content, end in _boxes(text)]
+
+
+def _boxes(text: str) -> list[tuple[int, int, int]]:
+    """(start, start of the content, end of the content) of every outermost box."""
     first = _BOX.search(text) if "box" in text else None
     if first is None:
         return []
@@ -195,7 +228,7 @@ def _box_spans(text: str) -> list[tuple[int, int]]:
                     spans.append((start, content, match.start()))
         elif token[-1] == "{" and token != "\\{":
             open_braces.append((len(token) > 1, match.start(), match.end()))
-    return [(content, end) for _, content, end in spans]
+    return spans
 
 
 def sentences(text: str) -> list[str]:
@@ -214,29 +247,30 @@ def _bare(text: str) -> str:
     return text if (option := _AN_OPTION.fullmatch(text)) is None else option[1]
 
 
-def _tagged(text: str) -> tuple[list[str], str, bool]:
-    """Contents of the closed answer tags, the text after the last one, and whether every tag is closed."""
+def _tagged(text: str) -> tuple[list[tuple[int, int, int, str]], str, bool]:
+    """(start, start of the content, end, content) of the closed answer tags, the text after the last one, and whether
+    every tag is closed."""
     if "nswer" not in text and "NSWER" not in text:
         return [], "", True
-    found: list[str] = []
-    start: int | None = None
+    found: list[tuple[int, int, int, str]] = []
+    start: tuple[int, int] | None = None
     end = len(text)
     for match in _ANSWER_TAG.finditer(text):
         if len(found) > MAX_CANDIDATES:
             break
         if match.group(1):
             if start is not None:
-                found.append(text[start : match.start()])
                 end = match.end()
+                found.append((*start, end, text[start[1] : match.start()]))
             start = None
         elif start is not None:
             return [], "", False  # one opens inside another
         else:
-            start = match.end()
+            start = match.span()
     return found, text[end:], start is None
 
 
-def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = None) -> Extraction:
+def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = None, question: str = "") -> Extraction:
     """The one candidate of this kind, unwrapped; `tail` is what the response says after it."""
     distinct: dict[str, str] = {}
     for candidate in found[: MAX_CANDIDATES + 1] if len(found) > 1 else ():
@@ -247,7 +281,7 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
         return Extraction(None, how, "more than one answer", candidates)
     if how == "tag" and len(candidates) == 1 and _box_differs(candidates[0], boxes or []):
         return Extraction(None, how, "the tag and a box differ", candidates)
-    if candidates and tail and taken_back(tail, how, candidates[-1]):
+    if candidates and tail and taken_back(tail, how, candidates[-1], question):
         return Extraction(None, how, "the answer is taken back or hedged after it is given", candidates)
     if len(candidates) > 1:
         return Extraction(None, how, "more than one answer", candidates)
@@ -295,6 +329,8 @@ def _phrases(text: str) -> tuple[list[str], str]:
         if doubts(before) if match["abroad"] or match.lastgroup == "other" else not declared_by(before):
             continue  # "I don't think the answer is 6"
         answer, stop = _to_sentence_end(text, match.end())
+        if answer and not any(c.isdigit() for c in answer) and found and discards(text[match.start() : stop]):
+            continue  # "My answer is wrong", which is said of the one before
         if answer and not cue.search(answer) and not supposes(before, answer):  # "Final answer: the answer is 6" is one
             found.append(answer)
             end = stop

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from vlrl.verify.reading.clause.retraction import taken_back_by
 from vlrl.verify.reading.cues import DOUBTS_ABROAD, STATES_ABROAD, STATES_JOINED
 
 _DENIAL_SIGNS = (
@@ -16,7 +17,8 @@ _DENIAL_SIGNS = (
 )
 
 _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
-    r"\b(?!(?:the|my|our|final|correct|right|best|closest|nearest|likely|this|and|so|your|numerical|overall)\b)\w+\s+answers?\s+"
+    r"\b(?!(?:the|my|our|final|correct|right|best|closest|nearest|likely|this|and|so|your|numerical|"
+    r"overall)\b)\w+\s+answers?\s+"
     r"(?:is|was|are|were|would|could|might|may)\b"
     r"|\b(?:second|third|next)[\s-]best\b|\b(?:some|many|people|others|they) (?:say|said|think|thought|believe)\b"
 )
@@ -138,16 +140,30 @@ _AFTER_PHRASE = re.compile(  # after "the answer is …" an explanation may foll
     re.IGNORECASE,
 )
 _SAID = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|see|hope|let|thank|because|since|shows?|means?)\b", re.IGNORECASE
+    r"\b(?:is|are|was|were|be|ist|est|es|son|sind|это|has|have|had|see|hope|let|thank|because|since|shows?|means?)\b",
+    re.IGNORECASE,
 )
 _POLITE = re.compile(
     r"\W*(?:done|qed|thanks?|thank you|hope|good luck|cheers|great|end|that's all|explanation)\b|\W*∎", re.I
 )
+_DENIES_ANOTHER = re.compile(  # "(not 24, as …)", ", not 24"
+    r"\s{0,3}[(（]not\s\W{0,3}(?:[0-9]|[A-J]\b)[^()（）\n]{0,100}[)）]"
+    r"|[^\w(\n]{0,5}\bnot\s\W{0,3}(?:[0-9]|[A-J]\b)[^.\n;]{0,80}?(?=[.,;\n]|$)",
+    re.IGNORECASE,
+)
+_SAME_AGAIN = re.compile(r"\b(?:same|also|again|agrees?|confirms?|too|likewise)\b", re.IGNORECASE)
+_SHOWS_NOTHING = re.compile(
+    r"\\(?:q?quad|checkmark|blacksquare|square|Box|qed(?:here)?|right|displaystyle)(?![A-Za-z])"
+)
+_ROUNDED = re.compile(r"^[\s$]*(?:\\approx|≈|\\simeq|\\doteq)\s?-?[0-9][0-9.,]*")
+_NEXT_SENTENCE = re.compile(r"\s?[。！]|\s?[.!]\s+(?:[A-Z][^\W\d_'’]*['’]?[^\W\d_]*\s\S+\s\S|[\u4e00-\u9fff]{4})")
+_SENTENCE_STOP = re.compile(r"[.!?]\s|[.!?]?$|\n")
 _STOPS = re.compile(r"[\s.!。]*")
 _CLOSING = re.compile(r"(?:[*$`_)\]}\"'”’]|\\[)\]])+")
 _DETERMINER = re.compile(r"\b(?:the|my|our)\s{1,3}$", re.IGNORECASE)
 _REASON = re.compile(
-    r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which(?!\s(?:makes|leaves|gives|brings)\b)|where|while|given)\b",
+    r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which(?!\s(?:makes|leaves|gives|brings)\b)|where|while|"
+    r"given)\b",
     re.IGNORECASE,
 )
 _CONNECTIVE = re.compile(
@@ -167,7 +183,8 @@ _SO = re.compile(
     r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
 )
 _CONDITION = re.compile(  # in front of what depends on it
-    r"^\W{0,4}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:(?:if|when|supposing|suppose|assuming|assume|provided|unless|wenn|falls|si|"
+    r"^\W{0,4}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:(?:if|when|supposing|suppose|assuming|assume|provided|"
+    r"unless|wenn|falls|si|"
     r"если)\b|如果|假如|若|もし|만약|إذا)\s?([^,;，、]{1,200})[,;，、]",
     re.IGNORECASE,
 )
@@ -182,6 +199,7 @@ _SPACES = re.compile(r"\s+")
 _AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
 _GIVEN = re.compile(rf"\s+(?:[0-9$(*]|(?:zero|{_A_NUMBER})$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 SHORT_WORDS, SHORT_CHARS = 3, 100
 
 
@@ -278,35 +296,59 @@ def declared_by(before: str) -> bool:
     return _CLAUSE_END.search(before) is not None and _OPEN_PREFIX.search(before) is None
 
 
-def taken_back(tail: str, how: str, answer: str = "") -> bool:
+def taken_back(tail: str, how: str, answer: str = "", question: str = "") -> bool:
     """Whether what a response says after its answer takes it back, hedges it, or adds another one.
 
     how   "phrase" after "the answer is …", where explanations follow; else what declared the answer (tag, box, json)
     """
     if not tail or tail.isspace():
         return False
+    if any(c.isalnum() for c in tail) and taken_back_by(tail, answer, question):
+        return True
     if how == "phrase":
         label = _LABEL.fullmatch(answer) is not None and _LABEL.match(tail.strip()) is None  # "(B). 60 degrees"
-        return _AFTER_PHRASE.search(tail) is not None or (not label and _is_another(tail))
-    if _AFTER_DECLARED.search(tail) is not None:
+        found = _AFTER_PHRASE.search(tail)
+        if found is not None and not _confirms(tail, found.end(), answer):
+            return True
+        return not label and _is_another(tail, answer)
+    if "not" in tail[:20]:
+        closed = _CLOSING.sub("", tail, count=1) if _CLOSING.match(tail) else tail
+        tail = _DENIES_ANOTHER.sub("", closed, count=1) if _DENIES_ANOTHER.match(closed) else tail
+    if any(not _confirms(tail, match.end(), answer) for match in _AFTER_DECLARED.finditer(tail)):
         return True
     if how == "box":
         tail = _CLOSING.sub("", tail, count=1) if _CLOSING.match(tail) else tail
+        tail = _SHOWS_NOTHING.sub(" ", _ROUNDED.sub("", tail, count=1))
         line = _UNIT_MARKUP.sub(" ", tail.split("\n", 1)[0])
-        units = bool(line.strip()) and not any(c.isdigit() or c in "\\|;" for c in line)
-        return _is_another(tail) and not units
-    return _is_another(tail) or _goes_on(tail)
+        units = bool(line.strip()) and not any(c.isdecimal() or c in "\\|;" for c in line)
+        return _is_another(tail, answer) and not units
+    return _is_another(tail, answer) or _goes_on(tail)
 
 
-def _is_another(tail: str) -> bool:
+def _confirms(tail: str, position: int, answer: str) -> bool:
+    """Whether a sentence of what follows an answer ends with that answer: "Alternatively, … also 12"."""
+    end = _SENTENCE_STOP.search(tail, position)
+    sentence = tail[position : end.start() if end is not None else len(tail)]
+    numbers = [token for token in _TOKEN.findall(sentence) if any(c.isdigit() for c in token)]
+    if not numbers:
+        return _SAME_AGAIN.search(sentence) is not None
+    said = answer.strip("$ .")
+    return bool(said) and said.isascii() and said[0].isdigit() and numbers[-1].rstrip(".,") == said
+
+
+def _is_another(tail: str, answer: str = "") -> bool:
     """Whether a tail is short and says nothing: a second answer on its own."""
     tail = _STOPS.sub("", tail, count=1) if _STOPS.match(tail) else tail
     if len(tail) > SHORT_CHARS or "=" in tail or not any(c.isalnum() for c in tail):
+        return False
+    if not tail.isascii() and len(_HAN.findall(tail)) > SHORT_WORDS and not any(c.isdigit() for c in tail):
+        return False
+    if any(c.isdigit() for c in tail) and _WORD.search(tail) and _confirms(tail, 0, answer):
         return False
     return len(_WORD.findall(tail)) <= SHORT_WORDS and not _SAID.search(tail) and not _POLITE.match(tail)
 
 
 def _goes_on(tail: str) -> bool:
     """Whether the line of a closed tag goes on with something else than a sentence: `</answer>, 7`."""
-    line = tail.split("\n", 1)[0].strip(" .!*")
+    line = "" if _NEXT_SENTENCE.match(tail) else tail.split("\n", 1)[0].strip(" .!*")
     return any(c.isalnum() for c in line) and (line[0] in ",;/|:&+=<>-–—([{\\" or not _SAID.search(line))

@@ -38,7 +38,7 @@ def sequence(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if the gold is empty (the verdict is then a fault).
     """
-    extraction = extract(response)
+    extraction = extract(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     found = items(extraction.answer)

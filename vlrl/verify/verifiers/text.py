@@ -34,7 +34,7 @@ def text(problem: Problem, response: str) -> Verdict:
     anls      a threshold in (0, 1], usually 0.5: the score is 1 − (edit distance / longer length) where that reaches
               the threshold, else 0 (average normalised Levenshtein similarity); `correct` still asks for equality
     """
-    extraction = extract(response)
+    extraction = extract(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     answer = normalise(extraction.answer)

@@ -1,0 +1,1 @@
+"""The clause that an answer stands in: what it denies, changes, supposes or counts, and what later takes it back."""
