@@ -473,3 +473,12 @@ def test_the_layout_of_answers_says_nothing_of_the_gold(layout):
 def test_a_label_names_what_is_asked(label: str, question: str, right: bool):
     said = f'{{"bbox_2d": [1, 2, 30, 40], "label": "{label}"}}'
     assert judge(problem("box", "[1, 2, 30, 40]", question), said).correct is right
+
+
+@pytest.mark.parametrize(
+    "shown", ["e.g. @", "The format is @.", "I don't know. @", "There is no dog in the image. @", "Example: @"]
+)
+def test_a_box_that_a_clause_only_shows_is_none(shown: str):
+    asked = problem("box", "[100, 200, 300, 400]", "Locate the dog.")
+    assert judge(asked, "The dog is at [100, 200, 300, 400].").correct
+    assert not judge(asked, shown.replace("@", "[100, 200, 300, 400]")).correct

@@ -102,3 +102,35 @@ def test_the_verdict_follows_the_text_when_options_are_reordered(options: list[s
     other = rng.choice([i for i in range(5) if i != index])
     for form in ("ABCDE"[other], options[other], f"({letter}) {options[other]}", f"{letter} or {'ABCDE'[other]}"):
         assert score(form, gold, options) == 0, form
+
+
+PLANETS = ["Mercury", "Venus", "Earth", "Mars"]
+PLANET = "Which planet is shown?\n(A) Mercury\n(B) Venus\n(C) Earth\n(D) Mars"
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["La bonne réponse est la @.", "La respuesta correcta es la @.", "A resposta correta é a letra @.",
+     "Richtig ist @.",
+     "A alternativa correta é a @.", "故选:@", "因此选项@正确。", "[[@]]", "Final: @", "The answer is @ (not &).",
+     "The image shows the planet %.", "It isn't #; it is %.", "The planet shown is not #, it is %.",
+     "This is %."],
+)  # fmt: skip
+def test_prose_names_an_option_in_any_language(response: str):
+    for index, letter in enumerate("ABCD"):
+        other = (index + 1) % 4
+        said = response.replace("@", letter).replace("%", PLANETS[index])
+        said = said.replace("#", PLANETS[other]).replace("&", "ABCD"[other])
+        verdict = judge(problem("choice", letter, PLANET, choices=PLANETS), said)
+        assert verdict.correct, (said, verdict)
+        assert not judge(problem("choice", "ABCD"[other], PLANET, choices=PLANETS), said).correct
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["I'll pick D at random.", "My second choice is D.", "My next guess is D.", "It is not Mars.",
+     "D (not sure)",
+     "It isn't Mars; it is not Venus.", "选项D不正确。", "Richtig ist nicht D."],
+)  # fmt: skip
+def test_prose_that_does_not_choose_names_none(response: str):
+    assert not judge(problem("choice", "D", PLANET, choices=PLANETS), response).correct

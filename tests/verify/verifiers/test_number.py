@@ -260,3 +260,14 @@ def test_decimals_are_read_without_rounding(value: object):
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_grammar(text: str):
     read_quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("response", "right"),
+    [("The thermometer reads 23 °C.", True), ("The temperature is 23°C.", True), ("It shows 23 degrees Celsius.", True),
+     ("It reads 23 °F.", False), ("The scale ends at 23 °C.", False), ("The temperature fell by 23 °C.", False),
+     ("It would read 23 °C in summer.", False), ("The thermometer is 23 cm long.", False)],
+)  # fmt: skip
+def test_a_temperature_in_prose_has_its_unit(response: str, right: bool):
+    question = "What is the temperature shown on the thermometer, in °C?"
+    assert judge(problem("number", "23", question), response).correct == right

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 
 from vlrl.verify.reading.another_quantity import names_another
+from vlrl.verify.reading.clause.box_spans import boxed
 from vlrl.verify.reading.committed_answer import committed, without_exclamation
-from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, boxed, extract, visible_text
+from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract, visible_text
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
 from vlrl.verify.reading.sentence_number import number_reader

@@ -13,10 +13,11 @@ _LARGEST = r"(?:tall|high|larg|great|bigg|long|old|heavi|strong|fast)est|maximum
 _SMALLEST = r"(?:short|low|small|few|young|light|weak|slow)est|minimum"
 _EXTREMES = re.compile(rf"\b(?:{_LARGEST})\b", re.IGNORECASE), re.compile(rf"\b(?:{_SMALLEST})\b", re.IGNORECASE)
 _NOT_THE_FIRST = re.compile(rf"\b(?:second|third|fourth|next)[\s-](?:{_LARGEST}|{_SMALLEST})\b", re.IGNORECASE)
+_DIFFERENCE = r"difference|(?:fell|rose|grew|dropp?ed|decreased|increased|changed|declined|off|up|down) by"
 _COMPUTED = {  # what is computed, and how a question asks for it
     "sum|total": r"sums?|totals?|altogether|together|combined|in all|overall|all|both|add\w*|plus|perimeter|around|"
-    r"how (?:many|much|old|long|far)",
-    "difference": r"differ\w*|gap|more|less|fewer|than|subtract\w*|minus|left|remain\w*|chang\w*|increase\w*|"
+    r"how (?:many|much|old|long|far)|cu[aá]nt[oa]s?|quant[oa]s?|combien|wie ?viele?",
+    _DIFFERENCE: r"differ\w*|gap|more|less|fewer|than|subtract\w*|minus|left|remain\w*|chang\w*|increase\w*|"
     r"decreas\w*|apart|between|range|margin|rise|drop|reduc\w*|sav\w*|discount|profit|need\w*|miss\w*",
     "product": r"products?|times|multipl\w*|area|volume|how (?:many|much)|total",
     "quotient": r"quotients?|divi\w*|ratio|each|per|how (?:many|much)",
@@ -44,7 +45,7 @@ _MEASURED = {  # what is measured, and what else it may be called
     "range": "range",
     "probability": r"probabilit\w+|chances?|likel\w+|odds",
 }
-_SIGN = {"sum|total": "[+]", "difference": "[-−–]", "product": r"[*×·]|\\times|\\cdot", "quotient": "[/÷:]|\\frac"}
+_SIGN = {"sum|total": "[+]", _DIFFERENCE: "[-−–]", "product": r"[*×·]|\\times|\\cdot", "quotient": "[/÷:]|\\frac"}
 _NOUNS = {
     noun: (re.compile(rf"\b(?:{noun})\b", re.IGNORECASE), re.compile(rf"\b(?:{asks})\b", re.IGNORECASE))
     for noun, asks in (*_COMPUTED.items(), *_MEASURED.items())
@@ -52,6 +53,7 @@ _NOUNS = {
 _ONE_OF = (  # words that exclude each other
     re.compile(r"\b(?:red|blue|green|yellow|orange|purple|pink|brown|black|white|gr[ae]y|cyan)\b", re.IGNORECASE),
     re.compile(r"(?<=\bthe )(?:first|second|third|fourth|fifth)\b(?!\s(?:step|thing))", re.IGNORECASE),
+    re.compile(r"\b(?:home|away|visiting)\b(?=\s(?:team|side))", re.IGNORECASE),
     re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     re.compile(r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"),
 )

@@ -20,14 +20,23 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vlrl.verify.reading.another_quantity import names_another
+from vlrl.verify.reading.clause.afterwards import retracts
+from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
-from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, SENTENCE_END, Extraction, extract, visible_text
-from vlrl.verify.reading.hedging import condition, retracts, supposes
+from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract, visible_text
+from vlrl.verify.reading.hedging import condition, supposes
 
 V = TypeVar("V")
 
 MAX_SENTENCE = 600  # characters; a longer "sentence" is no statement
 _MAX_BOLD = 200  # spans in bold type that are read
+_CONTRAST = re.compile(  # "It isn't Venus; it is Mars"
+    r"(?:\b(?:not(?! only| just)|nicht|pas|no|não|не)\b|n['’]t\b|不是)[^.;,，]{1,60}(?:[;,，]\s?(?:but\s|"
+    r"rather\s)?(?=(?:it|this|"
+    r"that)(?:['’]s|\sis)\b)|,\s(?:sondern|mais|sino|mas sim|а)\s|[，,]?而是|"
+    r"\sbut\s(?!also\b))",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
@@ -159,6 +168,8 @@ def _stated(sentence: str, reader: Reader[V]) -> V | None:
     if names_another(sentence, reader.question):
         return None
     value, supposed = reader.inside(sentence), condition(sentence)
+    if value is None and (contrast := _CONTRAST.search(sentence)) is not None:
+        value = reader.inside(sentence[contrast.end() :])
     if value is not None and supposed and (supposes(sentence, "") or reader.inside(supposed) == value):
         return None  # "If the bar is 85, the total is 85."
     return value

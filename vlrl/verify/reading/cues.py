@@ -13,13 +13,13 @@ LATIN_ANSWER = (
     r"(?:\s(?:finale?|correcta?|correcte|correta|exacte|definitiva|juste|richtig))?\s{0,3}"
     r"(?::|=|\b(?:est|ist|lautet|es|é|são|sera|wäre|sería|será)\b\s{0,3}:?)"
     r"|\b(?:opción|alternativa|opção|option|proposition)\s(?:correcta|correta|correcte|exacte)\s{0,3}(?::|\b(?:es|é|est)\b)"
-    r"|\brichtige\s(?:option|auswahl)\s(?:ist|lautet)\b"
+    r"|\brichtige\s(?:option|auswahl)\s(?:ist|lautet)\b|\brichtig\sist\b"
     r"|\b(?:правильный|верный)\sвариант(?:\sответа)?\s{0,3}(?::|—|–|-|это\b)"
 )
 OTHER_ANSWER = (  # none of it is ASCII
     r"(?:最终|正确|所以|因此|故|最後の|最終)?的?[【\[]?(?:答案|结果|結果|答え|解答|正解|回答|选项|選項)[】\]]?\s{0,2}(?:应该|應該|应|應)?"
     r"(?:(?:是|为|為|选|選|は|：|:|=|，)\s{0,2}[：:、]?|(?<=[】\]])|(?=[（(]?[A-Z](?![A-Za-z])))"
-    r"|(?:故|应该|应|應|所以|因此)?(?<![不未没沒别勿非])(?:选择|選擇|选|選)(?=\s{0,2}[（(]?[A-Z](?![A-Za-z]))"
+    r"|(?:故|应该|应|應|所以|因此)?(?<![不未没沒别勿非])(?:选择|選擇|选|選)[:：]?(?=\s{0,2}[（(]?[A-Z](?![A-Za-z]))"
     r"|(?:최종\s)?(?:정답|답|해답|결과)(?:은|는|이|가)?\s{0,2}(?::|：|=|(?<=[은는이가]\s)|(?<=[은는이가]))\s{0,2}"
     r"|(?:правильный\s|окончательный\s|верный\s)?(?<!\w)ответ(?:ом)?\s{0,2}(?::|=|—|–|-|это|является|"
     r"равен|будет|(?=\s?[(\"«*$]{0,2}[0-9A-ZА-Я]))\s{0,2}"
@@ -49,6 +49,9 @@ STATES_ABROAD = (  # verbs right before a value
     r"es|son|hay|tiene|"
     r"vale|quedan|cuesta|é|são|há|tem|restam|custa|igual a|это|равно|равен|равна|составляет|всего|имеется|"
     r"получаем|получим|осталось|оста[её]тся|изображении|картинке|valeur de|wert|valor de|"
+    r"sitzen|stehen|liegen|befinden sich|parken|fahren|zähle|sehe|zeigt|enthält|trägt|compte|voit|dénombre|contient|"
+    r"transporte|comporte|montre|cuento|veo|vemos|contiene|lleva|transporta|muestra|conto|vejo|contém|leva|mostra|"
+    r"находится|стоит|стоят|сидит|сидят|вижу|видно|лежит|лежат|изображено|насчитывается|везёт|содержит|"
     r"рисунке|фото|الصورة|es gibt|restent|son las|es la|são as|сейчас|الساعة|يتبقى|يبقى|تبقى"
 )
 STATES_JOINED = (
@@ -88,7 +91,7 @@ _DOUBT_WORDS = (  # no, not, never, perhaps, or, except
     r"oppure|non|niet|geen|misschien|не|нет|возможно|может|наверное|вероятно|вряд|или|либо|кроме|ни|değil|belki|veya"
 )
 _DOUBT_JOINED = (
-    r"不(?![同变變规規难難妨])|[没沒未勿别]|并非|除了|排除|可能|也许|或许|大概|或者?|还是|错误|または|もしくは|ではない|じゃない|ではあり|かもしれ|おそらく|たぶん|わから|"
+    r"不(?![同变變规規难難妨])|[没沒未勿别]|并非|除了|排除|可能|也许|或许|大概|或者?|还是|错误|または|もしくは|ではない|じゃない|ではあり|ません|かもしれ|おそらく|たぶん|わから|"
     r"아니|아닙|않|또는|혹은|아마|모르|ليس|ليست|غير|ربما|لعل|ـ?أو\s|إما|لا\s|لن\s"
 )
 DOUBTS_ABROAD = rf"\b(?:{_DOUBT_WORDS})\b|{_DOUBT_JOINED}"

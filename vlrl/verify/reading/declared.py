@@ -23,11 +23,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from vlrl.verify.reading.clause.declaration import DENIED, Standing, standing
+from vlrl.verify.reading.clause.afterwards import taken_back
+from vlrl.verify.reading.clause.box_spans import box_spans, boxed
+from vlrl.verify.reading.clause.declaration import DENIED, Standing, is_bare, standing
 from vlrl.verify.reading.clause.retraction import discards
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
-from vlrl.verify.reading.hedging import declared_by, doubts, supposes, taken_back
+from vlrl.verify.reading.hedging import declared_by, doubts, supposes
 from vlrl.verify.reading.json_answer import json_answers, json_text
 
 How = Literal["tag", "box", "json", "phrase", "line", "sentence", "none"]
@@ -54,8 +56,6 @@ _BARE_WORDS = 4  # a sentence of so few words without a verb is an answer on a l
 _VERB = re.compile(
     r"\b(?:is|are|was|were|there|it|i|so|has|have|had|see|therefore|thus|costs?|shows?)\b", re.IGNORECASE
 )
-_BOX = re.compile(r"\\f?box(?:ed)?\s{0,3}\{")
-_BRACES = re.compile(r"\\f?box(?:ed)?\s{0,3}\{|\\.|[{}]", re.DOTALL)
 _GROUP = re.compile(r"\{((?:[^{},;]|\{[^{}]*\})*)\}")  # \boxed{{4}} shows 4; \boxed{{1,2}} is meant as a set
 _WORD_CUE = (  # at the beginning of a word, which is checked first: most places are none
     r"(?<!\w)(?=[^\W\d_])(?:"
@@ -66,7 +66,7 @@ _WORD_CUE = (  # at the beginning of a word, which is checked first: most places
     r"|\b(?:correct|right|best)\s(?:option|choice)\s{0,2}(?::|is\b(?!\s[a-z]))\s{0,3}:?"
     rf"|(?P<abroad>{LATIN_ANSWER}))"
 )
-_LINE_CUE = r"^(?:\s{0,3}####\s|\s{0,3}A\s?:\s|[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$)"
+_LINE_CUE = r"^(?:\s{0,3}####\s|\s{0,3}(?:A|final)\s?:\s|[#*]{1,6}\s{0,2}(?:final\s)?answer[*]{0,2}:?[*]{0,2}[ ]{0,3}$)"
 _CUE_IN_ASCII = re.compile(f"{_WORD_CUE}|{_LINE_CUE}", re.IGNORECASE | re.MULTILINE)
 _CUE_ANYWHERE = re.compile(rf"{_WORD_CUE}|{_LINE_CUE}|(?P<other>{OTHER_ANSWER})", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
@@ -136,7 +136,7 @@ def extract(response: str, question: str = "") -> Extraction:
     tags, tail, closed = _tagged(text)
     if not closed or (not tags and _TAG_LIKE.search(text)):
         return Extraction(None, "none", "an <answer> tag is not closed or not opened")
-    spans = _boxes(text)
+    spans = box_spans(text)
     boxes = [text[content:end] for _, content, end in spans]
     if tags:
         declared, fault = _standing(text, tags, formula=False)
@@ -180,13 +180,11 @@ def _label_end(text: str) -> int:
     return match.end() if match else 0
 
 
-def boxed(text: str) -> list[str]:
-    r"""The contents of every outermost `\boxed{…}` in order; a box whose braces never balance is left out."""
-    return [text[content:end] for content, end in _box_spans(text)]
-
-
 def _standing(text: str, marked: list[tuple[int, int, int, str]], formula: bool) -> tuple[list[str], str]:
     """(what the declarations that stand declare, why there is none) of (start, …, end, content) of each."""
+    start, _, end, content = marked[0]
+    if len(marked) == 1 and is_bare(text[:start], text[end:]):
+        return [content], ""
     if len(marked) > MAX_CANDIDATES:
         return [content for *_, content in marked], ""
     judged = [standing(text, start, end, content, formula) for start, _, end, content in marked]
@@ -203,32 +201,6 @@ def _standing(text: str, marked: list[tuple[int, int, int, str]], formula: bool)
     if dropped and (contradicted or not kept):
         return [], DENIED if contradicted else dropped[-1][0].fault
     return kept, ""
-
-
-def _box_spans(text: str) -> list[tuple[int, int]]:
-    """(start, end) of the content of every outermost box."""
-    return [(content, end) for _, content, end in _boxes(text)]
-
-
-def _boxes(text: str) -> list[tuple[int, int, int]]:
-    """(start, start of the content, end of the content) of every outermost box."""
-    first = _BOX.search(text) if "box" in text else None
-    if first is None:
-        return []
-    open_braces: list[tuple[bool, int, int]] = []  # (a box?, where it starts, where its content starts)
-    spans: list[tuple[int, int, int]] = []  # (start, start of the content, end of the content)
-    for match in _BRACES.finditer(text, first.start()):
-        token = match.group()
-        if token == "}":
-            if open_braces:
-                box, start, content = open_braces.pop()
-                if box:
-                    while spans and spans[-1][0] > start:
-                        spans.pop()  # it lies inside this one
-                    spans.append((start, content, match.start()))
-        elif token[-1] == "{" and token != "\\{":
-            open_braces.append((len(token) > 1, match.start(), match.end()))
-    return spans
 
 
 def sentences(text: str) -> list[str]:
@@ -306,8 +278,8 @@ def _one(how: How, found: list[str], tail: str = "", boxes: list[str] | None = N
 
 def _unboxed(text: str) -> str:
     r"""The text with the content of its one box in the box's place: `8 \boxed{7}` is "8 7" and not 7."""
-    (start, end), opening = _box_spans(text)[0], _BOX.search(text)
-    return f"{text[: opening.start() if opening else start]}{text[start:end]}{text[end + 1 :]}".strip()
+    start, content, end = box_spans(text)[0]
+    return f"{text[:start]}{text[content:end]}{text[end + 1 :]}".strip()
 
 
 def _box_differs(tagged: str, boxes: list[str]) -> bool:

@@ -1,4 +1,4 @@
-r"""Whether words commit to an answer: doubt, denial, alternatives, and taking back what was said.
+r"""Whether words commit to an answer: doubt, denial, alternatives, and what a clause only supposes.
 
 A list of words can't be complete, so what *may* stand around an answer is listed too: between a verb and the answer
 only words that change nothing (`committed_before`), before "the answer is" only a finished clause or a connective
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.reading.clause.retraction import taken_back_by
 from vlrl.verify.reading.cues import DOUBTS_ABROAD, STATES_ABROAD, STATES_JOINED
 
 _DENIAL_SIGNS = (
@@ -20,9 +19,10 @@ _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
     r"\b(?!(?:the|my|our|final|correct|right|best|closest|nearest|likely|this|and|so|your|numerical|"
     r"overall)\b)\w+\s+answers?\s+"
     r"(?:is|was|are|were|would|could|might|may)\b"
-    r"|\b(?:second|third|next)[\s-]best\b|\b(?:some|many|people|others|they) (?:say|said|think|thought|believe)\b"
+    r"|\b(?:second|third|next)[\s-](?:best|choice|guess)\b|\b(?:at random|randomly|give or take|coin)\b|\b(?:some|"
+    r"many|people|others|they) (?:say|said|think|thought|believe)\b"
 )
-_DOUBT = re.compile(
+_DOUBT = re.compile(  # this and the next four are looked for in lower case, which is twice as fast as ignoring case
     r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|unlikely|presumably|supposedly|between|not|"
     r"never|none of|cannot|"
     r"unclear|unknown|unsure|uncertain|guess|doubt(?:s|ed|ful)?|hardly|scarcely|nobody|no one|except|excluding|"
@@ -45,7 +45,8 @@ _MAYBE = re.compile(  # in a sentence that may deny other options
 )
 _A_NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|half)"
 _BOUNDS_ABROAD = (  # at least, at most, less than, more than, "7 to 9"
-    r"至少|至多|最多|最少|不到|不足|不超过|超过|小于|大于|少于|多于|以上|以下|以内|未満|少なくとも|多くとも|より(?:大き|小さ|多|少な)"
+    r"至少|至多|最多|最少|不到|不足|不超过|超过|小于|大于|少于|多于|以上|以下|以内|未満|少なくとも|多くとも|"
+    r"より(?:大き|小さ|多|少な)"
     r"|적어도|최소|최대|이상|이하|미만|초과|보다|على (?:الأقل|الأكثر)|(?:أقل|أكثر|أكبر|أصغر) من"
     r"|\b(?:au (?:moins|plus)|moins de|plus de|mindestens|höchstens|weniger als|mehr als|(?:kleiner|größer) als|"
     r"(?:al|por lo) menos|a lo sumo|como máximo|(?:menos|más|mayor|menor) (?:de|que)|(?:pelo|ao) menos|no máximo|"
@@ -61,7 +62,10 @@ _VAGUE = re.compile(
 )
 _FILLERS = (
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|thus|then|just|still|now|simply|precisely|"
-    r"actually|indeed|clearly|altogether|respectively|either|a total of|equal to|given by|found to be|the value|"
+    r"actually|indeed|clearly|altogether|respectively|either|a total of|insgesamt|genau|en tout|au total|en total|"
+    r"no total|"
+    r"ao todo|exactement|exactamente|exatamente|un total de|um total de|всего|ровно|equal to|given by|found to be|"
+    r"the value|"
     r"option|choice|letter|number|the option|the choice|the letter|the number|the|an?)\s+)*"
 )
 _STATING = (  # verbs whose object a value is
@@ -71,7 +75,8 @@ _STATING = (  # verbs whose object a value is
 )
 _VERBS = (  # and those of what leads to it
     rf"(?:{_STATING}|been|being|becomes?|remains?|made|gave|given|needs?|needed|earned|took|shows?|shown|reads?|"
-    r"represents?|indicates?|displays?|corresponds to|amounts to|stands at|"
+    r"represents?|indicates?|displays?|carr(?:y|ies|ied)|seats|features?|transports?|accommodates?|depicts?|includes?|"
+    r"corresponds to|amounts to|stands at|"
     r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
     r"reach(?:es|ed)?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
     r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
@@ -85,17 +90,17 @@ MAKES_SOMETHING = (  # "making the age gap 8": the object is named before the nu
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
     rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
-    rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING})(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",
-    re.IGNORECASE,
+    rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING}|"
+    rf"^\W*(?:(?:всего|итого|сейчас)\s)?(?:в|во|"
+    rf"на)\s(?:[^\W\d_]+\s){{1,4}}?)(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",  # "В автобусе 14 пассажиров"
 )
 _STATED_BEFORE = re.compile(
     rf"(?:\b(?:{_STATING}|{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?|{MAKES_SOMETHING})"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
-    re.IGNORECASE,
 )
 _PREDICATE = re.compile(
     r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b"
-    r"(?!\s+(?:visible|seen|shown|counted|present|depicted|pictured)"
+    r"(?!\s+(?:visible|seen|shown|counted|present|depicted|pictured|aboard|on board|inside|here|there)"
     r"(?:\s(?:in|on)\s(?:the|this)\s(?:image|picture|photo|figure|scene))?\W*$)"
     r"(?!\s+(?:(?:our|my|correct|right|thus|therefore|your|remaining|left(?! out)|"
     r"the(?! (?:number|amount|count) of \w+ed\b| (?:first|second|wrong|other)\b))\b))",
@@ -114,52 +119,6 @@ _OPEN_PREFIX = re.compile(
     re.IGNORECASE,
 )
 
-_RETRACTION = (
-    r"\bon (?:second thought|reflection)\b|\bscratch (?:that|it)\b|\bkidding\b|\b(?:take|took) (?:it|that|"
-    r"this) back\b"
-    r"|\bI (?:was|am) (?:wrong|mistaken|unsure|not sure)\b|\b(?:made|make) an? (?:mistake|error)\b|\bI mean(?:t)?\b"
-    r"|(?:(?:^|[.!\n])\W{0,4}(?:but |and |so )?(?:that|this|it|the answer|my answer)(?:['’]s| is| was)"
-    r"|^\s{0,3}(?:is|was)) (?:wrong|incorrect|false|a lie|not (?:the )?(?:right|correct|true|answer))\b"
-    r"|(?:^|[.!\n])\W{0,4}(?:hmm+|oops|sorry|edit|correction|update)\b|\bcorrection:"
-    r"|\b(?:however|nevertheless|nonetheless)\b(?:[^.\n]|\.(?=[0-9])){0,60}\b(?:correct|right|possible|answer)\b"
-)
-_RETRACTS = re.compile(rf"^\W{{0,4}}(?:actually|wait|no|or|maybe|perhaps|alternatively)\b|{_RETRACTION}", re.IGNORECASE)
-_AFTER_DECLARED = re.compile(  # after a tag, a box or JSON nothing of this kind may follow
-    r"\b(?:maybe|perhaps|possibly|alternatively|actually|instead|wait|otherwise|else|nevertheless|nonetheless)\b"
-    r"|\b(?:correct|right|true|real|actual) (?:one|value|result|option|choice) (?:is|should|would|must)\b"
-    r"|\b(?:could|might|may|can) (?:also|be|equally)\b|^\W{0,5}(?:or|and|but|not|no|nor)\b|\b(?:not sure|unsure)\b"
-    rf"|[.\n]\s{{0,5}}(?:Or|No)\b|^\W{{0,5}}(?:{DOUBTS_ABROAD})|{_RETRACTION}",
-    re.IGNORECASE,
-)
-_AFTER_PHRASE = re.compile(  # after "the answer is …" an explanation may follow, but no other answer
-    r"^\s{0,3}(?:or|and|but|not)\b|^[\s.,;*]{0,6}or\b|^[^\n]{0,60}\b(?:maybe|perhaps|possibly|alternatively|"
-    r"not sure)\b"
-    r"|(?:^|[.!\n])\W{0,4}(?:it|the answer) (?:could|might|may) (?:also )?be\b|\bor (?:maybe|perhaps)\b"
-    rf"|(?:^|[.\n])\s{{0,5}}(?:(?:actually|wait|no wait)\b|no[,:] (?:it|that|this|the answer|\W{{0,3}}[0-9(]))"
-    rf"|{_RETRACTION}",
-    re.IGNORECASE,
-)
-_SAID = re.compile(
-    r"\b(?:is|are|was|were|be|ist|est|es|son|sind|это|has|have|had|see|hope|let|thank|because|since|shows?|means?)\b",
-    re.IGNORECASE,
-)
-_POLITE = re.compile(
-    r"\W*(?:done|qed|thanks?|thank you|hope|good luck|cheers|great|end|that's all|explanation)\b|\W*∎", re.I
-)
-_DENIES_ANOTHER = re.compile(  # "(not 24, as …)", ", not 24"
-    r"\s{0,3}[(（]not\s\W{0,3}(?:[0-9]|[A-J]\b)[^()（）\n]{0,100}[)）]"
-    r"|[^\w(\n]{0,5}\bnot\s\W{0,3}(?:[0-9]|[A-J]\b)[^.\n;]{0,80}?(?=[.,;\n]|$)",
-    re.IGNORECASE,
-)
-_SAME_AGAIN = re.compile(r"\b(?:same|also|again|agrees?|confirms?|too|likewise)\b", re.IGNORECASE)
-_SHOWS_NOTHING = re.compile(
-    r"\\(?:q?quad|checkmark|blacksquare|square|Box|qed(?:here)?|right|displaystyle)(?![A-Za-z])"
-)
-_ROUNDED = re.compile(r"^[\s$]*(?:\\approx|≈|\\simeq|\\doteq)\s?-?[0-9][0-9.,]*")
-_NEXT_SENTENCE = re.compile(r"\s?[。！]|\s?[.!]\s+(?:[A-Z][^\W\d_'’]*['’]?[^\W\d_]*\s\S+\s\S|[\u4e00-\u9fff]{4})")
-_SENTENCE_STOP = re.compile(r"[.!?]\s|[.!?]?$|\n")
-_STOPS = re.compile(r"[\s.!。]*")
-_CLOSING = re.compile(r"(?:[*$`_)\]}\"'”’]|\\[)\]])+")
 _DETERMINER = re.compile(r"\b(?:the|my|our)\s{1,3}$", re.IGNORECASE)
 _REASON = re.compile(
     r"(?<=\S),?\s{1,3}(?:because|since)\b|,\s{1,3}(?:as|which(?!\s(?:makes|leaves|gives|brings)\b)|where|while|"
@@ -188,19 +147,22 @@ _CONDITION = re.compile(  # in front of what depends on it
     r"если)\b|如果|假如|若|もし|만약|إذا)\s?([^,;，、]{1,200})[,;，、]",
     re.IGNORECASE,
 )
-_OWN_DOUBT = re.compile(r"\b(?:right|correct(?:ly)?|accurate|mistaken|wrong|reliable|trust\w*)\b", re.IGNORECASE)
+_OWN_DOUBT = re.compile(
+    r"\b(?:right|correct(?:ly)?|accurate|mistaken|wrong|reliable|trust\w*)\b"
+    r"|\b(?:it|this|that|he|she|i|(?:each|every)\s\w+) were\b|\bwere (?:so|true)\b",
+    re.IGNORECASE,
+)
+_NOT_COUNTED = re.compile(  # "7 cars, not counting the bus"
+    r"(?:^\W*|,?\s)(?:not|without)\s(?:counting|including|considering)\b[^,.;:]{1,80}(?:,\s?|(?=[.!]?$))", re.IGNORECASE
+)
 _TOKEN = re.compile(r"-?[0-9][0-9.,/:]*|[^\W\d_]+")
 _IN_FRONT = re.compile(
     r"^\W{0,3}(?:since|as|if|when|after|given|because|to|for|by)\b[^.;:]{3,200}?,\s(?=\S+\s)", re.IGNORECASE
 )
-_UNIT_MARKUP = re.compile(r"\\[pb]mod\s?\{?\w{1,20}\}?|\\[A-Za-z]+|\\[ ,;!)\]]|\^\s?\{?-?[1-4]\}?|[$~{}]")
-_LABEL = re.compile(r"\W{0,4}[A-J]\b\W{0,4}")
 _SPACES = re.compile(r"\s+")
 _AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
 _GIVEN = re.compile(rf"\s+(?:[0-9$(*]|(?:zero|{_A_NUMBER})$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_HAN = re.compile(r"[\u4e00-\u9fff]")
-SHORT_WORDS, SHORT_CHARS = 3, 100
 
 
 def doubts(sentence: str, question: str = "") -> bool:
@@ -220,8 +182,9 @@ def hedges(sentence: str, question: str = "") -> bool:
 
 def _own(pattern: re.Pattern[str], sentence: str, question: str) -> bool:
     """Whether the pattern is found where the question doesn't have the same words: it and the word after it."""
-    asked = ""
-    for match in pattern.finditer(sentence):
+    asked, lower = "", sentence.lower()
+    sentence = sentence if len(lower) == len(sentence) else lower
+    for match in pattern.finditer(lower):
         after = _AFTER.match(sentence, match.end())
         if match[0].casefold() == "between" and (after is None or not _GIVEN.match(after[0])):
             continue  # "the gap between the two"; but "between 3 and 4"
@@ -235,16 +198,18 @@ def _own(pattern: re.Pattern[str], sentence: str, question: str) -> bool:
 
 def committed_before(before: str) -> bool:
     """Whether what stands before a value states it: nothing, "=", ":", or a verb with words that change nothing."""
-    return _COMMITTED_BEFORE.search(_SPACES.sub(" ", before[-200:])) is not None
+    return _COMMITTED_BEFORE.search(_SPACES.sub(" ", before[-200:]).lower()) is not None
 
 
 def stated_before(sentence: str, end: int) -> bool:
     """Whether a verb whose object it is stands right before the value that begins at `end`."""
-    return _STATED_BEFORE.search(sentence, max(0, end - 200), end) is not None
+    return _STATED_BEFORE.search(sentence[:end].lower(), max(0, end - 200)) is not None
 
 
 def main_clause(sentence: str) -> str:
     """What a sentence states: without why ("…, because"), without a clause in front ("Since …,", "…, so")."""
+    if "counting" in sentence or "including" in sentence:
+        sentence = _NOT_COUNTED.sub("", sentence)
     led = _SO.match(sentence)
     if led is not None and not doubts(led[0]):
         sentence = sentence[led.end() :]
@@ -274,11 +239,6 @@ def without_connective(sentence: str) -> str:
     return _SOURCE.sub("", _CONNECTIVE.sub("", sentence, count=1), count=1)
 
 
-def retracts(sentence: str) -> bool:
-    """Whether a sentence takes back what was said before it."""
-    return _RETRACTS.search(sentence) is not None
-
-
 def denied_after(after: str, question: str = "") -> bool:
     """Whether a value is the subject of a statement that says more of it than the question asks: "6 is out", but not
     "6 is the answer", nor "the mine is closer to the sea" where that is asked."""
@@ -294,61 +254,3 @@ def declared_by(before: str) -> bool:
     """Whether a sentence up to "the answer is" leads up to a declaration: a finished clause or a connective."""
     before = _DETERMINER.sub("", before[-300:])
     return _CLAUSE_END.search(before) is not None and _OPEN_PREFIX.search(before) is None
-
-
-def taken_back(tail: str, how: str, answer: str = "", question: str = "") -> bool:
-    """Whether what a response says after its answer takes it back, hedges it, or adds another one.
-
-    how   "phrase" after "the answer is …", where explanations follow; else what declared the answer (tag, box, json)
-    """
-    if not tail or tail.isspace():
-        return False
-    if any(c.isalnum() for c in tail) and taken_back_by(tail, answer, question):
-        return True
-    if how == "phrase":
-        label = _LABEL.fullmatch(answer) is not None and _LABEL.match(tail.strip()) is None  # "(B). 60 degrees"
-        found = _AFTER_PHRASE.search(tail)
-        if found is not None and not _confirms(tail, found.end(), answer):
-            return True
-        return not label and _is_another(tail, answer)
-    if "not" in tail[:20]:
-        closed = _CLOSING.sub("", tail, count=1) if _CLOSING.match(tail) else tail
-        tail = _DENIES_ANOTHER.sub("", closed, count=1) if _DENIES_ANOTHER.match(closed) else tail
-    if any(not _confirms(tail, match.end(), answer) for match in _AFTER_DECLARED.finditer(tail)):
-        return True
-    if how == "box":
-        tail = _CLOSING.sub("", tail, count=1) if _CLOSING.match(tail) else tail
-        tail = _SHOWS_NOTHING.sub(" ", _ROUNDED.sub("", tail, count=1))
-        line = _UNIT_MARKUP.sub(" ", tail.split("\n", 1)[0])
-        units = bool(line.strip()) and not any(c.isdecimal() or c in "\\|;" for c in line)
-        return _is_another(tail, answer) and not units
-    return _is_another(tail, answer) or _goes_on(tail)
-
-
-def _confirms(tail: str, position: int, answer: str) -> bool:
-    """Whether a sentence of what follows an answer ends with that answer: "Alternatively, … also 12"."""
-    end = _SENTENCE_STOP.search(tail, position)
-    sentence = tail[position : end.start() if end is not None else len(tail)]
-    numbers = [token for token in _TOKEN.findall(sentence) if any(c.isdigit() for c in token)]
-    if not numbers:
-        return _SAME_AGAIN.search(sentence) is not None
-    said = answer.strip("$ .")
-    return bool(said) and said.isascii() and said[0].isdigit() and numbers[-1].rstrip(".,") == said
-
-
-def _is_another(tail: str, answer: str = "") -> bool:
-    """Whether a tail is short and says nothing: a second answer on its own."""
-    tail = _STOPS.sub("", tail, count=1) if _STOPS.match(tail) else tail
-    if len(tail) > SHORT_CHARS or "=" in tail or not any(c.isalnum() for c in tail):
-        return False
-    if not tail.isascii() and len(_HAN.findall(tail)) > SHORT_WORDS and not any(c.isdigit() for c in tail):
-        return False
-    if any(c.isdigit() for c in tail) and _WORD.search(tail) and _confirms(tail, 0, answer):
-        return False
-    return len(_WORD.findall(tail)) <= SHORT_WORDS and not _SAID.search(tail) and not _POLITE.match(tail)
-
-
-def _goes_on(tail: str) -> bool:
-    """Whether the line of a closed tag goes on with something else than a sentence: `</answer>, 7`."""
-    line = "" if _NEXT_SENTENCE.match(tail) else tail.split("\n", 1)[0].strip(" .!*")
-    return any(c.isalnum() for c in line) and (line[0] in ",;/|:&+=<>-–—([{\\" or not _SAID.search(line))

@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from vlrl.verify.reading.clause.afterwards import taken_back
+from vlrl.verify.reading.clause.declaration import standing
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, extract, visible_text
-from vlrl.verify.reading.hedging import denied_after, doubts, maybe, taken_back
+from vlrl.verify.reading.hedging import denied_after, doubts, maybe
 from vlrl.verify.reading.region_grammar import CHANGED_BEFORE, Kind, Region, read_regions, without_notation
 
 _ACTION = re.compile(r"^\s{0,3}Action:", re.MULTILINE)
@@ -74,6 +76,9 @@ def _shown(text: str, kind: Kind) -> Declared:
             kept += [r for r in inside if not denied_after(without_notation(text[r.end : sentence_end]).strip())]
     if not kept:
         return Declared(None, text[-200:], f"the {kind} is denied")
+    shown = standing(text, kept[0].start, kept[0].end, "", formula=False)
+    if shown.fault:
+        return Declared(None, text[-200:], shown.fault)
     if taken_back(without_notation(text[kept[-1].end :]), "phrase", text[kept[-1].start : kept[-1].end]):
         return Declared(None, text[-200:], "the answer is taken back or hedged after it is given")
     return Declared(tuple(kept), text[kept[0].start : kept[-1].end])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from vlrl.verify.reading.clause.counted import counts_another, is_unreal
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, Reader, without_exclamation, without_tail
 from vlrl.verify.reading.hedging import (
     MAKES_SOMETHING,
@@ -36,11 +37,15 @@ _NUMBER = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
 _THE_ONE = re.compile(r"\b(?:the|this|that|each|any|every|no|which)\sone\b", re.IGNORECASE)  # no number
-_TAIL = re.compile(r"\s?(?:[^\W\d_]+|[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?")
+_TAIL = re.compile(
+    r"\s?(?:degrees?\s(?:[Cc]elsius|[Ff]ahrenheit)|[^\W\d_]+|°[CF]\b|"
+    r"[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?"
+)
 _CHANGED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|plus|times|twice|thrice|half(?: of)?|third of|quarter of|double|triple|over|under|above|"
     r"below|than|at least|at most|up to|or|root of|of all but|one of|pairs? of|couples? of|dozens? of|"
-    r"another|extra|additional|other|%\s?of|(?<!the )number|option|figure|page|step|question|row|line)|"
+    r"another|extra|additional|other|%\s?of|(?:ends?|ended|starts?|started|begins?|began) (?:at|with|on|by)|"
+    r"(?<!the )number|option|figure|page|step|question|row|line)|"
     r"[-+−–*×÷^_√~<>±≥≤]|\\(?:sqrt|pm|log|ln|sin|cos|tan|ge|le|ne|neq)\{?)\s{0,2}$",
     re.IGNORECASE,
 )
@@ -55,7 +60,8 @@ _CHANGED_AFTER = re.compile(
 )
 _OF_ANOTHER_KIND = re.compile(  # what counts pairs, what is gone, and what is compared
     r"\s{0,2}(?P<times>pair|couple|score|gross|dozen)s?\b"
-    r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally)\b"
+    r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally|"
+    r"got (?:off|out)|left (?=(?:the|a|his|her|their|its|for)\b)|(?:drove|went|flew|ran|walked) (?:off|away))\b"
     r"|\s(?:[^\W\d_]+\s)?(?P<than>more|less|fewer|additional|extra|further|other|others|short|too (?:many|few|much))\b",
     re.IGNORECASE,
 )
@@ -76,6 +82,7 @@ _RESTATED = re.compile(
     rf"\b(?:which|that) (?:is|equals)\s+$|,\s(?:which\s|that\s)?(?:{MAKES_SOMETHING}|(?:leav|mak|giv|total|bring)"
     r"(?:es?|ing|s)\s(?:us\s|him\s|her\s|them\s|it\sto\s)?(?:with\s)?)$"
 )
+_VERB_FORM = re.compile(r"\b([a-z]{2,}?)(?:e?d|e?s)\s(?:\*\*)?(?:(?:a total of|exactly|only|about)\s)?$")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|remains?|left|has|have|had|can|will|needed|there|cost|make|stand)\b", re.IGNORECASE
 )
@@ -92,7 +99,8 @@ _EXPLAINED = re.compile(
 )
 _NUMBER_OF = re.compile(r"\W{0,3}\bis\sthe\s(?:total\s)?(?:number|amount|count)\sof\s([^\W\d_]+)", re.IGNORECASE)
 _ROUGH = re.compile(
-    r"\b(?:about|approximately|around|roughly|nearly|almost)\s|大约|大約|约|約|およそ|ほぼ|약|대략|(?:[≈∼]|\\approx)\s?(?=[-$0-9.])",
+    r"\b(?:about|approximately|around|roughly|nearly|almost)\s|大约|大約|约|約|およそ|ほぼ|약|대략|(?:[≈∼]|"
+    r"\\approx)\s?(?=[-$0-9.])",
     re.IGNORECASE,
 )
 
@@ -105,6 +113,8 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
     sentence = main_clause(without_latex(plain_characters(without_exclamation(sentence))))
     if (whole := read_quantity(without_tail(sentence), question)) is not None:
         return whole
+    if is_unreal(sentence, question):
+        return None
     sentence = _MATH.sub(lambda m: m[1] or " ", sentence)
     judged = _ROUGH.sub("", sentence) if rough else sentence
     if len({_value(m[0]) for m in _NUMBER.finditer(sentence)}) == 1:
@@ -195,7 +205,21 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     subject = _SUBJECT.match(before)
     if subject is not None and subject[1].casefold() in question.casefold() and not denied_after(after, question):
         return True  # "The year 2019 showed the largest difference", where a year is asked
-    return committed_before(before) and not (tail is not None and denied_after(after[tail.end() :], question))
+    return (committed_before(before) or _asked_verb(before, question)) and not (
+        tail is not None and denied_after(after[tail.end() :], question)
+    )
+
+
+def _asked_verb(before: str, question: str) -> bool:
+    """Whether the verb of the question stands right before a number: "scored" where it says "did … score"."""
+    match = _VERB_FORM.search(before)
+    if match is None or not question:
+        return False
+    base = match[1].casefold()
+    return (
+        re.search(rf"\b(?:did|does|do|has|have)\b.*\b{re.escape(base)}(?:e|{re.escape(base[-1])}?ed|ed|d)?\b", question)
+        is not None
+    )
 
 
 def _opens(before: str, after: str, brackets: str) -> bool:
@@ -238,6 +262,8 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
     match = matches[-1]
     if _CHANGED_BEFORE.search(sentence[: match.start()]) or _CHANGED_AFTER.match(sentence, match.end()):
         return None
+    if counts_another(sentence, match.start(), match.end(), question):
+        return None
     tail = _TAIL.match(sentence, match.end())
     if tail is not None:
         word = tail[0].strip()
@@ -261,7 +287,13 @@ def _word(sentence: str, question: str) -> Quantity | None:
         return None
     after = sentence[found[-1].end() :]
     before = sentence[: found[0].start()]
-    if not committed_before(before) or denied_after(after) or _is_changed_after(after, question):
+    if (
+        not (committed_before(before) or _asked_verb(before, question))
+        or denied_after(after)
+        or _is_changed_after(after, question)
+    ):
+        return None
+    if counts_another(sentence, found[0].start(), found[-1].end(), question):
         return None
     tail = _TAIL.match(after)
     united = read_quantity(words + tail[0]) if tail is not None else None

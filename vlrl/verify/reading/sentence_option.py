@@ -15,11 +15,13 @@ from vlrl.verify.values.quantity import Quantity, read_quantity
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _LETTER_WHOLE = re.compile(
-    r"[\s*$`]*(?:(?:the\s)?(?:option|choice|answer|letter|image|opción|opção|alternativa|antwort|réponse|respuesta|resposta|вариант|ответ|选项|選項)\s?)?[*$`]*(?:\\(?:text[a-z]*|math[a-z]*)\{)?"
-    r"(?:\(\s?([A-Za-z])\s?\)|\[([A-Z])\]|([A-Za-z]))\}?(?=[\s*$`.:)、,—–-]|\\|选|選|项|$)\}?(?:\s?(?:选项|選項|项))?"
+    r"[\s*$`]*(?:(?:the|la|le|el|die|der|(?-i:[ao]))\s)?(?:(?:option|choice|answer|letter|image|letra|lettre|buchstabe|буква|opción|opção|alternativa|antwort|réponse|respuesta|resposta|вариант|ответ|选项|選項)\s?)?[*$`]*(?:\\(?:text[a-z]*|math[a-z]*)\{)?"
+    r"(?:\(\s?([A-Za-z])\s?\)|\[{1,2}([A-Z])\]{1,2}|([A-Za-z]))\}?(?=[\s*$`.:)、,—–-]|\\|选|選|项|是?正|$)\}?(?:\s?(?:选项|選項|项))?"
+    r"(?:是?正[确確](?:的|答案)?。?)?"
     r"[\s*$`]*[.:)、,—–-]{0,3}[\s*$`]*(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
 )
+_NOT_THAT = re.compile(r"^[\s,]*\(?(?:not|rather than|instead of)\s\(?[A-J]\)?\)?\W*$")  # "B (not C)"
 _LETTER = re.compile(
     r"\(([A-J])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|"
     r"[Ss]elect|[Ii]t['’]s|[Ii]t is|[Ii]t (?:must|should|has to) be|"
@@ -90,7 +92,7 @@ def option_by_letter(answer: str, options: Sequence[str]) -> int | None:
     index = LETTERS.index((match[1] or match[2] or match[3]).upper())
     if index >= (len(options) or 10):
         return None
-    rest = normalise(match["rest"])
+    rest = normalise(_NOT_THAT.sub("", match["rest"]))
     if not rest or rest.strip("()[]*.$} ") == "":
         return index
     return index if options and _same_text(rest, options[index]) else None

@@ -71,7 +71,8 @@ _COUNTED = frozenset(
         "people person persons man men woman women boy boys girl girls child children kid kids student students adult "
         "adults item items object objects thing things piece pieces point points way ways solution solutions "
         "side sides "
-        "个 個 人 名 位 只 隻 条 本 張 张 件 次 種 种 つ 명 개 가지 마리 штук человек شخص",
+        "个 個 人 名 位 只 隻 条 本 冊 册 匹 頭 头 羽 台 枚 辆 輛 颗 朵 棵 块 把 座 家 권 대 송이 張 张 件 次 種 "
+        "种 つ 명 개 가지 마리 штук человек شخص",
     )
 )
 
@@ -219,6 +220,8 @@ def _is_noun(text: str, asked: str) -> bool:
     words = [w.casefold() for w in _WORDS.findall(text)]
     if not words or len(words) > 6 or any(w in _NO_NOUN or w in SCALES or w in WORDS or part_word(w) for w in words):
         return False
+    if "left" in words and words[words.index("left") + 1 :][:1] in (["the"], ["a"], ["an"]):
+        return False  # "14 passengers left the bus"
     if all(w in _COUNTED for w in words):
         return True
     known = {_stem(w) for w in _WORDS.findall(asked.casefold())}

@@ -10,6 +10,7 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, Statement, committed
 from vlrl.verify.reading.sentence_number import number_in_sentence
 from vlrl.verify.reading.sentence_option import LETTERS, option_by_text, option_in_sentence, option_of
+from vlrl.verify.reading.sentence_text import words_in_sentence
 from vlrl.verify.values.normaliser import normalise
 
 _LABELLED_A = re.compile(
@@ -59,6 +60,9 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
         index = option_in_sentence(sentence, options, question)
         if index is not None or not options:
             return index
+        for said in words_in_sentence(sentence, question) or ():
+            if (named := option_by_text(said, options)) is not None:
+                return named
         number = number_in_sentence(sentence, question)
         return (
             None

@@ -9,14 +9,18 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.committed_answer import committed
+from vlrl.verify.reading.declared import extract, visible_text
 from vlrl.verify.reading.gold import golds_of
+from vlrl.verify.reading.hedging import doubts
 from vlrl.verify.values.compare import differs
 from vlrl.verify.values.normaliser import clean, normalise, unwrapped
 from vlrl.verify.values.quantity import read_quantity
+from vlrl.verify.verifiers.text import text_reader
 
 MAX_ITEMS = 500
 
+_BULLET = re.compile(r"\s*(?:[-*•]|[0-9]{1,3}[.)])\s+(\S.*)")
 _BRACKETS = ("[]", "()", "{}")
 _SPACED = re.compile(r",\s+(?:and\s+)?|\s*;\s*|\s*\n\s*|\s+and\s+")
 _TIGHT = re.compile(r"\s*,\s*(?:and\s+)?|\s*;\s*|\s*\n\s*|\s+and\s+")
@@ -39,23 +43,34 @@ def sequence(problem: Problem, response: str) -> Verdict:
     Raises DataError if the gold is empty (the verdict is then a fault).
     """
     extraction = extract(response, problem.question)
-    if extraction.answer is None:
+    written = extraction.answer if extraction.answer is not None else _bullets(response)
+    if written is None:
         return Verdict.wrong(extraction.note)
-    found = items(extraction.answer)
+    stated = None if extraction.declared else committed(response, text_reader(problem.question)).value
+    found = items(stated[-1] if stated is not None else written)
     if found is None:
-        return Verdict.wrong("not a list", extraction.answer)
-    best = Verdict.wrong("another list", extraction.answer)
+        return Verdict.wrong("not a list", written)
+    best = Verdict.wrong("another list", written)
     for text in golds_of(problem):
         gold = items(text)
         if not gold:
             raise DataError(f"problem {problem.id}", f"the gold {text!r} is not a list", "write it as [1, 2]")
         hits = matches(gold, found, problem)
         if hits == len(gold) == len(found):
-            return Verdict.right(extraction.answer)
+            return Verdict.right(written)
         f1 = 2 * hits / (len(gold) + len(found))
         if problem.metadata.get("graded") and f1 > best.score:
-            best = Verdict(f1, False, extraction.answer, f"{hits} of {len(gold)} values")
+            best = Verdict(f1, False, written, f"{hits} of {len(gold)} values")
     return best
+
+
+def _bullets(response: str) -> str | None:
+    """The entries of a response that is a list with bullets or numbers, perhaps below a line that ends in ":"."""
+    lines = [line for line in visible_text(response).splitlines() if line.strip()]
+    if len(lines) > 2 and lines[0].rstrip().endswith(":") and not doubts(lines[0]):
+        lines = lines[1:]
+    entries = [_BULLET.fullmatch(line) for line in lines]
+    return "\n".join(str(e[1]) for e in entries if e is not None) if len(entries) > 1 and all(entries) else None
 
 
 def items(text: str) -> list[str] | None:

@@ -16,10 +16,10 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.reading.declared import extract, visible_text
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import maybe
+from vlrl.verify.reading.sentence_text import words_in_sentence
 from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.normaliser import unwrapped, without_latex
 from vlrl.verify.values.vqa_answer import vqa_answer
-from vlrl.verify.verifiers.text import stated
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _FLOAT = re.compile(
@@ -147,8 +147,9 @@ def _declared(response: str, golds: Sequence[str], question: str) -> tuple[str |
     stop = "." if answer.endswith(".") and any(gold.strip().endswith(".") for gold in golds) else ""
     if not any("\\" in gold for gold in golds):  # a path or a formula may be what is written in the image
         answer = " ".join(unwrapped(without_latex(answer)).split())
-    if not found.declared and not any(stated(gold, question) for gold in golds):
-        answer = stated(answer, question) or answer
+    if not found.declared and not any(words_in_sentence(gold, question) for gold in golds):
+        said = words_in_sentence(answer, question)
+        answer = said[0] if said else answer
     return answer.removesuffix(".") + stop, ""
 
 

@@ -6,18 +6,12 @@ import re
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.committed_answer import Reader, committed
+from vlrl.verify.reading.committed_answer import Reader, committed, without_exclamation
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
-from vlrl.verify.reading.hedging import doubts, main_clause
+from vlrl.verify.reading.sentence_text import words_in_sentence
 from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.normaliser import normalise
-
-_STATES = re.compile(
-    r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,8}?(?:it|this|that|there|[^\W\d_]{2,})(?:['’]s|\s(?:is|are|was|were|says|reads|"
-    r"shows|spells)))(?:\s|:\s)(?:called\s|named\s)?(?P<said>[^.,;:!?]{1,80}?)[.!\s]*",
-    re.IGNORECASE,
-)
 
 _ARTICLE = re.compile(r"^(?:an?|the)\s")
 
@@ -37,14 +31,14 @@ def text(problem: Problem, response: str) -> Verdict:
     extraction = extract(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
-    answer = normalise(extraction.answer)
+    answer = normalise(without_exclamation(extraction.answer))
     golds = [normalise(gold) for gold in golds_of(problem)]
     if answer and (answer in golds or answer.removeprefix("the ") in golds):
         return Verdict.right(extraction.answer)
     if not extraction.declared:
-        reader: Reader[str] = Reader(lambda _: None, lambda sentence: stated(sentence, problem.question))
-        said = committed(response, reader).value
-        if said is not None and _ARTICLE.sub("", said) in [_ARTICLE.sub("", gold) for gold in golds]:
+        said = committed(response, text_reader(problem.question)).value or ()
+        bare = {_ARTICLE.sub("", gold) for gold in golds}
+        if any(_ARTICLE.sub("", words) in bare for words in (*said, answer if extraction.how == "line" else "")):
             return Verdict.right(extraction.answer)
     threshold = problem.metadata.get("anls")
     if threshold is not None and answer:
@@ -54,9 +48,6 @@ def text(problem: Problem, response: str) -> Verdict:
     return Verdict.wrong("another text", extraction.answer)
 
 
-def stated(sentence: str, question: str) -> str | None:
-    """What a sentence of the form "The capital is Paris" says of its subject, in normal form; None where it doubts."""
-    match = _STATES.fullmatch(main_clause(sentence).strip(" *"))
-    if match is None or doubts(match["subject"], question) or doubts(match["said"], question):
-        return None
-    return normalise(match["said"])
+def text_reader(question: str) -> Reader[tuple[str, ...]]:
+    """How prose that states words is read: as a whole, and without words of the question."""
+    return Reader(lambda _: None, lambda sentence: words_in_sentence(sentence, question), question=question)

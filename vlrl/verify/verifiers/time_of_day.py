@@ -21,6 +21,7 @@ _MAY_FOLLOW = re.compile(  # "3:45 ago", "3:45 left", "3:45 minutes" are somethi
 _LASTS = re.compile(
     r"\b(?:in|for|after|until|till|before|since|takes?|took|lasts?|lasted|within|during)\W*$", re.IGNORECASE
 )
+_LATER = re.compile(r"\b(?:will (?:be|show|read)|wird|sera|será|будет)\b|将|將", re.IGNORECASE)
 _IN_PROSE = re.compile(
     r"(?<![-−–0-9:])[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s{0,2}[ap]\.?\s?m\b\.?)?(?![0-9:]|\s?[-–])"
     r"|(?:(?:上午|早上|午前|오전|下午|晚上|午後|오후)\s?)?(?<![0-9:])[0-9]{1,2}\s?(?:点|點|時|时|시|h|Uhr)\s?"
@@ -65,7 +66,7 @@ def time_in_sentence(sentence: str, question: str) -> tuple[int, bool] | None:
     if len({match[0] for match in times}) != 1 or hedges(sentence, question) or _OR.search(sentence):
         return None
     before, after = sentence[: times[-1].start()], sentence[times[-1].end() :]
-    if _LASTS.search(before) or not _MAY_FOLLOW.match(after) or denied_after(after):
+    if _LASTS.search(before) or _LATER.search(before) or not _MAY_FOLLOW.match(after) or denied_after(after):
         return None
     return parse_time(times[-1][0]) if committed_before(before) else None
 

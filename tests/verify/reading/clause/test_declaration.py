@@ -27,11 +27,15 @@ DENIED = (
     "Das Ergebnis ist keinesfalls nicht @.",
     "Falsch: @", "El área no es @.", "La respuesta no es @.", "A área não é @.", "Площадь не равна @.", "Ответ не @.",
     "面积不是@。", "答案不等于@。", "错误答案:@", "面積は@ではありません。", "넓이는 @이 아닙니다.", "المساحة ليست @.",
+    "Nothing in the figure supports @.", "The area is anything but @.", "I'd be guessing, but @.",
+    "I refuse to say @.",
+    "Die Fläche beträgt keineswegs @.", "Nobody gets @.",
 )  # fmt: skip
 CHANGED = (
     "The area is less than @.", "It is at least @.", "The area is more than @.", "It's at most @.",
     "The area is twice @.",
-    "The area is half of @.", "It is the square root of @.", "The answer is the double of @.", "It is a multiple of @.",
+    "The area is half of @.", "It is the square root of @.", "The answer is the double of @.",
+    "It is a multiple of @.",
     "The area is minus @.", "It is up to @.", "13 or @", "It is either 13 or @.", "The area is @ squared.",
     "Die Fläche ist kleiner als @.", "Sie ist mindestens @.", "L'aire est inférieure à @.", "Elle est au moins @.",
     "El área es la mitad de @.", "El área es mayor que @.", "A área é menor que @.", "Площадь больше @.", "面积小于@。",
@@ -42,6 +46,10 @@ SHOWN = (
     "An example of an answer is @.", "Put your answer as @.", "Please write @.",
     "One would answer with something like @.",
     "If I knew it, I'd write @.", "@ is the example format.", "@ would be the template.",
+    "If the base were 6: @ would be right.",
+    "Si la base était 6, on aurait @.",
+    "Wäre die Basis 6, ergäbe sich @.", "如果底边是6,面积才是@。", "Were the base 6, we would get @.",
+    "There is no triangle in the image. @",
     "If the base were 6, the area would be @.",
     "Zum Beispiel @", "Par exemple, @.", "Por ejemplo: @", "Например, @", "例如,@", "格式:@",
     "Wenn die Basis 6 wäre, wäre die Fläche @.", "Si la base était 6, l'aire serait @.", "I don't know the answer. @",
@@ -67,7 +75,10 @@ DECLARED = (
     "Площадь не 24, а @.", "面积不是24,而是@。", "面積は24ではなく@。", "넓이는 24가 아니라 @.", "Donc l'aire est @.",
     "因此面积为@。不难验证。",
     "@\n\nAlternatively, by Heron's formula, the area is again the same.", "I hope this helps: @",
-    "Wait, I forgot the half. So @.",
+    "Wait, I forgot the half. So @.", "@. A common wrong answer is 24.",
+    "@\n\nA common mistake is to forget the half.",
+    "I can't see the border, so it isn't counted. @", "It is nothing but @.", "@. No side is negative.",
+    "Si la base est 6, l'aire est @.",
 )  # fmt: skip
 
 

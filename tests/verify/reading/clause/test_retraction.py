@@ -25,7 +25,9 @@ TAKEN_BACK = (
     "Das ist falsch.", "Das stimmt nicht, das ist ein Fehler.", "C'est faux.", "Cela est incorrect.",
     "Eso es incorrecto.",
     "Isso está errado.", "Это неверно.", "Это ошибка.", "这是错误的。", "不对。", "这个答案是错的。",
-    "これは間違いです。", "틀렸습니다.", "هذا خطأ.",
+    "これは間違いです。", "틀렸습니다.", "هذا خطأ.", "Moment, das stimmt nicht.", "Ich habe mich verrechnet.",
+    "Espera, me equivoqué.", "Non, je me suis trompé.", "Нет, я ошибся.", "Aliás, errei.", "我算错了。",
+    "いや、違います。",
     "So the area is W.", "Therefore, the area is W.", "The real area is W.", "Hence, the area equals W.",
     "Rechecking: the area is W.",
     "However, this neglects the height. The area equals W.", "Let me recompute: it's W.", "Upon review, we get W.",
@@ -42,7 +44,7 @@ LEFT_STANDING = (
     "It is easy to verify.",
     "Explanation: the height is W.", "The base is W.", "Don't forget the units.", "这是三角形的面积。",
     "Das ist richtig.",
-    "C'est correct.",
+    "C'est correct.", "No side is negative.", "No other value fits.", "Dies ist kein Näherungswert.",
     "The other triangle has an area of W.",
 )  # fmt: skip
 

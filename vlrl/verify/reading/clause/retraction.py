@@ -13,7 +13,7 @@ MAX_STATEMENT = 300  # characters
 _IT = (
     r"(?:(?:this|that|it|which|(?:(?:the|my|this|that|our)\s)?(?:(?:above|previous|last|first|earlier|given|boxed|"
     r"final)\s)*"
-    r"(?:answer|result|value|solution|response|number|box|calculation|above))"
+    r"(?:answer|result|value|solution|response|number|box|calculation|above)(?:\s(?:above|before|in the box))?)"
     r"|das|dies(?:e antwort)?|es|die antwort|c['’]|ce(?:la|ci)?|ça|la réponse|(?:eso|esto|la respuesta)|(?:isso|"
     r"isto|a resposta)|"
     r"это|(?:этот\s)?ответ)"
@@ -40,16 +40,25 @@ _GOOD = (
     r"(?:right|correct|true|accurate|possible|the (?:right |correct )?answer|richtig|korrekt|juste|vrai|"
     r"correct[oa]|верно|правильно)"
 )
+_OPENING = (
+    r"^\W{0,4}(?:(?:but|and|so|no|sorry|however|hmm+|oh|wait|stop|aber|nein|halt|warte|moment|entschuldigung|mais|non|"
+    r"attende?[zs]|pardon|pero|espera|perdón|mas|espere|não|perdão|но|нет|стоп|подожди(?:те)?),?\s){0,2}"
+)
+_ERRED = (  # one has made a mistake
+    r"\b(?:me (?:equivoqué|he equivocado|enganei)|(?:eu )?errei|je me (?:suis )?tromp\w+|(?:mich|habe mich) (?:geirrt|"
+    r"vertan|verrechnet|verzählt)|(?:я )?ошиб(?:ся|лась|лись))\b|[算数看写]错了|(?:計算|数え)?間違えました|実は違|"
+    r"いや、?違|실수(?:했|였)|잘못\s?(?:계산|세|봤|보았)|أخطأت"
+)
 _CALLED_WRONG = re.compile(
-    rf"^\W{{0,4}}(?:(?:but|and|so|no|sorry|however|hmm|oh|wait|aber|mais|pero|mas|но),?\s)?{_IT}\s?(?:['’]s|is|was|"
+    rf"{_OPENING}{_IT}\s?(?:['’]s|is|was|"
     rf"are|seems?|looks?|must be|may be|"
     rf"might be|could be|ist|war|est|était|es|era|é|está|estava|—|–|-)?\s?(?:(?:simply|clearly|only|just|obviously|"
     rf"probably|actually)\s)?{_BAD}\b"
-    rf"|^\W{{0,4}}(?:(?:but|and|so|no|however),?\s)?{_IT}\s?(?:(?:is|was|can|could|does|did|must|should|"
+    rf"|{_OPENING}{_IT}\s?(?:(?:is|was|can|could|does|did|must|should|"
     rf"may)(?:\s?n['’]t|\snot|not)|['’]s\snot|isn['’]t|can['’]t)\s"
     rf"(?:\w+\s){{0,2}}(?:{_GOOD}|work|make sense|look right|seem right|add up)\b"
-    rf"|^\W{{0,4}}(?:das|es|c['’]|ce n['’]|это|eso|isso)\s?(?:ist|est|es|é)?\s?(?:nicht|pas|не|no es|não é)\s{_GOOD}"
-    r"|^\W{0,4}(?:das|es|die antwort) (?:stimmt|passt) nicht\b"
+    rf"|{_OPENING}(?:das|es|c['’]|ce n['’]|это|eso|isso)\s?(?:ist|est|es|é)?\s?(?:nicht|pas|не|no es|não é)\s{_GOOD}"
+    rf"|{_OPENING}(?:das|es|die antwort) (?:stimmt|passt) nicht\b|{_ERRED}"
     rf"|^\W{{0,4}}(?:wrong|incorrect|false|falsch|faux|incorrecto|errado|неверно|неправильно)[.!]*\W*$"
     rf"|^\W{{0,4}}(?:{_IT_JOINED})?.{{0,6}}{_BAD_JOINED}",
     re.IGNORECASE,
@@ -115,11 +124,14 @@ _KEYS = frozenset(
         "discard drop "
         "withdraw retract revoke delete erase undo skip recant never back nevermind so vergiss vergessen ignoriere "
         "oublie oubliez "
-        "ignorez olvida ignora esqueça забудь забудьте игнорируй игнорируйте",
+        "ignorez olvida equivoqué equivocado enganei errei trompé trompée trompe geirrt vertan verrechnet verzählt "
+        "ошибся ошиблась "
+        "ошиблись stimmt passt ignora esqueça забудь забудьте игнорируй игнорируйте",
     )
 )
 _KEYS_JOINED = re.compile(
-    "[错錯误誤撤]|不[对對正]|作废|収|收回|忽略|无视|忘|無視|取り消|間違|まちがい|正しくな|正しくあ|틀[렸린립]|잘못|"
+    "[错錯误誤撤違]|실수|أخطأ|不[对對正]|作废|収|收回|忽略|无视|忘|無視|取り消|間違|まちがい|正しくな|正しくあ|"
+    "틀[렸린립]|잘못|"
     "오답|않|무시|취소|잊|خطأ|خاطئ|غير|تجاهل"
 )
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")
@@ -153,7 +165,7 @@ def _states_another(pieces: list[str], tail: str, answer: str, question: str) ->
     ending = [place for place, piece in enumerate(pieces) if any(c.isdigit() for c in piece[-30:])]
     if not ending or (value := read_quantity(answer.strip(" $.*"), question)) is None:
         return False
-    words = set(_SUBJECT_WORD.findall(tail.casefold()))
+    words, readings = set(_SUBJECT_WORD.findall(tail.casefold())), _readings(value)
     recomputes = not tail.isascii() or any(word.startswith(_AGAIN_STEMS) for word in words)
     first = next((p for p, piece in enumerate(pieces) if recomputes and _AGAIN.search(piece)), len(pieces))
     repeated: bool | None = None
@@ -161,7 +173,7 @@ def _states_another(pieces: list[str], tail: str, answer: str, question: str) ->
         piece = pieces[place]
         last = _LAST_VALUE.search(piece[-60:])
         stated = read_quantity(last[1].rstrip(".,")) if last is not None else None
-        if stated is None or stated.value in _readings(value):
+        if stated is None or stated.value in readings:
             continue
         again = place >= first
         if again and _GIVES.search(piece):
