@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
+from vlrl import interrupts
 from vlrl.errors import ConfigError, RunError
+from vlrl.experiments.ablation import ablate
 from vlrl.experiments.ablation.ablate import Cell, cell_of, outcome_of, run_ablation, start_ablation
 from vlrl.experiments.ablation.ablation_curves import curve_of
 from vlrl.experiments.ablation.ablation_settings import AblationSettings, Outcome
@@ -89,6 +91,27 @@ def test_arms_may_try_rates_of_their_own(base):
     page = start_ablation(plan, "vlrl ablate tau.yaml").read_text()
     assert "| plain | **1.000** |  |  |" in page
     assert "| pulled |  | 0.500 | **1.000** |" in page
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(None, "nothing had been saved"), ("start/1/state.json", "holds what was saved before")]
+)
+def test_an_interrupted_ablation_says_whether_there_is_something_to_go_on_from(base, monkeypatch, left, said):
+    plan = settings(base, folder=str(base.parent / "broken_off"))
+    monkeypatch.setattr(interrupts, "told", lambda: False)
+    lines = []
+    monkeypatch.setattr(interrupts, "tell", lines.append)
+
+    def interrupted(*_):
+        if left:
+            (plan.place / left).parent.mkdir(parents=True)
+            (plan.place / left).write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablate, "run_ablation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start_ablation(plan, "vlrl ablate tau.yaml")
+    assert said in " ".join(lines)
 
 
 def test_what_the_interval_spans_is_called_not_shown_and_one_seed_is_said(base):

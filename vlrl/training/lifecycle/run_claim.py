@@ -80,7 +80,7 @@ KINDS: dict[KindName, Kind] = {
     "evaluation": Kind(
         (*_COMMON, "metrics.jsonl", "rollouts.jsonl", "images", "responses_*.jsonl", "report.html"), ("responses_*",)
     ),
-    "ablation": Kind((), ()),
+    "ablation": Kind((), ("*/*/state.json", "*/*/checkpoints*/step_*/checkpoint.json")),
 }
 
 
