@@ -67,9 +67,14 @@ OTHERS: dict[str, dict[str, Any]] = {
         "short": "first/model_sft",
         "ways": ["merge"],
     },
+    "rewards": {"model": {"build": "tiny-qwen3-vl"}, "make": {"rewriting": {"problems": 100}}},
 }
 SHAPES = {name: {**RUN, **more} for name, more in RUNS.items()} | OTHERS
-COMMANDS = ("run", "prepare", "sft", "rl", "eval", "plan", "curate", "ablate", "long2short", "report", "data stats")
+REWARD_COMMANDS = ("reward-model make", "reward-model train", "reward-model eval")
+COMMANDS = (
+    *("run", "prepare", "sft", "rl", "eval", "plan", "curate", "ablate", "long2short", "report", "data stats"),
+    *REWARD_COMMANDS,
+)
 WORKS_ON = {
     **{key: set(RUNS) for key in ("run", "eval")},
     **{key: set(RUNS) for key in ("prepare", "sft", "rl", "plan")},
@@ -78,6 +83,7 @@ WORKS_ON = {
     "long2short": {"long2short"},
     "report": set(RUNS),
     "data stats": set(),
+    **{key: {"rewards"} for key in REWARD_COMMANDS},
 }
 WORKS_ON["run"] = WORKS_ON["run"] | {"chain"}
 WORKS_ON["eval"] = WORKS_ON["eval"] | {"benchmarks"}
@@ -147,6 +153,7 @@ def nothing_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     for target in (
         "vlrl.commands.evaluate.evaluate_benchmarks",
         "vlrl.experiments.long2short.long2short.start_long2short",
+        *(f"vlrl.commands.reward_models.reward_model_commands.{name}_command" for name in ("make", "train", "eval")),
     ):
         monkeypatch.setattr(target, lambda *arguments: "ended")
 

@@ -20,7 +20,14 @@ from vlrl.rollout.ray.ray_settings import RayPoolSettings
 from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parents[1]
-OTHER = ("eval", "curate", "pipelines", "ablations", "long2short")  # folders of configs that are no training runs
+OTHER = (
+    "eval",
+    "curate",
+    "pipelines",
+    "ablations",
+    "long2short",
+    "reward_models",
+)  # folders of configs that are no training runs
 CONFIGS = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "configs").rglob("*.yaml") if f.parent.name not in OTHER)
 RECIPES = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "data_recipes").glob("*.yaml"))
 PROBLEM_SETS = (

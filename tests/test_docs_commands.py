@@ -23,6 +23,7 @@ from vlrl.experiments.long2short.long2short import Long2ShortSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings
 from vlrl.training.lifecycle.config_kinds import find_config, find_recipe, kind_of
 from vlrl.training.monitoring.evaluation_settings import EvaluationSettings
+from vlrl.training.reward_models.reward_model_config import RewardModelConfig
 from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,11 @@ STANDS_FOR = {  # what a page leaves to its reader
     "configs/ablations/NAME.yaml": "configs/ablations/mixture.yaml",
     "my_ablation.yaml": "configs/ablations/mixture.yaml",
 }
-OF_COMMAND = {"curate": {"key=value": "seed=1"}, "rl": {"CONFIG": "qwen2_5_vl_3b"}}
+OF_COMMAND = {
+    "curate": {"key=value": "seed=1"},
+    "rl": {"CONFIG": "qwen2_5_vl_3b"},
+    "reward-model": {"CONFIG": "quickstart"},
+}
 TAKE_A_RUN = ("run", "prepare", "sft", "rl", "eval", "plan")
 SETTINGS = {
     "run": RunSettings,
@@ -48,6 +53,7 @@ SETTINGS = {
     "benchmarks": EvaluationSettings,
     "curation": CurateSettings,
     "long2short": Long2ShortSettings,
+    "reward_model": RewardModelConfig,
 }
 
 
@@ -137,7 +143,7 @@ def test_the_pages_show_most_commands():
     assert len(COMMANDS) > 60
     assert {shown.words[0] for shown in COMMANDS} == {
         *("run", "prepare", "sft", "rl", "eval", "plan", "curate", "ablate", "long2short", "report", "merge", "score"),
-        *("verify", "doctor", "configs", "recipes", "copy", "data", "sandbox", "card", "--version"),
+        *("verify", "doctor", "configs", "recipes", "copy", "data", "sandbox", "card", "reward-model", "--version"),
     }
 
 

@@ -19,7 +19,7 @@ LAYERS = [
     {"data"},
     {"model"},
     {"rollout"},
-    {"curation", "curriculum", "evaluation"},
+    {"curation", "curriculum", "evaluation", "reward_models"},
     {"report"},
     {"training"},
     {"plan", "doctor", "commands"},

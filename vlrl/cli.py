@@ -11,6 +11,7 @@ from vlrl import dist, interrupts
 from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
 from vlrl.commands.exit_code import exit_code_of
+from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
 from vlrl.errors import ConfigError
@@ -30,6 +31,7 @@ OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start 
 
 app.add_typer(data, name="data")
 app.add_typer(card, name="card")
+app.add_typer(reward_model, name="reward-model")
 app.add_typer(sandbox, name="sandbox")
 
 Config = Annotated[

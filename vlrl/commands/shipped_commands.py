@@ -12,7 +12,13 @@ from rich.text import Text
 from vlrl.installation.shipped import Kind, about, copy, names
 from vlrl.terminal import console
 
-COMMAND_OF = {"eval": "eval", "ablations": "ablate", "curate": "curate", "long2short": "long2short"}
+COMMAND_OF = {
+    "eval": "eval",
+    "ablations": "ablate",
+    "curate": "curate",
+    "long2short": "long2short",
+    "reward_models": "reward-model train",
+}
 
 
 def configs() -> None:

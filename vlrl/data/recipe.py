@@ -22,13 +22,14 @@ from vlrl.config import Settings, apply_overrides, build_settings, read_yaml
 from vlrl.data.evaluation_sets import refused
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.source_settings import (
+    RUNNING,
     FileSourceSettings,
     RenderedSourceSettings,
     SourceSettings,
     inside,
     is_local,
     modality_of,
-    runs_programs,
+    named_verifiers,
     source_settings,
 )
 from vlrl.data.source_weights import mean_weight, shares_of, turning_points, weight_at
@@ -126,7 +127,12 @@ class Recipe(Settings):
     @property
     def runs_programs(self) -> bool:
         """Whether a source names the verifier that runs programs of models."""
-        return any(runs_programs(source) for source in self.sources)
+        return bool(RUNNING & self.verifiers)
+
+    @property
+    def verifiers(self) -> frozenset[str]:
+        """Verifiers that its sources are known to name."""
+        return frozenset(name for source in self.sources for name in named_verifiers(source))
 
     def refuse_evaluation_sets(self) -> None:
         """Raises ConfigError for the first source that must not be trained on."""

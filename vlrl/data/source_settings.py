@@ -26,7 +26,7 @@ from vlrl.scenes.domain import domains
 from vlrl.types import Modality
 from vlrl.verify.judge import verifiers
 
-RUNNING = ("code", "visual_code")  # verifiers that run programs
+RUNNING = frozenset(("code", "visual_code"))  # verifiers that run programs
 
 
 class SourceSettings(Settings):
@@ -238,14 +238,16 @@ class FileSourceSettings(SourceSettings):
         return self.evaluation_only or is_evaluation_set(self.path, self.layout)
 
 
-def runs_programs(source: SourceSettings) -> bool:
-    """Whether problems of a source are judged by running programs: the verifiers in RUNNING."""
+def named_verifiers(source: SourceSettings) -> frozenset[str]:
+    """Verifiers that a source is known to name; those in a column of its rows are known when they are read."""
     if isinstance(source, FileSourceSettings):
         named = source.verifier
         if isinstance(named, VerifierByColumn):
-            return any(name in RUNNING for name in (*named.values.values(), named.otherwise))
-        return named in RUNNING or (named is None and source.layout in CODE_LAYOUTS)
-    return isinstance(source, DomainSourceSettings) and getattr(source.domain, "verifier", "") in RUNNING
+            return frozenset({*named.values.values(), *filter(None, [named.otherwise])})
+        if named is None:
+            return frozenset({"code"} if source.layout in CODE_LAYOUTS else ())
+        return frozenset({named})
+    return frozenset({source.domain.verifier} if isinstance(source, DomainSourceSettings) else ())
 
 
 def is_local(path: str) -> bool:

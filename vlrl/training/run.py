@@ -168,6 +168,7 @@ def _note_accounts(session: Session) -> None:
     settings, run = session.settings, session.context.run
     read = {
         "model": settings.model.path,
+        "reward_model": None if settings.reward_model is None else str(settings.reward_model.weights),
         **{f"rl.{name}": one.path for name in ("teacher", *FROZEN) if (one := getattr(settings.rl, name)) is not None},
     }
     local = {name: Path(path).expanduser() for name, path in read.items() if path is not None and is_local(path)}

@@ -13,6 +13,7 @@ from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import TorchBackend, backends
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.registry import PluginFiles, component_field
+from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
 from vlrl.rollout.environments.environment import environments
@@ -75,6 +76,9 @@ class RunSettings(Settings):
     dpo: DpoSettings = DpoSettings()
     rl: RlSettings = RlSettings()
     eval: EvalSettings = EvalSettings()
+    reward_model: RewardModelSettings | None = Field(
+        default=None, description="the model behind the verifier `reward_model`; null: none"
+    )
     judging: JudgingSettings = Field(default=JudgingSettings(), json_schema_extra=PACE)
     sandbox: SandboxSettings = SandboxSettings()
     tracker: Literal["none", "wandb"] = Field(default="none", json_schema_extra=PACE)

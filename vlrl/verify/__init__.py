@@ -2,6 +2,7 @@
 
 from vlrl.verify import combine
 from vlrl.verify.code import code_verifier
+from vlrl.verify.learned import judgement, reward_model
 from vlrl.verify.official import benchmark_rewards
 from vlrl.verify.rendering import visual_code
 from vlrl.verify.verifiers import (
@@ -25,12 +26,14 @@ __all__ = [
     "code_verifier",
     "combine",
     "exact",
+    "judgement",
     "list_answer",
     "mathematics",
     "model_judge",
     "number",
     "point",
     "published_scores",
+    "reward_model",
     "text",
     "time_of_day",
     "visual_code",

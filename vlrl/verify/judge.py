@@ -20,6 +20,10 @@ verifiers: Registry[Verifier] = Registry("verifier")
 
 _preparations: dict[str, Callable[[], None]] = {}
 
+JudgeTogether: TypeAlias = Callable[[Sequence[tuple[Problem, str]]], Sequence[Verdict]]
+
+_together: dict[str, tuple[Verifier, JudgeTogether]] = {}
+
 DeclareGold: TypeAlias = Callable[[Problem], Sequence[str] | None]
 
 
@@ -36,6 +40,7 @@ def verifier(
     prepare: Callable[[], None] | None = None,
     gold: DeclareGold | None = gold_as_written,
     wall_seconds: float | None = None,
+    together: JudgeTogether | None = None,
 ) -> Callable[[Verifier], Verifier]:
     """Decorator: a plain function `(problem, response) -> Verdict` becomes the verifier `name`.
 
@@ -44,13 +49,21 @@ def verifier(
              None): golds of this verifier can't be checked, because a model judges or a program is run
     wall_seconds  what one verdict may take where it waits for something else, such as a server; verdicts of such a
                   verifier are asked for side by side. Default: the run's `judging.wall_seconds`
+    together  the same verdicts on many responses in one call, for a verifier that is faster so (a model in batches);
+              what it raises is a fault of all of them
     """
     if wall_seconds is not None:
         guarded.wall_seconds[name] = wall_seconds
     if prepare is not None:
         _preparations[name] = prepare
     _golds[name] = gold
-    return verifiers.register(name)
+
+    def file(check: Verifier) -> Verifier:
+        if together is not None:
+            _together[name] = (check, together)
+        return verifiers.register(name)(check)
+
+    return file
 
 
 def declared_gold(problem: Problem) -> Sequence[str] | None:
@@ -107,6 +120,29 @@ def judge_all(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verd
 
 
 def _judge_here(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
+    """Verdicts in order: first those of verifiers that judge many at once, then all others."""
+    found: dict[int, tuple[Verdict, ...]] = {}
+    for name in dict.fromkeys(problem.verifier for problem, _ in asked):
+        if name in _together and _together[name][0] is verifiers.get(name):
+            places = [i for i, (problem, _) in enumerate(asked) if problem.verifier == name]
+            found.update(zip(places, _judged_together(name, [asked[i] for i in places]), strict=True))
+    others = iter(_judged_singly([one for i, one in enumerate(asked) if i not in found]))
+    return [found[i] if i in found else next(others) for i in range(len(asked))]
+
+
+def _judged_together(name: str, asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
+    pairs = [(problem, text) for problem, texts in asked for text in texts]
+    try:
+        verdicts = list(_together[name][1](pairs))
+        if len(verdicts) != len(pairs):
+            raise ValueError(f"{len(verdicts)} verdicts on {len(pairs)} responses")
+    except Exception as error:  # as in `judge`: whatever a verifier raises is its own fault
+        verdicts = [Verdict.broken(f"{name}: {type(error).__name__}: {error}")] * len(pairs)
+    remaining = iter(verdicts)
+    return [tuple(next(remaining) for _ in texts) for _, texts in asked]
+
+
+def _judged_singly(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
     beside = [any(guarded.route(name, verifiers) != "here" for name in _names(problem)) for problem, _ in asked]
     count = sum(len(texts) for (_, texts), waits in zip(asked, beside, strict=True) if waits)
     if count < 2:

@@ -127,6 +127,31 @@ class PackedForward:
         features = ImageFeatureCache(self.tower, [_images(examples)], trains=False).features(0)
         return response_hidden(model, self.tower, batch, features), batch.targets
 
+    def learn_from_hidden(
+        self, examples: Sequence[Example], loss: Callable[[torch.Tensor, Sequence[int]], torch.Tensor], learn: Learn
+    ) -> None:
+        """Add up gradients of a loss on last hidden states, micro-batch by micro-batch, for a head beside `lm_head`.
+
+        loss   `loss(hidden, chosen)`: (M, d) states that predict the response tokens of the examples with these
+               indices, in order → their share of the loss
+        learn  as in `accumulate`
+        """
+        batches = self.batches(examples)
+        images = [_images(examples[i] for i in chosen) for chosen in batches]
+        feature_cache = ImageFeatureCache(self.tower, images, self._vision_trains)
+
+        def run(m: int) -> torch.Tensor:
+            batch = self._packed([examples[i] for i in batches[m]])
+            with self._training_graph():
+                hidden = response_hidden(self._loaded.model, self.tower, batch, feature_cache.features(m))
+            value, carried = loss(hidden, batches[m]), feature_cache.carried(m)
+            return value if carried is None else value + carried
+
+        for m in range(len(batches)):
+            learn(partial(run, m), m + 1 == len(batches))
+        if self._loaded.store is not None:
+            self._loaded.store.learned(trained_parts(self._loaded.model))
+
     @torch.no_grad()
     def distribution(self, hidden: torch.Tensor, temperature: float) -> torch.Tensor:
         """(m, d) states → (m, V) log-probabilities of the sampling distribution."""

@@ -10,9 +10,10 @@ from vlrl.config import load_settings, read_yaml
 from vlrl.errors import ConfigError
 from vlrl.installation.shipped import locate, not_there
 
-ConfigKind = Literal["run", "chain", "benchmarks", "curation", "ablation", "long2short", "recipe"]
+ConfigKind = Literal["run", "chain", "benchmarks", "curation", "ablation", "long2short", "reward_model", "recipe"]
 
 OF_CURATION = frozenset({"problems", "held_out", "image", "warmup", "examples", "recipe_held_out", "max_fault_rate"})
+OF_REWARD_MODEL = frozenset({"make", "kinds", "classic", "chain_of_thought"})
 OF_RUN = frozenset({"sft", "record", "distil", "dpo", "rl", "eval", "backend", "tracker", "patience_minutes"})
 IS_A: dict[ConfigKind, str] = {
     "run": "the config of a run",
@@ -21,6 +22,7 @@ IS_A: dict[ConfigKind, str] = {
     "curation": "a curation",
     "ablation": "an ablation (`arms:`)",
     "long2short": "a config of long2short (`base:`, `curate:`, `long:`)",
+    "reward_model": "a config of reward models (`make:`, `classic:`, `chain_of_thought:`)",
     "recipe": "a recipe (`sources:`)",
 }
 TAKEN_BY: dict[ConfigKind, tuple[str, ...]] = {
@@ -30,6 +32,7 @@ TAKEN_BY: dict[ConfigKind, tuple[str, ...]] = {
     "curation": ("curate",),
     "ablation": ("ablate",),
     "long2short": ("long2short",),
+    "reward_model": ("reward-model train", "reward-model make", "reward-model eval"),
     "recipe": ("data stats", "data preview"),
 }
 LOOKED_UP_IN: dict[str, tuple[str, ...]] = {  # folders of shipped configs, for a bare name
@@ -39,6 +42,7 @@ LOOKED_UP_IN: dict[str, tuple[str, ...]] = {  # folders of shipped configs, for 
     "ablate": ("ablations", "", "rl", "sft"),
     "curate": ("curate",),
     "long2short": ("long2short",),
+    **{f"reward-model {name}": ("reward_models",) for name in ("make", "train", "eval")},
 }
 
 
@@ -52,6 +56,8 @@ def kind_of(values: Mapping[str, Any]) -> ConfigKind:
         return "ablation"
     if {"curate", "long"} & values.keys():
         return "long2short"
+    if OF_REWARD_MODEL & values.keys():
+        return "reward_model"
     if "benchmarks" in values:
         return "benchmarks"
     stages = values.get("stages")

@@ -32,7 +32,7 @@ from vlrl.training.lifecycle.run_lock import locked
 
 FAILED, DISCARDED, EARLIER, MOVING = ".failed", ".discarded", ".earlier-", ".moving"
 _COMMON = ("run.yaml", "run_card.json", "run_card.md", "results.json", "built_model")
-KindName = Literal["run", "curation", "chain", "evaluation", "ablation"]
+KindName = Literal["run", "curation", "chain", "evaluation", "ablation", "judgements"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,13 @@ KINDS: dict[KindName, Kind] = {
             *_COMMON,
             *("metrics.jsonl", "rollouts.jsonl", "images", "answers_*.jsonl", "state.json", "report.html"),
             *("recipe.yaml", "inputs.json"),
-            *("checkpoints", *(f"checkpoints_{stage}" for stage in ("sft", "distil", "dpo"))),
-            *("model", *(f"model_{stage}" for stage in ("sft", "distil", "dpo")), "model_step_[0-9]*"),
+            *("checkpoints", *(f"checkpoints_{stage}" for stage in ("sft", "distil", "dpo", "classic"))),
+            *(
+                "model",
+                "reward_model.json",
+                *(f"model_{stage}" for stage in ("sft", "distil", "dpo")),
+                "model_step_[0-9]*",
+            ),
             *("data", "records", "wandb", "wandb_run.json"),
         ),
         ("checkpoints*/step_*/checkpoint.json", "state.json", "records/recording.json"),
@@ -81,6 +86,10 @@ KINDS: dict[KindName, Kind] = {
         (*_COMMON, "metrics.jsonl", "rollouts.jsonl", "images", "responses_*.jsonl", "report.html"), ("responses_*",)
     ),
     "ablation": Kind((), ("*/*/state.json", "*/*/checkpoints*/step_*/checkpoint.json")),
+    "judgements": Kind(
+        ("train.jsonl", "validation.jsonl", "test.jsonl", "images", "recipe.yaml", "recipe_rows", "rows.json"),
+        ("rows.json",),
+    ),
 }
 
 

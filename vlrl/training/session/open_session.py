@@ -22,6 +22,7 @@ from vlrl.model.optimization.lora import adapted_layers
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
+from vlrl.reward_models.learned_verifier import configure_reward_model
 from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.distributed_engine import open_engine
 from vlrl.runlog.run_folder import RunFolder
@@ -33,6 +34,7 @@ from vlrl.training.session.held_out_sets import HeldOutProblems, HeldOutSets
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.run_context import RunContext
 from vlrl.training.teacher.teacher_provenance import teachers_of
+from vlrl.verify.learned.reward_model import NAME
 from vlrl.verify.plugins import guarded
 
 TOKENIZER_TEXTS = 4000
@@ -81,6 +83,7 @@ def open_session(
     executor.configure(settings.sandbox)
     if recipe.runs_programs:
         executor.check()
+    _open_judge(settings, recipe)
     held_out = HeldOutProblems.draw(recipe, settings)
     held_out.say_what_is_missing(context)
     if "sft" in settings.stages and model_folder is None:
@@ -108,6 +111,21 @@ def open_session(
     _note_in_card(context, recipe, held_out, loaded, curve)
     sets = HeldOutSets(held_out, settings, recipe, model)
     return Session(context, recipe, mixture, problem_sampler, model, sets, curve)
+
+
+def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
+    """The reward model that verdicts ask. Raises ConfigError where one is needed and none is named, or the folder holds
+    none.
+    """
+    audit = settings.rl.audit if "rl" in settings.stages else None
+    seconds = () if audit is None else (audit.verifier,) if isinstance(audit.verifier, str) else audit.verifier.values()
+    if settings.reward_model is None and NAME in (*recipe.verifiers, *seconds):
+        raise ConfigError(
+            "reward_model",
+            f"is missing, and {'the audit' if NAME in seconds else 'a source'} names the verifier {NAME}",
+            "name the folder of a trained one: `reward_model: {path: …}`",
+        )
+    configure_reward_model(settings.reward_model)
 
 
 def _training_problems(

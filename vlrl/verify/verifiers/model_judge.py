@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from vlrl.errors import ConfigError
-from vlrl.types import Image, Problem, Verdict, content_digest
+from vlrl.types import Image, Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.declared import extract, visible_text
+from vlrl.verify.learned.asked_answer import answer_to_judge, mark_of
+from vlrl.verify.reading.declared import visible_text
 
 Ask: TypeAlias = Callable[[str, Sequence[Image]], str]
 
-MAX_ANSWER_CHARS = 500
+MARK_CHARS = 12
 MAX_REPLY_BYTES = 1 << 20
 WALL_SECONDS = 600.0  # of one verdict, with the retries of an endpoint
 RETRIED = frozenset((408, 429, 500, 502, 503, 504))
@@ -66,26 +67,16 @@ class ModelJudge:
 
     def __call__(self, problem: Problem, response: str) -> Verdict:
         """The judge's verdict; "unparsed" and a judge that can't be reached are faults."""
-        extraction = extract(response)
-        if extraction.answer is None:
-            return Verdict.wrong(extraction.note)
-        if not all(c.isprintable() or c.isspace() for c in extraction.answer):
-            return Verdict.wrong("control characters in the answer")
-        answer = tame(extraction.answer)
-        if len(answer) > MAX_ANSWER_CHARS:
-            return Verdict.wrong(f"the answer is {len(answer)} characters long")
-        mark = content_digest(self.salt, problem.id, answer)[:12]
+        answer = answer_to_judge(response)
+        if isinstance(answer, Verdict):
+            return answer
+        mark = mark_of(self.salt, problem.id, answer, MARK_CHARS)
         prompt = PROMPT.format(question=problem.question, gold=problem.answer, answer=answer, mark=mark)
         reply = self.ask(prompt, problem.images if self.show_images else ())
         decided = parse_verdict(reply, mark)
         if decided is None:
             return Verdict.broken(f"unparsed: {reply[-200:]!r}")
         return Verdict.right(answer, "by the judge") if decided else Verdict.wrong("by the judge", answer)
-
-
-def tame(answer: str) -> str:
-    """The answer on one line, without angle brackets."""
-    return " ".join(answer.replace("<", "‹").replace(">", "›").split())
 
 
 def parse_verdict(reply: str, mark: str) -> bool | None:

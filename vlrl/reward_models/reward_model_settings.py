@@ -1,0 +1,79 @@
+"""What a run says of its reward model, and what can be known of the folder before a weight is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from vlrl.config import PACE, Settings
+from vlrl.errors import ConfigError
+from vlrl.reward_models.judged_row import INSTRUCTION
+from vlrl.reward_models.reward_model_card import RewardModelCard, RewardModelKind, read_card
+from vlrl.reward_models.value_head import HEAD_FILE
+from vlrl.verify.learned.asked_answer import MAX_ANSWER_CHARS
+
+
+class RewardModelSettings(Settings):
+    """Which reward model judges, and how it is asked.
+
+    path              folder that `vlrl reward-model train` left; with `kind: chain_of_thought` any model folder
+    kind              classic or chain_of_thought; default: what the folder says
+    threshold         probability from which on a classic model's answer is right
+    swap              asks with answer and reference in each other's places, too: right is what both ways call right
+    max_answer_chars  longer answers are wrong, and the model isn't asked
+    max_tokens        of a reply; default: what the folder says, or 512
+    batch             answers that are judged at a time
+    sleeps            on a CUDA device the weights wait on the host between calls
+    """
+
+    path: str
+    kind: RewardModelKind | None = None
+    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    swap: bool = False
+    max_answer_chars: int = Field(default=MAX_ANSWER_CHARS, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=64, ge=1, json_schema_extra=PACE)
+    micro_batch_tokens: int = Field(default=16_384, ge=1, json_schema_extra=PACE)
+    device: str = Field(default="auto", json_schema_extra=PACE)
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    sleeps: bool = Field(default=True, json_schema_extra=PACE)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of `path`."""
+        return Path(self.path).expanduser()
+
+    def card(self, place: str = "reward_model") -> RewardModelCard:
+        """What the folder says of its model. Raises ConfigError for one that holds no reward model of this kind."""
+        if not self.folder.is_dir():
+            raise ConfigError(
+                f"{place}.path", f"no such folder: {self.path}", "train one with `vlrl reward-model train`"
+            )
+        held = read_card(self.folder, f"{place}.path")
+        if held is None and self.kind != "chain_of_thought":
+            raise ConfigError(
+                f"{place}.path",
+                f"{self.path} holds no reward_model.json",
+                "name the folder classic or chain_of_thought of a trained one, or say `kind: chain_of_thought` of a "
+                "model that follows instructions",
+            )
+        card = held or RewardModelCard("chain_of_thought", ".", INSTRUCTION, "")
+        if self.kind is not None and card.kind != self.kind:
+            raise ConfigError(f"{place}.kind", f"is {self.kind}, the folder holds a {card.kind} one", "leave it out")
+        weights = self.folder / card.weights
+        missing = [name for name in _files_of(card.kind) if not (weights / name).is_file()]
+        if missing:
+            raise ConfigError(f"{place}.path", f"{weights} has no {missing[0]}", "train the reward model again")
+        return card if self.max_tokens is None else replace(card, max_tokens=self.max_tokens)
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the model's weights. Raises ConfigError as `card` does."""
+        return self.folder / self.card().weights
+
+
+def _files_of(kind: RewardModelKind) -> tuple[str, ...]:
+    return ("config.json", HEAD_FILE) if kind == "classic" else ("config.json",)

@@ -1,0 +1,3 @@
+"""Verdicts of learned reward models: asked_answer.py is what one is asked, reward_model.py the verifier `reward_model`,
+judgement.py reads the verdict of one that reasons. The models themselves are in vlrl/reward_models/.
+"""
