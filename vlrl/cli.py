@@ -29,10 +29,8 @@ app = typer.Typer(
 
 OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
-app.add_typer(data, name="data")
-app.add_typer(card, name="card")
-app.add_typer(reward_model, name="reward-model")
-app.add_typer(sandbox, name="sandbox")
+for group, group_name in ((data, "data"), (card, "card"), (reward_model, "reward-model"), (sandbox, "sandbox")):
+    app.add_typer(group, name=group_name)
 
 Config = Annotated[
     Path,

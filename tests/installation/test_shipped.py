@@ -21,6 +21,7 @@ from vlrl.registry import load_plugin
 from vlrl.training.lifecycle.config_kinds import (
     LOOKED_UP_IN,
     OF_CURATION,
+    OF_REWARD_MODEL,
     OF_RUN,
     TAKEN_BY,
     find_config,
@@ -28,10 +29,18 @@ from vlrl.training.lifecycle.config_kinds import (
     kind_of,
     run_folder_of,
 )
+from vlrl.training.reward_models.reward_model_config import RewardModelConfig
 from vlrl.training.run_settings import RunSettings
 
 ROOT = Path(__file__).parents[2]
-OF_FOLDER = {"eval": "eval", "curate": "curate", "pipelines": "run", "ablations": "ablate", "long2short": "long2short"}
+OF_FOLDER = {
+    "eval": "eval",
+    "curate": "curate",
+    "pipelines": "run",
+    "ablations": "ablate",
+    "long2short": "long2short",
+    "reward_models": "reward-model train",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +155,13 @@ def test_a_copy_overwrites_nothing():
 def test_every_shipped_config_is_of_the_kind_that_its_folder_says(monkeypatch):
     for variable in ("VLRL_TRAIN", "VLRL_DATA"):
         monkeypatch.setenv(variable, "nowhere")
-    kinds = {"eval": "benchmarks", "curate": "curation", "pipelines": "chain", "ablations": "ablation"}
+    kinds = {
+        "eval": "benchmarks",
+        "curate": "curation",
+        "pipelines": "chain",
+        "ablations": "ablation",
+        "reward_models": "reward_model",
+    }
     for name, file in names("config").items():
         folder = name.rpartition("/")[0]
         assert kind_of(read_yaml(file)) == kinds.get(folder, "long2short" if folder == "long2short" else "run"), name
@@ -159,6 +174,8 @@ def test_the_keys_that_tell_kinds_apart_are_keys_of_these_settings():
 
     assert RunSettings.model_fields.keys() - CurateSettings.model_fields.keys() >= OF_RUN
     assert CurateSettings.model_fields.keys() - RunSettings.model_fields.keys() >= OF_CURATION
+    others = RunSettings.model_fields.keys() | CurateSettings.model_fields.keys()
+    assert RewardModelConfig.model_fields.keys() - others >= OF_REWARD_MODEL
 
 
 @pytest.mark.parametrize("command", sorted({name for taken in TAKEN_BY.values() for name in taken}))
@@ -172,6 +189,7 @@ def test_a_config_of_another_command_is_refused_with_the_command_that_takes_it(c
         "curation": "configs/curate/k1_5.yaml",
         "ablation": "configs/ablations/mixture.yaml",
         "long2short": "configs/long2short/quickstart.yaml",
+        "reward_model": "configs/reward_models/quickstart.yaml",
         "recipe": "data_recipes/quickstart.yaml",
     }[kind]
     of_data = command.startswith("data ")

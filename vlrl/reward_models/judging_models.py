@@ -17,7 +17,7 @@ from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.training.forward import PackedForward
 from vlrl.reward_models.judged_row import as_judged
 from vlrl.reward_models.value_head import ValueHead, logits_of
-from vlrl.rollout.collector import collect_seeded
+from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem
@@ -97,7 +97,7 @@ class ChainOfThoughtModel:
         encoded = [one for one in prompts if isinstance(one, Encoded)]
         sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens)
         seeds = [derive_seed(self.seed, "reward model", problem.id, attempt) for problem in problems]
-        groups = collect_seeded(lambda _: encoded, self.engine, problems, sampling, 1, seeds)
+        groups = collect(lambda _: encoded, self.engine, problems, sampling, 1, seeds)
         return [(group.rollouts[0].text, group.rollouts[0].finish_reason == "stop") for group in groups]
 
 
