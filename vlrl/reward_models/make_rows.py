@@ -129,7 +129,7 @@ def _row(family: Family, drawn: Rewritten, form: Form, injection_rate: float, rn
     answer, how, thought = form.text, form.how, worked(drawn.reference, form)
     if not correct and rng.random() < injection_rate:
         answer, how = injected(answer, drawn.reference.text, rng), "injection"
-        thought = f"{drawn.reference.step}; {form.step}, and more words; differ"
+        thought = f"{drawn.reference.step}; {form.step} and more words; differ"
     problem = Problem(
         (Text(drawn.question),), drawn.reference.text, drawn.verifier, "text", family.name, metadata=drawn.metadata
     )

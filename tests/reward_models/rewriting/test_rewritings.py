@@ -11,7 +11,7 @@ import sympy
 from sympy.parsing.sympy_parser import implicit_multiplication, parse_expr, standard_transformations
 
 import vlrl.reward_models.rewriting  # noqa: F401  files the families
-from vlrl.reward_models.rewriting.family import Form, Rewritten, families, worked
+from vlrl.reward_models.rewriting.family import Form, Rewritten, compared, families, worked
 from vlrl.reward_models.rewriting.relations import OPPOSITES
 from vlrl.verify.values.quantity import read_quantity
 
@@ -99,5 +99,16 @@ def test_the_same_randomness_gives_the_same_rewriting(name):
 
 def test_a_reasoning_brings_both_sides_to_one_form_and_ends_with_what_follows():
     half, same, other = (Form(t, v, n, "") for t, v, n in (("1/2", 1, "0.5"), ("0.5", 1, "0.5"), ("0.6", 2, "0.6")))
-    assert worked(half, same) == "1/2 = 0.5; 0.5; same"
-    assert worked(half, other) == "1/2 = 0.5; 0.6; differ"
+    assert worked(half, same) == "1/2 = 0.5; 0.5; 0 0, . ., 5 5; same"
+    assert worked(half, other) == "1/2 = 0.5; 0.6; 0 0, . ., 5 6; differ"
+    assert compared("12 m", "123 m") == "1 1, 2 2, m 3"
+    assert compared("a b", "a b c") == "a a, b b, end c"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pieces_of_two_normal_forms_differ_where_the_values_do(name):
+    for one in drawn(name):
+        for form in (*one.equal, *one.other):
+            *before, last = (pair.split(" ") for pair in compared(one.reference.normal, form.normal).split(", "))
+            assert all(a == b for a, b in before)
+            assert (last[0] == last[1]) == (form.value == one.reference.value), (one.reference, form)

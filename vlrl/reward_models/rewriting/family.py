@@ -6,15 +6,18 @@ so: a near miss whose value happens to be the reference's is none.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from vlrl.registry import Registry
 
+_PIECE = re.compile(r"\d|[^\W\d]+|\S")
 ATTEMPTS = 64  # draws of a form until it is a new one
 
 
@@ -51,9 +54,23 @@ class Rewritten:
 
 
 def worked(reference: Form, answer: Form) -> str:
-    """The reasoning that leads to the label: both in normal form, then compared."""
+    """The reasoning that leads to the label: both in normal form, then piece by piece up to the first difference.
+
+    `1.5 km = 1500 m; 150 m; 1 1, 5 5, 0 0, 0 m; differ`. Without the pieces the last word would compare all of two
+    forms at once, which a small model doesn't learn.
+    """
     verdict = "same" if reference.value == answer.value else "differ"
-    return f"{reference.step}; {answer.step}; {verdict}"
+    return f"{reference.step}; {answer.step}; {compared(reference.normal, answer.normal)}; {verdict}"
+
+
+def compared(first: str, second: str) -> str:
+    """Pieces of two normal forms side by side, up to the first pair that differs; `end` where one has no more."""
+    pairs = []
+    for a, b in zip_longest(_PIECE.findall(first), _PIECE.findall(second), fillvalue="end"):
+        pairs.append(f"{a} {b}")
+        if a != b:
+            break
+    return ", ".join(pairs)
 
 
 class Family(ABC):
