@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -228,7 +229,7 @@ def _ablated(settings: AblationSettings, command: str, out: Path | None) -> Path
         slopes = {arm: slopes_of(runs) for arm, runs in found.folders.items()}
         figures |= draw_against(settings, found.outcomes, slopes, folder, name)
     report = AblationReport(
-        title=settings.name.replace("_", " ").capitalize(),
+        title=re.sub(r"(?<=\d)_(?=\d)", ".", settings.name).replace("_", " ").capitalize(),  # k1_5 is k1.5
         command=command,
         expected=settings.expected,
         budgets={arm: settings.run_of(arm).rl.response_tokens for arm in settings.arms},
