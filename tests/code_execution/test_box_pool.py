@@ -165,6 +165,24 @@ def test_programs_run_beside_each_other(pool):
     assert time.monotonic() - begun < 1.0 + 2.0  # one after the other would be 1 s of sleep alone
 
 
+@pytest.mark.slow
+def test_a_program_that_gives_way_to_all_others_runs_into_its_limit_and_is_no_fault(pool, tmp_path):
+    """On busy cores it would else wait until it is called starved, a fault, which a policy could choose over a zero."""
+    burners = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(2 * len(os.sched_getaffinity(0)))
+    ]
+    source = "open('/proc/self/autogroup', 'w').write('19')\nwhile True: pass\n"
+    try:
+        limits = Limits(cpu_seconds=4.0, wall_seconds=1.0)
+        ended = pool.prepare(Program("python", source), limits).run(b"")
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+    assert ended.ended == "time_limit", ended
+
+
 def is_running(process: int) -> bool:
     """Whether it is neither gone nor waits for its parent to take note."""
     try:

@@ -27,6 +27,8 @@ REFUSED = (
     "swapon", "swapoff", "quotactl", "quotactl_fd", "acct", "reboot", "kexec_load", "kexec_file_load", "init_module",
     "finit_module", "delete_module", "iopl", "ioperm", "modify_ldt", "syslog", "vhangup", "sethostname",
     "setdomainname", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "nfsservctl", "lookup_dcookie",
+    # its own priority: one who waits for a processor by his own doing would be taken for starved
+    "sched_setattr", "sched_setparam", "sched_setaffinity", "setpriority",
     # rights
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset",
     "keyctl", "add_key", "request_key",
@@ -38,7 +40,7 @@ REFUSED = (
 )  # fmt: skip
 NOT_IMPLEMENTED = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", "memfd_create")
 NEW_NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
-ALLOW, FAIL, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 7
+ALLOW, FAIL, NOT_EQUAL, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 1, 7
 INSTALL = "install it: apt-get install libseccomp2 (Debian, Ubuntu), dnf install libseccomp (Fedora)"
 
 
@@ -77,6 +79,10 @@ def filter_code(sockets: bool = False) -> bytes:
                 _refuse(seccomp, context, name, number)
         for flag in NEW_NAMESPACES:
             _refuse(seccomp, context, "clone", errno.EPERM, _Comparison(0, MASKED_EQUAL, flag, flag))
+        # runtimes set the ordinary policy (0), which changes nothing
+        _refuse(seccomp, context, "sched_setscheduler", errno.EPERM, _Comparison(1, NOT_EQUAL, 0, 0))
+        # limits of others: those of process 1, which has the same user, would make it fail
+        _refuse(seccomp, context, "prlimit64", errno.EPERM, _Comparison(0, NOT_EQUAL, 0, 0))
         return _exported(seccomp, context)
     finally:
         seccomp.seccomp_release(context)

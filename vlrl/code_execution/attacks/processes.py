@@ -56,6 +56,23 @@ ATTACKS = (
     ),
     _attack("loopback, from a shell", "exec 3<>/dev/tcp/127.0.0.1/@port@ && echo BREACH\n", "bash", "network"),
     _attack(
+        "another priority of its own",
+        "import os\n"
+        "for deed in (\n"
+        "    lambda: os.nice(19), lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)),\n"
+        "    lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),\n"
+        "):\n"
+        "    try: deed(); print('BREACH')\n"
+        "    except OSError: pass\n",
+    ),
+    _attack(
+        "limits of process 1",
+        "import os, resource\n"
+        "for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS):\n"
+        "    try: resource.prlimit(1, limit, (0, 0)); print('BREACH')\n"
+        "    except OSError: pass\n",
+    ),
+    _attack(
         "a meeting place for two programs",
         "import socket, os\ntry: socket.socket(socket.AF_UNIX).bind('\\0meeting'); print('BREACH')\nexcept OSError: pass\n",
         kind="network",

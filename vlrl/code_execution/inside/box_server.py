@@ -214,7 +214,8 @@ class Server:
         """Waits for the end of a job, and ends it where it takes more than it may.
 
         The wall clock stops while a process of the job is ready and gets no processor, so that a busy machine changes
-        no verdict. The peak of memory is what all processes held together.
+        no verdict; but not for one that gives way to others by its own doing. The peak of memory is what all processes
+        held together.
         """
         poll = select.poll()
         poll.register(report, select.POLLIN | select.POLLHUP)
@@ -238,7 +239,7 @@ class Server:
                 why = "memory"
             elif cpu > spec["cpu"]:
                 why = "cpu"
-            elif wall - waited > spec["wall"]:
+            elif wall - waited > spec["wall"] or (wall > spec["wall"] and job_processes.gives_way(keeper)):
                 why = "wall"
             elif wall > max(STARVED_FACTOR * spec["wall"], STARVED_SECONDS):
                 why = "starved"

@@ -106,21 +106,29 @@ def read_payload(descriptor: int, hold: bool) -> "dict[str, bytes]":
 
 
 def keep_files(folder: str, suffixes: "list[str]", most: int, artifact: int) -> int:
-    """Writes files of the job that are to be kept as a payload; their number. Links and large files are passed over."""
+    """Writes files of the job that are to be kept as a payload; their number.
+
+    The program made the folder what it is: links, folders, large files and what can't be read are passed over.
+    """
     if not suffixes:
         return 0
     kept, total = [], 0
-    for name in sorted(os.listdir(folder)):
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # it was shut
+        return 0
+    for name in names:
         if not any(name == suffix or (suffix.startswith(".") and name.endswith(suffix)) for suffix in suffixes):
             continue
         try:
             file = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:  # a link, or a file that can't be read
             continue
+        about = os.fstat(file)
+        if about.st_mode & 0o170000 != 0o100000 or total + about.st_size > most:
+            os.close(file)
+            continue
         with open(file, "rb") as held:
-            about = os.fstat(file)
-            if about.st_mode & 0o170000 != 0o100000 or total + about.st_size > most:
-                continue
             data = held.read(about.st_size)
         total += len(data)
         kept.append((name, data, about.st_mode & 0o777))

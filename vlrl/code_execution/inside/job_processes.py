@@ -63,6 +63,23 @@ def measure(root: int) -> "tuple[int, float, float]":
     return memory, behind, cpu
 
 
+def gives_way(root: int) -> bool:
+    """Whether a process below waits by its own doing: it has lowered the weight of its session among all others.
+
+    Of what a program may do about its own priority this alone is no system call, which the filter would refuse.
+    """
+    return any(_session_nice(number) > _session_nice(os.getpid()) for number, _ in descendants(root))
+
+
+def _session_nice(number: int) -> int:
+    """-20 to 19; 0 where the kernel has no such groups, or the process has ended."""
+    try:
+        with open(f"/proc/{number}/autogroup", "rb") as file:
+            return int(file.read().rpartition(b"nice")[2])
+    except (OSError, ValueError):
+        return 0
+
+
 def proportional(root: int) -> int:
     """Bytes that all below hold, a shared page counted once; with a shut process, all that it shares as well."""
     total = 0
