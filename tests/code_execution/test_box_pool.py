@@ -174,7 +174,7 @@ def test_a_program_that_gives_way_to_all_others_runs_into_its_limit_and_is_no_fa
     ]
     source = "open('/proc/self/autogroup', 'w').write('19')\nwhile True: pass\n"
     try:
-        limits = Limits(cpu_seconds=4.0, wall_seconds=1.0)
+        limits = Limits(cpu_seconds=9.0, wall_seconds=4.0)
         ended = pool.prepare(Program("python", source), limits).run(b"")
     finally:
         for burner in burners:
