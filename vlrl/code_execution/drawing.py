@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,12 +39,9 @@ FLAGS = (
     "--hide-scrollbars", "--force-device-scale-factor=1", "--default-background-color=FFFFFFFF",
     "--virtual-time-budget=2000", "--user-data-dir=/tmp/profile", f"--screenshot={FILE}",
 )  # fmt: skip
-_BEFORE = "import matplotlib as _m; _m.use('Agg'); import matplotlib.pyplot as _p; _p.show = lambda *a, **k: None\n"
-_AFTER = (
-    "import os, matplotlib.pyplot as p\n"
-    "exec(compile(open('program.py').read(), 'program.py', 'exec'), {'__name__': '__main__'})\n"
-    f"if not os.path.exists('{FILE}') and p.get_fignums(): p.savefig('{FILE}', dpi=100, facecolor='white')\n"
-)
+PLOTTER = Path(__file__).parent / "inside" / "draw_plot.py"
+UNREAD = 65  # its exit code for what is no Python
+LOWEST = 160  # pixels: Chromium takes its frame off lower windows
 
 
 @dataclass(frozen=True)
@@ -52,10 +49,17 @@ class Drawing:
     """What became of a source: the PNG as it was written, which is as hostile as its source; None without one.
 
     execution  how the program ended that drew it
+    height     pixels of it that count, from the top; None: all
     """
 
     png: bytes | None
     execution: Execution
+    height: int | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the source of a plot is no Python."""
+        return self.execution.exit_code == UNREAD
 
 
 def browser() -> str | None:
@@ -82,22 +86,24 @@ class DrawingSandbox:
             raise ConfigError("sandbox", f"{kind} needs Chromium, which is not installed", INSTALL_BROWSER)
 
     def draw(self, kind: DrawingKind, source: str, width: int, height: int) -> Drawing:
-        """The drawing of a source; pages and SVG files in a window of this many pixels, a plot in the size it chooses.
+        """The drawing of a source: pages and SVG files in a window of this many pixels, a plot in the size it chooses.
+        A window lower than LOWEST is cut off a higher one.
 
         Raises ConfigError where that can't be done here.
         """
         self.check(kind)
         text = source.encode("utf-8", "replace")
         if kind == "matplotlib":
-            files = {"main.py": (_BEFORE + _AFTER).encode(), "program.py": text}
+            files = {"main.py": PLOTTER.read_bytes(), "program.py": text}
             role = Role(payload_of(files), python="main.py", extra_threads=8)
             return self._drawn(self._programs(), role, PLOT, 0)
         if self._pages is None:
             self._pages = BoxPool(self._settings, sockets=True)
         page = f"page.{kind}"
-        line = [str(browser()), *FLAGS, f"--window-size={width},{height}", page]
+        line = [str(browser()), *FLAGS, f"--window-size={width},{max(height, LOWEST)}", page]
         role = Role(payload_of({page: text}), argv=line, reserves=True, extra_memory=1024 * MIB, extra_threads=256)
-        return self._drawn(self._pages, role, PAGE, 512 * MIB)
+        drawn = self._drawn(self._pages, role, PAGE, 512 * MIB)
+        return replace(drawn, height=height) if height < LOWEST else drawn
 
     def close(self) -> None:
         """Ends the boxes of pages."""

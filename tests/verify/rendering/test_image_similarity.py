@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vlrl.verify.rendering.image_similarity import colours, edges, similarity, structure
+from vlrl.verify.rendering.image_similarity import Target, colours, edges, structure
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -31,7 +31,7 @@ def drawn(rng):
 
 
 def score(image, target=None):
-    return similarity(image, chart() if target is None else target).score
+    return Target.of(chart() if target is None else target).similarity(image).score
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -70,7 +70,7 @@ def test_another_image_is_hardly_alike(name):
 def test_another_size_costs_nothing_and_another_shape_does():
     assert score(cv2.resize(chart(), (640, 480), interpolation=cv2.INTER_AREA)) > 0.95
     wide = cv2.resize(chart(), (640, 240), interpolation=cv2.INTER_AREA)
-    assert similarity(wide, chart()).aspect == pytest.approx(0.5)
+    assert Target.of(chart()).similarity(wide).aspect == pytest.approx(0.5)
     assert score(wide) <= 0.5
 
 
@@ -86,6 +86,28 @@ def test_parts_have_the_values_of_their_definitions():
     assert edges(one, other) == 1.0
 
 
-def test_a_target_that_shows_nothing_is_no_target():
+@pytest.mark.parametrize("value", [7, 254])
+def test_a_target_that_shows_nothing_is_no_target(value):
+    image = np.full((900, 900, 3), 7, np.uint8)
+    image[0, 0] = value - 1  # one pixel of nearly the same colour is nothing either
     with pytest.raises(ValueError, match="shows nothing"):
-        similarity(chart(), np.full((9, 9, 3), 7, np.uint8))
+        Target.of(np.full((9, 9, 3), 7, np.uint8) if value == 7 else np.where(image == 7, np.uint8(value), image))
+
+
+def gradient():
+    return np.repeat(np.linspace(90, 160, 320).astype(np.uint8)[None, :, None], 200, axis=0).repeat(3, axis=2)
+
+
+def pastel():
+    image = np.full((200, 320, 3), 255, np.uint8)
+    image[60:140, 80:240] = (240, 244, 250)
+    return image
+
+
+@pytest.mark.parametrize("target", [gradient(), pastel()], ids=["gradient", "pastel"])
+def test_a_blank_page_earns_nothing_where_the_target_has_no_edges(target):
+    asked = Target.of(target)
+    assert "edges" not in asked.floors
+    assert asked.similarity(target).score == pytest.approx(1.0)
+    for colour in (255, 244, 128, 0):
+        assert asked.similarity(np.full_like(target, colour)).score < 0.06

@@ -14,7 +14,9 @@ from vlrl.code_execution.drawing import browser
 from vlrl.errors import DataError
 from vlrl.types import Image, Problem, Text
 from vlrl.verify.judge import declared_gold, judge
-from vlrl.verify.rendering.visual_code import _asked, parse_fault, pixels_of
+from vlrl.verify.rendering.image_pixels import pixels_of_drawing
+from vlrl.verify.rendering.svg_text import svg_for_window
+from vlrl.verify.rendering.visual_code import _asked, source_text
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="160">'
 SVG = (
@@ -69,6 +71,8 @@ def test_an_svg_is_right_as_it_is_less_where_it_is_moved_and_least_where_half_is
     assert same.score > moved.score > half.score > 0
     assert set(same.parts) == {"structure", "edges", "colours", "aspect"}
     assert judge(asked, SVG).correct  # without a fence
+    twice = SVG.replace('width="200" height="160"', 'width="400" height="320" viewBox="0 0 200 160"')
+    assert judge(asked, fenced(twice)).correct
     assert judge(asked, fenced(f"{HEAD}</svg>")).score == 0  # a blank page
 
 
@@ -107,6 +111,70 @@ def test_every_stage_earns_what_the_problem_says():
     assert judge(asked, fenced("<svg><circle")).note.startswith("does not parse")
     assert judge(asked, fenced(f"{HEAD}</svg>")).score == 0.1
     assert judge(asked, fenced(MOVED)).correct
+
+
+ENDINGS = {
+    "saved and closed": "plt.savefig('chart.png')\nplt.close()",
+    "saved as a vector file": "plt.savefig('chart.pdf')\nplt.close('all')",
+    "left by sys.exit": "import sys\nsys.exit()",
+}
+
+
+@sandboxed
+@with_matplotlib
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_plot_counts_however_its_program_leaves_it(name):
+    asked = problem("matplotlib", PLOT.format([3, 1, 2], "red", ""))
+    assert judge(asked, fenced("\ufeff" + PLOT.format([3, 1, 2], "red", ENDINGS[name]), "python")).correct
+
+
+@sandboxed
+@with_matplotlib
+@pytest.mark.slow
+def test_a_figure_without_pyplot_and_a_dark_one_are_drawn_as_they_are():
+    figure = "from matplotlib.figure import Figure\nf = Figure()\nf.subplots().plot([1, 3, 2])\nf.savefig('out.png')"
+    assert drawn("matplotlib", figure).png is not None
+    dark = "import matplotlib.pyplot as plt\nplt.style.use('dark_background')\nplt.plot([1, 3])"
+    assert tuple(pixels_of_drawing(drawn("matplotlib", dark).png, 10**6)[0, 0]) == (0, 0, 0)
+
+
+DAMAGED = """
+import struct, zlib
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+png = bytes.fromhex('89504e470d0a1a0a') + chunk(b'IHDR', struct.pack('>IIBBBBB', 2, 2, 8, 2, 0, 0, 0))
+png += chunk(b'eXIf', bytes.fromhex('49492a0008')) + chunk(b'IDAT', zlib.compress(bytes(14))) + chunk(b'IEND', b'')
+open('drawing.png', 'wb').write(png)
+"""
+FAULTS = {
+    "a folder of that name": "import os\nos.mkdir('drawing.png')",
+    "a folder that is shut": "import os\nos.chmod('/tmp', 0)\nos._exit(0)",
+    "limits of process 1": "import os, resource\nresource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))\nos._exit(0)",
+    "no Python": "plt.bar(\0",
+    "a damaged chunk": DAMAGED,
+}
+
+
+@sandboxed
+@with_matplotlib
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_program_turns_its_zero_into_a_fault(name):
+    found = judge(problem("matplotlib", PLOT.format([3, 1, 2], "red", "")), fenced(FAULTS[name], "python"))
+    assert found.fault is None, found
+    assert found.score < 0.1
+
+
+@sandboxed
+@with_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("height", [24, 87, 120])
+def test_low_windows_are_drawn_down_to_their_last_row(height):
+    page = "<html><body style='margin:0'><div style='position:fixed;inset:0;background:red'></div></body></html>"
+    found = drawn("html", page, 400, height)
+    pixels = pixels_of_drawing(found.png, 10**6)[: found.height]
+    assert pixels.shape[:2] == (height, 400)
+    assert (pixels == np.array([255, 0, 0])).all()
 
 
 @sandboxed
@@ -151,7 +219,7 @@ def test_nothing_of_the_host_is_in_the_picture_of_a_page_that_asks_for_it(tmp_pa
     page = f"<html><body style='margin:0'><iframe src='file://{secret}' width=200 height=160></iframe></body></html>"
     png = drawn("html", page).png
     assert png is not None
-    red = (pixels_of(png) == np.array([255, 0, 0])).all(axis=2).mean()
+    red = (pixels_of_drawing(png, 10**6) == np.array([255, 0, 0])).all(axis=2).mean()
     assert red == 0
 
 
@@ -176,22 +244,55 @@ def test_a_gold_that_is_a_source_is_an_answer_itself():
 
 
 @pytest.mark.parametrize(
-    ("kind", "source", "reads"),
+    ("source", "said"),
     [
-        ("svg", SVG, True),
-        ("svg", "<svg><circle></svg>", False),
-        ("svg", "<html></html>", False),
-        ("svg", '<!DOCTYPE x [<!ENTITY a "b">]><svg>&c;</svg>', False),
-        ("html", "<p>hello", True),
-        ("html", "hello", False),
+        ("<svg><circle></svg>", "mismatched tag"),
+        ("<html></html>", "no svg element"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><svg>&c;</svg>', "declares entities"),
+        ("<svg>" + "<g>" * 30000 + "</g>" * 30000 + "</svg>", "nested too deeply"),
+    ],
+    ids=["a tag left open", "a page", "entities", "depth"],
+)
+def test_what_does_not_parse_is_known_before_it_is_drawn(source, said):
+    with pytest.raises(ValueError, match=said):
+        svg_for_window(source, 9, 9)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_an_svg_fills_its_window_whatever_size_and_namespace_it_writes(bare):
+    source = SVG.replace(' xmlns="http://www.w3.org/2000/svg"', "") if bare else SVG
+    fitted = svg_for_window(source, 400, 900)
+    assert fitted.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    assert 'viewBox="0 0 200 160"' in fitted
+    assert 'width="400" height="900"' in fitted
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        SVG,
+        f"<think>Perhaps <svg/>.</think>{SVG}",
+        f"<think>…</think><answer>\n{SVG}\n</answer>",
+        f"<!-- a circle and a square -->\n{SVG}",
+        fenced(SVG),
+        fenced(SVG, "xml"),
     ],
 )
-def test_what_does_not_parse_is_known_before_it_is_drawn(kind, source, reads):
-    assert (parse_fault(kind, source) is None) == reads
+def test_a_source_is_found_with_and_without_a_fence(response):
+    assert "<circle" in (source_text("svg", response).source or "")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [f"Here: {SVG}", "<svg " + "x" * 70_000 + "/>", f"<answer>{SVG}</answer><answer>{HALF}</answer>"],
+    ids=["words before it", "too long", "two answers"],
+)
+def test_what_is_more_than_a_source_or_too_long_has_none(response):
+    assert source_text("svg", response).source is None
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" + b"\0" * 40, b"\x89PNG\r\n\x1a\n" + b"\xff" * 90]
 )
 def test_what_is_no_image_is_none(data):
-    assert pixels_of(data) is None
+    assert pixels_of_drawing(data, 10**6) is None

@@ -48,11 +48,10 @@ def one_block(response: str, said: str, wanted: Callable[[str], bool], untagged:
     said      what isn't there, for the note where nothing is
     untagged  whether a block without a tag counts where none is wanted
     """
-    text = visible_text(response)
-    answers = _ANSWER.findall(text)
+    answers = _answers(response)
     if len(set(answers)) > 1:
         return ProgramText(None, note=f"{len(answers)} answers")
-    blocks, closed = _blocks(answers[0] if answers else text)
+    blocks, closed = _blocks(answers[0])
     if not closed:
         return ProgramText(None, note="a code block that is not closed")
     named = [block for block in blocks if wanted(_name(block.tag))]
@@ -67,6 +66,21 @@ def one_block(response: str, said: str, wanted: Callable[[str], bool], untagged:
         return ProgramText(None, note=f"a program of {len(sources[0])} characters")
     name = _name(named[0].tag)
     return ProgramText(sources[0], ALIASES.get(name, name))
+
+
+def bare_text(response: str) -> str:
+    """All of the answer without thinking and tags, for answers that are programs without a fence; "" for several
+    answers, and for one that is too long.
+    """
+    answers = _answers(response)
+    text = answers[0].strip()
+    return "" if len(set(answers)) > 1 or len(text) > MAX_PROGRAM_CHARS else text
+
+
+def _answers(response: str) -> list[str]:
+    """What stands in `<answer>` tags; without them, all that isn't thinking."""
+    text = visible_text(response)
+    return _ANSWER.findall(text) or [text]
 
 
 def _name(tag: str) -> str:

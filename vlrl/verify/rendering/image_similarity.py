@@ -2,7 +2,7 @@
 
 Arrays are (H, W, 3) RGB uint8. Most of a page or a chart is background, so that a blank page already agrees with it in
 most pixels: each part is rescaled so that the better of two blank images (the target's commonest colour, and its mean
-one) has 0 and the target itself 1.
+one) has 0 and the target itself 1. A part by which the target is as good as blank says nothing of it, and is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MAX_SIDE = 512  # both are compared at this size at most
 SCALES = 3  # of structure, each half as large as the one before
 EDGE_TOLERANCE = 3  # pixels that an edge may be off
 BLOCKS = 16  # of colours, on each side
+SEEN = 0.999  # a part in which a blank image has more doesn't see the target
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # Wang et al. 2004, §III-B
 
 
@@ -28,41 +29,52 @@ class Similarity:
     """Shares in [0, 1]: `score` lies half way between the parts' mean, so that whatever is right earns something, and
     their geometric mean, so that none can be traded for another.
 
+    parts   by name: structure, edges, colours, without those by which the target is as good as blank
     aspect  the smaller of both ratios of width to height over the larger one; `score` is multiplied by it
     """
 
     score: float
-    structure: float
-    edges: float
-    colours: float
+    parts: Mapping[str, float]
     aspect: float
 
-    @property
-    def parts(self) -> Mapping[str, float]:
-        """By name."""
-        return {name: getattr(self, name) for name in ("structure", "edges", "colours", "aspect")}
 
+@dataclass(frozen=True)
+class Target:
+    """A target as images are compared with it.
 
-def similarity(image: Pixels, target: Pixels) -> Similarity:
-    """How alike an image is to a target. Raises ValueError for a target of one colour, which nothing can be like."""
-    if (target == target[0, 0]).all():
-        raise ValueError("the target shows nothing: all of it has one colour")
-    aspects = sorted(one.shape[1] / one.shape[0] for one in (image, target))
-    goal = _shrunk(target)
-    shown = cv2.resize(image, (goal.shape[1], goal.shape[0]), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    blanks = [np.broadcast_to(colour, goal.shape).astype(np.uint8) for colour in _backgrounds(goal)]
-    parts = {part.__name__: _above_blank(part, shown, goal, blanks) for part in (structure, edges, colours)}
-    found = list(parts.values())
-    score = (float(np.mean(found)) + float(np.prod(found)) ** (1 / 3)) / 2
-    aspect = aspects[0] / aspects[1]
-    return Similarity(score=score * aspect, aspect=aspect, **parts)
+    pixels  (h, w, 3), MAX_SIDE at most
+    width, height  before it was shrunk
+    floors  what the better blank image has, by part; those below SEEN count
+    """
 
+    pixels: Pixels
+    width: int
+    height: int
+    floors: Mapping[str, float]
 
-def _above_blank(part: Callable[[Pixels, Pixels], float], image: Pixels, target: Pixels, blanks: list[Pixels]) -> float:
-    floor = max(part(blank, target) for blank in blanks)
-    if floor >= 1.0:  # this part sees nothing in the target
-        return 1.0 if part(image, target) >= 1.0 else 0.0
-    return float(np.clip((part(image, target) - floor) / (1 - floor), 0.0, 1.0))
+    @classmethod
+    def of(cls, image: Pixels) -> Target:
+        """Raises ValueError for one that shows nothing: by no part it differs from a blank one."""
+        pixels = _shrunk(image)
+        blanks = [np.broadcast_to(colour, pixels.shape).astype(np.uint8) for colour in _backgrounds(pixels)]
+        floors = {name: max(part(blank, pixels) for blank in blanks) for name, part in PARTS.items()}
+        floors = {name: floor for name, floor in floors.items() if floor < SEEN}
+        if not floors:
+            raise ValueError("the target shows nothing: it is as good as blank")
+        return cls(pixels, image.shape[1], image.shape[0], floors)
+
+    def similarity(self, image: Pixels) -> Similarity:
+        """How alike an image (H, W, 3) is."""
+        height, width = self.pixels.shape[:2]
+        shown = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        found = {
+            name: float(np.clip((PARTS[name](shown, self.pixels) - floor) / (1 - floor), 0.0, 1.0))
+            for name, floor in self.floors.items()
+        }
+        values = list(found.values())
+        score = (float(np.mean(values)) + float(np.prod(values)) ** (1 / len(values))) / 2
+        aspects = sorted((self.width / self.height, image.shape[1] / image.shape[0]))
+        return Similarity(score * aspects[0] / aspects[1], found, aspects[0] / aspects[1])
 
 
 def structure(image: Pixels, target: Pixels) -> float:
@@ -121,8 +133,10 @@ def colours(image: Pixels, target: Pixels) -> float:
 def _backgrounds(pixels: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The commonest colour, and the mean one."""
     flat = pixels.reshape(-1, 3)
-    values, counts = np.unique(flat, axis=0, return_counts=True)
-    return values[counts.argmax()].astype(np.float64), flat.mean(0)
+    packed = flat.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    values, counts = np.unique(packed, return_counts=True)
+    commonest = int(values[counts.argmax()])
+    return np.array([commonest >> 16, commonest >> 8 & 255, commonest & 255], np.float64), flat.mean(0)
 
 
 def _shrunk(pixels: Pixels) -> Pixels:
@@ -131,3 +145,6 @@ def _shrunk(pixels: Pixels) -> Pixels:
         return pixels
     height, width = (max(1, round(side * MAX_SIDE / longest)) for side in pixels.shape[:2])
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+PARTS: Mapping[str, Callable[[Pixels, Pixels], float]] = {"structure": structure, "edges": edges, "colours": colours}

@@ -6,37 +6,34 @@ how like is it to the target. A model that looks at both is one more stage: `cas
 
 from __future__ import annotations
 
-import io
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from xml.etree import ElementTree
-
-import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageOps
 
 from vlrl.code_execution import executor
-from vlrl.code_execution.drawing import KINDS, DrawingKind
+from vlrl.code_execution.drawing import KINDS, Drawing, DrawingKind
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import Problem, Verdict
-from vlrl.verify.code.program_text import one_block
+from vlrl.verify.code.program_text import ProgramText, bare_text, one_block
 from vlrl.verify.judge import verifier
-from vlrl.verify.rendering.image_similarity import Pixels, similarity
+from vlrl.verify.rendering.image_pixels import MAX_PIXELS, pixels_of_drawing, pixels_of_row
+from vlrl.verify.rendering.image_similarity import Pixels, Target
+from vlrl.verify.rendering.svg_text import svg_for_window
 
 WALL_SECONDS = 600.0  # of one verdict, with those before it; each drawing has limits of its own
-PNG = ("PNG",)
-MAX_PIXELS = 4096 * 4096
 WINDOW = (800, 600)  # of a gold given as a source that names no size
+KEPT_TARGETS = 256  # of golds that are sources, drawn once
+ROOM = 2048 * 2048  # pixels that a drawing may have in any case; else four times those of its target
 TAGS: Mapping[DrawingKind, tuple[str, ...]] = {
     "html": ("html", "htm"),
     "svg": ("svg", "xml", "html"),
     "matplotlib": ("python", "py", "python3"),
 }
+BARE: Mapping[DrawingKind, tuple[str, ...]] = {"html": ("<html", "<body"), "svg": ("<svg",), "matplotlib": ()}
 _STAGES = ("parses", "draws")
-_UNREAD = ("SyntaxError", "IndentationError", "TabError")
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,12 @@ class _Asked:
     """What a problem wants: a kind, the target, what a response earns that parses or draws, and where it is right."""
 
     kind: DrawingKind
-    target: Pixels
+    target: Target
     earned: Mapping[str, float]
     correct_at: float
 
 
-_targets: dict[tuple[str, str, int, int], Pixels] = {}  # of golds that are sources, drawn once
+_targets: OrderedDict[tuple[str, str, int, int], Target] = OrderedDict()
 _drawing = threading.Lock()
 
 
@@ -80,69 +77,53 @@ def visual_code(problem: Problem, response: str) -> Verdict:
     What doesn't parse, draws nothing or takes too long is a wrong answer; a sandbox that fails is a fault.
     """
     asked = _asked(problem)
-    found = one_block(response, f"{asked.kind} code block", lambda name: name in TAGS[asked.kind])
-    source = found.source or _bare(asked.kind, response)
-    if source is None:
+    found = source_text(asked.kind, response)
+    if found.source is None:
         return Verdict.wrong(found.note)
-    if (fault := parse_fault(asked.kind, source)) is not None:
-        return Verdict.wrong(f"does not parse: {fault}")
-    height, width = asked.target.shape[:2]
-    drawn = executor.drawing_sandbox().draw(asked.kind, source, width, height)
+    width, height = asked.target.width, asked.target.height
+    try:
+        drawn = _draw(asked.kind, found.source, width, height)
+    except ValueError as error:
+        return Verdict.wrong(f"does not parse: {error}")
     if drawn.execution.is_fault:
         return Verdict.broken(f"the sandbox: {drawn.execution.note}")
-    pixels = None if drawn.png is None else pixels_of(drawn.png)
+    if drawn.is_unread:
+        return Verdict.wrong(f"does not parse: {drawn.execution.note}"[:160])
+    pixels = _pixels(drawn, max(4 * width * height, ROOM))
     if pixels is None:
-        said = drawn.execution.note
-        if drawn.execution.ended == "runtime_error" and said.startswith(_UNREAD):
-            return Verdict.wrong(f"does not parse: {said}"[:160])
-        return Verdict(asked.earned["parses"], False, "parses", f"draws nothing: {said}".rstrip(": ")[:160])
-    alike = similarity(pixels, asked.target)
+        note = f"draws nothing: {drawn.execution.note}".rstrip(": ")
+        return Verdict(asked.earned["parses"], False, "parses", note[:160])
+    alike = asked.target.similarity(pixels)
     score = max(round(alike.score, 6), asked.earned["draws"])
-    shown = ", ".join(f"{name} {value:.2f}" for name, value in alike.parts.items())
-    return Verdict(score, score >= asked.correct_at, "drawn", shown, parts=dict(alike.parts))
+    parts = {**alike.parts, "aspect": alike.aspect}
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    return Verdict(score, score >= asked.correct_at, "drawn", shown, parts=parts)
 
 
-def parse_fault(kind: DrawingKind, source: str) -> str | None:
-    """Why a source can't be read as its kind; None where it can, as far as that is known before it is drawn. A browser
-    reads any page, so that one has to hold a tag; a program is read in the sandbox.
+def source_text(kind: DrawingKind, response: str) -> ProgramText:
+    """The source of a response: its one fenced block of the kind, or all of an answer that is a page or an SVG."""
+    found = one_block(response, f"{kind} code block", lambda name: name in TAGS[kind])
+    if found.source is None and BARE[kind]:
+        bare = bare_text(response)
+        if bare.startswith("<") and bare.endswith(">") and any(tag in bare.lower() for tag in BARE[kind]):
+            return ProgramText(bare, kind)
+    return found
+
+
+def _draw(kind: DrawingKind, source: str, width: int, height: int) -> Drawing:
+    """Raises ValueError with the reason for a source that can't be read. A browser reads any page, so that one has to
+    hold a tag; a program is read in the sandbox.
     """
-    if kind == "html":
-        return None if "<" in source else "it holds no tag"
+    if kind == "html" and "<" not in source:
+        raise ValueError("it holds no tag")
     if kind == "svg":
-        try:
-            root = ElementTree.fromstring(source.strip())
-        except (ElementTree.ParseError, ValueError) as error:
-            return " ".join(str(error).split())[:120]
-        return None if root.tag.rpartition("}")[2] == "svg" else "it is no svg element"
-    return None
+        source = svg_for_window(source, width, height)
+    return executor.drawing_sandbox().draw(kind, source, width, height)
 
 
-def pixels_of(data: bytes, formats: tuple[str, ...] | None = PNG) -> Pixels | None:
-    """(H, W, 3) RGB of an image file, upright and on white; None for what is none or is too large.
-
-    formats  that it may have; None: any
-    """
-    try:
-        with PillowImage.open(io.BytesIO(data), formats=formats) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return None
-            whole = ImageOps.exif_transpose(image).convert("RGBA")
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
-        return None
-    white = PillowImage.new("RGBA", whole.size, "white")
-    return np.asarray(PillowImage.alpha_composite(white, whole).convert("RGB"))
-
-
-def _bare(kind: DrawingKind, response: str) -> str | None:
-    """A response that is an SVG or a page and nothing else."""
-    text = response.strip()
-    ends = {"svg": (("<svg", "<?xml"), "</svg>"), "html": (("<!doctype html", "<html"), "</html>")}
-    if kind not in ends:
-        return None
-    begins, end = ends[kind]
-    lower = text.lower()
-    whole = lower.startswith(begins) and lower.endswith(end) and lower.count(end) == 1
-    return text if whole else None
+def _pixels(drawn: Drawing, most: int) -> Pixels | None:
+    pixels = None if drawn.png is None else pixels_of_drawing(drawn.png, most)
+    return pixels if pixels is None or drawn.height is None else pixels[: drawn.height]
 
 
 def _gold_of(problem: Problem) -> dict[str, Any]:
@@ -155,9 +136,8 @@ def _gold_of(problem: Problem) -> dict[str, Any]:
         kind = gold.get("kind") if isinstance(gold, dict) else gold
         raise DataError(place, f"unknown kind {kind!r}", did_you_mean(str(kind), KINDS))
     if unknown := set(gold) - {"kind", "image", "source", "size"}:
-        raise DataError(
-            place, f"unknown entry {min(unknown)!r}", did_you_mean(min(unknown), ("image", "source", "size"))
-        )
+        known = ("kind", "image", "source", "size")
+        raise DataError(place, f"unknown entry {min(unknown)!r}", did_you_mean(min(unknown), known))
     return gold
 
 
@@ -173,35 +153,36 @@ def _asked(problem: Problem) -> _Asked:
     return _Asked(cast(DrawingKind, gold["kind"]), _target(problem, gold), earned, float(correct_at))
 
 
-def _target(problem: Problem, gold: Mapping[str, Any]) -> Pixels:
+def _target(problem: Problem, gold: Mapping[str, Any]) -> Target:
     place = f"problem {problem.id}, answer"
-    if (source := gold.get("source")) is None:
-        number = gold.get("image", 0)
-        if not isinstance(number, int) or not 0 <= number < len(problem.images):
-            raise DataError(place, f"names image {number!r} of {len(problem.images)}", "number them from 0")
-        read = pixels_of(problem.images[number].read_bytes(), None)
-        if read is None:
-            raise DataError(f"problem {problem.id}, image {number}", "can't be read", "mend the file")
-        pixels = read
-    else:
-        pixels = _drawn_gold(str(gold["kind"]), str(source), gold.get("size", WINDOW), place)
-    if (pixels == pixels[0, 0]).all():
-        raise DataError(place, "the target shows nothing: all of it has one colour", "give another target")
-    return pixels
+    if (source := gold.get("source")) is not None:
+        return _drawn_gold(cast(DrawingKind, gold["kind"]), str(source), gold.get("size", WINDOW), place)
+    number = gold.get("image", 0)
+    if not isinstance(number, int) or not 0 <= number < len(problem.images):
+        raise DataError(place, f"names image {number!r} of {len(problem.images)}", "number them from 0")
+    try:
+        return Target.of(pixels_of_row(problem.images[number].read_bytes()))
+    except ValueError as error:
+        raise DataError(f"problem {problem.id}, image {number}", str(error), "give another target") from error
 
 
-def _drawn_gold(kind: str, source: str, size: Any, place: str) -> Pixels:
+def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target:
     pair = isinstance(size, list | tuple) and len(size) == 2
     if not pair or not all(isinstance(side, int) and 16 <= side <= 4096 for side in size):
         raise DataError(place, f"size is {size!r}", "give [width, height] in pixels, 16 to 4096 each")
     key = (kind, source, size[0], size[1])
     with _drawing:
         if key not in _targets:
-            drawn = executor.drawing_sandbox().draw(cast(DrawingKind, kind), source, size[0], size[1])
-            pixels = None if drawn.png is None else pixels_of(drawn.png)
-            if drawn.execution.is_fault:
-                raise RuntimeError(f"the sandbox: {drawn.execution.note}")  # a fault, and no word on the gold
-            if pixels is None:
-                raise DataError(place, f"its source draws nothing: {drawn.execution.note}", "mend the source")
-            _targets[key] = pixels
+            try:
+                drawn = _draw(kind, source, size[0], size[1])
+                if drawn.execution.is_fault:
+                    raise RuntimeError(f"the sandbox: {drawn.execution.note}")  # a fault, and no word on the gold
+                pixels = _pixels(drawn, MAX_PIXELS)
+                if pixels is None:
+                    raise ValueError(f"its source draws nothing: {drawn.execution.note}")
+                _targets[key] = Target.of(pixels)
+            except ValueError as error:
+                raise DataError(place, str(error), "mend the source") from error
+            if len(_targets) > KEPT_TARGETS:
+                _targets.popitem(last=False)
         return _targets[key]
