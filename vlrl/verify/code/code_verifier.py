@@ -24,7 +24,7 @@ def prepare() -> None:
 def code(problem: Problem, response: str) -> Verdict:
     """Right where the program passes all tests. Rejects no program, two programs, and one that isn't closed.
 
-    Facts:
+    metadata:
     language        of the program (default python); "any" takes the one that the block names
     grading         all (default), or share: the score is the share of cases that pass
     whitespace      lines (default: ends of lines don't matter), tokens, or exact

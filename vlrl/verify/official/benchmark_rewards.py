@@ -36,7 +36,7 @@ def mathvista(problem: Problem, response: str) -> Verdict:
 
     A unit may stand beside a number where the question speaks of what it measures, `%` where it asks for a level, a
     share or a difference of a chart; another measure (m for cm) may not.
-    Facts: question_type, answer_type, choices, precision, unit as in MathVista.
+    metadata: question_type, answer_type, choices, precision, unit as in MathVista.
     """
     if problem.metadata.get("question_type") == "multi_choice":
         return choice(problem, response)
@@ -50,7 +50,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
     """MMMU and MMMU-Pro: an option by letter or text; an open answer as number or normalised text.
 
     Numbers of open answers are rounded to two decimals, as published. A gold that is only a part of an answer is wrong.
-    Facts: choices (none: open question), accepted (further golds).
+    metadata: choices (none: open question), accepted (further golds).
     """
     if problem.metadata.get("choices"):
         return choice(problem, response)
@@ -63,7 +63,7 @@ def mmmu(problem: Problem, response: str) -> Verdict:
 def mathvision(problem: Problem, response: str) -> Verdict:
     """MATH-Vision: an option by letter, text or value; otherwise mathematical equality (`math`).
 
-    Facts: choices (empty: free form).
+    metadata: choices (empty: free form).
     """
     return choice(problem, response) if problem.metadata.get("choices") else math(problem, response)
 
@@ -72,7 +72,7 @@ def mathvision(problem: Problem, response: str) -> Verdict:
 def tabmwp(problem: Problem, response: str) -> Verdict:
     """TabMWP: an option by letter or text; a number to three decimals (as published); a time; another text.
 
-    Facts: choices, unit.
+    metadata: choices, unit.
     """
     if problem.metadata.get("choices"):
         return choice(problem, response)
@@ -87,7 +87,7 @@ def tabmwp(problem: Problem, response: str) -> Verdict:
 def dynamath(problem: Problem, response: str) -> Verdict:
     """DynaMath: a letter (the options stand in the question), a number to three decimals (ours), or a text.
 
-    Facts: answer_type (multiple choice, float, text).
+    metadata: answer_type (multiple choice, float, text).
     """
     kind = problem.metadata.get("answer_type")
     if kind == "multiple choice":

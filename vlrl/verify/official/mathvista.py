@@ -3,7 +3,7 @@
 Luck included: a multiple-choice answer that is no choice becomes the *nearest* choice, so that even an empty answer can
 be right. A reward must not follow that: `vlrl.verify.official.benchmark_rewards`.
 
-Facts of a problem: `question_type` multi_choice | free_form; `answer_type` text | integer | float | list; `choices`;
+Metadata of a problem: `question_type` multi_choice | free_form; `answer_type` text | integer | float | list; `choices`;
 `precision` (decimals of a float answer). The gold answer of a multiple-choice problem is the choice's text.
 """
 

@@ -48,7 +48,7 @@ UNIT = Frame("0-1", 1.0, 1.0)
 def frames_of(problem: Problem) -> tuple[Frame, Frame] | None:
     """The frames of answer and gold; None where the recipe declares none: both are then compared as they are written.
 
-    Facts:
+    metadata:
     coordinates, gold_coordinates  one of `CONVENTIONS`
     image_size                     [width, height] of the original image in pixels; default: the size of the prompt's
                                    one image

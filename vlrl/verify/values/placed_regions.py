@@ -78,7 +78,7 @@ class Placing:
 def placings_of(problem: Problem) -> tuple[Placing, Placing]:
     """How the answers to this problem are read, and how its gold is.
 
-    Facts, besides those of `image_frame`: `layout` of answers, one of `LAYOUTS`, and `gold_layout` of golds, each
+    Metadata, besides that of `image_frame`: `layout` of answers, one of `LAYOUTS`, and `gold_layout` of golds, each
     "xyxy" unless given; `corners`, one of `CORNERS`, of answers. Raises ConfigError for unknown ones.
     """
     layout = str(problem.metadata.get("layout", "xyxy"))

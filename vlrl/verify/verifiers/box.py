@@ -42,7 +42,7 @@ def box(problem: Problem, response: str) -> Verdict:
     order than declared, what lies outside the image (never clamped), and a label without a word of the question that
     asks to locate something ("cat" for "Locate the dog").
 
-    Facts:
+    metadata:
     threshold  IoU that is correct, default 0.5 (at the threshold is correct)
     graded     true: the score is the IoU where it reaches `floor` (default 0), else the score is 1 or 0
     coordinates, gold_coordinates, image_size, resized  in which convention: `values/image_frame.py`
@@ -75,7 +75,7 @@ def boxes(problem: Problem, response: str) -> Verdict:
     Accepts and rejects what `box` does, and more than 300 boxes. Every box too many counts against the answer, so
     doubling a box or tiling the image loses.
 
-    Facts:
+    metadata:
     metric     "f1" (default): F1 of the best one-to-one matching at `threshold`;
                "map": mean over labels and over IoU 0.50:0.05:0.95 of the average precision (COCO, Lin et al. 2014),
                boxes in order of `score`

@@ -37,7 +37,7 @@ def choice(problem: Problem, response: str) -> Verdict:
     Rejects two letters, a list of all options, a letter beyond the options, a letter with another option's text, the
     option's text as a part of something longer, and a bare text that is one option's letter and another option's text.
 
-    Facts:
+    metadata:
     choices  the option texts in the order shown; without it a letter from A to J is expected
 
     Raises DataError if the gold is none of the options (the verdict is then a fault).

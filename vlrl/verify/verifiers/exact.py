@@ -13,7 +13,7 @@ def exact(problem: Problem, response: str) -> Verdict:
     """The declared answer is the gold, character by character; only white space around it is dropped.
 
     Rejects another case, another spelling, other spaces inside, no answer, two answers.
-    Facts: accepted, further golds.
+    metadata: accepted, further golds.
     """
     extraction = extract(response)
     if extraction.answer is None:

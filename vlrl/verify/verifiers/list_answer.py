@@ -34,7 +34,7 @@ def sequence(problem: Problem, response: str) -> Verdict:
     same way. Rejects a list that is longer or shorter, a value twice that the gold has once, "or", no answer, two
     answers.
 
-    Facts:
+    metadata:
     ordered  true (default): the order counts; false: any order, each value as often as in the gold
     graded   true: the score is the F1 of the values (in order: of those at their right place); `correct` asks for all
     tolerance, relative_tolerance, precision   as in `number`, for each value

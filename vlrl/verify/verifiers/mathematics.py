@@ -70,7 +70,7 @@ def math(problem: Problem, response: str) -> Verdict:
     two answers, prose that hedges or negates, no answer; also answers over 1,000 characters, over 40 levels of nesting,
     or that need more than the time or memory of one answer.
 
-    Facts:
+    metadata:
     precision                decimals to round to (a whole number), an absolute tolerance (a fraction below 1), or a
                              list of absolute tolerances, one for each value of a gold list
     tolerance, relative_tolerance   as in `number`, for answers that are plain numbers

@@ -171,7 +171,7 @@ def use_judge(ask: Ask, name: str = "default") -> None:
 def model_judge(problem: Problem, response: str) -> Verdict:
     """A model decides, see the file's head. Rejects what declares no answer, several answers, or over 500 characters.
 
-    Facts:
+    metadata:
     judge        name given to `use_judge` (default "default"), or {url, model, api_key_variable, …} of an `endpoint`
     show_images  true: the judge sees the images
 

@@ -26,7 +26,7 @@ def number(problem: Problem, response: str) -> Verdict:
     "about 3", "3+", "3-4"), expressions (2+3), a wrong unit, what is neither a unit nor a noun of the question, "%"
     where the gold is none and the question asks for none, NaN and infinity.
 
-    Facts:
+    metadata:
     tolerance           absolute, ≥ 0: |answer − gold| ≤ tolerance, boundary included, computed exactly
     relative_tolerance  share of |gold|
     precision           decimals: the answer, rounded, equals the gold, rounded

@@ -30,7 +30,7 @@ def point(problem: Problem, response: str) -> Verdict:
     elsewhere; of a click on a box, its middle. Rejects two different points, NaN, infinity, and what lies outside the
     image (never clamped). The edge of a region and the radius itself are inside.
 
-    Facts (one of the first two):
+    metadata (one of the first two):
     region   `[x1, y1, x2, y2]`, or the corners of a polygon `[[x, y], …]`, in the gold's coordinates
     radius   largest distance to the gold point, in the gold's coordinates; with `graded` the score falls linearly from
              1 at the point to 0 there
@@ -78,7 +78,7 @@ def points(problem: Problem, response: str) -> Verdict:
     Accepts and rejects what `point` does, for each of them, and more than 300 points. A point too many or too few, and
     two points on one object, cost: the score is F1 of the best one-to-one matching.
 
-    Facts (one of the first two):
+    metadata (one of the first two):
     regions    a list with one region for each object, each as `region` of `point`
     radius     largest distance to a gold point; the gold is `[(x, y), (x, y), …]`, `[]` where there is no object
     correct_at F1 that is correct, default 1.0

@@ -37,7 +37,7 @@ def anls(problem: Problem, response: str) -> Verdict:
     The best 1 − NL over the golds, NL being the edit distance over the longer length in lower case with single spaces;
     0 where NL ≥ 1 − threshold.
 
-    Facts:
+    metadata:
     accepted    further golds
     threshold   default 0.5. At NL = 0.5 the paper gives 0, as here; the published script gives 0.5
     correct_at  score that is correct, default 1.0
@@ -57,7 +57,7 @@ def relaxed(problem: Problem, response: str) -> Verdict:
     A percent sign divides by a hundred; thousands separators and a currency sign are read. A gold of 0 and every text
     must be equal, case aside.
 
-    Facts:
+    metadata:
     accepted     further golds
     tolerance    share of the gold, default 0.05 (at the tolerance is correct)
     years_exact  true: a gold that is a year from 1000 to 2099 must be equal (ChartQAPro's rule); 5 % of a year is a
@@ -92,7 +92,7 @@ def vqa(problem: Problem, response: str) -> Verdict:
     min(humans who said it / 3, 1), averaged over the sets that leave out one human; both sides in the official
     normalisation (`values/vqa_answer.py`). With ten humans 1, 2, 3, 4 that agree give 0.3, 0.6, 0.9, 1.
 
-    Facts:
+    metadata:
     accepted    the humans' answers, texts or `{"answer": …}`: all of them where there are ten or more, else those
                 besides the problem's own answer
     correct_at  score that is correct, default 0.9: three humans of ten
@@ -112,7 +112,7 @@ def edit(problem: Problem, response: str) -> Verdict:
     It is 1 − CER (or WER) where the answer is no longer than the gold, and stays in [0, 1] where it is (OmniDocBench,
     Ouyang et al. 2024, arXiv 2412.07626). Without a declared answer the whole visible response is the transcription.
 
-    Facts:
+    metadata:
     unit         "character" (default) or "word"
     ignore_case  default false. Runs of spaces and line breaks are one space
     correct_at   score that is correct, default 1.0

@@ -23,7 +23,7 @@ def text(problem: Problem, response: str) -> Verdict:
     Prose may state it as a whole sentence: "The capital is Paris." Rejects everything else: the gold as a part of a
     longer answer, "red or blue", no answer, two answers.
 
-    Facts:
+    metadata:
     accepted  further golds
     anls      a threshold in (0, 1], usually 0.5: the score is 1 − (edit distance / longer length) where that reaches
               the threshold, else 0 (average normalised Levenshtein similarity); `correct` still asks for equality

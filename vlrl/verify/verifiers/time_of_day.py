@@ -38,7 +38,7 @@ def time(problem: Problem, response: str) -> Verdict:
     the day ("3:45") accepts the bare time alone, unless `hours` is 12. Rejects "3.45", "345", minutes above 59, two
     times, ranges, a duration, no answer.
 
-    Facts:
+    metadata:
     hours              12: the clock has no half of the day; 3:45, 15:45 and 3:45 PM are one time
     tolerance_minutes  how far off the answer may be, around the clock, boundary included
     accepted           further golds
