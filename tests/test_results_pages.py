@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -15,9 +16,22 @@ PAGES = sorted(
     page for page in (Path(__file__).parent.parent / "docs/results").glob("*.md") if "vlrl ablate" in page.read_text()
 )
 ROW = re.compile(
-    r"\| (?P<arm>\w+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
+    r"\| (?P<arm>[\w ]+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
     r"(?P<low2>\S+) … (?P<high2>\S+) \| (?P<p>[^|]+) \| (?P<verdict>[^|]+) \|"
 )
+
+
+def exact(page: Path, outcome: str) -> dict[str, np.ndarray]:
+    """By arm: the means by seed, unrounded, where the page's results lie beside it."""
+    beside = page.with_suffix(".json")
+    if not beside.exists():
+        return {}
+    results = json.loads(beside.read_text())
+    arms = {
+        **results["outcomes"][outcome],
+        **({"before RL": results["before"][outcome]} if outcome in results["before"] else {}),
+    }
+    return {arm: np.array([np.mean(values) for values in seeds]) for arm, seeds in arms.items()}
 
 
 def rows_of(page: Path) -> dict[tuple[str, str], tuple[re.Match[str], np.ndarray]]:
@@ -31,8 +45,13 @@ def rows_of(page: Path) -> dict[tuple[str, str], tuple[re.Match[str], np.ndarray
         table = lines[head.start() :].split("\n\n")[0]
         values = {
             match[1]: np.array([float(one) for one in match[2].split(", ")])
-            for match in re.finditer(r"^\| (\w+) \| [\d.]+ \| ([\d., ]+) \|", table, flags=re.M)
+            for match in re.finditer(r"^\| ([\w ]+) \| [\d.]+ \| ([\d., ]+) \|", table, flags=re.M)
         }
+        measured = exact(page, name)
+        for arm, rounded in values.items():
+            if arm in measured:
+                assert rounded == pytest.approx(measured[arm], abs=0.051 if name in ("tokens", "length") else 0.00051)
+        values |= measured
         for match in ROW.finditer(lines):
             found[name, match["arm"]] = (match, values[match["arm"]] - values[head[1]])
     return found
