@@ -100,15 +100,15 @@ def test_rollouts_on_the_device_equal_those_on_the_cpu_and_the_trainers_numbers(
         expected = ours.generate(requests(encoded, 3, **sampling))
         found = theirs.generate(requests(encoded, 3, **sampling))
         for a, b in zip(found, expected, strict=True):
-            assert a.content_hash == b.content_hash
-            for x, y in zip(a.rollouts, b.rollouts, strict=True):
+            assert {r.content_hash for r in (*a, *b)} == {a[0].content_hash}
+            for x, y in zip(a, b, strict=True):
                 assert x.token_ids == y.token_ids
                 assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
-        rows = [Example(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(encoded, found, strict=True)]
+        rows = [Example(one, tuple(r.token_ids for r in g)) for one, g in zip(encoded, found, strict=True)]
         heat = sampling["temperature"] or 1.0
         scored = TorchPolicy(there, PolicySettings()).logprobs(rows, heat)
-        for generation, group in zip(found, scored, strict=True):
-            for rollout, score in zip(generation.rollouts, group, strict=True):
+        for rollouts, group in zip(found, scored, strict=True):
+            for rollout, score in zip(rollouts, group, strict=True):
                 assert rollout.sampler_logprobs == pytest.approx(score, abs=1e-4)
 
 
@@ -123,7 +123,7 @@ def test_graphs_repeat_the_step_while_rows_leave_and_join(pair):
         for _ in range(2):
             found = TransformersEngine(there, settings).generate(asked)
             for a, b in zip(found, kernels, strict=True):
-                for x, y in zip(a.rollouts, b.rollouts, strict=True):
+                for x, y in zip(a, b, strict=True):
                     assert x.token_ids == y.token_ids
                     assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
 
@@ -134,9 +134,9 @@ def test_begun_responses_go_on_as_if_written_at_once(pair):
     engine = TransformersEngine(there)
     whole = engine.generate(requests(encoded, 4))
     begun = engine.generate([replace(r, new_tokens=3 + n) for n, r in enumerate(requests(encoded, 4))])
-    going = [replace(r, begun=g.rollouts) for r, g in zip(requests(encoded, 4), begun, strict=True)]
+    going = [replace(r, resume_from=g) for r, g in zip(requests(encoded, 4), begun, strict=True)]
     for a, b in zip(engine.generate(going), whole, strict=True):
-        for x, y in zip(a.rollouts, b.rollouts, strict=True):
+        for x, y in zip(a, b, strict=True):
             assert x.token_ids == y.token_ids
             assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-4)
 

@@ -24,7 +24,7 @@ from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
 from vlrl.losses.loss_registry import losses
-from vlrl.rollout.engine import Generation, Sampling
+from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import engines, opened
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.scripted_engine import ScriptedEngine
@@ -121,8 +121,12 @@ def test_the_environment_of_contributing_asks_with_its_hint_and_judges_the_probl
     class Answers:
         def generate(self, requests):
             segment = Segment((1,), (0.0,), 0)
-            rollouts = tuple(Rollout((segment,), f"<answer>{n}</answer>", "stop") for n in (7, 8))
-            return [Generation(rollouts, request.encoded.content_hash) for request in requests]
+            return [
+                tuple(
+                    Rollout((segment,), f"<answer>{n}</answer>", "stop", request.encoded.content_hash) for n in (7, 8)
+                )
+                for request in requests
+            ]
 
     problem = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
     hinted = environments.build({"name": "hinted", "hint": " Count twice."})

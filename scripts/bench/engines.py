@@ -23,11 +23,12 @@ import torch
 from alternate import alternate, cpu_ratio, machine, ratio
 from image_heavy import LENGTHS, PROBLEMS, K, Setting, build, image_problem, side_pixels, text_problem
 
-from vlrl.rollout.engine import Generation, Request, RolloutEngine, Sampling
+from vlrl.rollout.engine import Request, RolloutEngine, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.rollout.vllm.vllm_engine import VllmEngine
 from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 from vlrl.seeding import derive_seed
+from vlrl.types import Rollout
 
 TOLERANCE = 1e-4
 
@@ -48,11 +49,11 @@ def requests(encoded: list, lengths: tuple, temperature: float = 1.0) -> list[Re
     ]
 
 
-def check_equal(ours: list[Generation], theirs: list[Generation]) -> tuple[float, int]:
+def check_equal(ours: list[tuple[Rollout, ...]], theirs: list[tuple[Rollout, ...]]) -> tuple[float, int]:
     """(largest difference of a log-probability, tokens compared). Ends the script where the engines differ."""
     worst, count = 0.0, 0
     for a, b in zip(ours, theirs, strict=True):
-        for x, y in zip(a.rollouts, b.rollouts, strict=True):
+        for x, y in zip(a, b, strict=True):
             if x.token_ids != y.token_ids:
                 sys.exit(f"greedy responses differ: {x.token_ids[:20]} and {y.token_ids[:20]}")
             worst = max(worst, *(abs(p - q) for p, q in zip(x.sampler_logprobs, y.sampler_logprobs, strict=True)))

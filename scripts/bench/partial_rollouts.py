@@ -70,8 +70,8 @@ def waiting(engine: TransformersEngine, case: Case) -> Told:
     """Every iteration to the end of its longest response."""
     found, shares = [], []
     for step in range(len(case.prompts)):
-        generations = engine.generate(case.requests(step))
-        found += [r.token_ids for g in generations for r in g.rollouts]
+        responses = engine.generate(case.requests(step))
+        found += [r.token_ids for rollouts in responses for r in rollouts]
         longest = max(n for one in case.lengths[step] for n in one)
         shares.append((engine.pop_metrics()[SLOT_UTILISATION], longest))
     return Told(found, sum(u * n for u, n in shares) / sum(n for _, n in shares))
@@ -90,17 +90,17 @@ def partial(engine: TransformersEngine, case: Case, budget: int, early_exit_belo
             replace(r, new_tokens=budget, early_exit_below=early_exit_below if fresh else 0.0) for r in [*left, *fresh]
         ]
         before = engine.tokens_written
-        generations = engine.generate(asked)
+        responses = engine.generate(asked)
         if fresh:
             written = engine.tokens_written - before
             used = engine.pop_metrics()[SLOT_UTILISATION]
             shares.append((used, written / used))
         left = []
-        for request, generation in zip(asked, generations, strict=True):
-            if any(r.finish_reason == "unfinished" for r in generation.rollouts):
-                left.append(replace(request, resume_from=generation.rollouts))
+        for request, rollouts in zip(asked, responses, strict=True):
+            if any(r.finish_reason == "unfinished" for r in rollouts):
+                left.append(replace(request, resume_from=rollouts))
             else:
-                done[request.seed] = generation.rollouts
+                done[request.seed] = rollouts
         step += 1
     rollouts = [r for seed in sorted(done) for r in done[seed]]
     return Told(

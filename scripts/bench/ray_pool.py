@@ -28,7 +28,7 @@ from vlrl.seeding import derive_seed
 
 def tokens(engine: RolloutEngine, requests: list[Request]) -> list[list[tuple[int, ...]]]:
     """What an engine writes."""
-    return [[r.token_ids for r in g.rollouts] for g in engine.generate(requests)]
+    return [[r.token_ids for r in rollouts] for rollouts in engine.generate(requests)]
 
 
 def make_requests(encoded: list[Encoded], k: int, length: int) -> list[Request]:

@@ -31,9 +31,10 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 from work import Work, language, vision
 
 from vlrl.model.prompts.encode import Encoded
-from vlrl.rollout.engine import Generation, Request, Sampling
+from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
+from vlrl.types import Rollout
 
 TOLERANCE = 1e-5
 
@@ -76,7 +77,7 @@ class Case:
     lengths: tuple[tuple[int, ...], ...]
 
 
-def ours(engine: TransformersEngine, case: Case, seed: int, temperature: float = 1.0) -> list[Generation]:
+def ours(engine: TransformersEngine, case: Case, seed: int, temperature: float = 1.0) -> list[tuple[Rollout, ...]]:
     """vlrl's engine on a case."""
     sampling = Sampling(temperature=temperature, max_tokens=max(map(max, case.lengths)))
     requests = [
@@ -125,12 +126,12 @@ def by_modality(case: Case) -> list[Case]:
 def check_same_distribution(setting: Setting, engine: TransformersEngine, case: Case) -> tuple[float, int]:
     """(largest difference of a log-probability, greedy tokens compared). Ends the script where they differ."""
     short = Case(case.name, case.encoded, tuple((max(4, lengths[0]),) for lengths in case.lengths))
-    greedy = [[list(r.token_ids) for r in g.rollouts] for g in ours(engine, short, 0, temperature=0.0)]
+    greedy = [[list(r.token_ids) for r in g] for g in ours(engine, short, 0, temperature=0.0)]
     if greedy != theirs(setting, short, 0, sample=False):
         sys.exit(f"{case.name}: greedy responses differ from generate's")
     worst = 0.0
-    for one, generation in zip(case.encoded, ours(engine, short, seed=7), strict=True):
-        tokens = list(generation.rollouts[0].token_ids)
+    for one, rollouts in zip(case.encoded, ours(engine, short, seed=7), strict=True):
+        tokens = list(rollouts[0].token_ids)
         inputs = padded_inputs([one], 0, setting.loaded.device)
         more = torch.tensor([tokens], device=setting.loaded.device)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], more], 1)
@@ -139,7 +140,7 @@ def check_same_distribution(setting: Setting, engine: TransformersEngine, case: 
         logits = setting.plain(**inputs).logits[0, one.num_tokens - 1 : -1]
         logits[:, list(setting.suppressed)] = float("-inf")
         expected = torch.log_softmax(logits, -1).gather(1, more[0][:, None])[:, 0]
-        gap = (expected - torch.tensor(generation.rollouts[0].sampler_logprobs, device=expected.device)).abs().max()
+        gap = (expected - torch.tensor(rollouts[0].sampler_logprobs, device=expected.device)).abs().max()
         worst = max(worst, float(gap))
     if worst > TOLERANCE:
         sys.exit(f"{case.name}: a log-probability is {worst:.1e} off a plain forward pass, allowed {TOLERANCE}")

@@ -12,9 +12,9 @@ from PIL import Image as Pillow
 
 from vlrl.curation.answer_journal import Journal
 from vlrl.curation.model_answers import EngineAsk
-from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.engine import Request
 from vlrl.rollout.scripted_engine import ScriptedEngine
-from vlrl.types import Image, Problem, Text
+from vlrl.types import Image, Problem, Rollout, Text
 
 
 class Letters:
@@ -50,7 +50,7 @@ class Counting:
         self._script = script
         self.requests: list[Request] = []
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         self.requests += requests
         by_id = {request.encoded.problem_id: request.encoded.problem for request in requests}
         return ScriptedEngine(lambda name: self._script(by_id[name]), Letters()).generate(requests)

@@ -24,7 +24,6 @@ from vlrl.errors import ConfigError, DataError
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, BenchmarkSettings, load_benchmark, results_table
 from vlrl.evaluation.protocol import EvaluationProtocol
 from vlrl.evaluation.scores import pass_at_k, wilson_interval
-from vlrl.rollout.engine import Generation
 from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, names_benchmarks
 from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 
@@ -58,11 +57,11 @@ class Script:
         for request in requests:
             texts = next(v for k, v in self.answers.items() if k in request.encoded.problem.question)
             rollouts = tuple(
-                Rollout((Segment((1,) * n, (0.0,) * n, 0),), text, self.finish_reason)
+                Rollout((Segment((1,) * n, (0.0,) * n, 0),), text, self.finish_reason, request.encoded.content_hash)
                 for text in (texts * request.num_rollouts)[: request.num_rollouts]
                 for n in [len(text.split())]
             )
-            found.append(Generation(rollouts, request.encoded.content_hash))
+            found.append(rollouts)
         return found
 
 

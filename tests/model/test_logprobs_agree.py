@@ -20,7 +20,7 @@ def roll_out(loaded, temperature, **settings):
     sampling = Sampling(temperature=temperature, max_tokens=12)
     engine = TransformersEngine(loaded, TransformersEngineSettings(**settings))
     requests = [Request(one, K, sampling, seed) for seed, one in enumerate(encoded)]
-    return encoded, [generation.rollouts for generation in engine.generate(requests)]
+    return encoded, engine.generate(requests)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])

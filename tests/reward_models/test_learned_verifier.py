@@ -19,7 +19,7 @@ from vlrl.reward_models.learned_verifier import LearnedVerifier, OpenedModel, ag
 from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.reward_models.value_head import head_of
-from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.engine import Request
 from vlrl.types import Image, Rollout, Segment, Text
 from vlrl.verify.judge import judge
 from vlrl.verify.learned.reward_model import AskedAnswer, Judgement
@@ -97,11 +97,11 @@ class Replies:
         self.by_attempt, self.finish = by_attempt, finish
         self.seen: list[Request] = []
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         self.seen += requests
         texts = [self.by_attempt[0 if one.sampling.temperature == 0 else 1] for one in requests]
         return [
-            Generation((Rollout((Segment((1,), (0.0,), 0),), text, self.finish),), one.encoded.hash_again())  # type: ignore[arg-type]
+            (Rollout((Segment((1,), (0.0,), 0),), text, self.finish, one.encoded.hash_again()),)  # type: ignore[arg-type]
             for one, text in zip(requests, texts, strict=True)
         ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlrl.errors import EngineFailedError
-from vlrl.rollout.engine import Generation, Request
+from vlrl.rollout.engine import Request
 from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, EngineSettings
 from vlrl.rollout.ray.work_queue import Answer
 from vlrl.types import Rollout, Segment
@@ -29,14 +29,14 @@ class Prompt:
         return f"content of {self.problem_id}"
 
 
-def written(request: Request, version: int = 0) -> Generation:
+def written(request: Request, version: int = 0) -> tuple[Rollout, ...]:
     """What a traced engine says to a request: its problem and its seed, spelled in token ids."""
     tokens = (*request.encoded.problem_id.encode(), request.seed % 251)
-    rollouts = tuple(
-        Rollout((Segment((*tokens, i), (-1.0,) * (len(tokens) + 1), version),), f"{i}", "stop")
+    read = request.encoded.content_hash
+    return tuple(
+        Rollout((Segment((*tokens, i), (-1.0,) * (len(tokens) + 1), version),), f"{i}", "stop", read)
         for i in range(request.num_rollouts)
     )
-    return Generation(rollouts, request.encoded.content_hash)
 
 
 class TracedEngineSettings(EngineSettings):
@@ -75,7 +75,7 @@ class TracedEngine:
             os._exit(3)
         (self._folder / f"started_{os.getpid()}").touch()
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         (self._folder / f"working_{os.getpid()}").touch()
         self._fail_once("generate")
         for request in requests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -37,11 +38,12 @@ def test_seeds_differ_between_places_even_of_one_problem(qwen3):
     assert len(set(asked)) == 6
 
 
-def test_other_content_than_was_encoded_is_refused(qwen3):
+@pytest.mark.parametrize(("said", "named"), [("other", "other"), ("", "(it names none)")])
+def test_other_content_than_was_encoded_is_refused_and_so_is_none(qwen3, said, named):
     class Careless(ScriptedEngine):
         def generate(self, requests):
-            return [replace(one, content_hash="other") for one in super().generate(requests)]
+            return [tuple(replace(r, content_hash=said) for r in one) for one in super().generate(requests)]
 
     engine = Careless(lambda name: ("7",), qwen3.tokenizer)
-    with pytest.raises(EngineError, match="the engine read content other"):
+    with pytest.raises(EngineError, match=re.escape(f"the engine read content {named}")):
         collect(Encoder(qwen3, BUDGET).encode, engine, [ask("3+4=?")], Sampling(), 1, seed=0)

@@ -49,10 +49,10 @@ def test_shares_cover_all_requests_and_answers_are_those_of_one_engine(qwen3, fi
     found = shared.generate(given)
     assert sorted(i for places in held["shares"] for i in places) == [0, 1, 2, 3]
     assert [1] in held["shares"], "the request with an image is the dearest"
-    assert [[r.token_ids for r in one.rollouts] for one in found] == [
-        [r.token_ids for r in one.rollouts] for one in alone.generate(given)
+    assert [[r.token_ids for r in one] for one in found] == [
+        [r.token_ids for r in one] for one in alone.generate(given)
     ]
-    assert [one.content_hash for one in found] == [one.encoded.content_hash for one in given]
+    assert [{r.content_hash for r in one} for one in found] == [{one.encoded.content_hash} for one in given]
 
 
 def test_a_pool_is_opened_by_the_first_rank_alone(qwen3, monkeypatch):

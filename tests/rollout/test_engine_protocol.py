@@ -80,12 +80,12 @@ def ask_for(encoded, k=3, seed=0, max_tokens=None, **sampling):
     ]
 
 
-def test_one_generation_a_request_in_order_with_k_rollouts_and_the_content_hash(engine, encoded):
+def test_each_request_in_order_gets_its_k_rollouts_with_the_hash_of_what_was_read(engine, encoded):
     requests = [Request(e, k, Sampling(max_tokens=4), 0) for e, k in zip(encoded, (2, 1, 5), strict=True)]
     found = engine.generate(requests)
-    assert [len(g.rollouts) for g in found] == [2, 1, 5]
-    assert [g.content_hash for g in found] == [e.content_hash for e in encoded]
-    assert len({g.content_hash for g in found}) == 3
+    assert [len(g) for g in found] == [2, 1, 5]
+    assert [{r.content_hash for r in rollouts} for rollouts in found] == [{e.content_hash} for e in encoded]
+    assert len({e.content_hash for e in encoded}) == 3
     assert engine.generate([]) == []
 
 
@@ -98,7 +98,7 @@ def test_what_changed_after_encoding_shows_in_the_content_hash(engine, encoded):
         replace(encoded[1], images=(replace(image, digest="other", pixels=repainted),)),
         replace(encoded[0], token_ids=(*encoded[0].token_ids[:-1], encoded[0].token_ids[0])),
     ]
-    for one, found in zip(tampered, engine.generate(ask_for(tampered, k=1, max_tokens=(1,))), strict=True):
+    for one, (found,) in zip(tampered, engine.generate(ask_for(tampered, k=1, max_tokens=(1,))), strict=True):
         assert found.content_hash != one.content_hash
         with pytest.raises(EngineError, match="the engine read content"):
             check_content(ask("x"), one, found)
@@ -106,8 +106,8 @@ def test_what_changed_after_encoding_shows_in_the_content_hash(engine, encoded):
 
 def test_every_rollout_keeps_its_budget_and_says_how_it_ended(engine, engines, encoded):
     end = engines[0].tokenizer.eos_token_id
-    for generation in engine.generate(ask_for(encoded, k=6, max_tokens=(1, 2, 3, 5, 8, 40))):
-        for rollout, budget in zip(generation.rollouts, (1, 2, 3, 5, 8, 40), strict=True):
+    for rollouts in engine.generate(ask_for(encoded, k=6, max_tokens=(1, 2, 3, 5, 8, 40))):
+        for rollout, budget in zip(rollouts, (1, 2, 3, 5, 8, 40), strict=True):
             assert 1 <= rollout.num_tokens <= budget
             assert len(rollout.sampler_logprobs) == rollout.num_tokens
             assert all(p <= 0 for p in rollout.sampler_logprobs)
@@ -122,8 +122,8 @@ def test_every_rollout_keeps_its_budget_and_says_how_it_ended(engine, engines, e
 
 def test_the_text_is_the_tokens_without_the_end_token(engine, engines, encoded):
     tokenizer = engines[0].tokenizer
-    for generation in engine.generate(ask_for(encoded)):
-        for rollout in generation.rollouts:
+    for rollouts in engine.generate(ask_for(encoded)):
+        for rollout in rollouts:
             shown = [t for t in rollout.token_ids if t != tokenizer.eos_token_id]
             assert rollout.text == tokenizer.decode(shown)
 
@@ -137,8 +137,8 @@ def test_segments_carry_the_version_of_the_weights(engine, engines, encoded):
     for version in (4, 7):
         engine.load_weights(weights, version)
         found = engine.generate(ask_for(encoded, k=1))
-        assert {s.policy_version for g in found for r in g.rollouts for s in r.segments} == {version}
-        assert {s.author for g in found for r in g.rollouts for s in r.segments} == {"policy"}
+        assert {s.policy_version for g in found for r in g for s in r.segments} == {version}
+        assert {s.author for g in found for r in g for s in r.segments} == {"policy"}
 
 
 def test_an_engine_that_slept_writes_again(engine, encoded):
@@ -166,7 +166,7 @@ def in_parts(engine, requests, *parts):
     resume_from = [None] * len(requests)
     for new in (*parts, None):
         asked = [replace(r, resume_from=b, new_tokens=new) for r, b in zip(requests, resume_from, strict=True)]
-        resume_from = [generation.rollouts for generation in engine.generate(asked)]
+        resume_from = engine.generate(asked)
     return resume_from
 
 
@@ -175,7 +175,7 @@ def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, can, resume
     if not can.exact_resume:
         sampling = {**sampling, "temperature": 0.0}
     requests = ask_for(encoded, k=4, seed=5, max_tokens=(2, 9, 24, 40), **sampling)
-    whole = [generation.rollouts for generation in engine.generate(requests)]
+    whole = engine.generate(requests)
     for parts in ((1,), (3, 5), (4, 4, 4, 4)):
         for rollouts, expected in zip(in_parts(engine, requests, *parts), whole, strict=True):
             assert [r.token_ids for r in rollouts] == [r.token_ids for r in expected]
@@ -188,12 +188,12 @@ def test_any_cut_into_calls_writes_what_one_long_call_writes(engine, can, resume
 
 def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_stay(engine, engines, resumes, encoded):
     requests = [replace(r, new_tokens=3) for r in ask_for(encoded, k=3, max_tokens=(3, 5, 30))]
-    first = [generation.rollouts for generation in engine.generate(requests)]
+    first = engine.generate(requests)
     engine.load_weights(engines[0].model.named_parameters(), 11)
     again = engine.generate([replace(r, resume_from=b) for r, b in zip(requests, first, strict=True)])
     for before, after in zip(first, again, strict=True):
         assert before[0].finish_reason != "unfinished"
-        for old, new in zip(before, after.rollouts, strict=True):
+        for old, new in zip(before, after, strict=True):
             assert new.segments[: len(old.segments)] == old.segments
             if old.finish_reason == "unfinished":
                 assert old.num_tokens == 3
@@ -205,11 +205,11 @@ def test_a_response_that_has_its_new_tokens_is_unfinished_and_earlier_segments_s
 
 def test_a_stop_string_across_two_calls_ends_the_response(engine, can, resumes, encoded):
     requests = ask_for(encoded[:1], k=3, max_tokens=(30,) * 3, **({} if can.exact_resume else {"temperature": 0.0}))
-    text = engine.generate(requests)[0].rollouts[0].text
+    text = engine.generate(requests)[0][0].text
     window = re.search(r"[ -~]{4}", text[1:])
     assert window is not None
     requests = [replace(r, sampling=r.sampling.model_copy(update={"stop": (window[0],)})) for r in requests]
-    whole = engine.generate(requests)[0].rollouts
+    whole = engine.generate(requests)[0]
     (parts,) = in_parts(engine, requests, *(1,) * 29)
     assert [(r.text, r.finish_reason, r.token_ids) for r in parts] == [
         (r.text, r.finish_reason, r.token_ids) for r in whole
@@ -219,7 +219,7 @@ def test_a_stop_string_across_two_calls_ends_the_response(engine, can, resumes, 
 
 def test_what_can_not_be_continued_is_refused(engine, resumes, encoded):
     (request,) = ask_for(encoded[:1], k=2, max_tokens=(8, 8))
-    resume_from = engine.generate([replace(request, new_tokens=1)])[0].rollouts
+    resume_from = engine.generate([replace(request, new_tokens=1)])[0]
     assert {r.finish_reason for r in resume_from} == {"unfinished"}
     for wrong, message in (
         ({"resume_from": resume_from[:1]}, "1 of 2 rollouts"),
@@ -235,10 +235,10 @@ def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, 
     for sampling in ({"temperature": 0.0}, {})[: 2 if can.exact_resume else 1]:
         free = engine.generate(ask_for(encoded, k=4, max_tokens=(40,) * 4, **sampling))
         requests = ask_for(encoded, k=4, max_tokens=(40,) * 4, repetition=rule, **sampling)
-        found = [generation.rollouts for generation in engine.generate(requests)]
+        found = engine.generate(requests)
         parts = in_parts(engine, requests, 3, 4)
         for rollouts, again, whole in zip(found, parts, free, strict=True):
-            for rollout, part, one in zip(rollouts, again, whole.rollouts, strict=True):
+            for rollout, part, one in zip(rollouts, again, whole, strict=True):
                 loop = requests[0].sampling.repetition.first_loop(one.token_ids)
                 if loop is None or (loop == one.num_tokens and one.finish_reason == "stop"):
                     assert rollout == one
@@ -251,15 +251,15 @@ def test_a_response_that_loops_ends_with_repeat_also_over_several_calls(engine, 
 def test_a_stop_string_ends_the_response_and_what_follows_it_is_not_in_the_text(engine, engines, encoded):
     free = engine.generate(ask_for(encoded, k=4, max_tokens=(30,) * 4))
     tried = 0
-    for place, generation in enumerate(free):
-        for j, rollout in enumerate(generation.rollouts):
+    for place, rollouts in enumerate(free):
+        for j, rollout in enumerate(rollouts):
             window = re.search(r"[ -~]{3}", rollout.text[1:])  # wherever the tokens end
             if window is None or tried == 3:
                 continue
             stop = window[0]
             end = rollout.text.find(stop) + len(stop)
             again = engine.generate(ask_for(encoded, k=4, max_tokens=(30,) * 4, stop=(stop, "never said")))
-            stopped = again[place].rollouts[j]
+            stopped = again[place][j]
             assert stopped.finish_reason == "stop"
             assert stopped.text == rollout.text[:end]
             assert rollout.token_ids[: stopped.num_tokens] == stopped.token_ids
@@ -271,7 +271,7 @@ def test_a_stop_string_ends_the_response_and_what_follows_it_is_not_in_the_text(
 
 def test_a_script_that_lacks_a_problem_is_an_engine_error(engines, encoded):
     engine = ScriptedEngine({encoded[0].problem_id: ("7",)}, engines[0].tokenizer)
-    assert engine.generate(ask_for(encoded[:1]))[0].rollouts[2].text == "7"
+    assert engine.generate(ask_for(encoded[:1]))[0][2].text == "7"
     with pytest.raises(EngineError, match="the script has 0"):
         engine.generate(ask_for(encoded))
 

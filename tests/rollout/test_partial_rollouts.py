@@ -122,6 +122,18 @@ def test_the_state_can_be_a_checkpoint_and_keeps_problems_and_images_whole(qwen3
     assert loaded.waiting[0].problem.images[0].source_text == "seven cards"
 
 
+def test_a_checkpoint_that_names_the_content_once_a_group_is_read_too(qwen3):
+    buffer, loaded = RolloutBuffer(), RolloutBuffer()
+    engine, settings = TransformersEngine(qwen3), PartialRollouts(budget=2)
+    buffer.serve(Encoder(qwen3, BUDGET).encode, engine, [ask("blue")], SAMPLING, 2, 0, settings, 0)
+    state = buffer.state_dict()
+    for rollout in state["waiting"][0]["rollouts"]:
+        del rollout["content_hash"]
+    loaded.load_state_dict(state)
+    assert loaded.waiting == [replace(one, encoded=None) for one in buffer.waiting]
+    assert loaded.waiting[0].content_hash
+
+
 def test_a_image_that_changed_between_save_and_resume_is_refused(qwen3, tmp_path):
     image = tmp_path / "one.png"
     pixels(7).save(image)

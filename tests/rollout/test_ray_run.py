@@ -26,7 +26,7 @@ SHAPE = "{text_width: 32, text_layers: 2, vision_width: 32, head_size: 16, key_v
 
 
 def texts(generations):
-    return [[r.token_ids for r in g.rollouts] for g in generations]
+    return [[r.token_ids for r in g] for g in generations]
 
 
 def test_new_weights_reach_every_actor_and_one_that_replaces_a_killed_one(ray_cluster, model_folders):
@@ -47,7 +47,7 @@ def test_new_weights_reach_every_actor_and_one_that_replaces_a_killed_one(ray_cl
         os.kill(pool.process_ids()[0], signal.SIGKILL)
         found = pool.generate(requests)
         assert texts(found) == texts(alone.generate(requests))
-        assert {s.policy_version for g in found for r in g.rollouts for s in r.segments} == {5}
+        assert {s.policy_version for g in found for r in g for s in r.segments} == {5}
         assert pool.counts["lost"] == 1
     finally:
         pool.close()

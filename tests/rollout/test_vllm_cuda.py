@@ -25,7 +25,7 @@ GIB = 2**30
 
 def greedy(engine, encoded):
     found = engine.generate([Request(e, 1, Sampling(max_tokens=10, temperature=0.0), n) for n, e in enumerate(encoded)])
-    return [g.rollouts[0].token_ids for g in found], [p for g in found for p in g.rollouts[0].sampler_logprobs]
+    return [g[0].token_ids for g in found], [p for g in found for p in g[0].sampler_logprobs]
 
 
 def free() -> int:

@@ -96,8 +96,8 @@ def test_a_run_whose_engine_says_other_probabilities_than_its_trainer_stops_and_
 
     def louder(self, requests):
         return [
-            replace(one, rollouts=tuple(replace(r, segments=tuple(map(raised, r.segments))) for r in one.rollouts))
-            for one in generate(self, requests)
+            tuple(replace(r, segments=tuple(map(raised, r.segments))) for r in rollouts)
+            for rollouts in generate(self, requests)
         ]
 
     def raised(segment):

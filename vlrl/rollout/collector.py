@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.prompts.encode import Encode, Encoded
-from vlrl.rollout.engine import Generates, Generation, Request, Sampling
+from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
-from vlrl.types import Group, Problem
+from vlrl.types import Group, Problem, Rollout
 
 
 def collect(
@@ -30,21 +30,25 @@ def collect(
     seeds = [derive_seed(seed, p.id, i) for i, p in enumerate(problems)] if isinstance(seed, int) else seed
     encoded = encode(problems)
     requests = [Request(one, k, sampling, seed) for one, seed in zip(encoded, seeds, strict=True)]
-    groups = []
-    for one, problem, answer in zip(encoded, problems, generations(engine, requests, problems), strict=True):
-        check_content(problem, one, answer)
-        groups.append(Group(problem, answer.rollouts, one))
-    return groups
+    responses = responses_of(engine, requests, problems)
+    return [Group(*parts) for parts in zip(problems, responses, encoded, strict=True)]
 
 
-def generations(engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]) -> list[Generation]:
-    """The engine's answers. Raises NonFiniteError that names the problem of a response whose numbers aren't finite."""
+def responses_of(
+    engine: Generates, requests: Sequence[Request], problems: Sequence[Problem]
+) -> list[tuple[Rollout, ...]]:
+    """The engine's k responses to each request.
+
+    Raises NonFiniteError that names the problem of a response whose numbers aren't finite, and EngineError as
+    `check_content` does.
+    """
     try:
-        found = list(engine.generate(requests))
+        responses = list(engine.generate(requests))
     except NonFiniteError as error:
         raise error.at("rollout") from None
-    for problem, answer in zip(problems, found, strict=True):
-        for number, rollout in enumerate(answer.rollouts):
+    for problem, request, rollouts in zip(problems, requests, responses, strict=True):
+        for number, rollout in enumerate(rollouts):
+            check_content(problem, request.encoded, rollout)
             if not math.isfinite(math.fsum(rollout.sampler_logprobs)):
                 token = next(t for t, value in enumerate(rollout.sampler_logprobs) if not math.isfinite(value))
                 raise NonFiniteError(
@@ -52,15 +56,16 @@ def generations(engine: Generates, requests: Sequence[Request], problems: Sequen
                     f"the engine's log-probability is {rollout.sampler_logprobs[token]}",
                     LOGITS_REMEDY,
                 )
-    return found
+    return responses
 
 
-def check_content(problem: Problem, encoded: Encoded, answer: Generation) -> None:
+def check_content(problem: Problem, encoded: Encoded, rollout: Rollout) -> None:
     """Raises EngineError unless the engine read the very tokens and pixels that the trainer will read."""
-    if answer.content_hash != encoded.content_hash:
+    if rollout.content_hash != encoded.content_hash:
         raise EngineError(
             f"problem {problem.id}",
-            f"the engine read content {answer.content_hash}, the encoder made {encoded.content_hash}",
+            f"the engine read content {rollout.content_hash or '(it names none)'}, the encoder made "
+            f"{encoded.content_hash}",
             "engine and trainer must share one processor output; check versions and image budget",
         )
 

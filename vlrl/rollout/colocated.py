@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from vlrl.rollout.engine import Generation, Request, RolloutEngine
+from vlrl.rollout.engine import Request, RolloutEngine
+from vlrl.types import Rollout
 
 GIB = 2**30
 STATM = Path("/proc/self/statm")
@@ -47,7 +48,7 @@ class ColocatedEngine:
             self.engine.load_weights(whole, version)
         self._note("rollout")
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """The engine's answers; one that was never told to wake writes with the weights of the loaded model."""
         self._begin()
         return self.engine.generate(requests)

@@ -13,10 +13,11 @@ from vlrl import dist
 from vlrl.errors import ConfigError
 from vlrl.model.cost import balance, cost_of
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.engine import Generation, Request, RolloutEngine
+from vlrl.rollout.engine import Request, RolloutEngine
 from vlrl.rollout.engine_registry import EngineSettings, name_of, opened, require_engine
 from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slot_utilization import mean_utilisation
+from vlrl.types import Rollout
 
 
 def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
@@ -51,8 +52,8 @@ class SharedEngine:
         self._own = own
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
-        """One Generation per request, in order, on every rank."""
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
+        """k responses per request, in request order, on every rank."""
         costs = [self._cost.rollout(load_of_request(one)) for one in requests]
         return dist.spread(requests, balance(costs, dist.world()), self._own.generate)
 
@@ -83,8 +84,8 @@ class FirstRanksEngine:
     def __init__(self, own: RolloutEngine | None) -> None:
         self._own = own
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
-        """One Generation per request, in order, on every rank."""
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
+        """k responses per request, in request order, on every rank."""
         own = self._own
         return dist.from_first(lambda: own.generate(requests) if own is not None else [])
 

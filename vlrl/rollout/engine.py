@@ -110,27 +110,23 @@ def check_requests(requests: Sequence[Request], context: int) -> None:
             )
 
 
-def joined(resume_from: Rollout | None, segment: Segment, text: str, finish_reason: FinishReason) -> Rollout:
+def joined(
+    resume_from: Rollout | None, segment: Segment, text: str, finish_reason: FinishReason, content_hash: str
+) -> Rollout:
     """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole."""
     earlier = () if resume_from is None else resume_from.segments
-    return Rollout((*earlier, segment) if segment.token_ids or not earlier else earlier, text, finish_reason)
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What an engine returns for one request: k rollouts, and the hash of the prompt content that it read.
-
-    The engine computes the hash from the tokens and pixels that it has, in its own process.
-    """
-
-    rollouts: tuple[Rollout, ...]
-    content_hash: str
+    segments = (*earlier, segment) if segment.token_ids or not earlier else earlier
+    return Rollout(segments, text, finish_reason, content_hash)
 
 
 class Generates(Protocol):
-    """Writes responses: one Generation per request, in request order."""
+    """Writes responses: the k of each request, in request order.
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
+    Each one that it wrote to names the content that it read (`Rollout.content_hash`): the engine computes the hash from
+    the tokens and pixels that it has, in its own process.
+    """
+
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]: ...
 
 
 class RolloutEngine(Generates, Protocol):

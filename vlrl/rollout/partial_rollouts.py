@@ -16,7 +16,7 @@ from pydantic import Field
 
 from vlrl.config import Settings
 from vlrl.model.prompts.encode import Encode, Encoded
-from vlrl.rollout.collector import check_content, check_same_content, generations
+from vlrl.rollout.collector import check_same_content, responses_of
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.runlog.codecs import problem_from, problem_state, rollout_from, rollout_state
 from vlrl.seeding import derive_seed
@@ -43,7 +43,6 @@ class PartialGroup:
     seed          of its request, from its first iteration to its last
     drawn         the iteration in which it was drawn
     rollouts      its k responses so far; empty before the first call
-    content_hash  of the prompt that the rollouts were written for; None before the first call
     """
 
     problem: Problem
@@ -51,7 +50,11 @@ class PartialGroup:
     seed: int
     drawn: int
     rollouts: tuple[Rollout, ...] = ()
-    content_hash: str | None = None
+
+    @property
+    def content_hash(self) -> str | None:
+        """Of the prompt that the rollouts were written for; None before the first call."""
+        return self.rollouts[0].content_hash if self.rollouts else None
 
     @property
     def ended(self) -> bool:
@@ -99,13 +102,8 @@ class RolloutBuffer:
             )
             for group in served
         ]
-        after = []
-        for group, generation in zip(
-            served, generations(engine, requests, [group.problem for group in served]), strict=True
-        ):
-            assert group.encoded is not None
-            check_content(group.problem, group.encoded, generation)
-            after.append(replace(group, rollouts=generation.rollouts, content_hash=generation.content_hash))
+        responses = responses_of(engine, requests, [group.problem for group in served])
+        after = [replace(group, rollouts=rollouts) for group, rollouts in zip(served, responses, strict=True)]
         self.waiting = [group for group in after if not group.ended]
         ended = [group for group in after if group.ended]
         metrics = self._metrics(served, after, ended, step)
@@ -168,12 +166,10 @@ def _plain(group: PartialGroup) -> dict[str, Any]:
         "seed": group.seed,
         "drawn": group.drawn,
         "rollouts": [rollout_state(rollout) for rollout in group.rollouts],
-        "content_hash": group.content_hash,
+        "content_hash": group.content_hash,  # checkpoints of before have it here alone
     }
 
 
 def _resumed(values: Mapping[str, Any]) -> PartialGroup:
-    rollouts = tuple(map(rollout_from, values["rollouts"]))
-    return PartialGroup(
-        problem_from(values["problem"]), None, values["seed"], values["drawn"], rollouts, values["content_hash"]
-    )
+    rollouts = tuple(rollout_from({**one, "content_hash": values["content_hash"]}) for one in values["rollouts"])
+    return PartialGroup(problem_from(values["problem"]), None, values["seed"], values["drawn"], rollouts)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from vlrl.errors import EngineError
-from vlrl.rollout.engine import Generation, Request, check_request, joined
+from vlrl.rollout.engine import Request, check_request, joined
 from vlrl.types import FinishReason, Rollout, Segment
 
 Script = Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]]
@@ -34,7 +34,7 @@ class ScriptedEngine:
         self._logprob = logprob
         self.version = 0
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k scripted responses per request, in request order. Raises EngineError for a problem without a script."""
         return [self._answer(index, request) for index, request in enumerate(requests)]
 
@@ -55,7 +55,7 @@ class ScriptedEngine:
         """It has no slots."""
         return {}
 
-    def _answer(self, index: int, request: Request) -> Generation:
+    def _answer(self, index: int, request: Request) -> tuple[Rollout, ...]:
         check_request(index, request)
         name = request.encoded.problem_id
         texts = self._script(name) if callable(self._script) else self._script.get(name, ())
@@ -65,10 +65,10 @@ class ScriptedEngine:
                 f"the script has 0 texts for problem {name}",
                 "give every problem at least one text",
             )
-        rollouts = tuple(self._write(request, j, texts[j % len(texts)]) for j in range(request.num_rollouts))
-        return Generation(rollouts, request.encoded.hash_again())
+        read = request.encoded.hash_again()
+        return tuple(self._write(request, j, texts[j % len(texts)], read) for j in range(request.num_rollouts))
 
-    def _write(self, request: Request, j: int, text: str) -> Rollout:
+    def _write(self, request: Request, j: int, text: str, read: str) -> Rollout:
         resume_from = None if request.resume_from is None else request.resume_from[j]
         if resume_from is not None and resume_from.finish_reason != "unfinished":
             return resume_from
@@ -80,17 +80,18 @@ class ScriptedEngine:
             written = self._tokenizer.decode(ids[:length], clean_up_tokenization_spaces=False)
             ends = [written.find(s) + len(s) for s in stop if s in written]
             if ends and length < len(ids):
-                return self._rollout(resume_from, ids[start:length], written[: min(ends)], "stop")
+                return self._rollout(resume_from, ids[start:length], written[: min(ends)], "stop", read)
             if length == len(ids):
-                return self._rollout(resume_from, ids[start:length], text, "stop")
+                return self._rollout(resume_from, ids[start:length], text, "stop", read)
             if length == loop:
-                return self._rollout(resume_from, ids[start:length], written, "repeat")
+                return self._rollout(resume_from, ids[start:length], written, "repeat", read)
             if length == last:
                 finish_reason: FinishReason = "length" if length == request.budget(j) else "unfinished"
-                return self._rollout(resume_from, ids[start:length], written, finish_reason)
+                return self._rollout(resume_from, ids[start:length], written, finish_reason, read)
         raise AssertionError("a response has at least its end token")
 
     def _rollout(
-        self, resume_from: Rollout | None, ids: Sequence[int], text: str, finish_reason: FinishReason
+        self, resume_from: Rollout | None, ids: Sequence[int], text: str, finish_reason: FinishReason, read: str
     ) -> Rollout:
-        return joined(resume_from, Segment(tuple(ids), (self._logprob,) * len(ids), self.version), text, finish_reason)
+        segment = Segment(tuple(ids), (self._logprob,) * len(ids), self.version)
+        return joined(resume_from, segment, text, finish_reason, read)

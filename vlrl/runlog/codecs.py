@@ -66,4 +66,5 @@ def rollout_state(rollout: Rollout) -> dict[str, Any]:
 
 def rollout_from(state: Mapping[str, Any]) -> Rollout:
     """Inverse of `rollout_state`."""
-    return Rollout(tuple(Segment(**one) for one in state["segments"]), state["text"], state["finish_reason"])
+    segments = tuple(Segment(**one) for one in state["segments"])
+    return Rollout(segments, state["text"], state["finish_reason"], state["content_hash"])

@@ -44,11 +44,13 @@ class Rollout:
     segments       its parts in order: one, unless a rollout went on over several calls or had observations
     text           the decoded response without end token or stop string
     finish_reason  stop (end token or stop string), length (token budget), repeat (loop), unfinished (goes on later)
+    content_hash   of the prompt's tokens and pixels, as the engine that wrote it read them; "" where no engine says it
     """
 
     segments: tuple[Segment, ...]
     text: str
     finish_reason: FinishReason
+    content_hash: str = ""
 
     @property
     def token_ids(self) -> tuple[int, ...]:

@@ -198,7 +198,7 @@ def test_an_engine_writes_the_same_with_either(loaded, packs, rows):
     own, model, auto = (one.generate(requests) for one in engines.values())
     assert own == auto
     for mine, theirs in zip(own, model, strict=True):
-        for one, other in zip(mine.rollouts, theirs.rollouts, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
             assert one.token_ids == other.token_ids
             assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)
 
@@ -208,7 +208,7 @@ def test_the_next_call_decodes_with_the_weights_of_then(model_folders, architect
     request = Request(encode(loaded, ask(pixels(1), "red?"))[0], 2, Sampling(max_tokens=8), 1)
     own, model = engine(loaded, "own"), engine(loaded, "model")
     for _ in range(2):
-        mine, theirs = (one.generate([request])[0].rollouts[0] for one in (own, model))
+        mine, theirs = (one.generate([request])[0][0] for one in (own, model))
         assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=1e-5)
         with torch.no_grad():
             for parameter in loaded.model.get_decoder().parameters():
@@ -223,7 +223,7 @@ def test_a_model_that_learns_with_checkpointed_layers_decodes_by_the_own_step(mo
     policy, auto = TorchPolicy(loaded, PolicySettings(freeze=freeze)), engine(loaded, "auto")
     for _ in range(2):
         assert auto.decode_step == "own"
-        rollout = auto.generate([Request(one, 2, Sampling(max_tokens=8), 1)])[0].rollouts[0]
+        rollout = auto.generate([Request(one, 2, Sampling(max_tokens=8), 1)])[0][0]
         (scored,) = policy.logprobs([Example(one, (rollout.token_ids,))], 1.0)[0]
         assert rollout.sampler_logprobs == pytest.approx(scored, abs=1e-4)
         policy.update([Example(one, (rollout.token_ids,), (1.0,))], SftLoss(), 1.0, 1.0)
@@ -242,7 +242,7 @@ def test_a_model_with_adapters_decodes_by_its_own_forward_pass(model_folders, li
     choose_trained(loaded.model, (), LoraSettings(rank=2))
     assert auto.decode_step == "model"
     with pytest.warns(UserWarning, match=r"own doesn't know layers.0.self_attn.q_proj, a L"):
-        assert auto.generate([request])[0].rollouts[0].token_ids
+        assert auto.generate([request])[0][0].token_ids
     with pytest.raises(EngineError, match=r"engine\.decode_step: own doesn't know layers.0.self_attn.q_proj, a L"):
         own.generate([request])
 

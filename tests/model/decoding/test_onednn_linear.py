@@ -74,7 +74,7 @@ def test_an_engine_writes_the_same_and_sees_new_weights(model_folders, architect
         monkeypatch.setattr(packing, "LEAST_WEIGHTS", 1)
         packed = engine.generate(requests)
         for mine, theirs in zip(packed, own, strict=True):
-            for one, other in zip(mine.rollouts, theirs.rollouts, strict=True):
+            for one, other in zip(mine, theirs, strict=True):
                 assert one.token_ids == other.token_ids
                 assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=1e-5)
         with torch.no_grad():

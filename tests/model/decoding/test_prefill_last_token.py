@@ -83,7 +83,7 @@ def test_a_decoder_whose_last_layer_takes_image_features_reads_prompts_whole(tmp
     loaded = fresh(build_spread("tiny-qwen3-vl", tmp_path, shape=shallow))
     request = Request(encode(loaded, ask(pixels(1), "red?"))[0], 2, Sampling(max_tokens=4), 1)
     own, model = (
-        TransformersEngine(loaded, TransformersEngineSettings(decode_step=way)).generate([request])[0].rollouts
+        TransformersEngine(loaded, TransformersEngineSettings(decode_step=way)).generate([request])[0]
         for way in ("own", "model")
     )
     for one, other in zip(own, model, strict=True):

@@ -79,8 +79,8 @@ def test_an_engine_over_the_trainers_model_writes_with_its_adapters(model_folder
     assert engine.version == 3
     (one,) = encode(policy.loaded, ask(pixels(1), "How many?"))
     (found,) = engine.generate([Request(one, 2, Sampling(max_tokens=6), 1)])
-    (again,) = policy.logprobs([Example(one, tuple(r.token_ids for r in found.rollouts))], 1.0)
-    for rollout, mine in zip(found.rollouts, again, strict=True):
+    (again,) = policy.logprobs([Example(one, tuple(r.token_ids for r in found))], 1.0)
+    for rollout, mine in zip(found, again, strict=True):
         assert rollout.sampler_logprobs == pytest.approx(mine, abs=1e-5)
 
 

@@ -50,7 +50,7 @@ def a_step(loaded, freeze):
 
     answers = engine.generate([Request(one, 2, Sampling(max_tokens=4), 7) for one in given])
     count(engine.tower, 0)
-    rows = [Example(e, tuple(r.token_ids for r in a.rollouts)) for e, a in zip(given, answers, strict=True)]
+    rows = [Example(e, tuple(r.token_ids for r in a)) for e, a in zip(given, answers, strict=True)]
     before = 0
     for _ in range(2):
         references = policy.logprobs(rows, 1.0)

@@ -92,7 +92,7 @@ def test_a_transfer_that_is_not_whole_changes_nothing(actor, spoil, said):
     assert all((tensor == 0.5).all() for tensor in actor._engine.weights.values())
     answer = actor.generate(1, REQUESTS)
     assert (answer.serial, answer.version) == (1, 5)
-    assert answer.generations == (written(REQUESTS[0], 5),)
+    assert answer.responses == (written(REQUESTS[0], 5),)
     assert actor.load_weights(second, *new) == 2
     assert all((tensor == 0.25).all() for tensor in actor._engine.weights.values())
 
@@ -129,4 +129,4 @@ def test_a_node_that_does_not_see_the_model_folder_asks_for_its_files_and_opens_
     assert here.keys() == there.keys()
     assert all(torch.equal(here[name], there[name]) for name in here)
     assert far._engine.loaded.context == 64
-    assert far.generate(0, REQUESTS).generations == (written(REQUESTS[0]),)
+    assert far.generate(0, REQUESTS).responses == (written(REQUESTS[0]),)

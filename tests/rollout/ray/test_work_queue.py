@@ -9,12 +9,12 @@ import sys
 import pytest
 
 from vlrl.errors import EngineError
-from vlrl.rollout.engine import Generation
 from vlrl.rollout.ray.work_queue import WorkQueue, pieces
+from vlrl.types import Rollout
 
 
 def answer(number):
-    return Generation((), f"content {number}")
+    return (Rollout((), f"response {number}", "stop"),)
 
 
 def test_pieces_are_of_like_cost_and_the_costliest_comes_first():

@@ -49,7 +49,7 @@ def repeated(monkeypatch):
 
 
 def tokens_and_logprobs(engine, requests):
-    return [(r.token_ids, r.finish_reason, r.sampler_logprobs) for g in engine.generate(requests) for r in g.rollouts]
+    return [(r.token_ids, r.finish_reason, r.sampler_logprobs) for g in engine.generate(requests) for r in g]
 
 
 @pytest.mark.parametrize("max_num_seqs", [1024, 5])
@@ -74,7 +74,7 @@ def test_begun_responses_beside_fresh_ones(qwen3, repeated):
     encoded = encode(qwen3, ask("3+4=?"), ask(pixels(1), "How many?"))
     fresh_ones = [Request(e, 4, Sampling(max_tokens=40), 5) for e in encoded]
     engine = TransformersEngine(qwen3)
-    resume_from = engine.generate([Request(encoded[0], 4, Sampling(max_tokens=40), 5, new_tokens=9)])[0].rollouts
+    resume_from = engine.generate([Request(encoded[0], 4, Sampling(max_tokens=40), 5, new_tokens=9)])[0]
     asked = [Request(encoded[0], 4, Sampling(max_tokens=40), 5, resume_from=resume_from), fresh_ones[1]]
     expected = tokens_and_logprobs(engine, asked)
     repeated()

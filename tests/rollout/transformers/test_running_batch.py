@@ -42,6 +42,6 @@ def test_runs_of_one_prompt_each_give_the_numbers_of_one_run(loaded, monkeypatch
         monkeypatch.setattr(running_batch, "RUN_PADDING", padding)
         found.append(engine.generate(requests))
     for one, other in zip(*found, strict=True):
-        for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+        for mine, theirs in zip(one, other, strict=True):
             assert mine.token_ids == theirs.token_ids
             assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=1e-5)

@@ -18,8 +18,8 @@ from vlrl.rollout.transformers import response_kv_cache
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
 
 
-def tokens(generation):
-    return [r.token_ids for r in generation.rollouts]
+def tokens(rollouts):
+    return [r.token_ids for r in rollouts]
 
 
 def first_logits(engine, one):
@@ -73,7 +73,7 @@ def test_sampled_frequencies_follow_the_exact_probabilities(qwen3, temperature, 
     count = 8000
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=1)
     (found,) = engine.generate([Request(one, count, sampling, 3)])
-    drawn = torch.bincount(torch.tensor([r.token_ids[0] for r in found.rollouts]), minlength=len(exact))
+    drawn = torch.bincount(torch.tensor([r.token_ids[0] for r in found]), minlength=len(exact))
     assert int(drawn[nucleus == 0].sum()) == 0
     common = nucleus * count >= 8
     observed = [*drawn[common].tolist(), int(drawn[~common].sum())]
@@ -83,7 +83,7 @@ def test_sampled_frequencies_follow_the_exact_probabilities(qwen3, temperature, 
     assert len(expected) > 3
     assert stats.chisquare(observed, expected).pvalue > 1e-3
     # log-probabilities are those before top-p cuts
-    rollout = found.rollouts[0]
+    rollout = found[0]
     assert rollout.sampler_logprobs[0] == pytest.approx(float(exact[rollout.token_ids[0]].log()), abs=1e-5)
 
 
@@ -158,11 +158,11 @@ def test_waiting_responses_take_free_slots_and_write_the_same_tokens(loaded):
         found = engine.generate(requests)
         assert [tokens(g) for g in found] == [tokens(g) for g in together]
         for one, other in zip(found, together, strict=True):
-            for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+            for mine, theirs in zip(one, other, strict=True):
                 assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
         assert sorted(p for read in reads for p in read) == sorted(e.problem_id for e in encoded)
         assert engine.tower.images_seen == 2
-        assert engine.tokens_written == sum(r.num_tokens for g in found for r in g.rollouts)
+        assert engine.tokens_written == sum(r.num_tokens for g in found for r in g)
 
 
 def test_continued_and_fresh_responses_share_slots_and_no_token_is_written_twice(loaded):
@@ -170,19 +170,16 @@ def test_continued_and_fresh_responses_share_slots_and_no_token_is_written_twice
     requests = [Request(e, 4, Sampling(max_tokens=30), seed) for seed, e in enumerate(encoded)]
     whole = TransformersEngine(loaded).generate(requests)
     engine = TransformersEngine(loaded, TransformersEngineSettings(max_num_seqs=6, drop_share=0.0))
-    resume_from = [g.rollouts for g in engine.generate([replace(r, new_tokens=4) for r in requests[:2]])]
-    resume_from = [
-        g.rollouts
-        for g in engine.generate(
-            [replace(r, new_tokens=7, resume_from=b) for r, b in zip(requests[:2], resume_from, strict=True)]
-        )
-    ]
+    resume_from = engine.generate([replace(r, new_tokens=4) for r in requests[:2]])
+    resume_from = engine.generate(
+        [replace(r, new_tokens=7, resume_from=b) for r, b in zip(requests[:2], resume_from, strict=True)]
+    )
     reads = counted(engine)
     continued = [replace(r, resume_from=b) for r, b in zip(requests[:2], resume_from, strict=True)]
     found = engine.generate([*requests[2:], *continued])
     assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 3, 0, 1)]
     assert sorted(p for read in reads for p in read) == sorted(e.problem_id for e in encoded)
-    assert engine.tokens_written == sum(r.num_tokens for g in found for r in g.rollouts)
+    assert engine.tokens_written == sum(r.num_tokens for g in found for r in g)
 
 
 def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
@@ -193,7 +190,7 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
     never_ends = replace(loaded, placeholder_ids=(*loaded.placeholder_ids, *loaded.stop_ids), stop_ids=())
     whole = TransformersEngine(never_ends).generate(requests)
     resume_from = TransformersEngine(never_ends).generate([replace(r, new_tokens=20) for r in requests])
-    continued = [replace(r, resume_from=g.rollouts) for r, g in zip(requests, resume_from, strict=True)]
+    continued = [replace(r, resume_from=g) for r, g in zip(requests, resume_from, strict=True)]
     for limit in (encoded[0].num_tokens + 10, encoded[0].num_tokens + 45, 10_000):
         engine = TransformersEngine(never_ends, TransformersEngineSettings(max_num_batched_tokens=limit))
         passes = []
@@ -206,7 +203,7 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
         found = engine.generate(continued)
         assert [tokens(g) for g in found] == [tokens(g) for g in whole]
         for one, other in zip(found, whole, strict=True):
-            for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+            for mine, theirs in zip(one, other, strict=True):
                 assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
         assert sum(responses for _, responses, _ in passes) == 3  # 3 are unfinished, all of the image's
         assert all(size <= limit or responses == 1 for size, responses, _ in passes)
@@ -233,7 +230,7 @@ def test_the_caches_of_responses_have_room_for_what_may_be_written_and_little_mo
     resume_from = TransformersEngine(never_ends).generate([replace(r, new_tokens=70) for r in requests])
     widths.clear()
     engine = TransformersEngine(never_ends)
-    engine.generate([replace(r, resume_from=g.rollouts) for r, g in zip(requests, resume_from, strict=True)])
+    engine.generate([replace(r, resume_from=g) for r, g in zip(requests, resume_from, strict=True)])
     assert max(widths) == 100
 
 
@@ -243,7 +240,7 @@ def test_a_begun_group_larger_than_the_slots_goes_on_by_and_by_before_anything_f
     requests = [Request(e, 5, Sampling(), i, n) for i, (e, n) in enumerate(zip(encoded, lengths, strict=True))]
     whole = TransformersEngine(loaded).generate(requests)
     resume_from = TransformersEngine(loaded).generate([replace(r, new_tokens=5) for r in requests[:2]])
-    asked = [replace(r, resume_from=g.rollouts) for r, g in zip(requests[:2], resume_from, strict=True)]
+    asked = [replace(r, resume_from=g) for r, g in zip(requests[:2], resume_from, strict=True)]
     for rows, prefill in ((3, 16_384), (1, 16_384), (4, 1)):
         engine = TransformersEngine(
             loaded, TransformersEngineSettings(max_num_seqs=rows, max_num_batched_tokens=prefill)
@@ -252,7 +249,7 @@ def test_a_begun_group_larger_than_the_slots_goes_on_by_and_by_before_anything_f
         found = engine.generate([requests[2], *asked])
         assert [tokens(g) for g in found] == [tokens(whole[i]) for i in (2, 0, 1)]
         for one, other in zip(found, (whole[2], whole[0], whole[1]), strict=True):
-            for mine, theirs in zip(one.rollouts, other.rollouts, strict=True):
+            for mine, theirs in zip(one, other, strict=True):
                 assert mine.sampler_logprobs == pytest.approx(theirs.sampler_logprobs, abs=2e-5)
         order = [p for read in reads for p in read]
         assert list(dict.fromkeys(order)) == [encoded[i].problem_id for i in (1, 0, 2)]  # the longer one first
@@ -273,9 +270,9 @@ def test_slots_stay_busy_over_partial_rollouts_of_groups_larger_than_the_slots_a
         found = engine.generate(asked)
         assert 0.95 <= engine.pop_metrics()[SLOT_UTILISATION] <= 1.0
         left = [
-            replace(request, resume_from=g.rollouts)
+            replace(request, resume_from=g)
             for request, g in zip(asked, found, strict=True)
-            if any(r.finish_reason == "unfinished" for r in g.rollouts)
+            if any(r.finish_reason == "unfinished" for r in g)
         ]
         assert left
 
@@ -293,7 +290,7 @@ def test_slots_stay_busy_where_lengths_are_log_normal_and_the_tail_may_be_left(q
     assert busy >= 0.95
     assert busy > waiting
     assert engine.pop_metrics() == {}
-    rest = [r for g in left for r in g.rollouts if r.finish_reason == "unfinished"]
+    rest = [r for g in left for r in g if r.finish_reason == "unfinished"]
     assert 0 < len(rest) < 16
     everything = TransformersEngine(never_ends, TransformersEngineSettings(max_num_seqs=96))
     everything.generate(requests)
@@ -333,7 +330,7 @@ def test_rows_longer_than_the_first_buffer_keep_their_numbers(qwen3):
 
     (one,) = encode(qwen3, ask("red"))
     (found,) = TransformersEngine(qwen3).generate([Request(one, 6, Sampling(max_tokens=100), 1)])
-    assert max(r.num_tokens for r in found.rollouts) > 64
+    assert max(r.num_tokens for r in found) > 64
     (scored,) = TorchPolicy(qwen3, PolicySettings()).logprobs([Example(one, tuple(tokens(found)))], 1.0)
-    for rollout, mine in zip(found.rollouts, scored, strict=True):
+    for rollout, mine in zip(found, scored, strict=True):
         assert rollout.sampler_logprobs == pytest.approx(mine, abs=2e-5)

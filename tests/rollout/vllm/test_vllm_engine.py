@@ -68,7 +68,7 @@ def requests(encoded, k, seed=0, **sampling):
 
 def furthest(found, expected):
     """Largest difference of a log-probability; the tokens must be the same."""
-    pairs = [(a, b) for x, y in zip(found, expected, strict=True) for a, b in zip(x.rollouts, y.rollouts, strict=True)]
+    pairs = [(a, b) for x, y in zip(found, expected, strict=True) for a, b in zip(x, y, strict=True)]
     assert [a.token_ids for a, _ in pairs] == [b.token_ids for _, b in pairs]
     assert [(a.text, a.finish_reason) for a, _ in pairs] == [(b.text, b.finish_reason) for _, b in pairs]
     return max(abs(p - q) for a, b in pairs for p, q in zip(a.sampler_logprobs, b.sampler_logprobs, strict=True))
@@ -78,7 +78,7 @@ def test_greedy_answers_to_text_one_and_several_images_equal_the_transformers_en
     asked = requests(here.encoded, 1, temperature=0.0)
     before = here.engine.generate(asked)
     assert furthest(before, TransformersEngine(here.loaded).generate(asked)) < 1e-4
-    assert [g.content_hash for g in before] == [one.content_hash for one in here.encoded]
+    assert [g[0].content_hash for g in before] == [one.content_hash for one in here.encoded]
     other = fresh(here.folder)
     with torch.no_grad():
         for parameter in other.model.parameters():
@@ -86,8 +86,8 @@ def test_greedy_answers_to_text_one_and_several_images_equal_the_transformers_en
     here.engine.load_weights(other.model.named_parameters(), 5)
     after = here.engine.generate(asked)
     assert furthest(after, TransformersEngine(other).generate(asked)) < 1e-4
-    assert {s.policy_version for g in after for r in g.rollouts for s in r.segments} == {5}
-    moved = [a.rollouts[0].token_ids != b.rollouts[0].token_ids for a, b in zip(before, after, strict=True)]
+    assert {s.policy_version for g in after for r in g for s in r.segments} == {5}
+    moved = [a[0].token_ids != b[0].token_ids for a, b in zip(before, after, strict=True)]
     assert sum(moved) >= 4  # the weights of text and of images alike
     here.engine.load_weights(here.loaded.model.named_parameters(), 6)
     assert furthest(here.engine.generate(asked), before) == 0
@@ -96,10 +96,10 @@ def test_greedy_answers_to_text_one_and_several_images_equal_the_transformers_en
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.8), (2.5, 1.0)])
 def test_logprobs_of_sampled_tokens_are_the_trainers_before_top_p(here, temperature, top_p):
     found = here.engine.generate(requests(here.encoded, 4, temperature=temperature, top_p=top_p))
-    rows = [Example(one, tuple(r.token_ids for r in g.rollouts)) for one, g in zip(here.encoded, found, strict=True)]
+    rows = [Example(one, tuple(r.token_ids for r in g)) for one, g in zip(here.encoded, found, strict=True)]
     scored = TorchPolicy(here.loaded, PolicySettings()).logprobs(rows, temperature)
-    for generation, of_group in zip(found, scored, strict=True):
-        for rollout, expected in zip(generation.rollouts, of_group, strict=True):
+    for rollouts, of_group in zip(found, scored, strict=True):
+        for rollout, expected in zip(rollouts, of_group, strict=True):
             assert rollout.sampler_logprobs == pytest.approx(expected, abs=1e-4)
 
 
@@ -108,7 +108,7 @@ def test_requests_of_several_temperatures_share_a_call(here):
     mixed = [Request(one, 3, Sampling(temperature=t, max_tokens=8), 4) for t in (0.5, 0.0, 1.5, 1.0)]
     alone = [here.engine.generate([request])[0] for request in mixed]
     for a, b in zip(here.engine.generate(mixed), alone, strict=True):
-        for x, y in zip(a.rollouts, b.rollouts, strict=True):
+        for x, y in zip(a, b, strict=True):
             assert x.token_ids == y.token_ids
             assert x.sampler_logprobs == pytest.approx(y.sampler_logprobs, abs=1e-5)
 
@@ -117,9 +117,9 @@ def test_k_samples_differ_come_again_and_depend_on_the_seed(here):
     first, again, other = (here.engine.generate(requests(here.encoded[:2], 6, seed=s)) for s in (0, 0, 9))
     assert first == again
     for a, b in zip(first, other, strict=True):
-        tokens = {r.token_ids for r in a.rollouts}
+        tokens = {r.token_ids for r in a}
         assert len(tokens) > 4
-        assert not tokens & {r.token_ids for r in b.rollouts}
+        assert not tokens & {r.token_ids for r in b}
 
 
 def test_k_samples_read_their_prompt_once(here):
@@ -147,7 +147,7 @@ def test_placeholders_are_never_sampled_even_where_they_are_most_likely(here, te
         (found,) = here.engine.generate(requests([text], 20, temperature=temperature))
     finally:
         here.engine.load_weights(here.loaded.model.named_parameters(), 2)
-    assert not {t for r in found.rollouts for t in r.token_ids} & set(ids)
+    assert not {t for r in found for t in r.token_ids} & set(ids)
 
 
 def test_a_prompt_whose_placeholders_do_not_fit_its_images_is_refused(here):
@@ -328,7 +328,7 @@ def test_the_smallest_cache_that_is_taken_holds_a_response_of_the_whole_context(
         (found,) = engine.generate([Request(one, 2, Sampling(max_tokens=room), 0)])
     finally:
         engine.close()
-    assert [r.num_tokens for r in found.rollouts] == [room, room]
+    assert [r.num_tokens for r in found] == [room, room]
 
 
 def test_the_settings_travel_to_another_process():
@@ -440,9 +440,7 @@ def test_a_start_that_fails_midway_is_made_again(here, monkeypatch):
     monkeypatch.setattr(here.engine, "_named", lambda: Broken(named()) if failures else named())
     here.engine.load_weights(here.loaded.model.named_parameters(), 7)
     assert here.engine.restarted == count + 1
-    assert [[r.token_ids for r in g.rollouts] for g in here.engine.generate(asked)] == [
-        [r.token_ids for r in g.rollouts] for g in before
-    ]
+    assert [[r.token_ids for r in g] for g in here.engine.generate(asked)] == [[r.token_ids for r in g] for g in before]
 
 
 def adapted(loaded):

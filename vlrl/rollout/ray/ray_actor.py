@@ -73,8 +73,8 @@ class RolloutActor:
         """Answers with the weights of transfer `serial`; refuses to answer with others."""
         if serial != self._serial:
             raise EngineError("ray actor", f"has weights of transfer {self._serial}, asked for {serial}")
-        generations = tuple(self._engine.generate(requests))
-        return Answer(generations, self._serial, self._version, self._engine.pop_metrics())
+        responses = tuple(self._engine.generate(requests))
+        return Answer(responses, self._serial, self._version, self._engine.pop_metrics())
 
     def process_id(self) -> int:
         """On its node."""

@@ -17,7 +17,7 @@ from typing import Any, cast
 from vlrl.errors import EngineError, EngineFailedError, VlrlError
 from vlrl.model.cost import cost_of
 from vlrl.model.load import LoadedModel, save_model
-from vlrl.rollout.engine import Generation, Request, check_requests
+from vlrl.rollout.engine import Request, check_requests
 from vlrl.rollout.ray.ray_actor import RolloutActor, files_of
 from vlrl.rollout.ray.ray_cluster import RayCluster, store_bytes
 from vlrl.rollout.ray.ray_settings import RayPoolSettings
@@ -26,6 +26,7 @@ from vlrl.rollout.ray.ray_workers import Losses, RayWorker, RayWorkers
 from vlrl.rollout.ray.work_queue import WorkQueue, pieces
 from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slot_utilization import mean_utilisation
+from vlrl.types import Rollout
 
 
 class RayPool:
@@ -69,7 +70,7 @@ class RayPool:
         """Of the weights that new segments are written with."""
         return self._manifest.version
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order.
 
         Raises EngineError for a request that can't be answered, one that costs `tries` actors, or when no actor starts.
@@ -299,7 +300,7 @@ class RayPool:
                     f"the weights are {self._manifest.version} (transfer {self._manifest.serial})",
                     "report this",
                 )
-            ledger.deliver(piece, result.generations)
+            ledger.deliver(piece, result.responses)
             self._told.append(result.figures)
         self._losses.done(doing)
         self._members.progressed()

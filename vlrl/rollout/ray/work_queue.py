@@ -12,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlrl.errors import EngineError
-from vlrl.rollout.engine import Generation
+from vlrl.types import Rollout
 
 Piece = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Generations of a piece, the transfer whose weights wrote them (0: those of the model folder), and the engine's
-    figures.
+    """Responses to the requests of a piece, the transfer whose weights wrote them (0: those of the model folder), and
+    the engine's figures.
     """
 
-    generations: tuple[Generation, ...]
+    responses: tuple[tuple[Rollout, ...], ...]
     serial: int
     version: int
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class WorkQueue:
         self._names, self._tries = list(names), tries
         self._waiting = deque(waiting)
         self._alone: Counter[int] = Counter()
-        self._answers: dict[int, Generation] = {}
+        self._answers: dict[int, tuple[Rollout, ...]] = {}
         self.redone = 0  # requests that were handed out again
 
     def next(self) -> Piece | None:
@@ -88,7 +88,7 @@ class WorkQueue:
             )
         self._waiting.appendleft(piece)
 
-    def deliver(self, piece: Piece, answers: Sequence[Generation]) -> None:
+    def deliver(self, piece: Piece, answers: Sequence[tuple[Rollout, ...]]) -> None:
         """Answers to the piece's requests, in its order. Raises EngineError for one that was delivered before."""
         if len(answers) != len(piece):
             raise EngineError(
@@ -104,6 +104,6 @@ class WorkQueue:
         """Whether every request has its answer."""
         return len(self._answers) == len(self._names)
 
-    def answers(self) -> list[Generation]:
+    def answers(self) -> list[tuple[Rollout, ...]]:
         """All answers in request order."""
         return [self._answers[number] for number in range(len(self._names))]

@@ -29,7 +29,7 @@ from vlrl.model.optimization.lora import has_adapters
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import sampling_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
-from vlrl.rollout.engine import Generation, Request, check_requests, joined
+from vlrl.rollout.engine import Request, check_requests, joined
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.token_sampling import draw_tokens
@@ -117,7 +117,7 @@ class TransformersEngine:
         return self._slots.pop_metrics()
 
     @torch.inference_mode()
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order."""
         check_requests(requests, self._loaded.context)
         was_training = self._model.training
@@ -135,11 +135,9 @@ class TransformersEngine:
                 rows = {(row.request, row.index): row for row in written}
         finally:
             self._model.train(was_training)
+        read = [request.encoded.hash_again() for request in requests]
         return [
-            Generation(
-                tuple(self._finish(request, i, rows.get((r, i))) for i in range(request.num_rollouts)),
-                request.encoded.hash_again(),
-            )
+            tuple(self._finish(request, i, rows.get((r, i)), read[r]) for i in range(request.num_rollouts))
             for r, request in enumerate(requests)
         ]
 
@@ -306,7 +304,7 @@ class TransformersEngine:
             going.append(row.goes_on)
         return going
 
-    def _finish(self, request: Request, index: int, row: RunningResponse | None) -> Rollout:
+    def _finish(self, request: Request, index: int, row: RunningResponse | None, content_hash: str) -> Rollout:
         earlier = None if request.resume_from is None else request.resume_from[index]
         if row is None:  # nothing was added: it had ended before
             assert earlier is not None
@@ -314,7 +312,7 @@ class TransformersEngine:
         first = len(row.tokens) - len(row.logprobs)  # token of this call
         segment = Segment(tuple(row.tokens[first:]), tuple(row.logprobs), self.version)
         text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
-        return joined(earlier, segment, text, row.finish_reason)
+        return joined(earlier, segment, text, row.finish_reason, content_hash)
 
 
 def _resumed(request: Request) -> list[int]:

@@ -21,7 +21,7 @@ from vlrl.errors import ConfigError, EngineError, EngineFailedError
 from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
-from vlrl.rollout.engine import Generation, Request, check_requests
+from vlrl.rollout.engine import Request, check_requests
 from vlrl.rollout.engine_registry import require_engine
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.vllm import vllm_library as library
@@ -108,7 +108,7 @@ class VllmEngine:
             self._replacing(self._wake_up)
         self._asleep = False
 
-    def generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order. A failed engine is replaced as often as `restarts` says.
 
         Raises EngineFailedError where it fails once more, EngineError for a request that can't be answered.
@@ -137,7 +137,7 @@ class VllmEngine:
 
     # -- one call -----------------------------------------------------------------------------------------------------
 
-    def _generate(self, requests: Sequence[Request]) -> list[Generation]:
+    def _generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         self._ready()
         assert self._reader is not None
         self._engine.reset_prefix_cache()  # so that the same call does the same work again
@@ -146,15 +146,17 @@ class VllmEngine:
         heats = [request.sampling.temperature or 1.0 for request in requests]  # greedy: probabilities at 1
         for heat in sorted(set(heats)):
             library.set_temperature(self._engine, heat)
-            rollouts |= self._write(requests, [r for r in range(len(requests)) if heats[r] == heat])
+            rollouts |= self._write(requests, [r for r in range(len(requests)) if heats[r] == heat], hashes)
         self._reader.forget()
-        return [
-            Generation(tuple(rollouts[r, i] for i in range(request.num_rollouts)), hashes[r])
-            for r, request in enumerate(requests)
-        ]
+        return [tuple(rollouts[r, i] for i in range(request.num_rollouts)) for r, request in enumerate(requests)]
 
-    def _write(self, requests: Sequence[Request], chosen: Sequence[int]) -> dict[tuple[int, int], Rollout]:
-        """All responses of the chosen requests; waiting ones take the slots of those that end."""
+    def _write(
+        self, requests: Sequence[Request], chosen: Sequence[int], hashes: Sequence[str]
+    ) -> dict[tuple[int, int], Rollout]:
+        """All responses of the chosen requests; waiting ones take the slots of those that end.
+
+        hashes  by request, of the prompts as they are read
+        """
         assert self._reader is not None
         done: dict[tuple[int, int], Rollout] = {}
         writing: dict[str, tuple[tuple[int, int], Writing]] = {}
@@ -166,7 +168,7 @@ class VllmEngine:
                     done[r, i] = request.resume_from[i]
                     continue
                 self._count += 1
-                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids)
+                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids, hashes[r])
                 writing[str(self._count)] = (r, i), one
                 prompt = self._reader.read(request.encoded, request.written(i))
                 self._engine.add_request(str(self._count), prompt, self._sampling(request, i, one.watched))

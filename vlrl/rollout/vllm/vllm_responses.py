@@ -16,10 +16,15 @@ from vlrl.types import FinishReason, Rollout, Segment
 
 
 class Writing:
-    """Response `index` of a request from the first token that this call adds; `logprobs` are those of its tokens."""
+    """Response `index` of a request from the first token that this call adds; `logprobs` are those of its tokens.
 
-    def __init__(self, request: Request, index: int, tokenizer: Any, stop_ids: Collection[int]) -> None:
-        self._request, self._index = request, index
+    content_hash  of the prompt as the engine read it
+    """
+
+    def __init__(
+        self, request: Request, index: int, tokenizer: Any, stop_ids: Collection[int], content_hash: str
+    ) -> None:
+        self._request, self._index, self._content_hash = request, index, content_hash
         self._tokenizer, self._stop_ids = tokenizer, stop_ids
         self._tokens = list(request.written(index))
         self.logprobs: list[float] = []
@@ -56,4 +61,4 @@ class Writing:
         added = len(self._tokens) - len(self.logprobs)
         segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
         text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
-        return joined(resume_from, segment, text, self.finish_reason)
+        return joined(resume_from, segment, text, self.finish_reason, self._content_hash)
