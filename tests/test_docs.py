@@ -22,7 +22,7 @@ from vlrl.evaluation.official import has_published_rule
 from vlrl.experiments.ablation.ablation_arms import check_arms
 from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import engines, opened
@@ -186,8 +186,10 @@ def test_the_loss_of_contributing_has_the_gradient_it_states():
         response=torch.tensor([0, 0, 1]),
         advantages=torch.tensor([1.0, -0.5]),
         weights=torch.tensor([1.0, 0.0, 2.0]),
+        update_responses=2.0,
+        update_tokens=2.0,
     )
-    losses.build("reinforce")(given, LossNormalizers(responses=2.0, tokens=2.0)).backward()
+    losses.build("reinforce")(given).backward()
     assert logprobs.grad is not None
     assert logprobs.grad.tolist() == [-0.5, 0.0, 0.5]  # −A · weight / 2 for every token of its response
 

@@ -13,7 +13,8 @@ from vlrl.renamed import RENAMED
 
 ROOT = Path(__file__).parent.parent
 RETIRED = {
-    "CreditedGroup", "Denominators", "Ending", "Hybrid", "LiveRow", "LiveRows", "Looks", "Moment", "Nursery",
+    "CreditedGroup", "Denominators", "Ending", "Generation", "Hybrid", "LiveRow", "LiveRows", "Looks",
+    "LossNormalizers", "Moment", "Nursery",
     "PackedGroup", "PatchRows", "SftStretch", "Terms", "eyes", "facts", "guide_logprobs", "guides", "in_one_line",
     "leave_below", "max_rows", "pack_rows", "prefill_tokens", "reference_logprobs", "says", "stretches",
 }  # fmt: skip

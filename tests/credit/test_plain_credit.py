@@ -10,7 +10,7 @@ from credit_cases import FAULT, judged, rollout
 from vlrl.config import load_settings
 from vlrl.credit.assign import Credit
 from vlrl.credit.credit_context import CreditContext
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.training.run_settings import RunSettings
 
 
@@ -65,11 +65,17 @@ def test_the_loss_of_shipped_configs_is_the_plain_formula_to_the_last_bit():
     response = torch.arange(30) // 5
     advantages = torch.randn(6, generator=generator)
     given = LossInputs(
-        logprobs=logprobs, old_logprobs=references, response=response, advantages=advantages, weights=torch.ones(30)
+        logprobs=logprobs,
+        old_logprobs=references,
+        response=response,
+        advantages=advantages,
+        weights=torch.ones(30),
+        update_responses=6.0,
+        update_tokens=30.0,
     )
     sums = torch.zeros(6).index_add(0, response, logprobs)
     ratio = torch.zeros(6).index_add(0, response, logprobs - references)
     for config in ("configs/quickstart.yaml", "configs/rl/k1_5.yaml"):
         loss = load_settings(RunSettings, config).rl.loss
         expected = (-advantages * sums + 0.5 * loss.tau * ratio.square()).sum() / 6.0
-        assert float(loss(given, LossNormalizers(6.0, 30.0))) == float(expected)
+        assert float(loss(given)) == float(expected)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 
 LENGTHS = (2, 3, 1, 4)
 ADVANTAGES = (1.0, -1.0, 1.0, -1.0)  # also what pairs for DPO look like
@@ -28,7 +28,7 @@ CASES = [
     {"name": "dpo", "alpha": 0.5},
     {"name": "sft"},
 ]
-OVER = LossNormalizers(responses=float(len(LENGTHS)), tokens=float(sum(LENGTHS)))
+RESPONSES, TOKENS = float(len(LENGTHS)), float(sum(LENGTHS))
 
 
 def label(case) -> str:
@@ -47,6 +47,8 @@ def terms(token_advantages: bool = False, seed: int = 3) -> LossInputs:
         response=response,
         advantages=torch.tensor(ADVANTAGES, dtype=torch.float64),
         weights=torch.ones(count, dtype=torch.float64),
+        update_responses=RESPONSES,
+        update_tokens=TOKENS,
         token_advantages=torch.rand(count, generator=generator, dtype=torch.float64) if token_advantages else None,
     )
 
@@ -55,8 +57,13 @@ def on_policy(given: LossInputs) -> LossInputs:
     return replace(given, old_logprobs=given.logprobs.detach())
 
 
-def gradient(loss, given: LossInputs, over: LossNormalizers = OVER) -> torch.Tensor:
-    (found,) = torch.autograd.grad(loss(given, over), given.logprobs)
+def averaged_over(given: LossInputs, responses: float, tokens: float) -> LossInputs:
+    """The same micro-batch, of an update with these counts."""
+    return replace(given, update_responses=responses, update_tokens=tokens)
+
+
+def gradient(loss, given: LossInputs) -> torch.Tensor:
+    (found,) = torch.autograd.grad(loss(given), given.logprobs)
     return found
 
 
@@ -70,5 +77,7 @@ def part(given: LossInputs, responses: list[int]) -> LossInputs:
         response=renamed,
         advantages=given.advantages[responses],
         weights=given.weights[chosen],
+        update_responses=given.update_responses,
+        update_tokens=given.update_tokens,
         token_advantages=None if given.token_advantages is None else given.token_advantages[chosen],
     )

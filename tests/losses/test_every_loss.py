@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from loss_cases import CASES, LENGTHS, OVER, gradient, label, on_policy, part, terms
+from loss_cases import CASES, LENGTHS, RESPONSES, TOKENS, gradient, label, on_policy, part, terms
 
 import vlrl.losses  # noqa: F401  (files the losses under their names)
 from vlrl.losses.loss_registry import losses
@@ -23,7 +23,7 @@ def test_any_split_into_micro_batches_gives_the_gradient_of_one(case, split):
     loss = losses.build(case)
     given = terms(token_advantages=True)
     whole = gradient(loss, given)
-    in_parts = sum(loss(part(given, responses), OVER) for responses in split)
+    in_parts = sum(loss(part(given, responses)) for responses in split)
     (summed,) = torch.autograd.grad(in_parts, given.logprobs)
     assert torch.allclose(summed, whole, atol=1e-12, rtol=0)
 
@@ -31,7 +31,7 @@ def test_any_split_into_micro_batches_gives_the_gradient_of_one(case, split):
 @pytest.mark.parametrize("case", [c for c in CASES if c["name"] != "dpo"], ids=label)
 def test_single_responses_as_micro_batches_give_the_gradient_of_one(case):
     loss, given = losses.build(case), terms()
-    in_parts = sum(loss(part(given, [j]), OVER) for j in range(len(LENGTHS)))
+    in_parts = sum(loss(part(given, [j])) for j in range(len(LENGTHS)))
     (summed,) = torch.autograd.grad(in_parts, given.logprobs)
     assert torch.allclose(summed, gradient(loss, given), atol=1e-12, rtol=0)
 
@@ -45,7 +45,7 @@ def test_the_gradient_is_that_of_finite_differences(case):
         for sign in (1, -1):
             moved = given.logprobs.detach().clone()
             moved[token] += sign * 1e-6
-            values.append(float(loss(replace(given, logprobs=moved), OVER)))
+            values.append(float(loss(replace(given, logprobs=moved))))
         assert float(found[token]) == pytest.approx((values[0] - values[1]) / 2e-6, abs=1e-6)
 
 
@@ -68,14 +68,13 @@ def test_tokens_of_weight_zero_are_as_if_they_were_not_there(case, at):
     loss, given = losses.build(case), terms(token_advantages=True)
     keep = ~torch.isin(torch.arange(sum(LENGTHS)), torch.tensor(at))
     weights = torch.linspace(0.5, 1.5, sum(LENGTHS), dtype=torch.float64)
-    over = replace(OVER, tokens=float(keep.sum()))
-    with_them = replace(given, weights=weights * keep)
+    with_them = replace(given, weights=weights * keep, update_tokens=float(keep.sum()))
     fewer = {f: getattr(given, f)[keep] for f in ("logprobs", "old_logprobs", "response", "token_advantages")}
-    without = replace(given, **fewer, weights=weights[keep])
-    value = float(loss(without, over).detach())
-    assert float(loss(with_them, over).detach()) == pytest.approx(value, rel=1e-12, abs=1e-14)
-    (expected,) = torch.autograd.grad(loss(without, over), without.logprobs)
-    found = gradient(loss, with_them, over)
+    without = replace(with_them, **fewer, weights=weights[keep])
+    value = float(loss(without).detach())
+    assert float(loss(with_them).detach()) == pytest.approx(value, rel=1e-12, abs=1e-14)
+    (expected,) = torch.autograd.grad(loss(without), without.logprobs)
+    found = gradient(loss, with_them)
     assert torch.allclose(found[keep], expected, atol=1e-12, rtol=0)
     assert not found[~keep].any()
 
@@ -95,7 +94,7 @@ SUMMED = ["kimi", {"name": "grpo", "aggregate": "sum"}, {"name": "ctpo", "aggreg
 @pytest.mark.parametrize("spec", [*SUMMED, {"name": "cispo", "aggregate": "sum"}])
 def test_on_policy_mirror_descent_ppo_ctpo_cispo_and_likelihood_are_one(spec):
     given = on_policy(terms())
-    by_hand = -given.advantages[given.response] / OVER.responses
+    by_hand = -given.advantages[given.response] / RESPONSES
     assert torch.allclose(gradient(losses.build(spec), given), by_hand, atol=1e-12, rtol=0)
 
 
@@ -112,7 +111,7 @@ def test_the_gradient_of_cispo_is_the_one_written_by_hand(case):
     loss, given = losses.get("cispo").model_validate({k: v for k, v in case.items() if k != "name"}), terms(True)
     ratio = (given.logprobs - given.old_logprobs).detach().exp()
     clipped = torch.clamp(ratio, 1 - loss.clip_low, 1 + loss.clip_high)
-    share = 1 / OVER.tokens if loss.aggregate == "token" else 1 / (given.trained[given.response] * OVER.responses)
+    share = 1 / TOKENS if loss.aggregate == "token" else 1 / (given.trained[given.response] * RESPONSES)
     expected = -clipped * (given.advantages[given.response] + given.token_advantages) * share
     assert torch.allclose(gradient(loss, given), expected, atol=1e-12, rtol=0)
 
@@ -134,7 +133,7 @@ def test_the_gradient_of_ctpo_is_the_one_written_by_hand(case):
             else:
                 pulls = -loss.clip_low * root <= total <= loss.dual * root
             kept += pulls
-            expected.append(-(math.exp(total) * credit if pulls else 0.0) / OVER.tokens)
+            expected.append(-(math.exp(total) * credit if pulls else 0.0) / TOKENS)
     assert torch.allclose(gradient(loss, given), torch.tensor(expected, dtype=torch.float64), atol=1e-12, rtol=0)
     assert kept == len(expected) or case["clip_high"] < 9
 

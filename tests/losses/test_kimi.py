@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from loss_cases import averaged_over
 
 from vlrl.credit.advantage.advantages import LogPartitionBaseline, MeanBaseline
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 
 
 def terms(logprobs, references, responses, advantages) -> LossInputs:
@@ -21,6 +22,8 @@ def terms(logprobs, references, responses, advantages) -> LossInputs:
         response=response,
         advantages=advantage,
         weights=torch.ones_like(references),
+        update_responses=float(len(advantages)),
+        update_tokens=float(len(responses)),
     )
 
 
@@ -32,14 +35,11 @@ def example(requires_grad=True) -> LossInputs:
     return terms(logprobs.requires_grad_(requires_grad), references, [0, 0, 1, 2, 2, 2], [0.6, -0.5, -0.1])
 
 
-OVER = LossNormalizers(responses=3.0, tokens=6.0)
-
-
 @pytest.mark.parametrize("tau", [0.0, 0.1, 2.0])
 def test_the_gradient_is_equation_3_by_hand(tau):
     """Eq. 3: every token of response j gets −(r_j − r̄ − τ·log ratio of the whole response) / k."""
     given = example()
-    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(given, OVER), given.logprobs)
+    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(given), given.logprobs)
     ratio = [0.0, 0.0, 0.0]
     for token, j in enumerate(given.response.tolist()):
         ratio[j] += float(given.logprobs[token].detach() - given.old_logprobs[token])
@@ -51,31 +51,29 @@ def test_the_gradient_is_equation_3_by_hand(tau):
 def test_the_gradient_is_that_of_finite_differences(norm):
     given = example()
     loss = KimiLoss(tau=0.7, logratio_norm=norm)
-    (gradient,) = torch.autograd.grad(loss(given, OVER), given.logprobs)
+    (gradient,) = torch.autograd.grad(loss(given), given.logprobs)
     for token in range(6):
         values = []
         for sign in (1, -1):
             moved = given.logprobs.detach().clone()
             moved[token] += sign * 1e-5
-            values.append(
-                loss(terms(moved, given.old_logprobs, given.response.tolist(), given.advantages.tolist()), OVER)
-            )
+            values.append(loss(terms(moved, given.old_logprobs, given.response.tolist(), given.advantages.tolist())))
         assert float(gradient[token]) == pytest.approx(float(values[0] - values[1]) / 2e-5, abs=1e-6)
 
 
 def test_the_loss_by_hand():
     """One response of two tokens: log π = −3, log ratio = −1; −0.5·(−3) + 0.2/2·1 = 1.6."""
     given = terms(torch.tensor([-1.0, -2.0]).double(), torch.tensor([-1.5, -0.5]).double(), [0, 0], [0.5])
-    assert float(KimiLoss(tau=0.2)(given, LossNormalizers(1.0, 2.0))) == pytest.approx(1.6)
+    assert float(KimiLoss(tau=0.2)(averaged_over(given, 1.0, 2.0))) == pytest.approx(1.6)
     halved = -0.5 * -1.5 + 0.1 * 0.25
     length = KimiLoss(tau=0.2, logratio_norm="length")
-    assert float(length(given, LossNormalizers(1.0, 2.0))) == pytest.approx(halved)
+    assert float(length(averaged_over(given, 1.0, 2.0))) == pytest.approx(halved)
 
 
 def test_the_loss_is_the_squared_surrogate_of_the_paper_less_a_constant():
     """(r − τ log Z − τ·log ratio)² / 2τ has the same gradient, with A = r − τ log Z."""
     given, tau = example(), 0.4
-    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(given, OVER), given.logprobs)
+    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(given), given.logprobs)
     ratio = given.per_response(given.logprobs - given.old_logprobs)
     surrogate = ((given.advantages - tau * ratio).square() / (2 * tau)).sum() / 3
     (expected,) = torch.autograd.grad(surrogate, given.logprobs)
@@ -87,7 +85,7 @@ def test_on_policy_the_first_step_is_reinforce_with_a_mean_baseline():
     drawn, rewards = [2, 0, 0, 3], (1.0, 0.0, 1.0, 0.0)
     logprobs = logits.log_softmax(-1)[drawn]
     given = terms(logprobs, logprobs.detach(), [0, 1, 2, 3], MeanBaseline()(rewards))
-    (gradient,) = torch.autograd.grad(KimiLoss(tau=5.0)(given, LossNormalizers(4.0, 4.0)), logits)
+    (gradient,) = torch.autograd.grad(KimiLoss(tau=5.0)(averaged_over(given, 4.0, 4.0)), logits)
     policy = logits.detach().softmax(-1)
     expected = torch.zeros(4, dtype=torch.float64)
     for action, reward in zip(drawn, rewards, strict=True):
@@ -110,7 +108,7 @@ def test_a_tabular_policy_converges_to_the_tilted_reference(tau):
     def closure():
         optimizer.zero_grad()
         given = terms(logits.log_softmax(-1), reference, range(8), (reward - exact).tolist())
-        loss = KimiLoss(tau=tau)(given, LossNormalizers(8.0, 8.0))
+        loss = KimiLoss(tau=tau)(averaged_over(given, 8.0, 8.0))
         loss.backward()
         return loss
 
@@ -134,7 +132,7 @@ def test_sampled_groups_with_the_log_partition_baseline_converge_to_the_tilted_r
     def closure():
         optimizer.zero_grad()
         given = terms(logits.log_softmax(-1), reference, range(5), advantages)
-        loss = KimiLoss(tau=tau)(given, LossNormalizers(5.0, 5.0))
+        loss = KimiLoss(tau=tau)(averaged_over(given, 5.0, 5.0))
         loss.backward()
         return loss
 
@@ -146,10 +144,10 @@ def test_sampled_groups_with_the_log_partition_baseline_converge_to_the_tilted_r
 
 def test_micro_batches_with_one_denominator_add_up_to_the_whole():
     given = example()
-    whole = KimiLoss(tau=0.3)(given, OVER)
+    whole = KimiLoss(tau=0.3)(given)
     first = terms(given.logprobs[:3], given.old_logprobs[:3], [0, 0, 1], [0.6, -0.5])
     second = terms(given.logprobs[3:], given.old_logprobs[3:], [0, 0, 0], [-0.1])
-    parts = KimiLoss(tau=0.3)(first, OVER) + KimiLoss(tau=0.3)(second, OVER)
+    parts = sum(KimiLoss(tau=0.3)(averaged_over(one, 3.0, 6.0)) for one in (first, second))
     assert float(parts.detach()) == pytest.approx(float(whole.detach()), abs=1e-12)
 
 
@@ -159,7 +157,7 @@ def test_a_token_of_weight_zero_has_no_part_in_the_sum_and_no_gradient(tau):
     given = example()
     weights = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
     weighed = replace(given, weights=weights)
-    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(weighed, OVER), given.logprobs)
+    (gradient,) = torch.autograd.grad(KimiLoss(tau=tau)(weighed), given.logprobs)
     log_ratio = (given.logprobs - given.old_logprobs).detach()
     whole = torch.zeros(3, dtype=torch.float64).index_add(0, given.response, weights * log_ratio)
     by_hand = -weights * (given.advantages - tau * whole)[given.response] / 3

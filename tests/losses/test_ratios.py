@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from loss_cases import averaged_over
 
 from vlrl.credit.advantage.fitted import BestOnly, BoltWeights
 from vlrl.losses.dpo_loss import DpoLoss
 from vlrl.losses.likelihood import LikelihoodLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.policy_gradient.cispo import CispoLoss
 from vlrl.losses.policy_gradient.ctpo import CtpoLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
@@ -32,33 +33,34 @@ def terms(drifts, responses, advantages, token_advantages=None) -> LossInputs:
         advantages=torch.tensor(advantages, dtype=torch.float64),
         weights=torch.ones_like(drift),
         token_advantages=None if token_advantages is None else torch.tensor(token_advantages, dtype=torch.float64),
+        update_responses=float(len(advantages)),
+        update_tokens=float(len(responses)),
     )
 
 
-def value_and_gradient(loss, given, over):
-    value = loss(given, over)
+def value_and_gradient(loss, given):
+    value = loss(given)
     (gradient,) = torch.autograd.grad(value, given.logprobs)
     return float(value.detach()), gradient.tolist()
 
 
 def test_gspo_by_hand():
     """Ratios 4 and 1 of a response's two tokens: s = √4 = 2; not clipped at 2.5, and clipped at 1.5."""
-    given = terms([2 * LOG2, 0.0], [0, 0], [3.0])
-    over = LossNormalizers(1.0, 2.0)
-    value, gradient = value_and_gradient(GspoLoss(clip_high=1.5), given, over)
+    given = averaged_over(terms([2 * LOG2, 0.0], [0, 0], [3.0]), 1.0, 2.0)
+    value, gradient = value_and_gradient(GspoLoss(clip_high=1.5), given)
     assert value == pytest.approx(-6.0)
     assert gradient == pytest.approx([-3.0, -3.0])  # −A·s/2 at each token
-    value, gradient = value_and_gradient(GspoLoss(clip_high=0.5), given, over)
+    value, gradient = value_and_gradient(GspoLoss(clip_high=0.5), given)
     assert (value, gradient) == (pytest.approx(-4.5), [0.0, 0.0])
 
 
 def test_cispo_clips_the_weight_and_keeps_the_gradient():
     """Ratios 2 and 0.5, upper limit 1.5: weights 1.5 and 0.5; the gradient is −weight·A over two tokens."""
     given = terms([LOG2, -LOG2], [0, 0], [1.0])
-    value, gradient = value_and_gradient(CispoLoss(clip_high=0.5), given, LossNormalizers(1.0, 2.0))
+    value, gradient = value_and_gradient(CispoLoss(clip_high=0.5), averaged_over(given, 1.0, 2.0))
     assert gradient == pytest.approx([-0.75, -0.25])
     assert value == pytest.approx((-1.5 * (LOG2 - 1) - 0.5 * (-LOG2 - 1)) / 2)
-    grpo = value_and_gradient(GrpoLoss(clip_high=0.5, aggregate="token"), given, LossNormalizers(1.0, 2.0))[1]
+    grpo = value_and_gradient(GrpoLoss(clip_high=0.5, aggregate="token"), averaged_over(given, 1.0, 2.0))[1]
     assert grpo[0] == 0.0  # what CISPO is for
 
 
@@ -66,20 +68,20 @@ def test_ctpo_by_hand():
     """Log ratios 0.1, 0.1, −0.5 add up to 0.1, 0.2, −0.3; limits at t = 1, 2, 3: 0.15·√t above and below."""
     given = terms([0.1, 0.1, -0.5], [0, 0, 0], [1.0])
     loss = CtpoLoss(clip_low=0.15, clip_high=0.15, aggregate="sum")
-    value, gradient = value_and_gradient(loss, given, LossNormalizers(1.0, 3.0))
+    value, gradient = value_and_gradient(loss, averaged_over(given, 1.0, 3.0))
     ratios = [math.exp(0.1), math.exp(0.2), math.exp(-0.3)]
     # 0.2 < 0.15·√2 = 0.212: not clipped; −0.3 < −0.26, but the minimum takes the smaller one, which is not clipped
     assert value == pytest.approx(-sum(ratios))
     assert gradient == pytest.approx([-r for r in ratios])
     given = terms([0.1, 0.1, 0.2], [0, 0, 0], [1.0])
-    value, gradient = value_and_gradient(loss, given, LossNormalizers(1.0, 3.0))
+    value, gradient = value_and_gradient(loss, averaged_over(given, 1.0, 3.0))
     assert value == pytest.approx(-(math.exp(0.1) + math.exp(0.2) + math.exp(0.15 * math.sqrt(3))))
     assert gradient[2] == 0.0
 
 
 def test_ctpo_bounds_what_a_negative_advantage_counts():
     given = terms([2.0], [0], [-1.0])
-    value, gradient = value_and_gradient(CtpoLoss(dual=0.5, aggregate="sum"), given, LossNormalizers(1.0, 1.0))
+    value, gradient = value_and_gradient(CtpoLoss(dual=0.5, aggregate="sum"), averaged_over(given, 1.0, 1.0))
     assert (value, gradient) == (pytest.approx(math.exp(0.5)), [0.0])
 
 
@@ -87,7 +89,7 @@ def test_ctpo_counts_no_tokens_of_weight_zero_in_the_prefix():
     given = terms([0.4, 0.1], [0, 0], [1.0])
     given = replace(given, weights=torch.tensor([0.0, 1.0], dtype=torch.float64))
     loss = CtpoLoss(clip_high=9.0, aggregate="sum")
-    assert value_and_gradient(loss, given, LossNormalizers(1.0, 1.0))[0] == pytest.approx(-math.exp(0.1))
+    assert value_and_gradient(loss, averaged_over(given, 1.0, 1.0))[0] == pytest.approx(-math.exp(0.1))
 
 
 def test_ctpo_is_unbiased_off_policy_with_less_variance_than_the_ratio_of_the_whole_response():
@@ -111,9 +113,11 @@ def test_ctpo_is_unbiased_off_policy_with_less_variance_than_the_ratio_of_the_wh
             response=torch.zeros(3, dtype=torch.long),
             advantages=torch.zeros(1, dtype=torch.float64),
             weights=torch.ones(3, dtype=torch.float64),
+            update_responses=1.0,
+            update_tokens=3.0,
             token_advantages=credit,
         )
-        (found,) = torch.autograd.grad(-loss(given, LossNormalizers(1.0, 3.0)), logits, retain_graph=True)
+        (found,) = torch.autograd.grad(-loss(given), logits, retain_graph=True)
         (score,) = torch.autograd.grad((credit * drawn).sum(), logits, retain_graph=True)
         ratio = float((drawn.sum() - written.sum()).exp().detach())
         corrected.append(found)
@@ -137,9 +141,9 @@ def test_ctpo_is_unbiased_off_policy_with_less_variance_than_the_ratio_of_the_wh
 def test_the_sum_of_dr_grpo_counts_every_token_alike():
     """Two responses of 1 and 3 tokens on-policy: every token's gradient is −A/(length · responses)."""
     given = terms([0.0] * 4, [0, 1, 1, 1], [1.0, 1.0])
-    gradient = value_and_gradient(GrpoLoss(aggregate="sum", length=10), given, LossNormalizers(2.0, 4.0))[1]
+    gradient = value_and_gradient(GrpoLoss(aggregate="sum", length=10), averaged_over(given, 2.0, 4.0))[1]
     assert gradient == pytest.approx([-0.05] * 4)
-    per_sequence = value_and_gradient(GrpoLoss(), given, LossNormalizers(2.0, 4.0))[1]
+    per_sequence = value_and_gradient(GrpoLoss(), averaged_over(given, 2.0, 4.0))[1]
     assert per_sequence == pytest.approx([-1 / 2, -1 / 6, -1 / 6, -1 / 6])
 
 
@@ -160,7 +164,7 @@ def test_a_tabular_policy_fitted_by_bolt_converges_to_the_tilted_reference(beta)
         optimizer.zero_grad()
         logprobs = logits.log_softmax(-1)
         given = replace(terms([0.0] * 5, range(5), [0.0] * 5), logprobs=logprobs, advantages=weights)
-        loss = LikelihoodLoss()(given, LossNormalizers(5.0, 5.0))
+        loss = LikelihoodLoss()(averaged_over(given, 5.0, 5.0))
         loss.backward()
         return loss
 
@@ -187,10 +191,10 @@ def test_bolt_and_rest_by_hand():
 def test_dpo_by_hand():
     """β = 1, drifts of log 2 and 0: σ = 2/3, loss log 1.5; with α = 0.6 there is 0.6/3 more. Gradients −β/3, +β/3."""
     given = terms([LOG2, 0.0], [0, 1], [1.0, -1.0])
-    value, gradient = value_and_gradient(DpoLoss(beta=1.0), given, LossNormalizers(2.0, 2.0))
+    value, gradient = value_and_gradient(DpoLoss(beta=1.0), averaged_over(given, 2.0, 2.0))
     assert value == pytest.approx(math.log(1.5))
     assert gradient == pytest.approx([-1 / 3, 1 / 3])
-    assert value_and_gradient(DpoLoss(beta=1.0, alpha=0.6), given, LossNormalizers(2.0, 2.0))[0] == pytest.approx(
+    assert value_and_gradient(DpoLoss(beta=1.0, alpha=0.6), averaged_over(given, 2.0, 2.0))[0] == pytest.approx(
         math.log(1.5) + 0.2
     )
 
@@ -200,8 +204,8 @@ def test_poly_dpo_with_alpha_above_zero_pulls_less_at_pairs_that_are_far_wrong()
     shares = []
     for margin in (-6.0, 0.0):
         given = terms([margin, 0.0], [0, 1], [1.0, -1.0])
-        plain = value_and_gradient(DpoLoss(beta=1.0), given, LossNormalizers(2.0, 2.0))[1][0]
-        poly = value_and_gradient(DpoLoss(beta=1.0, alpha=1.0), given, LossNormalizers(2.0, 2.0))[1][0]
+        plain = value_and_gradient(DpoLoss(beta=1.0), averaged_over(given, 2.0, 2.0))[1][0]
+        poly = value_and_gradient(DpoLoss(beta=1.0, alpha=1.0), averaged_over(given, 2.0, 2.0))[1][0]
         shares.append(poly / plain)
     assert shares == pytest.approx([1 + 1 / (1 + math.exp(6)), 1.5])
 
@@ -210,4 +214,4 @@ def test_poly_dpo_with_alpha_above_zero_pulls_less_at_pairs_that_are_far_wrong()
 def test_dpo_refuses_responses_that_are_no_pairs(advantages):
     given = terms([0.0] * len(advantages), range(len(advantages)), advantages)
     with pytest.raises(ValueError, match="pairs"):
-        DpoLoss()(given, LossNormalizers(2.0, 2.0))
+        DpoLoss()(averaged_over(given, 2.0, 2.0))

@@ -12,7 +12,7 @@ from small_models import BUDGET, ask, fresh, pixels
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings, load_folder, save_model
 from vlrl.model.prompts.encode import Encoder
-from vlrl.model.training.forward import PackedForward, forward_backward
+from vlrl.model.training.forward import PackedForward
 from vlrl.reward_models.value_head import head_of, load_head, logits_of, value_example, value_loss
 
 
@@ -49,7 +49,7 @@ def gradients(loaded, budget: int) -> dict[str, torch.Tensor]:
         parameter.grad = None
     forward = PackedForward(loaded, budget, vision_trains=True)
     rows = [value_example(loaded, one) for one in encoded]
-    forward.learn_from_hidden(rows, lambda h, chosen: value_loss(head(h), labels[list(chosen)], 4), forward_backward)
+    forward.learn_from_hidden(rows, lambda h, chosen: value_loss(head(h), labels[list(chosen)], 4))
     named = {**dict(loaded.model.named_parameters()), **dict(head.named_parameters())}
     return {name: p.grad.clone() for name, p in named.items() if p.grad is not None}
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss
 
 Aggregate = Literal["sequence", "token", "sum"]
@@ -36,12 +36,12 @@ class TokenLoss(Loss):
             raise ValueError(f"length is {self.length}, but only `aggregate: sum` divides by it; leave it out")
         return self
 
-    def average(self, each: torch.Tensor, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def average(self, each: torch.Tensor, inputs: LossInputs) -> torch.Tensor:
         """(M,) values of tokens → a scalar to add up over micro-batches."""
         each = inputs.weights * each
         if self.aggregate == "token":
-            return each.sum() / normalizers.tokens
+            return each.sum() / inputs.update_tokens
         sums = inputs.per_response(each)
         if self.aggregate == "sequence":
-            return (sums / inputs.trained).sum() / normalizers.responses
-        return sums.sum() / (self.length * normalizers.responses)
+            return (sums / inputs.trained).sum() / inputs.update_responses
+        return sums.sum() / (self.length * inputs.update_responses)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss, UpdateLoss
 from vlrl.provenance import needs_of
 from vlrl.registry import Registry
@@ -28,9 +28,9 @@ class WithAdded:
         """What all of them need."""
         return needs_of([self.loss, *self.auxiliary])
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        total = self.loss(inputs, normalizers)
+        total = self.loss(inputs)
         for one in self.auxiliary:
-            total = total + one(inputs, normalizers)
+            total = total + one(inputs)
         return total

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch.nn.functional import logsigmoid
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss, losses
 from vlrl.provenance import Mark
 
@@ -31,7 +31,7 @@ class DpoLoss(Loss):
     beta: float = Field(default=0.1, gt=0.0)
     alpha: float = 0.0
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches. Raises ValueError where responses are no pairs."""
         signs = inputs.advantages.reshape(-1, 2) if len(inputs.advantages) % 2 == 0 else inputs.advantages[None]
         if signs.shape[1] != 2 or not bool(((signs[:, 0] == 1) & (signs[:, 1] == -1)).all()):
@@ -41,4 +41,4 @@ class DpoLoss(Loss):
         each = -logsigmoid(margin)
         if self.alpha:
             each = each + self.alpha * torch.sigmoid(-margin)
-        return each.sum() / (normalizers.responses / 2)
+        return each.sum() / (inputs.update_responses / 2)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss, losses
 from vlrl.provenance import Mark
 
@@ -49,7 +49,7 @@ class KimiLoss(Loss):
         """The squared log ratio pulls every response back."""
         return self.tau > 0
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         total = inputs.per_response(inputs.weights * inputs.logprobs)
         ratio = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs))
@@ -59,4 +59,4 @@ class KimiLoss(Loss):
         if inputs.token_advantages is not None:
             extra = inputs.per_response(inputs.weights * inputs.token_advantages * inputs.logprobs)
             each = each - (extra / inputs.trained if self.logratio_norm == "length" else extra)
-        return each.sum() / normalizers.responses
+        return each.sum() / inputs.update_responses

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -25,6 +25,6 @@ class LikelihoodLoss(TokenLoss):
 
     aggregate: Aggregate = "sum"
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        return self.average(-inputs.credit * inputs.logprobs, inputs, normalizers)
+        return self.average(-inputs.credit * inputs.logprobs, inputs)

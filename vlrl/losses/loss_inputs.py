@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True, kw_only=True)
 class LossInputs:
-    """M response tokens of N responses.
+    """M response tokens of N responses: a micro-batch of an update, and what the whole update is averaged over.
 
     logprobs            (M,) of the policy being trained, with gradient
     old_logprobs        (M,) of the policy at the start of the iteration (k1.5 §2.3.2), without gradient
@@ -20,6 +20,11 @@ class LossInputs:
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
     ref_logprobs        (M,) of a frozen reference model, without gradient, or None
     teacher_logprobs    (M,) with gradient, or None: of another token at each place, one that a teacher would write
+    update_responses    responses of the *whole* update, over all micro-batches and ranks, whatever their tokens weigh
+    update_tokens       its tokens of weight above 0; at least 1
+
+    A loss divides by these two counts, or by none: every micro-batch divides by the same numbers, so any split gives
+    the single-batch gradient.
     """
 
     logprobs: torch.Tensor
@@ -27,6 +32,8 @@ class LossInputs:
     response: torch.Tensor
     advantages: torch.Tensor
     weights: torch.Tensor
+    update_responses: float
+    update_tokens: float
     token_advantages: torch.Tensor | None = None
     ref_logprobs: torch.Tensor | None = None
     teacher_logprobs: torch.Tensor | None = None
@@ -51,18 +58,3 @@ class LossInputs:
     def per_response(self, values: torch.Tensor) -> torch.Tensor:
         """(M,) token values → (N,) sums over each response."""
         return torch.zeros_like(self.advantages, dtype=values.dtype).index_add(0, self.response, values)
-
-
-@dataclass(frozen=True)
-class LossNormalizers:
-    """Counts over *all* micro-batches (and ranks) of one update: the one place where a loss is averaged.
-
-    Every micro-batch divides by the same numbers, so any split gives the single-batch gradient. `tokens` are those of
-    weight above 0; a response counts among `responses` whatever its tokens weigh.
-    """
-
-    responses: float
-    tokens: float
-
-
-NONE_SKIPPED = LossNormalizers(responses=0.0, tokens=0.0)

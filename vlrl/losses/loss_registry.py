@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.provenance import Method
 from vlrl.registry import Registry
 
@@ -19,7 +19,7 @@ class UpdateLoss(Protocol):
     def needs(self) -> frozenset[str]:
         """What must be there besides rollouts and advantages."""
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor: ...
+    def __call__(self, inputs: LossInputs) -> torch.Tensor: ...
 
 
 class Loss(Method):
@@ -60,7 +60,7 @@ class Loss(Method):
         return False
 
     @abstractmethod
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
 
 

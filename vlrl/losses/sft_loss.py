@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss, losses
 from vlrl.provenance import Mark
 
@@ -19,6 +19,6 @@ class SftLoss(Loss):
     mark: ClassVar[Mark] = "P"
     needs: ClassVar[frozenset[str]] = frozenset({"demonstrations"})
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
-        return -(inputs.weights * inputs.logprobs).sum() / normalizers.tokens
+        return -(inputs.weights * inputs.logprobs).sum() / inputs.update_tokens

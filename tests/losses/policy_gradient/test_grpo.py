@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from loss_cases import averaged_over
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.losses.sft_loss import SftLoss
 
@@ -22,6 +23,8 @@ def terms(logprobs, references, responses, advantages) -> LossInputs:
         response=response,
         advantages=advantage,
         weights=torch.ones_like(logprobs),
+        update_responses=float(len(advantages)),
+        update_tokens=float(len(responses)),
     )
 
 
@@ -29,7 +32,7 @@ def one_token(ratio: float, advantage: float, **settings) -> tuple[float, float]
     """Loss and gradient of one token whose probability ratio is `ratio`."""
     logprob = torch.tensor([math.log(ratio) - 1.0], dtype=torch.float64, requires_grad=True)
     given = terms(logprob, torch.tensor([-1.0], dtype=torch.float64), [0], [advantage])
-    loss = GrpoLoss(**settings)(given, LossNormalizers(1.0, 1.0))
+    loss = GrpoLoss(**settings)(averaged_over(given, 1.0, 1.0))
     (gradient,) = torch.autograd.grad(loss, logprob)
     return float(loss.detach()), float(gradient)
 
@@ -67,7 +70,7 @@ def test_the_kl_estimate_by_hand():
 def test_on_policy_the_gradient_is_the_mean_of_advantages(aggregate, weights):
     logprobs = torch.tensor([-1.0, -0.5, -2.0, -3.0], dtype=torch.float64, requires_grad=True)
     given = terms(logprobs, logprobs.detach(), [0, 0, 0, 1], [0.7, -0.7])
-    loss = GrpoLoss(aggregate=aggregate)(given, LossNormalizers(2.0, 4.0))
+    loss = GrpoLoss(aggregate=aggregate)(averaged_over(given, 2.0, 4.0))
     (gradient,) = torch.autograd.grad(loss, logprobs)
     by_hand = [-0.7 * weights[0]] * 3 + [0.7 * weights[3]]
     assert gradient.tolist() == pytest.approx(by_hand)
@@ -76,15 +79,14 @@ def test_on_policy_the_gradient_is_the_mean_of_advantages(aggregate, weights):
 def test_the_sft_loss_is_the_mean_over_tokens():
     logprobs = torch.tensor([-1.0, -0.5, -2.0, -3.0], dtype=torch.float64)
     given = terms(logprobs, logprobs, [0, 0, 0, 1], [1.0, 1.0])
-    assert float(SftLoss()(given, LossNormalizers(2.0, 4.0))) == pytest.approx(6.5 / 4)
+    assert float(SftLoss()(averaged_over(given, 2.0, 4.0))) == pytest.approx(6.5 / 4)
 
 
 @pytest.mark.parametrize("loss", [GrpoLoss(), GrpoLoss(aggregate="token"), SftLoss()])
 def test_token_weights_scale_each_token_s_gradient(loss):
     logprobs = torch.tensor([-1.0, -2.0, -0.5], dtype=torch.float64, requires_grad=True)
-    plain = terms(logprobs, logprobs.detach() + 0.05, [0, 0, 1], [1.0, -0.5])
+    plain = averaged_over(terms(logprobs, logprobs.detach() + 0.05, [0, 0, 1], [1.0, -0.5]), 2.0, 3.0)
     weights = torch.tensor([0.25, 2.0, 0.5], dtype=torch.float64)
-    over = LossNormalizers(2.0, 3.0)
-    (before,) = torch.autograd.grad(loss(plain, over), logprobs)
-    (after,) = torch.autograd.grad(loss(replace(plain, weights=weights), over), logprobs)
+    (before,) = torch.autograd.grad(loss(plain), logprobs)
+    (after,) = torch.autograd.grad(loss(replace(plain, weights=weights)), logprobs)
     assert torch.allclose(after, weights * before, atol=1e-15, rtol=0)

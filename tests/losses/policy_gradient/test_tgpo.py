@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from loss_cases import OVER, gradient, part, terms
+from loss_cases import gradient, part, terms
 
 from vlrl.losses.auxiliary import WithAdded
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.losses.policy_gradient.tgpo import TeacherGuidance
 
@@ -25,10 +25,10 @@ def test_guidance_by_hand():
     """Ten tokens: the loss is −β times the mean, the gradient −β/10 at each; a weight halves one token."""
     given = guided()
     loss = TeacherGuidance(beta=0.5)
-    assert float(loss(given, OVER).detach()) == pytest.approx(-0.5 * float(given.teacher_logprobs.detach().mean()))
+    assert float(loss(given).detach()) == pytest.approx(-0.5 * float(given.teacher_logprobs.detach().mean()))
     weights = torch.ones(10, dtype=torch.float64)
     weights[3] = 0.5
-    (found,) = torch.autograd.grad(loss(replace(given, weights=weights), OVER), given.teacher_logprobs)
+    (found,) = torch.autograd.grad(loss(replace(given, weights=weights)), given.teacher_logprobs)
     expected = torch.full((10,), -0.05, dtype=torch.float64)
     expected[3] = -0.025
     assert torch.allclose(found, expected, atol=1e-12)
@@ -38,25 +38,25 @@ def test_with_beta_zero_a_loss_is_what_it_was():
     given, plain = guided(), GrpoLoss(beta=0.1)
     both = WithAdded(plain, [TeacherGuidance(beta=0.0)])
     assert torch.equal(gradient(both, given), gradient(plain, given))
-    (at_guides,) = torch.autograd.grad(both(given, OVER), given.teacher_logprobs)
+    (at_guides,) = torch.autograd.grad(both(given), given.teacher_logprobs)
     assert not at_guides.any()
 
 
 @pytest.mark.parametrize("aggregate", ["token", "sequence", "sum"])
 def test_any_split_into_micro_batches_gives_the_gradient_of_one(aggregate):
     given, loss = guided(), WithAdded(GrpoLoss(), [TeacherGuidance(beta=0.3, aggregate=aggregate)])
-    (whole,) = torch.autograd.grad(loss(given, OVER), given.teacher_logprobs)
+    (whole,) = torch.autograd.grad(loss(given), given.teacher_logprobs)
     total = torch.zeros_like(whole)
     for some in ([0, 2], [1, 3]):
         kept = torch.isin(given.response, torch.tensor(some))
         less = replace(part(given, some), teacher_logprobs=given.teacher_logprobs[kept])
-        total += torch.autograd.grad(loss(less, OVER), given.teacher_logprobs)[0]
+        total += torch.autograd.grad(loss(less), given.teacher_logprobs)[0]
     assert torch.allclose(total, whole, atol=1e-12, rtol=0)
 
 
 def test_examples_without_a_teacher_are_refused():
     with pytest.raises(ValueError, match="no tokens of a teacher"):
-        TeacherGuidance()(terms(), OVER)
+        TeacherGuidance()(terms())
 
 
 def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
@@ -81,11 +81,13 @@ def test_far_from_the_teacher_guidance_moves_where_the_reverse_kl_stalls():
                 response=torch.arange(50),
                 advantages=torch.zeros(50, dtype=torch.float64),
                 weights=torch.ones(50, dtype=torch.float64),
+                update_responses=50.0,
+                update_tokens=50.0,
                 token_advantages=(teacher[drawn] - picked).detach(),
                 teacher_logprobs=policy[teacher.argmax()].expand(50),
             )
             optimizer.zero_grad()
-            loss(given, LossNormalizers(50.0, 50.0)).backward()
+            loss(given).backward()
             optimizer.step()
         found[beta] = float(logits.detach().softmax(-1)[0])
     assert found[0.0] < 0.01

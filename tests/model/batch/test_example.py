@@ -56,6 +56,6 @@ def test_what_is_only_read_stays_so_in_part():
 def test_an_update_from_an_example_without_advantages_is_refused():
     response, logprobs = torch.tensor([0, 0, 0, 1, 2, 2]), torch.zeros(6)
     given = replace(READ, advantages=(1.0, 0.0, -1.0))
-    assert loss_inputs_of([given], response, logprobs).advantages.tolist() == [1.0, 0.0, -1.0]
+    assert loss_inputs_of([given], response, logprobs, [given]).advantages.tolist() == [1.0, 0.0, -1.0]
     with pytest.raises(ValueError, match="without advantages"):
-        loss_inputs_of([given, READ], response, logprobs)
+        loss_inputs_of([given, READ], response, logprobs, [given, READ])

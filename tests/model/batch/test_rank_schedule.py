@@ -6,10 +6,10 @@ import torch
 from small_models import fresh
 
 from vlrl.losses.kimi import KimiLoss
-from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.model.batch.rank_schedule import Lockstep, agreed
 from vlrl.model.batch.rank_schedule import MicroBatchShape as Shape
 from vlrl.model.training.forward import PackedForward
+from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
 
 
@@ -55,13 +55,11 @@ def test_a_rank_without_rows_reaches_every_weight_and_moves_none(model_folders, 
     loaded.model.lm_head.register_forward_hook(lambda *_: calls.append(1))
     seen = []
 
-    def learn(micro_batch, last):
+    forward, sums = PackedForward(loaded, 1000, vision_trains=True, lockstep=lockstep), UpdateMetrics()
+    for micro_batch, last in forward.micro_batches([], KimiLoss(), 1.0, [], sums):
         value = micro_batch()
         seen.append((float(value.detach()), last))
         value.backward()
-
-    forward = PackedForward(loaded, 1000, vision_trains=True, lockstep=lockstep)
-    sums = forward.accumulate([], KimiLoss(), 1.0, LossNormalizers(1, 1), learn)
     assert seen == [(0.0, False), (0.0, True)]
     assert sums.tokens == 0
     assert len(calls) >= 1 + 3  # and again in the backward pass, where pieces are checkpointed

@@ -28,9 +28,9 @@ class Noted(TorchPolicy):
             yield
         self.course.append("end")
 
-    def _learn(self, micro_batch, last):
-        self.course.append("learn the last" if last else "learn")
-        super()._learn(micro_batch, last)
+    def _backward(self, micro_batch, last):
+        self.course.append("last one backward" if last else "backward")
+        super()._backward(micro_batch, last)
 
     def _step(self, rate):
         self.course.append(f"step {rate}")
@@ -53,9 +53,10 @@ def examples(loaded):
     ]
 
 
-def test_an_update_is_learned_by_micro_batch_and_stepped(policy):
+def test_an_update_goes_backward_by_micro_batch_and_then_steps(policy):
     policy.update(examples(policy.loaded), KimiLoss(), 1.0, 0.5)
-    assert policy.course == ["begin with 2", "learn", "learn", "learn", "learn the last", "step 0.5", "end"]
+    micro_batches = ["backward", "backward", "backward", "last one backward"]
+    assert policy.course == ["begin with 2", *micro_batches, "step 0.5", "end"]
 
 
 def test_a_rank_learns_its_share_and_the_shares_losses_add_up(policy):

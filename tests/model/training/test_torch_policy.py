@@ -13,7 +13,6 @@ from vlrl.losses.auxiliary import WithAdded
 from vlrl.losses.dpo_loss import DpoLoss
 from vlrl.losses.kimi import KimiLoss
 from vlrl.losses.likelihood import LikelihoodLoss
-from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.policy_gradient.cispo import CispoLoss
 from vlrl.losses.policy_gradient.ctpo import CtpoLoss
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
@@ -215,10 +214,10 @@ def test_guides_are_scored_with_gradient_beside_the_response(model_folders, budg
     seen = []
 
     class Listening(KimiLoss):
-        def __call__(self, inputs, normalizers):
+        def __call__(self, inputs):
             seen.append((inputs.logprobs.detach(), inputs.teacher_logprobs.detach()))
             assert inputs.teacher_logprobs.requires_grad
-            return super().__call__(inputs, normalizers)
+            return super().__call__(inputs)
 
     loss = Listening()
     policy.update(given, loss, 0.8, 0.0)
@@ -245,9 +244,9 @@ def test_the_log_ratio_of_a_first_update_is_exactly_zero(model_folders):
     seen = []
 
     class Listening(KimiLoss):
-        def __call__(self, inputs, normalizers):
+        def __call__(self, inputs):
             seen.append(inputs.logprobs - inputs.old_logprobs)
-            return super().__call__(inputs, normalizers)
+            return super().__call__(inputs)
 
     loss = Listening()
     metrics = TorchPolicy(loaded, PolicySettings()).update(examples(loaded, off_policy=False), loss, 1.2, 1.0).metrics()
@@ -348,13 +347,12 @@ def test_groups_without_an_advantage_can_be_left_out_and_the_gradient_stays_the_
         given = examples(loaded)
         given = [Example(e.encoded, e.responses, e.advantages if i else (0.0,) * 3) for i, e in enumerate(given)]
         left = [given[0]] if skip else []
-        out = LossNormalizers(sum(len(r.responses) for r in left), sum(r.num_response_tokens for r in left))
         policy = TorchPolicy(loaded, PolicySettings())
         seen = []
         policy.optimizer.step = lambda rate, policy=policy, seen=seen: (
             seen.extend([p.grad.clone() for p in policy.optimizer.parameters if p.grad is not None]) or 0.0
         )
-        policy.update(given[1:] if skip else given, KimiLoss(), 1.0, 1.0, out)
+        policy.update(given[1:] if skip else given, KimiLoss(), 1.0, 1.0, left)
         gradients.append(torch.cat([g.flatten() for g in seen]))
     assert gradients[0].abs().max() > 0
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-7)

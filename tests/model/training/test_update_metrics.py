@@ -43,7 +43,7 @@ def test_observations_are_in_no_figure_of_an_update():
         origins=((("text", 1), ("given", 2), ("text", 1)),),
     )
     logprobs = torch.tensor([-1.0, -3.0, -3.0, -2.0])
-    inputs = loss_inputs_of([example], torch.zeros(4, dtype=torch.long), logprobs)
+    inputs = loss_inputs_of([example], torch.zeros(4, dtype=torch.long), logprobs, [example])
     sums = UpdateMetrics()
     observe(sums, [example], inputs, 0.5, torch.tensor([1.0, 50.0, 50.0, 2.0]))
     shown = sums.stepped(1.0).metrics()

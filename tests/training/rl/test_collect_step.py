@@ -41,6 +41,10 @@ def collected(loaded, rounds, **given):
     context = RunContext(SimpleNamespace(rl=settings, seed=0, environment=SingleTurn()), None, None)
     collector = StepCollector(Session(context, None, mixture, sampler, model, None, None), None)
     batch = collector.collect(0, Fraction(0), Clock())
+    if settings.over_sampling is not None:
+        assert not batch.skipped, "the informative groups themselves are the batch"
+    else:
+        assert sorted(map(id, [*batch.groups, *batch.skipped])) == sorted(map(id, batch.drawn))
     return batch.groups, batch.drawn, collector.scorer, seen
 
 

@@ -10,11 +10,10 @@ import pytest
 import torch
 from small_models import ask
 
-from vlrl.losses.loss_inputs import NONE_SKIPPED
 from vlrl.losses.loss_registry import losses
-from vlrl.model.training.example_tensors import loss_inputs_of, normalizers_of
+from vlrl.model.training.example_tensors import loss_inputs_of
 from vlrl.training.rl.rl_settings import RlSettings
-from vlrl.training.rl.training_examples import count_skipped, origins, to_examples
+from vlrl.training.rl.training_examples import origins, skipped_examples, to_examples
 from vlrl.types import Group, Rollout, ScoredGroup, Segment, Verdict
 
 OLD, NEW = Segment((1, 2), (-1.0, -2.0), 3), Segment((3,), (-0.5,), 4)
@@ -63,7 +62,7 @@ def test_log_probabilities_of_a_frozen_reference_go_with_the_responses():
     asked = credited(reference=((-1.5, -2.5, -3.5), (-4.5, -5.5), (-6.5,)))
     (one,) = to_examples([with_a_fault(asked)], SimpleNamespace(), RlSettings(), step=4)
     assert one.ref_logprobs == ((-1.5, -2.5, -3.5), (-6.5,))
-    inputs = loss_inputs_of([one], torch.tensor([0, 0, 0, 1]), torch.zeros(4))
+    inputs = loss_inputs_of([one], torch.tensor([0, 0, 0, 1]), torch.zeros(4), [one])
     assert inputs.ref_logprobs.tolist() == [-1.5, -2.5, -3.5, -6.5]
 
 
@@ -90,12 +89,13 @@ def test_skipping_groups_without_an_advantage_leaves_the_gradient_of_a_first_upd
     kept = credited(weights)
     alike = replace(with_a_fault(kept) if fault else kept, advantages=(0.0,) * 3)
     gradients = []
-    for some, skipped in ([kept, alike], NONE_SKIPPED), ([kept], count_skipped([kept], [kept, alike], settings)):
+    for some, left in ([kept, alike], []), ([kept], [alike]):
         examples = to_examples(some, SimpleNamespace(), settings, step=4)
+        counted = [*examples, *skipped_examples(left, step=4)]
         lengths = [len(one) for e in examples for one in e.responses]
         response = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         logprobs = torch.linspace(-3.0, -0.5, 6, dtype=torch.float64).repeat(2)[: sum(lengths)].requires_grad_(True)
-        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, skipped))
+        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs, counted))
         gradients.append(torch.autograd.grad(value, logprobs)[0])
     assert gradients[0][:6].any()
     assert torch.allclose(gradients[0][:6], gradients[1], atol=1e-12, rtol=0)
@@ -107,7 +107,7 @@ def test_an_update_whose_tokens_all_have_weight_zero_learns_nothing_and_divides_
     logprobs = torch.full((6,), -1.0, dtype=torch.float64, requires_grad=True)
     response = torch.tensor([0, 0, 0, 1, 1, 2])
     for loss in LOSSES:
-        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs), normalizers_of(examples, NONE_SKIPPED))
+        value = losses.build(loss)(loss_inputs_of(examples, response, logprobs, examples))
         assert not torch.autograd.grad(value, logprobs)[0].any()
 
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -28,8 +28,8 @@ class CispoLoss(TokenLoss):
     clip_low: float = Field(default=1.0, gt=0.0, le=1.0)
     clip_high: float = Field(default=4.0, gt=0.0)
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         ratio = (inputs.logprobs - inputs.old_logprobs).detach().exp()
         weight = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
-        return self.average(-weight * inputs.credit * inputs.logprobs, inputs, normalizers)
+        return self.average(-weight * inputs.credit * inputs.logprobs, inputs)

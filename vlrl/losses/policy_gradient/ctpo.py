@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -31,7 +31,7 @@ class CtpoLoss(TokenLoss):
     clip_high: float = Field(default=0.05, gt=0.0)
     dual: float = Field(default=0.05, gt=0.0)
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         step = inputs.logprobs - inputs.old_logprobs
         trained = (inputs.weights > 0).to(step.dtype)
@@ -43,4 +43,4 @@ class CtpoLoss(TokenLoss):
         clipped = torch.clamp(log_ratio, -self.clip_low * root, self.clip_high * root).exp()
         surrogate = torch.minimum(ratio * advantage, clipped * advantage)
         bounded = torch.maximum(surrogate, (self.dual * root).exp() * advantage)
-        return self.average(-torch.where(advantage < 0, bounded, surrogate), inputs, normalizers)
+        return self.average(-torch.where(advantage < 0, bounded, surrogate), inputs)

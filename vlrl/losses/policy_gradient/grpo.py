@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from vlrl.losses.aggregate import TokenLoss
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
 from vlrl.provenance import Mark
 
@@ -39,7 +39,7 @@ class GrpoLoss(TokenLoss):
         """The KL term holds every token."""
         return self.beta > 0
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         log_ratio = inputs.logprobs - inputs.old_logprobs
         ratio = log_ratio.exp()
@@ -49,4 +49,4 @@ class GrpoLoss(TokenLoss):
         if self.beta:
             drift = log_ratio if inputs.ref_logprobs is None else inputs.logprobs - inputs.ref_logprobs
             each = each + self.beta * (torch.exp(-drift) - 1 + drift)
-        return self.average(each, inputs, normalizers)
+        return self.average(each, inputs)

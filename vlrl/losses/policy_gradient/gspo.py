@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import Loss, losses
 from vlrl.provenance import Mark
 
@@ -34,9 +34,9 @@ class GspoLoss(Loss):
         """Always: the sequence's ratio is a mean over its tokens."""
         return True
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches."""
         log_ratio = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs)) / inputs.trained
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_low, 1 + self.clip_high)
-        return -torch.minimum(ratio * inputs.advantages, clipped * inputs.advantages).sum() / normalizers.responses
+        return -torch.minimum(ratio * inputs.advantages, clipped * inputs.advantages).sum() / inputs.update_responses

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vlrl.losses.aggregate import Aggregate, TokenLoss
 from vlrl.losses.auxiliary import additions
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.provenance import Mark
 
 
@@ -30,8 +30,8 @@ class TeacherGuidance(TokenLoss):
     aggregate: Aggregate = "token"
     beta: float = Field(default=0.1, ge=0.0)
 
-    def __call__(self, inputs: LossInputs, normalizers: LossNormalizers) -> torch.Tensor:
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
         """A scalar to add up over micro-batches. Raises ValueError where nothing says what the teacher would write."""
         if inputs.teacher_logprobs is None:
             raise ValueError("tgpo: the examples carry no tokens of a teacher")
-        return self.average(-self.beta * inputs.teacher_logprobs, inputs, normalizers)
+        return self.average(-self.beta * inputs.teacher_logprobs, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from vlrl.model.prompts.encode import Encoded
@@ -50,6 +51,13 @@ class Example:
     def num_response_tokens(self) -> int:
         """Response tokens over all k."""
         return sum(len(response) for response in self.responses)
+
+    @cached_property
+    def num_trained_tokens(self) -> int:
+        """Response tokens over all k whose weight is above 0."""
+        if self.token_weights is None:
+            return self.num_response_tokens
+        return sum(weight > 0 for response in self.token_weights for weight in response)
 
     def take(self, chosen: Sequence[int]) -> Example:
         """The same prompt with these of its responses only."""

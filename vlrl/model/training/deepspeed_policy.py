@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ from vlrl.model.training.deepspeed_library import (
     import_deepspeed,
     local_rank_in_environment,
 )
-from vlrl.model.training.forward import RunMicroBatch
+from vlrl.model.training.forward import MicroBatch
 from vlrl.model.training.shared_policy import SharedPolicy
 from vlrl.model.training.torch_policy import PolicySettings, open_forward
 from vlrl.model.vision.frozen_tower import frozen_below_projector
@@ -47,7 +47,7 @@ class _Whole(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, micro_batch: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def forward(self, micro_batch: MicroBatch) -> torch.Tensor:
         return micro_batch()
 
 
@@ -96,7 +96,7 @@ class DeepSpeedPolicy(SharedPolicy):
         with local_rank_in_environment():
             yield
 
-    def _learn(self, micro_batch: RunMicroBatch, last: bool) -> None:
+    def _backward(self, micro_batch: MicroBatch, last: bool) -> None:
         """DeepSpeed averages gradients over ranks; ours are added: a loss is divided by what all ranks have."""
         engine = self._engine
         engine.set_gradient_accumulation_boundary(last)

@@ -1,4 +1,4 @@
-"""Examples → tensors: what a loss sees of them, what it divides by, and what is noted of a micro-batch."""
+"""Examples → tensors: what a loss sees of a micro-batch, and what is noted of it."""
 
 from __future__ import annotations
 
@@ -6,36 +6,24 @@ from collections.abc import Sequence
 
 import torch
 
-from vlrl.losses.loss_inputs import LossInputs, LossNormalizers
+from vlrl.losses.loss_inputs import LossInputs
 from vlrl.model.batch.example import Example
 from vlrl.model.training.logprob_mismatch import written_by_policy
 from vlrl.model.training.update_metrics import UpdateMetrics
-
-
-def normalizers_of(examples: Sequence[Example], skipped: LossNormalizers) -> LossNormalizers:
-    """Count the responses and tokens that one update averages over: tokens of weight above 0, at least 1 to divide by.
-
-    skipped  responses and tokens that were skipped because they have no gradient; they count, too
-    """
-    tokens = skipped.tokens
-    for example in examples:
-        if example.token_weights is None:
-            tokens += example.num_response_tokens
-        else:
-            tokens += sum(weight > 0 for response in example.token_weights for weight in response)
-    return LossNormalizers(skipped.responses + sum(len(e.responses) for e in examples), tokens or 1.0)
 
 
 def loss_inputs_of(
     examples: Sequence[Example],
     response: torch.Tensor,
     logprobs: torch.Tensor,
+    counted: Sequence[Example],
     teacher_logprobs: torch.Tensor | None = None,
 ) -> LossInputs:
     """What the loss sees of these examples.
 
     response  (M,) number of the response that each token of the packed batch belongs to
     logprobs  (M,) of these tokens, with gradient
+    counted   the examples that the loss is averaged over: the whole update's, those that needn't run included
     teacher_logprobs  (M,) of a teacher's tokens at the same places, with gradient, where the examples carry these
 
     Raises ValueError for an example without advantages.
@@ -51,6 +39,8 @@ def loss_inputs_of(
         response=response,
         advantages=torch.tensor([a for of_example in advantages for a in of_example or ()], device=logprobs.device),
         weights=torch.ones_like(logprobs) if weights is None else weights,
+        update_responses=float(sum(len(example.responses) for example in counted)),
+        update_tokens=float(sum(example.num_trained_tokens for example in counted)) or 1.0,
         token_advantages=of_all(examples, "token_advantages", logprobs),
         ref_logprobs=of_all(examples, "ref_logprobs", logprobs),
         teacher_logprobs=teacher_logprobs,

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 import transformers
 
-from vlrl.losses.loss_inputs import LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.example import Example
@@ -33,11 +32,10 @@ from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.model.vision.image_features import ImageFeatureCache
 
-RunMicroBatch = Callable[[], torch.Tensor]  # one forward pass; returns what goes backward
-Learn = Callable[[RunMicroBatch, bool], None]
+MicroBatch = Callable[[], torch.Tensor]  # one forward pass; returns its share of the loss
 
 
-def forward_backward(micro_batch: RunMicroBatch, last: bool) -> None:
+def backward(micro_batch: MicroBatch) -> None:
     """Run a micro-batch by plain autograd: gradients add up in the parameters."""
     loss = micro_batch()
     if loss.requires_grad:  # text alone has no gradient where the language part is frozen
@@ -128,13 +126,12 @@ class PackedForward:
         return response_hidden(model, self.tower, batch, features), batch.targets
 
     def learn_from_hidden(
-        self, examples: Sequence[Example], loss: Callable[[torch.Tensor, Sequence[int]], torch.Tensor], learn: Learn
+        self, examples: Sequence[Example], loss: Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
     ) -> None:
         """Add up gradients of a loss on last hidden states, micro-batch by micro-batch, for a head beside `lm_head`.
 
         loss   `loss(hidden, chosen)`: (M, d) states that predict the response tokens of the examples with these
                indices, in order → their share of the loss
-        learn  as in `accumulate`
         """
         batches = self.batches(examples)
         images = [_images(examples[i] for i in chosen) for chosen in batches]
@@ -148,7 +145,7 @@ class PackedForward:
             return value if carried is None else value + carried
 
         for m in range(len(batches)):
-            learn(partial(run, m), m + 1 == len(batches))
+            backward(partial(run, m))
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))
 
@@ -157,23 +154,24 @@ class PackedForward:
         """(m, d) states → (m, V) log-probabilities of the sampling distribution."""
         return sampling_logprobs(self._loaded.model.lm_head(hidden), self._forbidden, temperature)
 
-    def accumulate(
+    def micro_batches(
         self,
         examples: Sequence[Example],
         loss: UpdateLoss,
         temperature: float,
-        normalizers: LossNormalizers,
-        learn: Learn,
-    ) -> UpdateMetrics:
-        """Add up the gradients of one update, micro-batch by micro-batch.
+        counted: Sequence[Example],
+        sums: UpdateMetrics,
+    ) -> Iterator[tuple[MicroBatch, bool]]:
+        """The micro-batches of one update, each to be run forward and backward before the next is asked for, and
+        whether it is the last.
 
         Every image is encoded once; in lockstep, once a micro-batch.
 
         temperature  of the sampling distribution; > 0
-        normalizers  counts of the whole update, so that any split into micro-batches gives the same gradients
-        learn        `learn(micro_batch, last)` runs a micro-batch forward and backward; `last` is True for the last one
+        counted      all examples that the loss is averaged over: those of all ranks, and those that needn't run. Any
+                     split into micro-batches gives the same gradients
+        sums         metrics are added to it
         """
-        sums = UpdateMetrics()
         together = 2 if "pairs" in loss.needs else 1
         parts = [example.take(chosen) for example in examples for chosen in self.split(example, together)]
         batches = self.batches(parts)
@@ -189,18 +187,17 @@ class PackedForward:
             run = partial(self._padding, shape)
             if m < len(batches):
                 chosen = [parts[i] for i in batches[m]]
-                run = partial(self._micro_batch, chosen, loss, temperature, normalizers, shape, feature_cache, m, sums)
-            learn(run, m + 1 == len(shapes))
+                run = partial(self._micro_batch, chosen, loss, temperature, counted, shape, feature_cache, m, sums)
+            yield run, m + 1 == len(shapes)
         if self._loaded.store is not None:
             self._loaded.store.learned(trained_parts(self._loaded.model))  # a step of the optimiser follows
-        return sums
 
     def _micro_batch(
         self,
         examples: Sequence[Example],
         loss: UpdateLoss,
         temperature: float,
-        normalizers: LossNormalizers,
+        counted: Sequence[Example],
         shape: MicroBatchShape,
         feature_cache: ImageFeatureCache,
         m: int,
@@ -216,8 +213,8 @@ class PackedForward:
             batch, of_tokens = self._logprobs_of(
                 examples, feature_cache.features(m), temperature, shape.chunks, self._teacher_token_ids(examples)
             )
-        inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, of_tokens.teacher_logprobs)
-        value: Any = loss(inputs, normalizers)
+        inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, counted, of_tokens.teacher_logprobs)
+        value: Any = loss(inputs)
         if (carried := feature_cache.carried(m)) is not None:
             extra.append(carried)
         with torch.no_grad():

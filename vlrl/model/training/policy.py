@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.example import Example
 
@@ -22,7 +21,7 @@ class Policy(Protocol):
     """`update` makes exactly one optimiser step from its examples, however they are split into micro-batches, and says
     what it added up.
 
-    `skipped` counts responses and tokens that have no gradient and were skipped: they stay in the averages.
+    `skipped` are examples that have no gradient and needn't run: they stay in the loss's averages.
     `statistics` are those of vlrl.model.training.token_statistics, under the present weights.
     With several ranks all call the same methods with the same arguments and get the same answers. `close` gives back
     what a backend holds beside the model; after it the model is the user's again.
@@ -47,7 +46,7 @@ class Policy(Protocol):
         loss: UpdateLoss,
         temperature: float,
         lr_scale: float,
-        skipped: LossNormalizers = NONE_SKIPPED,
+        skipped: Sequence[Example] = (),
     ) -> UpdateMetrics: ...
 
     def weights(self) -> Iterator[tuple[str, torch.Tensor]]: ...

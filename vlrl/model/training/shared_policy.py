@@ -11,14 +11,12 @@ from types import MappingProxyType
 import torch
 
 from vlrl import dist
-from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.batch.example import Example
 from vlrl.model.batch.rank_sharding import Shares, sum_over_ranks
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
-from vlrl.model.training.example_tensors import normalizers_of
-from vlrl.model.training.forward import PackedForward, RunMicroBatch
+from vlrl.model.training.forward import MicroBatch, PackedForward
 from vlrl.model.training.token_statistics import Tokens, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics
 
@@ -43,7 +41,7 @@ class SharedPolicy(ABC):
         """What an update of all ranks' `examples` runs in, from before its first micro-batch to after its step."""
 
     @abstractmethod
-    def _learn(self, micro_batch: RunMicroBatch, last: bool) -> None:
+    def _backward(self, micro_batch: MicroBatch, last: bool) -> None:
         """One micro-batch of this rank forward and backward."""
 
     @abstractmethod
@@ -79,16 +77,19 @@ class SharedPolicy(ABC):
         loss: UpdateLoss,
         temperature: float,
         lr_scale: float,
-        skipped: LossNormalizers = NONE_SKIPPED,
+        skipped: Sequence[Example] = (),
     ) -> UpdateMetrics:
-        """One optimiser step at share `lr_scale` of the peak learning rate; averages count what was left out, too.
+        """One optimiser step at share `lr_scale` of the peak learning rate.
+
+        skipped  examples that have no gradient and needn't run; they stay in the loss's averages
 
         Raises NonFiniteError for a loss or a gradient that is not finite, before any weight is touched.
         """
-        normalizers = normalizers_of(examples, skipped)
-        mine = self.shares.mine(examples)
+        mine, whole, sums = self.shares.mine(examples), (*examples, *skipped), UpdateMetrics()
         with self._updating(examples, lr_scale):
-            sums = sum_over_ranks(self._learning.accumulate(mine, loss, temperature, normalizers, self._learn))
+            for micro_batch, last in self._learning.micro_batches(mine, loss, temperature, whole, sums):
+                self._backward(micro_batch, last)
+            sums = sum_over_ranks(sums)
             if sums.cause is not None:
                 raise sums.cause
             norm = self._step(lr_scale)

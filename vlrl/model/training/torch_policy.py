@@ -20,7 +20,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import LoraSettings, choose_trained
 from vlrl.model.optimization.optimizer import Optimizer, OptimizerSettings
 from vlrl.model.optimization.parameter_groups import PARTS, Part, trained_parts
-from vlrl.model.training.forward import PackedForward, RunMicroBatch, forward_backward
+from vlrl.model.training.forward import MicroBatch, PackedForward, backward
 from vlrl.model.training.shared_policy import SharedPolicy
 from vlrl.model.vision.image_encoding import VisionTower
 
@@ -103,8 +103,8 @@ class TorchPolicy(SharedPolicy):
         with self.optimizer.adding_up():
             yield
 
-    def _learn(self, micro_batch: RunMicroBatch, last: bool) -> None:
-        forward_backward(micro_batch, last)
+    def _backward(self, micro_batch: MicroBatch, last: bool) -> None:
+        backward(micro_batch)
 
     def _step(self, lr_scale: float) -> float:
         add_gradients(self.optimizer.parameters)

@@ -15,7 +15,6 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import choose_trained
 from vlrl.model.optimization.optimizer import Optimizer
 from vlrl.model.prompts.encode import Encoded
-from vlrl.model.training.forward import forward_backward
 from vlrl.model.training.torch_policy import PolicySettings, open_forward
 from vlrl.reward_models.value_head import head_of, logits_of, value_example, value_loss
 
@@ -49,7 +48,7 @@ class ClassicLearner:
 
         self.optimizer.zero_grad()
         with self.optimizer.adding_up():
-            self._forward.learn_from_hidden(rows, loss, forward_backward)
+            self._forward.learn_from_hidden(rows, loss)
         if not math.isfinite(total):
             self.optimizer.zero_grad()
             raise NonFiniteError("update", f"the loss of a reward model is {total}", LOGITS_REMEDY)

@@ -22,11 +22,13 @@ class StepBatch:
     """What one step rolled out.
 
     groups   those to train on
+    skipped  those without an advantage: they needn't run, and stay in the averages of the update
     drawn    all of them
     metrics  of the rollout
     """
 
     groups: list[ScoredGroup]
+    skipped: list[ScoredGroup]
     drawn: list[ScoredGroup]
     metrics: dict[str, float]
 
@@ -88,7 +90,7 @@ class StepCollector:
         metrics = {"tokens/written": float(written), **metrics}
         if settings.contrast is not None:
             metrics["tokens/contrast"] = float(contrast_tokens)
-        return StepBatch(self._to_train_on(drawn), drawn, metrics)
+        return StepBatch(*self._parted(drawn), drawn, metrics)
 
     def _roll_out(self, problems: Sequence[Problem], step: int, seed: int) -> tuple[list[Group], dict[str, float]]:
         settings, encode, engine = self._settings, self._model.encoder.encode, self._model.engine
@@ -97,8 +99,13 @@ class StepCollector:
             return self._environment.roll_out(encode, engine, problems, sampling, k, seed), {}
         return self._buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
 
-    def _to_train_on(self, drawn: list[ScoredGroup]) -> list[ScoredGroup]:
+    def _parted(self, drawn: list[ScoredGroup]) -> tuple[list[ScoredGroup], list[ScoredGroup]]:
+        """Groups to train on and skipped ones. With over-sampling the informative groups themselves are the batch, and
+        nothing is skipped from it.
+        """
         more = self._settings.over_sampling
         if more is not None:
-            return [group for group in drawn if more.takes(group)][: self._settings.groups_wanted]
-        return [group for group in drawn if group.informative] if self._settings.skip_uninformative else drawn
+            return [group for group in drawn if more.takes(group)][: self._settings.groups_wanted], []
+        if not self._settings.skip_uninformative:
+            return drawn, []
+        return [group for group in drawn if group.informative], [group for group in drawn if not group.informative]

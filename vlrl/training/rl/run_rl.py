@@ -10,7 +10,7 @@ from vlrl.training.rl.collect_step import StepCollector
 from vlrl.training.rl.learn import learn
 from vlrl.training.rl.rl_budget import Budget
 from vlrl.training.rl.rl_recorder import RlRecorder
-from vlrl.training.rl.training_examples import count_skipped, to_examples
+from vlrl.training.rl.training_examples import skipped_examples, to_examples
 from vlrl.training.session.open_session import Session
 
 
@@ -31,8 +31,7 @@ def run_rl(session: Session) -> Policy:
         with clock.phase("update"):
             examples = to_examples(batch.groups, policy, settings, step)
             lr_scale = budget.lr_scale(step, settings.policy.optimizer)
-            skipped = count_skipped(batch.groups, batch.drawn, settings)
-            metrics = learn(policy, examples, settings, step, lr_scale, seed, skipped)
+            metrics = learn(policy, examples, settings, step, lr_scale, seed, skipped_examples(batch.skipped, step))
             policy.end_iteration()
         recorder.record(step, batch, examples, metrics, clock)
     recorder.end_stage()

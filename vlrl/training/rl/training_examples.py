@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
-from vlrl.losses.loss_inputs import NONE_SKIPPED, LossNormalizers
 from vlrl.model.batch.example import Example
 from vlrl.model.training.logprob_mismatch import GIVEN, STALE
 from vlrl.model.training.policy import Policy
@@ -20,13 +19,26 @@ def to_examples(groups: Sequence[ScoredGroup], policy: Policy, settings: RlSetti
     The policy's log-probabilities at the step's start (k1.5 §2.3.2) are needed only where the step makes more than one
     update: for a first update they are the policy's own. They are computed where no part of credit has asked for them.
     """
-    examples = [_example(trained, step) for group in groups if (trained := trained_part(group)).rollouts]
+    examples = _examples(groups, step)
     if settings.updates_per_step * settings.epochs_per_step == 1:
         return [replace(example, old_logprobs=None) for example in examples]
     if all(example.old_logprobs is not None for example in examples):
         return examples
     old = policy.logprobs(examples, settings.sampling.temperature)
     return [replace(example, old_logprobs=values) for example, values in zip(examples, old, strict=True)]
+
+
+def skipped_examples(groups: Sequence[ScoredGroup], step: int) -> list[Example]:
+    """Groups without an advantage as examples that are counted and don't run.
+
+    They stay in the averages as they would have stood there, so skipping leaves the gradient of a first update as it
+    is.
+    """
+    return _examples(groups, step)
+
+
+def _examples(groups: Sequence[ScoredGroup], step: int) -> list[Example]:
+    return [_example(trained, step) for group in groups if (trained := trained_part(group)).rollouts]
 
 
 def _example(group: ScoredGroup, step: int) -> Example:
@@ -61,24 +73,3 @@ def origins(modality: str, rollout: Rollout, step: int) -> tuple[tuple[str, int]
             name = GIVEN if segment.author != "policy" else STALE if age[0] > 0 else modality
             runs.append((name, len(age)))
     return tuple(runs)
-
-
-def count_skipped(kept: Sequence[ScoredGroup], drawn: Sequence[ScoredGroup], settings: RlSettings) -> LossNormalizers:
-    """Count the responses and tokens of one update that are skipped because they have no advantage.
-
-    They stay in the averages as they would have stood there: tokens are those of weight above 0. So skipping leaves the
-    gradient of a first update as it is. With over-sampling the informative groups themselves are the batch, and nothing
-    is skipped from it.
-    """
-    if settings.over_sampling is not None:
-        return NONE_SKIPPED
-    kept_ids = {id(group) for group in kept}
-    responses = tokens = 0
-    for group in (g for g in drawn if id(g) not in kept_ids):
-        trained = trained_part(group)
-        responses += len(trained.rollouts)
-        if trained.token_weights is None:
-            tokens += sum(trained.lengths)
-        else:
-            tokens += sum(weight > 0 for response in trained.token_weights for weight in response)
-    return LossNormalizers(responses / settings.updates_per_step, tokens / settings.updates_per_step)
