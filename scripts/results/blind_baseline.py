@@ -169,11 +169,12 @@ def figures(
     clues: list[list[float]],
     twins: int = 0,
     per_second: float = 0.0,
+    trees: int = 60,
 ) -> Finding:
     """What the guesser makes of problems of a domain; `clues` holds those of their images, none of a text domain."""
     choices = domains.get(name).verifier == "choice"
     words = make_pipeline(CountVectorizer(token_pattern=r"[^\s?.,:]+", ngram_range=(1, 2)), MultinomialNB())
-    forest = RandomForestClassifier(60, min_samples_leaf=5, random_state=0)
+    forest = RandomForestClassifier(trees, min_samples_leaf=5, random_state=0)
     return Finding(
         name=name,
         family=domains.get(name).family,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -68,15 +67,6 @@ def test_modalities_name_where_the_content_comes_from():
 
 
 @pytest.mark.slow
-def test_the_quickstart_draws_two_thousand_problems_a_second():
-    recipe = load_recipe(FOLDER / "quickstart.yaml")
-    mixture = Mixture(recipe, 0)
-    mixture.draw(100)
-    start = time.process_time()  # of this process alone: other work on the machine is not counted
-    mixture.draw(2000)
-    assert 2000 / (time.process_time() - start) >= 1200  # 2,000 on a quiet machine, with room for a busy one
-
-
 def test_without_its_variable_the_recipe_of_real_images_says_what_to_export(monkeypatch):
     monkeypatch.delenv("VLRL_DATA", raising=False)
     with pytest.raises(ConfigError, match="VLRL_DATA is not set") as caught:

@@ -61,7 +61,7 @@ def test_a_guesser_without_eyes_keeps_the_bound(blind, name):
         *((s.draft.question, s.draft.answer, s.draft.guess_rate) for s in seen), strict=True
     )
     clues = [[clue for file in s.files for clue in file] for s in seen]
-    found = blind.figures(name, list(questions), list(answers), list(chances), clues)
+    found = blind.figures(name, list(questions), list(answers), list(chances), clues, trees=15)
     error = 2 * (0.25 / MANY) ** 0.5
     assert found.blind_question <= found.bound + error, found
     assert found.image <= found.bound + error or name in blind.INK, found

@@ -185,34 +185,22 @@ def test_two_ranks_with_whole_weights_are_one_process_and_go_on_after_ctrl_c(alo
 
 @pytest.mark.slow
 @pytest.mark.deepspeed
-def test_two_agents_on_loopback_shard_all_weights_and_go_on_where_one_was_preempted(
+def test_two_agents_shard_all_weights_and_the_launcher_of_deepspeed_goes_on_where_one_was_preempted(
     library, alone, built, recipe, tmp_path
 ):
-    """SIGTERM reaches the launcher of one machine; the other's learns it from its rank, which ends after the step."""
+    """SIGTERM reaches the launcher of one machine; the other's learns it from its rank, which ends after the step.
+    Then both ranks are on one machine, and started by another launcher.
+    """
     library("deepspeed")
-    folder, backend = tmp_path / "run", "backend={name: deepspeed, stage: 3, whole_below: 0}"
-
-    def both() -> list[subprocess.Popen[str]]:
-        port = free_port()
-        node = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", str(port)]
-        launchers = (["torch.distributed.run", *node, "--node-rank", str(n), "-m", "vlrl"] for n in (0, 1))
-        return [start(command(one, recipe, folder, backend, *built)) for one in launchers]
-
-    begun = both()
+    folder, port = tmp_path / "run", str(free_port())
+    more = ("backend={name: deepspeed, stage: 3, whole_below: 0}", *built)
+    node = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
+    launchers = (["torch.distributed.run", *node, "--node-rank", str(n), "-m", "vlrl"] for n in (0, 1))
+    begun = [start(command(one, recipe, folder, *more)) for one in launchers]
     break_off(folder, begun[1].terminate, *begun)
-    assert "resumed from" in finish(*both())
+    launcher = ["deepspeed.launcher.runner", "--num_gpus", "2", "--master_port", str(free_port()), "--no_local_rank"]
+    assert "resumed from" in finish(start(command([*launcher, "--module", "vlrl"], recipe, folder, *more)))
     compare(folder, alone)
-
-
-@pytest.mark.slow
-@pytest.mark.deepspeed
-def test_the_launcher_of_deepspeed_starts_the_same_run(library, alone, built, recipe, tmp_path):
-    library("deepspeed")
-    port = str(free_port())
-    launcher = ["deepspeed.launcher.runner", "--num_gpus", "2", "--master_port", port, "--no_local_rank", "--module"]
-    backend = "backend={name: deepspeed, stage: 2}"
-    finish(start(command([*launcher, "vlrl"], recipe, tmp_path / "run", backend, *built)))
-    compare(tmp_path / "run", alone)
 
 
 @pytest.mark.slow

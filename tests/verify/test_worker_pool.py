@@ -393,10 +393,10 @@ def test_thousands_of_verdicts_leak_nothing():
         for number in range(count):
             judge(problems[number % 4], responses[number % 6] + " " * (number % 50))
 
-    burst(2000)
+    burst(1000)
     gc.collect()
     before = _memory_kb(), len(os.listdir("/proc/self/fd"))
-    burst(8000)
+    burst(3000)
     gc.collect()
     after = _memory_kb(), len(os.listdir("/proc/self/fd"))
     assert after[0] - before[0] < 2000

@@ -47,6 +47,7 @@ def usable_items(
     skipped: SkippedRows,
     banned: frozenset[str] = frozenset(),
     all_there_are: bool = False,
+    most_draws: int | None = None,
     check: Check | None = None,
     check_response: CheckResponse | None = None,
 ) -> Iterator[tuple[Problem, Demonstration | None]]:
@@ -55,17 +56,21 @@ def usable_items(
     Validation and test of a fresh source never share a problem, and leave half of all problems to training however
     few there are: the id says where a problem belongs. Rows are in splits already. A stream ends where many rows in a
     row are none to take: it has begun again. A fresh source raises DataError there, unless `all_there_are` will do.
+    After `most_draws` draws there is no further item, whatever the source has left.
     Rows that can't be used are left out as `skipped` says, or raise BadRowError.
     """
     seen: set[str] = set()
     size = source.size_of(split)
-    index = without = 0
+    index = without = draws = 0
     while size is None or index < size:
         if without >= PATIENCE and size is None:
             if source.fresh and not all_there_are:
                 raise exhausted(source.name, split, skipped)
             return
         for attempt in range(ATTEMPTS if source.fresh else 1):
+            if draws == most_draws:
+                return
+            draws += 1
             try:
                 problem, demonstration = checked_item(source, split, index, attempt, check, check_response)
             except BadRowError as error:
@@ -220,15 +225,17 @@ def check_demonstrations(
 def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
     """Texts to train a tokenizer on: the questions as typed, and the worked responses, of `count` problems.
 
-    They are the first of the demonstrations' split, by weight; a source that has fewer gives all. What a rendered
-    source shows as an image is not among them, but its text source has the like.
+    They are the first of the demonstrations' split, by weight. A source that has fewer gives what comes in four draws
+    a problem: the last of a small world would take hundreds. What a rendered source shows as an image is not among
+    them, but its text source has the like.
     """
     texts: list[str] = []
     skipped = SkippedRows(recipe)
     amounts = whole_shares(count, recipe.shares)
     for source in build_sources(recipe, seed):
-        items = usable_items(source, "demonstrations", skipped, all_there_are=True)
-        for problem, demonstration in islice(items, amounts[source.name]):
+        amount = amounts[source.name]
+        items = usable_items(source, "demonstrations", skipped, all_there_are=True, most_draws=4 * amount)
+        for problem, demonstration in islice(items, amount):
             typed = "".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
             texts += [text for text in (typed, demonstration.response if demonstration else "") if text]
     return texts
