@@ -6,6 +6,7 @@ Tested with Ray 2.60.
 from __future__ import annotations
 
 import atexit
+import importlib
 import math
 import os
 import secrets
@@ -26,10 +27,9 @@ def import_ray() -> ModuleType:
     """Ray without usage statistics. Raises ConfigError where the extra isn't installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray
+        return importlib.import_module("ray")
     except ImportError as error:
         raise ConfigError("engine", "'ray' is not installed", REMEDY) from error
-    return ray
 
 
 class RayCluster:

@@ -21,6 +21,7 @@ class OwnTokensLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
     `most` is the number of columns that will be needed at most.
     """
 
+    is_initialized: bool  # transformers'
     states: torch.Tensor
 
     def __init__(self) -> None:
