@@ -6,6 +6,7 @@ holds the attacks on one kind of answer. `R` and `W` stand for the right and the
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class Kit:
         return Problem((Text("What is it?"),), self.gold, self.verifier, "text", "attack", metadata=self.metadata)
 
 
-_PLACEHOLDER = re.compile(r"(?<![A-Za-z])[RW](?![A-Za-z])")
+_PLACEHOLDER = re.compile(r"(?<![A-Za-z])([RW])(?![A-Za-z])")
 ANGLES = ["135°", "140°", "145°", "150°"]
 KITS = {
     "number": Kit("number", "6", "6", "7"),
@@ -687,15 +688,14 @@ SPECIAL = {
 }
 
 
-def attacks() -> Iterator[tuple[str, Kit, str]]:
-    """(name of the kit, kit, response) of every attack."""
-    for name, kit in KITS.items():
-        for template in GENERAL:
-            yield name, kit, _fill(template, kit)
-        for answer in SPECIAL.get(name, ()):
-            yield name, kit, f"<think>Let me see.</think><answer>{answer}</answer>"
-            if len(answer) < 1000 and (name, answer) not in FAIR_BARE:
-                yield name, kit, f"The answer is {answer}"
+def attacks(name: str) -> Iterator[str]:
+    """Every response that attacks this kit."""
+    for template in GENERAL:
+        yield _fill(template, KITS[name])
+    for answer in SPECIAL.get(name, ()):
+        yield f"<think>Let me see.</think><answer>{answer}</answer>"
+        if len(answer) < 1000 and (name, answer) not in FAIR_BARE:
+            yield f"The answer is {answer}"
 
 
 # what is no attack when it is said in a sentence instead of a tag
@@ -705,7 +705,13 @@ FAIR_BARE = {("number", "6.."), ("number", "(6"), ("number", "6)"), ("number", "
 def _fill(template: str, kit: Kit) -> str:
     short = len(template) > 1000  # a long template repeats its answer
     words = {"R": kit.right[: 20 if short else None], "W": kit.wrong[: 20 if short else None]}
-    return _PLACEHOLDER.sub(lambda match: words[match.group()], template)
+    return "".join([words.get(piece, piece) for piece in _pieces(template)])
+
+
+@functools.cache
+def _pieces(template: str) -> list[str]:
+    """The template in pieces; every other one is a placeholder."""
+    return _PLACEHOLDER.split(template)
 
 
 def credulous(prompt: str, _images: object) -> str:
