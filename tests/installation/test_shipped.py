@@ -249,7 +249,7 @@ def test_the_wheel_carries_configs_recipes_and_examples_once_and_nothing_beside_
             if file.is_file() and "__pycache__" not in file.parts:
                 assert held.count(f"vlrl/{file.relative_to(ROOT).as_posix()}") == 1, file
     for file in (ROOT / "vlrl").rglob("*"):
-        if file.suffix in (".py", ".jinja", ".css", ".js"):
+        if file.suffix in (".py", ".jinja", ".css", ".js", ".yaml", ".txt"):
             assert file.relative_to(ROOT).as_posix() in held, file
     assert {name.partition("/")[0].partition("-")[0] for name in held} == {"vlrl"}
 

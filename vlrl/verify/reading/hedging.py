@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.reading.cues import DOUBTS_ABROAD, STATES_ABROAD, STATES_JOINED
+from vlrl.verify.reading.cues import STATES_ABROAD, STATES_JOINED
+from vlrl.verify.words.languages import words
 
 _DENIAL_SIGNS = (
     r"[≠¬✗✘❌]|!=|<>|~~|\\(?:neq?|neg|lnot|not|cancel|xcancel|bcancel|sout|st)(?![a-z])|<(?:s|del|strike)>|<!--"
@@ -23,79 +24,36 @@ _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
     r"many|people|others|they) (?:say|said|think|thought|believe)\b"
 )
 _DOUBT = re.compile(  # this and the next four are looked for in lower case, which is twice as fast as ignoring case
-    r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|unlikely|presumably|supposedly|between|not|"
-    r"never|none of|cannot|"
-    r"unclear|unknown|unsure|uncertain|guess|doubt(?:s|ed|ful)?|hardly|scarcely|nobody|no one|except|excluding|"
-    r"excludes?|"
-    r"besides|apart from|nor|neither|impossible|wrong|incorrect|false|untrue|mistaken|invalid|reject(?:s|ed)?|"
-    r"rule[sd]? out|"
-    r"ruling out|discard(?:s|ed)?|eliminat\w{1,4}|dismiss(?:es|ed)?|(?:anything|everything|all|any|nothing) but|"
-    r"other than|rather than|instead of|unless|otherwise|else|whether|suppose|a lie|"
-    r"drop(?:s|ped)?|ignor\w{1,3}|omit\w{0,4})\b|(?<!that )(?<!which )\b(?:might|could)\b|n't\b|n’t\b|[?？؟]"
-    rf"|^\W*(?:without|if|no|let(?!\s(?:me|us)\b|['’]s))\b(?!\W*[,:])"
-    r"|\b(?:such as|for (?:example|instance))\b|\bif\b"
-    rf"|,\s(?:no|wait|actually|sorry)\b,|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"{words('not', 'perhaps', 'or', 'except', 'wrong', 'unknown', 'doubt')}|[?？؟]|,\s(?:no|wait|actually|sorry)\b,"
+    rf"|^\W*(?:without|if|no|let(?!\s(?:me|us)\b|['’]s))\b(?!\W*[,:])|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(  # in a sentence that may deny other options
-    r"\b(?:either|maybe|perhaps|possibly|probably|(?<!most )likely|might|could|unsure|not sure|guess|doubt(?:s|"
-    r"ed)?|whether|"
-    rf"suppose|never|hardly|reject(?:s|ed)?)\b|{DOUBTS_ABROAD}|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"{words('perhaps', 'maybe')}|{words('not', 'or', 'except', 'unknown', abroad=True)}|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _A_NUMBER = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|half)"
-_BOUNDS_ABROAD = (  # at least, at most, less than, more than, "7 to 9"
-    r"至少|至多|最多|最少|不到|不足|不超过|超过|小于|大于|少于|多于|以上|以下|以内|未満|少なくとも|多くとも|"
-    r"より(?:大き|小さ|多|少な)"
-    r"|적어도|최소|최대|이상|이하|미만|초과|보다|على (?:الأقل|الأكثر)|(?:أقل|أكثر|أكبر|أصغر) من"
-    r"|\b(?:au (?:moins|plus)|moins de|plus de|mindestens|höchstens|weniger als|mehr als|(?:kleiner|größer) als|"
-    r"(?:al|por lo) menos|a lo sumo|como máximo|(?:menos|más|mayor|menor) (?:de|que)|(?:pelo|ao) menos|no máximo|"
-    r"(?:mais|maior|menor) (?:de|do|que)|(?:не\s)?(?:менее|более|меньше|больше)|(?:inférieure?|supérieure?) à)\b"
-    r"|[0-9]\s?(?:到|至|~|から|부터|에서|до|bis)\s?[0-9]"
-)
 _VAGUE = re.compile(
     r"\b(?:about|around|roughly|nearly|almost|approximately|at least|at most|more than|less than|"
     r"fewer than|over|under|up to|or)"
     rf"\W+(?:\w+\s){{0,2}}(?:[0-9]|{_A_NUMBER}\b)|\bor (?:so|more|less)\b|[±~<>≥≤]|^\W*[≈∼]|\b(?:is|are)\s?[≈∼]|"
-    rf"(?:大约|大約|约|約|およそ|ほぼ|약|대략)\s?[0-9]|{_BOUNDS_ABROAD}",
+    rf"{words('about')}\s?[0-9]|{words('bound')}|[0-9]\s?(?:到|至|~|から|부터|에서|до|bis)\s?[0-9]",
     re.IGNORECASE,
 )
-_FILLERS = (
-    r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|thus|then|just|still|now|simply|precisely|"
-    r"actually|indeed|clearly|altogether|respectively|either|a total of|insgesamt|genau|en tout|au total|en total|"
-    r"no total|"
-    r"ao todo|exactement|exactamente|exatamente|un total de|um total de|всего|ровно|equal to|given by|found to be|"
-    r"the value|"
-    r"option|choice|letter|number|the option|the choice|the letter|the number|the|an?)\s+)*"
-)
-_STATING = (  # verbs whose object a value is
-    r"is|are|was|were|be|equals?|equal to|a total of|has|have|had|spends?|spent|costs?|earns?|gets?|got|takes?|yields?|"
-    r"makes?|obtains?|results? in|totals?|totall?ing|"
-    r"(?:leav(?:es?|ing)|left|giv(?:es?|ing))(?: us| you| them| him| her)?(?: with)?"
-)
-_VERBS = (  # and those of what leads to it
-    rf"(?:{_STATING}|been|being|becomes?|remains?|made|gave|given|needs?|needed|earned|took|shows?|shown|reads?|"
-    r"represents?|indicates?|displays?|carr(?:y|ies|ied)|seats|features?|transports?|accommodates?|depicts?|includes?|"
-    r"corresponds to|amounts to|stands at|"
-    r"contains?|sees?|saw|counts?|counted|finds?|found|buys?|bought|sells?|sold|pays?|paid|uses?|used|saves?|saved|"
-    r"reach(?:es|ed)?|receives?|received|collects?|collected|makes up|answers?|result|choose|chose|chosen|"
-    r"select|pick|holds?|weighs?|measures?|covers?|travels?|traveled|travelled|drives?|drove|runs?|ran|"
-    r"adds? up to|us|you|comes? to|holds? up to|can hold|hold|the year|a capacity of|left with|"
-    r"there|therefore|thus|hence|so|then|of|by|to|at|for|in|on|with|from|as|conclude|conclude that)"
-)
+_FILLERS = rf"(?:{words('filler')}\s+)*"
 MAKES_SOMETHING = (  # "making the age gap 8": the object is named before the number
     r"\b(?:mak(?:es?|ing)|leav(?:es?|ing)|bring(?:s|ing)?|put(?:s|ting)?)\s(?:the|an?|its|their|his|her|our)\s"
     r"(?!(?:first|last|next|other|wrong|number|option)\b)(?:[^\W\d_]+\s){1,4}"
 )
 _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
-    rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|\b(?:{STATES_ABROAD})|(?:{STATES_JOINED})(?:\s?[個个])?|"
-    rf"\b{_VERBS}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING}|"
-    rf"^\W*(?:(?:всего|итого|сейчас)\s)?(?:в|во|"
-    rf"на)\s(?:[^\W\d_]+\s){{1,4}}?)(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$",  # "В автобусе 14 пассажиров"
+    rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|{STATES_ABROAD}|{STATES_JOINED}(?:\s?[個个])?|"
+    rf"{words('stating', 'leads_to')}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING}|"
+    rf"^\W*(?:(?:всего|итого|сейчас)\s)?(?:в|во|на)\s(?:[^\W\d_]+\s){{1,4}}?)"  # "В автобусе 14 пассажиров"
+    rf"(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$"
 )
 _STATED_BEFORE = re.compile(
-    rf"(?:\b(?:{_STATING}|{STATES_ABROAD})\s+|(?:{STATES_JOINED})\s?|{MAKES_SOMETHING})"
+    rf"(?:(?:{words('stating')}|{STATES_ABROAD})\s+|{STATES_JOINED}\s?|{MAKES_SOMETHING})"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
 )
 _PREDICATE = re.compile(
@@ -126,11 +84,8 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _CONNECTIVE = re.compile(
-    r"^\W{0,4}(?:(?:so|therefore|thus|hence|consequently|finally|overall|in the end|in total|in all|altogether|now|"
-    r"donc|ainsi|daher|somit|folglich|"
-    r"also|portanto|logo|assim|"
-    r"entonces|por (?:lo )?tanto|итак|следовательно|поэтому|значит|إذن|لذلك|لذا)\b[,،]?\s*|(?:∴|所以|因此|因而|故|"
-    r"综上(?:所述)?|于是|よって|したがって|従って|ゆえに|따라서|그러므로|그래서)[、，,]?\s*)",
+    rf"^\W{{0,4}}(?:(?:{words('so', 'so_first', 'opens', apart=True)}|also\b)[,،]?\s*"
+    rf"|{words('so', apart=False)}[、，,،]?\s*)",
     re.IGNORECASE,
 )
 _SOURCE = re.compile(
@@ -142,9 +97,7 @@ _SO = re.compile(
     r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
 )
 _CONDITION = re.compile(  # in front of what depends on it
-    r"^\W{0,4}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:(?:if|when|supposing|suppose|assuming|assume|provided|"
-    r"unless|wenn|falls|si|"
-    r"если)\b|如果|假如|若|もし|만약|إذا)\s?([^,;，、]{1,200})[,;，、]",
+    rf"^\W{{0,4}}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:{words('if')}|when\b)\s?([^,;，、]{{1,200}})[,;，、]",
     re.IGNORECASE,
 )
 _OWN_DOUBT = re.compile(

@@ -12,11 +12,9 @@ from functools import lru_cache
 
 from vlrl.verify.reading.hedging import doubts, main_clause, maybe
 from vlrl.verify.values.normaliser import normalise
+from vlrl.verify.words.languages import words
 
-_COPULA = (
-    r"(?:is|are|was|were|says|reads|shows|spells|ist|sind|heißt|est|sont|es|son|é|são|это|—)"
-    r"(?:\s(?:painted|colou?red|called|named|labell?ed))?"
-)
+_COPULA = rf"(?:{words('is', apart=True)}|—)(?:\s(?:painted|colou?red|called|named|labell?ed))?"
 _STATES = re.compile(
     r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,12}?(?:it|this|that|there|c|[^\W\d_]{2,})(?:['’](?:s|est)|\s"
     rf"{_COPULA}))(?:\s|:\s)(?P<said>[^.;:!?]{{1,200}}?)[.!\s]*"

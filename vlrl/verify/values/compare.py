@@ -11,15 +11,14 @@ from typing import Any
 from vlrl.verify.values.normaliser import without_latex
 from vlrl.verify.values.quantity import Quantity
 from vlrl.verify.values.units import Unit, read_unit
+from vlrl.verify.words.languages import words
 
 DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where the gold is no finite decimal
 
 _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
     r"per\s\w+))?)|(?:多少|几|何|몇)\s?(?!分之)([^\W\d_]{1,4})|"
     r"\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
-_PERCENTAGE = re.compile(
-    r"percent|%|百分|процент|prozent|pour ?cent|por ?cien|por ?cento|パーセント|퍼센트", re.IGNORECASE
-)
+_PERCENTAGE = re.compile(rf"%|percent|процент|{words('percent')}", re.IGNORECASE)
 _MONEY = frozenset("$€£¥元円₹₽₩")
 _ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
 _MEASURED = tuple(  # what a question may ask for, and the base units in which it is answered
@@ -50,9 +49,7 @@ _PHYSICAL = re.compile(
     r"frequenc|potential|\bflux\b|torque|heat|电|磁|力|功率|能量|压强|频率|сил|энерги|мощност|напряжен|сопротивлен|давлен",
     re.IGNORECASE,
 )
-_COUNTS = re.compile(
-    r"how many \w|number of|\bcount|多少|几|幾|いくつ|몇|сколько|combien|cuánt|quant[oa]s|wie ?viele", re.IGNORECASE
-)
+_COUNTS = re.compile(words("how_many", "count_of", "count") + r"(?!\?)", re.IGNORECASE)
 _UNIT_LIKE = re.compile(r"(?<=[0-9}])\s{0,2}[^\W\d_]{1,12}|[^\W\d_]{2,14}|[°$€£¥₹₽₩]")
 _NO_UNITS = {"in", "an", "second", "bar"}  # words of a question that may be something else than a unit
 _LEVEL = re.compile(

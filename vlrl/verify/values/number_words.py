@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from vlrl.verify.words.languages import plain_words
+
 _WORD = re.compile(r"[a-z]+")
 _SMALL = _WORD.findall(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -13,21 +15,12 @@ _SMALL = _WORD.findall(
 _TENS = _WORD.findall("twenty thirty forty fifty sixty seventy eighty ninety")
 WORDS: dict[str, int] = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SCALE_NAMES = (  # what a number of digits may be followed by
-    (12, "dozen dozens"),
-    (100, "hundred hundreds cento"),
-    (144, "gross"),
-    (10**3, "thousand thousands k mille mil tausend тысяч тысячи тыс 千 천 ألف آلاف"),
-    (10**4, "万 萬 만"),
-    (10**5, "lakh lakhs lac lacs"),
-    (10**6, "million millions mn mln mio millionen millones millón milhões milhão миллион миллиона миллионов млн 百万"),
-    (10**6, "مليون ملايين"),
-    (10**7, "crore crores"),
-    (10**8, "亿 億 억"),
-    (10**9, "billion billions bn milliard milliards milliarden mrd миллиард миллиарда миллиардов млрд مليار"),
-    (10**12, "trillion trillions tn"),
-)
-SCALES: dict[str, int] = {name: size for size, names in _SCALE_NAMES for name in names.split()}
+SCALES = {  # what a number of digits may be followed by
+    name: int(size)
+    for language in plain_words("scales").values()
+    for names, size in (pair.split("=") for pair in language)
+    for name in names.split(",")
+}
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
     "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "sixteenth": 16, "twentieth": 20, "hundredth": 100,

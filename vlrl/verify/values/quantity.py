@@ -20,6 +20,7 @@ from vlrl.verify.values.names import value_start
 from vlrl.verify.values.normaliser import clean
 from vlrl.verify.values.number_words import SCALES, WORDS, chinese_number, part_word, words_to_number
 from vlrl.verify.values.units import Unit, read_unit
+from vlrl.verify.words.languages import plain_words, words
 
 MAX_DIGITS = 400
 MAX_EXPONENT = 400
@@ -44,39 +45,18 @@ _NUMBER = re.compile(
     re.DOTALL,
 )
 _SCALE = re.compile(r"\s?([^\W\d_]+\.?)")
-_PERCENT = re.compile(
-    r"\s?(?:%|percent(?:age)?(?:s|\spoints?)?|per\s?cents?|pct\.?|prozent|pour\s?cent|por\s?(?:ciento|"
-    r"cento)|процент(?:а|ов)?|퍼센트|パーセント|"
-    r"بالمئة|بالمائة|٪)\s?",
-    re.IGNORECASE,
-)
+_PERCENT = re.compile(rf"\s?(?:%|٪|pct\.?|{words('percent')})\s?", re.IGNORECASE)
 _WORDS = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[零〇一二两兩三四五六七八九十百千]+")
 _HAN_PART = re.compile(rf"({_HAN.pattern})分之({_HAN.pattern})")  # 四分之三, 百分之四十
-_NO_NOUN = frozenset(
-    re.findall(
-        r"[a-z]+",
-        "or and to not no nor but if than most least about approximately approx roughly maybe perhaps possibly either "
-        "between plus minus times is are was were be isn isnt wrong false incorrect through up down above below over "
-        "under even odd squared cubed factorial per percent percentage mod base score answer option with "
-        "without except "
-        "tens teen pi sqrt infinity off short apart multiplied divided added negative positive what which "
-        "how many much "
-        "ish oclock clock th st nd rd",
-    )
-)
-_COUNTED = frozenset(
-    re.findall(
-        r"\w+",
-        "people person persons man men woman women boy boys girl girls child children kid kids student students adult "
-        "adults item items object objects thing things piece pieces point points way ways solution solutions "
-        "side sides "
-        "个 個 人 名 位 只 隻 条 本 冊 册 匹 頭 头 羽 台 枚 辆 輛 颗 朵 棵 块 把 座 家 권 대 송이 張 张 件 次 種 "
-        "种 つ 명 개 가지 마리 штук человек شخص",
-    )
-)
+_NO_NOUN = plain_words("never_counted")["english"]
+_COUNTED = frozenset().union(*plain_words("counted").values())
 
 
+_IRREGULAR = {
+    "men": "man", "women": "woman", "children": "child", "feet": "foot", "geese": "goose", "mice": "mouse",
+    "leaves": "leaf",
+}  # fmt: skip
 _TOTAL = frozenset(("total", "altogether", "overall"))
 _NEUTRAL = _TOTAL | {"of", "the", "in", "a", "an", "all", "left"}
 
@@ -224,14 +204,16 @@ def _is_noun(text: str, asked: str) -> bool:
         return False  # "14 passengers left the bus"
     if all(w in _COUNTED for w in words):
         return True
-    known = {_stem(w) for w in _WORDS.findall(asked.casefold())}
+    known = {stem(w) for w in _WORDS.findall(asked.casefold())}
     content = [w for w in words if w not in _NEUTRAL]
     if not content:
         return not _TOTAL.isdisjoint(words)  # "4 in total"
-    return all(len(w) > 1 and _stem(w) in known for w in content)
+    return all(len(w) > 1 and stem(w) in known for w in content)
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """A noun in lower case without its plural, as its singular gives it: "citi" of city and cities."""
+    word = _IRREGULAR.get(word, word)
     return re.sub(r"(?:ies|y)$", "i", word) if word.endswith(("ies", "y")) else re.sub(r"(?<=\w\w)e?s$", "", word)
 
 

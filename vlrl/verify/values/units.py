@@ -1,4 +1,4 @@
-"""Units of measure: a closed table with exact conversions, and products, quotients and powers of them.
+"""Units of measure: a closed table (`units.txt`) with exact conversions, and products, quotients and powers of them.
 
 A text that is no unit of this table is none: `million`, `plus 1` and `apples` are no units.
 """
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 
 from vlrl.verify.values.normaliser import plain_characters
 
@@ -24,93 +25,6 @@ class Unit:
     factor: Fraction
 
 
-_TABLE = """
-m 1 m | m meter metre mètre metro метр м 米 公尺 メートル 미터 متر
-m 1/100 cm | cm centimeter centimetre zentimeter centimètre centímetro сантиметр см سم 厘米 公分
-m 1/100 cm | センチ センチメートル 센티미터
-m 1/1000 mm | mm millimeter millimetre millimètre milímetro миллиметр мм ملم 毫米 ミリ ミリメートル 밀리미터
-m 1/10 dm | dm decimeter decimetre 分米
-m 1000 km | km kilometer kilometre kilomètre kilómetro quilômetro километр км كم 千米 公里 キロメートル 킬로미터 كيلومتر
-m 1/1000000 μm | μm um micrometer micrometre micron
-m 1/1000000000 nm | nm nanometer nanometre
-m 127/5000 in | in inch inche zoll ″ ''
-m 381/1250 ft | ft foot feet ′
-m 1143/1250 yd | yd yard
-m 201168/125 mi | mi mile meile milla milha
-g 1 g | g gram gramme gramm gramo grama г грамм граммов 克 グラム 그램
-g 1000 kg | kg kilogram kilogramme kilogramm kilogramo kilo кг килограмм كغ كجم kgs 千克 公斤 キログラム キロ 킬로그램
-g 1/1000 mg | mg milligram
-g 1000000 t | t ton tonne metric_ton 吨 トン
-g 45359237/100000 lb | lb lbs
-g 45359237/100000 pound | pound
-g 45359237/1600000 oz | oz ounce
-s 1 s | s sec second sekunde seconde segundo с секунд секунда 秒 초 ثانية
-s 1/1000 ms | ms millisecond
-s 60 min | min minute minuten minuto мин минут минута 分 分钟 分鐘 분 دقيقة
-s 3600 h | h hr hrs hour stunde stunden heure hora ч час часа часов 小时 小時 時間 시간 ساعة ساعات
-s 86400 d | d day tag tage jour día dia день дня дней 天 日 일 يوم أيام
-s 604800 week | week wk woche wochen semaine semana неделя недель 周 星期 週間
-year 1 year | year yr yrs y.o year_old years_old jahr jahre année an año ano год года лет 年 岁 歳 年間 살 년 سنة سنوات
-year 1/12 month | month monat monate mois mes мес месяц месяцев 个月 ヶ月 か月 개월
-year 10 decade | decade
-year 100 century | century centurie
-m3 1/1000 l | l L liter litre litro литр л 升 リットル 리터
-m3 1/1000000 ml | ml mL milliliter millilitre mililitro cc мл 毫升 ミリリットル 밀리리터
-m3 1/100000 cl | cl centiliter
-m3 473176473/125000000000 gal | gal gallon
-m3 473176473/500000000000 qt | qt quart
-m3 473176473/1000000000000 pt | pt pint
-m3 473176473/2000000000000 cup | cup
-m2 10000 ha | ha hectare
-m2 316160658/78125 acre | acre
-° 1 ° | ° degree deg grad grado grau градус градуса градусов 度 도 درجة
-rad 1 rad | rad radian
-°C 1 °C | °C celsius degree_celsius degrees_celsius ℃
-°F 1 °F | °F fahrenheit degree_fahrenheit degrees_fahrenheit
-K 1 K | K kelvin
-m/s 1397/3125 mph | mph
-m/s 5/18 kmh | kmh kph km/hr
-m/s 463/900 knot | knot kt
-N 1 N | N newton
-J 1 J | J joule
-J 523/125 cal | cal calorie
-J 4184 kcal | kcal
-J 3600000 kWh | kWh
-J 1602176634/10000000000000000000000000000 eV | eV electronvolt electron_volt
-W 1 W | W watt
-Pa 1 Pa | Pa pascal
-Pa 101325 atm | atm
-Pa 100000 bar | bar
-V 1 V | V volt
-A 1 A | A amp ampere
-Ω 1 Ω | Ω Ω ohm
-F 1 F | F farad
-C 1 C | C coulomb
-T 1 T | T tesla
-H 1 H | H henry
-Hz 1 Hz | Hz hertz
-mol 1 mol | mol mole
-byte 1 byte | byte
-byte 1000 KB | KB kB kilobyte
-byte 1000000 MB | MB megabyte
-byte 1000000000 GB | GB gigabyte
-byte 1000000000000 TB | TB
-bit 1 bit | bit
-dB 1 dB | dB decibel
-px 1 px | px pixel
-rpm 1 rpm | rpm
-unit 1 unit | unit einheit unité unidad unidade единиц 单位 単位 단위
-$ 1 $ | $ USD usd dollar dólar доллар долларов 美元 ドル 달러 دولار US$
-$ 1/100 cent | cent ¢
-€ 1 € | € EUR eur euro евро 欧元 ユーロ
-£ 1 £ | £ GBP gbp pound_sterling
-¥ 1 ¥ | ¥
-円 1 円 | 円 JPY yen 日元
-元 1 元 | 元 CNY RMB yuan 人民币 块
-₹ 1 ₹ | ₹ INR rupee rs
-₽ 1 ₽ | ₽ RUB рубль рублей рубля
-₩ 1 ₩ | ₩ KRW won 원
-"""
 _ATOM = re.compile(
     r"(?:(square|sq\.?|cubic|cu\.?)\s?(?![a-z]\b))?"
     r"([^\W\d_]+(?:\s(?:celsius|fahrenheit|old|ton|sterling))?|[°$€£¥₹₽₩¢Ω′″'%]+[CF]?)\.?"
@@ -149,7 +63,8 @@ def _base(text: str) -> Dimension:
 
 def _read_table() -> dict[str, Unit]:
     units: dict[str, Unit] = {}
-    for line in _TABLE.strip().splitlines():
+    table = Path(__file__).with_name("units.txt").read_text(encoding="utf-8")
+    for line in table.splitlines()[1:]:
         head, names = line.split(" | ")
         base, factor, name = head.split(" ")
         unit = Unit(name, _base(base), Fraction(factor) * Fraction(10) ** _DERIVED.get(base, (0, ""))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vlrl.verify.reading.clause.retraction import taken_back_by
-from vlrl.verify.reading.cues import DOUBTS_ABROAD
+from vlrl.verify.words.languages import words
 
 SHORT_WORDS, SHORT_CHARS = 3, 100  # a tail of so little that says nothing is a second answer
 _TOKEN = re.compile(r"-?[0-9][0-9.,/:]*|[^\W\d_]+")
@@ -34,7 +34,7 @@ _AFTER_DECLARED = re.compile(  # after a tag, a box or JSON nothing of this kind
     r"|\b(?:correct|right|true|real|actual) (?:one|value|result|option|choice) (?:is|should|would|must)\b"
     r"|\b(?:could|might|may|can) (?:also|be|equally)\b|\b(?:not sure|unsure)\b"
     rf"|^\W{{0,5}}(?:or|and|but|not|{_NO}|nor)\b|[.\n]\s{{0,5}}(?:or|{_NO})\b"
-    rf"|^\W{{0,5}}(?:{DOUBTS_ABROAD})|{_RETRACTION}",
+    rf"|^\W{{0,5}}{words('not', 'perhaps', 'or', 'except', 'unknown', abroad=True)}|{_RETRACTION}",
     re.IGNORECASE,
 )
 _AFTER_PHRASE = re.compile(  # after "the answer is …" an explanation may follow, but no other answer

@@ -6,6 +6,7 @@ import re
 
 from vlrl.verify.values.number_words import SCALES
 from vlrl.verify.values.units import read_unit
+from vlrl.verify.words.languages import words
 
 WRAPPER = re.compile(
     r"(?:\\(?:text[a-z]*|math[a-z]*|boldsymbol|bm|bf|underline|large|Large|LARGE|huge|Huge|displaystyle|left|bigl?|"
@@ -14,6 +15,7 @@ WRAPPER = re.compile(
     r"[,;:! \[(])\s?\{?|"
     r"[\s$*&`\"“‘~_(\[{])$"
 )
+_PERCENT = re.compile(words("percent"))
 _COMMAND = re.compile(r"\\([A-Za-z]+|\\|[%{}|])\s*$")
 _RELATES = frozenset(  # commands that leave what follows them as it is
     re.findall(
@@ -97,7 +99,7 @@ def _right(after: str, inside: bool) -> str:
         return _scale_behind(after)
     if match["words"]:
         word = match["inner"].strip(" ~.").split(" ")[0].casefold()
-        return match["words"] if word in SCALES or word in ("percent", "percentage", "pct", "dozen", "%") else ""
+        return match["words"] if word in SCALES or word == "%" or _PERCENT.fullmatch(word) else ""
     if match["degree"]:
         return ""
     if match["percent"]:
@@ -139,6 +141,6 @@ def _scale_behind(after: str) -> str:
     if match is None:
         return ""
     word = match[1].casefold()
-    if word in ("percent", "percentage", "prozent", "процентов"):
+    if _PERCENT.fullmatch(word):
         return "\\%"
     return f" {word}" if word in SCALES and (len(word) > 1 or not word.isascii()) else ""

@@ -11,46 +11,18 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from vlrl.verify.values.quantity import stem
 from vlrl.verify.values.units import read_unit
+from vlrl.verify.words.languages import plain_words, words
 
-_COUNTS = re.compile(
-    r"\bhow many\b|\bnumber of\b|\bwie ?viele?\b|\bcombien\b|\bcu[aá]nt[oa]s\b|\bquant[oa]s\b|\bсколько\b|几|幾|多少|"
-    r"何(?![で色時年月日曜語者故処])[\u4e00-\u9fff]|いくつ|몇|كم\s",
-    re.IGNORECASE,
-)
-_ANYTHING = re.compile(
-    r"\b(?:objects?|things?|items?|elements?|animals?|vehicles?|shapes?|fruits?|people|persons?|pieces?|figures?|"
-    r"symbols?|individuals|creatures|colou?rs?|kinds?|types?|ways?)\b|东西|物体|动物|物|もの|물건",
-    re.IGNORECASE,
-)
-_LANGUAGES = {
-    "en": "how many there is are was were the of in on at has have had i we it this that they and so with can see by "
-    "them gives be for to or not you he she his her my its a an do no as",
-    "de": "wie viele es sind gibt ist der die das den dem im am und ich wir hat haben bleiben insgesamt auf also",
-    "fr": "combien il y a le la les de des du un une dans sur est sont et on nous reste restent donc au",
-    "es": "cuántos cuántas cuantos cuantas hay el la los las de del en un una es son y quedan tiene",
-    "pt": "quantos quantas há o a os as de do da no na nos um uma é são e tem restam",
-}
-_SPEAKS = {language: frozenset(words.split()) for language, words in _LANGUAGES.items()}
+_COUNTS = re.compile(words("how_many", "count_of"), re.IGNORECASE)
+_ANYTHING = re.compile(words("anything"), re.IGNORECASE)
 _SCRIPTS = (("ru", "\u0400", "\u04ff"), ("ja", "\u3040", "\u30ff"), ("ko", "\uac00", "\ud7af"),
             ("zh", "\u4e00", "\u9fff"))  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _PHRASE = re.compile(r"[\s*)]{1,4}((?:[^\W\d_]+[\s-]){0,3}[^\W\d_]+)")
-_NO_NOUN = frozenset(  # words at which a noun phrase is over
-    (
-        " ".join(_LANGUAGES.values())
-        + " be am do does did will would by to but or which who for from left remaining remain "
-        "remains total altogether overall together here visible shown seen present depicted pictured parked per "
-        "each more "
-        "less fewer as because since when where if than then now today only just also too still you he she these "
-        "those an "
-        "all both respectively exactly again different distinct unique separate such them objects object thing "
-        "things item "
-        "items pieces piece ones one times out up after before not no make makes give gives aboard inside oder "
-        "übrig da "
-        "hier zu von en aux sobre queda dos das em são в на и из с у осталось останется всего это للا في من على و"
-    ).split()
-)
+_NO_NOUN = frozenset().union(*plain_words("no_noun").values())  # at which a noun phrase is over
+_SMALL = plain_words("small")
 _OF = frozenset(("of", "de", "von", "do", "da"))  # "pairs of shoes"
 _PERSONS = frozenset(("people", "persons", "individuals"))
 _PERSON = re.compile(r"(?:ers|ors|ists|ents|ants|women|men|children|kids|boys|girls|adults|guests|friends)$")
@@ -66,17 +38,13 @@ _LABELLED = re.compile(  # "the bus number is 14"
     re.IGNORECASE,
 )
 _INDIRECT = re.compile(  # "We need to find how many of the 12 …"
-    r"\b(?:how (?:many|much)|wie ?viele?|combien|cu[aá]nt[oa]s|quant[oa]s|сколько)\b[^,:;=]*$"
+    rf"{words('how_many', 'how_much', apart=True)}[^,:;=]*$"
     r"|^\W*(?:let (?:me|us)|let['’]s|i (?:need|have|want|will|must|am going) to|we (?:need|have|want|must) "
     r"to)\b[^,:;=]*$",
     re.IGNORECASE,
 )
-_EACH = re.compile(
-    r"\b(?:each|every|per|apiece|je|jede[rsn]?|pro|chaque|chacune?|cada|каждый|каждая|каждом|каждой)\b"
-    r"|每|各(?!位)|ずつ|それぞれ|각각|마다|씩|كل\s",
-    re.IGNORECASE,
-)
-_CLAUSE = re.compile(r"[,;:，；、]|\b(?:so|and|makes|gives|also|donc|und|et|y|e|и)\b")
+_EACH = re.compile(words("each"), re.IGNORECASE)
+_CLAUSE = re.compile(rf"[,;:，；、]|\b(?:so|makes|gives|also|donc)\b|{words('and')}")
 _DONE_TO = re.compile(r"([\u4e00-\u9fff]{1,2})了\s?$")  # 吃了18个, where 剩 is asked
 _HAN_PHRASE = re.compile(
     r"\s?[个個只隻名位条條本张張件次種种辆輛头頭匹朵棵颗顆块把支座家台]?(?:[^\W在了是和有的左右可被剩以a-z0-9]{1,4}的)?([\u4e00-\u9fff]{0,6})"
@@ -96,28 +64,11 @@ _PART_OF = re.compile(
 _OF_THE = re.compile(
     r"\b(?:of|among|from|out of)\s(?:the\s|these\s|those\s|all\s|her\s|his\s|their\s|our\s)*$", re.IGNORECASE
 )
-_STATE = re.compile(
-    r"^\W*(?:(?:so|and|but|now|okay|ok|well),?\s)?(?:assum(?:e|ing)|suppos(?:e|ing)|imagin(?:e|ing)|pretend|say|"
-    r"let['’]?s (?:say|assume|suppose)|provided|wenn|falls|angenommen|nehmen wir an|supposons|imaginons|si\b|"
-    r"supongamos|"
-    r"suponhamos|suponha|se\b|если|предположим|допустим)\b"
-    r"|\b(?:usually|normally|typically|generally|habitually|ordinarily|often|sometimes|yesterday|tomorrow|formerly|"
-    r"previously|ago|last (?:week|month|year|night|time|season|game|match|round)|next (?:week|month|year|time)|"
-    r"there (?:will|would|should|might|may|could|used to) be|going to be|"
-    r"would (?!(?:be|equal|then|thus|therefore|have to|like|say|mean|make|give)\b)|"
-    r"wären?|würden?|hätten?|gestern|früher|normalerweise|gewöhnlich|üblicherweise|zuerst|"
-    r"serai(?:t|ent)|aurait|auraient|hier|demain|d['’]habitude|normalement|autrefois|"
-    r"habría|sería|serían|ayer|normalmente|usualmente|antes|había|haveria|seria|seriam|ontem|amanhã|geralmente|"
-    r"бы|вчера|завтра|обычно|раньше|прежде)\b"
-    r"|如果|假如|假设|假設|要是|昨天|明天|通常|以前|之前|过去|曾经|曾經|将会|將會|もし|仮に|昨日|明日|普段|以前は|だったら|만약|"
-    r"어제|내일|"
-    r"보통|가정하|لو\s|إذا|أمس|غدا|عادة",
+_STATE = re.compile(  # at the head of a sentence, and anywhere
+    rf"^\W*(?:(?:so|and|but|now|okay|ok|well),?\s)?(?:{words('supposing')}|{words('if', abroad=True, apart=True)})"
+    rf"|{words('not_now')}|{words('if', apart=False)}",
     re.IGNORECASE,
 )
-_IRREGULAR = {
-    "men": "man", "women": "woman", "children": "child", "feet": "foot", "geese": "goose", "mice": "mouse",
-    "leaves": "leaf",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -161,8 +112,8 @@ def counts_another(sentence: str, start: int, end: int, question: str) -> bool:
         noun = topic[1] or topic[2]
         return noun not in _TOPIC_OF_ALL and _is_unknown_in_han(noun, question)
     if (named := _NAMED.search(before)) is not None:
-        words = [word.casefold() for word in _WORD.findall(named[1])]
-        return not any(_is_known(word, asked.nouns) or word in _NO_NOUN for word in words)
+        spoken = [word.casefold() for word in _WORD.findall(named[1])]
+        return not any(_is_known(word, asked.nouns) or word in _NO_NOUN for word in spoken)
     if not after.isascii() and (han := _HAN_PHRASE.match(after)) is not None and han[1]:
         return _is_unknown_in_han(_HAN_END.split(han[1])[0], question)
     phrase = _PHRASE.match(after)
@@ -180,10 +131,10 @@ def _asked(question: str) -> _Asked | None:
         if word in _NO_NOUN and head and word not in _OF:
             break
         head += [] if word in _NO_NOUN else [word]
-    words = frozenset(_stem(word) for w in _WORD.findall(question) if (word := w.casefold()) not in _NO_NOUN)
-    nouns = frozenset(map(_stem, head)) or words
+    content = frozenset(stem(word) for w in _WORD.findall(question) if (word := w.casefold()) not in _NO_NOUN)
+    nouns = frozenset(map(stem, head)) or content
     anything = _ANYTHING.search(question) is not None or (not nouns and question.isascii())
-    return _Asked(_languages(question), nouns, words, anything, _PART_OF.search(question) is not None)
+    return _Asked(_languages(question), nouns, content, anything, _PART_OF.search(question) is not None)
 
 
 def _languages(text: str) -> frozenset[str]:
@@ -193,20 +144,20 @@ def _languages(text: str) -> frozenset[str]:
     )
     if scripts:
         return frozenset(scripts[:1])
-    words = [word.casefold() for word in _WORD.findall(text)]
-    hits = {language: sum(word in known for word in words) for language, known in _SPEAKS.items()}
+    spoken = [word.casefold() for word in _WORD.findall(text)]
+    hits = {language: sum(word in known for word in spoken) for language, known in _SMALL.items()}
     most = max(hits.values())
     return frozenset(language for language, count in hits.items() if count == most) if most else frozenset()
 
 
 def _is_another_noun(phrase: str, known: frozenset[str]) -> bool:
     """Whether what follows a number is a noun phrase without any noun of the question."""
-    words = [word.casefold() for word in _WORD.findall(phrase)]
-    ending = next((place for place, word in enumerate(words) if word in _NO_NOUN), len(words))
-    noun = words[:ending]
+    spoken = [word.casefold() for word in _WORD.findall(phrase)]
+    ending = next((place for place, word in enumerate(spoken) if word in _NO_NOUN), len(spoken))
+    noun = spoken[:ending]
     if not noun or read_unit(noun[0]) is not None or any(_is_known(word, known) for word in noun):
         return False
-    if not _PERSONS.isdisjoint(noun) and any(_PERSON.search(f"{stem}s") or stem in _PERSON_STEMS for stem in known):
+    if not _PERSONS.isdisjoint(noun) and any(_PERSON.search(f"{one}s") or one in _PERSON_STEMS for one in known):
         return False
     return not (len(noun) == 1 and noun[0].endswith(("ed", "ing", "ly")))  # "7 standing in line"
 
@@ -245,20 +196,15 @@ def _is_given(sentence: str, before: str, number: str, question: str, stems: fro
     if _OF_THE.search(before):
         return True
     counted = re.search(rf"{re.escape(number)}\s([^\W\d_]+)", question)
-    asked = stems - ({_stem(counted[1].casefold())} if counted is not None else set())
-    return bool(asked) and asked.isdisjoint(_stem(word.casefold()) for word in _WORD.findall(sentence))
-
-
-def _stem(word: str) -> str:
-    word = _IRREGULAR.get(word, word)
-    return re.sub(r"(?:ies|y)$", "i", word) if word.endswith(("ies", "y")) else re.sub(r"(?<=\w\w)e?s$", "", word)
+    asked = stems - ({stem(counted[1].casefold())} if counted is not None else set())
+    return bool(asked) and asked.isdisjoint(stem(word.casefold()) for word in _WORD.findall(sentence))
 
 
 def _is_known(word: str, known: frozenset[str]) -> bool:
     """Whether a word is one of these stems, perhaps with another ending, as in languages that decline their nouns."""
-    if (stem := _stem(word)) in known:
+    if (root := stem(word)) in known:
         return True
     if word.isascii() and len(word) < 5:
         return False
-    root = stem[: max(4, len(stem) - 2)]
+    root = root[: max(4, len(root) - 2)]
     return any(len(other) >= 4 and other.startswith(root) for other in known)

@@ -1,0 +1,1 @@
+"""The words of ten languages by what they do in a sentence, one YAML file each: adding a language is adding a file."""

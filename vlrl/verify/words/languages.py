@@ -1,0 +1,57 @@
+r"""Patterns of words by what they do: `words("not")` finds "not", "nicht", "pas", 并非 …
+
+A file gives for each kind of word its entries, parted by " | ". An entry is a regular expression and stands for whole
+words, unless it begins with "~" or its language has no spaces between words (`apart: false`). What the kinds are is
+said in `english.yaml`. Patterns are for `re.IGNORECASE`, or for text in lower case.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+
+@cache
+def _files() -> dict[str, tuple[bool, dict[str, list[str]]]]:
+    """Whether words stand apart, and the entries by kind, by language."""
+    read = {}
+    for file in sorted(Path(__file__).parent.glob("*.yaml")):
+        kinds = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        apart = kinds.pop("apart", True)
+        read[file.stem] = (apart, {kind: text.split(" | ") for kind, text in kinds.items()})
+    return read
+
+
+def words(*kinds: str, abroad: bool = False, apart: bool | None = None, language: str = "") -> str:
+    """The pattern of all words of these kinds, in brackets.
+
+    abroad    without the English ones
+    apart     of the languages that part their words by spaces alone, or of the others alone
+    language  of this one alone
+    """
+    whole: dict[str, None] = {}
+    inside: dict[str, None] = {}
+    for name, (spaced, entries) in _files().items():
+        if (abroad and name == "english") or (apart is not None and apart != spaced) or language not in ("", name):
+            continue
+        for entry in (e.strip() for kind in kinds for e in entries.get(kind, ())):
+            (whole if spaced and entry[0] != "~" else inside)[entry.removeprefix("~")] = None
+    bounded = [rf"\b(?:{'|'.join(whole)})\b"] if whole else []  # one boundary for all is faster
+    return f"(?:{'|'.join([*bounded, *inside])})"
+
+
+def in_each_language(first: str, between: str, second: str, abroad: bool = False) -> str:
+    """The pattern of a word of one kind and one of another kind in the same language: "si … serait"."""
+    known = [
+        name
+        for name, (_, kinds) in _files().items()
+        if {first, second} <= kinds.keys() and not (abroad and name == "english")
+    ]
+    return "|".join(f"{words(first, language=name)}{between}{words(second, language=name)}" for name in known)
+
+
+def plain_words(kind: str) -> dict[str, frozenset[str]]:
+    """Words of a kind that has plain words parted by spaces, such as "small", by language."""
+    return {name: frozenset(kinds[kind][0].split()) for name, (_, kinds) in _files().items() if kind in kinds}
