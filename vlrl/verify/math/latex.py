@@ -11,7 +11,7 @@ import re
 
 from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.box_spans import boxed
-from vlrl.verify.reading.committed_answer import committed, without_exclamation
+from vlrl.verify.reading.committed_answer import committed, is_sentence, without_exclamation
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract, visible_text
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
@@ -67,6 +67,10 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     if _SET.fullmatch(bare := found.answer.rstrip(".")):
         return Extraction(found.answer, found.how, candidates=(f"\\{bare[:-1]}\\}}",))
     if found.declared:
+        if found.how == "tag" and is_sentence(found.answer):
+            prose = _in_prose(response, found, question)
+            if prose.answer is not None:
+                return prose
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
     if doubts(_NOT_EQUAL.sub("=", found.answer), question) or names_another(found.answer, question):
         return _in_prose(response, found, question)

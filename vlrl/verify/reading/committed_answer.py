@@ -25,6 +25,7 @@ from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract, visible_text
 from vlrl.verify.reading.hedging import condition, supposes
+from vlrl.verify.words.languages import words
 
 V = TypeVar("V")
 
@@ -42,6 +43,9 @@ _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _AND_WHY = re.compile(r"[^()—–]{1,40}(?:\([^()]*\)|\s[—–]\s.*)\W*")  # "4 (two on each side)"
 _EXCLAIMS = re.compile(r"(?<![!=])!(?=[\s*]*$)")
+_STATEMENT = re.compile(
+    rf"\s*(?:[^\W\d_]+\s){{1,12}}?{words('is', 'states', 'stating', apart=True)}\s\S", re.IGNORECASE
+)
 _LONG_WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 
 
@@ -101,6 +105,11 @@ def committed(response: str, reader: Reader[V]) -> Statement[V]:
     return _prose(response, reader)
 
 
+def is_sentence(text: str) -> bool:
+    """Whether a text is one sentence with a verb, which states an answer: "There are 7 birds"."""
+    return _STATEMENT.match(text) is not None and SENTENCE_END.search(text) is None
+
+
 def without_tail(text: str) -> str:
     """The text without what closes a sentence after its value in Japanese or Korean."""
     return text if text.isascii() else TAIL_ABROAD.sub("", text.strip())
@@ -114,6 +123,8 @@ def without_exclamation(text: str) -> str:
 def _declared(found: Extraction, reader: Reader[V]) -> Statement[V]:
     if found.answer is not None:
         value = reader.whole(found.answer)
+        if value is None and found.how == "tag" and is_sentence(found.answer):
+            value = _stated(found.answer, reader)
         return Statement(value, found.answer, "" if value is not None else "not readable")
     if found.note != "more than one answer" or not found.candidates:
         return Statement(None, None, found.note)

@@ -7,9 +7,11 @@ import re
 from vlrl.verify.words.languages import words
 
 LATIN_ANSWER = (  # "la bonne réponse est", "die Antwort lautet"
-    rf"(?:(?:{words('free', abroad=True)}|l['’]|ma|meine|mi|{words('right', abroad=True)})\s?)*"
+    rf"(?:(?:{words('free', abroad=True)}|l['’]|ma|meine|mi|{words('right', abroad=True)})\s?){{0,4}}"
     rf"{words('answer', abroad=True, apart=True)}(?:\s{words('right', abroad=True)})?\s{{0,3}}"
     rf"(?::|=|{words('is', abroad=True, apart=True)}\s{{0,3}}:?)|{words('answer_is', apart=True)}"
+    rf"|{words('is', abroad=True, apart=True)}\s(?:(?:{words('free', 'right', abroad=True, apart=True)})\s){{0,4}}"
+    rf"{words('answer', abroad=True, apart=True)}\s{{1,2}}(?=[(*\"]{{0,2}}(?:[0-9]|(?-i:[A-J])\b))"
 )
 OTHER_ANSWER = words("answer_is", apart=False)  # none of it is ASCII
 CONCLUDES = re.compile(

@@ -40,7 +40,7 @@ _VAGUE = re.compile(
     rf"{words('about')}\s?[0-9]|{words('bound')}|[0-9]\s?(?:到|至|~|から|부터|에서|до|bis)\s?[0-9]",
     re.IGNORECASE,
 )
-_FILLERS = rf"(?:{words('filler')}\s+)*"
+_FILLERS = rf"(?:{words('filler', 'so', apart=True)}\s+)*"
 MAKES_SOMETHING = (  # "making the age gap 8": the object is named before the number
     r"\b(?:mak(?:es?|ing)|leav(?:es?|ing)|bring(?:s|ing)?|put(?:s|ting)?)\s(?:the|an?|its|their|his|her|our)\s"
     r"(?!(?:first|last|next|other|wrong|number|option)\b)(?:[^\W\d_]+\s){1,4}"
@@ -94,8 +94,11 @@ _SOURCE = re.compile(
     re.IGNORECASE,
 )
 _SO = re.compile(
-    r".{3,400}[,;]\s(?:and\s)?(?:so|therefore|thus|hence|which means(?: that)?)\s", re.IGNORECASE | re.DOTALL
+    rf".{{3,400}}(?:[,;]\s(?:and\s)?(?:{words('so', apart=True)}|so|which means(?: that)?)\s"
+    rf"|[,;，；、]\s?{words('so', apart=False)})",
+    re.IGNORECASE | re.DOTALL,
 )
+_GUESSES = re.compile(rf"{words('perhaps', 'maybe', 'unable')}|[?？؟]", re.IGNORECASE)
 _CONDITION = re.compile(  # in front of what depends on it
     rf"^\W{{0,4}}(?:(?:so|then|and|but|now|thus|well)\b,?\s)?(?:{words('if')}|when\b)\s?([^,;，、]{{1,200}})[,;，、]",
     re.IGNORECASE,
@@ -116,6 +119,7 @@ _SPACES = re.compile(r"\s+")
 _AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
 _GIVEN = re.compile(rf"\s+(?:[0-9$(*]|(?:zero|{_A_NUMBER})$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_VERB_FORM = re.compile(r"\b([a-z]{2,}?)(?:e?d|e?s)\s(?:\*\*)?(?:(?:a total of|exactly|only|about)\s)?$")
 
 
 def doubts(sentence: str, question: str = "") -> bool:
@@ -164,7 +168,7 @@ def main_clause(sentence: str) -> str:
     if "counting" in sentence or "including" in sentence:
         sentence = _NOT_COUNTED.sub("", sentence)
     led = _SO.match(sentence)
-    if led is not None and not doubts(led[0]):
+    if led is not None and not _GUESSES.search(led[0]):
         sentence = sentence[led.end() :]
     return _REASON.split(_IN_FRONT.sub("", without_connective(sentence), count=1), maxsplit=1)[0]
 
@@ -207,3 +211,15 @@ def declared_by(before: str) -> bool:
     """Whether a sentence up to "the answer is" leads up to a declaration: a finished clause or a connective."""
     before = _DETERMINER.sub("", before[-300:])
     return _CLAUSE_END.search(before) is not None and _OPEN_PREFIX.search(before) is None
+
+
+def asked_verb(before: str, question: str) -> bool:
+    """Whether the verb of the question stands right before a number: "scored" where it says "did … score"."""
+    match = _VERB_FORM.search(before)
+    if match is None or not question:
+        return False
+    base = match[1].casefold()
+    return (
+        re.search(rf"\b(?:did|does|do|has|have)\b.*\b{re.escape(base)}(?:e|{re.escape(base[-1])}?ed|ed|d)?\b", question)
+        is not None
+    )

@@ -13,6 +13,7 @@ from vlrl.verify.reading.clause.counted import counts_another, is_unreal
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, Reader, without_exclamation, without_tail
 from vlrl.verify.reading.hedging import (
     MAKES_SOMETHING,
+    asked_verb,
     committed_before,
     denied_after,
     hedges,
@@ -82,7 +83,6 @@ _RESTATED = re.compile(
     rf"\b(?:which|that) (?:is|equals)\s+$|,\s(?:which\s|that\s)?(?:{MAKES_SOMETHING}|(?:leav|mak|giv|total|bring)"
     r"(?:es?|ing|s)\s(?:us\s|him\s|her\s|them\s|it\sto\s)?(?:with\s)?)$"
 )
-_VERB_FORM = re.compile(r"\b([a-z]{2,}?)(?:e?d|e?s)\s(?:\*\*)?(?:(?:a total of|exactly|only|about)\s)?$")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|remains?|left|has|have|had|can|will|needed|there|cost|make|stand)\b", re.IGNORECASE
 )
@@ -205,20 +205,8 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     subject = _SUBJECT.match(before)
     if subject is not None and subject[1].casefold() in question.casefold() and not denied_after(after, question):
         return True  # "The year 2019 showed the largest difference", where a year is asked
-    return (committed_before(before) or _asked_verb(before, question)) and not (
+    return (committed_before(before) or asked_verb(before, question)) and not (
         tail is not None and denied_after(after[tail.end() :], question)
-    )
-
-
-def _asked_verb(before: str, question: str) -> bool:
-    """Whether the verb of the question stands right before a number: "scored" where it says "did … score"."""
-    match = _VERB_FORM.search(before)
-    if match is None or not question:
-        return False
-    base = match[1].casefold()
-    return (
-        re.search(rf"\b(?:did|does|do|has|have)\b.*\b{re.escape(base)}(?:e|{re.escape(base[-1])}?ed|ed|d)?\b", question)
-        is not None
     )
 
 
@@ -288,7 +276,7 @@ def _word(sentence: str, question: str) -> Quantity | None:
     after = sentence[found[-1].end() :]
     before = sentence[: found[0].start()]
     if (
-        not (committed_before(before) or _asked_verb(before, question))
+        not (committed_before(before) or asked_verb(before, question))
         or denied_after(after)
         or _is_changed_after(after, question)
     ):

@@ -11,6 +11,7 @@ from vlrl.verify.reading.committed_answer import MAX_SENTENCE, without_tail
 from vlrl.verify.reading.hedging import committed_before, denied_after, doubts, main_clause, maybe
 from vlrl.verify.values.normaliser import clean, normalise, plain_characters, spelled
 from vlrl.verify.values.quantity import Quantity, read_quantity
+from vlrl.verify.words.languages import words
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -51,7 +52,8 @@ _ALTERNATIVES = re.compile(
     r"|\bor\s+\W{0,3}\(?[A-J]\)|,\s(?:no|wait|actually)\b",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(r"[)*$\s]{0,4}(?:[,;:–—-]|\b(?:because|since|as|which|for|is|in)\b)")
+_GOES_ON = re.compile(rf"[)*$\s]{{0,4}}(?:[,;:–—-]|{words('because')}|\b(?:which|for|is|in)\b)")
+_WHY = re.compile(rf"\s?[,;，(（—–]?\s?{words('because')}", re.IGNORECASE)
 _DENIED = re.compile(
     r"\W{0,4}(?:(?:is|are|was|were|can|does|do|would|could)\s?)?(?:n't|not|incorrect|wrong|false|ruled out|cannot)\b",
     re.IGNORECASE,
@@ -82,6 +84,14 @@ def option_of(answer: str, options: Sequence[str]) -> int | None:
     if by_text is None and by_letter is None and "\\" in answer:
         return _option_by_value(answer, options)
     return by_letter if by_text is None else by_text
+
+
+def leading_option(text: str, options: Sequence[str]) -> int | None:
+    """The option that "the answer is …" begins with, where a reason follows: "la B, car on voit un chien"."""
+    head, *why = _WHY.split(text, maxsplit=1)
+    if not why or maybe(text) or _ALTERNATIVES.search(text) or _SECOND_LETTER.search(text):
+        return None
+    return option_of(head, options)
 
 
 def option_by_letter(answer: str, options: Sequence[str]) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from vlrl.verify.reading.hedging import doubts, main_clause, maybe
+from vlrl.verify.reading.hedging import asked_verb, doubts, main_clause, maybe
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.words.languages import words
 
@@ -62,6 +62,8 @@ def words_in_sentence(sentence: str, question: str) -> tuple[str, ...] | None:
 def _said(clause: str, question: str) -> str:
     """What follows the verb of "The capital is Paris", or a name that the question has ("Brand: Coca Cola")."""
     match = _STATES.fullmatch(clause)
+    if match is None and (verb := next((v for v in _WORD.finditer(clause, 1) if _is_asked(clause, v, question)), None)):
+        return clause[verb.end() :].strip(" .!") if not doubts(clause, question) else ""  # "He plays the piano"
     if match is None:
         named = _NAMES.fullmatch(clause)
         known = named is not None and all(_stem(w) in _stems(question) for w in _WORD.findall(named["name"]))
@@ -69,6 +71,12 @@ def _said(clause: str, question: str) -> str:
     if any(doubts(match[part] or "", question) for part in ("subject", "said", "topic", "joined")):
         return ""
     return str(match["said"] or match["joined"])
+
+
+def _is_asked(clause: str, verb: re.Match[str], question: str) -> bool:
+    return (
+        verb.start() > 0 and verb.end() < len(clause.rstrip(" .!")) and asked_verb(clause[: verb.end()] + " ", question)
+    )
 
 
 def _subject(clause: str, question: str) -> str:

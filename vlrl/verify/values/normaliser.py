@@ -22,7 +22,7 @@ _WRAP = re.compile(
 _COLON = re.compile(r"\{:\}|\\colon(?![A-Za-z])")
 _THOUSANDS_LATEX = re.compile(r"\{,\}(?:\\!)?\s*|,\s*\\!\s*")
 _REWRITTEN = re.compile(r"\\(?!frac\{)|~|\{[,:]\}")
-_NOTHING = re.compile(r"\\(?:left|right|displaystyle|rm|bf|it|limits|big[lr]?|Big[lr]?|!)(?![A-Za-z])\.?|\\!")
+_NOTHING = re.compile(r"\\(?:left|right|displaystyle|checkmark|rm|bf|it|limits|big[lr]?|Big[lr]?|!)(?![A-Za-z])\.?|\\!")
 _BLANK = re.compile(r"\\(?:[,;:> ]|q?quad(?![a-z])|thinspace|enspace|hspace\{[^{}]*\})|(?<=\S)~(?=\S)")
 _DEGREE = re.compile(r"\^?\s?\{?\s?\\(?:circ|degrees?|deg)(?![A-Za-z])\s?\}?")
 _SAME = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import takewhile
 
 from vlrl.verify.words.languages import plain_words
 
@@ -74,6 +75,9 @@ def words_to_number(words: list[str]) -> tuple[Fraction, int]:
     if not used:
         return Fraction(0), 0
     value, rest = Fraction(total + group), words[used:]
+    digits = [str(WORDS[word]) for word in takewhile(lambda word: WORDS.get(word, 10) < 10, rest[1:])]
+    if rest[:1] == ["point"] and digits:
+        return value + Fraction(int("".join(digits)), 10 ** len(digits)), used + 1 + len(digits)
     if rest and part_word(rest[0]) and value:
         return value / part_word(rest[0]), used + 1
     if rest[:3] == ["and", "a", "half"]:

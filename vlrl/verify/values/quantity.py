@@ -57,7 +57,7 @@ _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "feet": "foot", "geese": "goose", "mice": "mouse",
     "leaves": "leaf",
 }  # fmt: skip
-_TOTAL = frozenset(("total", "altogether", "overall"))
+_TOTAL = frozenset(("total", "altogether", "overall", "whole"))
 _NEUTRAL = _TOTAL | {"of", "the", "in", "a", "an", "all", "left"}
 
 

@@ -9,7 +9,13 @@ from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, Statement, committed
 from vlrl.verify.reading.sentence_number import number_in_sentence
-from vlrl.verify.reading.sentence_option import LETTERS, option_by_text, option_in_sentence, option_of
+from vlrl.verify.reading.sentence_option import (
+    LETTERS,
+    leading_option,
+    option_by_text,
+    option_in_sentence,
+    option_of,
+)
 from vlrl.verify.reading.sentence_text import words_in_sentence
 from vlrl.verify.values.normaliser import normalise
 
@@ -72,7 +78,9 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
             )
         )
 
-    statement = committed(response, Reader(lambda text: option_of(text, options), inside))
+    statement = committed(
+        response, Reader(lambda text: option_of(text, options), inside, lambda text: leading_option(text, options))
+    )
     if (
         statement.value
         and options

@@ -6,7 +6,7 @@ import re
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.committed_answer import Reader, committed, without_exclamation
+from vlrl.verify.reading.committed_answer import Reader, committed, is_sentence, without_exclamation
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.sentence_text import words_in_sentence
@@ -35,7 +35,7 @@ def text(problem: Problem, response: str) -> Verdict:
     golds = [normalise(gold) for gold in golds_of(problem)]
     if answer and (answer in golds or answer.removeprefix("the ") in golds):
         return Verdict.right(extraction.answer)
-    if not extraction.declared:
+    if not extraction.declared or (extraction.how == "tag" and is_sentence(extraction.answer)):
         said = committed(response, text_reader(problem.question)).value or ()
         bare = {_ARTICLE.sub("", gold) for gold in golds}
         if any(_ARTICLE.sub("", words) in bare for words in (*said, answer if extraction.how == "line" else "")):

@@ -87,6 +87,9 @@ _BRACKETED = re.compile(r"[(（]([^()（）]{1,80})[)）]")
 _ENDED = re.compile(r"[.。!！]")
 _GOES_ON = re.compile(r"\W*(?:not|no|nor|or|and|but)\b", re.IGNORECASE)
 _CAN_NOT = re.compile(words("unable"), re.IGNORECASE)  # who can't answer and writes a box for all that
+_WITHOUT_SIGHT = re.compile(
+    rf"{words('unable')}\s?[,;]\s?(?:so|but)\b", re.IGNORECASE
+)  # "I can't see the image, so I'll put"
 _ENDS_OPEN = re.compile(
     r"(?::|：|\b(?:is|are|be|not|n['’]t|equals?|than|of|to|as|ist|nicht|est|pas|es|é|не|это)|[是为為于於])\W{0,3}$",
     re.IGNORECASE,
@@ -161,7 +164,7 @@ def _spoiled_before(sentence: str, behind: str) -> str:
     sentence = sentence.lower()  # the patterns are twice as fast where they needn't ignore case
     if _UNREAL.search(f"{sentence} {behind}"):
         return SUPPOSED
-    if _GUESSING.search(sentence):
+    if _GUESSING.search(sentence) or _WITHOUT_SIGHT.search(sentence):
         return DENIED
     if _FRONTED.match(sentence):
         return TEMPLATE
