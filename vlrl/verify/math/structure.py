@@ -38,7 +38,7 @@ _RELATIONS = {
 _MARK = re.compile(
     r"\\begin\{(?P<begin>[a-z]{1,12})\}|\\end\{(?P<end>[a-z]{1,12})\}|(?P<open>\\\{|[({\[])|(?P<close>\\\}|[)}\]])"
     r"|(?P<relation>\\(?:leqslant|geqslant|leq|geq|le|ge|lt|gt|neq|ne|in|approx|simeq|equiv|sim|cong|propto|to|rightarrow)"
-    r"(?![a-zA-Z])|<=|>=|!=|[=<>≤≥∈≈≡])"
+    r"(?![a-zA-Z])|<=|>=|(?<![0-9)])!=|[=<>≤≥∈≈≡])"
     r"|(?P<cup>\\cup(?![a-z])|∪)|(?P<without>\\(?:setminus|backslash)(?![a-z])|∖)|(?P<bar>\\mid(?![a-z])|\|)|(?P<colon>:)|(?P<comma>,)|(?P<semicolon>;)|(?P<other>\\[A-Za-z]+|\\\\|.)",
     re.DOTALL,
 )

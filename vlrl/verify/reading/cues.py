@@ -16,8 +16,7 @@ LATIN_ANSWER = (  # "la bonne réponse est", "die Antwort lautet"
 OTHER_ANSWER = words("answer_is", apart=False)  # none of it is ASCII
 CONCLUDES = re.compile(
     r"^\W{0,4}(?:grand\s)?(?:total|sum|result)(?:\s\w+){0,3}\s?[:=]"
-    rf"|^\W{{0,6}}{words('so_first')}|{words('so')}|(?:[,;:]|and) so\b"
-    r"|^\W{0,4}also\b(?=\s(?:ist|sind|es|gibt|beträgt|hat|bleiben))",
+    rf"|^\W{{0,6}}{words('so_first')}|{words('so')}|(?:[,;:]|and) so\b",
     re.IGNORECASE,
 )
 COURTESY = re.compile(

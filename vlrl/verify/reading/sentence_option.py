@@ -52,6 +52,7 @@ _ALTERNATIVES = re.compile(
     r"|\bor\s+\W{0,3}\(?[A-J]\)|,\s(?:no|wait|actually)\b",
     re.IGNORECASE,
 )
+_TURNS = re.compile(r",\s(?:no|wait|actually)\b[,;:]", re.IGNORECASE)  # also in a reason
 _GOES_ON = re.compile(rf"[)*$\s]{{0,4}}(?:[,;:–—-]|{words('because')}|\b(?:which|for|is|in)\b)")
 _WHY = re.compile(rf"\s?[,;，(（—–]?\s?{words('because')}", re.IGNORECASE)
 _DENIED = re.compile(
@@ -149,6 +150,8 @@ def _same_unit(one: Quantity, other: Quantity) -> bool:
 
 def option_in_sentence(sentence: str, options: Sequence[str], question: str = "") -> int | None:
     """The one option that a sentence names and commits to; None if it hedges, denies or names two."""
+    if _TURNS.search(sentence):
+        return None
     sentence = main_clause(sentence)
     if len(sentence) > MAX_SENTENCE or _ALTERNATIVES.search(sentence):
         return None

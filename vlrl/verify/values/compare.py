@@ -17,7 +17,7 @@ DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where
 
 _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
     r"per\s\w+))?)|(?:多少|几|何|몇)\s?(?!分之)([^\W\d_]{1,4})|"
-    r"\bin\s+(?!an?\b)([^\s,?;:()]{2,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
+    r"\bin\s+(?!an?\b)([^\s,?;:()]{1,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
 _PERCENTAGE = re.compile(rf"%|percent|процент|{words('percent')}", re.IGNORECASE)
 _MONEY = frozenset("$€£¥元円₹₽₩")
 _ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
