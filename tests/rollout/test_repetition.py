@@ -66,7 +66,7 @@ def test_reading_whole_and_token_by_token_agree_also_when_joined_midway(tokens, 
 
 
 @pytest.mark.parametrize("rule", [USUAL, Repetition(repeats=8), Repetition(tokens=40, repeats=2)])
-@pytest.mark.parametrize("period", range(1, 65))
+@pytest.mark.parametrize("period", [*range(1, 9), 13, 16, 31, 32, 33, 47, 63, 64])
 def test_a_response_written_in_several_calls_loops_at_the_token_of_one_long_call(period, rule):
     rng = np.random.default_rng(period)
     response = rng.integers(1000, 2000, 37).tolist() + rng.permutation(500)[:period].tolist() * 600
