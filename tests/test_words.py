@@ -58,3 +58,20 @@ def test_pages_and_configs_have_no_retired_word(name):
 def test_configs_have_no_former_key(name):
     keys = set(re.findall(r"(?<![\w./-])([a-z_]+):(?=\s|$)", (ROOT / name).read_text()))
     assert not keys & set(RENAMED)
+
+
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
+SOURCE = "\n".join((ROOT / name).read_text() for name in MODULES)
+
+
+@pytest.mark.parametrize("name", [name for name in [*PAGES, "README.md", "CONTRIBUTING.md"] if name.endswith(".md")])
+def test_a_metric_on_a_page_is_one_that_the_code_writes(name):
+    """Keys are `area/what`; some areas make their keys of names that they find, e.g. f"pool/{…}"."""
+    for area, what in re.findall(r"`([a-z_0-9]+)/(?!`)([a-z_0-9]*)[a-z_0-9<>…*]*`", (ROOT / name).read_text()):
+        if area not in FOLDERS:
+            assert f"{area}/{what}" in SOURCE or f'f"{area}/{{' in SOURCE, f"nothing writes {area}/{what}"
+
+
+def test_a_metric_has_its_present_name():
+    for former in ("kl/reference", "optimizer/gradient_norm", "drawing/", "ending/", "probe/picture_shift"):
+        assert f'"{former}' not in SOURCE

@@ -65,7 +65,7 @@ def test_what_stayed_at_zero_is_no_chart(tmp_path: Path):
         run.metrics(
             "rl",
             step,
-            {"kl/reference": 0.0, "finish_reason/stop": 1.0, "finish_reason/repeat": 0.0, "reward/mean": 0.1 * step},
+            {"kl/old_policy": 0.0, "finish_reason/stop": 1.0, "finish_reason/repeat": 0.0, "reward/mean": 0.1 * step},
         )
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert [t.strip() for t in re.findall(r"<figcaption>([^<]+)", page)] == ["Reward", "Finish reasons"]

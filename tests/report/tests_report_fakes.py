@@ -123,7 +123,7 @@ def write_fake_run(path: Path, finished: bool = True) -> Path:
                 "gradient/norm": float(rng.uniform(0.3, 0.9)) if step != 5 else math.nan,
                 "groups/informative_rate": 0.6 - 0.25 * share + float(rng.normal(0, 0.05)),
                 "entropy/mean": 0.4 - 0.25 * share,
-                "kl/reference": 0.001 * step,
+                "kl/old_policy": 0.001 * step,
                 "logprob_gap/max": 2e-6,
                 **times,
                 "time/step_seconds": sum(times.values()) + 0.03,

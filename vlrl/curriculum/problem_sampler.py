@@ -183,7 +183,7 @@ class ProblemSampler:
         return shares_of(found) if found != dict(shares) else found
 
     def metrics(self) -> dict[str, float]:
-        """curriculum/success: mean success rate of what was tried; drawing/tried: how many problems or bins."""
+        """curriculum/success: mean success rate of what was tried; curriculum/tried: how many problems or bins."""
         if not self._rates:
             return {}
         return {

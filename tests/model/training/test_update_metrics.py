@@ -20,7 +20,7 @@ def test_means_over_tokens_count_tokens_and_means_over_updates_count_updates():
     found = sums.metrics()
     assert (found["loss/total"], found["gradient/norm"]) == (2.0, 4.0)
     assert found["entropy/mean"] == pytest.approx(6.0 / 4)
-    assert found["kl/reference"] == pytest.approx(0.8 / 4)
+    assert found["kl/old_policy"] == pytest.approx(0.8 / 4)
     assert found["logprob_gap/text"] == pytest.approx(0.5)  # only the first update had text
     assert found["logprob_gap/real"] == pytest.approx(0.2)
     assert found["logprob_gap/mean"] == pytest.approx(1.1 / 4)
@@ -47,6 +47,6 @@ def test_observations_are_in_no_figure_of_an_update():
     sums = UpdateMetrics()
     observe(sums, [example], inputs, 0.5, torch.tensor([1.0, 50.0, 50.0, 2.0]))
     shown = sums.stepped(1.0).metrics()
-    assert (shown["entropy/mean"], shown["kl/reference"]) == (1.5, 0.0)
+    assert (shown["entropy/mean"], shown["kl/old_policy"]) == (1.5, 0.0)
     assert (shown["logprob_gap/mean"], shown["logprob_gap/compared_tokens"]) == (0.25, 2.0)
     assert "logprob_gap/given" not in shown

@@ -15,7 +15,8 @@ class UpdateMetrics:
 
     loss          the updates' losses, each whole
     tokens        response tokens that a policy wrote, once an update
-    entropy, kl   nats over these tokens
+    entropy, kl   nats over these tokens; KL is the k3 estimate of KL(π‖π_old), π_old the policy at
+                  the iteration's start
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
     cause         the first number that made the loss NaN or infinite, where it is
@@ -48,7 +49,7 @@ class UpdateMetrics:
         self.cause = self.cause or other.cause
 
     def metrics(self) -> Mapping[str, float]:
-        """loss/total and gradient/norm, means over updates; entropy/mean and kl/reference in nats a token;
+        """loss/total and gradient/norm, means over updates; entropy/mean and kl/old_policy in nats a token;
         logprob_gap/… where it was compared. Empty without an update.
         """
         if not self.updates:
@@ -57,6 +58,6 @@ class UpdateMetrics:
             "gradient/norm": self.norm / self.updates,
             "loss/total": self.loss / self.updates,
             "entropy/mean": self.entropy / max(self.tokens, 1),
-            "kl/reference": self.kl / max(self.tokens, 1),
+            "kl/old_policy": self.kl / max(self.tokens, 1),
             **self.gap.metrics(),
         }

@@ -119,7 +119,7 @@ def before_after_chart(run: RunRecord) -> Chart | None:
 
 
 def response_charts(run: RunRecord) -> list[Chart]:
-    """Reward, length, informative groups, endings, entropy, distance from the reference."""
+    """Reward, length, informative groups, endings, entropy, distance from the iteration's start."""
     charts = [
         _metric_chart(run, "rl", "Reward", {"mean": "reward/mean"}),
         _metric_chart(run, "rl", "Response length", {"mean": "length/mean", "95th percentile": "length/p95"}, "tokens"),
@@ -135,7 +135,9 @@ def response_charts(run: RunRecord) -> list[Chart]:
             (0, 1.02),
         ),
         _metric_chart(run, "rl", "Entropy", {"mean": "entropy/mean"}, "nats a token", from_zero=True),
-        _metric_chart(run, "rl", "Distance from the reference", {"KL": "kl/reference"}, "KL, nats", from_zero=True),
+        _metric_chart(
+            run, "rl", "Distance from the iteration's start", {"KL": "kl/old_policy"}, "KL, nats", from_zero=True
+        ),
         _metric_chart(
             run,
             "eval",

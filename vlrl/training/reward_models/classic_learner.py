@@ -53,7 +53,7 @@ class ClassicLearner:
             self.optimizer.zero_grad()
             raise NonFiniteError("update", f"the loss of a reward model is {total}", LOGITS_REMEDY)
         norm = self.optimizer.step(lr_scale)
-        return {"loss/total": total, "accuracy/train": right / len(rows), "optimizer/gradient_norm": norm}
+        return {"loss/total": total, "accuracy/train": right / len(rows), "gradient/norm": norm}
 
     def logits(self, prompts: Sequence[Encoded]) -> torch.Tensor:
         """(N,) logits of prompts under the present weights."""

@@ -244,10 +244,12 @@ class RlSettings(Settings):
     def _skipped_groups_have_no_gradient(self) -> RlSettings:
         several = self.updates_per_step * self.epochs_per_step > 1
         if self.skip_uninformative and self.loss.pulls_without_advantage and (several or self.reference is not None):
+            start = "the iteration's start from the second update of a step on"
             raise ValueError(
                 "skip_uninformative leaves groups without an advantage out, and "
-                f"{type(self.loss).__name__} pulls them, as all others, back to the reference"
-                f"{'' if self.reference else ' from the second update of a step on'}: leave it out, "
+                f"{type(self.loss).__name__} pulls them, as all others, back to "
+                f"{'the reference' if self.reference else start}: "
+                "leave it out, "
                 f"{'' if self.reference else 'make one update a step, '}or take the pull away (tau or beta 0)"
             )
         return self
