@@ -74,10 +74,13 @@ def loaded_models(model_folders: dict[str, Path]) -> dict[str, Any]:
     return {name: fresh(folder) for name, folder in model_folders.items()}
 
 
-@pytest.fixture(params=["tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3"])
-def architecture(request: pytest.FixtureRequest) -> str:
-    """Every architecture in turn."""
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`architecture` is the small model of every family in turn, unless a test names its own."""
+    named = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    if "architecture" in metafunc.fixturenames and "architecture" not in named:
+        from small_models import ARCHITECTURES
+
+        metafunc.parametrize("architecture", ARCHITECTURES, scope="session")
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.prompts.encode import Encoded, Encoder
-from vlrl.model.tiny import build_tiny
+from vlrl.model.tiny import build_tiny, tiny_models
 from vlrl.types import Image, Problem, Text
 
-ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl", "tiny-idefics3")
+ARCHITECTURES = tuple(tiny_models())  # of every family in the package
 TEXTS = ("How many cards? What is 3+4=?", "<think>3 and 4</think><answer>7</answer>", "red green blue left right") * 5
 SHAPE = TinyShape(
     text_width=32,

@@ -148,7 +148,7 @@ def check_same_distribution(setting: Setting, engine: TransformersEngine, case: 
 
 
 def our_work(setting: Setting, case: Case) -> Work:
-    """One look an image, one read a prompt, then every token that is kept."""
+    """Each image encoded once, each prompt read once, then every token that is kept."""
     total = Work()
     for one, lengths in zip(case.encoded, case.lengths, strict=True):
         for image in one.images:

@@ -7,9 +7,9 @@
 One problem with one image and k responses of equal length; the loss is a weighted sum of the responses'
 log-probabilities. Three ways to the same gradient:
 
-* packed: one row [prompt | response 1 | … | response k], one look at the image (what vlrl trains on);
-* separate, one look: k rows that each repeat the prompt, with the image's features computed once;
-* separate: k rows through the unmodified transformers model, which looks at the image k times.
+* packed: one row [prompt | response 1 | … | response k], the image encoded once (what vlrl trains on);
+* separate, encoded once: k rows that each repeat the prompt, with the image's features computed once;
+* separate: k rows through the unmodified transformers model, which encodes the image k times.
 
 The random Qwen3-VL shape of about 10 M parameters in float32, no padding anywhere, so nothing but the prompt differs.
 The script ends with an error if gradients of the first and the last way differ by more than 1e-5 (relative, over all
@@ -96,7 +96,7 @@ class Ways:
         self._own(self.packed_rows)
 
     def one_look(self) -> None:
-        """k rows, one look."""
+        """k rows, the image encoded once."""
         self._own(self.single_rows)
 
     def _own(self, batch: object) -> None:
@@ -131,7 +131,7 @@ class Ways:
 
 
 def allowed(setting: Setting, encoded: Encoded, length: int) -> tuple[Work, Work, Work]:
-    """Work of a forward pass: packed, separate with one look, separate."""
+    """Work of a forward pass: packed, separate with the image encoded once, separate."""
     encode_images = sum((vision(setting.plain, image.num_patches) for image in encoded.images), Work())
     read = language(setting.plain, encoded.num_tokens)
     write = language(setting.plain, length, encoded.num_tokens) * K
@@ -153,8 +153,8 @@ def main() -> None:
         setting = build(Path(folder), given.smoke, MID_SHAPE if given.mid else SHAPE)
         size = sum(p.numel() for p in setting.plain.parameters()) / 1e6
         print(f"forward and backward at k = {K}, {size:.1f} M parameters, {machine()}")
-        names = ("packed", "separate, one look", "separate")
-        against = ("one look / packed (CPU time)", "allowed", "separate / packed (CPU time)", "allowed")
+        names = ("packed", "separate, encoded once", "separate")
+        against = ("encoded once / packed (CPU time)", "allowed", "separate / packed (CPU time)", "allowed")
         print(f"| prompt : response | {' | '.join((*names, *against))} | gradient error |")
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
         for encoded, length in cases(setting, given.smoke, given.mid):

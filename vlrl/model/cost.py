@@ -126,7 +126,7 @@ class CostModel:
         return self._seconds(vision, self._language(load) * times)
 
     def rollout(self, load: Load) -> float:
-        """One look, one prefill, and every token of the responses decoded (work, not the time of small products)."""
+        """Images encoded once, one prefill, every token of the responses decoded (work, not time of small products)."""
         return self.forward(load)
 
     def _language(self, load: Load) -> float:

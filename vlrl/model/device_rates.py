@@ -24,7 +24,7 @@ TURNS = 3  # the least of them counts, after one to warm up
 
 @torch.inference_mode()
 def measured(cost: CostModel, loaded: LoadedModel, images: Sequence[EncodedImage]) -> CostModel:
-    """The cost model in seconds of the model's device, from passes over texts and looks at these images."""
+    """The cost model in seconds of the model's device, from passes over texts and encodings of these images."""
     samples = []
     for tokens in TEXT_TOKENS:
         if tokens <= loaded.context:

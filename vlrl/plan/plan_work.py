@@ -211,7 +211,7 @@ def update_work(work: StepWork) -> list[str]:
     two, eight = work.unbalance
     return [
         f"a pass: {work.flops / 1e12:,.3g} TFLOP, {work.vision_share:.0%} of it in the vision tower; "
-        f"separate rows with a look each would take {work.separate / work.flops:.1f}× as much",
+        f"separate rows that each encode the images would take {work.separate / work.flops:.1f}× as much",
         f"micro-batches: {work.micro_batches:,}, {work.padding:.1%} of their tokens are padding; "
         f"over 2 and 8 ranks the dearest has {two:.1%} and {eight:.1%} more than the mean",
     ]

@@ -1,4 +1,4 @@
-"""How often the tower looks: counted, with a frozen and with a trained tower, and the same gradients as ever."""
+"""How often the tower runs: counted, with a frozen and with a trained tower, and the same gradients as ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transformers engine: seeds, frequencies, placeholders, greedy answers, and how often it looks at an image."""
+"""The transformers engine: seeds, frequencies, placeholders, greedy answers, and how often it encodes an image."""
 
 from __future__ import annotations
 

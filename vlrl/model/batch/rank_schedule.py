@@ -3,7 +3,7 @@
 Under ZeRO a forward pass gathers weights and a backward pass reduces gradients, module by module, with all ranks at
 once: a rank that skipped the vision tower, a micro-batch or a piece of the head would leave the others waiting. So
 before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look at images
-where any rank has one, and as many calls of the head. A rank without images looks at one whose features count
+where any rank has one, and as many calls of the head. A rank without images encodes one whose features count
 nothing; a rank without rows reads a row of one token. Both stay in the graph with weight zero.
 """
 

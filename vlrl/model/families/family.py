@@ -25,7 +25,7 @@ from vlrl.registry import Registry
 if TYPE_CHECKING:
     from vlrl.model.prompts.encode import Encoded
 
-PAGE = "docs/performance.md, 'A family of your own'"
+PAGE = "docs/models.md, 'A family of your own'"
 
 
 class DecoderClasses(NamedTuple):
@@ -94,7 +94,7 @@ class Family(ABC):
 
     @abstractmethod
     def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:
-        """What `get_image_features` returns instead of looking, and the arguments that make the model ask for it."""
+        """What `get_image_features` returns instead of encoding, and the arguments that make the model ask for it."""
 
     @abstractmethod
     def merge(self, config: Any) -> int:

@@ -26,7 +26,7 @@ def frozen_below_projector(model: Any) -> bool:
 
 @contextmanager
 def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[ImageFeatures]]:
-    """What the projector reads in one look within the block, by image of this many patches; there when it ends."""
+    """What the projector reads in the tower's call within the block, by image of this many patches."""
     found: list[ImageFeatures] = []
     read: dict[int, list[torch.Tensor]] = {}
     modules = _projector(core)
@@ -42,7 +42,7 @@ def written_down(core: Any, patches: Sequence[int]) -> Iterator[list[ImageFeatur
 
 @contextmanager
 def read_again(core: Any, given: Sequence[ImageFeatures]) -> Iterator[None]:
-    """One look at the same images within the block passes the tower's layers over and projects what was `given`."""
+    """A call of the tower on the same images within the block passes its layers over and projects what was `given`."""
     inputs = [torch.cat(one) for one in zip(*(some.tensors for some in given), strict=True)]
     layers = _layers(core)
     with ExitStack() as undo:
