@@ -16,6 +16,7 @@ from vlrl.config import build_settings
 from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.evaluation_sets import is_evaluation_set
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
 from vlrl.evaluation.official import has_published_rule
@@ -24,10 +25,11 @@ from vlrl.experiments.ablation.ablation_settings import AblationSettings
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.losses.loss_inputs import LossInputs
 from vlrl.losses.loss_registry import losses
+from vlrl.model.prompts.encode import Encoder
+from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import engines, opened
 from vlrl.rollout.environments.environment import environments
-from vlrl.rollout.scripted_engine import ScriptedEngine
 from vlrl.scenes.domain import domains
 from vlrl.types import Problem, Rollout, Segment, Text
 from vlrl.verify.judge import judge, verifiers
@@ -99,13 +101,18 @@ def test_the_verifier_of_contributing_judges():
     assert not judge(problem, "").correct
 
 
-def test_the_engine_of_the_page_on_engines_declares_what_it_must(temporarily):
+def test_the_engine_of_the_page_on_engines_declares_what_it_must_and_writes(temporarily, qwen3):
     temporarily(engines)
     (code,) = blocks("docs/engines.md", "python")
-    exec(code, {"__name__": "vlrl_docs", "MyEngine": lambda loaded, settings: ScriptedEngine({}, None, 0)})
+    exec(code, {"__name__": "vlrl_docs"})
     made = engines.build("mine")
     assert made.capabilities.early_exit is False
-    assert isinstance(opened(made, None), ScriptedEngine)
+    engine = opened(made, qwen3)
+    engine.load_weights(qwen3.model.named_parameters(), 3)
+    problem = Problem((Text("3+4=?"),), "7", "number", "text", "tests")
+    (group,) = collect(Encoder(qwen3, ImageBudget()).encode, engine, [problem], Sampling(max_tokens=4), 2, 0)
+    assert [(r.token_ids, r.finish_reason) for r in group.rollouts] == [((qwen3.stop_ids[0],), "stop")] * 2
+    assert {s.policy_version for r in group.rollouts for s in r.segments} == {3}
 
 
 def test_the_environment_of_contributing_asks_with_its_hint_and_judges_the_problem_itself(temporarily):
