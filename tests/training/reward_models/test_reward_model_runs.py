@@ -144,6 +144,9 @@ def test_both_kinds_are_trained_compared_on_the_same_rows_and_reward_a_run(
     assert len(set(counted.values())) == 1  # all on the same rows
     assert counted["rule"] == held["rows"]["test"]
     assert held["judges"]["rule"]["by_origin"]["units"]["accuracy"] == 1.0
+    for judge in held["judges"].values():
+        assert "relations/turned round" in judge["by_rewriting"]
+        assert sum(one["n"] for one in judge["by_rewriting"].values()) == judge["by_origin"]["all"]["n"]
     assert held["judges"]["chain_of_thought"]["unparsed"] > 0  # two steps of training teach no JSON
     assert held["judges"]["classic"]["calibration"]["bins"]
 

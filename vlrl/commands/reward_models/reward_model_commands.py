@@ -88,15 +88,17 @@ def print_rows(rows: RowFolder) -> None:
 
 
 def print_results(results: Mapping[str, Any]) -> None:
-    """Accuracy by origin and judge, then what is measured of the models alone."""
+    """Accuracy by origin and judge, with its rewritings below it, then what is measured of the models alone."""
     judges = results["judges"]
     table = Table(title=f"{results['rows']['test']} held-out rows: accuracy (95 % Wilson)", title_justify="left")
     table.add_column("origin")
     for name in judges:
         table.add_column(name)
-    origins = sorted({origin for one in judges.values() for origin in one["by_origin"]} - {"all"})
-    for origin in (*origins, "all"):
-        table.add_row(origin, *(_cell(one["by_origin"].get(origin)) for one in judges.values()))
+    kinds = sorted({origin for one in judges.values() for origin in one["by_origin"]} - {"all"})
+    rewritings = sorted({origin for one in judges.values() for origin in one["by_rewriting"]} - set(kinds))
+    for origin in (*sorted([*kinds, *rewritings]), "all"):
+        rows = "by_rewriting" if origin in rewritings else "by_origin"
+        table.add_row(origin, *(_cell(one[rows].get(origin)) for one in judges.values()))
     console().print(table)
     for name, one in judges.items():
         if line := _further(one):

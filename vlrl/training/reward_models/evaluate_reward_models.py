@@ -49,6 +49,12 @@ class JudgedRows:
         found["all"] = self._figures(range(len(self.rows)))
         return {name: figures for name, figures in found.items() if figures["n"] or figures["unparsed"]}
 
+    def by_rewriting(self) -> dict[str, dict[str, Any]]:
+        """As `table`, by whole origin, e.g. `numbers/digit changed`: all rows of one have one label."""
+        origins = sorted({row.origin for row in self.rows})
+        found = {name: self._figures([i for i, row in enumerate(self.rows) if row.origin == name]) for name in origins}
+        return {name: figures for name, figures in found.items() if figures["n"] or figures["unparsed"]}
+
     def _figures(self, places: Sequence[int]) -> dict[str, Any]:
         said = [(self.rows[i].correct, one) for i in places if (one := self.judgements[i]) is not None]
         judged = [label == one.correct for label, one in said if one.correct is not None]
@@ -102,7 +108,8 @@ def evaluate_reward_models(config: RewardModelConfig) -> dict[str, Any]:
         "code": describe_code(),
         "judges": {},
     }
-    results["judges"][RULE] = {"by_origin": by_rule(test).table()}
+    ruled = by_rule(test)
+    results["judges"][RULE] = {"by_origin": ruled.table(), "by_rewriting": ruled.by_rewriting()}
     for kind, one in settings.items():
         results["judges"][kind] = judged_by_model(kind, test, open_reward_model(one).judges, config.judging.batch)
     write_atomically(config.folder / RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
@@ -128,6 +135,7 @@ def judged_by_model(name: str, rows: Sequence[JudgedRow], judges: JudgeAnswers, 
     judged = JudgedRows(name, rows, said)
     figures: dict[str, Any] = {
         "by_origin": judged.table(),
+        "by_rewriting": judged.by_rewriting(),
         "unparsed": sum(one.correct is None for one in said),
         "seconds_of_processor": round(seconds, 2),
         "swapped": _swapped(said, turned),
