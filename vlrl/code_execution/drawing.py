@@ -7,13 +7,15 @@ may open sockets (Chromium talks to itself): there is still no network, and noth
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from vlrl.code_execution.box import MIB, BoxError, Role, payload_of
 from vlrl.code_execution.box_pool import SYSTEM_MEMORY, BoxPool, execution_of
+from vlrl.code_execution.drawn_pages import DrawnPage, SvgTile, framed_page, sheet_page, svg_page
 from vlrl.code_execution.outcome import Execution
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError
@@ -23,7 +25,7 @@ KINDS: tuple[DrawingKind, ...] = ("html", "svg", "matplotlib")
 FILE = "drawing.png"
 # a page's processes take about 1.1 GiB, shared pages counted once each, and 100 threads before they show anything
 PAGE = Limits(
-    cpu_seconds=20.0, wall_seconds=30.0, memory_mib=2048, processes=320, open_files=1024, output_mib=64, disk_mib=256
+    cpu_seconds=10.0, wall_seconds=30.0, memory_mib=2048, processes=320, open_files=1024, output_mib=64, disk_mib=256
 )
 PLOT = Limits(cpu_seconds=20.0, wall_seconds=30.0, memory_mib=1024, processes=64, open_files=256, output_mib=64)
 BROWSERS = (  # programs themselves: a wrapper script reads /etc, which the sandbox doesn't show
@@ -77,6 +79,7 @@ class DrawingSandbox:
     def __init__(self, settings: SandboxSettings, programs: Callable[[], BoxPool]) -> None:
         self._settings, self._programs = settings, programs
         self._pages: BoxPool | None = None
+        self._lock = threading.Lock()
 
     def check(self, kind: DrawingKind) -> None:
         """Raises ConfigError where drawings of a kind can't be drawn here."""
@@ -97,13 +100,31 @@ class DrawingSandbox:
             files = {"main.py": PLOTTER.read_bytes(), "program.py": text}
             role = Role(payload_of(files), python="main.py", extra_threads=8)
             return self._drawn(self._programs(), role, PLOT, 0)
-        if self._pages is None:
-            self._pages = BoxPool(self._settings, sockets=True)
-        page = f"page.{kind}"
-        line = [str(browser()), *FLAGS, f"--window-size={width},{max(height, LOWEST)}", page]
-        role = Role(payload_of({page: text}), argv=line, reserves=True, extra_memory=1024 * MIB, extra_threads=256)
-        drawn = self._drawn(self._pages, role, PAGE, 512 * MIB)
-        return replace(drawn, height=height) if height < LOWEST else drawn
+        page = framed_page(text, width, height) if kind == "html" else svg_page(text, width, height)
+        return self._shown(page, PAGE)
+
+    def draw_sheet(self, tiles: Sequence[SvgTile]) -> Drawing:
+        """One drawing of many SVG files, as `sheet_page` lays them out, by one browser. One file that takes too much
+        leaves all of them without a drawing: then they have to be drawn in smaller sheets.
+
+        Raises ConfigError where that can't be done here.
+        """
+        self.check("svg")
+        return self._shown(sheet_page(tiles), PAGE)
+
+    @property
+    def beside(self) -> int:
+        """How many drawings are made at a time."""
+        return self._settings.count
+
+    def _shown(self, page: DrawnPage, limits: Limits) -> Drawing:
+        with self._lock:
+            if self._pages is None:
+                self._pages = BoxPool(self._settings, sockets=True)
+        line = [str(browser()), *FLAGS, f"--window-size={page.width},{max(page.height, LOWEST)}", "page.html"]
+        role = Role(payload_of(page.files), argv=line, reserves=True, extra_memory=1024 * MIB, extra_threads=256)
+        drawn = self._drawn(self._pages, role, limits, 512 * MIB)
+        return replace(drawn, height=page.height) if page.height < LOWEST else drawn
 
     def close(self) -> None:
         """Ends the boxes of pages."""

@@ -20,7 +20,7 @@ verifiers: Registry[Verifier] = Registry("verifier")
 
 _preparations: dict[str, Callable[[], None]] = {}
 
-JudgeTogether: TypeAlias = Callable[[Sequence[tuple[Problem, str]]], Sequence[Verdict]]
+JudgeTogether: TypeAlias = Callable[[Sequence[tuple[Problem, str]]], Sequence[Verdict | None]]
 
 _together: dict[str, tuple[Verifier, JudgeTogether]] = {}
 
@@ -50,7 +50,7 @@ def verifier(
     wall_seconds  what one verdict may take where it waits for something else, such as a server; verdicts of such a
                   verifier are asked for side by side. Default: the run's `judging.wall_seconds`
     together  the same verdicts on many responses in one call, for a verifier that is faster so (a model in batches);
-              what it raises is a fault of all of them
+              None for a response that is to be judged by itself; what it raises is a fault of all of them
     """
     if wall_seconds is not None:
         guarded.wall_seconds[name] = wall_seconds
@@ -121,25 +121,32 @@ def judge_all(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verd
 
 def _judge_here(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
     """Verdicts in order: first those of verifiers that judge many at once, then all others."""
-    found: dict[int, tuple[Verdict, ...]] = {}
+    found: list[list[Verdict | None]] = [[None] * len(texts) for _, texts in asked]
     for name in dict.fromkeys(problem.verifier for problem, _ in asked):
         if name in _together and _together[name][0] is verifiers.get(name):
-            places = [i for i, (problem, _) in enumerate(asked) if problem.verifier == name]
-            found.update(zip(places, _judged_together(name, [asked[i] for i in places]), strict=True))
-    others = iter(_judged_singly([one for i, one in enumerate(asked) if i not in found]))
-    return [found[i] if i in found else next(others) for i in range(len(asked))]
+            _judge_together(name, asked, found)
+    left = [[i for i, verdict in enumerate(verdicts) if verdict is None] for verdicts in found]
+    remaining = [(problem, [texts[i] for i in places]) for (problem, texts), places in zip(asked, left, strict=True)]
+    for verdicts, places, judged in zip(found, left, _judged_singly(remaining), strict=True):
+        for i, verdict in zip(places, judged, strict=True):
+            verdicts[i] = verdict
+    return [tuple(verdict for verdict in verdicts if verdict is not None) for verdicts in found]
 
 
-def _judged_together(name: str, asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:
-    pairs = [(problem, text) for problem, texts in asked for text in texts]
+def _judge_together(
+    name: str, asked: Sequence[tuple[Problem, Sequence[str]]], found: Sequence[list[Verdict | None]]
+) -> None:
+    """Puts the verdicts of a verifier that judges many at once in their places of `found`."""
+    places = [(i, j) for i, (problem, texts) in enumerate(asked) if problem.verifier == name for j in range(len(texts))]
+    pairs = [(asked[i][0], asked[i][1][j]) for i, j in places]
     try:
         verdicts = list(_together[name][1](pairs))
         if len(verdicts) != len(pairs):
             raise ValueError(f"{len(verdicts)} verdicts on {len(pairs)} responses")
     except Exception as error:  # as in `judge`: whatever a verifier raises is its own fault
         verdicts = [Verdict.broken(f"{name}: {type(error).__name__}: {error}")] * len(pairs)
-    remaining = iter(verdicts)
-    return [tuple(next(remaining) for _ in texts) for _, texts in asked]
+    for (i, j), verdict in zip(places, verdicts, strict=True):
+        found[i][j] = verdict
 
 
 def _judged_singly(asked: Sequence[tuple[Problem, Sequence[str]]]) -> list[tuple[Verdict, ...]]:

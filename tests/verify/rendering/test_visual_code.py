@@ -211,6 +211,43 @@ def test_hostile_pages_earn_nothing_and_the_next_one_is_drawn(name, monkeypatch)
     assert judge(problem(), fenced(SVG)).correct
 
 
+DIALOGUES = {
+    "alert": "alert(1)",
+    "confirm": "if (confirm('?')) throw 1",
+    "prompt": "if (prompt('?') !== null) throw 1",
+    "print": "print()",
+    "a window": "if (open('about:blank')) throw 1",
+    "a window by a link": "document.body.innerHTML = '<a href=about:blank target=_blank>'; document.links[0].click()",
+    "a download": "const a = document.createElement('a'); a.href = 'data:x/y,abc'; a.download = 'x'; a.click()",
+    "a file": "const i = document.createElement('input'); i.type = 'file'; i.click()",
+    "a permission": "navigator.geolocation.getCurrentPosition(() => {}); Notification.requestPermission()",
+    "the window around it": "try { top.location = 'about:blank' } catch {} try { parent.close() } catch {}",
+    "leaving": "onbeforeunload = () => 'stay'; setTimeout(() => alert(1), 100)",
+    "many dialogues": "for (let i = 0; i < 500; i++) alert(i)",
+    "storage": "localStorage.setItem('a', '1'); if (localStorage.getItem('a') !== '1') throw 1",
+}
+AFTERWARDS = "<!doctype html><body style='margin:0'><script>{}\ndocument.body.innerHTML = `{}`</script></body>"
+
+
+def judged_after(script):
+    return judge(problem("html", f"<body style='margin:0'>{SVG}</body>"), AFTERWARDS.format(script, SVG))
+
+
+@sandboxed
+@with_browser
+def test_a_page_that_asks_a_user_gets_the_answer_of_none_and_is_drawn():
+    everything = "\n".join(f"{{ {script} }}" for script in DIALOGUES.values())
+    assert judged_after(everything).score > 0.95
+
+
+@sandboxed
+@with_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DIALOGUES)
+def test_no_dialogue_keeps_a_page_from_being_drawn(name):
+    assert judged_after(DIALOGUES[name]).score > 0.95
+
+
 @sandboxed
 @with_browser
 def test_nothing_of_the_host_is_in_the_picture_of_a_page_that_asks_for_it(tmp_path):

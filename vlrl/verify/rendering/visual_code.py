@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from vlrl.code_execution import executor
 from vlrl.code_execution.drawing import KINDS, Drawing, DrawingKind
+from vlrl.code_execution.drawn_pages import SvgTile
+from vlrl.code_execution.outcome import Execution
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import Problem, Verdict
 from vlrl.verify.code.program_text import ProgramText, bare_text, one_block
 from vlrl.verify.judge import verifier
 from vlrl.verify.rendering.image_pixels import MAX_PIXELS, pixels_of_drawing, pixels_of_row
 from vlrl.verify.rendering.image_similarity import Pixels, Target
+from vlrl.verify.rendering.svg_sheets import draw_tiles
 from vlrl.verify.rendering.svg_text import svg_for_window
 
 WALL_SECONDS = 600.0  # of one verdict, with those before it; each drawing has limits of its own
@@ -62,7 +65,46 @@ def _gold(problem: Problem) -> tuple[str, ...] | None:
     return None if gold.get("source") is None else (f"```{gold['kind']}\n{gold['source']}\n```",)
 
 
-@verifier("visual_code", prepare=prepare, gold=_gold, wall_seconds=WALL_SECONDS)
+def judge_svgs(asked: Sequence[tuple[Problem, str]]) -> list[Verdict | None]:
+    """Verdicts on SVG responses, many of which are drawn by one browser; None for all others, and for those that
+    `visual_code` judges without drawing them.
+    """
+    _draw_targets([problem for problem, _ in asked])
+    wanted: dict[int, _Asked | None] = {}
+    tiles: list[SvgTile | None] = []
+    for problem, response in asked:
+        if id(problem) not in wanted:
+            wanted[id(problem)] = _asked_of_svg(problem)
+        tiles.append(_tile(wanted[id(problem)], response))
+    drawn = iter(draw_tiles(executor.drawing_sandbox(), [tile for tile in tiles if tile is not None]))
+    verdicts: list[Verdict | None] = []
+    for (problem, _), tile in zip(asked, tiles, strict=True):
+        one, shown = wanted[id(problem)], None if tile is None else next(drawn)
+        verdicts.append(None if one is None or shown is None else _verdict(one, shown.pixels, shown.execution))
+    return verdicts
+
+
+def _asked_of_svg(problem: Problem) -> _Asked | None:
+    """What an SVG problem wants; None for other kinds, and for one that `visual_code` refuses."""
+    try:
+        return _asked(problem) if _gold_of(problem)["kind"] == "svg" else None
+    except (ConfigError, DataError, RuntimeError):
+        return None
+
+
+def _tile(asked: _Asked | None, response: str) -> SvgTile | None:
+    """A response's drawing; None where it isn't drawn."""
+    found = None if asked is None else source_text("svg", response)
+    if asked is None or found is None or found.source is None:
+        return None
+    width, height = asked.target.width, asked.target.height
+    try:
+        return SvgTile(svg_for_window(found.source, width, height), width, height)
+    except ValueError:
+        return None
+
+
+@verifier("visual_code", prepare=prepare, gold=_gold, wall_seconds=WALL_SECONDS, together=judge_svgs)
 def visual_code(problem: Problem, response: str) -> Verdict:
     """The score is how like the drawing is to the target, in [0, 1]; a blank one is at 0.
 
@@ -85,13 +127,17 @@ def visual_code(problem: Problem, response: str) -> Verdict:
         drawn = _draw(asked.kind, found.source, width, height)
     except ValueError as error:
         return Verdict.wrong(f"does not parse: {error}")
-    if drawn.execution.is_fault:
-        return Verdict.broken(f"the sandbox: {drawn.execution.note}")
     if drawn.is_unread:
         return Verdict.wrong(f"does not parse: {drawn.execution.note}"[:160])
-    pixels = _pixels(drawn, max(4 * width * height, ROOM))
+    return _verdict(asked, _pixels(drawn, max(4 * width * height, ROOM)), drawn.execution)
+
+
+def _verdict(asked: _Asked, pixels: Pixels | None, execution: Execution) -> Verdict:
+    """What a drawing earns; `pixels` is None where there is none."""
+    if execution.is_fault:
+        return Verdict.broken(f"the sandbox: {execution.note}")
     if pixels is None:
-        note = f"draws nothing: {drawn.execution.note}".rstrip(": ")
+        note = f"draws nothing: {execution.note}".rstrip(": ")
         return Verdict(asked.earned["parses"], False, "parses", note[:160])
     alike = asked.target.similarity(pixels)
     score = max(round(alike.score, 6), asked.earned["draws"])
@@ -166,23 +212,59 @@ def _target(problem: Problem, gold: Mapping[str, Any]) -> Target:
         raise DataError(f"problem {problem.id}, image {number}", str(error), "give another target") from error
 
 
-def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target:
+def _draw_targets(problems: Sequence[Problem]) -> None:
+    """Draws targets that are given as SVG sources, together where they are several. What can't be drawn is left: it is
+    refused where its problem is judged.
+    """
+    keys: dict[tuple[str, str, int, int], SvgTile] = {}
+    for problem in problems:
+        try:
+            gold = _gold_of(problem)
+            if gold["kind"] == "svg" and gold.get("source") is not None:
+                width, height = _size(gold.get("size", WINDOW), "")
+                source = str(gold["source"])
+                keys["svg", source, width, height] = SvgTile(svg_for_window(source, width, height), width, height)
+        except (DataError, ValueError):
+            continue
+    with _drawing:
+        new = {key: tile for key, tile in keys.items() if key not in _targets}
+        if len(new) < 2:
+            return
+        for key, drawn in zip(new, draw_tiles(executor.drawing_sandbox(), list(new.values())), strict=True):
+            if drawn.pixels is not None and not drawn.execution.is_fault:
+                try:
+                    _keep_target(key, Target.of(drawn.pixels))
+                except ValueError:
+                    continue
+
+
+def _keep_target(key: tuple[str, str, int, int], target: Target) -> None:
+    _targets[key] = target
+    if len(_targets) > KEPT_TARGETS:
+        _targets.popitem(last=False)
+
+
+def _size(size: Any, place: str) -> tuple[int, int]:
     pair = isinstance(size, list | tuple) and len(size) == 2
     if not pair or not all(isinstance(side, int) and 16 <= side <= 4096 for side in size):
         raise DataError(place, f"size is {size!r}", "give [width, height] in pixels, 16 to 4096 each")
-    key = (kind, source, size[0], size[1])
+    return size[0], size[1]
+
+
+def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target:
+    width, height = _size(size, place)
+    key = (kind, source, width, height)
     with _drawing:
         if key not in _targets:
             try:
-                drawn = _draw(kind, source, size[0], size[1])
+                drawn = _draw(kind, source, width, height)
                 if drawn.execution.is_fault:
                     raise RuntimeError(f"the sandbox: {drawn.execution.note}")  # a fault, and no word on the gold
                 pixels = _pixels(drawn, MAX_PIXELS)
                 if pixels is None:
                     raise ValueError(f"its source draws nothing: {drawn.execution.note}")
-                _targets[key] = Target.of(pixels)
+                target = Target.of(pixels)
             except ValueError as error:
                 raise DataError(place, str(error), "mend the source") from error
-            if len(_targets) > KEPT_TARGETS:
-                _targets.popitem(last=False)
+            _keep_target(key, target)
         return _targets[key]
