@@ -94,7 +94,8 @@ def draw_problem(
         metadata=metadata,
         tags=(*tags, *draft.tags),
     )
-    return problem, Demonstration(problem, worked_response(draft.thought, draft.answer))
+    response = worked_response(draft.thought, draft.answer) if draft.response is None else draft.response
+    return problem, Demonstration(problem, response)
 
 
 def worked_response(thought: str, answer: str) -> str:

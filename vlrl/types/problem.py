@@ -170,6 +170,8 @@ class Draft:
     tags     labels of this draft alone, e.g. the kind of question, for mixtures with caps and for reports
     scene    the drawn content as data, in which the domain's `answers` finds every answer that the question admits;
              never part of a problem
+    response  the whole worked response, where the answer is no text that a response could give: tests of a program, the
+             target of a drawing; default: made of `thought` and `answer`
     """
 
     question: str
@@ -181,3 +183,4 @@ class Draft:
     guess_rate: float | None = None
     tags: tuple[str, ...] = ()
     scene: Any = None
+    response: str | None = None
