@@ -16,13 +16,13 @@ from vlrl.provenance import Mark
 class KimiLoss(Loss):
     """Minus the objective whose gradient is eq. 3, averaged over responses:
 
-        −A_j · log π(y_j) + (τ/2) · (log π(y_j) − log π_ref(y_j))²      with log π(y) the *sum* over the response
+        −A_j · log π(y_j) + (τ/2) · (log π(y_j) − log π_old(y_j))²      with log π(y) the *sum* over the response
 
     Its gradient in log π(y_j) is −(A_j − τ·logratio_j): eq. 3 with A_j = r_j − baseline, which
     credit/advantage/advantages.py takes. It is the paper's squared surrogate
     (r − τ log Z − τ logratio)² over 2τ, less a constant.
 
-    tau              pull towards the iteration's starting policy. The paper gives no value
+    tau              pull towards π_old, the policy at the iteration's start. The paper gives no value
     logratio_norm    `none` is the paper's sequence sum; `length` divides a response's terms by its trained tokens
                      (ours, for long responses whose sums grow without bound; a public re-implementation does the like)
     """

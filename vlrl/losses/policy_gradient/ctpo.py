@@ -15,7 +15,7 @@ from vlrl.provenance import Mark
 
 @losses.register("ctpo")
 class CtpoLoss(TokenLoss):
-    """PPO's surrogate with ρ_t = exp(Σ_{s≤t} Δ_s), Δ = log π − log π_ref; gradient through token t alone.
+    """PPO's surrogate with ρ_t = exp(Σ_{s≤t} Δ_s), Δ = log π − log π_old; gradient through token t alone.
 
     The corridor of log ρ_t is [−low·√t, high·√t], since a sum of t terms wanders as √t; for a negative advantage ρ_t
     counts no more than exp(dual·√t). t and the sum pass over tokens of weight 0. On-policy it is PPO.

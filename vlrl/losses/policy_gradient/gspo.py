@@ -14,7 +14,7 @@ from vlrl.provenance import Mark
 
 @losses.register("gspo")
 class GspoLoss(Loss):
-    """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's trained tokens of log π/π_ref).
+    """−min(s A, clip(s, 1 − low, 1 + high) A), s = exp(mean over the response's trained tokens of log π/π_old).
 
     On-policy its gradient is GRPO's with the mean over a response's tokens. Token weights weigh the mean in s; token
     credit has no place here.

@@ -19,7 +19,7 @@ class Example:
 
     responses           (k,) token ids, each at least one
     advantages          (k,), or None: it is only read
-    old_logprobs        per response (T_j,), or None: the current policy *is* the reference (a first update, k1.5
+    old_logprobs        per response (T_j,), or None: they are the current policy's own (a first update, k1.5
                         §2.3.2)
     sampler_logprobs    per response (T_j,) by the engine, only compared; None where nothing was sampled (SFT)
     token_weights       per response (T_j,) ≥ 0, or None: every token counts once. 0 keeps a token out of the loss

@@ -48,7 +48,7 @@ class QwenVl(Family):
         return [ImageFeatures(merged[i], tuple(level[i] for level in levels)) for i in range(len(images))]
 
     def levels(self, output: Any) -> Sequence[Any]:
-        """Features for further levels of the decoder, a tensor or one a image each; none."""
+        """Features for further levels of the decoder, a tensor, or one for each image; none."""
         return ()
 
     def stand_in(self, features: Sequence[ImageFeatures]) -> tuple[Any, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Groups → what an update learns from: which responses, against which reference."""
+"""Groups → what an update learns from: which responses, with which old log-probabilities."""
 
 from __future__ import annotations
 
