@@ -81,6 +81,7 @@ def page(results: Mapping[str, Any]) -> str:
     seeds, judges = results["seeds"], results["judges"]
     every = f"{', '.join(map(str, seeds[:-1]))} and {seeds[-1]}"
     commits = ", ".join(f"`{commit[:7]}`" for commit in results["commits"])
+    commits += f" ({results['note']})" if results.get("note") else ""
     steps = results["steps"]
     seconds = {
         kind: ", ".join(f"{one[kind]:.0f}" for one in results["training_seconds"])
