@@ -30,7 +30,11 @@ needs_data = pytest.mark.skipif("VLRL_DATA" not in os.environ, reason="VLRL_DATA
 
 
 def test_every_shipped_recipe_is_tested_here():
-    elsewhere = {"own_jsonl"}  # it reads what a variable names: tests/test_configs.py
+    elsewhere = {
+        "own_jsonl",  # it reads what a variable names: tests/test_configs.py
+        "tiny_programs",  # what it judges runs in the sandbox: tests/test_examples.py
+        "drawn_figures",
+    }
     assert {file.stem for file in FOLDER.glob("*.yaml")} == {*GENERATED, *WITH_DATA, *elsewhere}
 
 
@@ -66,7 +70,6 @@ def test_modalities_name_where_the_content_comes_from():
     assert modalities["plugin_domain"] == {"synthetic"}
 
 
-@pytest.mark.slow
 def test_without_its_variable_the_recipe_of_real_images_says_what_to_export(monkeypatch):
     monkeypatch.delenv("VLRL_DATA", raising=False)
     with pytest.raises(ConfigError, match="VLRL_DATA is not set") as caught:

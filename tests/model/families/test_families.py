@@ -55,7 +55,7 @@ def test_a_known_family_with_another_decoder_is_refused_with_kind_field_and_reme
 
 
 def test_an_unknown_type_is_refused_with_what_to_do():
-    with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family[\s\S]*docs/performance\.md"):
+    with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family[\s\S]*docs/models\.md"):
         family_of(transformers.LlavaConfig())
 
 
