@@ -59,16 +59,6 @@ def test_paired_t_interval_uses_the_differences():
     assert (low, high) == pytest.approx((0.2 - 0.248414, 0.2 + 0.248414), abs=1e-5)
 
 
-def test_paired_bootstrap_is_seeded_and_close_to_the_normal_interval():
-    rng = np.random.default_rng(0)
-    before = rng.integers(0, 2, 400)
-    after = rng.integers(0, 2, 400)
-    first = scores.paired_bootstrap(after, before, np.random.default_rng(1))
-    again = scores.paired_bootstrap(after, before, np.random.default_rng(1))
-    assert first == again
-    assert first == pytest.approx(scores.paired_t_interval(after, before), abs=0.01)
-
-
 def test_paired_intervals_refuse_rows_of_different_length():
     with pytest.raises(ValueError, match="equal rows"):
         scores.paired_t_interval([1, 2], [1, 2, 3])

@@ -121,21 +121,6 @@ def paired_t_interval(after: ArrayLike, before: ArrayLike, level: float = LEVEL)
     return t_interval(first - second, level)
 
 
-def paired_bootstrap(
-    after: ArrayLike, before: ArrayLike, rng: np.random.Generator, resamples: int = 10_000, level: float = LEVEL
-) -> Interval:
-    """Percentile bootstrap interval of the mean of `after − before`, (N,) each: pairs are drawn with replacement."""
-    first, second = _pair(after, before)
-    difference = first - second
-    block = max(1, 10_000_000 // difference.size)  # bounds memory at about 80 MB
-    means = [
-        difference[rng.integers(0, difference.size, (min(block, resamples - start), difference.size))].mean(axis=1)
-        for start in range(0, resamples, block)
-    ]
-    low, high = np.quantile(np.concatenate(means), [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(float(low), float(high))
-
-
 def _pair(after: ArrayLike, before: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first, second = _values(after, "paired interval"), _values(before, "paired interval")
     if first.shape != second.shape or first.ndim != 1:

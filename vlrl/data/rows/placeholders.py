@@ -153,8 +153,3 @@ def _order(slots: Sequence[Slot], count: int, place: str) -> list[int]:
             place, f"has {count} images, the question doesn't name image {unnamed[0] + 1}", "name it or drop it"
         )
     return order
-
-
-def image_order(found: Sequence[re.Match[str]], count: int, place: str) -> list[int]:
-    """Which image each match of PLACEHOLDER shows. Raises DataError as `placed` does."""
-    return _order([Slot(None if match[1] is None else int(match[1]), match[0]) for match in found], count, place)

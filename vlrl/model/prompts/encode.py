@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,14 +90,6 @@ def _image(digest: str, pixels: Pixels) -> EncodedImage:
     return EncodedImage(f"{digest}@{'x'.join(map(str, pixels.grid))}", pixels)
 
 
-class _Read(NamedTuple):
-    """What the processor makes of one prompt: token_ids and token_types (T,), and the pixels of each image."""
-
-    token_ids: tuple[int, ...]
-    token_types: tuple[int, ...]
-    pixels: list[Pixels]
-
-
 class Encoder:
     """Encodes problems with one model's processor and chat template under one image budget."""
 
@@ -118,7 +110,7 @@ class Encoder:
             return []
         prompts = self._writer.write(problems)
         images = [[open_image(image, self._budget) for image in problem.images] for problem in problems]
-        read: dict[int, _Read] = {}
+        encoded: dict[int, Encoded] = {}
         # in one call all prompts have images or none has: processors count placeholders prompt by prompt
         kinds = [(bool(of_prompt), prompt.texts is not None) for of_prompt, prompt in zip(images, prompts, strict=True)]
         for kind in ((True, False), (True, True), (False, False), (False, True)):
@@ -127,12 +119,12 @@ class Encoder:
                 made = self._read(
                     [problems[i] for i in indices], [prompts[i] for i in indices], [images[i] for i in indices]
                 )
-                read.update(zip(indices, made, strict=True))
-        return [self._finish(problem, read[i]) for i, problem in enumerate(problems)]
+                encoded.update(zip(indices, made, strict=True))
+        return [encoded[i] for i in range(len(problems))]
 
     def _read(
         self, problems: Sequence[Problem], prompts: Sequence[Prompt], images: Sequence[Sequence[Any]]
-    ) -> list[_Read]:
+    ) -> list[Encoded]:
         """One call of the processor: prompts that all have images, or that all have none."""
         inputs: dict[str, Any] = {"text": [prompt.text for prompt in prompts], "add_special_tokens": False}
         if images[0]:
@@ -149,7 +141,7 @@ class Encoder:
             counts = [len(of_prompt) for of_prompt in images]
             cut = iter(self._family.cut(output, ids, counts, self._loaded))
             pixels = [[next(cut) for _ in range(count)] for count in counts]
-        return [_Read(*parts) for parts in zip(ids, types, pixels, strict=True)]
+        return [self._encoded(*parts) for parts in zip(problems, ids, types, pixels, strict=True)]
 
     def _refused(self, problems: Sequence[Problem], error: ValueError) -> Exception:
         """The processor's error about a batch, as a DataError that names the problem; it is found one by one."""
@@ -172,20 +164,21 @@ class Encoder:
         image = self._family.image_token(self._loaded.config)
         return tuple(int(i == image) for i in ids)
 
-    def _finish(self, problem: Problem, read: _Read) -> Encoded:
-        """Raises DataError for a prompt that fills the context."""
-        ids = read.token_ids
+    def _encoded(
+        self, problem: Problem, ids: tuple[int, ...], types: tuple[int, ...], pixels: Sequence[Pixels]
+    ) -> Encoded:
+        """One prompt as the processor made it. Raises DataError where it fills the context."""
         if len(ids) >= self._context:
             raise DataError(
                 f"problem {problem.id} ({problem.source or problem.domain})",
                 f"its prompt takes {len(ids)} tokens, the context holds {self._context}",
                 "lower the recipe's image.max_pixels or raise model.context",
             )
-        images = tuple(_image(image.digest, p) for image, p in zip(problem.images, read.pixels, strict=True))
+        images = tuple(_image(image.digest, p) for image, p in zip(problem.images, pixels, strict=True))
         return Encoded(
             problem_id=problem.id,
             token_ids=ids,
-            token_types=read.token_types,
+            token_types=types,
             images=images,
             content_hash=content_hash_of(ids, images),
         )

@@ -30,7 +30,6 @@ INVISIBLE = frozenset(
 )
 _ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 ZERO_WIDTH_SPACE = "\u200b"  # a place to break a line
-UNBREAKABLE_SPACES = frozenset("\u00a0\u2007\u202f")
 
 # Blocks of scripts with letters that change shape or place: (first, last, name). Their characters go to HarfBuzz.
 _SHAPED = (

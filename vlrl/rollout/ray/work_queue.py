@@ -65,10 +65,6 @@ class WorkQueue:
         """Whether a piece waits to be handed out."""
         return bool(self._waiting)
 
-    def give_back(self, piece: Piece) -> None:
-        """A piece that was not begun goes to the front."""
-        self._waiting.appendleft(piece)
-
     def lost(self, piece: Piece, why: str) -> None:
         """The actor that had the piece is gone. Two halves wait instead, so that a deadly request is soon alone.
 
