@@ -229,3 +229,20 @@ def test_the_calls_of_the_reading_guide_stand_in_the_files_beside_them():
             (place,) = (ROOT / "vlrl/model/training").glob(file.strip())
             name = re.split(r"[(.]", call.removeprefix("TorchPolicy.").removeprefix("PackedForward."))[0]
             assert name in place.read_text(), line
+
+
+@pytest.mark.parametrize(
+    ("kind", "page", "decorator"),
+    [
+        ("verifier", "CONTRIBUTING.md", "@verifier"),
+        ("loss", "CONTRIBUTING.md", "@losses"),
+        ("environment", "CONTRIBUTING.md", "@environments"),
+        ("benchmark", "docs/verifiers.md", "@benchmarks"),
+        ("engine", "docs/engines.md", "@engines"),
+    ],
+)
+def test_the_lines_that_contributing_counts_are_those_of_the_pages(kind, page, decorator):
+    (code,) = [block for block in blocks(page, "python") if decorator in block]
+    told = re.search(rf"^\| {kind} \| 1 \| (\d+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert told is not None
+    assert int(told[1]) == sum(bool(line.strip()) for line in code.splitlines())
