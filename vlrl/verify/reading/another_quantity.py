@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from vlrl.verify.reading.hedging import main_clause
 from vlrl.verify.values.compare import says_nothing
+from vlrl.verify.words.languages import words
 
 _LARGEST = r"(?:tall|high|larg|great|bigg|long|old|heavi|strong|fast)est|maximum"
 _SMALLEST = r"(?:short|low|small|few|young|light|weak|slow)est|minimum"
@@ -15,39 +16,25 @@ _EXTREMES = re.compile(rf"\b(?:{_LARGEST})\b", re.IGNORECASE), re.compile(rf"\b(
 _NOT_THE_FIRST = re.compile(rf"\b(?:second|third|fourth|next)[\s-](?:{_LARGEST}|{_SMALLEST})\b", re.IGNORECASE)
 _DIFFERENCE = r"difference|(?:fell|rose|grew|dropp?ed|decreased|increased|changed|declined|off|up|down) by"
 _COMPUTED = {  # what is computed, and how a question asks for it
-    "sum|total": r"sums?|totals?|altogether|together|combined|in all|overall|all|both|add\w*|plus|perimeter|around|"
-    r"how (?:many|much|old|long|far)|cu[aá]nt[oa]s?|quant[oa]s?|combien|wie ?viele?",
-    _DIFFERENCE: r"differ\w*|gap|more|less|fewer|than|subtract\w*|minus|left|remain\w*|chang\w*|increase\w*|"
-    r"decreas\w*|apart|between|range|margin|rise|drop|reduc\w*|sav\w*|discount|profit|need\w*|miss\w*",
-    "product": r"products?|times|multipl\w*|area|volume|how (?:many|much)|total",
-    "quotient": r"quotients?|divi\w*|ratio|each|per|how (?:many|much)",
-    "average|mean": r"averages?|means?|per|expected",
-}
-_MEASURED = {  # what is measured, and what else it may be called
-    "length": r"lengths?|long\w*|distances?|far|sides?|edges?|segments?|hypotenuse|legs?|base|perimeter|circumference|"
-    r"radius|diameter",
-    "width|breadth": r"widths?|wide\w*|breadth|across",
-    "height|altitude": r"heights?|high\w*|tall\w*|altitudes?|elevation",
-    "depth": r"depths?|deep\w*",
-    "area": r"areas?|surface",
-    "volume|capacity": r"volumes?|capacity|hold\w*|space",
-    "perimeter|circumference": r"perimeters?|circumferences?|around|lengths?|distances?|far|fenc\w+|border",
-    "radius": r"radius|radii|lengths?|distances?",
-    "diameter": r"diameters?|across|wide|width|lengths?|distances?",
-    "speed|velocity": r"speeds?|velocity|fast\w*|rate",
-    "weight|mass": r"weights?|weigh\w*|mass|heav\w+",
-    "age": r"ages?|old\w*|young\w*",
-    "price|cost": r"prices?|costs?|pay|paid|spen[dt]|charge\w*|worth|bill",
-    "profit": r"profits?|gains?|earn\w*",
-    "revenue|income": r"revenues?|incomes?|sales|earn\w*",
-    "median": "median",
-    "mode": "mode",
-    "range": "range",
-    "probability": r"probabilit\w+|chances?|likel\w+|odds",
-}
+    noun: words(*kinds.split())
+    for noun, kinds in {
+        "sum|total": "sum how_many", _DIFFERENCE: "difference", "product": "product", "quotient": "quotient",
+        "average|mean": "average",
+    }.items()
+}  # fmt: skip
+_MEASURED = {  # what is measured, and how a question asks for it
+    noun: words(*kinds.split())
+    for noun, kinds in {
+        "length": "length perimeter radius diameter", "width|breadth": "width", "height|altitude": "height",
+        "depth": "depth", "area": "area", "volume|capacity": "volume", "perimeter|circumference": "perimeter length",
+        "radius": "radius length", "diameter": "diameter length width", "speed|velocity": "speed",
+        "weight|mass": "weight", "age": "age", "price|cost": "price", "profit": "profit", "revenue|income": "revenue",
+        "median": "median", "mode": "mode", "range": "range", "probability": "probability",
+    }.items()
+}  # fmt: skip
 _SIGN = {"sum|total": "[+]", _DIFFERENCE: "[-−–]", "product": r"[*×·]|\\times|\\cdot", "quotient": "[/÷:]|\\frac"}
 _NOUNS = {
-    noun: (re.compile(rf"\b(?:{noun})\b", re.IGNORECASE), re.compile(rf"\b(?:{asks})\b", re.IGNORECASE))
+    noun: (re.compile(rf"\b(?:{noun})\b", re.IGNORECASE), re.compile(asks, re.IGNORECASE))
     for noun, asks in (*_COMPUTED.items(), *_MEASURED.items())
 }
 _ONE_OF = (  # words that exclude each other
@@ -78,9 +65,9 @@ def names_another(sentence: str, question: str) -> bool:
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]
     if named and nouns.isdisjoint(named) and (measured or not _COMPUTED.keys().isdisjoint(named)):
         return True
-    for words in _ONE_OF:
-        said = {word.casefold() for word in words.findall(clause)}
-        if said and (asked := {word.casefold() for word in words.findall(question)}) and said.isdisjoint(asked):
+    for others in _ONE_OF:
+        said = {word.casefold() for word in others.findall(clause)}
+        if said and (asked := {word.casefold() for word in others.findall(question)}) and said.isdisjoint(asked):
             return True
     return False
 

@@ -21,42 +21,22 @@ _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(
 _PERCENTAGE = re.compile(rf"%|percent|процент|{words('percent')}", re.IGNORECASE)
 _MONEY = frozenset("$€£¥元円₹₽₩")
 _ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
-_MEASURED = tuple(  # what a question may ask for, and the base units in which it is answered
-    (frozenset(bases.split()) if bases != "$" else _MONEY, re.compile(words, re.IGNORECASE))
-    for bases, words in (
-        ("m unit", r"length|height|distance|width|depth|perimeter|circumference|radius|diameter|\b(?:long|tall|far|"
-         r"high|wide|deep)\b|\bsides?\b|周长|长度|高度|距离|длин|расстоян|longueur|länge|umfang|distancia|길이|長さ"),
-        ("m2 unit", r"area|surface|面积|площад|fläche|área|넓이|面積"),
-        ("m3 unit", r"volume|capacity|liquid|water|体积|容积|объ[её]м|부피|体積"),
-        ("° rad", r"angle|\bdegrees?\b|\barcs?\b|∠|∡|rotat|\\circ|°|\\wide(?:hat|arc)|\\(?:over)?frown|"
-         r"\b(?:bearing|azimuth|latitude|longitude|inclination)|\\?theta|[θφαβ]|\\(?:var)?phi|\\alpha|\\beta|角|弧|度数|度數|угол|угл|дуг|winkel|"
-         r"bogen|ángulo|ângulo|angolo|각|호의|زاوية|कोण"),
-        ("s year", r"\btime\b|\blong\b|duration|\b(?:ages?|old|older|younger)\b|takes?\b|tempo|zeit|durée|время|"
-         r"时间|時間|岁|年龄|시간|나이"),
-        ("g", r"weigh|\bmass\b|heav|重|质量|масс|poids|gewicht|peso|무게"),
-        ("m s", r"speed|velocity|\bfast\b|acceleration|速度|скорост|vitesse|geschwindigkeit|"
-         r"velocidad|속도"),
-        ("° °C °F K", r"temperature|\b(?:hot|cold|warm)\b|温度|температур|température|temperatur|온도"),
-        ("$", r"\$|cost|price|money|\bpa(?:y|ys|id)\b|spen[dt]|earn|sales?\b|revenue|profit|budget|\bworth\b|chang|"
-         r"bill|wage|salary|income|价|钱|цен|стоим|prix|preis|precio|preço|가격|値段"),
-    )
-)  # fmt: skip
+_MEASURED = {  # what a question may ask for, and the base units in which it is answered
+    frozenset(bases.split()) if bases != "$" else _MONEY: re.compile(words(*kinds.split()), re.IGNORECASE)
+    for bases, kinds in {
+        "m unit": "length width height depth perimeter radius diameter", "m2 unit": "area", "m3 unit": "volume",
+        "° rad": "angle", "s year": "duration age", "g": "weight", "m s": "speed", "° °C °F K": "temperature",
+        "$": "price money",
+    }.items()
+}  # fmt: skip
 _WORDS = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff]{2}|(?<![\\\w])[^\W\d_\u3040-\u30ff\u3400-\u9fff]{2,}"
 )  # two signs a word
-_PHYSICAL = re.compile(
-    r"electric|magnet|\bforce|tension|energy|\bwork\b|\bpower\b|voltage|current|resist|charge|capacit|induct|pressure|"
-    r"frequenc|potential|\bflux\b|torque|heat|电|磁|力|功率|能量|压强|频率|сил|энерги|мощност|напряжен|сопротивлен|давлен",
-    re.IGNORECASE,
-)
+_PHYSICAL = re.compile(words("physical"), re.IGNORECASE)
 _COUNTS = re.compile(words("how_many", "count_of", "count") + r"(?!\?)", re.IGNORECASE)
 _UNIT_LIKE = re.compile(r"(?<=[0-9}])\s{0,2}[^\W\d_]{1,12}|[^\W\d_]{2,14}|[°$€£¥₹₽₩]")
 _NO_UNITS = {"in", "an", "second", "bar"}  # words of a question that may be something else than a unit
-_LEVEL = re.compile(
-    r"values?\b|differen|accura|\brates?\b|share|proportion|portion|probab|chance|likel|\blevels?\b|highest|lowest|"
-    r"average|mean\b|median|range\b|\bsum\b|total",
-    re.IGNORECASE,
-)
+_LEVEL = re.compile(words("level"), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +66,7 @@ def says_nothing(question: str) -> bool:
     if len(_WORDS.findall(question)) > 3 or _COUNTS.search(question):
         return False
     bare = question.replace("$", "")  # of a formula
-    return not any(asks.search(bare) for _, asks in _MEASURED)
+    return not any(asks.search(bare) for asks in _MEASURED.values())
 
 
 @lru_cache(maxsize=4096)
@@ -101,7 +81,7 @@ def speaks_of(question: str, unit: Unit) -> bool:
     kinds = {"m3" if base == "m" and power == 3 else f"m{power}" if base == "m" and power == 2 else base
              for base, power in unit.dimension}  # fmt: skip
     if len(unit.dimension) < 3 and any(
-        kind in measured and asks.search(question) for measured, asks in _MEASURED for kind in kinds
+        kind in measured and asks.search(question) for measured, asks in _MEASURED.items() for kind in kinds
     ):
         return True
     if (len(unit.dimension) > 2 or "A" in bases) and _PHYSICAL.search(question):
