@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from forked_commands import ForkedCommands
+from sandbox_fixture import require_sandbox
 
 BENCH = Path(__file__).parents[1] / "scripts" / "bench"
 
@@ -141,3 +143,13 @@ def test_disturbed_runs_end_as_the_undisturbed_one(tmp_path: Path, run_script: C
     found = rows(printed)
     assert {row[0] for row in found} >= {"kills", "stops", "no room", "torn files"}
     assert not [row for row in found if "FAILED" in row]
+
+
+@pytest.mark.slow
+def test_the_repeatability_benchmark_judges_every_kind_of_program_twice(run_script: Callable[..., str]) -> None:
+    require_sandbox()
+    found = json.loads(run_script("sandbox_repeats.py", "--programs", "40", "--beside", "1", "--json"))
+    assert sum(found["languages"].values()) == sum(found["verdicts"].values()) == 40
+    assert found["differ"] == []
+    assert {"accepted", "wrong_answer"} <= found["verdicts"].keys()
+    assert "sandbox_fault" not in found["verdicts"]
