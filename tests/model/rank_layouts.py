@@ -72,7 +72,7 @@ VARIANTS = {
     "data_parallel": Variant(TorchBackend(), 16, of="shallow"),
     "zero_1": Variant(zero(1), 8, of="shallow"),
     "zero_2": Variant(zero(2), 16, of="shallow"),
-    "zero_3": Variant(zero(3), of="shallow"),  # all layouts here, where most is gathered and can go amiss
+    "zero_3": Variant(zero(3), 28, of="shallow"),  # each kind of pair here, where most is gathered and can go amiss
     "offload_2": Variant(zero(2, offload_optimizer=True), 12, chained=True),
     "offload_3": Variant(zero(3, offload_optimizer=True), 12, of="shallow", chained=True),
     "moments_1": Variant(zero(1), 12, chained=True),
