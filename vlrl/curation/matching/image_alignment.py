@@ -24,6 +24,7 @@ _CERTAIN = 0.995  # of the coarse correlation: no other guess is tried
 _CERTAIN_GUESS = 0.98  # no other pair of views is tried
 _LEAST_GUESS, _LEAST_COARSE = 0.65, 0.7  # of the correlation; edited copies have 0.83 and more
 _CLEARLY_BEST = 0.02  # by so much, and no second map is refined
+_PLAIN = 1.0  # of 255: a view whose values deviate by less has one colour
 _MOST_ASPECT = 0.25  # difference of log(width / height)
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -110,7 +111,7 @@ def _guesses(one: View, other: View) -> list[tuple[float, np.ndarray]]:
             matrix = _about_the_middle(scale, np.radians(degrees), width / height)
             back = cv2.invertAffineTransform(matrix)
             template = warped(a, in_pixels(back, b, a), b)[0][y : height - y, x : width - x]
-            if template.std() < 1.0:
+            if template.std() < _PLAIN:
                 continue
             _, score, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(b, template, cv2.TM_CCOEFF_NORMED))
             matrix[:, 2] += [(left - x) / width, (top - y) / height]
@@ -156,6 +157,8 @@ def _correlation(one: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> floa
     if inside.mean() < LEAST_OVERLAP:
         return -1.0
     a, b = one[inside], over[inside]
+    plain = a.std() < _PLAIN, b.std() < _PLAIN
+    if any(plain):  # what is left is rounding, which differs between releases of OpenCV
+        return float(all(plain))
     a, b = a - a.mean(), b - b.mean()
-    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / norm if norm > 0 else 0.0
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
