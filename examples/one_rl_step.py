@@ -17,13 +17,14 @@ from vlrl.credit.assign import CreditSettings, assign_credit
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
 from vlrl.losses.kimi import KimiLoss
-from vlrl.model.batch.example import Example
 from vlrl.model.load import ModelSettings, load_model
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
+from vlrl.training.rl.rl_settings import RlSettings
+from vlrl.training.rl.training_examples import to_examples
 from vlrl.verify.judge import judge_all
 
 
@@ -45,9 +46,7 @@ def one_rl_step(model: str | None = None, problems: int = 4, k: int = 8, seed: i
     groups = collect(Encoder(loaded, recipe.image).encode, engine, drawn, sampling, k, seed)
     verdicts = judge_all([(group.problem, [rollout.text for rollout in group.rollouts]) for group in groups])
     credited = [assign_credit(group, v, CreditSettings(), step=0) for group, v in zip(groups, verdicts, strict=True)]
-    examples = [
-        Example(group.encoded, tuple(r.token_ids for r in group.rollouts), group.advantages) for group in credited
-    ]
+    examples = to_examples(credited, policy, RlSettings(sampling=sampling))
     metrics = policy.update(examples, KimiLoss(tau=0.1), sampling.temperature, lr_scale=1.0).metrics()
     rewards = [reward for group in credited for reward in group.rewards]
     informative = sum(group.informative for group in credited)  # right and wrong responses; others have no gradient
