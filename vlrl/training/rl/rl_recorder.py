@@ -32,6 +32,7 @@ class RlRecorder:
         self._context, self._model = session.context, session.runtime
         self._policy, self._budget = policy, budget
         self._probes = ProbesDue(self._settings.agreement.probe_every)
+        self._probed: Mapping[str, float] = {}  # by the step that is going on
         self._steps = StepRecorder(session.context, session.runtime, "rl", logs=("rl", "eval"))
         self._parts = {
             "policy": policy,
@@ -71,16 +72,17 @@ class RlRecorder:
 
     def probe(self, step: int, batch: StepBatch, clock: Clock) -> None:
         """Where a probe is due, see that the policy looks at its images. Raises EngineError where it doesn't."""
+        self._probed = {}
         if not self._probes.at(step):
             return
         agreement = self._settings.agreement
         with clock.phase("probe"):
             encode, temperature = self._model.encoder.encode, self._settings.sampling.temperature
             probed = agreement.probe(encode, self._policy, batch.drawn, temperature, self._model.forget_features)
-            batch.metrics.update({"probe/groups": 0.0} if probed is None else probed.metrics())
+            self._probed = {"probe/groups": 0.0} if probed is None else probed.metrics()
             if probed is not None:
                 self._probes.made()
-                with self._logged_first(step, batch.metrics):
+                with self._logged_first(step, {**batch.metrics, **self._probed}):
                     agreement.check_probe(probed, step)
 
     def record(
@@ -101,8 +103,8 @@ class RlRecorder:
         last = self._budget.ends_after(step)
         exports = not last and settings.export_every is not None and (step + 1) % settings.export_every == 0
         saves = last or (step + 1) % settings.checkpoint_every == 0
-        metrics = batch.metrics | group_metrics(batch.drawn) | prompt_metrics([one.encoded for one in batch.drawn])
-        metrics |= example_metrics(examples) | learned
+        metrics = {**batch.metrics, **self._probed} | group_metrics(batch.drawn)
+        metrics |= prompt_metrics([one.encoded for one in batch.drawn]) | example_metrics(examples) | learned
         if exports or saves:  # while the engine sleeps
             with clock.phase("update"):
                 check_policy(policy, shortest(examples), settings.sampling.temperature, "checkpoint")
