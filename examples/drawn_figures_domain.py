@@ -12,10 +12,8 @@ from vlrl.scenes.domain import domain
 from vlrl.types import Draft
 
 COLOURS = ("red", "blue", "green", "orange", "purple", "black")
-SIZE, FINER = (
-    48,
-    4,
-)  # pixels of the image; it is drawn this many times as large, so that edges are smooth as a browser's
+SIZE = 48  # pixels of the image
+FINER = 4  # it is drawn this many times as large, so that edges are smooth as a browser's
 CENTRES = (10, 24, 38)
 RADII = (5, 9)
 Shape = tuple[str, int, int, int, str]  # circle or square, centre, half of its width, colour
