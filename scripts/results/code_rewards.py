@@ -4,7 +4,7 @@
     python scripts/results/code_rewards.py gather --out runs/code_rewards      # the results file, and its page
     python scripts/results/code_rewards.py page                                # the page alone
 
-`run` is `vlrl run configs/rl/NAME.yaml seed=…` for each seed: a warm-up on a few demonstrations, then RL; both are
+`run` is `vlrl run configs/rl/NAME.yaml` with each seed: a warm-up on a few demonstrations, then RL; both are
 evaluated on the same held-out problems. Intervals are Student's t over seeds, those of differences are paired by seed.
 """
 
@@ -92,7 +92,7 @@ def page(results: Mapping[str, Any]) -> str:
         faults = sum(run["faults"] for run in runs)
         seconds = {stage: [run["wall_seconds"][stage] for run in runs] for stage in ("sft", "rl")}
         lines += [
-            f"`vlrl run configs/rl/{name}.yaml seed=…`, seeds {seeds}, commit {commits}; {runs[0]['problems']} held-out"
+            f"`vlrl run configs/rl/{name}.yaml` with seeds {seeds}, commit {commits}; {runs[0]['problems']} held-out"
             f" problems a seed; {faults} faults of the sandbox. Seconds by seed: warm-up {_whole(seconds['sft'])}; RL"
             f" {_whole(seconds['rl'])}.",
             "",
