@@ -50,3 +50,43 @@ def test_observations_are_in_no_figure_of_an_update():
     assert (shown["entropy/mean"], shown["kl/old_policy"]) == (1.5, 0.0)
     assert (shown["logprob_gap/mean"], shown["logprob_gap/compared_tokens"]) == (0.25, 2.0)
     assert "logprob_gap/given" not in shown
+
+
+def _two_responses_under(drifts: tuple[tuple[float, ...], ...], weights: tuple[tuple[float, ...], ...] | None = None):
+    old = tuple(tuple(-1.0 for _ in response) for response in drifts)
+    example = Example(
+        None,
+        tuple(tuple(range(1, len(response) + 1)) for response in drifts),
+        (0.5, -0.25),
+        old_logprobs=old,
+        token_weights=weights,
+    )
+    logprobs = torch.tensor([-1.0 + d for response in drifts for d in response])
+    response = torch.tensor([i for i, one in enumerate(drifts) for _ in one])
+    sums = UpdateMetrics()
+    observe(sums, [example], loss_inputs_of([example], response, logprobs, [example]), 0.0, torch.zeros(len(logprobs)))
+    return sums
+
+
+def test_the_pull_is_tau_times_the_log_ratio_of_the_whole_response_beside_the_advantage():
+    sums = _two_responses_under(((0.2, 0.1, 0.3), (-0.4, 0.0)))
+    shown = sums.scale_of_the_pull(0.1, a_token=False)
+    assert shown["log_ratio/sequence"] == pytest.approx((0.6 + 0.4) / 2)
+    assert shown["log_ratio/a_token"] == pytest.approx((0.6 / 3 + 0.4 / 2) / 2)
+    assert shown["log_ratio/pull"] == pytest.approx(0.1 * 0.5 / 0.375)
+    assert sums.scale_of_the_pull(0.1, a_token=True)["log_ratio/pull"] == pytest.approx(0.1 * 0.2 / 0.375)
+    assert "log_ratio/pull" not in sums.scale_of_the_pull(None, a_token=False)
+    assert UpdateMetrics().scale_of_the_pull(0.1, a_token=False) == {}
+
+
+def test_a_response_of_twice_the_length_has_twice_the_pull_unless_it_is_divided_by_its_tokens():
+    once, twice = (_two_responses_under(((0.1, 0.2) * n, (0.3,) * n)) for n in (1, 2))
+    a, b = (sums.scale_of_the_pull(0.5, a_token=False) for sums in (once, twice))
+    assert b["log_ratio/pull"] == pytest.approx(2 * a["log_ratio/pull"])
+    assert b["log_ratio/a_token"] == pytest.approx(a["log_ratio/a_token"])
+
+
+def test_tokens_that_are_not_trained_are_in_no_log_ratio():
+    shown = _two_responses_under(((0.2, 5.0), (-0.4, 7.0)), ((1.0, 0.0), (1.0, 0.0))).scale_of_the_pull(1.0, True)
+    assert shown["log_ratio/sequence"] == pytest.approx(0.3)
+    assert shown["log_ratio/a_token"] == pytest.approx(0.3)

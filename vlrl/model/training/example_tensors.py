@@ -55,6 +55,11 @@ def observe(
     Entropy and KL are those of the tokens that a policy wrote; an observation is none of them.
     """
     drift = inputs.old_logprobs - inputs.logprobs
+    sequence = inputs.per_response(inputs.weights * drift).abs()
+    sums.responses += len(sequence)
+    sums.log_ratio += float(sequence.sum())
+    sums.log_ratio_a_token += float((sequence / inputs.trained).sum())
+    sums.advantage += float(inputs.advantages.abs().sum())
     if (written := written_by_policy(examples)) is not None:
         chosen = torch.tensor(written, device=drift.device)
         drift, entropy = drift[chosen], entropy[chosen]

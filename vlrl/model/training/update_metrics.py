@@ -17,6 +17,10 @@ class UpdateMetrics:
     tokens        response tokens that a policy wrote, once an update
     entropy, kl   nats over these tokens; KL is the k3 estimate of KL(π‖π_old), π_old the policy at
                   the iteration's start
+    responses     of which these tokens are, once an update
+    log_ratio     of each response |log π(y) − log π_old(y)|, the sum over its trained tokens; nats
+    log_ratio_a_token  the same, each divided by the number of its trained tokens
+    advantage     of each response |A|
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
     cause         the first number that made the loss NaN or infinite, where it is
@@ -27,6 +31,10 @@ class UpdateMetrics:
     entropy: float = 0.0
     kl: float = 0.0
     gap: LogprobGap = field(default_factory=LogprobGap)
+    responses: int = 0
+    log_ratio: float = 0.0
+    log_ratio_a_token: float = 0.0
+    advantage: float = 0.0
     norm: float = 0.0
     updates: int = 0
     cause: NonFiniteError | None = None
@@ -44,6 +52,10 @@ class UpdateMetrics:
         self.entropy += other.entropy
         self.kl += other.kl
         self.gap.merge(other.gap)
+        self.responses += other.responses
+        self.log_ratio += other.log_ratio
+        self.log_ratio_a_token += other.log_ratio_a_token
+        self.advantage += other.advantage
         self.norm += other.norm
         self.updates += other.updates
         self.cause = self.cause or other.cause
@@ -61,3 +73,23 @@ class UpdateMetrics:
             "kl/old_policy": self.kl / max(self.tokens, 1),
             **self.gap.metrics(),
         }
+
+    def scale_of_the_pull(self, tau: float | None, a_token: bool) -> Mapping[str, float]:
+        """How far the policy is from the iteration's start beside what moves it (k1.5 eq. 3: A − τ·log ratio).
+
+        log_ratio/sequence  mean of |log π(y) − log π_old(y)| over responses. It grows with their lengths
+        log_ratio/a_token   the same, divided by a response's trained tokens
+        log_ratio/pull      τ times the mean that the loss reads, as a share of the mean |A|; where there are both
+
+        tau      of the loss, None where it has none
+        a_token  whether the loss reads the mean over a response's tokens
+        """
+        if not self.responses:
+            return {}
+        found = {
+            "log_ratio/sequence": self.log_ratio / self.responses,
+            "log_ratio/a_token": self.log_ratio_a_token / self.responses,
+        }
+        if tau is not None and self.advantage > 0.0:
+            found["log_ratio/pull"] = tau * (self.log_ratio_a_token if a_token else self.log_ratio) / self.advantage
+        return found

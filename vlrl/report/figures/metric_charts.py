@@ -140,6 +140,14 @@ def response_charts(run: RunRecord) -> list[Chart]:
         ),
         _metric_chart(
             run,
+            "rl",
+            "Pull to the iteration's start",
+            {"τ·|log ratio| / |A|": "log_ratio/pull"},
+            "share of the advantage",
+            from_zero=True,
+        ),
+        _metric_chart(
+            run,
             "eval",
             "Same question as text and as image",
             {"consistency": "consistency/text_rendered"},

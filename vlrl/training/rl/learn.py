@@ -37,4 +37,5 @@ def learn(
         "groups/trained": float(len(examples)),
         "logprob_gap/compared_tokens": 0.0,
         **sums.metrics(),
+        **sums.scale_of_the_pull(settings.loss.objective_tau, settings.loss.means_over_response),
     }
