@@ -52,6 +52,7 @@ _SAID = re.compile(
 _POLITE = re.compile(
     r"\W*(?:done|qed|thanks?|thank you|hope|good luck|cheers|great|end|that's all|explanation)\b|\W*∎", re.I
 )
+_SPEAKS = re.compile(r"\W{0,4}(?:I|we|you|it|this|that|these|those|they)\s[^\W\d_]{2,}", re.IGNORECASE)  # "I checked it."
 _DENIES_ANOTHER = re.compile(  # "(not 24, as …)", ", not 24"
     r"\s{0,3}[(（]not\s\W{0,3}(?:[0-9]|[A-J]\b)[^()（）\n]{0,100}[)）]"
     r"|[^\w(\n]{0,5}\bnot\s\W{0,3}(?:[0-9]|[A-J]\b)[^.\n;]{0,80}?(?=[.,;\n]|$)",
@@ -65,7 +66,7 @@ _ROUNDED = re.compile(r"^[\s$]*(?:\\approx|≈|\\simeq|\\doteq)\s?-?[0-9][0-9.,]
 _NEXT_SENTENCE = re.compile(r"\s?[。！]|\s?[.!]\s+(?:[A-Z][^\W\d_'’]*['’]?[^\W\d_]*\s\S+\s\S|[\u4e00-\u9fff]{4})")
 _SENTENCE_STOP = re.compile(r"[.!?]\s|[.!?]?$|\n")
 _STOPS = re.compile(r"[\s.!。]*")
-_CLOSING = re.compile(r"(?:[*$`_)\]}\"'”’]|\\[)\]])+")
+_CLOSING = re.compile(r"(?:\s{0,3}(?:[*$`_)\]}\"'”’]|\\[)\]]))+")
 _UNIT_MARKUP = re.compile(r"\\[pb]mod\s?\{?\w{1,20}\}?|\\[A-Za-z]+|\\[ ,;!)\]]|\^\s?\{?-?[1-4]\}?|[$~{}]")
 _LABEL = re.compile(r"\W{0,4}[A-J]\b\W{0,4}")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -125,7 +126,9 @@ def _is_another(tail: str, answer: str = "") -> bool:
         return False
     if any(c.isdigit() for c in tail) and _WORD.search(tail) and _confirms(tail, 0, answer):
         return False
-    return len(_WORD.findall(tail)) <= SHORT_WORDS and not _SAID.search(tail) and not _POLITE.match(tail)
+    if any(c.isdigit() for c in tail) or not _SPEAKS.match(tail):
+        return len(_WORD.findall(tail)) <= SHORT_WORDS and not _SAID.search(tail) and not _POLITE.match(tail)
+    return False
 
 
 def _goes_on(tail: str) -> bool:

@@ -63,9 +63,9 @@ def _left(before: str, inside: bool) -> str:
     if re.search(r"[0-9A-Za-z)}]\s?(?<!\*)\*\s?$", before):
         return before[-30:].split()[-1] if before.split() else ""
     while (wrapper := WRAPPER.search(opened[-60:])) is not None:
-        if wrapper[0] in ("$", "\\(", "\\["):
+        if wrapper[0].strip() in ("$", "\\(", "\\["):
             crossed = True
-        spaced = spaced or wrapper[0].isspace()
+        spaced = spaced or wrapper[0][-1].isspace()
         if crossed and spaced and inside:
             return ""
         opened = opened[: len(opened) - len(wrapper[0])]
