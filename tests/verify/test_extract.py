@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlrl.verify.reading.declared import boxed, extract, visible_text
+from vlrl.verify.reading.declared import boxed, extract
+from vlrl.verify.values.shown_text import visible_text
 
 
 @pytest.mark.parametrize(

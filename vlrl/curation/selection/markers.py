@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vlrl.verify.reading.declared import visible_text
+from vlrl.verify.values.shown_text import visible_text
 
 _SIGNS = {
     "planning": r"\b(?:first(?:ly)?,|(?:my|the) plan\b|let me (?:start|begin|plan)|step 1\b"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vlrl.code_execution.languages import ALIASES, LANGUAGES
-from vlrl.verify.reading.declared import visible_text
+from vlrl.verify.values.shown_text import visible_text
 
 MAX_PROGRAM_CHARS = 65_536
 _FENCE = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)$")

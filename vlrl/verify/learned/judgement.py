@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.declared import visible_text
+from vlrl.verify.values.shown_text import visible_text
 
 KEY = "correct"
 _KEY = re.compile(r"[\"'“”‘’`]?\bcorrect\b[\"'“”‘’`]?\s*[:=]", re.IGNORECASE)

@@ -12,13 +12,14 @@ import re
 from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.box_spans import boxed
 from vlrl.verify.reading.committed_answer import committed, is_sentence, without_exclamation
-from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract, visible_text
+from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
 from vlrl.verify.reading.sentence_number import number_reader
 from vlrl.verify.values.moments import read_moment
 from vlrl.verify.values.normaliser import clean, undouble
 from vlrl.verify.values.quantity import Quantity, read_quantity
+from vlrl.verify.values.shown_text import visible_text
 from vlrl.verify.values.units import read_unit
 
 MAX_CHARS = 1000  # ours: longer formulas are not answers
@@ -82,8 +83,9 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     bare = _LABEL.sub("", without_connective(found.answer))
     if read_quantity(bare, question) is not None or read_moment(bare) is not None:
         return Extraction(found.answer, found.how, candidates=(bare,))
+    stated = is_sentence(bare)  # "It is 10."
     words = [w for w in _WORD.findall(_ENVIRONMENT.sub("", _TEXT.sub("", bare))) if w.lower() not in _MATH_WORDS]
-    if segments or len(words) > 1 or _ABROAD.search(bare) or (words and any(c.isdigit() for c in bare)):
+    if segments or stated or len(words) > 1 or _ABROAD.search(bare) or (words and any(c.isdigit() for c in bare)):
         prose = _in_prose(response, found, question)
         if prose.answer is not None:
             return prose

@@ -23,8 +23,9 @@ from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.afterwards import retracts
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
-from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract, visible_text
+from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract
 from vlrl.verify.reading.hedging import condition, supposes
+from vlrl.verify.values.shown_text import visible_text, without_markup
 from vlrl.verify.words.languages import words
 
 V = TypeVar("V")
@@ -136,7 +137,7 @@ def _declared(found: Extraction, reader: Reader[V]) -> Statement[V]:
 
 def sentences_of(response: str) -> list[str]:
     """The sentences of a response in order, without code, tables, drawings, questions and courtesies."""
-    text = ESCAPED_LINE.sub("\n", _CODE.sub("\n", visible_text(response)[-MAX_TEXT_CHARS:]))
+    text = ESCAPED_LINE.sub("\n", _CODE.sub("\n", without_markup(visible_text(response))[-MAX_TEXT_CHARS:]))
     pieces = (piece.strip() for piece in SENTENCE_END.split(text))
     return [p for p in pieces if any(c.isalnum() for c in p) and p.count("|") < 2 and not COURTESY.search(p)]
 

@@ -7,7 +7,8 @@ In what remains, the first of these that is present decides:
 
 1. `<answer>…</answer>`; the tag must be closed
 2. `\boxed{…}` (nested braces, also `\fbox`); after several different boxes, a "final answer …" that follows them
-3. a JSON object with a key `answer` or `final_answer`, or else a response that is JSON as a whole; a code fence is fine
+3. a JSON object with a key `answer` or `final_answer`, the whole response or at its end, or else a response that is
+   JSON as a whole; a code fence is fine
 4. "the (final, correct) answer is …", "Answer: …", a last line "A: …" or "#### …"
 5. a response of one line, whole
 6. the last sentence
@@ -30,7 +31,8 @@ from vlrl.verify.reading.clause.retraction import discards
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
 from vlrl.verify.reading.hedging import declared_by, doubts, supposes
-from vlrl.verify.reading.json_answer import json_answers, json_text
+from vlrl.verify.reading.json_answer import json_answers, json_text, last_json_answers
+from vlrl.verify.values.shown_text import visible_text, without_markup
 
 How = Literal["tag", "box", "json", "phrase", "line", "sentence", "none"]
 
@@ -38,7 +40,6 @@ MAX_ANSWER_CHARS = 4000  # ours: longer than any gold answer; a longer candidate
 MAX_TEXT_CHARS = 40_000  # ours: an answer stands at the end; of a longer text only this much is read
 MAX_CANDIDATES = 50  # ours: who declares an answer more often than this is guessing
 
-_THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
 _ASIDE = re.compile(  # blocks in which nobody answers: other names of thinking, comments, examples
     r"<(?P<tag>(?:inner_?)?(?:thoughts?|reason(?:ing)?|scratch_?pad|analysis|reflection|monologue|draft|plan|comment|example|"
     r"template|format|sample)s?)>.*?(?:</(?P=tag)>|\Z)|\[(?P<mark>think(?:ing)?|thoughts?|reason(?:ing)?|scratchpad|comment|"
@@ -73,6 +74,7 @@ _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
 _SPACES = re.compile(r"\s+")
+_BOLD_END = re.compile(r"^([^*]*)\*\*(?=[.,;:!]?$)")  # the end of bold type that the cue opened: "is **8**."
 _AN_OPTION = re.compile(r"(?:[Oo]ption|[Cc]hoice)?\(?([A-J])\)?")
 
 
@@ -97,33 +99,10 @@ class Extraction:
         return self.how in ("tag", "box", "json")
 
 
-def visible_text(response: str) -> str:
-    """The response without its thinking."""
-    if "hink" not in response and "HINK" not in response:
-        return response
-    kept: list[str] = []
-    depth, start = 0, 0
-    for match in _THINK_TAG.finditer(response):
-        closing = bool(match.group(1) or match.group(2))
-        if not closing:
-            if depth == 0:
-                kept.append(response[start : match.start()])
-            depth += 1
-        elif depth <= 1:
-            if depth == 0:
-                kept.clear()  # a prompt that ends with an opening tag: all up to here was thought
-            depth, start = 0, match.end()
-        else:
-            depth -= 1
-    if depth == 0:
-        kept.append(response[start:])
-    return "".join(kept)
-
-
 def extract(response: str, question: str = "") -> Extraction:
     """The one answer that the response declares outside its thinking; a later other value of what the question asks for
     takes it back."""
-    text = visible_text(response)
+    text = without_markup(visible_text(response))
     if ("<" in text or "[" in text or "comment" in text) and len(text) <= 2 * MAX_TEXT_CHARS:
         text = _ASIDE.sub(" ", text)
     if "<" in text:
@@ -155,6 +134,8 @@ def extract(response: str, question: str = "") -> Extraction:
         values = json_answers(text)
         if values is not None:
             return _one("json", values)
+        if (last := last_json_answers(text)) is not None:
+            return _one_behind_prose(*last)
     if (whole := json_text(text)) is not None:
         return Extraction(whole, "json", candidates=(text,))
     phrases, tail = _phrases(text)
@@ -172,6 +153,13 @@ def extract(response: str, question: str = "") -> Extraction:
             return _one("sentence", last[1:])
         return Extraction(None, "none", "several short answers", tuple(spoken[-2:]))
     return _one("sentence", spoken[-1:])
+
+
+def _one_behind_prose(before: str, values: list[str]) -> Extraction:
+    """The answer of a JSON object at the end of a text, unless the prose before it declares another one."""
+    found = _one("json", values)
+    other = None if found.answer is None else _another_phrase(before, found.answer)
+    return found if other is None else Extraction(None, "json", "more than one answer", (*found.candidates, other))
 
 
 def _label_end(text: str) -> int:
@@ -345,5 +333,5 @@ def _to_sentence_end(text: str, start: int) -> tuple[str, int]:
     lead = len(window) - len(window.lstrip())
     end = SENTENCE_END.search(window, lead)
     stop = end.start() if end else len(window)
-    said = window[lead:stop].strip().strip("*").strip()
+    said = _BOLD_END.sub(r"\1", window[lead:stop].strip().strip("*").strip())
     return said if said.isascii() else TAIL_ABROAD.sub("", said).rstrip("。"), start + stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -70,3 +71,22 @@ def json_answers(text: str) -> list[str] | None:
         if key.casefold().replace(" ", "_") in ("answer", "final_answer"):
             found.append(value if isinstance(value, str) else json.dumps(value))
     return found or None
+
+
+_OBJECT = re.compile(r"^[ \t]*\{", re.MULTILINE)
+
+
+def last_json_answers(text: str) -> tuple[str, list[str]] | None:
+    """What stands before the JSON object that ends a text, and its `answer`, as text, with those of other objects that
+    begin a line before it; None where no such object ends the text."""
+    text = text.rstrip()
+    if not text.endswith("}") or '"' not in text:
+        return None
+    found: list[str] = []
+    starts = [match.start() for match in _OBJECT.finditer(text)][-MAX_ANSWERS:]
+    for start, following in itertools.pairwise([*starts, len(text)]):
+        last = json_answers(text[start:])
+        found += last or json_answers(text[start:following].rstrip("` \n")) or []
+        if last is not None:
+            return text[:start], found
+    return None

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from vlrl.verify.reading.clause.afterwards import taken_back
 from vlrl.verify.reading.clause.declaration import standing
-from vlrl.verify.reading.declared import MAX_TEXT_CHARS, extract, visible_text
+from vlrl.verify.reading.declared import MAX_TEXT_CHARS, extract
 from vlrl.verify.reading.hedging import denied_after, doubts, maybe
 from vlrl.verify.reading.region_grammar import CHANGED_BEFORE, Kind, Region, read_regions, without_notation
+from vlrl.verify.values.shown_text import visible_text
 
 _ACTION = re.compile(r"^\s{0,3}Action:", re.MULTILINE)
 _OR = re.compile(r"\bor\b", re.IGNORECASE)

@@ -20,7 +20,7 @@ from vlrl.verify.reading.hedging import (
     main_clause,
     stated_before,
 )
-from vlrl.verify.values.compare import says_nothing
+from vlrl.verify.values.compare import asks_percentage, says_nothing
 from vlrl.verify.values.normaliser import plain_characters, without_latex
 from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES
 from vlrl.verify.values.quantity import Quantity, read_quantity
@@ -36,8 +36,10 @@ _NUMBER = re.compile(
     r"km|k?g|m?l|ft|in|lb|oz|h|s|"
     r"°[CF]?|%)(?:\^?[23])?(?![A-Za-z0-9]))"
 )
+_SPACES = re.compile(r"[ \t]{2,}")  # `10\,\text{cm}`
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
 _THE_ONE = re.compile(r"\b(?:the|this|that|each|any|every|no|which)\sone\b", re.IGNORECASE)  # no number
+_SHARE_OF = re.compile(r"\s?(?:%|percent)\s+of\s+(?:all\s|the\s){0,2}[^\W\d_]+\s[^\W\d_]", re.IGNORECASE)
 _TAIL = re.compile(
     r"\s?(?:degrees?\s(?:[Cc]elsius|[Ff]ahrenheit)|[^\W\d_]+|°[CF]\b|"
     r"[%°€$£¥₹]+)(?:\^?[23](?![0-9]))?(?:\s?/\s?[^\W\d_]+|\sper\s\w+)?"
@@ -56,7 +58,7 @@ _CHANGED_AFTER = re.compile(
     rf"[)\]]?-(?:(?!(?:{_HYPHENATED})\s[a-z])[A-Za-z]|\s*$)|"
     r"(?:\w{2,9}ths?|thirds?|quarters?)\b|[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
     r"(?:squared|cubed|half|halves|times|plus|minus|less|per (?:mille|thousand|hundred|ten)|below zero|"
-    r"and a|factorial|percent of|out of|or|/)\b|%\s?of\s[0-9])",
+    r"and a|factorial|percent of(?=\s[0-9])|out of|or|/)\b|%\s?of\s[0-9])",
     re.IGNORECASE,
 )
 _OF_ANOTHER_KIND = re.compile(  # what counts pairs, what is gone, and what is compared
@@ -98,6 +100,7 @@ _EXPLAINED = re.compile(
     r"|[*$)]{0,3}\s?(?:\(|[—–]\s)(?=[^)]*[^\W\d_]{2})"  # "(two on each side)"
 )
 _NUMBER_OF = re.compile(r"\W{0,3}\bis\sthe\s(?:total\s)?(?:number|amount|count)\sof\s([^\W\d_]+)", re.IGNORECASE)
+_ROUGHLY = re.compile(r"\W{0,4}(?:about|approximately|around|roughly)\s", re.IGNORECASE)
 _ROUGH = re.compile(
     r"\b(?:about|approximately|around|roughly|nearly|almost)\s|大约|大約|约|約|およそ|ほぼ|약|대략|(?:[≈∼]|"
     r"\\approx)\s?(?=[-$0-9.])",
@@ -110,12 +113,15 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
 
     rough  "about 6" is 6; else it is a hedge
     """
-    sentence = main_clause(without_latex(plain_characters(without_exclamation(sentence))))
+    sentence = main_clause(_SPACES.sub(" ", without_latex(plain_characters(without_exclamation(sentence)))))
     if (whole := read_quantity(without_tail(sentence), question)) is not None:
         return whole
     if is_unreal(sentence, question):
         return None
-    sentence = _MATH.sub(lambda m: m[1] or " ", sentence)
+    sentence = _SPACES.sub(" ", _MATH.sub(lambda m: m[1] or " ", sentence))
+    led = _ROUGHLY.match(sentence) if rough else None
+    if led is not None and (whole := read_quantity(without_tail(sentence[led.end() :]), question)) is not None:
+        return whole  # "Approximately 28%"
     judged = _ROUGH.sub("", sentence) if rough else sentence
     if len({_value(m[0]) for m in _NUMBER.finditer(sentence)}) == 1:
         judged = _OR.sub(" ", judged)  # "1000 grams, or 1000 g"
@@ -200,6 +206,8 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
         return False  # a set of one value
     if _LABEL.match(before) or _opens(before, after, "([") or _opens(after[::-1], before[::-1], ")]"):
         return False
+    if asks_percentage(question) and _SHARE_OF.match(after) and not any(c.isalnum() for c in before):
+        return True  # "28% of the students walk"
     if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
         return False  # "7 squared", "7 more": what follows a number at the start is read as a whole, or not at all
     subject = _SUBJECT.match(before)

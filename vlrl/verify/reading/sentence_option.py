@@ -26,7 +26,8 @@ _NOT_THAT = re.compile(r"^[\s,]*\(?(?:not|rather than|instead of)\s\(?[A-J]\)?\)
 _LETTER = re.compile(
     r"\(([A-J])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ll]etter|[Cc]hoose|[Pp]ick|"
     r"[Ss]elect|[Ii]t['’]s|[Ii]t is|[Ii]t (?:must|should|has to) be|"
-    r"go(?:ing)? with)\s{0,1}:?\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
+    r"go(?:ing)? with|(?:[Cc]orrect|[Rr]ight|[Bb]est)(?:\s(?:one|match|fit))?(?=\s(?:is|would be|must be|should be)\s))"
+    r"\s{0,1}:?\s+(?:(?:letter\s)?(?:is|should be|must be|would be):?\s+)?"
     r"(?:option\s|choice\s|letter\s)?[\s*$(\[:'\"“]{0,3}([A-J])(?![\w'’\u0300-\u036f])|"
     r"^[\s*$`('\[]{0,4}([A-J])(?=[.):*]|(?!['’])[^\w\u0300-\u036f+#=−-]{0,3}$|[*$]{0,3}\sis\s(?:the\s)?(?:correct|"
     r"right|best|answer))"

@@ -38,7 +38,8 @@ _SAME = (
     (re.compile(r"\\([lr])brace(?![a-z])"), lambda m: "\\{" if m[1] == "l" else "\\}"),
 )  # fmt: skip
 _AROUND = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"))
-_OPENS = "\\$*_`=→⇒⟹∴:"
+_OPENS = "\\$*_`=→⇒⟹∴:-"
+_LEADS = re.compile(r"\A(?:[-=]{1,2}>|[=→⇒⟹∴:\s])+")
 _GROUP = re.compile(r"^\{([^{}]*)\}$")
 _FORMULA = re.compile(r"(?<!\\)\$([^$]{1,200}?)(?<!\\)\$")
 _SPACES = re.compile(r"\s+")
@@ -99,7 +100,7 @@ def unwrapped(text: str) -> str:
     text = text.strip()
     if not text or (text[0] not in _OPENS and text[-1] not in ".,;"):
         return text
-    text = text.lstrip("=→⇒⟹∴: ")  # "= 6"
+    text = _LEADS.sub("", text)  # "= 6", "=> 6"
     for _ in range(4):
         before = text
         if text.endswith((".", ",", ";")) and not text.endswith(".."):

@@ -195,7 +195,7 @@ def _scale(word: str, spaced: bool) -> int:
 
 def _is_noun(text: str, asked: str) -> bool:
     """Whether words say what is counted: nouns of the question, or such as count everything."""
-    if len(text) > 60 or not text.isprintable() or any(c.isdigit() or c in "\\^_=+-*/<>(){}|&;:?!~" for c in text):
+    if len(text) > 60 or not text.isprintable() or any(c.isdigit() or c in "\\^_=+-*/<>(){}|&;:?!~%‰°" for c in text):
         return False
     words = [w.casefold() for w in _WORDS.findall(text)]
     if not words or len(words) > 6 or any(w in _NO_NOUN or w in SCALES or w in WORDS or part_word(w) for w in words):

@@ -10,12 +10,13 @@ from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import committed
-from vlrl.verify.reading.declared import extract, visible_text
+from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import doubts
 from vlrl.verify.values.compare import differs
 from vlrl.verify.values.normaliser import clean, normalise, unwrapped
 from vlrl.verify.values.quantity import read_quantity
+from vlrl.verify.values.shown_text import visible_text
 from vlrl.verify.verifiers.text import text_reader
 
 MAX_ITEMS = 500

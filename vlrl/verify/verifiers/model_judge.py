@@ -26,7 +26,7 @@ from vlrl.errors import ConfigError
 from vlrl.types import Image, Problem, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.learned.asked_answer import answer_to_judge, mark_of
-from vlrl.verify.reading.declared import visible_text
+from vlrl.verify.values.shown_text import visible_text
 
 Ask: TypeAlias = Callable[[str, Sequence[Image]], str]
 

@@ -13,12 +13,13 @@ from typing import Any
 from vlrl.errors import DataError
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.reading.declared import extract, visible_text
+from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import maybe
 from vlrl.verify.reading.sentence_text import words_in_sentence
 from vlrl.verify.values.edit_distance import edit_similarity
 from vlrl.verify.values.normaliser import unwrapped, without_latex
+from vlrl.verify.values.shown_text import visible_text
 from vlrl.verify.values.vqa_answer import vqa_answer
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)

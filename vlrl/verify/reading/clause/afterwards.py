@@ -52,7 +52,9 @@ _SAID = re.compile(
 _POLITE = re.compile(
     r"\W*(?:done|qed|thanks?|thank you|hope|good luck|cheers|great|end|that's all|explanation)\b|\W*∎", re.I
 )
-_SPEAKS = re.compile(r"\W{0,4}(?:I|we|you|it|this|that|these|those|they)\s[^\W\d_]{2,}", re.IGNORECASE)  # "I checked it."
+_SPEAKS = re.compile(
+    r"\W{0,4}(?:I|we|you|it|this|that|these|those|they)\s[^\W\d_]{2,}", re.IGNORECASE
+)  # "I checked it."
 _DENIES_ANOTHER = re.compile(  # "(not 24, as …)", ", not 24"
     r"\s{0,3}[(（]not\s\W{0,3}(?:[0-9]|[A-J]\b)[^()（）\n]{0,100}[)）]"
     r"|[^\w(\n]{0,5}\bnot\s\W{0,3}(?:[0-9]|[A-J]\b)[^.\n;]{0,80}?(?=[.,;\n]|$)",
