@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
@@ -222,8 +223,8 @@ def component_field(registry: Registry[Any], default: str | None = None) -> Any:
     return Annotated[Any, BeforeValidator(lambda spec: registry.build(spec, default)), PlainSerializer(write)]
 
 
-def load_plugin(path: str | Path) -> None:
-    """Run a user's Python file so that its decorators register what it defines. Twice is once.
+def load_plugin(path: str | Path) -> ModuleType:
+    """Run a user's Python file so that its decorators register what it defines; its module. Idempotent.
 
     Raises ConfigError if the file is missing or fails while it is loaded.
     """
@@ -232,7 +233,7 @@ def load_plugin(path: str | Path) -> None:
         raise ConfigError(f"plugins: {path}", "no such file", "give the path of a .py file")
     module_name = f"{PLUGIN}{file.stem}_{content_digest(str(file))[:16]}"  # the same in every process
     if module_name in sys.modules:
-        return
+        return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"plugins: {path}", "is not a Python file", "give the path of a .py file")
@@ -249,6 +250,7 @@ def load_plugin(path: str | Path) -> None:
         raise ConfigError(f"plugins: {path}", f"{type(error).__name__}: {error}", "mend the plugin file") from error
     finally:
         _loading.pop()
+    return module
 
 
 def _loaded(plugins: tuple[str, ...]) -> tuple[str, ...]:

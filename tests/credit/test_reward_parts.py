@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from credit_cases import RIGHT, WRONG, judged, rollout, usable
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.credit_context import CreditContext
+from vlrl.credit.rewards.call_reward import CallReward
 from vlrl.credit.rewards.group_parts import Contrast, Retention
 from vlrl.credit.rewards.length_parts import LeadLength, LengthBand, Overlong, StepGrpo
 from vlrl.credit.rewards.shapes import shapes
 from vlrl.errors import ConfigError
-from vlrl.types import Verdict
+from vlrl.types import Episode, Segment, ToolCall, Verdict
 
 AT_100 = CreditContext(0, 1, max_tokens=100)
 
@@ -134,13 +136,40 @@ def test_a_part_without_a_weight_is_refused_where_its_source_fixes_none(name):
     assert CreditSettings(shape=[{"name": name, "weight": 0.0}]).shape[0].weight == 0.0
 
 
+def test_calls_are_rewarded_where_the_response_is_right_and_counted_once():
+    done = ToolCall(0, "zoom", {"bbox_2d": [0, 0, 1, 1]})
+    calls = (done, replace(done, duplicate=True), ToolCall(1, "", outcome="invalid"), done, done)
+    rollouts = [replace(rollout(4), episode=Episode(2, calls))] * 2 + [rollout(4)]
+    group = judged([True, False, True], rollouts=rollouts)
+    part = CallReward(bonus=0.2, cap=0.5, invalid=0.1, duplicate=0.01)
+    assert part.of(group, AT_100) == pytest.approx((0.5 - 0.1 - 0.01, -0.1 - 0.01, 0.0))
+
+
+def test_foreign_tokens_are_in_no_length_and_responses_left_out_in_no_baseline():
+    """Hand-made: (1 + 0)/2 is the mean of the two that count; 12 tokens of an observation lengthen nothing."""
+    written = rollout(4)
+    seen = Segment((7,) * 12, (0.0,) * 12, 0, "observation")
+    longer = replace(written, segments=(*written.segments, seen, *rollout(3).segments))
+    left_out = Verdict(0.0, False, left_out="over its limit")
+    group = judged([True, False, left_out], rollouts=[longer, rollout(9), rollout(2)])
+    assert group.lengths == (7, 9, 2)
+    assert group.judged == (True, True, False)
+    credited = Credit(CreditSettings(shape=[{"name": "length", "weight": 1.0}])).assign([group], AT_100)[0]
+    assert credited.reward_parts["length"] == (0.5, -0.5, 0.0), "shortest and longest in tokens that the policy wrote"
+    assert credited.advantages == pytest.approx((1.0, -1.0, 0.0))
+    assert [sum(weights) for weights in credited.token_weights] == [7.0, 9.0, 0.0]
+    assert len(credited.token_weights[0]) == 19
+
+
 def test_a_part_without_a_weight_has_that_of_its_source():
-    named = {"overlong": 1.0, "lead_length": 1.0, "step_grpo": 1.0, "contrast": 0.3, "length_band": 0.2}
+    named = {"overlong": 1.0, "lead_length": 1.0, "step_grpo": 1.0, "contrast": 0.3, "length_band": 0.2, "calls": 1.0}
     assert {name: CreditSettings(shape=[name]).shape[0].weight for name in named} == named
     assert set(named) | {"format", "length", "repeat", "retention"} == set(shapes)
 
 
 NEUTRAL = [
+    {"name": "calls"},
+    {"name": "calls", "bonus": 0.1, "invalid": 1.0, "duplicate": 1.0},  # no response has an environment
     {"name": "format", "weight": 0.0},
     {"name": "length", "weight": 0.0},
     {"name": "overlong", "weight": 0.0},

@@ -9,6 +9,7 @@ from vlrl.credit.advantage import (
     shortest_right,  # noqa: F401
 )
 from vlrl.credit.rewards import (
+    call_reward,  # noqa: F401
     format_reward,  # noqa: F401
     group_parts,  # noqa: F401
     length_parts,  # noqa: F401

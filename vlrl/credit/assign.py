@@ -194,8 +194,8 @@ def _with_unused(scored: ScoredGroup, credited: ScoredGroup) -> ScoredGroup:
         if values is None:
             return None
         remaining = iter(values)
-        lengths = zip(used, scored.lengths, strict=True)
-        return tuple(next(remaining) if use else (0.0,) * length for use, length in lengths)
+        pairs = zip(used, scored.rollouts, strict=True)
+        return tuple(next(remaining) if use else (0.0,) * rollout.num_tokens for use, rollout in pairs)
 
     return replace(
         scored,

@@ -111,6 +111,12 @@ def _row(item: Problem | Demonstration, metadata: Sequence[str]) -> dict[str, An
     if images:
         row["images"] = images
     row |= {FACT + fact: problem.metadata.get(fact) for fact in metadata}
+    if isinstance(item, Demonstration) and item.turns:
+        raise DataError(
+            f"problem {problem.id}",
+            f"its demonstration has {len(item.turns)} turns before the response, which a row can't hold",
+            "use the problem file itself",
+        )
     return row | ({"response": item.response} if isinstance(item, Demonstration) else {})
 
 

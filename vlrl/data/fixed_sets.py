@@ -237,5 +237,6 @@ def recipe_texts(recipe: Recipe, seed: int, count: int) -> list[str]:
         items = usable_items(source, "demonstrations", skipped, all_there_are=True, most_draws=4 * amount)
         for problem, demonstration in islice(items, amount):
             typed = "".join(piece.text for piece in problem.prompt if isinstance(piece, Text))
-            texts += [text for text in (typed, demonstration.response if demonstration else "") if text]
+            worked = (*demonstration.turns, demonstration.response) if demonstration else ()
+            texts += [text for text in (typed, *worked) if text]
     return texts

@@ -69,7 +69,7 @@ def read_demonstrations(path: str | Path) -> list[Demonstration]:
     for number, (problem, said) in enumerate(_read(Path(path)), start=1):
         if "response" not in said:
             raise DataError(f"{path}, entry {number}", "has no `response`", "this file holds no demonstrations")
-        found.append(Demonstration(problem, said["response"]))
+        found.append(Demonstration(problem, said["response"], tuple(said.get("turns", ()))))
     return found
 
 
@@ -88,7 +88,7 @@ def read_preferences(path: str | Path) -> list[Preference]:
 def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
     row = problem_row(problem, lambda image: _named(image, names))
     if isinstance(item, Demonstration):
-        row["response"] = item.response
+        row |= {"response": item.response} | ({"turns": list(item.turns)} if item.turns else {})
     elif isinstance(item, Preference):
         row |= {"chosen": item.chosen, "rejected": item.rejected}
         row |= {name: False for name in ENDED if not getattr(item, name)}

@@ -6,6 +6,7 @@ over processes. Problems of a domain are endless; rows of a file are finite.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from vlrl.data.recipe import Recipe
@@ -88,7 +89,7 @@ class DomainSource:
         """The problem at `index`, asked as the source says."""
         problem, demonstration = self.plain_item(split, index, attempt)
         asked = self.asking.of(problem)
-        return asked, Demonstration(asked, demonstration.response)
+        return asked, replace(demonstration, problem=asked)
 
     def plain_item(
         self, split: Split, index: int, attempt: int = 0, drawn_for: str | None = None
@@ -156,7 +157,7 @@ class RenderedSource:
         except DataError as error:  # what can't be drawn
             raise bad_row(f"source {self.name!r}, {self.of.place_of(split, index)}", error) from error
         problem = self.settings.asking.of(problem)
-        return problem, Demonstration(problem, demonstration.response) if demonstration else None
+        return problem, replace(demonstration, problem=problem) if demonstration else None
 
     def place_of(self, split: Split, index: int) -> str:
         """The text problem's."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from vlrl.evaluation.episode_metrics import episode_metrics
 from vlrl.evaluation.scores import (
     accuracy,
     accuracy_interval,
@@ -15,7 +16,7 @@ from vlrl.evaluation.scores import (
     kappa,
     token_percentile,
 )
-from vlrl.model.prompts.encode import Encode
+from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.rollout.environments.environment import Environment
 from vlrl.types import MODALITIES, Group, Problem, Verdict
@@ -45,7 +46,7 @@ class Answers:
 
 def answer_all(
     environment: Environment,
-    encode: Encode,
+    encode: EncodesTurns,
     engine: Generates,
     problems: Sequence[Problem],
     sampling: Sampling,
@@ -101,7 +102,7 @@ class HeldOutResult:
         present = [m for m in MODALITIES if any(g.problem.modality == m for g in groups)]
         rows: dict[str, Any] = {m: self._row(self.sampled.where(modality=m)) for m in present}
         average = {key: sum(rows[m][key] for m in present) / len(present) for key in ("sampled", "greedy")}
-        tokens = [r.num_tokens for g in groups for r in g.rollouts]
+        tokens = [r.num_policy_tokens for g in groups for r in g.rollouts]
         finish_reasons = [r.finish_reason for g in groups for r in g.rollouts]
         twins = {name: twin_metrics(answers) for name, answers in (("sampled", self.sampled), ("greedy", self.greedy))}
         return {
@@ -113,9 +114,19 @@ class HeldOutResult:
             "consistency_kappa": {name: held.get("consistency/kappa") for name, held in twins.items()},
             "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
             "cut_off_rate": cut_off_rate(finish_reasons),
+            **self._episodes(),
             "faults": self.sampled.faults + self.greedy.faults,
             "protocols": self.protocols,
         }
+
+    def _episodes(self) -> dict[str, Any]:
+        """How tools were used, by decoding; nothing where no environment took part."""
+        found = {}
+        for name, answers in (("sampled", self.sampled), ("greedy", self.greedy)):
+            pairs = zip(answers.groups, answers.verdicts, strict=True)
+            metrics = episode_metrics([p for g, verdicts in pairs for p in zip(g.rollouts, verdicts, strict=True)])
+            found |= {name: metrics} if metrics else {}
+        return {"episodes": found} if found else {}
 
     def rows(self) -> list[dict[str, Any]]:
         """One record a problem, in order: what each of its responses scored and how long it was, by decoding."""
@@ -124,7 +135,7 @@ class HeldOutResult:
             row: dict[str, Any] = {"id": group.problem.id, "modality": group.problem.modality}
             row["domain"] = group.problem.domain
             for name, answers in (("sampled", self.sampled), ("greedy", self.greedy)):
-                tokens = [rollout.num_tokens for rollout in answers.groups[i].rollouts]
+                tokens = [rollout.num_policy_tokens for rollout in answers.groups[i].rollouts]
                 row[name] = {"correct": [v.correct for v in answers.verdicts[i]], "tokens": tokens}
             found.append(row)
         return found

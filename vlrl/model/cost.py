@@ -49,7 +49,7 @@ def grown_columns(columns: int) -> int:
 
 def load_of(row: Example) -> Load:
     """The load of a packed row."""
-    images = tuple(image.num_patches for image in row.encoded.images)
+    images = tuple(image.num_patches for image in row.images)
     return Load(row.encoded.num_tokens, tuple(len(one) for one in row.responses), images)
 
 

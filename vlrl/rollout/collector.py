@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.finite import LOGITS_REMEDY
-from vlrl.model.prompts.encode import Encode, Encoded
+from vlrl.model.prompts.encode import Encode, Encoded, EncodedImage
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem, Rollout
@@ -48,7 +48,7 @@ def responses_of(
         raise error.at("rollout") from None
     for problem, request, rollouts in zip(problems, requests, responses, strict=True):
         for number, rollout in enumerate(rollouts):
-            check_content(problem, request.encoded, rollout)
+            check_content(problem, request.encoded, rollout, request.observed(number))
             if not math.isfinite(math.fsum(rollout.sampler_logprobs)):
                 token = next(t for t, value in enumerate(rollout.sampler_logprobs) if not math.isfinite(value))
                 raise NonFiniteError(
@@ -59,13 +59,15 @@ def responses_of(
     return responses
 
 
-def check_content(problem: Problem, encoded: Encoded, rollout: Rollout) -> None:
-    """Raises EngineError unless the engine read the very tokens and pixels that the trainer will read."""
-    if rollout.content_hash != encoded.content_hash:
+def check_content(problem: Problem, encoded: Encoded, rollout: Rollout, observed: Sequence[EncodedImage] = ()) -> None:
+    """Raises EngineError unless the engine read the very tokens and pixels that the trainer will read: those of the
+    prompt, and the `observed` images behind it.
+    """
+    expected = encoded.hash_again(observed) if observed else encoded.content_hash
+    if rollout.content_hash != expected:
         raise EngineError(
-            f"problem {problem.id}",
-            f"the engine read content {rollout.content_hash or '(it names none)'}, the encoder made "
-            f"{encoded.content_hash}",
+            f"problem {problem.id}" + (f", with {len(observed)} images of observations" if observed else ""),
+            f"the engine read content {rollout.content_hash or '(it names none)'}, the encoder made {expected}",
             "engine and trainer must share one processor output; check versions and image budget",
         )
 

@@ -33,7 +33,8 @@ class Request:
     seed          root of this request's randomness: the same request gives the same tokens in any batch
     max_tokens    token budget of a response over all its segments: one number for all, or one for each of the k. A
                   response that reaches it ends with `length`
-    resume_from   None, or the k rollouts as an earlier call returned them. The engine reads prompt and tokens of those
+    resume_from   None, or the k rollouts as an earlier call returned them, with whatever an environment has put behind
+                  their last segments (observations, with images). The engine reads prompt, tokens and images of those
                   whose ending is `unfinished` and writes on: earlier segments come back as they were, what this call
                   adds is one more segment of its present version. The others come back untouched
     new_tokens    tokens that this call may add to a response, or None: up to its budget. A response that has added them
@@ -62,6 +63,14 @@ class Request:
     def written(self, index: int) -> tuple[int, ...]:
         """Tokens of response `index` that earlier calls wrote."""
         return () if self.resume_from is None else self.resume_from[index].token_ids
+
+    def observed(self, index: int) -> tuple[Any, ...]:
+        """Encoded images of the observations in response `index`."""
+        return () if self.resume_from is None else self.resume_from[index].encoded_images
+
+    def turn_start(self, index: int) -> int:
+        """First token of the turn that this call writes: stop strings, loops and the text are looked for from there."""
+        return 0 if self.resume_from is None else self.resume_from[index].turn_start
 
     def room(self, index: int) -> int:
         """Tokens that this call may add to response `index`: 0 where it has ended."""
@@ -113,10 +122,10 @@ def check_requests(requests: Sequence[Request], context: int) -> None:
 def joined(
     resume_from: Rollout | None, segment: Segment, text: str, finish_reason: FinishReason, content_hash: str
 ) -> Rollout:
-    """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole."""
+    """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole turn."""
     earlier = () if resume_from is None else resume_from.segments
     segments = (*earlier, segment) if segment.token_ids or not earlier else earlier
-    return Rollout(segments, text, finish_reason, content_hash)
+    return Rollout(segments, text, finish_reason, content_hash, None if resume_from is None else resume_from.episode)
 
 
 class Generates(Protocol):

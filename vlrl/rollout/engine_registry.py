@@ -35,6 +35,7 @@ class EngineCapabilities:
     do everything which a request may ask.
 
     partial_rollouts   goes on with responses of an earlier call (`Request.resume_from`, `new_tokens`)
+    observed_images    reads images in the responses that it goes on with (observations of an environment)
     exact_resume       sampled responses, too, are the same however they are cut into calls; else only greedy ones are
     early_exit         may return before the last responses have ended, where a request allows it (`early_exit_below`)
     serves_all_ranks   has processes of its own: the first rank opens it for all
@@ -43,6 +44,7 @@ class EngineCapabilities:
     """
 
     partial_rollouts: bool = True
+    observed_images: bool = False
     exact_resume: bool = True
     early_exit: bool = True
     serves_all_ranks: bool = False

@@ -14,6 +14,7 @@ def load_of_request(request: Request) -> Load:
     unended = [i for i in range(request.num_rollouts) if request.room(i)]
     if not unended:
         return Load(0, ())
-    images = tuple(image.num_patches for image in request.encoded.images)
+    observed = [image for i in unended for image in request.observed(i)]
+    images = tuple(image.num_patches for image in (*request.encoded.images, *observed))
     tokens = tuple(len(request.written(i)) + request.room(i) for i in unended)
     return Load(int(request.encoded.num_tokens), tokens, images)

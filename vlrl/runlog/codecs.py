@@ -12,6 +12,8 @@ from typing import Any
 
 from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 
+_SEGMENT = ("token_ids", "sampler_logprobs", "policy_version", "author")
+
 
 def problem_row(problem: Problem, image: Callable[[Image], dict[str, str]]) -> dict[str, Any]:
     """A problem for readers; `image` says what stands for an image of the prompt."""
@@ -30,16 +32,41 @@ def problem_row(problem: Problem, image: Callable[[Image], dict[str, str]]) -> d
     } | ({} if problem.system is None else {"system": problem.system})
 
 
+def episode_row(rollout: Rollout) -> dict[str, Any]:
+    """For readers, an episode as a conversation: its parts with their author, text and images, calls, rewards of turns
+    and the limit that ended it; empty for a response that no environment took part in.
+    """
+    episode = rollout.episode
+    if episode is None:
+        return {}
+    parts = [
+        {"author": one.author, "text": one.text, "tokens": len(one.token_ids)}
+        | ({"images": [image.digest for image in one.images]} if one.images else {})
+        for one in rollout.segments
+    ]
+    calls = [asdict(call) for call in episode.calls]
+    row: dict[str, Any] = {"turns": episode.turns, "parts": parts, "calls": calls}
+    row |= {"over_limit": episode.over_limit} if episode.over_limit is not None else {}
+    return {"episode": row | ({"turn_rewards": list(episode.turn_rewards)} if episode.turn_rewards else {})}
+
+
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """A verdict for readers; sub-scores only where there are some."""
+    """A verdict for readers; sub-scores and why it is left out only where there are some."""
     row = {name: getattr(verdict, name) for name in ("score", "correct", "answer", "note", "fault")}
-    return row | ({"score_parts": dict(verdict.parts)} if verdict.parts else {})
+    row |= {"score_parts": dict(verdict.parts)} if verdict.parts else {}
+    return row | ({"left_out": verdict.left_out} if verdict.left_out is not None else {})
 
 
 def verdict_from(row: Mapping[str, Any]) -> Verdict:
     """Inverse of `verdict_row`; other keys of the row are passed over."""
     return Verdict(
-        row["score"], row["correct"], row["answer"], row["note"], row["fault"], dict(row.get("score_parts", {}))
+        row["score"],
+        row["correct"],
+        row["answer"],
+        row["note"],
+        row["fault"],
+        dict(row.get("score_parts", {})),
+        row.get("left_out"),
     )
 
 
@@ -60,8 +87,14 @@ def problem_from(state: Mapping[str, Any]) -> Problem:
 
 
 def rollout_state(rollout: Rollout) -> dict[str, Any]:
-    """A response with its segments, for a checkpoint."""
-    return asdict(rollout)
+    """A response with its segments, for a checkpoint. Raises ValueError for one that an environment took part in."""
+    if rollout.episode is not None or rollout.images:
+        raise ValueError("an episode is played within one call and never waits in a checkpoint")
+    segments = [{name: getattr(one, name) for name in _SEGMENT} for one in rollout.segments]
+    return {
+        "segments": segments,
+        **{name: getattr(rollout, name) for name in ("text", "finish_reason", "content_hash")},
+    }
 
 
 def rollout_from(state: Mapping[str, Any]) -> Rollout:

@@ -6,8 +6,9 @@ refused until its owner has put back a copy or removed it, and one that is gone 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from vlrl.errors import RunError
 from vlrl.runlog.log_lines import read_jsonl
@@ -19,6 +20,13 @@ def kept_images(folder: Path) -> Iterator[tuple[Path, bool]]:
     for file in sorted((folder / "images").glob("*")):
         if not file.name.startswith(".") and file.is_file() and len(file.stem) == len(content_digest(b"")):
             yield file, content_digest(file.read_bytes()) == file.stem
+
+
+def _observed(record: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The images of the episodes in a line of rollouts.jsonl."""
+    for rollout in record["rollouts"]:
+        for part in rollout.get("episode", {}).get("parts", ()):
+            yield from ({"image": digest} for digest in part.get("images", ()))
 
 
 def refuse_lost_images(
@@ -36,7 +44,7 @@ def refuse_lost_images(
         part["image"]
         for record in read_jsonl(log)
         if phases is None or record["phase"] in phases
-        for part in record["problem"]["prompt"]
+        for part in [*record["problem"]["prompt"], *_observed(record)]
         if "image" in part
     }
     for digest in sorted(named - set(whole)):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +24,12 @@ import yaml
 from vlrl.installation.host import describe_code, describe_machine, describe_versions
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
-from vlrl.runlog.codecs import problem_row, verdict_row
+from vlrl.runlog.codecs import episode_row, problem_row, verdict_row
 from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
-from vlrl.types import Problem, ScoredGroup
+from vlrl.types import Image, ScoredGroup
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
 
@@ -44,13 +44,14 @@ def group_record(group: ScoredGroup, trained: bool = True) -> dict[str, Any]:
     rows = [
         {
             "text": rollout.text,
-            "tokens": rollout.num_tokens,
+            "tokens": rollout.num_policy_tokens,
             "finish_reason": rollout.finish_reason,
             **verdict_row(verdict),
             "reward": group.rewards[i],
             "reward_parts": {name: values[i] for name, values in group.reward_parts.items()},
             "advantage": group.advantages[i],
             "used": trained and group.judged[i],
+            **episode_row(rollout),
         }
         for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts, strict=True))
     ]
@@ -153,12 +154,13 @@ class RunFolder:
     def rollouts(self, phase: str, step: int, groups: Sequence[ScoredGroup], trained: bool = True) -> None:
         """Append groups to rollouts.jsonl and keep their images once each under images/."""
         for group in groups:
-            self._keep_images(group.problem)
+            self._keep_images(group.problem.images)
+            self._keep_images(image for rollout in group.rollouts for image in rollout.images)
         known = {"schema": SCHEMA, "phase": phase, "step": step}
         self._append("rollouts.jsonl", [known | group_record(group, trained) for group in groups])
 
-    def _keep_images(self, problem: Problem) -> None:
-        for image in problem.images:
+    def _keep_images(self, images: Iterable[Image]) -> None:
+        for image in images:
             if image.digest not in self._images_kept:
                 data = image.read_bytes()
                 write_atomically(self.path / "images" / f"{image.digest}{image_suffix(data)}", data)
@@ -227,7 +229,7 @@ class FollowedRun(RunFolder):
     def _append(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
         pass
 
-    def _keep_images(self, problem: Problem) -> None:
+    def _keep_images(self, images: Iterable[Image]) -> None:
         pass
 
     def truncate_after(self, phase: str, step: int) -> None:

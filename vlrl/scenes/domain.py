@@ -95,7 +95,7 @@ def draw_problem(
         tags=(*tags, *draft.tags),
     )
     response = worked_response(draft.thought, draft.answer) if draft.response is None else draft.response
-    return problem, Demonstration(problem, response)
+    return problem, Demonstration(problem, response, draft.turns)
 
 
 def worked_response(thought: str, answer: str) -> str:

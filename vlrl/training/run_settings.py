@@ -136,6 +136,7 @@ class RunSettings(Settings):
                 "leave it out, or environment: single_turn",
             )
         engine: EngineSettings = self.engine
+        self._the_engine_plays(engine)
         partial, can, name = self.rl.partial, engine.capabilities, name_of(engine.inner or engine)
         if partial and not can.partial_rollouts:
             raise ConfigError(
@@ -152,6 +153,17 @@ class RunSettings(Settings):
         if self.rl.policy.lora is not None:
             engine.check_adapters("rl.policy.lora", self.rl.policy.lora.parts)
         return self
+
+    def _the_engine_plays(self, engine: EngineSettings) -> None:
+        """Raises ConfigError for an engine that can't go on behind what the environment says."""
+        can, name = engine.capabilities, name_of(engine.inner or engine)
+        if self.environment.several_turns and not (can.partial_rollouts and can.observed_images):
+            raise ConfigError(
+                "environment",
+                f"{environments.name_of(self.environment)} has several turns, and engine {name!r} does not go on "
+                "behind what tools return",
+                "environment: single_turn, or engine: transformers",
+            )
 
     @model_validator(mode="after")
     def _sets_are_named(self) -> RunSettings:

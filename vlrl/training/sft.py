@@ -29,6 +29,7 @@ from vlrl.seeding import stream
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.lifecycle.checkpoint import step_of
 from vlrl.training.monitoring.idle_steps import say_idle_steps
+from vlrl.training.scripted_episodes import scripted_examples
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
 from vlrl.training.teacher.teacher_provenance import writers_of
@@ -133,7 +134,10 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
         asked,
         check_response=fits_with if most is None or most > model.loaded.context else None,
     )
-    examples = as_examples(model.loaded, model.encoder.encode([d.problem for d in demos]), demos)
+    if any(demo.turns for demo in demos):
+        examples = scripted_examples(model.loaded, model.encoder, session.settings.environment, demos, place)
+    else:
+        examples = as_examples(model.loaded, model.encoder.encode([d.problem for d in demos]), demos)
     fits = [i for i, one in enumerate(examples) if most is None or one.num_tokens <= most]
     short = [examples[i] for i in fits]
     if len(short) < len(examples):

@@ -8,6 +8,7 @@ Lengths are in tokens unless the name says otherwise. Nothing here imports torch
 needs neither.
 """
 
+from vlrl.types.episode import Episode, ToolCall
 from vlrl.types.group import Author, FinishReason, Group, PerToken, Rollout, ScoredGroup, Segment, Verdict
 from vlrl.types.problem import (
     MODALITIES,
@@ -27,6 +28,7 @@ __all__ = [
     "Author",
     "Demonstration",
     "Draft",
+    "Episode",
     "FinishReason",
     "Group",
     "Image",
@@ -39,6 +41,7 @@ __all__ = [
     "ScoredGroup",
     "Segment",
     "Text",
+    "ToolCall",
     "Verdict",
     "content_digest",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from vlrl.types.problem import Problem
+from vlrl.types.episode import Episode
+from vlrl.types.problem import Image, Problem
 
 FinishReason = Literal["stop", "length", "repeat", "unfinished"]
 Author = Literal["policy", "observation", "forced"]
@@ -20,21 +21,34 @@ class Segment:
     """Tokens written without a break by one author under one policy version.
 
     token_ids, sampler_logprobs   (T,) each; natural logarithm of the probability under the sampling distribution with
-                          placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1)
+                          placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1);
+                          0 for tokens that the policy didn't write
     policy_version        what the engine was given with its weights: in RL the 0-based step that began with them
     author                only `policy` tokens are ever trained
+    token_types           (T,) 0 text, 1 image; empty where all is text
+    images                of an observation, in reading order
+    encoded_images        the same as the vision tower reads them (`vlrl.model.prompts.encode.EncodedImage`)
+    text                  decoded, in a response of several authors; else ""
     """
 
     token_ids: tuple[int, ...]
     sampler_logprobs: tuple[float, ...]
     policy_version: int
     author: Author = "policy"
+    token_types: tuple[int, ...] = ()
+    images: tuple[Image, ...] = ()
+    encoded_images: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    text: str = ""
 
     def __post_init__(self) -> None:
         if len(self.token_ids) != len(self.sampler_logprobs):
             raise ValueError(
                 f"Segment: {len(self.token_ids)} tokens but {len(self.sampler_logprobs)} log-probabilities"
             )
+        if self.token_types and len(self.token_types) != len(self.token_ids):
+            raise ValueError(f"Segment: {len(self.token_ids)} tokens but {len(self.token_types)} token types")
+        if self.images and (self.author != "observation" or len(self.images) != len(self.encoded_images)):
+            raise ValueError("Segment: images belong to observations, each as it is and as it was encoded")
 
 
 @dataclass(frozen=True)
@@ -42,15 +56,18 @@ class Rollout:
     """One response, T tokens long.
 
     segments       its parts in order: one, unless a rollout went on over several calls or had observations
-    text           the decoded response without end token or stop string
+    text           the decoded response without end token or stop string; of several turns the policy's last
     finish_reason  stop (end token or stop string), length (token budget), repeat (loop), unfinished (goes on later)
-    content_hash   of the prompt's tokens and pixels, as the engine that wrote it read them; "" where no engine says it
+    content_hash   of the prompt's tokens and pixels, and of the pixels of all observations, as the engine that wrote it
+                   read them; "" where no engine says it
+    episode        where an environment took part, what is known besides; None: it did not
     """
 
     segments: tuple[Segment, ...]
     text: str
     finish_reason: FinishReason
     content_hash: str = ""
+    episode: Episode | None = None
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -64,8 +81,32 @@ class Rollout:
 
     @property
     def num_tokens(self) -> int:
-        """Response length in tokens."""
+        """All tokens, those of observations included."""
         return sum(len(s.token_ids) for s in self.segments)
+
+    @property
+    def num_policy_tokens(self) -> int:
+        """Response length in tokens: those that the policy wrote."""
+        return sum(len(s.token_ids) for s in self.segments if s.author == "policy")
+
+    @property
+    def turn_start(self) -> int:
+        """Where the turn begins that the policy wrote last, or writes next: behind the last token of another author."""
+        start = place = 0
+        for segment in self.segments:
+            place += len(segment.token_ids)
+            start = start if segment.author == "policy" else place
+        return start
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of all observations, in reading order."""
+        return tuple(image for s in self.segments for image in s.images)
+
+    @property
+    def encoded_images(self) -> tuple[Any, ...]:
+        """The same as the vision tower reads them."""
+        return tuple(image for s in self.segments for image in s.encoded_images)
 
 
 @dataclass(frozen=True)
@@ -93,6 +134,8 @@ class Verdict:
     parts    sub-scores by name where the verifier gives them, in its own ranges: they are logged, and reward nothing
     fault    set when the *verifier* broke. That is never the same as zero: the response leaves the baseline
              and takes no part in the update.
+    left_out why the response leaves the baseline and takes no part in the update, though nothing broke; it isn't
+             correct
     """
 
     score: float
@@ -101,6 +144,7 @@ class Verdict:
     note: str = ""
     fault: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    left_out: str | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:
@@ -197,13 +241,13 @@ class ScoredGroup(Group):
 
     @property
     def judged(self) -> tuple[bool, ...]:
-        """(k,) whether a response could be judged; one that couldn't is never trained on."""
-        return tuple(verdict.fault is None for verdict in self.verdicts)
+        """(k,) whether a response counts: it could be judged and isn't left out. No other is ever trained on."""
+        return tuple(verdict.fault is None and verdict.left_out is None for verdict in self.verdicts)
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """(k,) in tokens."""
-        return tuple(rollout.num_tokens for rollout in self.rollouts)
+        """(k,) in tokens that the policy wrote."""
+        return tuple(rollout.num_policy_tokens for rollout in self.rollouts)
 
     @property
     def correct(self) -> tuple[bool, ...]:
@@ -217,7 +261,7 @@ class ScoredGroup(Group):
 
     @property
     def pass_rate(self) -> float:
-        """Share of correct responses among those that could be judged; 0 if none could."""
+        """Share of correct responses among those without a fault; 0 if there is none."""
         judged = [verdict.correct for verdict in self.verdicts if verdict.fault is None]
         return sum(judged) / len(judged) if judged else 0.0
 
@@ -229,8 +273,8 @@ class ScoredGroup(Group):
 
     @property
     def mixed(self) -> bool:
-        """Whether some of the responses that could be judged are right and some wrong: 0 < right < k (DAPO, §3.2)."""
-        return 0.0 < self.pass_rate < 1.0
+        """Whether some of the responses that count are right and some wrong: 0 < right < k (DAPO, §3.2)."""
+        return len({verdict.correct for verdict, counts in zip(self.verdicts, self.judged, strict=True) if counts}) == 2
 
     @property
     def informative(self) -> bool:

@@ -138,10 +138,14 @@ class RatedProblem:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A problem and one whole response to it, for supervised fine-tuning."""
+    """A problem and one whole response to it, for supervised fine-tuning.
+
+    turns  what the policy writes in the turns before the response, each with calls that the environment answers
+    """
 
     problem: Problem
     response: str
+    turns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,7 @@ class Draft:
              never part of a problem
     response  the whole worked response, where the answer is no text that a response could give: tests of a program, the
              target of a drawing; default: made of `thought` and `answer`
+    turns    for demonstrations: turns before the response, whose calls of tools an environment answers
     """
 
     question: str
@@ -184,3 +189,4 @@ class Draft:
     tags: tuple[str, ...] = ()
     scene: Any = None
     response: str | None = None
+    turns: tuple[str, ...] = ()

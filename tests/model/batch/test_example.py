@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import Example, Observations
 from vlrl.model.training.example_tensors import loss_inputs_of
 
 RESPONSES = ((5, 6, 7), (8,), (9, 10))
@@ -24,6 +24,7 @@ def full():
         advantages=(1.0, 0.0, -1.0),
         ref_logprobs=numbers,
         teacher_token_ids=RESPONSES,
+        observations=tuple(Observations((True,) * len(r), (0,) * len(r), ()) for r in RESPONSES[:2]) + (None,),
         origins=((("text", 3),), (("stale", 1),), (("text", 2),)),
         **given,
     )

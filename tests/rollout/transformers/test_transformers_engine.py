@@ -196,7 +196,7 @@ def test_begun_responses_are_read_in_passes_of_at_most_so_many_tokens(loaded):
         passes = []
 
         def tell(prompts, written, passes=passes):
-            rows = [p.num_tokens + sum(map(len, some)) for p, some in zip(prompts, written, strict=True)]
+            rows = [p.num_tokens + sum(r.num_tokens for r in some) for p, some in zip(prompts, written, strict=True)]
             passes.append((len(rows) * max(rows), sum(map(len, written)), [p.problem_id for p in prompts]))
 
         told(engine, tell)

@@ -37,7 +37,7 @@ class Ucpo(Adjust):
         raised = [i for i, (value, right, length) in known if right and value > 0 and length]
         if not raised or not self.tau:
             return group.advantages
-        means = [sum(group.rollouts[i].sampler_logprobs) / group.rollouts[i].num_tokens for i in raised]
+        means = [sum(group.rollouts[i].sampler_logprobs) / group.rollouts[i].num_policy_tokens for i in raised]
         inverse = [math.exp(min(means) - mean) for mean in means]  # ∝ 1/q
         count, total = len(raised), sum(inverse)
         factors = [count * ((1 - self.tau) / count + self.tau * value / total) for value in inverse]

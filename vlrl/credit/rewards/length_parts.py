@@ -35,7 +35,9 @@ class Overlong(Shape):
         margin = self.margin_rate * context.max_tokens
         free = context.max_tokens - margin
         return tuple(
-            -1.0 if rollout.finish_reason == "length" else max(-1.0, min(0.0, (free - rollout.num_tokens) / margin))
+            -1.0
+            if rollout.finish_reason == "length"
+            else max(-1.0, min(0.0, (free - rollout.num_policy_tokens) / margin))
             for rollout in group.rollouts
         )
 

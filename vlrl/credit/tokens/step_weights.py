@@ -110,7 +110,7 @@ def entropy_flow(group: ScoredGroup) -> PerToken:
 
 def counted(group: ScoredGroup, mean_over_response: bool) -> PerToken:
     """Per response (T_j,): what each token counts in the loss, up to a factor that is the same for all."""
-    weights = group.token_weights or tuple((1.0,) * length for length in group.lengths)
+    weights = group.token_weights or tuple((1.0,) * rollout.num_tokens for rollout in group.rollouts)
     if not mean_over_response:
         return weights
     return tuple(tuple(w / max(1, sum(v > 0 for v in response)) for w in response) for response in weights)

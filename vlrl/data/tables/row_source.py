@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from typing import Any
 
 from vlrl.data.choices.choice_meaning import decided_meaning
@@ -87,7 +88,7 @@ class RowSource:
         """The problem of the split's row number `index`, asked as the source says; a row has no further attempts."""
         problem, demonstration = self.plain_item(split, index, attempt)
         asked = self._settings.asking.of(problem)
-        return asked, None if demonstration is None else Demonstration(asked, demonstration.response)
+        return asked, None if demonstration is None else replace(demonstration, problem=asked)
 
     def plain_item(self, split: Any, index: int, attempt: int = 0) -> tuple[Problem, Demonstration | None]:
         """As `item`, without the source's prompt template and system prompt."""

@@ -7,8 +7,44 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from vlrl.model.prompts.encode import Encoded
-from vlrl.types import PerToken
+from vlrl.model.prompts.encode import Encoded, EncodedImage
+from vlrl.types import PerToken, Rollout
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What of one response of T tokens the policy didn't write.
+
+    written      (T,) whether the policy wrote a token. The others have log-probability 0, whatever the model thinks of
+                 them, and so no part in a loss or its gradient
+    token_types  (T,) 0 text, 1 image
+    images       what the image tokens stand for, in reading order
+    """
+
+    written: tuple[bool, ...]
+    token_types: tuple[int, ...]
+    images: tuple[EncodedImage, ...]
+
+
+def observations_of(rollouts: Sequence[Rollout]) -> tuple[Observations | None, ...] | None:
+    """(k,) of these responses; None where the policy wrote all of one, or of all."""
+    found = tuple(_observations(rollout) for rollout in rollouts)
+    return found if any(found) else None
+
+
+def read_rollouts(encoded: Encoded, rollouts: Sequence[Rollout]) -> Example:
+    """Responses behind their prompt, to be read."""
+    return Example(encoded, tuple(one.token_ids for one in rollouts), observations=observations_of(rollouts))
+
+
+def _observations(rollout: Rollout) -> Observations | None:
+    if all(segment.author == "policy" for segment in rollout.segments):
+        return None
+    return Observations(
+        tuple(segment.author == "policy" for segment in rollout.segments for _ in segment.token_ids),
+        tuple(t for s in rollout.segments for t in s.token_types or (0,) * len(s.token_ids)),
+        rollout.encoded_images,
+    )
 
 
 @dataclass(frozen=True)
@@ -29,6 +65,7 @@ class Example:
                         (observations). None: all come from one place
     teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
     ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
+    observations        per response what an environment wrote into it, or None; None: the policy wrote all of them
     """
 
     encoded: Encoded
@@ -41,6 +78,21 @@ class Example:
     origins: tuple[tuple[tuple[str, int], ...], ...] | None = None
     teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
     ref_logprobs: PerToken | None = None
+    observations: tuple[Observations | None, ...] | None = None
+
+    @property
+    def images(self) -> tuple[EncodedImage, ...]:
+        """Those of the prompt, then those of each response, in reading order."""
+        more = (image for one in self.observations or () if one is not None for image in one.images)
+        return (*self.encoded.images, *more)
+
+    @cached_property
+    def written(self) -> tuple[tuple[bool, ...], ...] | None:
+        """Per response (T_j,) whether the policy wrote a token; None where it wrote all."""
+        if self.observations is None or not any(self.observations):
+            return None
+        pairs = zip(self.responses, self.observations, strict=True)
+        return tuple((True,) * len(response) if one is None else one.written for response, one in pairs)
 
     @property
     def num_tokens(self) -> int:

@@ -78,7 +78,7 @@ def _sharing_images(examples: Sequence[Example]) -> list[int]:
 
     first: dict[str, int] = {}
     for i, example in enumerate(examples):
-        for image in example.encoded.images:
+        for image in example.images:
             other = root(first.setdefault(image.digest, i))
             mine = root(i)
             parent[max(other, mine)] = min(other, mine)

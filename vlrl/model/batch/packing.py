@@ -32,6 +32,7 @@ class Batch:
     at          (M,) index into (B·T) of the position that predicts each response token
     targets     (M,) the response tokens, row by row, response by response
     response    (M,) number of the response that each token belongs to, counted over the whole batch
+    written     (W,) index into (M,) of the tokens that the policy wrote; None where it wrote all
     num_responses  N
     """
 
@@ -44,6 +45,7 @@ class Batch:
     targets: torch.Tensor
     response: torch.Tensor
     num_responses: int
+    written: torch.Tensor | None = None
 
 
 def pack(
@@ -87,7 +89,12 @@ def pack(
         last_of_prompt = base + start - 1  # predicts the first token of every response
         for j, tokens in enumerate(example.responses, 1):
             stop = start + len(tokens)
-            positions[:, line, start:stop] = torch.arange(following, following + len(tokens))
+            seen = None if example.observations is None else example.observations[j - 1]
+            if seen is None or not seen.images:
+                positions[:, line, start:stop] = torch.arange(following, following + len(tokens))
+            else:
+                behind = rule.behind(example.encoded, tokens, seen.token_types, seen.images)
+                positions[:, line, start:stop] = behind
             part[line, start:stop] = j
             at.append(torch.tensor([last_of_prompt]))
             at.append(torch.arange(base + start, base + stop - 1))
@@ -105,12 +112,26 @@ def pack(
         positions=(positions if rule.rows > 1 else positions[0]).to(device),
         mask=mask,
         blocks=blocks,
-        images=tuple(image for example in examples for image in example.encoded.images),
+        images=tuple(image for example in examples for image in example.images),
         at=torch.cat(at).to(device),
         targets=torch.cat(targets).to(device),
         response=torch.cat(response).to(device),
         num_responses=num_responses,
+        written=_written(examples, device),
     )
+
+
+def _written(examples: Sequence[Example], device: torch.device) -> torch.Tensor | None:
+    """(W,) index into the response tokens of those that the policy wrote; None where it wrote all."""
+    if all(example.written is None for example in examples):
+        return None
+    by_response = [
+        chosen
+        for example in examples
+        for chosen in example.written or tuple((True,) * len(response) for response in example.responses)
+    ]
+    flat = torch.tensor([wrote for chosen in by_response for wrote in chosen])
+    return flat.nonzero()[:, 0].to(device)
 
 
 def _visibility(

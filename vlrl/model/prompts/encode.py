@@ -6,22 +6,23 @@ refuses a mismatch, so what was rolled out is what is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import xxhash
 
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.data.images.open_images import open_image
-from vlrl.errors import DataError
+from vlrl.data.images.open_images import BadImageError, open_image
+from vlrl.errors import ConfigError, DataError
 from vlrl.model.families.family import family_of
 from vlrl.model.families.image_types import Pixels
 from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.observation_text import Observation, ObservationWriter
 from vlrl.model.prompts.prompt_text import Prompt, PromptWriter
-from vlrl.types import Problem
+from vlrl.types import Problem, Segment
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,24 @@ class Encoded:
     images: tuple[EncodedImage, ...]
     content_hash: str
 
-    def hash_again(self) -> str:
-        """Hash the tokens and pixels that are here now: an engine returns this, to show what it read."""
-        return content_hash_of(self.token_ids, self.images)
+    def hash_again(self, observed: Sequence[EncodedImage] = ()) -> str:
+        """Hash the tokens and pixels that are here now: an engine returns this, to show what it read.
+
+        observed  images of the observations behind the prompt, whose pixels are hashed with the prompt's
+        """
+        return content_hash_of(self.token_ids, (*self.images, *observed))
+
+    def followed_by(
+        self, token_ids: Sequence[int], token_types: Sequence[int], images: Sequence[EncodedImage]
+    ) -> Encoded:
+        """The prompt and what stands behind it, as one. Its content hash is empty."""
+        return Encoded(
+            self.problem_id,
+            (*self.token_ids, *token_ids),
+            (*self.token_types, *token_types),
+            (*self.images, *images),
+            "",
+        )
 
     @property
     def num_tokens(self) -> int:
@@ -82,7 +98,16 @@ class Encoded:
         return sum(image.num_patches for image in self.images)
 
 
+_Read = tuple[tuple[int, ...], tuple[int, ...], list[Pixels]]  # token ids, token types, images of one prompt
 Encode = Callable[[Sequence[Problem]], list[Encoded]]  # what `Encoder.encode` is
+
+
+class EncodesTurns(Protocol):
+    """Encodes prompts (it is an `Encode`), and what an environment says behind the turns of a response."""
+
+    def __call__(self, problems: Sequence[Problem]) -> list[Encoded]: ...
+
+    def observe(self, observations: Sequence[Observation], budget: ImageBudget | None = None) -> list[Segment]: ...
 
 
 def _image(digest: str, pixels: Pixels) -> EncodedImage:
@@ -93,12 +118,71 @@ def _image(digest: str, pixels: Pixels) -> EncodedImage:
 class Encoder:
     """Encodes problems with one model's processor and chat template under one image budget."""
 
-    def __init__(self, loaded: LoadedModel, budget: ImageBudget, system_prompt: str | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        budget: ImageBudget,
+        system_prompt: str | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """`tools` are JSON schemas, which every prompt describes."""
         self._context = loaded.context
         self._budget = budget
         self._loaded = loaded
         self._family = family_of(loaded.config)
-        self._writer = PromptWriter(loaded, system_prompt)
+        self._writer = PromptWriter(loaded, system_prompt, tools)
+        self._observations = ObservationWriter(loaded, self._family.image_token(loaded.config))
+
+    def __call__(self, problems: Sequence[Problem]) -> list[Encoded]:
+        """As `encode`."""
+        return self.encode(problems)
+
+    def observe(self, observations: Sequence[Observation], budget: ImageBudget | None = None) -> list[Segment]:
+        """Observations as segments behind the turns that they answer, in order.
+
+        budget  of their images; None: that of prompts
+
+        Raises ConfigError for a chat template that can't write them, BadImageError for an image that the model's
+        processor doesn't take.
+        """
+        prompts = [self._observations.write(one) for one in observations]
+        images = [[open_image(image, budget or self._budget) for image in one.images] for one in observations]
+        made: dict[int, _Read] = {}
+        for with_images in (True, False):
+            chosen = [i for i, some in enumerate(images) if bool(some) == with_images]
+            if chosen:
+                try:
+                    read = self._processed([prompts[i] for i in chosen], [images[i] for i in chosen])
+                except ValueError as error:
+                    raise BadImageError(
+                        observations[chosen[0]].place,
+                        f"the model's processor refuses images of tools: {' '.join(str(error).split())}",
+                        "give tool images an image budget that it takes (environment.image)",
+                    ) from error
+                made.update(zip(chosen, read, strict=True))
+        return [self._segment(one, *made[i]) for i, one in enumerate(observations)]
+
+    def _segment(
+        self, observation: Observation, ids: tuple[int, ...], types: tuple[int, ...], pixels: Sequence[Pixels]
+    ) -> Segment:
+        if ids[0] not in self._writer.control.ids:
+            raise ConfigError(
+                "model.path, chat template",
+                "ends the assistant's turn with no control token, so what follows can't be told from the turn's text",
+                "mend the template",
+            )
+        first = int(observation.ended)  # the policy wrote its end token itself
+        encoded = tuple(_image(image.digest, p) for image, p in zip(observation.images, pixels, strict=True))
+        return Segment(
+            ids[first:],
+            (0.0,) * len(ids[first:]),
+            observation.policy_version,
+            "observation",
+            types[first:],
+            observation.images,
+            encoded,
+            observation.text,
+        )
 
     def encode(self, problems: Sequence[Problem]) -> list[Encoded]:
         """Encoded prompts in order. Problems that can share a call of the processor go through it together.
@@ -126,13 +210,20 @@ class Encoder:
         self, problems: Sequence[Problem], prompts: Sequence[Prompt], images: Sequence[Sequence[Any]]
     ) -> list[Encoded]:
         """One call of the processor: prompts that all have images, or that all have none."""
+        try:
+            read = self._processed(prompts, images)
+        except ValueError as error:
+            raise self._refused(problems, error) from error
+        return [self._encoded(problem, *parts) for problem, parts in zip(problems, read, strict=True)]
+
+    def _processed(self, prompts: Sequence[Prompt], images: Sequence[Sequence[Any]]) -> list[_Read]:
+        """Token ids, token types and images of prompts that all have images, or that all have none. Raises ValueError
+        as the processor does.
+        """
         inputs: dict[str, Any] = {"text": [prompt.text for prompt in prompts], "add_special_tokens": False}
         if images[0]:
             inputs["images"] = list(images)
-        try:
-            output = self._writer.processor_for(prompts)(**inputs)
-        except ValueError as error:
-            raise self._refused(problems, error) from error
+        output = self._writer.processor_for(prompts)(**inputs)
         ids = [tuple(row) for row in output["input_ids"]]
         types = output.get("mm_token_type_ids")
         types = [self._types(row) for row in ids] if types is None else [tuple(row) for row in types]
@@ -141,7 +232,7 @@ class Encoder:
             counts = [len(of_prompt) for of_prompt in images]
             cut = iter(self._family.cut(output, ids, counts, self._loaded))
             pixels = [[next(cut) for _ in range(count)] for count in counts]
-        return [self._encoded(*parts) for parts in zip(problems, ids, types, pixels, strict=True)]
+        return list(zip(ids, types, pixels, strict=True))
 
     def _refused(self, problems: Sequence[Problem], error: ValueError) -> Exception:
         """The processor's error about a batch, as a DataError that names the problem; it is found one by one."""

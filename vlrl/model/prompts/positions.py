@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from vlrl.model.families.family import family_of
-from vlrl.model.prompts.encode import Encoded
+from vlrl.model.prompts.encode import Encoded, EncodedImage
 
 
 class PositionRule:
@@ -27,6 +28,18 @@ class PositionRule:
                 self._known.clear()
             held = self._known[layout] = self._family.positions(self._core, encoded)
         return held
+
+    def behind(
+        self, encoded: Encoded, token_ids: Sequence[int], token_types: Sequence[int], images: Sequence[EncodedImage]
+    ) -> torch.Tensor:
+        """(R, T) positions of T tokens behind a prompt, by the family's rule over the whole where images are among
+        them: an image takes other positions than as many words. On the CPU.
+        """
+        prompt = self.prompt(encoded)
+        if images:
+            return self.prompt(encoded.followed_by(token_ids, token_types, images))[:, prompt.shape[1] :]
+        following = self.after(prompt)
+        return torch.arange(following, following + len(token_ids)).expand(self.rows, -1)
 
     def after(self, prompt: torch.Tensor) -> int:
         """The position of the first response token: one after the largest of the prompt, in every row."""

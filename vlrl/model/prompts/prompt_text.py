@@ -10,9 +10,10 @@ text can't end its turn, begin another or stand for an image, whatever it holds.
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,10 +57,14 @@ class _Shape:
 
 
 class PromptWriter:
-    """Writes problems with one model's chat template and system prompt."""
+    """Writes problems with one model's chat template and system prompt, and the tools that the policy may call."""
 
-    def __init__(self, loaded: LoadedModel, system_prompt: str | None = None) -> None:
+    def __init__(
+        self, loaded: LoadedModel, system_prompt: str | None = None, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self._processor, self._system = loaded.processor, system_prompt
+        self._tools = [dict(tool) for tool in tools]
+        self._knows_tools = bool(tools) and self._template_shows_tools()
         self.control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
         self._shapes: dict[tuple[bool, ...], _Shape] = {}
         self._written: OrderedDict[tuple[str | None, ...], Prompt] = OrderedDict()
@@ -132,10 +137,21 @@ class PromptWriter:
         """By the chat template; None stands for an image, and "" for no system prompt."""
         content = [{"type": "image"} if text is None else {"type": "text", "text": text} for text in pieces]
         messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+        if self._tools and not self._knows_tools:
+            system = f"{system}\n\n{tools_in_words(self._tools)}".strip()
         if system:
             messages.insert(0, {"role": "system", "content": system})
-        written: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        more = {"tools": self._tools} if self._knows_tools else {}
+        written: str = self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **more)
         return written
+
+    def _template_shows_tools(self) -> bool:
+        """Whether the template describes tools itself, every one by its name."""
+        messages = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
+        written = self._processor.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False, tools=self._tools
+        )
+        return all(tool["function"]["name"] in written for tool in self._tools)
 
     def processor_for(self, prompts: Sequence[Prompt]) -> Any:
         """The processor for one call with these prompts' `text`: it reads their texts as text."""
@@ -144,6 +160,16 @@ class PromptWriter:
         changed = copy.copy(self._processor)
         changed.tokenizer = _SeparatingTokenizer(self.control, prompts)
         return changed
+
+
+def tools_in_words(tools: Sequence[Mapping[str, Any]]) -> str:
+    """What a system prompt says of tools where the chat template says nothing of them; calls as Hermes writes them."""
+    schemas = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+    return (
+        f"# Tools\n\nThese functions may be called:\n<tools>\n{schemas}\n</tools>\n\n"
+        "To call one, write a JSON object with its name and arguments:\n"
+        '<tool_call>\n{"name": …, "arguments": {…}}\n</tool_call>'
+    )
 
 
 def _filled(marked: str, texts: Sequence[str]) -> str:

@@ -264,7 +264,7 @@ class PackedForward:
 
 
 def _images(examples: Iterable[Example]) -> list[EncodedImage]:
-    return [image for example in examples for image in example.encoded.images]
+    return [image for example in examples for image in example.images]
 
 
 @contextmanager

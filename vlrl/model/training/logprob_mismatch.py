@@ -55,10 +55,15 @@ class LogprobGap:
 
 def written_by_policy(examples: Sequence[Example]) -> list[bool] | None:
     """(M,) whether each response token of these examples, in order, is one that a policy wrote; None where all are."""
-    runs = list(_runs(examples))
-    if all(name != GIVEN for name, _ in runs):
-        return None
-    return [name != GIVEN for name, count in runs for _ in range(count)]
+    written = [one for example in examples for one in _written(example)]
+    return None if all(written) else written
+
+
+def _written(example: Example) -> Iterator[bool]:
+    if example.written is not None:
+        yield from (one for response in example.written for one in response)
+    else:
+        yield from (name != GIVEN for name, count in _runs([example]) for _ in range(count))
 
 
 def _runs(examples: Sequence[Example]) -> Iterator[tuple[str, int]]:

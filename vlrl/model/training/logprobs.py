@@ -37,7 +37,8 @@ def response_logprobs(
     chunks: int | None = None,
     teacher_token_ids: torch.Tensor | None = None,
 ) -> TokenLogprobs:
-    """Log-probability of every response token of a packed batch.
+    """Log-probability of every response token of a packed batch; 0, without gradient, of one that the policy didn't
+    write, and so is its entropy.
 
     features           of every image of the batch, by digest
     forbidden          (F,) ids that can't be sampled (image placeholders): masked here exactly as in the engine
@@ -49,6 +50,8 @@ def response_logprobs(
     wanted = (
         batch.targets[:, None] if teacher_token_ids is None else torch.stack([batch.targets, teacher_token_ids], 1)
     )  # (M, 1 or 2)
+    if batch.written is not None:
+        picked, wanted = picked[batch.written], wanted[batch.written]  # (W, …)
     vocabulary = int(model.lm_head.out_features)
     size, parts = _chunk_size(vocabulary), []
     chunks = chunks_of(vocabulary, len(picked)) if chunks is None else chunks
@@ -62,10 +65,15 @@ def response_logprobs(
             )
         else:
             parts.append(_logprobs_and_entropy(model.lm_head, hidden, targets, forbidden, temperature))
-    logprobs = torch.cat([p[0] for p in parts])  # (M, 1 or 2)
-    return TokenLogprobs(
-        logprobs[:, 0], torch.cat([p[1] for p in parts]), None if teacher_token_ids is None else logprobs[:, 1]
-    )
+    logprobs, entropy = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])  # (M, 1 or 2) and (M,)
+    if batch.written is not None:
+        logprobs, entropy = (_in_place(one, batch.written, len(batch.targets)) for one in (logprobs, entropy))
+    return TokenLogprobs(logprobs[:, 0], entropy, None if teacher_token_ids is None else logprobs[:, 1])
+
+
+def _in_place(values: torch.Tensor, places: torch.Tensor, count: int) -> torch.Tensor:
+    """(W, …) at their places among `count`, zeros elsewhere."""
+    return values.new_zeros(count, *values.shape[1:]).index_copy(0, places, values)
 
 
 def chunks_of(vocabulary: int, tokens: int) -> int:

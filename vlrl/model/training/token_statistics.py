@@ -5,7 +5,7 @@
     kl_teacher  KL(π‖π_T) at t, in nats       previous    log π_previous(y_t), and any other frozen model by its name
     teacher_token  argmax π_T at t, an id
 
-All under the sampling distribution: temperature applied, placeholders masked.
+All under the sampling distribution: temperature applied, placeholders masked. 0 of tokens that the policy didn't write.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from vlrl.model.batch.example import Example
 from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.training.forward import PackedForward
+from vlrl.model.training.logprob_mismatch import written_by_policy
 
 OF_POLICY = frozenset({"logprobs", "entropy", "square"})
 OF_TEACHER = frozenset({"teacher", "kl_teacher", "teacher_token"})
@@ -87,4 +88,7 @@ def _of_batch(
                 found["kl_teacher"] = (p * (log_p - log_t)).sum(-1)
         for name, values in found.items():
             parts.setdefault(name, []).append(values)
-    return {name: torch.cat(values) for name, values in parts.items()}
+    written = written_by_policy(rows)
+    mask = torch.ones(len(targets)) if written is None else torch.tensor(written, dtype=torch.float32)
+    joined = {name: torch.cat(values) for name, values in parts.items()}
+    return joined if written is None else {name: values * mask.to(values.device) for name, values in joined.items()}

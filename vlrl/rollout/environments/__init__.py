@@ -1,3 +1,8 @@
-"""How a problem is played and what a response earns: environment.py is the protocol, single_turn.py the default."""
+"""How a problem is played and what a response earns: environment.py is the protocol, single_turn.py the default.
+
+`episodes/` has what environments of several turns share, `tools/` our own tools on images.
+"""
 
 from vlrl.rollout.environments import single_turn  # noqa: F401  files it under its name
+from vlrl.rollout.environments.episodes import class_environment  # noqa: F401
+from vlrl.rollout.environments.tools import tool_environment  # noqa: F401

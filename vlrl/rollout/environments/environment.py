@@ -3,18 +3,18 @@
     environment: single_turn        # a config's default: one response each, judged by the problem's verifier
 
 RL, validation and the held-out test ask the environment and nothing else. One of your own is a class in a plugin file,
-filed by `@environments.register("name")`; its fields are its settings. It changes what is asked and what
-is said of the responses; it can't write into a response (an observation) as yet, since it is given no tokenizer.
+filed by `@environments.register("name")`; its fields are its settings. One of several turns, whose tools answer with
+texts and images, derives from `EpisodeEnvironment` (episodes/episode_environment.py); docs/episodes.md.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from vlrl.config import Settings
-from vlrl.model.prompts.encode import Encode
+from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.registry import Registry
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.types import Group, Problem, Verdict
@@ -26,9 +26,11 @@ class Environment(Settings):
     partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which the engine then writes alone:
                       `roll_out` isn't asked. So it is never inherited by a class with a `roll_out` of its own, which
                       says True in its own body if its responses are the engine's all the same.
+    several_turns     whether responses hold observations, behind which the engine goes on
     """
 
     partial_rollouts: ClassVar[bool] = False
+    several_turns: ClassVar[bool] = False
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -41,9 +43,27 @@ class Environment(Settings):
     def warm_up(self, problems: Sequence[Problem]) -> None:
         """Begin what the verdicts on these problems will need, and return at once."""
 
+    def tool_schemas(self) -> tuple[Mapping[str, Any], ...]:
+        """JSON schemas of the tools that every prompt describes; none by default."""
+        return ()
+
+    def files(self) -> tuple[str, ...]:
+        """Files that it reads: another content is another run."""
+        return ()
+
+    def for_evaluation(self) -> Environment:
+        """The environment of validation and test, where it differs."""
+        return self
+
     @abstractmethod
     def roll_out(
-        self, encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+        self,
+        encode: EncodesTurns,
+        engine: Generates,
+        problems: Sequence[Problem],
+        sampling: Sampling,
+        k: int,
+        seed: int,
     ) -> list[Group]:
         """k responses to each problem, in order, with the prompt that they were written for (`Group.encoded`).
 

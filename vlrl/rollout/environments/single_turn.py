@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vlrl.model.prompts.encode import Encode
+from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.rollout.environments.environment import Environment, environments
@@ -24,7 +24,13 @@ class SingleTurn(Environment):
         warm_up_verifiers(problems)
 
     def roll_out(
-        self, encode: Encode, engine: Generates, problems: Sequence[Problem], sampling: Sampling, k: int, seed: int
+        self,
+        encode: EncodesTurns,
+        engine: Generates,
+        problems: Sequence[Problem],
+        sampling: Sampling,
+        k: int,
+        seed: int,
     ) -> list[Group]:
         """Raises EngineError if the content that the engine read differs from the encoder's."""
         return collect(encode, engine, problems, sampling, k, seed)

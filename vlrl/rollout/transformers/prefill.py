@@ -12,7 +12,7 @@ import torch
 from transformers import DynamicCache
 
 from vlrl.model.attention.prompt_attention import takes_flex
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import Example, read_rollouts
 from vlrl.model.batch.packing import pack
 from vlrl.model.decoding.prefill_last_token import cache_argument, last_token_only
 from vlrl.model.families.image_types import ImageFeatures
@@ -20,6 +20,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.types import Rollout
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class ReadResponse:
 
     keys, values  per layer (G, T, D)
     hidden        (d,) the decoder's output at its last token
+    following     the position after it
     """
 
     keys: list[torch.Tensor]
     values: list[torch.Tensor]
     hidden: torch.Tensor
+    following: int
 
 
 @dataclass
@@ -68,18 +71,18 @@ class Prefill:
         self._rule = rule
         self._pad = loaded.tokenizer.pad_token_id or 0
 
-    def read(self, prompts: Sequence[Encoded], written: Sequence[Sequence[tuple[int, ...]]]) -> ReadPrompts:
+    def read(self, prompts: Sequence[Encoded], written: Sequence[Sequence[Rollout]]) -> ReadPrompts:
         """Read prompts in one forward pass, either all of them bare or each with one or more resumed responses.
 
-        written  the tokens of these responses, by prompt
+        written  these responses as far as they go, by prompt
         """
-        images = [image for prompt in prompts for image in prompt.images]
+        rows = [read_rollouts(prompt, responses) for prompt, responses in zip(prompts, written, strict=True)]
+        images = [image for row in rows for image in row.images]
         self._seen.update(self._tower.encode_images(image for image in images if image.digest not in self._seen))
         features = [self._seen[image.digest] for image in images]
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
         if any(written):
-            rows = [Example(prompt, tuple(responses)) for prompt, responses in zip(prompts, written, strict=True)]
             batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
             ids, positions = batch.token_ids, batch.positions
             if batch.blocks is not None:
@@ -110,9 +113,9 @@ class Prefill:
             hidden=hidden[:, 0] if brief else hidden[torch.arange(len(prompts), device=self._device), at - 1],
             responses=[],
         )
-        for p, responses in enumerate(written):
+        for p, row in enumerate(rows):
             stops = [lengths[p]]
-            for tokens in responses:
+            for tokens in row.responses:
                 stops.append(stops[-1] + len(tokens))
             read.responses.append(
                 [
@@ -120,11 +123,18 @@ class Prefill:
                         [layer.keys[p, :, a:b].clone() for layer in cache.layers],
                         [layer.values[p, :, a:b].clone() for layer in cache.layers],
                         hidden[p, b - 1].clone(),
+                        self._following(row, j),
                     )
-                    for a, b in pairwise(stops)
+                    for j, (a, b) in enumerate(pairwise(stops))
                 ]
             )
         return read
+
+    def _following(self, row: Example, j: int) -> int:
+        """The position after response `j`."""
+        tokens, seen = row.responses[j], None if row.observations is None else row.observations[j]
+        types, images = ((), ()) if seen is None else (seen.token_types, seen.images)
+        return self._rule.after(self._rule.behind(row.encoded, tokens, types, images))
 
     def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         """(P, L) token ids, right-padded, and positions (R, P, L) or (P, L)."""

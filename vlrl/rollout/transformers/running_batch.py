@@ -23,6 +23,7 @@ class RunningResponse:
     """One response being written. `room` tokens may be added in this call, `budget` is that of all its segments.
 
     tokens, logprobs  all tokens so far, and the log-probabilities of those that this call wrote
+    turn              where among the tokens the turn begins that is being written
     """
 
     request: int
@@ -36,6 +37,7 @@ class RunningResponse:
     tokens: list[int]
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason = "unfinished"
+    turn: int = 0
 
     @property
     def may_write(self) -> int:
@@ -124,7 +126,8 @@ class RunningBatch:
             self.cache = OwnTokensCache(len(self.prefix.keys))
         nothing = [k.new_empty((len(rows), k.shape[1], 0, k.shape[3])) for k in self.prefix.keys]
         self.cache.join(nothing, nothing)
-        self._add(rows, prompt_of, self._prompt_hidden[prompt_of], torch.zeros_like(prompt_of))
+        nothing_written = torch.zeros_like(prompt_of)
+        self._add(rows, prompt_of, self._prompt_hidden[prompt_of], nothing_written, self._following[prompt_of])
 
     def join_resumed(self, rows: Sequence[RunningResponse], read: Sequence[ReadResponse]) -> None:
         """Add rows of held prompts that go on behind what was read of them."""
@@ -140,16 +143,22 @@ class RunningBatch:
         before = self.cache.length if self.rows else 0
         self.cache.join(keys, values)
         self.start = self.start + (self.cache.length - before)
-        self._add(rows, prompt_of, torch.stack([one.hidden for one in read]), lengths)
+        following = torch.tensor([one.following for one in read], device=self._device)
+        self._add(rows, prompt_of, torch.stack([one.hidden for one in read]), lengths, following)
 
     def _add(
-        self, rows: Sequence[RunningResponse], prompt_of: torch.Tensor, hidden: torch.Tensor, written: torch.Tensor
+        self,
+        rows: Sequence[RunningResponse],
+        prompt_of: torch.Tensor,
+        hidden: torch.Tensor,
+        written: torch.Tensor,
+        following: torch.Tensor,
     ) -> None:
-        """`written` (n,) tokens that each row has already."""
+        """`written` (n,) tokens that each row has already, `following` (n,) the position of its next one."""
         start = self.cache.length - written
         seeds = torch.tensor([row.seed for row in rows], dtype=torch.long, device=self._device)
         more = {
-            "position": self._following[prompt_of] + written,
+            "position": following,
             "step": written,
             "start": start,
             "prompt_of": prompt_of,
@@ -163,7 +172,7 @@ class RunningBatch:
             setattr(self, name, torch.cat([getattr(self, name), values]) if self.rows else values)
         self.rows += rows
         self.cache.expect(max(row.may_write for row in self.rows))
-        self.watch.join([row.tokens for row in rows], [row.repetition for row in rows])
+        self.watch.join([row.tokens[row.turn :] for row in rows], [row.repetition for row in rows])
         self._settle()
 
     # -- going --------------------------------------------------------------------------------------------------------

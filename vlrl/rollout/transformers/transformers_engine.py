@@ -222,9 +222,10 @@ class TransformersEngine:
         _join_resumed(live, rows, waiting)
         bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
         for to_read in (pieces, bare):
-            written = [[requests[r].written(i) for i in piece] for r, piece in to_read]
+            written = [[_begun(requests[r], i) for i in piece] for r, piece in to_read]
             lengths = [
-                requests[r].encoded.num_tokens + sum(map(len, w)) for (r, _), w in zip(to_read, written, strict=True)
+                requests[r].encoded.num_tokens + sum(one.num_tokens for one in begun)
+                for (r, _), begun in zip(to_read, written, strict=True)
             ]
             for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
                 now = [to_read[c] for c in chunk]
@@ -256,6 +257,7 @@ class TransformersEngine:
             top_p=sampling.top_p,
             repetition=sampling.repetition,
             tokens=list(request.written(i)),
+            turn=request.turn_start(i),
         )
 
     def _by_model(self, live: RunningBatch, tokens: torch.Tensor) -> torch.Tensor:
@@ -295,7 +297,8 @@ class TransformersEngine:
             row.tokens.append(token)
             row.logprobs.append(logprob)
             stop = requests[row.request].sampling.stop
-            if token in self._stop_ids or ends_in_stop_string(tokenizer, row.tokens, self._stop_ids, stop):
+            turn = row.tokens[row.turn :] if stop else row.tokens
+            if token in self._stop_ids or ends_in_stop_string(tokenizer, turn, self._stop_ids, stop):
                 row.finish_reason = "stop"
             elif loops_now:
                 row.finish_reason = "repeat"
@@ -311,8 +314,17 @@ class TransformersEngine:
             return earlier
         first = len(row.tokens) - len(row.logprobs)  # token of this call
         segment = Segment(tuple(row.tokens[first:]), tuple(row.logprobs), self.version)
-        text = response_text(self._loaded.tokenizer, row.tokens, self._stop_ids, request.sampling.stop)
+        turn = row.tokens[row.turn :]
+        text = response_text(self._loaded.tokenizer, turn, self._stop_ids, request.sampling.stop)
+        if observed := request.observed(index):
+            content_hash = request.encoded.hash_again(observed)
         return joined(earlier, segment, text, row.finish_reason, content_hash)
+
+
+def _begun(request: Request, index: int) -> Rollout:
+    """Response `index` as an earlier call left it."""
+    assert request.resume_from is not None
+    return request.resume_from[index]
 
 
 def _resumed(request: Request) -> list[int]:

@@ -12,7 +12,7 @@ from vlrl.config import PACE
 from vlrl.errors import ConfigError
 from vlrl.model.decoding.supported_decoders import known_decoders
 from vlrl.model.load import LoadedModel
-from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, EngineSettings, engines
+from vlrl.rollout.engine_registry import EngineCapabilities, EngineLoad, EngineMemory, EngineSettings, engines
 
 if TYPE_CHECKING:
     from vlrl.rollout.transformers.transformers_engine import TransformersEngine
@@ -45,6 +45,11 @@ class TransformersEngineSettings(EngineSettings):
     cuda_graphs: bool = Field(
         default=True, description="on CUDA, launch the own step as a graph while rows stay", json_schema_extra=PACE
     )
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        """Everything that a request may ask."""
+        return EngineCapabilities(observed_images=True)
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """Any model that can be loaded will do. Raises ConfigError where `own` doesn't know the decoder."""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl.model.batch.example import observations_of
 from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
@@ -168,9 +169,12 @@ class VllmEngine:
                     done[r, i] = request.resume_from[i]
                     continue
                 self._count += 1
-                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids, hashes[r])
+                content, observed = hashes[r], request.observed(i)
+                if observed:
+                    content = self._reader.content_hash(request.encoded, observed)
+                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids, content)
                 writing[str(self._count)] = (r, i), one
-                prompt = self._reader.read(request.encoded, request.written(i))
+                prompt = self._prompt(request, i)
                 self._engine.add_request(str(self._count), prompt, self._sampling(request, i, one.watched))
         steps = 0
         while self._engine.has_unfinished_requests():
@@ -193,6 +197,15 @@ class VllmEngine:
         if lost:
             raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
         return done
+
+    def _prompt(self, request: Request, index: int) -> Any:
+        """vLLM's input: the prompt, and what response `index` holds, with its images."""
+        assert self._reader is not None
+        if request.resume_from is None or not request.observed(index):
+            return self._reader.read(request.encoded, request.written(index))
+        (seen,) = observations_of([request.resume_from[index]]) or (None,)
+        assert seen is not None
+        return self._reader.read(request.encoded.followed_by(request.written(index), seen.token_types, seen.images))
 
     def _sampling(self, request: Request, index: int, watched: bool) -> Any:
         from vllm import SamplingParams

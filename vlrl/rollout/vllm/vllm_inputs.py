@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from vlrl.errors import EngineError
-from vlrl.model.prompts.encode import Encoded, input_hash
+from vlrl.model.prompts.encode import Encoded, EncodedImage, input_hash
 
 
 class PromptReader:
@@ -44,9 +44,12 @@ class PromptReader:
             {"image": self._places(encoded)},
         )
 
-    def content_hash(self, encoded: Encoded) -> str:
-        """Hash of the tokens and pixels that vLLM is given, made as the encoder makes its own."""
-        pixels = [item.get_data()["pixel_values"] for item in self._images(encoded)]
+    def content_hash(self, encoded: Encoded, observed: Sequence[EncodedImage] = ()) -> str:
+        """Hash of the tokens and pixels that vLLM is given, made as the encoder makes its own; `observed` images stand
+        behind the prompt.
+        """
+        items = [*self._images(encoded), *(self._wrap(image.digest, image.patches, image.grid) for image in observed)]
+        pixels = [item.get_data()["pixel_values"] for item in items]
         return input_hash(self.read(encoded)["prompt_token_ids"], pixels)
 
     def forget(self) -> None:

@@ -18,7 +18,7 @@ from vlrl.types import FinishReason, Rollout, Segment
 class Writing:
     """Response `index` of a request from the first token that this call adds; `logprobs` are those of its tokens.
 
-    content_hash  of the prompt as the engine read it
+    content_hash  of the prompt, and of the images behind it, as the engine read them
     """
 
     def __init__(
@@ -27,11 +27,12 @@ class Writing:
         self._request, self._index, self._content_hash = request, index, content_hash
         self._tokenizer, self._stop_ids = tokenizer, stop_ids
         self._tokens = list(request.written(index))
+        self._turn = request.turn_start(index)
         self.logprobs: list[float] = []
         self._watch: LoopWatch | None = None
         if request.sampling.repetition is not None:
             self._watch = LoopWatch()
-            self._watch.join([self._tokens], [request.sampling.repetition])
+            self._watch.join([self._tokens[self._turn :]], [request.sampling.repetition])
         self.finish_reason: FinishReason = "unfinished"
 
     @property
@@ -47,7 +48,9 @@ class Writing:
         self.logprobs.append(logprob)
         loops = self._watch is not None and bool(self._watch.push([token])[0])
         stop = self._request.sampling.stop
-        if token in self._stop_ids or ends_in_stop_string(self._tokenizer, self._tokens, self._stop_ids, stop):
+        if token in self._stop_ids or ends_in_stop_string(
+            self._tokenizer, self._tokens[self._turn :] if stop else (), self._stop_ids, stop
+        ):
             self.finish_reason = "stop"
         elif loops:
             self.finish_reason = "repeat"
@@ -60,5 +63,5 @@ class Writing:
         resume_from = None if request.resume_from is None else request.resume_from[self._index]
         added = len(self._tokens) - len(self.logprobs)
         segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
-        text = response_text(self._tokenizer, self._tokens, self._stop_ids, request.sampling.stop)
+        text = response_text(self._tokenizer, self._tokens[self._turn :], self._stop_ids, request.sampling.stop)
         return joined(resume_from, segment, text, self.finish_reason, self._content_hash)

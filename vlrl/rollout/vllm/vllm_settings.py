@@ -65,6 +65,7 @@ class VllmEngineSettings(EngineSettings):
         alone.
         """
         return EngineCapabilities(
+            observed_images=True,
             exact_resume=False,
             early_exit=False,
             own_process_group=True,

@@ -60,6 +60,7 @@ def _files(settings: RunSettings, recipe: Recipe, folder: Path) -> dict[str, Pat
     """Files of the recipe and of the stages; what the run itself wrote is not among them."""
     found = files_of(recipe)
     named = {f"plugin: {Path(one).name}": one for one in settings.plugins}
+    named |= {f"environment: {Path(one).name}": one for one in settings.environment.files()}
     if "dpo" in settings.stages and settings.dpo.pairs is not None:
         named["dpo.pairs"] = settings.dpo.pairs
     if "distil" in settings.stages and settings.distil.records is not None:

@@ -18,7 +18,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.data.images.perturbation import mismatched, perturbed
 from vlrl.errors import EngineError
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import read_rollouts
 from vlrl.model.prompts.encode import Encode, Encoded
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import check_same_content
@@ -105,10 +105,10 @@ class AgreementSettings(Settings):
         problems = [group.problem for group in chosen]
         rng = stream(0, "probe")  # blank reads none of it
         other = mismatched(problems) if self.image == "swapped" else [perturbed(p, "blank", rng) for p in problems]
-        responses = [tuple(r.token_ids for r in group.rollouts if r.num_tokens) for group in chosen]
+        responses = [[r for r in group.rollouts if r.num_tokens] for group in chosen]
 
         def read(prompts: Sequence[Encoded]) -> list[float]:
-            rows = [Example(one, held) for one, held in zip(prompts, responses, strict=True)]
+            rows = [read_rollouts(one, held) for one, held in zip(prompts, responses, strict=True)]
             return [value for row in policy.logprobs(rows, temperature) for one in row for value in one]
 
         used, fresh = [group.encoded for group in chosen], encode(problems)
@@ -117,8 +117,9 @@ class AgreementSettings(Settings):
         first = read(used)
         forget()
         again, moved = read(fresh), read(encode([one for one in other if one is not None]))
-        same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / len(first)
-        shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / len(first)
+        count = sum(r.num_policy_tokens for of_group in responses for r in of_group)
+        same = sum(abs(a - b) for a, b in zip(first, again, strict=True)) / count
+        shift = sum(abs(a - b) for a, b in zip(again, moved, strict=True)) / count
         return Probed(tuple(problem.id for problem in problems), same, shift)
 
     def check_probe(self, found: Probed, step: int) -> None:

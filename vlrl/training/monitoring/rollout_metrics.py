@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vlrl.credit.advantage.shortest_right import length_correctness
+from vlrl.evaluation.episode_metrics import episode_metrics
 from vlrl.evaluation.scores import pass_at_k
 from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import Encoded
@@ -22,7 +23,7 @@ def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
         return {"groups/drawn": 0.0, "tokens/response": 0.0}
     rollouts = [r for g in groups for r in g.rollouts]
     verdicts = [v for g in groups for v in g.verdicts]
-    lengths = np.array([r.num_tokens for r in rollouts])
+    lengths = np.array([r.num_policy_tokens for r in rollouts])
     judged = [v for v in verdicts if v.fault is None]
     rewards = [reward for g in groups for reward, v in zip(g.rewards, g.verdicts, strict=True) if v.fault is None]
     metrics = {
@@ -36,6 +37,7 @@ def group_metrics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
         "tokens/response": float(lengths.sum()),
     }
     metrics |= group_diagnostics(groups) | part_metrics(judged)
+    metrics |= episode_metrics([pair for g in groups for pair in zip(g.rollouts, g.verdicts, strict=True)])
     for modality in sorted({g.problem.modality for g in groups}):
         outcomes = [v.correct for g in groups if g.problem.modality == modality for v in g.verdicts if v.fault is None]
         metrics[f"accuracy/{modality}"] = sum(outcomes) / max(1, len(outcomes))
@@ -78,7 +80,7 @@ def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     length/correct_correlation  of length and correctness within groups; below 0 longer responses are wrong more often
                                 (overthinking, ICR). Absent where nothing varies
     """
-    pairs = [list(zip((r.num_tokens for r in g.rollouts), g.verdicts, strict=True)) for g in groups]
+    pairs = [list(zip((r.num_policy_tokens for r in g.rollouts), g.verdicts, strict=True)) for g in groups]
     judged = [responses for of_group in pairs if (responses := [(n, v) for n, v in of_group if v.fault is None])]
     if not judged:
         return {}

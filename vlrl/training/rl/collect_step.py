@@ -86,14 +86,14 @@ class StepCollector:
                 self._problem_sampler.observe(drawn)
         remedy = "mend the verifier, or raise rl.max_fault_rate"
         stop_on_faults([v for group in drawn for v in group.verdicts], settings.max_fault_rate, "judge", remedy)
-        written = sum(rollout.num_tokens for group in drawn for rollout in group.rollouts)
+        written = sum(rollout.num_policy_tokens for group in drawn for rollout in group.rollouts)
         metrics = {"tokens/written": float(written), **metrics}
         if settings.contrast is not None:
             metrics["tokens/contrast"] = float(contrast_tokens)
         return StepBatch(*self._parted(drawn), drawn, metrics)
 
     def _roll_out(self, problems: Sequence[Problem], step: int, seed: int) -> tuple[list[Group], dict[str, float]]:
-        settings, encode, engine = self._settings, self._model.encoder.encode, self._model.engine
+        settings, encode, engine = self._settings, self._model.encoder, self._model.engine
         sampling, k = settings.sampling_at(step), settings.rollouts_per_problem
         if settings.partial is None:
             return self._environment.roll_out(encode, engine, problems, sampling, k, seed), {}

@@ -8,7 +8,7 @@ from typing import Any
 from vlrl.credit.assign import Credit
 from vlrl.credit.credit_context import CreditContext
 from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import read_rollouts
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
@@ -94,7 +94,7 @@ class GroupScorer:
             return statistics
         written = [[j for j, r in enumerate(group.rollouts) if r.num_tokens] for group in groups]  # not empty
         rows = [
-            Example(group.encoded, tuple(group.rollouts[j].token_ids for j in indices))
+            read_rollouts(group.encoded, [group.rollouts[j] for j in indices])
             for group, indices in zip(groups, written, strict=True)
             if indices
         ]
@@ -126,14 +126,14 @@ class GroupScorer:
             return {}
         count = settings.rollouts or max(1, self._settings.rollouts_per_problem // 2)
         asked = self._environment.roll_out(
-            self._model.encoder.encode,
+            self._model.encoder,
             self._model.engine,
             problems,
             self._settings.sampling_at(step),
             count,
             derive_seed(seed, "contrast", step),
         )
-        self.contrast_tokens = sum(rollout.num_tokens for group in asked for rollout in group.rollouts)
+        self.contrast_tokens = sum(rollout.num_policy_tokens for group in asked for rollout in group.rollouts)
         rates = {}
         for i, verdicts in zip(asked_of, self._verdicts(asked), strict=True):
             usable = [v.correct for v in verdicts if v.fault is None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import Example, observations_of
 from vlrl.model.training.logprob_mismatch import GIVEN, STALE
 from vlrl.model.training.policy import Policy
 from vlrl.training.rl.rl_settings import RlSettings
@@ -54,6 +54,7 @@ def _example(group: ScoredGroup, step: int) -> Example:
         origins=tuple(origins(group.problem.modality, rollout, step) for rollout in group.rollouts),
         teacher_token_ids=group.teacher_token_ids,
         ref_logprobs=group.statistics.get("reference"),
+        observations=observations_of(group.rollouts),
     )
 
 

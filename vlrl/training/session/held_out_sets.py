@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.mixture import held_out_problems
 from vlrl.data.recipe import Recipe
 from vlrl.data.rows.bad_rows import Check
 from vlrl.errors import DataError
+from vlrl.evaluation.episode_metrics import episode_metrics
 from vlrl.evaluation.held_out import Answers, HeldOutResult, answer_all, twin_metrics
 from vlrl.evaluation.protocol import EvaluationProtocol
+from vlrl.model.prompts.encode import Encoded, Encoder
+from vlrl.model.prompts.observation_text import Observation
 from vlrl.rollout.engine import Sampling
 from vlrl.seeding import derive_seed
 from vlrl.training.run_settings import LEARNING, RunSettings
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.run_context import RunContext
-from vlrl.types import Problem
+from vlrl.types import Problem, Segment
 
 ENCODED_BYTES = 2**30
 
@@ -67,14 +70,15 @@ class HeldOutSets:
     def __init__(self, problems: HeldOutProblems, settings: RunSettings, recipe: Recipe, model: ModelRuntime) -> None:
         self.problems = problems
         self._settings, self._recipe, self._model = settings, recipe, model
-        self._encoded: dict[str, Any] = {}
+        self._encoder = _RememberingEncoder(model.encoder, len(problems.all) <= self._held_at_once())
 
     def answers(self, problems: Sequence[Problem], sampling: Sampling, samples: int) -> Answers:
         """Responses to held-out problems; the seed is the same at every evaluation of a run (paired figures)."""
         seed = derive_seed(self._settings.seed, "evaluation")
-        room, environment, engine = self._held_at_once(), self._settings.environment, self._model.engine
+        room, engine = self._held_at_once(), self._model.engine
+        environment = self._settings.environment.for_evaluation()
         parts = [
-            answer_all(environment, self._encode, engine, problems[i : i + room], sampling, samples, seed)
+            answer_all(environment, self._encoder, engine, problems[i : i + room], sampling, samples, seed)
             for i in range(0, len(problems), room)
         ]
         return Answers(tuple(g for p in parts for g in p.groups), tuple(v for p in parts for v in p.verdicts))
@@ -92,9 +96,11 @@ class HeldOutSets:
             rows = answers.correct(answers.where(modality=modality))
             found[f"accuracy/{modality}"] = sum(row[0] for row in rows) / len(rows)
         found["accuracy/mean"] = sum(found.values()) / len(found)
-        lengths = [rollout.num_tokens for group in answers.groups for rollout in group.rollouts]
+        lengths = [rollout.num_policy_tokens for group in answers.groups for rollout in group.rollouts]
         found["length/mean"] = sum(lengths) / len(lengths)
-        return found | twin_metrics(answers)
+        pairs = zip(answers.groups, answers.verdicts, strict=True)
+        played = [pair for group, verdicts in pairs for pair in zip(group.rollouts, verdicts, strict=True)]
+        return found | twin_metrics(answers) | episode_metrics(played)
 
     def evaluate(self) -> HeldOutResult:
         """The test: sampled and greedy."""
@@ -108,14 +114,6 @@ class HeldOutSets:
                 "greedy": self._protocol(greedy, 1).hash,
             },
         )
-
-    def _encode(self, problems: Sequence[Problem]) -> list[Any]:
-        """Held-out problems are encoded once for all evaluations of a run, where all of them fit in memory."""
-        if len(self.problems.all) > self._held_at_once():
-            return self._model.encoder.encode(problems)
-        missing = [p for p in problems if p.id not in self._encoded]
-        self._encoded.update({p.id: e for p, e in zip(missing, self._model.encoder.encode(missing), strict=True)})
-        return [self._encoded[p.id] for p in problems]
 
     def _held_at_once(self) -> int:
         """How many encoded problems fill ENCODED_BYTES with float32 patches, every pixel twice (time steps)."""
@@ -135,3 +133,22 @@ class HeldOutSets:
             min_pixels=self._recipe.image.min_pixels,
             max_pixels=self._recipe.image.max_pixels,
         ).for_problems(self.problems.test)
+
+
+class _RememberingEncoder:
+    """Held-out problems are encoded once for all evaluations of a run, where all of them fit in memory."""
+
+    def __init__(self, encoder: Encoder, all_fit: bool) -> None:
+        self._encoder, self._all_fit = encoder, all_fit
+        self._encoded: dict[str, Encoded] = {}
+
+    def __call__(self, problems: Sequence[Problem]) -> list[Encoded]:
+        if not self._all_fit:
+            return self._encoder.encode(problems)
+        missing = [p for p in problems if p.id not in self._encoded]
+        self._encoded.update({p.id: e for p, e in zip(missing, self._encoder.encode(missing), strict=True)})
+        return [self._encoded[p.id] for p in problems]
+
+    def observe(self, observations: Sequence[Observation], budget: ImageBudget | None = None) -> list[Segment]:
+        """As the encoder does."""
+        return self._encoder.observe(observations, budget)

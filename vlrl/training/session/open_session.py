@@ -96,7 +96,7 @@ def open_session(
         if policy.lora is not None:
             adapted_layers(loaded.model, policy.lora)  # a wrong name is found before an earlier stage trains
     taught_by = teachers_of(model_folder or settings.model.path)
-    encoder = Encoder(loaded, recipe.image, settings.system_prompt)
+    encoder = Encoder(loaded, recipe.image, settings.system_prompt, settings.environment.tool_schemas())
     check = PromptCheck(loaded, encoder, recipe.image, _longest_response(settings))
     try:
         for problem in held_out.all:

@@ -1,0 +1,138 @@
+"""The base of every environment of several turns: an object with tools for each episode, and what it earns."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from vlrl.data.images.open_images import open_image
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.encode import EncodesTurns
+from vlrl.rollout.engine import Generates, Sampling
+from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
+from vlrl.rollout.environments.episodes.play import Play
+from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
+from vlrl.rollout.environments.episodes.world import World, WorldLimits
+from vlrl.types import Group, Problem, Rollout, Text, Verdict
+from vlrl.verify.judge import judge_all, warm_up_verifiers
+
+
+class EpisodeEnvironment(EpisodeSettings):
+    """Episodes of one kind. A subclass says which object plays a problem (`open`), and its tools (`schemas`)."""
+
+    several_turns: ClassVar[bool] = True
+
+    @abstractmethod
+    def open(self, problem: Problem) -> Any:
+        """A new object for one episode, with `reset`, tools for methods and, where it judges, `get_reward`."""
+
+    @abstractmethod
+    def schemas(self) -> Mapping[str, Mapping[str, Any]]:
+        """JSON schemas of the tools by name. Raises ConfigError for a class that can't be used."""
+
+    def is_over(self, played: Any) -> bool:
+        """Whether the environment has ended the episode; asked after each turn."""
+        return False
+
+    def turn_reward(self, played: Any) -> float | None:
+        """Its reward for the turn that was just played; None where it gives none."""
+        return None
+
+    def tool_schemas(self) -> tuple[Mapping[str, Any], ...]:
+        """Those that prompts describe."""
+        return tuple(self.schemas().values()) if self.describe_tools else ()
+
+    def for_evaluation(self) -> EpisodeEnvironment:
+        """The same with `evaluation_turns`."""
+        if self.evaluation_turns is None:
+            return self
+        return self.model_copy(update={"turns": self.evaluation_turns})
+
+    def row(self, problem: Problem) -> dict[str, object]:
+        """A problem as `reset` is given it: its metadata by key, `question`, `answer`, `id`, `images` (Pillow) and
+        `prompt` as a list of messages.
+        """
+        images = [open_image(image) for image in problem.images]
+        rest = iter(images)
+        content = [
+            {"type": "text", "text": piece.text} if isinstance(piece, Text) else {"type": "image", "image": next(rest)}
+            for piece in problem.prompt
+        ]
+        return {
+            **problem.metadata,
+            "id": problem.id,
+            "question": problem.question,
+            "answer": problem.answer,
+            "images": images,
+            "prompt": [{"role": "user", "content": content}],
+        }
+
+    def warm_up(self, problems: Sequence[Problem]) -> None:
+        """Worker processes of the problems' verifiers."""
+        warm_up_verifiers(problems)
+
+    def roll_out(
+        self,
+        encode: EncodesTurns,
+        engine: Generates,
+        problems: Sequence[Problem],
+        sampling: Sampling,
+        k: int,
+        seed: int,
+    ) -> list[Group]:
+        """k episodes of each problem. Raises EngineError if the content that the engine read differs from the
+        encoder's, RunError where `reset` gives episodes of one problem different prompts.
+        """
+        return Play(problems, k, self, self._world, self.row).run(encode, engine, sampling, seed)
+
+    def scripted(
+        self, encode: EncodesTurns, loaded: LoadedModel, problems: Sequence[Problem], scripts: Sequence[Sequence[str]]
+    ) -> list[Group]:
+        """One episode of each problem in which the policy's turns are given, e.g. by demonstrations."""
+        most = max((len(script) for script in scripts), default=1)
+        longest = self.model_copy(update={"turns": max(most, 1), "tokens_per_turn": loaded.context})
+        engine, sampling = ScriptedTurns(loaded, scripts), Sampling(max_tokens=loaded.context)
+        play = Play(problems, 1, longest, self._world, self.row)
+        return play.run(encode, engine, sampling, 0, seeds=range(len(problems)))
+
+    def verdicts(self, groups: Sequence[Group]) -> list[tuple[Verdict, ...]]:
+        """The environment's own; where it has none, those of each problem's verifier on the policy's last turn. What
+        broke in the environment is a fault, and `over_limit` says what an episode over a limit earns.
+        """
+        known = [[self._known(rollout) for rollout in group.rollouts] for group in groups]
+        asked = [
+            (group.problem, [r.text for r, held in zip(group.rollouts, of_group, strict=True) if held is None])
+            for group, of_group in zip(groups, known, strict=True)
+        ]
+        judged = [iter(verdicts) for verdicts in judge_all(asked)]
+        return [
+            tuple(next(rest) if held is None else held for held in of_group)
+            for of_group, rest in zip(known, judged, strict=True)
+        ]
+
+    def _known(self, rollout: Rollout) -> Verdict | None:
+        """What is said of an episode without its problem's verifier."""
+        episode = rollout.episode
+        if episode is None:
+            return None
+        if episode.verdict is not None:
+            return episode.verdict
+        if episode.over_limit is None:
+            return None
+        why = f"over its limit: {episode.over_limit}"
+        return Verdict.wrong(why) if self.over_limit == "zero" else Verdict(0.0, False, left_out=why)
+
+    def _world(self, problem: Problem) -> World:
+        limits = WorldLimits(
+            self.calls_per_turn,
+            self.image.per_turn,
+            self.image.per_episode,
+            self.result_characters,
+            self.duplicate_iou,
+            self.reward_range,
+        )
+        return World(
+            partial(self.open, problem), self.schemas(), self.call_format, limits, self.is_over, self.turn_reward
+        )

@@ -1,0 +1,1 @@
+"""Our own tools: pure functions on the images of an episode."""
