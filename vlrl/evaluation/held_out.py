@@ -121,7 +121,7 @@ class HeldOutResult:
 
     def _episodes(self) -> dict[str, Any]:
         """How tools were used, by decoding; nothing where no environment took part."""
-        found = {}
+        found: dict[str, Any] = {}
         for name, answers in (("sampled", self.sampled), ("greedy", self.greedy)):
             pairs = zip(answers.groups, answers.verdicts, strict=True)
             metrics = episode_metrics([p for g, verdicts in pairs for p in zip(g.rollouts, verdicts, strict=True)])

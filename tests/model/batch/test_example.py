@@ -24,7 +24,7 @@ def full():
         advantages=(1.0, 0.0, -1.0),
         ref_logprobs=numbers,
         teacher_token_ids=RESPONSES,
-        observations=tuple(Observations((True,) * len(r), (0,) * len(r), ()) for r in RESPONSES[:2]) + (None,),
+        observations=(*(Observations((True,) * len(r), (0,) * len(r), ()) for r in RESPONSES[:2]), None),
         origins=((("text", 3),), (("stale", 1),), (("text", 2),)),
         **given,
     )
