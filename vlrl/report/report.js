@@ -128,12 +128,32 @@
     return image;
   }
 
+  // An episode, part by part: what the policy wrote is trained on, what tools returned is not.
+  function conversation(episode) {
+    const whole = make("div", "episode");
+    for (const part of episode.parts) {
+      const own = part.author === "policy";
+      const turn = make("div", own ? "turn policy" : "turn tool");
+      turn.append(make("span", "author", own ? "policy" : `${part.author}, not trained on`), part.text || "(nothing)");
+      for (const digest of part.images || []) turn.append(imageOf(digest));
+      whole.append(turn);
+    }
+    const notes = [`${episode.turns} turns`];
+    const outcomes = episode.calls.map((c) => `${c.name || "call"} ${c.outcome}${c.duplicate ? " (repeated)" : ""}`);
+    if (outcomes.length) notes.push(outcomes.join(", "));
+    if (episode.turn_rewards) notes.push(`rewards ${episode.turn_rewards.map(signed).join(" ")}`);
+    if (episode.over_limit) notes.push(`over its limit: ${episode.over_limit}`);
+    whole.append(make("div", "credit", notes.join(" · ")));
+    return whole;
+  }
+
   function responseItem(response) {
     const state = response.fault !== null ? "fault" : response.correct ? "right" : "";
     const item = make("li", state);
     const said = make("div", "said");
     const symbol = { fault: "! verifier fault", right: "✓ right", "": "✗ wrong" }[state];
-    said.append(make("span", "verdict", symbol + (response.count > 1 ? ` × ${response.count}` : "")), response.text || "(nothing)");
+    said.append(make("span", "verdict", symbol + (response.count > 1 ? ` × ${response.count}` : "")));
+    said.append(response.episode ? conversation(response.episode) : response.text || "(nothing)");
     const credit = make("div", "credit");
     const parts = Object.entries(response.reward_parts).map(([name, value]) => `${name} ${signed(value)}`);
     const direction = response.advantage > 0 ? "up" : response.advantage < 0 ? "down" : "";

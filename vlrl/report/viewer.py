@@ -94,7 +94,10 @@ def _assemble(
 
 
 def _digests(record: Mapping[str, Any]) -> Iterator[str]:
-    return (piece["image"] for piece in record["problem"]["prompt"] if "image" in piece)
+    yield from (piece["image"] for piece in record["problem"]["prompt"] if "image" in piece)
+    for rollout in record["rollouts"]:
+        for part in rollout.get("episode", {}).get("parts", ()):
+            yield from part.get("images", ())
 
 
 def _group(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +108,9 @@ def _group(record: Mapping[str, Any]) -> dict[str, Any]:
         shown = {name: value for name, value in rollout.items() if name != "score"} | {
             "text": _shorten(rollout["text"])
         }
+        if "episode" in shown:
+            parts = [{**part, "text": _shorten(part["text"])} for part in shown["episode"]["parts"]]
+            shown["episode"] = {**shown["episode"], "parts": parts}
         merged.setdefault(json.dumps(shown, sort_keys=True), {**shown, "count": 0})["count"] += 1
     kept = ("id", "prompt", "answer", "modality", "domain", "difficulty", "verifier")
     responses = sorted(merged.values(), key=lambda r: (not r["correct"], -r["count"]))

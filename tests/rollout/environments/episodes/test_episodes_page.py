@@ -1,0 +1,36 @@
+"""The class of docs/episodes.md plays as the page says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+from episode_cases import roomy
+from small_models import BUDGET, ask
+
+from vlrl.model.prompts.encode import Encoder
+from vlrl.rollout.environments.environment import environments
+
+PAGE = Path(__file__).parents[4] / "docs/episodes.md"
+
+
+def test_the_class_of_the_page_plays(tmp_path, loaded_models):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "my_env.py").write_text(code)
+    environment = environments.build({"name": "class", "path": f"{tmp_path / 'my_env.py'}:MazeEnv"})
+    model = roomy(loaded_models["tiny-qwen3-vl"])
+    move = f"<tool_call>{json.dumps({'name': 'move', 'arguments': {'by': 3}})}</tool_call>"
+    encoder = Encoder(model, BUDGET, tools=environment.tool_schemas())
+    groups = environment.scripted(encoder, model, [ask("Go to 3.", answer="3")] * 2, [[move, "done"], ["done"]])
+    assert [verdicts[0].correct for verdicts in environment.verdicts(groups)] == [True, False]
+    assert "Move along the line." in model.tokenizer.decode(groups[0].encoded.token_ids), "the prompt describes it"
+    assert [s.text for s in groups[0].rollouts[0].segments] == [move, "at 3<image>", "done"]
+
+
+def test_the_settings_of_the_page_hold():
+    (block,) = re.findall(r"```yaml\nenvironment:\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    environment = environments.build(yaml.safe_load(block))
+    assert environment.turns == 4
+    assert environment.image.per_episode == 12
