@@ -20,4 +20,5 @@ from vlrl.credit.tokens import (
     distillation,  # noqa: F401
     step_weights,  # noqa: F401
     token_weights,  # noqa: F401
+    turn_credit,  # noqa: F401
 )
