@@ -146,12 +146,12 @@ def extract(response: str, question: str = "") -> Extraction:
     if "\n" not in text and len(text) <= MAX_ANSWER_CHARS and not SENTENCE_END.search(text, _label_end(text)):
         return Extraction(text, "line", candidates=(text,))
     spoken = sentences(text)
-    last = spoken[-2:]
-    short = all(len(piece.split()) <= _BARE_WORDS and not _VERB.search(piece) for piece in last)
-    if len(last) > 1 and short and not CONCLUDES.search(last[1]):
-        if last[0].endswith(("$", "\\[", "\\(")):  # one formula over several lines
-            return _one("sentence", last[1:])
-        return Extraction(None, "none", "several short answers", tuple(spoken[-2:]))
+    closing = spoken[-2:]
+    short = all(len(piece.split()) <= _BARE_WORDS and not _VERB.search(piece) for piece in closing)
+    if len(closing) > 1 and short and not CONCLUDES.search(closing[1]):
+        if closing[0].endswith(("$", "\\[", "\\(")):  # one formula over several lines
+            return _one("sentence", closing[1:])
+        return Extraction(None, "none", "several short answers", tuple(closing))
     return _one("sentence", spoken[-1:])
 
 
