@@ -1,6 +1,6 @@
 """How a problem is played and what a response earns: environment.py is the protocol, single_turn.py the default.
 
-`episodes/` has what environments of several turns share, `tools/` our own tools on images.
+`episodes/` has what environments of several turns share, `calls/` how tools are called, `tools/` our own on images.
 """
 
 from vlrl.rollout.environments import single_turn  # noqa: F401  files it under its name

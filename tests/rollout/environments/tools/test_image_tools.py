@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from vlrl.data.images.open_images import open_image
+from vlrl.rollout.environments.calls.call_formats import hermes
+from vlrl.rollout.environments.calls.duplicates import overlap
 from vlrl.rollout.environments.environment import environments
-from vlrl.rollout.environments.episodes.call_formats import hermes
-from vlrl.rollout.environments.episodes.duplicates import overlap
 from vlrl.rollout.environments.tools import image_tools
 from vlrl.rollout.environments.tools.image_functions import box_of, crop, rotate
 from vlrl.rollout.environments.tools.image_tools import NAMES

@@ -1,1 +1,1 @@
-"""Responses of several turns: calls that the policy writes, tools that answer with texts and images, and limits."""
+"""Responses of several turns: the loop of turns and answers, its limits, and environments that are played so."""

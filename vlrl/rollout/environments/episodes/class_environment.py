@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 
 from vlrl.errors import ConfigError
 from vlrl.registry import load_plugin
+from vlrl.rollout.environments.calls.toolbox import schemas_of
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.episode_environment import EpisodeEnvironment
-from vlrl.rollout.environments.episodes.toolbox import schemas_of
 from vlrl.types import Problem
 
 

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from vlrl.config import PACE, Settings
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.registry import component_field
+from vlrl.rollout.environments.calls.call_formats import call_formats, hermes
 from vlrl.rollout.environments.environment import Environment
-from vlrl.rollout.environments.episodes.call_formats import call_formats, hermes
 
 
 class ToolImages(Settings):

@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from vlrl.installation.extras import install, require_library
+from vlrl.rollout.environments.calls.toolbox import schemas_of
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.episode_environment import EpisodeEnvironment
-from vlrl.rollout.environments.episodes.toolbox import schemas_of
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem
 

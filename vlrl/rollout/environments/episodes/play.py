@@ -15,9 +15,9 @@ from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.model.prompts.observation_text import Observation
 from vlrl.rollout.collector import responses_of
 from vlrl.rollout.engine import Generates, Request, Sampling
-from vlrl.rollout.environments.episodes.deadlines import Late, side_by_side
+from vlrl.rollout.environments.calls.deadlines import Late, side_by_side
+from vlrl.rollout.environments.calls.results import Pieces
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
-from vlrl.rollout.environments.episodes.results import Pieces
 from vlrl.rollout.environments.episodes.world import Reply, World, late
 from vlrl.seeding import derive_seed
 from vlrl.types import Episode, Group, Problem, Rollout, Segment, ToolCall, Verdict

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vlrl.rollout.environments.episodes.call_formats import CallFormat, WrittenCall
-from vlrl.rollout.environments.episodes.duplicates import asks_again
-from vlrl.rollout.environments.episodes.results import NoResultError, Pieces, TooLargeError, pieces_of
-from vlrl.rollout.environments.episodes.toolbox import BadCallError, call_tool, reset
+from vlrl.rollout.environments.calls.call_formats import CallFormat, WrittenCall
+from vlrl.rollout.environments.calls.duplicates import asks_again
+from vlrl.rollout.environments.calls.results import NoResultError, Pieces, TooLargeError, pieces_of
+from vlrl.rollout.environments.calls.toolbox import BadCallError, call_tool, reset
 from vlrl.types import Image, Text, ToolCall, Verdict
 
 MOST_ERROR = 400  # characters of a tool's error that the policy reads

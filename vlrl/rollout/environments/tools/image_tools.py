@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from vlrl.rollout.environments.episodes.results import MOST_PIXELS
+from vlrl.rollout.environments.calls.results import MOST_PIXELS
 from vlrl.rollout.environments.tools.image_functions import (
     Coordinates,
     box_of,

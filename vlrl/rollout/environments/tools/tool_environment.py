@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from vlrl.rollout.environments.calls.toolbox import schemas_of
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.episode_environment import EpisodeEnvironment
-from vlrl.rollout.environments.episodes.toolbox import schemas_of
 from vlrl.rollout.environments.tools.image_functions import Coordinates
 from vlrl.rollout.environments.tools.image_tools import NAMES, ImageTools
 from vlrl.types import Problem

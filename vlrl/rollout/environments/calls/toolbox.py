@@ -14,7 +14,7 @@ from typing import Any
 from transformers.utils import get_json_schema
 
 from vlrl.errors import ConfigError
-from vlrl.rollout.environments.episodes.arguments import wrong_arguments
+from vlrl.rollout.environments.calls.arguments import wrong_arguments
 
 NO_TOOLS = ("reset", "get_reward")
 

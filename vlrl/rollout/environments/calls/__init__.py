@@ -1,0 +1,1 @@
+"""Calls of tools: how they are written, whether they can be made, what comes back, and in which time."""
