@@ -135,6 +135,23 @@ def test_an_episode_over_a_limit_has_no_part_in_the_update_or_no_score(model, wo
     assert rollouts[0].segments[-1].author == "policy", "no result behind the last turn"
 
 
+def test_an_episode_that_is_over_is_not_written_on_while_its_groups_others_are(model, world):
+    """k episodes are one request: the first talks too long, the second plays three turns."""
+
+    class Each(ScriptedTurns):
+        def _write(self, request, index):
+            return super()._write(replace(request, seed=index), index)
+
+    environment = ClassEnvironment(path=world, tokens_per_turn=80)
+    played = Play([ask("red?", answer="3")], 2, environment, environment._world, environment.row)
+    engine = Each(model, [["x 3 " * 90], [call("add"), call("add", times=2), "3"]])
+    (group,) = played.run(Encoder(model, BUDGET), engine, Sampling(max_tokens=600), 0, seeds=[0])
+    long, other = group.rollouts
+    assert [len(s.token_ids) for s in long.segments] == [80]
+    assert (long.episode.turns, long.finish_reason) == (1, "length")
+    assert (other.episode.turns, other.text) == (3, "3")
+
+
 def test_a_result_that_does_not_fit_is_dropped_whole(model, world):
     """With its images: the episode ends, over its limit, with the policy's turn."""
     script = [call("look"), call("look"), "0"]

@@ -204,6 +204,7 @@ class Play:
             progress.end("tokens of an episode")
         elif rollout.finish_reason == "unfinished":
             progress.end(f"{self._settings.tokens_per_turn} tokens of a turn")
+            return replace(written, finish_reason="length")  # its group's others go on without it
         return written
 
     def _with_observation(self, place: Place, rollout: Rollout, segment: Segment | None, sampling: Sampling) -> Rollout:
