@@ -50,9 +50,9 @@ def build_spread(architecture: str, folder: Path, factor: float = 8.0, shape: Ti
     return folder
 
 
-def fresh(folder: Path, device: str = "cpu", **settings: Any) -> LoadedModel:
+def fresh(folder: Path, device: str = "cpu", in_shards: bool = False, **settings: Any) -> LoadedModel:
     """A copy of its own, for a test that changes weights."""
-    return load_folder(str(folder), ModelSettings(path=str(folder), device=device, **settings))
+    return load_folder(str(folder), ModelSettings(path=str(folder), device=device, **settings), in_shards=in_shards)
 
 
 def pixels(seed: int, width: int = 32, height: int = 32) -> Pillow.Image:

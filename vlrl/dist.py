@@ -11,6 +11,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TypeVar
 
@@ -136,12 +137,22 @@ def from_first(make: Callable[[], T]) -> T:
     return held[0]  # type: ignore[return-value]
 
 
-def spread(items: Sequence[T], shares: Sequence[Sequence[int]], work: Callable[[Sequence[T]], Sequence[U]]) -> list[U]:
-    """`work` on the items of each rank's share (indices in `items` by rank); all results in order, on every rank."""
+def spread(
+    items: Sequence[T],
+    shares: Sequence[Sequence[int]],
+    work: Callable[[Sequence[T]], Sequence[U]],
+    together: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[U]:
+    """`work` on the items of each rank's share (indices in `items` by rank); all results in order, on every rank.
+
+    together  what every rank is in while any works, be its own share empty
+    """
     if not launched():
-        return list(work(items))
+        with together():
+            return list(work(items))
     mine = shares[rank()]
-    done = list(work([items[i] for i in mine])) if mine else []
+    with together():
+        done = list(work([items[i] for i in mine])) if mine else []
     by_place = {
         i: result
         for indices, results in zip(shares, gather(done), strict=True)

@@ -26,10 +26,12 @@ def rank_models(model_folders, tmp_path_factory) -> tuple[Path, ...]:
 @pytest.fixture(scope="session")
 def over_two_ranks(library, rank_models, tmp_path_factory) -> Path:
     """The folder with what rank_layouts.py wrote for every variant."""
-    from rank_layouts import VARIANTS
+    from rank_layouts import VARIANTS, write_begun
 
     library("deepspeed")
     out = tmp_path_factory.mktemp("ranks")
+    for name in (name for name, variant in VARIANTS.items() if variant.begun_alone):
+        write_begun(out, rank_models, name)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(HERE / "rank_layouts.py"), str(out), *map(str, rank_models), *VARIANTS]
     paths = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])

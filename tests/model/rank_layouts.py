@@ -26,7 +26,7 @@ from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.training import logprobs
-from vlrl.model.training.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.training.backends import DeepSpeedBackend, FsdpBackend, TorchBackend
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.training.lifecycle.checkpoint import load_checkpoint, save_checkpoint
 
@@ -47,6 +47,7 @@ class Variant:
     of       the model, by its place in MODELS
     earlier  settings of a policy that learned over the same model before, as in an earlier stage or stretch
     resumed  half-way the ranks stop and go on from a checkpoint, over the start model loaded again
+    begun_alone  they go on from the checkpoint of one process instead of their own (write_begun)
     """
 
     backend: Any
@@ -58,6 +59,7 @@ class Variant:
     of: str = "deep"
     earlier: dict[str, Any] | None = None
     resumed: bool = False
+    begun_alone: bool = False
 
 
 def zero(stage: int, **more: Any) -> DeepSpeedBackend:
@@ -67,6 +69,7 @@ def zero(stage: int, **more: Any) -> DeepSpeedBackend:
 
 MODELS = ("deep", "shallow", "tiles")  # shallow: one layer in tower and language part, for many layouts; Idefics3
 ADAPTERS = {"lora": LoraSettings(rank=2), "freeze": ("vision",)}
+MUON = {"optimizer": OptimizerSettings(name="muon", lr=1e-3, adamw_lr=5e-4, max_norm=0.5)}
 ON = {"chained": True, "resumed": True}
 VARIANTS = {
     "data_parallel": Variant(TorchBackend(), 16, of="shallow"),
@@ -95,6 +98,16 @@ VARIANTS = {
     "second_frozen_3": Variant(zero(3), 6, {"freeze": ("vision",)}, of="shallow", earlier={}, **ON),
     "second_adapters_2": Variant(zero(2), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
     "second_adapters_3": Variant(zero(3), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
+    "fsdp": Variant(FsdpBackend(), 16, of="shallow"),
+    "moments_fsdp": Variant(
+        FsdpBackend(), 6, model={"gradient_checkpointing": True}, chained=True, resumed=True, begun_alone=True
+    ),
+    "muon_fsdp": Variant(FsdpBackend(), 4, MUON, of="shallow", chained=True),
+    "frozen_tower_fsdp": Variant(FsdpBackend(), 3, {"freeze": ("vision", "projector")}, of="shallow"),
+    "projector_fsdp": Variant(FsdpBackend(), 4, {"freeze": ("vision",)}),
+    "frozen_language_fsdp": Variant(FsdpBackend(), 3, {"freeze": ("language",)}, of="shallow"),
+    "tiles_fsdp": Variant(FsdpBackend(), 3, {"pack_sequences": True}, of="tiles"),
+    "second_adapters_fsdp": Variant(FsdpBackend(), 4, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
 }
 
 
@@ -191,7 +204,7 @@ def run(
 def open_policy(variant: Variant, folders: Sequence[Path], backend) -> Any:
     """The policy that a variant asks for, over a model of its own; `folders` are of MODELS."""
     logprobs.CHUNK_LOGITS = variant.chunk_logits
-    loaded = fresh(folders[MODELS.index(variant.of)], **variant.model)
+    loaded = fresh(folders[MODELS.index(variant.of)], in_shards=backend.in_shards, **variant.model)
     return backend.open(loaded, SETTINGS.model_copy(update=variant.policy))
 
 
@@ -204,6 +217,31 @@ def open_variant(variant: Variant, folders: Sequence[Path], backend) -> Any:
         first.update(examples(encoded_problems(first.loaded), layout), LOSS, 1.0, 1.0)
     first.close()
     return backend.open(first.loaded, SETTINGS.model_copy(update=variant.policy))
+
+
+def write_begun(out: Path, folders: Sequence[Path], name: str) -> None:
+    """In one process: the checkpoint that comes after the first half of a chained variant's layouts."""
+    variant = VARIANTS[name]
+    policy = open_variant(variant, folders, variant.backend)
+    run(policy, encoded_problems(policy.loaded), layouts(variant.count)[: variant.count // 2], variant)
+    save_checkpoint(out / f"begun_{name}", 1, {"policy": policy})
+    policy.close()
+
+
+def go_on_alone(out: Path, folders: Sequence[Path], name: str) -> list[Any]:
+    """In one process: (metrics, movements) of the second half, from the checkpoint that the ranks wrote after the first
+    one. Movements are from the start.
+    """
+    variant = VARIANTS[name]
+    policy = open_policy(variant, folders, variant.backend)
+    before = [flat(policy, tower) for tower in (True, False)]
+    load_checkpoint(out / f"checkpoints_{name}" / "step_000001", {"policy": policy})
+    encoded, found = encoded_problems(policy.loaded), []
+    for layout in layouts(variant.count)[variant.count // 2 :]:
+        metrics = policy.update(examples(encoded, layout), LOSS, 1.0, 1.0).metrics()
+        found.append((dict(metrics), [flat(policy, i == 0) - weights for i, weights in enumerate(before)]))
+    policy.close()
+    return found
 
 
 def main(out: Path, folders: Sequence[Path], names: Sequence[str]) -> None:
@@ -223,6 +261,8 @@ def main(out: Path, folders: Sequence[Path], names: Sequence[str]) -> None:
             if not variant.resumed:
                 return policy
             held = save_checkpoint(out / f"checkpoints_{name}", 1, {"policy": policy})
+            if variant.begun_alone:
+                held = out / f"begun_{name}" / held.name
             policy.close()
             policy = open_policy(variant, folders, variant.backend)
             load_checkpoint(held, {"policy": policy})

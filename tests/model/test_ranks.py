@@ -1,4 +1,5 @@
-"""Two ranks learn what one process learns: data parallel and ZeRO 1–3, whatever images and rows each rank has."""
+"""Two ranks learn what one process learns: data parallel, in shards (FSDP, ZeRO 1–3), whatever images and rows each
+rank has."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from rank_layouts import (
     VARIANTS,
     encoded_problems,
     examples,
+    go_on_alone,
     layouts,
     open_variant,
     rows_to_read,
@@ -26,7 +28,7 @@ from vlrl.model.cost import CHUNK_LOGITS
 from vlrl.model.load import ModelSettings
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.training import logprobs
-from vlrl.model.training.backends import DeepSpeedBackend, TorchBackend
+from vlrl.model.training.backends import DeepSpeedBackend, FsdpBackend, TorchBackend
 from vlrl.model.training.torch_policy import PolicySettings
 
 
@@ -43,7 +45,7 @@ def alone(name: str, folders: tuple[Path, ...]):
 def both(request, over_two_ranks, rank_models):
     """Name, layouts, and what two ranks and one process made of them."""
     name = request.param
-    reference = "zero_3" if name in ("data_parallel", "zero_1", "zero_2") else name
+    reference = "zero_3" if name in ("data_parallel", "zero_1", "zero_2", "fsdp") else name
     expected = alone(reference, rank_models)[: VARIANTS[name].count]
     logprobs.CHUNK_LOGITS = CHUNK_LOGITS
     found, _ = torch.load(over_two_ranks / f"{name}.pt")
@@ -98,6 +100,20 @@ def test_a_saved_model_reads_as_the_policy_did(over_two_ranks, name):
             assert one == pytest.approx(other, abs=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.deepspeed
+@pytest.mark.parametrize("name", ["moments_fsdp", "second_adapters_fsdp"])
+def test_one_process_goes_on_from_the_shards_that_two_ranks_wrote(over_two_ranks, rank_models, name):
+    """The ranks themselves go on from those of one process, or of two."""
+    found, _ = torch.load(over_two_ranks / f"{name}.pt")
+    mine, theirs = go_on_alone(over_two_ranks, rank_models, name), found[len(found) // 2 :]
+    for (metrics, _), (expected, _) in zip(mine, theirs, strict=True):
+        assert metrics["loss/total"] == pytest.approx(expected["loss/total"], abs=1e-4, rel=1e-5)
+        assert metrics["gradient/norm"] == pytest.approx(expected["gradient/norm"], rel=1e-4, abs=1e-6)
+    steps = [torch.cat(some[-1][1]) - torch.cat(some[0][1]) for some in (mine, theirs)]  # from wherever each began
+    assert float((steps[0] - steps[1]).norm()) <= 1e-2 * float(steps[1].norm())
+
+
 @pytest.mark.parametrize(
     ("model", "policy", "backend", "said"),
     [
@@ -111,9 +127,10 @@ def test_what_shards_cannot_do_exactly_is_refused(model, policy, backend, said):
     with pytest.raises(ConfigError, match=said):
         DeepSpeedBackend(**backend).check("rl", settings, PolicySettings(**policy))
     TorchBackend().check("rl", settings, PolicySettings(**policy))
+    FsdpBackend().check("rl", settings, PolicySettings(**policy))
 
 
-@pytest.mark.parametrize("backend", [TorchBackend(), DeepSpeedBackend()])
+@pytest.mark.parametrize("backend", [TorchBackend(), DeepSpeedBackend(), FsdpBackend()])
 def test_no_backend_trains_in_float16(backend):
     settings = ModelSettings(build="tiny-qwen3-vl", dtype="float16")
     with pytest.raises(ConfigError, match=r"model.dtype: 'float16' rounds small gradients[\s\S]*bfloat16 or float32"):

@@ -22,7 +22,7 @@ from vlrl.model.optimization.lora import LoraSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.sizes import count_parameters, find_architecture, published_models
 from vlrl.model.tiny import build_tiny
-from vlrl.model.training.deepspeed_library import ZeroSettings
+from vlrl.model.training.backends import DeepSpeedBackend
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.plan.plan import make_plan
 from vlrl.plan.plan_work import rl_work
@@ -127,12 +127,12 @@ def test_state_in_bytes_by_hand():
 def test_what_one_of_eight_ranks_holds_by_hand(stage, weights, gradients):
     model = ModelSettings(build="tiny-qwen3-vl", dtype="bfloat16")
     counts = count_parameters(find_architecture(model, lambda: TEXTS).config)
-    held = state_bytes(counts, model, PolicySettings(), ZeroSettings(stage=stage), ranks=8)
+    held = DeepSpeedBackend(stage=stage).state_bytes(counts, model, PolicySettings(), 8)
     found = {part: size / counts.total for part, size in held.items()}
     expected = {"weights": weights, "float32 copies": 0.5, "gradients": gradients, "optimizer state": 1.0}
     assert found == pytest.approx(expected, abs=1e-3)
-    in_ram = ZeroSettings(stage=stage, offload_optimizer=True)
-    offloaded = state_bytes(counts, model, PolicySettings(), in_ram, ranks=8)
+    in_ram = DeepSpeedBackend(stage=stage, offload_optimizer=True)
+    offloaded = in_ram.state_bytes(counts, model, PolicySettings(), 8)
     assert offloaded["float32 copies"] == offloaded["optimizer state"] == 0
 
 

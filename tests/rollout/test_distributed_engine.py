@@ -38,7 +38,7 @@ def test_shares_cover_all_requests_and_answers_are_those_of_one_engine(qwen3, fi
     assert isinstance(shared, SharedEngine)
     held = {}
 
-    def spread(items, shares, work):
+    def spread(items, shares, work, together):
         held["shares"] = shares
         by_place = {
             i: one for places in shares for i, one in zip(places, work([items[i] for i in places]), strict=True)

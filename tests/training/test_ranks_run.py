@@ -174,12 +174,25 @@ def compare(folder: Path, expected: Path) -> None:
 def test_two_ranks_with_whole_weights_are_one_process_and_go_on_after_ctrl_c(alone, recipe, tmp_path):
     """Ctrl-C reaches the launcher and its ranks, to which the launcher passes it on. Here the ranks build the model."""
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vlrl"]
-    folder = tmp_path / "run"
-    begun = start(command(launcher, recipe, folder))
+    folder, backend = tmp_path / "run", "backend=torch"
+    begun = start(command(launcher, recipe, folder, backend))
     break_off(folder, lambda: os.killpg(begun.pid, signal.SIGINT), begun)
-    said = finish(start(command(launcher, recipe, folder)))
+    said = finish(start(command(launcher, recipe, folder, backend)))
     assert "resumed from" in said
     assert said.count("report:") == 1, "both ranks speak"
+    compare(folder, alone)
+
+
+@pytest.mark.slow
+def test_two_ranks_hold_shards_where_nothing_else_is_said_and_one_process_goes_on_with_them(
+    alone, built, recipe, tmp_path
+):
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vlrl"]
+    folder = tmp_path / "run"
+    begun = start(command(launcher, recipe, folder, *built))
+    break_off(folder, lambda: os.killpg(begun.pid, signal.SIGINT), begun)
+    assert (folder / "checkpoints").is_dir()
+    assert "resumed from" in finish(start(command(["vlrl"], recipe, folder, *built, "backend=fsdp")))
     compare(folder, alone)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,9 @@ from vlrl.model.families.family import family_of
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.folders.model_folder import open_folder, refuse_bad_values, refuse_other_weights
 from vlrl.model.optimization.lora import plain_weights
+from vlrl.model.sharding.sharded_reading import fill, meta_model
+from vlrl.model.sharding.shards import Shards
+from vlrl.model.sharding.streamed_saving import help_saving, save_streamed
 from vlrl.model.tiny import build_tiny, check_architecture
 from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.model.vision.patch_embed import set_patch_products
@@ -70,6 +74,7 @@ class LoadedModel:
     stop_ids          token ids that end a response
     context           prompt + response tokens that fit
     store             features of images that every pass of this model may share; None: each looks for itself
+    shards            where its weights lie in shards over all ranks; None: they are whole
     """
 
     model: Any
@@ -79,6 +84,24 @@ class LoadedModel:
     context: int
     device: torch.device
     store: FeatureStore | None = None
+    shards: Shards | None = None
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Within the block this rank may run passes without gradients, as many as it likes. With weights in shards all
+        ranks enter together, and leave when none has a pass left.
+        """
+        return nullcontext() if self.shards is None else self.shards.reading()
+
+    def help_saving(self) -> None:
+        """While the first rank saves the model: with weights in shards, give it this rank's."""
+        if self.shards is not None:
+            help_saving(self.shards.weights())
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the model computes in."""
+        found: torch.dtype = self.model.dtype if self.shards is None else self.shards.dtype
+        return found
 
     @property
     def config(self) -> Any:
@@ -126,6 +149,7 @@ def load_model(
     texts: Callable[[], Iterable[str]],
     build_folder: Path,
     check: Check | None = None,
+    in_shards: bool = False,
 ) -> LoadedModel:
     """The model that the settings name; a small one is written to `build_folder` first and loaded like any other.
 
@@ -135,17 +159,22 @@ def load_model(
     say_accelerator()
     if settings.build is not None:
         build_tiny(settings.build, texts(), build_folder, seed, settings.shape)
-        return load_folder(str(build_folder), settings, check)
+        return load_folder(str(build_folder), settings, check, in_shards=in_shards)
     assert settings.path is not None
-    return load_folder(settings.path, settings, check)
+    return load_folder(settings.path, settings, check, in_shards=in_shards)
 
 
 def load_folder(
-    path: str, settings: ModelSettings, check: Check | None = None, place: str = "model.path"
+    path: str,
+    settings: ModelSettings,
+    check: Check | None = None,
+    place: str = "model.path",
+    in_shards: bool = False,
 ) -> LoadedModel:
     """A model and processor from a folder or hub id. Raises ConfigError at `place` for everything wrong with it.
 
-    `check` looks at the configuration before weights are read.
+    `check` looks at the configuration before weights are read. With `in_shards` all ranks come together, and each reads
+    its own rows of the weights.
     """
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     say_accelerator()
@@ -155,24 +184,38 @@ def load_folder(
     config, processor = adapt_config(opened.config, settings), opened.processor
     if check is not None:
         check(config, device, context_of(config, settings), dtype)
+    if in_shards:
+        model = meta_model(opened.path, config, dtype, place)
+    else:
+        model = _whole_model(opened.path, config, dtype, path, place)
+    set_attention(model, settings.attention, device, dtype)
+    set_patch_products(model)
+    model.eval()
+    if settings.gradient_checkpointing:
+        checkpoint_layers(model)
+    shards = None
+    if in_shards:
+        shards = Shards(model, dtype, device)
+        fill(model, shards, opened.path, place, device)
+    else:
+        model.to(device)
+    context = context_of(model.config, settings)
+    store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
+    forbidden = placeholder_ids(model.config, processor.tokenizer)
+    return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store, shards)
+
+
+def _whole_model(folder: Path, config: Any, dtype: torch.dtype, path: str, place: str) -> Any:
     try:
         loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
-            opened.path, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
+            folder, config=config, dtype=dtype, output_loading_info=True, local_files_only=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(place, f"{path} can't be loaded: {error}", "give a vision-language model folder") from error
     model, told = loaded
     refuse_other_weights(told, path, place)
     refuse_bad_values(model, path, place)
-    set_attention(model, settings.attention, device, dtype)
-    set_patch_products(model)
-    model.to(device).eval()
-    if settings.gradient_checkpointing:
-        checkpoint_layers(model)
-    context = context_of(model.config, settings)
-    store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
-    forbidden = placeholder_ids(model.config, processor.tokenizer)
-    return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store)
+    return model
 
 
 def checkpoint_layers(model: Any) -> None:
@@ -227,7 +270,12 @@ def stop_ids(model: Any) -> tuple[int, ...]:
 
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
-    """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in."""
+    """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in. Of several ranks the
+    first one saves, and the others `help_saving`.
+    """
+    if loaded.shards is not None:
+        save_streamed(loaded.model, loaded.shards, loaded.processor, folder)
+        return
     state = dict(plain_weights(loaded.model, loaded.model.state_dict().items()))
     with whole_folder(folder) as unfinished:
         loaded.model.save_pretrained(unfinished, state_dict=state)

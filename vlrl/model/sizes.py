@@ -22,6 +22,7 @@ from vlrl.model.folders.weight_files import missing_files
 from vlrl.model.load import ModelSettings
 from vlrl.model.optimization.optimizer import takes_muon
 from vlrl.model.optimization.parameter_groups import part_of
+from vlrl.model.sharding.shards import gathered_layers
 from vlrl.model.tiny import small_parts
 
 
@@ -95,11 +96,15 @@ class ParameterCounts:
 
     matrices_by_part  those that Muon would take
     sides_by_part     rows + columns of these matrices: what adapters have for each of their ranks
+    largest_layer     of those layers of tower and decoder that shards gather one by one
+    ends              all others together: embedding, head, norms, projector
     """
 
     by_part: dict[str, int]
     matrices_by_part: dict[str, int]
     sides_by_part: dict[str, int]
+    largest_layer: int = 0
+    ends: int = 0
 
     @property
     def total(self) -> int:
@@ -126,4 +131,10 @@ def count_parameters(config: Any) -> ParameterCounts:
         if takes_muon(name, parameter):
             matrices[part_of(name)] += parameter.numel()
             sides[part_of(name)] += sum(parameter.shape)
-    return ParameterCounts(by_part, matrices, sides)
+    layers = [
+        sum(parameter.numel() for parameter in layer.parameters())
+        for some in gathered_layers(model).values()
+        for layer in some
+    ]
+    total = sum(by_part.values())
+    return ParameterCounts(by_part, matrices, sides, max(layers, default=0), total - sum(layers))

@@ -27,6 +27,7 @@ from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
+from vlrl.model.training.backends import default_backend
 from vlrl.plan.plan_memory import MemoryPlan
 from vlrl.plan.plan_throughput import Pace, measure_pace, pace_line
 from vlrl.plan.plan_work import Prompt, SourcePlan, StepWork, run_work, step_work
@@ -103,6 +104,8 @@ def make_plan(
             "--measure", f"times this machine, and --gpu-gib {gpu_gib:g} plans for another", "leave one of them out"
         )
     settings = load_settings(RunSettings, config, overrides)
+    if "backend" not in settings.model_fields_set:  # the run's own default, whatever this process is
+        settings = settings.model_copy(update={"backend": default_backend(ranks)})
     recipe = load_recipe(settings.data)
     here = choose_device(settings.model.device) if gpu_gib is None else None
     device = here or torch.device("cuda")

@@ -11,9 +11,8 @@ import torch
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.families.family import family_of
 from vlrl.model.load import DTYPES, context_of
-from vlrl.model.memory import BYTES, state_bytes
+from vlrl.model.memory import BYTES
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
-from vlrl.model.training.deepspeed_library import ZeroSettings
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.plan.plan_work import SourcePlan, cost_model, pieces_of
 from vlrl.rollout.engine import Sampling
@@ -53,7 +52,7 @@ class MemoryPlan:
     ) -> None:
         self._settings, self._arch, self._counts, self._ranks = settings, arch, counts, ranks
         self._device, self._device_bytes = device, device_bytes
-        self._zero = settings.backend if isinstance(settings.backend, ZeroSettings) else None
+        self._backend = settings.backend
         self._weights = counts.total * BYTES[settings.model.dtype]
         self._prompt = max(p.tokens for s in sources for p in s.prompts)
         images = max((p.images for s in sources for p in s.prompts), key=sum)
@@ -82,7 +81,7 @@ class MemoryPlan:
             elif stage == "eval":
                 held = settings.eval
                 engine = self._engine(PolicySettings(), held.problems * self._modalities, held.samples, held.sampling)
-                memory["eval"] = {"weights": self._weights, **engine.writing}
+                memory["eval"] = {**self._read_weights, **engine.writing}
         if self._patches:
             for parts in memory.values():
                 parts["features of images"] = settings.model.feature_store_mib * 2**20
@@ -98,7 +97,7 @@ class MemoryPlan:
         The best weights are kept beside the model's.
         """
         settings = self._settings
-        best = {"best weights": state_bytes(self._counts, settings.model, one.policy)["weights"]}
+        best = {"best weights": self._state(one.policy)["weights"]}
         length = length or settings.eval.sampling.max_tokens
         update, validation = self._update_and_validation(one.policy, one.batch, responses, length, responses)
         return {f"{stage} update{number}": update | best, f"{stage} validation{number}": validation | best}
@@ -111,7 +110,7 @@ class MemoryPlan:
         k, length = record.rollouts, record.sampling.max_tokens
         engine = self._engine(policy, record.batch, k, record.sampling)
         teacher = self._model_of(record.teacher, "record.teacher")
-        both = {"weights": self._weights, **self._others({"teacher": teacher})}
+        both = {**self._read_weights, **self._others({"teacher": teacher})}
         reading = self._reading(policy, record.batch, k, length, [teacher])
         return {"record rollout": both | engine.writing, "record reading": both | engine.awake | reading}
 
@@ -141,7 +140,7 @@ class MemoryPlan:
         """An update of this many rows, in which the engine sleeps, and the asking of validation problems after it."""
         held = self._settings.eval
         engine = self._engine(policy, held.curve_problems * self._modalities, 1, held.sampling)
-        state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
+        state = self._state(policy)
         cost = self._cost(policy)
         load, at_once = self._micro_batch(policy, rows, responses, length, together)
         activations = cost.activation_bytes(at_once * load.tokens, at_once * sum(self._patches))
@@ -151,10 +150,21 @@ class MemoryPlan:
 
     def _held(self, policy: PolicySettings) -> Parts:
         """What the policy holds between iterations: an optimizer that is reset has no state, ZeRO's keeps the room."""
-        state = state_bytes(self._counts, self._settings.model, policy, self._zero, self._ranks)
-        if policy.reset_optimizer == "each_iteration" and not self._zero:
+        state = self._state(policy)
+        if policy.reset_optimizer == "each_iteration" and not self._backend.keeps_moments:
             state["optimizer state"] = 0
-        return {part: state[part] for part in ("weights", "float32 copies", "optimizer state")}
+        parts = ("weights", "gathered weights", "float32 copies", "optimizer state")
+        return {part: state[part] for part in parts if part in state}
+
+    def _state(self, policy: PolicySettings) -> Parts:
+        found: Parts = self._backend.state_bytes(self._counts, self._settings.model, policy, self._ranks)
+        return found
+
+    @property
+    def _read_weights(self) -> Parts:
+        """The model where nothing trains."""
+        found: Parts = self._backend.reading_bytes(self._counts, self._settings.model, self._ranks)
+        return found
 
     def _micro_batch(
         self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1

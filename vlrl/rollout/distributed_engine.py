@@ -13,6 +13,7 @@ from vlrl import dist
 from vlrl.errors import ConfigError
 from vlrl.model.cost import balance, cost_of
 from vlrl.model.load import LoadedModel
+from vlrl.model.sharding.streamed_saving import help_saving
 from vlrl.rollout.engine import Request, RolloutEngine
 from vlrl.rollout.engine_registry import EngineSettings, name_of, opened, require_engine
 from vlrl.rollout.request_load import load_of_request
@@ -38,10 +39,13 @@ def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
 
 def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
     """The engine of this process, or its part in that of all ranks."""
-    if dist.world() == 1:
+    if dist.world() == 1 and loaded.shards is None:
         return opened(settings, loaded)
     if settings.capabilities.serves_all_ranks:
-        return FirstRanksEngine(opened(settings, loaded) if dist.is_first() else None)
+        if dist.is_first():
+            return FirstRanksEngine(opened(settings, loaded))
+        loaded.help_saving()  # by which such an engine hands the model to its processes
+        return FirstRanksEngine(None)
     return SharedEngine(opened(settings, loaded), loaded)
 
 
@@ -49,13 +53,13 @@ class SharedEngine:
     """RolloutEngine whose requests are shared out by cost, responses at their longest."""
 
     def __init__(self, own: RolloutEngine, loaded: LoadedModel) -> None:
-        self._own = own
+        self._own, self._reading = own, loaded.reading
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
 
     def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order, on every rank."""
         costs = [self._cost.rollout(load_of_request(one)) for one in requests]
-        return dist.spread(requests, balance(costs, dist.world()), self._own.generate)
+        return dist.spread(requests, balance(costs, dist.world()), self._own.generate, self._reading)
 
     def pop_metrics(self) -> dict[str, float]:
         """rollout/slot_utilisation, the mean over ranks."""
@@ -95,9 +99,11 @@ class FirstRanksEngine:
         return dist.from_first(lambda: own.pop_metrics() if own is not None else {})
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
-        """Into the first rank's engine."""
+        """Into the first rank's engine; the others' part is to gather them with it."""
         if self._own is not None:
             self._own.load_weights(weights, version)
+        else:
+            help_saving(weights)
 
     def sleep(self) -> None:
         """The first rank's engine."""

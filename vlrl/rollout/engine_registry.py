@@ -38,7 +38,7 @@ class EngineCapabilities:
     observed_images    reads images in the responses that it goes on with (observations of an environment)
     exact_resume       sampled responses, too, are the same however they are cut into calls; else only greedy ones are
     early_exit         may return before the last responses have ended, where a request allows it (`early_exit_below`)
-    serves_all_ranks   has processes of its own: the first rank opens it for all
+    serves_all_ranks   has processes of its own: the first rank opens it for all, and it saves the model once meanwhile
     own_process_group  makes a torch process group in this process, which so can't be one of several ranks
     library, remedy    the module that must be installed, None: no other; and how to get it
     """

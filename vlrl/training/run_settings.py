@@ -6,11 +6,12 @@ from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
+from vlrl import dist
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
-from vlrl.model.training.backends import TorchBackend, backends
+from vlrl.model.training.backends import backends, default_backend
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.registry import PluginFiles, component_field
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
@@ -69,7 +70,10 @@ class RunSettings(Settings):
     system_prompt: str | None = None
     engine: EngineField = Field(default_factory=default_engine)
     environment: component_field(environments, default="single_turn") = Field(default_factory=SingleTurn)  # type: ignore[valid-type]
-    backend: component_field(backends, default="torch") = Field(default_factory=TorchBackend)  # type: ignore[valid-type]
+    backend: component_field(backends, default="torch") = Field(  # type: ignore[valid-type]
+        default_factory=lambda: default_backend(dist.world()),
+        description="who holds weights and makes updates; default: fsdp over several ranks, torch in one process",
+    )
     sft: SftSettings = SftSettings()
     record: RecordSettings | None = Field(default=None, description="needed where `record` is among the stages")
     distil: DistilSettings = DistilSettings()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -189,7 +189,8 @@ def train_on(
     """
     ends = list(accumulate(one.steps for one in phases))
     context, model = session.context, session.runtime
-    recorder, best = StepRecorder(context, model, stage), BestWeights(model.loaded.model)
+    recorder = StepRecorder(context, model, stage)
+    best = (BestWeights if model.loaded.shards is None else BestShards)(model.loaded.model)
     held = recorder.latest_checkpoint()
     # a checkpoint at a joint is that of the phase before it
     number = bisect_right(ends, max(step_of(held) - 1, 0)) if held is not None else 0
@@ -248,6 +249,9 @@ def _validated(session: Session, policy: Policy, best: BestWeights, step: int) -
     return scores | engine.pop_metrics()
 
 
+_ACCURACY, _STEP = "best accuracy", "best step"
+
+
 class BestWeights:
     """The weights that validated best so far."""
 
@@ -285,6 +289,27 @@ class BestWeights:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.accuracy, self.step, self._weights = state["accuracy"], state["step"], state["weights"]
+
+
+class BestShards(BestWeights):
+    """The same of a model in shards: every rank keeps its own rows."""
+
+    state_in_shards = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint, by name."""
+        return {**self._weights, _ACCURACY: torch.tensor(self.accuracy).double(), _STEP: torch.tensor(self.step)}
+
+    def to_fill(self, names: Collection[str]) -> dict[str, torch.Tensor]:
+        """Tensors of these names, in the memory in which they belong."""
+        own = dict(self._model.named_parameters())
+        self._weights = {name: torch.empty_like(own[name]).detach() for name in names if name in own}
+        self._filled = {_ACCURACY: torch.zeros(()).double(), _STEP: torch.zeros((), dtype=torch.long)}
+        return {**self._weights, **self._filled}
+
+    def filled(self) -> None:
+        """The tensors of `to_fill` have their values now."""
+        self.accuracy, self.step = float(self._filled[_ACCURACY]), int(self._filled[_STEP])
 
 
 def _order_of(phases: Sequence[Phase], number: int, seed: int, stage: str) -> Any:

@@ -1,17 +1,17 @@
 """Updates in lockstep: every rank runs the same modules in the same order, whatever its rows hold.
 
-Under ZeRO a forward pass gathers weights and a backward pass reduces gradients, module by module, with all ranks at
-once: a rank that skipped the vision tower, a micro-batch or a piece of the head would leave the others waiting. So
-before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look at images
-where any rank has one, and as many calls of the head. A rank without images encodes one whose features count
+In shards (FSDP, ZeRO) a forward pass gathers weights and a backward pass reduces gradients, module by module, with all
+ranks at once: a rank that skipped the vision tower, a micro-batch or a piece of the head would leave the others
+waiting. So before an update all ranks agree on its steps: as many micro-batches as the rank with the most has, a look
+at images where any rank has one, and as many calls of the head. A rank without images encodes one whose features count
 nothing; a rank without rows reads a row of one token. Both stay in the graph with weight zero.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -87,12 +87,27 @@ class Lockstep:
         finally:
             held.remove()
 
+    def read_frozen(self, tower: VisionTower, images: Sequence[EncodedImage]) -> None:
+        """What of a look with gradients needs none, ahead of it: passes of the frozen tower below a projector that
+        trains. Where weights lie in shards, each rank makes as many as it needs, and here the ranks wait for those.
+        """
+        if self._loaded.shards is not None:
+            with self._loaded.reading():
+                tower.read_frozen(images or [self._dummy()])
+
+    def reading(self) -> AbstractContextManager[None]:
+        """What a look without gradients is made in."""
+        return self._loaded.reading()
+
     def dummy_vision_pass(self, tower: VisionTower) -> torch.Tensor:
         """A look with gradients whose sum counts nothing; to be added to the loss."""
+        (features,) = tower.encode_images([self._dummy()]).values()
+        return torch.stack([one.sum() for one in features.tensors]).sum() * 0.0
+
+    def _dummy(self) -> EncodedImage:
         if self._image is None:
             self._image = _blank(self._loaded)
-        (features,) = tower.encode_images([self._image]).values()
-        return torch.stack([one.sum() for one in features.tensors]).sum() * 0.0
+        return self._image
 
 
 def _blank(loaded: LoadedModel) -> EncodedImage:

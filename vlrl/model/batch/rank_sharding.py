@@ -41,7 +41,7 @@ class Shares:
 
     def read(self, rows: Sequence[Example], work: Callable[[Sequence[Example]], Sequence[U]]) -> list[U]:
         """`work` on every row by the rank that it falls to; all results in order, on every rank."""
-        return dist.spread(rows, self.of(rows), work)
+        return dist.spread(rows, self.of(rows), work, self._loaded.reading)
 
 
 def sum_over_ranks(mine: UpdateMetrics) -> UpdateMetrics:

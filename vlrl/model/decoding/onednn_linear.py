@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 LEAST_WEIGHTS = 2**17  # of a layer; below, the weights stay in the core's cache and a call's own time is most of it
 FEW_ROWS = 32  # what the order is chosen for; any other number of rows works
@@ -27,7 +28,8 @@ def packed_layers(model: Any) -> list[torch.nn.Linear]:
 def gains(weight: torch.Tensor) -> bool:
     """Whether products with this weight are faster in oneDNN's order."""
     on_cpu = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
-    return on_cpu and weight.dtype == torch.float32 and weight.numel() >= LEAST_WEIGHTS
+    whole = on_cpu and not isinstance(weight, DTensor)
+    return whole and weight.dtype == torch.float32 and weight.numel() >= LEAST_WEIGHTS
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from vlrl.model.attention.prompt_attention import reads_blocks
 from vlrl.model.families.family import DecoderClasses, known_families
@@ -27,6 +28,8 @@ def known_decoders() -> dict[str, DecoderClasses]:
 def what_is_unknown(model: Any) -> str:
     """What of the model's decoder decode_step.py doesn't know; empty where it knows all of it."""
     decoder = model.get_decoder()
+    if any(isinstance(one, DTensor) for one in decoder.parameters()):
+        return "weights in shards"
     config = decoder.config
     known = known_decoders().get(config.model_type)
     if known is None:

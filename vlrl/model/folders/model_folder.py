@@ -103,7 +103,8 @@ def read_config(folder: Path, place: str) -> Any:
     return config
 
 
-def _class_of(config: Any) -> Any:
+def class_of(config: Any) -> Any:
+    """transformers' model class of a configuration."""
     return transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
 
 
@@ -114,7 +115,7 @@ def check_weights(folder: Path, config: Any, place: str) -> None:
     before = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity(logging.CRITICAL)
     try:
-        _, told = _class_of(config).from_pretrained(
+        _, told = class_of(config).from_pretrained(
             None,
             config=config,
             state_dict={name: tensor.on_meta() for name, tensor in stored.items()},

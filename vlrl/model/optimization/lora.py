@@ -17,6 +17,7 @@ from vlrl.config import Settings
 from vlrl.errors import ConfigError
 from vlrl.installation.extras import install
 from vlrl.model.optimization.parameter_groups import Part, freeze_parts, part_of, trained_parts
+from vlrl.model.sharding.shards import add_to
 
 _BASE, _ADAPTER = ".base_layer.", ".lora_"
 
@@ -123,6 +124,6 @@ def merge_adapters(model: Any) -> None:
     for name in adapted:
         layer = model.get_submodule(name)
         with torch.no_grad():
-            layer.base_layer.weight.add_(_delta(layer).to(layer.base_layer.weight.dtype))
+            add_to(layer.base_layer.weight, _delta(layer))
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, layer.base_layer)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import torch
 
@@ -26,16 +26,23 @@ class Muon(torch.optim.Optimizer):
     momentum      β in [0, 1): buffer ← β · buffer + (1 − β) · gradient; the step goes along
                   gradient + β · (buffer − gradient), before it is orthogonalised
     weight_decay  weights shrink by lr · weight_decay before each step
+    across        where matrices lie in shards over ranks: how they are orthogonalised whole; None: they are whole
     """
 
     def __init__(
-        self, params: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        across: AcrossRanks | None = None,
     ) -> None:
         matrices = list(params)
         for matrix in matrices:
             if matrix.ndim != 2:
                 raise ValueError(f"Muon steps matrices, not shape {tuple(matrix.shape)}")
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._across = across
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -66,12 +73,31 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         directions = torch._foreach_lerp(gradients, buffers, group["momentum"])
         torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
-        for indices in _stacks(directions):
-            steps = orthogonalized(torch.stack([_wide(directions[i]) for i in indices]))  # (N, short, long)
-            for i, step in zip(indices, steps.unbind(), strict=True):
-                matrix = matrices[i]
-                scale = 0.2 * math.sqrt(max(matrix.shape))
-                _wide(matrix).add_(step, alpha=-group["lr"] * scale)
+        across = self._across
+        steps = steps_along(directions) if across is None else across.steps_along(matrices, directions)
+        for i, step in steps:
+            longest = max(matrices[i].shape if across is None else across.shape_of(matrices[i]))
+            matrices[i].add_(step, alpha=-group["lr"] * 0.2 * math.sqrt(longest))
+
+
+class AcrossRanks(Protocol):
+    """Matrices that lie in shards over ranks."""
+
+    def shape_of(self, matrix: torch.Tensor) -> Sequence[int]:
+        """Of the whole matrix that this rank's rows belong to."""
+
+    def steps_along(
+        self, matrices: Sequence[torch.Tensor], directions: Sequence[torch.Tensor]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """As `steps_along`, of whole matrices; each step is this rank's rows of it."""
+
+
+def steps_along(directions: Sequence[torch.Tensor]) -> Iterator[tuple[int, torch.Tensor]]:
+    """(index, step) of every direction (rows, columns), orthogonalised; not in order."""
+    for indices in _stacks(directions):
+        steps = orthogonalized(torch.stack([_wide(directions[i]) for i in indices]))  # (N, short, long)
+        for i, step in zip(indices, steps.unbind(), strict=True):
+            yield i, step.mT if directions[i].shape[0] > directions[i].shape[1] else step
 
 
 def orthogonalized(matrices: torch.Tensor) -> torch.Tensor:

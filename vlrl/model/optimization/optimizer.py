@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -14,8 +14,18 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.errors import NonFiniteError
 from vlrl.model.finite import GRADIENT_REMEDY
+from vlrl.model.optimization.muon import AcrossRanks as MuonAcrossRanks
 from vlrl.model.optimization.muon import Muon
 from vlrl.model.optimization.parameter_groups import Part, part_of
+
+CLIP_EPSILON = 1e-6  # torch's own in clip_grad_norm_
+
+
+class AcrossRanks(MuonAcrossRanks, Protocol):
+    """Parameters that lie in shards over ranks."""
+
+    def gradient_norm(self, parameters: Sequence[torch.Tensor]) -> float:
+        """Of all ranks' gradients together."""
 
 
 class OptimizerSettings(Settings):
@@ -68,8 +78,14 @@ class Optimizer:
     sum of many micro-batches in bfloat16 would lose each that is small beside it.
     """
 
-    def __init__(self, parameters: Iterable[tuple[str, torch.nn.Parameter]], settings: OptimizerSettings) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        parameters: Iterable[tuple[str, torch.nn.Parameter]],
+        settings: OptimizerSettings,
+        across: AcrossRanks | None = None,
+    ) -> None:
+        """across  where the parameters are this rank's rows of others: how norms and Muon see the whole ones"""
+        self.settings, self._across = settings, across
         named = [(name, p) for name, p in parameters if p.requires_grad]
         self._rounded = [p for _, p in named if p.dtype.itemsize < 4]
         self._copies = [torch.nn.Parameter(p.detach().float()) for p in self._rounded]
@@ -82,7 +98,7 @@ class Optimizer:
                 if by_muon == (settings.name == "muon" and takes_muon(name, p)):
                     groups.setdefault((by_muon, settings.rate_of(name, by_muon)), []).append(p)
         self._parts = [
-            (_muon(some, rate, settings) if by_muon else _adamw(some, rate, settings), rate)
+            (_muon(some, rate, settings, across) if by_muon else _adamw(some, rate, settings), rate)
             for (by_muon, rate), some in groups.items()
         ]
 
@@ -106,8 +122,7 @@ class Optimizer:
         """
         for weight, copy in zip(self._rounded, self._copies, strict=True):
             _move_gradient(copy, weight)
-        limit = self.settings.max_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
+        norm = self._clip(self.settings.max_norm or math.inf)
         if not math.isfinite(norm):
             raise NonFiniteError("update", f"the gradient norm is {norm}, the loss is finite", GRADIENT_REMEDY)
         for part, rate in self._parts:
@@ -119,6 +134,23 @@ class Optimizer:
                 weight.copy_(copy)
         self.zero_grad()
         return norm
+
+    def _clip(self, limit: float) -> float:
+        """Scale the gradients down to this norm; returns theirs before."""
+        if self._across is None:
+            return float(torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True))
+        norm = self._across.gradient_norm(self.parameters)
+        if math.isfinite(norm) and norm > limit:
+            gradients = [p.grad for p in self.parameters if p.grad is not None and p.numel()]
+            torch._foreach_mul_(gradients, limit / (norm + CLIP_EPSILON))
+        return norm
+
+    def state_of(self, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the optimiser remembers of a parameter; to be changed in place, or filled where it is empty."""
+        for part, _ in self._parts:
+            if any(parameter is one for group in part.param_groups for one in group["params"]):
+                return part.state[parameter]  # type: ignore[no-any-return]
+        raise KeyError("no parameter of this optimiser")
 
     def zero_grad(self) -> None:
         """Drop all gradients."""
@@ -154,8 +186,10 @@ def _move_gradient(copy: torch.nn.Parameter, weight: torch.Tensor) -> None:
     weight.grad = None
 
 
-def _muon(parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    return Muon(parameters, lr=rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
+def _muon(
+    parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings, across: AcrossRanks | None
+) -> torch.optim.Optimizer:
+    return Muon(parameters, lr=rate, momentum=settings.momentum, weight_decay=settings.weight_decay, across=across)
 
 
 def _adamw(parameters: list[torch.nn.Parameter], rate: float, settings: OptimizerSettings) -> torch.optim.Optimizer:

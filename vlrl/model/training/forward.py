@@ -207,11 +207,16 @@ class PackedForward:
         images; metrics are added to `sums`.
         """
         extra = []  # scalars whose gradients belong to this micro-batch, too
+        features = self._before_lockstep(_images(examples), shape, lambda: feature_cache.features(m))
         with self._training_graph():
             if shape.encodes_images and self._lockstep is not None and not _images(examples):
                 extra.append(self._lockstep.dummy_vision_pass(self._vision_tower))
             batch, of_tokens = self._logprobs_of(
-                examples, feature_cache.features(m), temperature, shape.chunks, self._teacher_token_ids(examples)
+                examples,
+                feature_cache.features(m) if features is None else features,
+                temperature,
+                shape.chunks,
+                self._teacher_token_ids(examples),
             )
         inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, counted, of_tokens.teacher_logprobs)
         value: Any = loss(inputs)
@@ -223,9 +228,26 @@ class PackedForward:
                 sums.cause = cause_of(examples, inputs, float(value))
         return sum(extra, start=value)
 
+    def _before_lockstep(
+        self, images: Sequence[EncodedImage], shape: MicroBatchShape, look: Callable[[], dict[str, ImageFeatures]]
+    ) -> dict[str, ImageFeatures] | None:
+        """Passes of a frozen tower, as many as this rank needs; then come the modules that all ranks run alike.
+
+        Returns the features of a look that needs no gradients; None where it does.
+        """
+        if self._lockstep is None:
+            return None
+        if shape.encodes_images:
+            self._lockstep.read_frozen(self._vision_tower, images)
+        if self._vision_trains:
+            return None
+        with self._lockstep.reading():
+            return look()
+
     def _padding(self, shape: MicroBatchShape) -> torch.Tensor:
         """A micro-batch of weight zero, where other ranks have more of them than this one."""
         assert self._lockstep is not None
+        self._before_lockstep((), shape, dict)
         with self._training_graph():
             extra = [self._lockstep.dummy_vision_pass(self._vision_tower)] if shape.encodes_images else []
             _, of_tokens = self._logprobs_of([self._lockstep.padding], {}, 1.0, shape.chunks)

@@ -106,4 +106,6 @@ class SharedPolicy(ABC):
         self._bring_up_to_date()
         if dist.is_first():
             save_model(self.loaded, folder)
+        else:
+            self.loaded.help_saving()
         dist.barrier()

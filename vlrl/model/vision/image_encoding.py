@@ -34,7 +34,15 @@ class VisionTower:
         self._own = type(self._core).get_image_features
         self._store = store
         self._below = below or self
+        self._read: dict[str, ImageFeatures] = {}
         self.images_seen = 0
+
+    def read_frozen(self, images: Iterable[EncodedImage]) -> None:
+        """Where the projector alone trains: what the tower gives it of these images, for the next looks at them."""
+        if frozen_below_projector(self._model):
+            unique = {image.digest: image for image in images}
+            self._read = {}
+            self._read = dict(zip(unique, self._below.given_to_projector(unique), strict=True))
 
     def encode_images(self, images: Iterable[EncodedImage]) -> dict[str, ImageFeatures]:
         """Features by digest: every digest once. Gradients flow where they are enabled, then from one call."""
@@ -55,7 +63,7 @@ class VisionTower:
     @torch.no_grad()
     def given_to_projector(self, unique: Mapping[str, EncodedImage]) -> list[ImageFeatures]:
         """What the frozen tower gives the projector of each image: encoded where it isn't held."""
-        held = self._held(unique, below=True)
+        held = self._read | self._held(unique, below=True)
         missing = [image for digest, image in unique.items() if digest not in held]
         if missing:
             self.images_seen += len(missing)

@@ -53,7 +53,7 @@ class RayPool:
             save_model(loaded, Path(self._folder.name))
             self._model = {
                 "path": self._folder.name,
-                "dtype": str(loaded.model.dtype).removeprefix("torch."),
+                "dtype": str(loaded.dtype).removeprefix("torch."),
                 "device": settings.device,
                 "context": loaded.context,
             }

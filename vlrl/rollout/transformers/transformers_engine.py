@@ -71,7 +71,8 @@ class TransformersEngine:
         Raises EngineError for an unknown name, another shape or a missing parameter: a mixture of old and new weights
         would be a policy that was never trained.
         """
-        if has_adapters(self._model):  # the trainer's own model: its adapters are at work already
+        if has_adapters(self._model) or self._loaded.shards is not None:
+            # the trainer's own model: its adapters, or the shards that it reads through, are at work already
             self.version = version
             return
         own = dict(self._model.named_parameters())
@@ -124,7 +125,7 @@ class TransformersEngine:
         self._model.eval()
         try:
             known = self.decode_step == "own"
-            if not known and self._settings.decode_step == "auto":
+            if not known and self._settings.decode_step == "auto" and self._loaded.shards is None:
                 warnings.warn(
                     "engine: tokens are read by the model's own forward pass, which is slower: "
                     f"decode_step: own doesn't know {what_is_unknown(self._model)}",

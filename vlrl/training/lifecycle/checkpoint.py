@@ -19,6 +19,7 @@ import torch
 
 from vlrl import dist
 from vlrl.errors import RunError
+from vlrl.model.sharding.shard_files import broken, read_shards, write_shards
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import REPLACED, TEMPORARY, errors_at, file_digest, put_in_place, remove_whole, sync
 
@@ -31,8 +32,9 @@ _LEFT = re.compile(rf"\.step_\d+({re.escape(TEMPORARY)}|{re.escape(REPLACED)})")
 def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int = 2) -> Path:
     """Write checkpoints/step_000123 and keep the newest `keep`. A killed run leaves the old ones whole.
 
-    With several ranks the first one writes; a part with `state_by_rank` has a file of every rank, in a folder that all
-    ranks see. Raises RunError for weights that aren't finite, OSError where there is no room.
+    With several ranks the first one writes, into a folder that all ranks see; a part with `state_by_rank` has a file of
+    every rank, one with `state_in_shards` a folder, which any number of ranks can read again. Raises RunError for
+    weights that aren't finite, OSError where there is no room.
     """
     final = folder / f"step_{step:06d}"
     temporary = folder / f".{final.name}{TEMPORARY}"
@@ -45,7 +47,9 @@ def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int
     try:
         written: dict[str, dict[str, Any]] = {}
         for name, part in parts.items():
-            if dist.is_first() or _by_rank(part):
+            if _in_shards(part):
+                written |= _write_shards(temporary, name, part, step)
+            elif dist.is_first() or _by_rank(part):
                 state = part.state_dict()
                 _refuse_broken_weights(name, state, step)
                 file = temporary / _file_of(name, part)
@@ -65,6 +69,19 @@ def save_checkpoint(folder: Path, step: int, parts: Mapping[str, Any], keep: int
 
 def _by_rank(part: Any) -> bool:
     return bool(getattr(part, "state_by_rank", False))
+
+
+def _in_shards(part: Any) -> bool:
+    return bool(getattr(part, "state_in_shards", False))
+
+
+def _write_shards(checkpoint: Path, name: str, part: Any, step: int) -> dict[str, dict[str, Any]]:
+    """A part in shards, as a folder of that name; sizes and digests of this rank's files."""
+    state = part.state_dict()
+    if bad := broken(state):
+        raise _broken_weights(step, bad[0])
+    files = write_shards(checkpoint / name, state)
+    return {f"{name}/{file.name}": {"bytes": file.stat().st_size, "sha256": file_digest(file)} for file in files}
 
 
 def _file_of(name: str, part: Any) -> str:
@@ -118,11 +135,15 @@ def _refuse_broken_weights(name: str, state: Any, step: int) -> None:
         return
     for key, tensor in _tensors(state, ""):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise RunError(
-                f"step {step}, {key}",
-                "holds numbers that are not finite (NaN or infinite), so no checkpoint is written",
-                "lower the learning rate or clip gradients; the run can go on from its last checkpoint",
-            )
+            raise _broken_weights(step, key)
+
+
+def _broken_weights(step: int, key: str) -> RunError:
+    return RunError(
+        f"step {step}, {key}",
+        "holds numbers that are not finite (NaN or infinite), so no checkpoint is written",
+        "lower the learning rate or clip gradients; the run can go on from its last checkpoint",
+    )
 
 
 def _tensors(state: Any, place: str) -> Iterator[tuple[str, torch.Tensor]]:
@@ -137,7 +158,7 @@ def _tensors(state: Any, place: str) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _put_in_place(temporary: Path, final: Path, keep: int) -> None:
-    for file in temporary.iterdir():
+    for file in temporary.rglob("*"):
         sync(file)
     sync(temporary)
     put_in_place(temporary, final, by_name=True)
@@ -232,10 +253,13 @@ def load_checkpoint(folder: Path, parts: Mapping[str, Any]) -> int:
             str(folder), f"holds {header}, this version reads schema {SCHEMA} with {sorted(parts)}", "start a fresh run"
         )
     for name, part in parts.items():
-        file = folder / _file_of(name, part)
-        if not file.is_file():
+        file = folder / (name if _in_shards(part) else _file_of(name, part))
+        if not file.exists():
             raise RunError(
                 str(file), "is not there: the backend or the number of ranks was another", "start a fresh run"
             )
+        if _in_shards(part):
+            read_shards(file, part)
+            continue
         part.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     return int(card["step"])

@@ -22,6 +22,7 @@ from vlrl.model.optimization.lora import adapted_layers
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
+from vlrl.model.tiny import build_tiny
 from vlrl.reward_models.learned_verifier import configure_reward_model
 from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.distributed_engine import open_engine
@@ -146,17 +147,17 @@ def _training_problems(
 def _load(context: RunContext, recipe: Recipe, model_folder: Path | None) -> LoadedModel:
     """The model; a small one is built by the first rank, while the others wait."""
     settings, built = context.settings, context.run.path / "built_model"
+    check, in_shards = settings.engine.check, settings.backend.in_shards
     if model_folder is not None:
-        return load_folder(str(model_folder), settings.model, settings.engine.check)
-    builds = settings.model.build is not None
-    if builds and not dist.is_first():
+        return load_folder(str(model_folder), settings.model, check, in_shards=in_shards)
+    if settings.model.build is not None and dist.launched():
+        if dist.is_first():
+            texts = recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS)
+            build_tiny(settings.model.build, texts, built, settings.seed, settings.model.shape)
         dist.barrier()
-        return load_folder(str(built), settings.model, settings.engine.check)
-    texts = lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS)  # noqa: E731
-    found = load_model(settings.model, settings.seed, texts, built, settings.engine.check)
-    if builds:
-        dist.barrier()
-    return found
+        return load_folder(str(built), settings.model, check, in_shards=in_shards)
+    texts_of_recipe = lambda: recipe_texts(recipe, settings.seed, TOKENIZER_TEXTS)  # noqa: E731
+    return load_model(settings.model, settings.seed, texts_of_recipe, built, check, in_shards)
 
 
 def _longest_response(settings: RunSettings) -> int:
@@ -197,7 +198,7 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
         "architecture": type(loaded.model).__name__,
         "parameters": sum(sizes.values()),
         "parameters_by_part": sizes,
-        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+        "dtype": str(loaded.dtype).removeprefix("torch."),
         "device": str(loaded.device),
         "context": loaded.context,
         "vocabulary": len(loaded.tokenizer),
