@@ -75,7 +75,7 @@ class ShardedParameters:
 def _squares(gradients: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
     if not gradients:
         return torch.zeros((), dtype=torch.float64, device=device)
-    return torch.stack(torch._foreach_norm(gradients)).double().square().sum()
+    return torch.stack(torch._foreach_norm(list(gradients))).double().square().sum()
 
 
 def _exchanged(values: torch.Tensor, sent: Sequence[int], come: Sequence[int]) -> torch.Tensor:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch.distributed import checkpoint
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from vlrl import dist
 from vlrl.model.sharding.shards import own_rows
@@ -33,7 +35,7 @@ class InShards(Protocol):
 def write_shards(folder: Path, state: dict[str, torch.Tensor]) -> list[Path]:
     """Into a folder that all ranks see; all come together. Returns the files that this rank wrote."""
     with _quiet():
-        checkpoint.save(state, storage_writer=checkpoint.FileSystemWriter(folder, sync_files=False))
+        save(state, storage_writer=FileSystemWriter(folder, sync_files=False))
     mine = f"__{dist.rank()}_"
     files = [file for file in folder.iterdir() if file.name.startswith(mine)]
     return [*files, *(file for file in folder.iterdir() if dist.is_first() and not file.name.startswith("__"))]
@@ -41,10 +43,10 @@ def write_shards(folder: Path, state: dict[str, torch.Tensor]) -> list[Path]:
 
 def read_shards(folder: Path, part: InShards) -> None:
     """Put a written state into a part, whatever the number of ranks that wrote it. All ranks come together."""
-    reader = checkpoint.FileSystemReader(folder)
+    reader = FileSystemReader(folder)
     state: dict[str, Any] = part.to_fill(list(reader.read_metadata().state_dict_metadata))
     with _quiet():
-        checkpoint.load(state, storage_reader=reader)
+        load(state, storage_reader=reader)
     part.filled()
 
 
