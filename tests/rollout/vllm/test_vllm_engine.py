@@ -16,13 +16,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from small_models import VLLM_SHAPE, ask, build_spread, encode, fresh, pixels, prompts
+from small_models import BUDGET, VLLM_SHAPE, as_image, ask, build_spread, encode, fresh, pixels, prompts
 from small_runs import charts_are_not_drawn, nobody_waits_for_the_disk, tokenizer_from_few_texts  # noqa: F401
 
 from vlrl.errors import ConfigError, EngineError, EngineFailedError
-from vlrl.model.batch.example import Example
+from vlrl.model.batch.example import Example, read_rollouts
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import LoraSettings
+from vlrl.model.prompts.encode import Encoder
+from vlrl.model.prompts.observation_text import Observation
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.colocated import STATM, ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
@@ -32,6 +34,7 @@ from vlrl.rollout.vllm import vllm_library
 from vlrl.rollout.vllm.vllm_engine import VllmEngine
 from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings, needed_bytes
 from vlrl.training.run import start_run
+from vlrl.types import Text
 
 SMALL = VllmEngineSettings(max_num_seqs=32, max_num_batched_tokens=512, cache_gib=0.03)
 ARCHITECTURES = ("tiny-qwen3-vl", "tiny-qwen2.5-vl")
@@ -101,6 +104,29 @@ def test_logprobs_of_sampled_tokens_are_the_trainers_before_top_p(here, temperat
     for rollouts, of_group in zip(found, scored, strict=True):
         for rollout, expected in zip(rollouts, of_group, strict=True):
             assert rollout.sampler_logprobs == pytest.approx(expected, abs=1e-4)
+
+
+def test_policy_tokens_of_episodes_with_tool_images_have_the_trainers_logprobs(here):
+    """Two episodes of one prompt, a tool's image in the first after one turn, in the other after two."""
+    encoder, problem = Encoder(here.loaded, BUDGET), ask(pixels(1), "red?")
+    (encoded,) = encoder([problem])
+    rollouts = None
+    for turn in range(3):
+        request = Request(encoded, 2, Sampling(max_tokens=100), 3, resume_from=rollouts, new_tokens=4)
+        (rollouts,) = here.engine.generate([request])
+        for j, rollout in enumerate(rollouts):
+            assert rollout.content_hash == encoded.hash_again(request.observed(j))
+        if turn < 2:
+            said = [(as_image(pixels(5 + turn)),) if turn == j else (Text("3"),) for j in range(2)]
+            segments = encoder.observe([Observation((pieces,), "tests", ended=False) for pieces in said])
+            rollouts = tuple(
+                replace(one, segments=(*one.segments, segment), finish_reason="unfinished")
+                for one, segment in zip(rollouts, segments, strict=True)
+            )
+    (mine,) = TorchPolicy(here.loaded, PolicySettings()).logprobs([read_rollouts(encoded, rollouts)], 1.0)
+    assert [len(rollout.images) for rollout in rollouts] == [1, 1]
+    for rollout, values in zip(rollouts, mine, strict=True):
+        assert rollout.sampler_logprobs == pytest.approx(values, abs=1e-4)
 
 
 def test_requests_of_several_temperatures_share_a_call(here):
