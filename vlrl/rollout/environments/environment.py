@@ -4,7 +4,8 @@
 
 RL, validation and the held-out test ask the environment and nothing else. One of your own is a class in a plugin file,
 filed by `@environments.register("name")`; its fields are its settings. One of several turns, whose tools answer with
-texts and images, derives from `EpisodeEnvironment` (episodes/episode_environment.py); docs/episodes.md.
+texts and images, derives from `EpisodeEnvironment` (rollout/environments/episodes/episode_environment.py);
+docs/episodes.md.
 """
 
 from __future__ import annotations
