@@ -131,6 +131,7 @@ class RunSettings(Settings):
 
     @model_validator(mode="after")
     def _the_engine_can(self) -> RunSettings:
+        self._the_engine_plays(self.engine)
         if "rl" not in self.stages:
             return self
         if self.rl.partial and not self.environment.partial_rollouts:
@@ -140,7 +141,6 @@ class RunSettings(Settings):
                 "leave it out, or environment: single_turn",
             )
         engine: EngineSettings = self.engine
-        self._the_engine_plays(engine)
         partial, can, name = self.rl.partial, engine.capabilities, name_of(engine.inner or engine)
         if partial and not can.partial_rollouts:
             raise ConfigError(
@@ -167,6 +167,13 @@ class RunSettings(Settings):
                 f"{environments.name_of(self.environment)} has several turns, and engine {name!r} does not go on "
                 "behind what tools return",
                 "environment: single_turn, or engine: transformers",
+            )
+        if self.environment.several_turns and "record" in self.stages:
+            raise ConfigError(
+                "stages",
+                "name `record`, which asks single turns, and environment "
+                f"{environments.name_of(self.environment)!r} has several",
+                "leave one of the two out",
             )
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from credit_cases import judged, rollout
 
 from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.credit_context import CreditContext
+from vlrl.credit.rewards.group_parts import Retention
+from vlrl.credit.tokens.step_weights import SkipSteps
 from vlrl.credit.tokens.turn_credit import GroupInGroup, TurnReturns, discounted, turns_of
 from vlrl.types import Episode, Image, Segment
 
@@ -82,6 +85,18 @@ def test_in_credit_it_is_added_to_the_advantage_and_foreign_tokens_weigh_nothing
     assert credited.advantages == (0.5, -0.5)
     assert credited.token_advantages[0] == (1.0, 0.0, 0.0, 0.0)
     assert credited.token_weights == ((1.0, 0.0, 0.0, 1.0), (1.0,))
+
+
+def test_what_tools_wrote_is_in_no_mean_of_confidence_or_drift():
+    """A foreign token has log-probability 0, by definition; it would be the surest step, and thin out every mean."""
+    held = episode(written(2), seen(5), written(2))
+    steps = ((0.0, 0.0, 1.0, 1.0, 2.0, 2.0),)
+    none = (0.0, 0.0)
+    drift = {"logprobs": ((-1.0, -1.0, *none, -1.0, -1.0),), "previous": ((-2.0, -2.0, *none, -2.0, -2.0),)}
+    group = judged([False], rollouts=[held], statistics={"steps": steps, **drift})
+    ((kept,),) = SkipSteps(rho=0.5).over([group], NOW, {})
+    assert kept in ((1, 1, 1, 1, 0, 0), (0, 0, 1, 1, 1, 1)), "one of the policy's two steps is left out"
+    assert Retention(weight=1.0, alpha=1.0).of(group, NOW) == pytest.approx((math.exp(-1.0),))
 
 
 def test_single_turns_have_the_group_itself_as_their_state():

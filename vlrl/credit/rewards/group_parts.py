@@ -38,6 +38,7 @@ class Contrast(Shape):
 @shapes.register("retention")
 class Retention(Shape):
     """exp(−α·d), d = max(0, mean over the response of log π − log π_previous): stay likely for the earlier model.
+    The mean is over the tokens that the policy wrote.
 
     π is the policy at the start of the step, read by the trainer: what the engine noted is that of older policies in
     continued responses.
@@ -52,7 +53,8 @@ class Retention(Shape):
     def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) in (0, 1]."""
         values = []
-        for own, previous in zip(group.statistics["logprobs"], group.statistics["previous"], strict=True):
-            drift = (sum(own) - sum(previous)) / max(1, len(own))
+        pairs = zip(group.statistics["logprobs"], group.statistics["previous"], group.lengths, strict=True)
+        for own, previous, length in pairs:
+            drift = (sum(own) - sum(previous)) / max(1, length)
             values.append(math.exp(-self.alpha * max(0.0, drift)))
         return tuple(values)

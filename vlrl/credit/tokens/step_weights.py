@@ -11,6 +11,7 @@ from pydantic import Field
 from vlrl.credit.advantage.advantages import State
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.tokens.token_parts import TokenPart, weighers
+from vlrl.credit.tokens.token_weights import own_tokens
 from vlrl.provenance import Mark
 from vlrl.types import PerToken, ScoredGroup
 
@@ -33,19 +34,21 @@ class SkipSteps(TokenPart):
 
     def over(self, groups: Sequence[ScoredGroup], context: CreditContext, state: State) -> list[PerToken]:
         """Per group, per response (T_j,) of 0 and 1."""
-        return [
-            tuple(
-                self(steps, rollout.sampler_logprobs, right)
-                for steps, rollout, right in zip(group.statistics["steps"], group.rollouts, group.correct, strict=True)
-            )
-            for group in groups
-        ]
+        return [self._of_group(group) for group in groups]
 
-    def __call__(self, steps: Sequence[float], logprobs: Sequence[float], right: bool) -> tuple[float, ...]:
-        """(T,) step numbers from 0 and log-probabilities → (T,) weights."""
+    def _of_group(self, group: ScoredGroup) -> PerToken:
+        own = own_tokens(group.rollouts) or tuple((1.0,) * rollout.num_tokens for rollout in group.rollouts)
+        parts = zip(group.statistics["steps"], group.rollouts, group.correct, own, strict=True)
+        return tuple(self(steps, rollout.sampler_logprobs, right, mine) for steps, rollout, right, mine in parts)
+
+    def __call__(
+        self, steps: Sequence[float], logprobs: Sequence[float], right: bool, own: Sequence[float] | None = None
+    ) -> tuple[float, ...]:
+        """(T,) step numbers from 0, log-probabilities and whether the policy wrote a token → (T,) weights."""
         by_step: dict[float, list[float]] = {}
-        for step, logprob in zip(steps, logprobs, strict=True):
-            by_step.setdefault(step, []).append(logprob)
+        for step, logprob, mine in zip(steps, logprobs, own or (1.0,) * len(steps), strict=True):
+            if mine:
+                by_step.setdefault(step, []).append(logprob)
         count = min(math.ceil(self.rho * len(by_step)), len(by_step) - 1)
         ranked = sorted(by_step, key=lambda step: sum(by_step[step]) / len(by_step[step]), reverse=not right)
         left_out = set(ranked[: max(0, count)])
