@@ -50,13 +50,15 @@ class Observation:
 
 
 class ObservationWriter:
-    """Writes observations with one model's chat template, as messages of the role `tool` where the template knows it
-    and shows images in it, else of the role `user` between `<tool_response>` and `</tool_response>`.
+    """Writes observations with one model's chat template, as messages of the role `tool` where the template speaks of
+    tools and shows images in them, else of the role `user` between `<tool_response>` and `</tool_response>`: a template
+    that writes any role would write one that its model has never read.
     """
 
     def __init__(self, loaded: LoadedModel, image_token: int | None) -> None:
         self._processor, self._tokenizer = loaded.processor, loaded.tokenizer
         self._image_token = image_token
+        self._roles = ("tool", "user") if "tool" in loaded.chat_template else ("user",)
         self._tails: dict[tuple[tuple[bool, ...], ...], str] = {}
 
     def write(self, observation: Observation) -> Prompt:
@@ -71,7 +73,7 @@ class ObservationWriter:
 
     def _tail(self, kinds: tuple[tuple[bool, ...], ...]) -> str:
         why = []
-        for role in ("tool", "user"):
+        for role in self._roles:
             try:
                 whole, alone = self._render(self._messages(kinds, role), True), self._render([], False)
             except (TemplateError, TypeError, ValueError, KeyError) as error:
