@@ -32,7 +32,7 @@ METHODS = tuple(name for one in (Generates, RolloutEngine) for name in vars(one)
 @dataclass(frozen=True)
 class EngineCapabilities:
     """What an engine can do and what it needs. The defaults are those of an engine in the trainer's process that can
-    do everything which a request may ask.
+    do everything which a request may ask, but for images behind the prompt.
 
     partial_rollouts   goes on with responses of an earlier call (`Request.resume_from`, `new_tokens`)
     observed_images    reads images in the responses that it goes on with (observations of an environment)

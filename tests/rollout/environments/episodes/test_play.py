@@ -82,7 +82,7 @@ def play(environment: EpisodeEnvironment, model: Any, *scripts: list[str], probl
     problems = [problem or ask(pixels(1), "red?", answer="3")] * len(scripts)
     engine = ScriptedTurns(model, scripts)
     played = Play(problems, 1, environment, environment._world, environment.row)
-    groups = played.run(encoder, engine, Sampling(**{"max_tokens": 600, **sampling}), 0, seeds=range(len(scripts)))
+    groups = played.run(encoder, engine, Sampling(**{"max_tokens": 900, **sampling}), 0, seeds=range(len(scripts)))
     return [group.rollouts[0] for group in groups], [verdicts[0] for verdicts in environment.verdicts(groups)]
 
 
