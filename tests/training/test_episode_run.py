@@ -24,7 +24,7 @@ def config(tmp_path):
         f"name: episodes\ndata: {tmp_path / 'recipe.yaml'}\nrun_folder: {tmp_path / 'run'}\nthreads: 1\n"
         f"model: {{build: tiny-qwen3-vl, shape: {json.dumps(SHAPE)}}}\n"
         "environment: {name: tools, tools: [zoom], turns: 2, tokens_per_turn: 90, describe_tools: false}\n"
-        "sft: {demonstrations: 16, steps: 30, batch: 8, validate_every: 30}\n"
+        "sft: {demonstrations: 8, steps: 10, batch: 4, validate_every: 10}\n"
         "rl: {steps: 1, problems_per_step: 2, rollouts_per_problem: 3, sampling: {max_tokens: 240}}\n"
         "eval: {problems: 2, curve_problems: 2, sampling: {max_tokens: 240}}\n"
     )
