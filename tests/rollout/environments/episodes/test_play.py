@@ -232,6 +232,23 @@ def test_episodes_of_one_problem_share_their_prompt_and_reset_may_not_part_them(
         environment.roll_out(Encoder(model, BUDGET), engine, [ask("red?")], Sampling(max_tokens=8), 2, 0)
 
 
+def test_an_episode_that_draws_on_its_images_changes_no_other(model, tmp_path):
+    (tmp_path / "drawing.py").write_text(
+        "class Drawing:\n"
+        "    def reset(self, images, tags):\n"
+        "        self.seen = images[0].getpixel((0, 0)) == (255, 0, 0), tags\n"
+        "        images[0].putpixel((0, 0), (255, 0, 0)); tags.append('seen')\n"
+        "    def get_reward(self):\n"
+        "        return float(not self.seen[0] and len(self.seen[1]) == 1)\n"
+    )
+    environment = ClassEnvironment(path=f"{tmp_path / 'drawing.py'}:Drawing")
+    problem = replace(ask(pixels(1), "red?"), metadata={"tags": []})
+    played = Play([problem], 3, environment, environment._world, environment.row)
+    (group,) = played.run(Encoder(model, BUDGET), ScriptedTurns(model, [["3"]]), Sampling(max_tokens=9), 0, seeds=[0])
+    assert [verdict.correct for verdict in environment.verdicts([group])[0]] == [True] * 3
+    assert problem.metadata == {"tags": []}
+
+
 def test_without_a_call_an_episode_is_a_single_turn(model, world):
     """The same tokens, log-probabilities and content as `collect` gives, and the verifier's verdict."""
     environment = environments.build({"name": "tools", "describe_tools": False})

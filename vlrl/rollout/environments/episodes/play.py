@@ -6,6 +6,7 @@ again (`Request.resume_from`) until all of them have ended. A single turn withou
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -129,7 +130,7 @@ class Play:
 
         def begin(place: Place) -> Reply:
             self._worlds[place] = self._open(self._problems[place[0]])
-            return self._worlds[place].begin(rows[place[0]])
+            return self._worlds[place].begin(copy.deepcopy(rows[place[0]]))  # no episode changes another's images
 
         added: dict[int, Pieces] = {}
         for place, reply in zip(self._places, self._on_owners(self._places, begin), strict=True):
