@@ -138,7 +138,7 @@
       for (const digest of part.images || []) turn.append(imageOf(digest));
       whole.append(turn);
     }
-    const notes = [`${episode.turns} turns`];
+    const notes = [`${episode.turns} turn${episode.turns === 1 ? "" : "s"}`];
     const outcomes = episode.calls.map((c) => `${c.name || "call"} ${c.outcome}${c.duplicate ? " (repeated)" : ""}`);
     if (outcomes.length) notes.push(outcomes.join(", "));
     if (episode.turn_rewards) notes.push(`rewards ${episode.turn_rewards.map(signed).join(" ")}`);
