@@ -12,8 +12,11 @@ from episode_cases import roomy, said
 from small_models import BUDGET, as_image, ask, pixels
 
 from vlrl.errors import EngineError, RunError
+from vlrl.model.batch.example import read_rollouts
 from vlrl.model.prompts.encode import Encoder
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.environments.calls.call_formats import WrittenCall, call_formats
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.class_environment import ClassEnvironment
 from vlrl.rollout.environments.episodes.episode_environment import EpisodeEnvironment
@@ -230,6 +233,28 @@ def test_episodes_of_one_problem_share_their_prompt_and_reset_may_not_part_them(
     engine = TransformersEngine(model)
     with pytest.raises(RunError, match="reset gave its episodes different observations"):
         environment.roll_out(Encoder(model, BUDGET), engine, [ask("red?")], Sampling(max_tokens=8), 2, 0)
+
+
+def test_turns_that_a_stop_string_ends_get_their_end_token_from_the_environment(model, temporarily):
+    """With the engine itself: any letter ends a turn, and any turn is a call."""
+    look = WrittenCall("image_zoom_in_tool", {"bbox_2d": [0, 0, 500, 500]})
+    temporarily(call_formats, always=lambda text: [look])
+    environment = environments.build({"name": "tools", "call_format": "always", "turns": 3, "describe_tools": False})
+    letters = tuple("abcdefghijklmnopqrstuvwxyz0123456789")
+    engine, encoder = TransformersEngine(model), Encoder(model, BUDGET)
+    groups = environment.roll_out(
+        encoder, engine, [ask(pixels(1), "red?")], Sampling(max_tokens=300, stop=letters), 4, 3
+    )
+    rollouts = groups[0].rollouts
+    assert any(len(r.images) == 2 for r in rollouts)
+    for rollout in rollouts:
+        for turn, answer in zip(rollout.segments[::2], rollout.segments[1::2], strict=False):
+            ended = turn.token_ids[-1] in model.stop_ids
+            assert ended or turn.text[-1] in letters
+            assert (answer.token_ids[0] in model.stop_ids) != ended
+    (mine,) = TorchPolicy(model, PolicySettings()).logprobs([read_rollouts(groups[0].encoded, rollouts)], 1.0)
+    for rollout, values in zip(rollouts, mine, strict=True):
+        assert rollout.sampler_logprobs == pytest.approx(values, abs=1e-5)
 
 
 def test_an_episode_that_draws_on_its_images_changes_no_other(model, tmp_path):
