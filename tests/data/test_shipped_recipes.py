@@ -23,7 +23,7 @@ from vlrl.errors import ConfigError
 from vlrl.verify.judge import judge
 
 FOLDER = Path(__file__).parents[2] / "data_recipes"
-GENERATED = ["quickstart", "text_only", "vision_only", "charts_tables", "puzzles", "plugin_domain"]
+GENERATED = ["quickstart", "text_only", "vision_only", "charts_tables", "puzzles", "plugin_domain", "small_glyph"]
 GENERATED += sorted(file.stem for file in FOLDER.glob("ring_walk*.yaml"))
 WITH_DATA = ["real_images", "k15_mix", "documents", "evaluation_sets"]
 needs_data = pytest.mark.skipif("VLRL_DATA" not in os.environ, reason="VLRL_DATA names no folder of problem sets")
