@@ -146,6 +146,17 @@ def test_what_a_policy_wrote_may_hold_any_character_and_the_rest_may_not(tmp_pat
         read_problems(tmp_path / "q.jsonl")
 
 
+def test_a_demonstration_keeps_the_turns_before_its_response(tmp_path):
+    problem = Problem((Text("How many?"),), "3", "number", "text", "tests")
+    items = [Demonstration(problem, "3", ("<tool_call>{}</tool_call>", "so")), Demonstration(problem, "4")]
+    write_problem_file(tmp_path / "demos.jsonl", items)
+    assert read_demonstrations(tmp_path / "demos.jsonl") == items
+    written = (tmp_path / "demos.jsonl").read_text()
+    (tmp_path / "demos.jsonl").write_text(written.replace('"so"]', "3]"))
+    with pytest.raises(DataError, match=r"line 1, turns: is \['<tool_call>"):
+        read_demonstrations(tmp_path / "demos.jsonl")
+
+
 def test_a_preference_keeps_that_a_side_was_cut(tmp_path):
     asked = Problem((Text("1 + 2?"),), "3", "number", "text", "sums")
     pairs = [Preference(asked, "3", f"long {ended}", True, ended) for ended in (True, False)]

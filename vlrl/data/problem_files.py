@@ -25,6 +25,7 @@ SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"RIFF
 OPTIONAL = ("source", "difficulty", "metadata", "tags", "twin", "system")
 Item = Problem | Demonstration | Preference
 SAID = ("response", "chosen", "rejected")
+TURNS = "turns"  # of a demonstration: texts of the policy's turns before its response
 ENDED = ("chosen_ended", "rejected_ended")  # false: the response was cut or looped
 
 
@@ -69,7 +70,7 @@ def read_demonstrations(path: str | Path) -> list[Demonstration]:
     for number, (problem, said) in enumerate(_read(Path(path)), start=1):
         if "response" not in said:
             raise DataError(f"{path}, entry {number}", "has no `response`", "this file holds no demonstrations")
-        found.append(Demonstration(problem, said["response"], tuple(said.get("turns", ()))))
+        found.append(Demonstration(problem, said["response"], said[TURNS]))
     return found
 
 
@@ -88,7 +89,7 @@ def read_preferences(path: str | Path) -> list[Preference]:
 def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
     row = problem_row(problem, lambda image: _named(image, names))
     if isinstance(item, Demonstration):
-        row |= {"response": item.response} | ({"turns": list(item.turns)} if item.turns else {})
+        row |= {"response": item.response} | ({TURNS: list(item.turns)} if item.turns else {})
     elif isinstance(item, Preference):
         row |= {"chosen": item.chosen, "rejected": item.rejected}
         row |= {name: False for name in ENDED if not getattr(item, name)}
@@ -131,7 +132,7 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
     for key in ("prompt", "answer", "verifier", "modality", "domain"):
         if key not in row:
             raise DataError(place, f"has no {key!r}", did_you_mean(key, row))
-    known = ("id", "prompt", "answer", "verifier", "modality", "domain", *SAID, *ENDED, *OPTIONAL)
+    known = ("id", "prompt", "answer", "verifier", "modality", "domain", *SAID, *ENDED, TURNS, *OPTIONAL)
     for key in row:
         if key not in known:
             raise DataError(place, f"unknown key {key!r}", did_you_mean(key, known))
@@ -158,7 +159,10 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
     for key in ENDED:
         if not isinstance(row.get(key, True), bool):
             raise DataError(f"{place}, {key}", f"is {row[key]!r}", "write true or false, or leave it out: true")
-    return problem, said | {key: row[key] for key in ENDED if key in row}
+    turns = row.get(TURNS, [])
+    if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
+        raise DataError(f"{place}, {TURNS}", f"is {turns!r:.80}", "write a list of texts, those before the response")
+    return problem, said | {key: row[key] for key in ENDED if key in row} | {TURNS: tuple(turns)}
 
 
 def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
