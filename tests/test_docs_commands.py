@@ -143,7 +143,19 @@ def test_the_pages_show_most_commands():
     assert len(COMMANDS) > 60
     assert {shown.words[0] for shown in COMMANDS} == {
         *("run", "prepare", "sft", "rl", "eval", "plan", "curate", "ablate", "long2short", "report", "merge", "score"),
-        *("verify", "doctor", "configs", "recipes", "copy", "data", "sandbox", "card", "reward-model", "--version"),
+        *(
+            "verify",
+            "doctor",
+            "configs",
+            "recipes",
+            "copy",
+            "data",
+            "sandbox",
+            "card",
+            "reward-model",
+            "import",
+            "--version",
+        ),
     }
 
 

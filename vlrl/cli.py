@@ -11,8 +11,10 @@ from vlrl import dist, interrupts
 from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
 from vlrl.commands.exit_code import exit_code_of
+from vlrl.commands.importing.import_cli import import_config
 from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
+from vlrl.commands.scoring.score_cli import score, verify
 from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
 from vlrl.errors import ConfigError
 from vlrl.terminal import print_any_character
@@ -208,58 +210,6 @@ def merge(
 
 
 @app.command()
-def score(
-    benchmark: Annotated[
-        str,
-        typer.Argument(
-            metavar="BENCH", help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath, a plugin's."
-        ),
-    ],
-    problems: Annotated[str, typer.Option(help="The benchmark in its own schema: JSON, JSONL or parquet.")],
-    responses: Annotated[str, typer.Option(help="Rows with the benchmark's id, `response`, optionally `extraction`.")],
-    mode: Annotated[
-        str, typer.Option(help="reward (no answer, no credit) or official (published rules, luck too).")
-    ] = "reward",
-    integer_rule: Annotated[
-        str,
-        typer.Option(help="MathVista's integers: int (made the published outputs) or int-float (in the script today)."),
-    ] = "int",
-    use_extraction: Annotated[
-        bool, typer.Option("--use-extraction", help="Score `extraction`, not `response`.")
-    ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Rows without a response count as wrong.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write one JSON line a row: id, correct, answer, note.")] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option(help="A Python file that registers a benchmark or a verifier; repeatable.")
-    ] = None,
-) -> None:
-    """Score recorded responses to a benchmark, offline, overall and in every official grouping.
-
-    Rows are joined on pid, id or raw_id (and model where both files have it). Both options may name the same file.
-    """
-    from vlrl.commands.score import score_command
-
-    modes = (mode, integer_rule, use_extraction, allow_missing)
-    score_command(benchmark, problems, responses, *modes, as_json, out, plugin or ())  # type: ignore[arg-type]
-
-
-@app.command()
-def verify(
-    pairs: Annotated[str, typer.Option(help="Lines {id, gold, prediction, options?}; options: problem metadata.")],
-    verifier: Annotated[str, typer.Option(help="Name of a verifier: number, choice, math, text, box …")],
-    plugin: Annotated[list[Path] | None, typer.Option(help="A Python file that registers verifiers of yours.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line a pair: id, correct, note, fault.")] = False,
-) -> None:
-    """Judge pairs of gold and prediction with one verifier."""
-    from vlrl.commands.score import verify_command
-
-    verify_command(pairs, verifier, as_json, plugin or [])
-
-
-@app.command()
 def doctor(
     config: Annotated[
         Path | None,
@@ -280,6 +230,9 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
+app.command()(score)
+app.command()(verify)
+app.command("import")(import_config)
 app.command()(configs)
 app.command()(recipes)
 app.command("copy")(copy_to_edit)

@@ -9,7 +9,7 @@ from sandbox_fixture import SMALL, require_sandbox
 
 from vlrl.code_execution import executor
 from vlrl.code_execution.sandbox_settings import SandboxSettings
-from vlrl.commands.score import score_command
+from vlrl.commands.scoring.score import score_command
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vlrl.cli import app, main
-from vlrl.commands.score import score_command, verify_command
+from vlrl.commands.scoring.score import score_command, verify_command
 from vlrl.errors import ConfigError, DataError
 from vlrl.verify.judge import verifiers
 

@@ -1,0 +1,1 @@
+"""`vlrl score` and `vlrl verify`: responses that were recorded elsewhere, judged offline."""
