@@ -200,10 +200,10 @@ def test_a_tracker_that_nobody_is_logged_in_to_is_a_problem_only_where_it_is_ask
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setattr(surroundings, "find_spec", lambda name: True)
-    assert levels(surroundings.check_tracker(True)) == {"wandb": "problem"}
-    assert levels(surroundings.check_tracker(False)) == {"wandb": "note"}
+    assert levels(surroundings.check_trackers("wandb")) == {"wandb": "problem"}
+    assert levels(surroundings.check_trackers("none")) == {"wandb": "note"}
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password x\n")
-    assert levels(surroundings.check_tracker(True)) == {"wandb": "ok"}
+    assert levels(surroundings.check_trackers("wandb")) == {"wandb": "ok"}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from vlrl.doctor.machine import (
 from vlrl.doctor.media import check_fonts, check_images, check_processors, check_programs
 from vlrl.doctor.of_config import check_config
 from vlrl.doctor.packages import check_imports, check_pairs, check_python, check_requirements
-from vlrl.doctor.surroundings import check_data, check_hub, check_tracker, hub_folder
+from vlrl.doctor.surroundings import check_data, check_hub, check_trackers, hub_folder
 
 
 def examine(config: Path | None, overrides: Sequence[str] = (), with_step: bool = True) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def examine(config: Path | None, overrides: Sequence[str] = (), with_step: bool 
     yield from check_programs()
     yield check_hub()
     yield from check_data()
-    yield from check_tracker(values.get("tracker") == "wandb")
+    yield from check_trackers(values.get("tracker", "none"))
     if config is not None and loads:
         yield from check_config(config, overrides, with_step)
     elif config is not None:

@@ -46,12 +46,26 @@ def check_data() -> Iterator[Finding]:
             yield problem(name, f"{given!r} isn't there", f"export {name}=… with a path that is")
 
 
-def check_tracker(wanted: bool) -> Iterator[Finding]:
-    """Whether wandb could be written to; a problem only where a config asks for it."""
-    if find_spec("wandb") is None:
-        if wanted:
-            yield problem("wandb", "isn't installed, and the config says tracker: wandb", install("wandb"))
-        return
+LIBRARIES = {
+    "wandb": "wandb",
+    "tensorboard": "tensorboard",
+    "trackio": "trackio",
+    "swanlab": "swanlab",
+    "mlflow": "mlflow",
+}
+
+
+def check_trackers(wanted: str) -> Iterator[Finding]:
+    """Whether the config's tracker is installed, and whether wandb could be written to: a problem only where a config
+    asks for it.
+    """
+    if wanted in LIBRARIES and find_spec(LIBRARIES[wanted]) is None:
+        yield problem(wanted, f"isn't installed, and the config says tracker: {wanted}", install(wanted))
+    if find_spec("wandb") is not None:
+        yield from _check_wandb(wanted == "wandb")
+
+
+def _check_wandb(wanted: bool) -> Iterator[Finding]:
     mode = os.environ.get("WANDB_MODE", "online")
     if mode != "online":
         yield ok("wandb", f"WANDB_MODE={mode}")

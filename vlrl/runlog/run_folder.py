@@ -29,6 +29,7 @@ from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
 from vlrl.runlog.log_lines import mend_jsonl
 from vlrl.runlog.log_lines import read_jsonl as read_jsonl
+from vlrl.runlog.shown_rollouts import ShownRollout, shown_of
 from vlrl.types import Image, ScoredGroup
 
 LOGS = ("metrics.jsonl", "rollouts.jsonl")
@@ -79,13 +80,15 @@ class RunFolder:
         command: Sequence[str] = (),
         also: Callable[[str, int, Mapping[str, Any]], None] | None = None,
         say: Callable[[str], None] = print,
+        shown: Callable[[str, int, Sequence[ShownRollout]], None] | None = None,
     ) -> None:
-        """`also` is told every line of metrics, e.g. an experiment tracker; `say` what was found damaged and mended.
+        """`also` is told every line of metrics, e.g. an experiment tracker, and `shown` a few of the rollouts that are
+        logged; `say` what was found damaged and mended.
 
         `damaged` has, of every damaged log, (phase, step) of the line before the first damaged one.
         """
         self.path = Path(path)
-        self._also, self._say = also, say
+        self._also, self._say, self._shown = also, say, shown
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "images").mkdir(exist_ok=True)
         self._started = time.monotonic()
@@ -158,6 +161,11 @@ class RunFolder:
             self._keep_images(image for rollout in group.rollouts for image in rollout.images)
         known = {"schema": SCHEMA, "phase": phase, "step": step}
         self._append("rollouts.jsonl", [known | group_record(group, trained) for group in groups])
+        if self._shown is not None and groups:
+            self._shown(phase, step, shown_of(groups, self._image_file))
+
+    def _image_file(self, digest: str) -> Path | None:
+        return next((self.path / "images").glob(f"{digest}.*"), None)
 
     def _keep_images(self, images: Iterable[Image]) -> None:
         for image in images:
@@ -219,7 +227,7 @@ class FollowedRun(RunFolder):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._also, self._say, self.damaged = None, _nothing, []
+        self._also, self._say, self._shown, self.damaged = None, _nothing, None, []
         self._started = time.monotonic()
         self.card = {"sessions": [{}]}
 

@@ -18,7 +18,7 @@ from vlrl.errors import NonFiniteError
 from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
 from vlrl.report.report import write_report
-from vlrl.report.tracker import open_tracker
+from vlrl.report.trackers.tracker import open_tracker
 from vlrl.runlog.run_folder import FollowedRun, RunFolder, write_atomically
 from vlrl.training.distil import run_distil
 from vlrl.training.dpo import run_dpo
@@ -96,7 +96,7 @@ def _from_start_to_report(settings: RunSettings, recipe: Recipe, folder: Path, d
     inputs = RunInputs(folder, settings, recipe)
     tracker = open_tracker(settings.tracker, folder, resolved)
     done.take_changes()
-    run = RunFolder(folder, resolved, sys.argv, tracker.metrics)
+    run = RunFolder(folder, resolved, sys.argv, tracker.metrics, shown=tracker.rollouts)
     with recorded_ending(run, tracker), Progress(_totals(settings)) as progress:
         run.refuse_lost_images(done.finished)  # stages to come see to their own
         inputs.write()

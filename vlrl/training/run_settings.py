@@ -14,6 +14,7 @@ from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import backends, default_backend
 from vlrl.model.training.torch_policy import PolicySettings
 from vlrl.registry import PluginFiles, component_field
+from vlrl.report.trackers.tracker import TrackerName
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
@@ -85,7 +86,9 @@ class RunSettings(Settings):
     )
     judging: JudgingSettings = Field(default=JudgingSettings(), json_schema_extra=PACE)
     sandbox: SandboxSettings = SandboxSettings()
-    tracker: Literal["none", "wandb"] = Field(default="none", json_schema_extra=PACE)
+    tracker: TrackerName = Field(
+        default="none", description="where metrics and a few rollouts go besides the run folder", json_schema_extra=PACE
+    )
     threads: int | None = Field(
         default=None,
         ge=1,

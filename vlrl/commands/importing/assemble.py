@@ -13,7 +13,7 @@ from vlrl.commands.importing.grammar import Meaning
 from vlrl.commands.importing.objective import objective_of
 from vlrl.commands.importing.recipe_of import SHOWS_IMAGES, recipe_of
 from vlrl.commands.importing.sizes import Sizes, in_steps, sizes_of
-from vlrl.report.tracker import TRACKERS
+from vlrl.report.trackers.tracker import TRACKERS
 from vlrl.rollout.engine import Sampling
 
 PLAIN = ("output", "outputs", "runs", "data", "checkpoints")  # folders of all runs

@@ -59,7 +59,7 @@ KINDS: dict[KindName, Kind] = {
                 *(f"model_{stage}" for stage in ("sft", "distil", "dpo")),
                 "model_step_[0-9]*",
             ),
-            *("data", "records", "wandb", "wandb_run.json"),
+            *("data", "records", "wandb", "wandb_run.json", "tensorboard", "swanlab", "mlflow", "mlflow_run.json"),
         ),
         ("checkpoints*/step_*/checkpoint.json", "state.json", "records/recording.json"),
         ("metrics.jsonl", "rollouts.jsonl"),

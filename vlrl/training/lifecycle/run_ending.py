@@ -13,7 +13,7 @@ import yaml
 
 from vlrl import interrupts
 from vlrl.errors import RunError, storage_error
-from vlrl.report.tracker import Tracker
+from vlrl.report.trackers.tracker import Tracker
 from vlrl.runlog.run_folder import RunFolder
 
 

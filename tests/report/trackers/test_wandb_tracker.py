@@ -1,4 +1,4 @@
-"""Metrics to a tracker."""
+"""Metrics to no tracker, and to wandb."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from vlrl.errors import ConfigError
-from vlrl.report import tracker as module
-from vlrl.report.tracker import NoTracker, open_tracker
+from vlrl.report.trackers import tracker as module
+from vlrl.report.trackers.tracker import NoTracker, open_tracker
+from vlrl.report.trackers.wandb_tracker import WandbTracker
 
 
 def test_none_keeps_metrics_in_the_run_folder(tmp_path: Path):
@@ -120,7 +121,7 @@ def test_whatever_it_does_the_run_goes_on(tmp_path: Path, wandb: SimpleNamespace
 @pytest.mark.slow
 def test_wandb_offline_writes_into_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
-    tracker = open_tracker("wandb", tmp_path / "run", {"seed": 1, "loss": {"name": "kimi"}}, mode="offline")
+    tracker = WandbTracker(tmp_path / "run", {"seed": 1, "loss": {"name": "kimi"}}, mode="offline")
     tracker.metrics("sft", 1, {"loss/total": 2.0})
     tracker.metrics("sft", 2, {"loss/total": 1.0, "note": "a word is no number"})
     tracker.metrics("rl", 1, {"reward/mean": 0.25})
