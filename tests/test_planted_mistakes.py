@@ -188,7 +188,7 @@ CONFIGS = [
     M("a variable that isn't set", "run run.yaml", ("NOWHERE_SET", "export"), run(data="${NOWHERE_SET}/r.yaml")),
     M("an unknown preset", "run run.yaml", ("preset", "'dapoo'", "dapo"), run(rl={"preset": "dapoo"})),
     M("no threads", "run run.yaml", ("threads", "0"), run(threads=0)),
-    M("an unknown tracker", "run run.yaml", ("tracker", "'mlflow'"), run(tracker="mlflow")),
+    M("an unknown tracker", "run run.yaml", ("tracker", "'comet'"), run(tracker="comet")),
     M(
         "a part that needs a teacher",
         "run run.yaml",

@@ -104,12 +104,12 @@ def test_an_image_that_is_no_image_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "trackio", "swanlab"])
-def test_the_library_itself_writes_numbers_and_rollouts(name, tmp_path, shown, library, monkeypatch, capsys):
-    library(name)
+def test_the_library_itself_writes_numbers_and_rollouts(name, tmp_path, shown, monkeypatch, capsys):
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     monkeypatch.setenv("SWANLAB_SAVE_DIR", str(tmp_path / "home"))
     monkeypatch.setenv("SWANLAB_MODE", "offline")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    pytest.importorskip(name)  # an extra each, none of them in the test environment; trackio reads its folder here
     for _ in range(2):  # and goes on
         tracker = open_tracker(name, tmp_path / "run", {"seed": 1, "loss": {"name": "kimi"}})
         tracker.metrics("rl", 1, {"reward/mean": 0.25})
@@ -117,6 +117,7 @@ def test_the_library_itself_writes_numbers_and_rollouts(name, tmp_path, shown, l
         tracker.finish()
     assert "tracker: " not in capsys.readouterr().err
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
-    assert b"reward/mean" in written or (tmp_path / "run").rglob("reward/mean")
-    if name == "mlflow":
+    if name == "mlflow":  # a file a metric, and one run there
         assert len(list((tmp_path / "run").rglob("metrics/rl/reward/mean"))) == 1
+    else:
+        assert b"reward/mean" in written
