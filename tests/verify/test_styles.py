@@ -184,3 +184,20 @@ def test_a_share_of_what_is_asked_is_read():
         assert judge(of, said).correct, said
     assert not judge(of, "28 percent of 50 students is 14.").correct
     assert not judge(problem("number", "28", question="How many students walk?"), "28% of the students walk.").correct
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What was the revenue in 2015, in million dollars?",
+        "What was the revenue (in millions)?",
+        "Revenue (US$ million)?",
+    ],
+)
+def test_a_number_may_name_the_scale_that_is_asked(question):
+    of = problem("number", "45.2", question=question)
+    for said in ("45.2 million dollars", "The revenue in 2015 was $45.2 million.", "45.2", "$45,200,000"):
+        assert judge(of, said).correct, said
+    for said in ("45.2 billion dollars", "45.2 thousand", "$4.52 million"):
+        assert not judge(of, said).correct, said
+    assert not judge(problem("number", "45.2", question="What was the revenue in dollars?"), "45.2 million").correct

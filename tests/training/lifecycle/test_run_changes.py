@@ -26,6 +26,7 @@ PACE = {  # what is declared to leave the result alone; a field that joins is to
     "SandboxSettings": "isolation url boxes",
     "RlSettings": "agreement audit max_fault_rate validate_every checkpoint_every export_every log_groups log_every",
     "EvalSettings": "samples benchmarks benchmarks_every",
+    "EpisodeSettings": "tool_seconds workers",
     "FixedSetSettings": "checkpoint_every",
     "RecordSettings": "micro_batch_tokens",
     "PolicySettings": "micro_batch_tokens micro_batch_mib pack_sequences",

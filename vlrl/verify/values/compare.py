@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from vlrl.verify.values.normaliser import without_latex
+from vlrl.verify.values.number_words import SCALES
 from vlrl.verify.values.quantity import Quantity
 from vlrl.verify.values.units import Unit, read_unit
 from vlrl.verify.words.languages import words
@@ -18,6 +19,11 @@ DEFAULT_DIGITS = 6  # significant digits to which a decimal may be rounded where
 _ASKED = re.compile(r"\(units?:?\s*([^()]{1,30})\)|\bhow many\s+([^\W\d_]+(?:\s(?:meters|metres|feet|miles|inches|"
     r"per\s\w+))?)|(?:多少|几|何|몇)\s?(?!分之)([^\W\d_]{1,4})|"
     r"\bin\s+(?!an?\b)([^\s,?;:()]{1,20}(?:\s[^\s,?;:()]{1,14}){0,3})", re.IGNORECASE)  # fmt: skip
+_SCALE = re.compile(
+    r"(?:\bin\s(?:the\s)?|\bhow many\s|[(\[]\s?(?:unit:?\s?)?|[(\[,]\s?(?:in\s)?[^\W\d_]{1,12}[$€£¥]?\s)"
+    r"(?:[$€£¥]\s?|US\s|U\.S\.\s)?(thousand|million|billion|trillion|crore|lakh)s?\b|多少([万亿億萬])",
+    re.IGNORECASE,
+)
 _PERCENTAGE = re.compile(rf"%|percent|процент|{words('percent')}", re.IGNORECASE)
 _MONEY = frozenset("$€£¥元円₹₽₩")
 _ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
@@ -97,6 +103,14 @@ def speaks_of(question: str, unit: Unit) -> bool:
 
 
 @lru_cache(maxsize=1024)
+def asked_scale(question: str) -> int:
+    """The factor of the scale in which a question wants its number, 10⁶ of "in million dollars", "how many millions",
+    "(in millions)"; 1 where it names none."""
+    found = {SCALES[(match[1] or match[2]).casefold()] for match in _SCALE.finditer(question[-2000:])}
+    return found.pop() if len(found) == 1 else 1
+
+
+@lru_cache(maxsize=1024)
 def asks_level(question: str) -> bool:
     """Whether a question asks for a level or a share that a chart may show in percent."""
     return _LEVEL.search(question) is not None
@@ -136,6 +150,9 @@ def differs(found: Quantity, gold: Quantity, question: str, metadata: Mapping[st
         factor = found.unit.factor / unit.factor if unit is not None and unit != found.unit else 1
     if within(found.value if factor == 1 else found.value * factor, gold.value, metadata):
         return None
+    scale = asked_scale(question)
+    if scale > 1 and within(found.value * factor / scale, gold.value, metadata):
+        return None  # "45.2 million" for a gold of 45.2, where millions are asked
     if found.other is not None and gold.value.denominator == 1 and found.other * factor == gold.value:
         return None
     return "wrong number"
