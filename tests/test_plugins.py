@@ -210,8 +210,8 @@ def test_a_family_is_planned_trained_and_evaluated(tmp_path):
     metrics = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     (step,) = [one for one in metrics if "rollout/logprob_gap_mean" in one or one["phase"] == "rl"]
     assert step["step"] == 1
-    with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family"):
-        make_plan(written(tmp_path / "again.yaml", **{**settings, "model": {"path": str(tmp_path / "run" / "model")}}))
+    again = written(tmp_path / "again.yaml", **{**settings, "model": {"path": str(tmp_path / "run" / "model")}})
+    assert make_plan(again).image_bounds == (16, 16)  # without the plugin, in the generic way
 
 
 def test_a_benchmark_is_evaluated_scored_kept_out_of_training_and_of_curated_sets(

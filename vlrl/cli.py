@@ -12,6 +12,7 @@ from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
 from vlrl.commands.exit_code import exit_code_of
 from vlrl.commands.importing.import_cli import import_config
+from vlrl.commands.models.models_command import models
 from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.commands.scoring.score_cli import score, verify
@@ -230,11 +231,9 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
-app.command()(score)
-app.command()(verify)
+for listing in (score, verify, configs, recipes, models):
+    app.command()(listing)
 app.command("import")(import_config)
-app.command()(configs)
-app.command()(recipes)
 app.command("copy")(copy_to_edit)
 
 
@@ -281,11 +280,8 @@ def _every_command(
 
 def _alone(what: str) -> None:
     if dist.launched():
-        raise ConfigError(
-            what,
-            f"was started as one of {dist.world()} processes",
-            f"start it without a launcher; one may start vlrl {', '.join(OVER_RANKS)}",
-        )
+        remedy = f"start it without a launcher; one may start vlrl {', '.join(OVER_RANKS)}"
+        raise ConfigError(what, f"was started as one of {dist.world()} processes", remedy)
 
 
 def main() -> None:

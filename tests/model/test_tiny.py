@@ -109,7 +109,7 @@ def test_origins_devices_and_names_that_do_not_exist_are_refused(tmp_path):
     with pytest.raises(ValidationError, match="exactly one"):
         ModelSettings()
     with pytest.raises(ValidationError, match="did you mean 'tiny-qwen3-vl'"):
-        ModelSettings(build="tiny-qwen3")
+        ModelSettings(build="tiny-qwen3-v")
     with pytest.raises(ConfigError, match="no such folder"):
         load_folder(str(tmp_path / "none"), ModelSettings(path="x"))
     with pytest.raises(ConfigError, match="is not a device"):

@@ -100,7 +100,7 @@ class CostModel:
     def language_flops(self, tokens: int, before: int = 0) -> float:
         """`tokens` new ones in causal order behind `before` others, without the head."""
         text = self.config.get_text_config()
-        width = int(text.num_attention_heads) * head_size(text)
+        width = per_layer(text, "num_attention_heads") * head_size(text)
         pairs = tokens * before + tokens * (tokens + 1) / 2
         return 2 * self.matrices["language"] * tokens + 4 * width * int(text.num_hidden_layers) * pairs
 
@@ -157,7 +157,7 @@ class CostModel:
         """
         text = self.config.get_text_config()
         width = int(text.hidden_size)
-        each = 6 * width + self._attention_values() + 4 * int(text.intermediate_size)
+        each = 6 * width + self._attention_values() + 4 * per_layer(text, "intermediate_size")
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
         if "vision" in self.trained:
             tower = family_of(self.config).tower(self.config)
@@ -171,12 +171,13 @@ class CostModel:
         2·width + max(3·heads·head_size + 3·key_value_heads·head_size, 3·mlp_width) a token
         """
         text = self.config.get_text_config()
-        most = max(self._attention_values(), 3 * int(text.intermediate_size))
+        most = max(self._attention_values(), 3 * per_layer(text, "intermediate_size"))
         return tokens * (2 * int(text.hidden_size) + most) * self.value_bytes
 
     def _attention_values(self) -> int:
         text = self.config.get_text_config()
-        return 3 * head_size(text) * (int(text.num_attention_heads) + int(text.num_key_value_heads))
+        heads = per_layer(text, "num_attention_heads") + per_layer(text, "num_key_value_heads")
+        return 3 * head_size(text) * heads
 
     def _over_layers(self, tokens: int, layers: int, width: int, each: int) -> int:
         return tokens * (layers * width + each) if self.checkpointed else tokens * layers * each
@@ -192,7 +193,7 @@ class CostModel:
         return (
             2
             * int(text.num_hidden_layers)
-            * int(text.num_key_value_heads)
+            * per_layer(text, "num_key_value_heads")
             * head_size(text)
             * self.value_bytes
             * tokens
@@ -201,7 +202,15 @@ class CostModel:
 
 def head_size(text: Any) -> int:
     """Numbers in one head's key or value."""
-    return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
+    return per_layer(text, "head_dim") or text.hidden_size // text.num_attention_heads
+
+
+def per_layer(text: Any, name: str) -> int:
+    """A number of every layer; where layers differ, their mean. 0 for one that the configuration hasn't."""
+    if not getattr(text, "is_heterogeneous", False):
+        return int(getattr(text, name, None) or 0)
+    values = [getattr(layer, name, None) or 0 for layer in text.per_layer_config[:]]
+    return round(sum(values) / len(values))
 
 
 def cost_of(config: Any, model: Any, trained: Collection[Part], checkpointed: bool) -> CostModel:

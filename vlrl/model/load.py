@@ -17,6 +17,7 @@ from vlrl import dist
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.attention.prompt_attention import AttentionName, check_attention, set_attention
+from vlrl.model.families.decoder_reading import has_state
 from vlrl.model.families.family import family_of
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.folders.model_folder import open_folder, refuse_bad_values, refuse_other_weights
@@ -182,6 +183,12 @@ def load_folder(
     check_attention(settings.attention, device, dtype)
     opened = open_folder(path, place)
     config, processor = adapt_config(opened.config, settings), opened.processor
+    if settings.gradient_checkpointing and has_state(config):
+        raise ConfigError(
+            "model.gradient_checkpointing",
+            f"{config.model_type!r} has recurrent layers: a prompt's state is handed on, which checkpoints would drop",
+            "leave it out, and take a smaller micro_batch_tokens",
+        )
     if check is not None:
         check(config, device, context_of(config, settings), dtype)
     if in_shards:
@@ -202,7 +209,11 @@ def load_folder(
     context = context_of(model.config, settings)
     store = FeatureStore(model, settings.feature_store_mib * 2**20) if settings.feature_store_mib else None
     forbidden = placeholder_ids(model.config, processor.tokenizer)
-    return LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store, shards)
+    found = LoadedModel(model, processor, forbidden, stop_ids(model), context, device, store, shards)
+    from vlrl.model.folders.reading_check import check_reading  # which reads with a loaded model
+
+    check_reading(found, place)
+    return found
 
 
 def _whole_model(folder: Path, config: Any, dtype: torch.dtype, path: str, place: str) -> Any:
@@ -254,7 +265,7 @@ def adapt_config(config: Any, settings: ModelSettings) -> Any:
 def placeholder_ids(config: Any, tokenizer: Any) -> tuple[int, ...]:
     """Ids of the tokens that stand for images and videos, or around them, in this architecture's prompts."""
     family, vocabulary = family_of(config), tokenizer.get_vocab()
-    found = {getattr(config, name, None) for name in family.placeholders}
+    found = {getattr(config, name, None) for name in family.placeholder_fields(config)}
     found |= {family.image_token(config), *(vocabulary.get(mark) for mark in family.marks)}
     return tuple(sorted(i for i in found if isinstance(i, int) and i >= 0))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -51,7 +52,8 @@ class Architecture:
 
     def image_tokens(self, width: int, height: int) -> int:
         """Prompt tokens of an image of this size in pixels."""
-        return self.image_patches(width, height) // family_of(self.config).merge(self.config)
+        given = self.processor if self.processor is not None else SimpleNamespace(image_processor=self.image_processor)
+        return family_of(self.config).image_tokens(self.config, given, width, height)
 
     def image_patches(self, width: int, height: int) -> int:
         """Vision patches of an image of this size in pixels."""

@@ -12,15 +12,17 @@ from typing import Any
 import torch
 import transformers
 
-from vlrl.errors import did_you_mean
+from vlrl.errors import ConfigError, did_you_mean
 from vlrl.model.families.family import known_families
+from vlrl.model.families.small import generic_models
 from vlrl.model.families.tiny_parts import TinyModel, TinyShape, train_tokenizer
 from vlrl.runlog.atomic_files import whole_folder
 
 
 def tiny_models() -> dict[str, TinyModel]:
-    """The small models of all registered families, by name."""
-    return {name: model for family in known_families() for name, model in family.tiny.items()}
+    """The small models of all registered families, and of those that are read in the generic way, by name."""
+    own = {name: model for family in known_families() for name, model in family.tiny.items()}
+    return {**generic_models(), **own}
 
 
 def check_architecture(name: str) -> str:
@@ -40,7 +42,11 @@ def small_parts(name: str, texts: Iterable[str], shape: TinyShape | None = None)
     tokenizer.model_max_length = shape.context
     config = model.config(shape, tokenizer)
     config.dtype = "float32"
-    return config, model.processor(shape, tokenizer)
+    try:
+        return config, model.processor(shape, tokenizer)
+    except ImportError as error:  # transformers' own of a library that some processors need
+        line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError("model.build", f"{name}: {line}", "install torchvision in the build of torch") from error
 
 
 def build_tiny(name: str, texts: Iterable[str], folder: str | Path, seed: int, shape: TinyShape | None = None) -> Path:

@@ -55,8 +55,23 @@ def test_a_known_family_with_another_decoder_is_refused_with_kind_field_and_reme
 
 
 def test_an_unknown_type_is_refused_with_what_to_do():
-    with pytest.raises(ConfigError, match=r"'llava'.*isn't known here[\s\S]*write a family[\s\S]*docs/models\.md"):
-        family_of(transformers.LlavaConfig())
+    said = r"'fuyu'.*isn't known here.*FuyuModel takes more of its tower[\s\S]*write a family[\s\S]*docs/models\.md"
+    with pytest.raises(ConfigError, match=said):
+        family_of(transformers.FuyuConfig())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("MllamaConfig", "has no get_image_features"),
+        ("BlipConfig", "takes no mm_encoder_outputs"),
+        ("Florence2Config", "reads a prompt by an encoder"),
+        ("Llama4Config", "takes more of its tower than features"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_by_name_and_reason(name, reason):
+    with pytest.raises(ConfigError, match=reason):
+        family_of(getattr(transformers, name)())
 
 
 def test_a_family_without_a_rule_is_refused_by_name():

@@ -177,7 +177,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "no model type": (edit(CONFIG, lambda c: c.pop("model_type") and None), "names no model_type"),
     "an unknown model type": (edit(CONFIG, lambda c: c.update(model_type="new_vl_9")), "config.json: .*new_vl_9"),
     "a text model": (write(CONFIG, '{"model_type": "qwen2"}'), "without a vision tower"),
-    "a family that isn't known here": (write(CONFIG, '{"model_type": "llava"}'), "isn't known here"),
+    "a family that isn't known here": (write(CONFIG, '{"model_type": "fuyu"}'), "isn't known here"),
     "a decoder that reads images both ways": (
         of_text("use_bidirectional_attention", "vision"),
         "reads by bidirectional",

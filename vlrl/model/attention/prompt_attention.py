@@ -9,20 +9,25 @@ Without either argument (prefill, short rows) it is transformers' own SDPA.
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import transformers
 
 from vlrl.errors import ConfigError
 from vlrl.model.attention.flex_blocks import FlexBlocks, attend_flex
+from vlrl.model.attention.pattern_masks import PatternMasks
 from vlrl.model.attention.response_blocks import MASK_TOKENS, ResponseBlocks, attend_in_blocks
-from vlrl.model.attention.shared_prefix import SharedPrefix, attend_shared
+from vlrl.model.attention.shared_prefix import SharedPrefix, attend_all, attend_near, attend_shared
 from vlrl.model.families.family import family_of
 from vlrl.model.vision.tower_attention import SEGMENT_ATTENTION, segment_attention
 
+if TYPE_CHECKING:
+    from vlrl.model.batch.packing import Batch
+
 AttentionName = Literal["auto", "sdpa", "flex", "flash_attention_2"]
 SHARED_PREFIX_ATTENTION = "vlrl_shared_prefix"
+CHANGES_SOFTMAX = ("s_aux", "sinks", "position_bias", "head_mask")  # arguments that other attentions have
 WITH_FLEX = "vlrl_shared_prefix_flex"  # the same function; its name says which blocks long rows get
 
 
@@ -36,9 +41,23 @@ def shared_prefix_attention(
     scaling: float | None = None,
     shared_prefix: SharedPrefix | None = None,
     response_blocks: ResponseBlocks | FlexBlocks | None = None,
+    pattern_masks: PatternMasks | None = None,
+    softcap: float | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """query (N, H, T, D), key/value (N, G, S, D) → (N, T, H, D). With `shared_prefix`, T is 1 and S own tokens."""
+    """query (N, H, T, D), key/value (N, G, S, D) → (N, T, H, D). With `shared_prefix`, T is 1 and S own tokens.
+
+    Raises ValueError for what changes the softmax and isn't known here.
+    """
+    if strange := [name for name in CHANGES_SOFTMAX if kwargs.get(name) is not None]:
+        raise ValueError(f"attention with {', '.join(strange)}")
+    if pattern_masks is not None:
+        attention_mask = pattern_masks.by_layer[module.layer_idx]
+    if softcap is not None and response_blocks is None and shared_prefix is None:
+        scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+        return attend_all(query, key, value, attention_mask, scale, softcap).transpose(1, 2), None
+    if softcap is not None and response_blocks is not None:
+        raise ValueError("blocks of long rows have no soft cap")
     if isinstance(response_blocks, FlexBlocks):
         return attend_flex(query, key, value, response_blocks, scaling), None
     if response_blocks is not None:
@@ -51,6 +70,8 @@ def shared_prefix_attention(
         )
         return out
     scaling = scaling if scaling is not None else query.shape[-1] ** -0.5
+    if shared_prefix.needs_all(module.layer_idx) or softcap is not None:
+        return attend_near(query, key, value, shared_prefix, module.layer_idx, scaling, softcap), None
     return attend_shared(query, key, value, shared_prefix, module.layer_idx, scaling), None
 
 
@@ -104,6 +125,22 @@ def check_masks(name: AttentionName, device: torch.device, micro_batch_tokens: i
             f"sdpa makes masks on CUDA, and micro_batch_tokens is {micro_batch_tokens:,}, above {MASK_TOKENS:,}",
             "attention: auto, which makes none, or a smaller micro_batch_tokens",
         )
+
+
+def attention_inputs(model: Any, batch: Batch) -> dict[str, Any]:
+    """What the model's forward pass takes so that the queries of a batch see what they may.
+
+    Raises ValueError where the model's attention isn't that of `set_attention` and one is needed.
+    """
+    if batch.blocks is None and batch.patterns is None:
+        return {"attention_mask": batch.mask}
+    if not reads_blocks(model):
+        raise ValueError("rows this long, or layers of several patterns, need the attention of load_folder")
+    # a 4-D mask is passed through as it is; blocks and patterns need none
+    nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=batch.token_ids.device)
+    if batch.patterns is not None:
+        return {"attention_mask": nothing, "pattern_masks": batch.patterns}
+    return {"attention_mask": nothing, "response_blocks": batch.blocks}
 
 
 def reads_blocks(model: Any) -> bool:

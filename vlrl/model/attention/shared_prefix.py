@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from vlrl.model.attention.pattern_masks import is_near
+from vlrl.model.families.attention_patterns import CAUSAL, LayerPattern
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
@@ -32,6 +36,12 @@ class SharedPrefix:
     runs          neighbouring prompts that are read in one call: the first, the one after the last, their longest
     taken, given  which query stands where, and where its answer is: see `seats`
     own_mask      (N · G, 1, S) additive: −inf in columns before a row's first own token; None where all begin at once
+    patterns      what each layer's queries may see; empty where all are plain causal
+    sources       the layer whose keys and values each layer reads, where some have none of their own; empty: its own
+    lengths       (P,) tokens of each prompt
+    prompt_of     (N,) prompt of each row
+    start         (N,) column of a row's first own token
+    reach         tokens that the longest row has, prompt and own ones, the one being read included
     """
 
     keys: list[torch.Tensor]
@@ -41,6 +51,27 @@ class SharedPrefix:
     taken: torch.Tensor
     given: torch.Tensor
     own_mask: torch.Tensor | None = None
+    patterns: Sequence[LayerPattern] = ()
+    sources: Sequence[int] = ()
+    lengths: torch.Tensor | None = None
+    prompt_of: torch.Tensor | None = None
+    start: torch.Tensor | None = None
+    reach: int = 0
+
+    def of(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values (P, G, L, D) that a layer reads."""
+        at = self.sources[layer] if self.sources else layer
+        return self.keys[at], self.values[at]
+
+    def needs_all(self, layer: int) -> bool:
+        """Whether a layer's window or chunk leaves out something of a row by now, or it has other heads than the first.
+
+        `seats` are those of the first layer's heads.
+        """
+        if self.of(layer)[0].shape[1] != self.keys[0].shape[1]:
+            return True
+        pattern = self.patterns[layer] if self.patterns else None
+        return pattern is not None and self.reach > min(pattern.window or self.reach, pattern.chunk or self.reach)
 
 
 def seats(prompt_of: torch.Tensor, prompts: int, groups: int, per_group: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,7 +104,7 @@ def attend_shared(
     """query (N, H, 1, D), own key/value (N, G, S, D) → (N, 1, H, D): what each row reads in its prompt and itself."""
     rows, heads, _, size = query.shape
     groups = key.shape[1]
-    keys, values = prefix.keys[layer], prefix.values[layer]
+    keys, values = prefix.of(layer)
     queries = query.reshape(-1, size)
     # those that read one head of keys are rows of one product: those of a group, of all rows of a prompt
     table = queries.index_select(0, prefix.taken).view(len(keys), groups, -1, size)
@@ -92,6 +123,61 @@ def attend_shared(
     top = top.reshape(-1).index_select(0, prefix.given).view(rows * groups, -1, 1)
     mask = prefix.own_mask
     return _join_own(queries.view(read.shape), key, value, read, top, mask, scaling).view(rows, 1, heads, size)
+
+
+def attend_near(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    prefix: SharedPrefix,
+    layer: int,
+    scaling: float,
+    softcap: float | None = None,
+) -> torch.Tensor:
+    """As attend_shared for layers that don't see all of a row, and with a soft cap: the prompt is copied for every row.
+
+    query (N, H, 1, D), own key/value (N, G, S, D) → (N, 1, H, D).
+    """
+    assert prefix.lengths is not None
+    assert prefix.prompt_of is not None
+    assert prefix.start is not None
+    of_prompts, values_of_prompts = prefix.of(layer)
+    prompts, own = of_prompts.shape[2], key.shape[2]
+    lengths = prefix.lengths[prefix.prompt_of][:, None]  # (N, 1)
+    column = torch.arange(prompts, device=query.device)[None]
+    written = torch.arange(own, device=query.device)[None] - prefix.start[:, None]  # (N, S)
+    number = torch.cat([column.expand(len(lengths), -1), lengths + written], 1)
+    real = torch.cat([column < lengths, written >= 0], 1)
+    pattern = prefix.patterns[layer] if prefix.patterns else CAUSAL
+    mask = (real & is_near(pattern, number[:, -1:], number))[:, None, None]
+    keys = torch.cat([of_prompts[prefix.prompt_of], key], 2)
+    values = torch.cat([values_of_prompts[prefix.prompt_of], value], 2)
+    return attend_all(query, keys, values, mask, scaling, softcap).transpose(1, 2)
+
+
+def attend_all(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scaling: float,
+    softcap: float | None,
+) -> torch.Tensor:
+    """query (N, H, T, D), key/value (N, G, S, D), mask bool or additive, of (N, 1, T, S) or what broadcasts to it →
+    (N, H, T, D). Without a mask, causal. `softcap` c makes a score s into c·tanh(s / c).
+    """
+    each = query.shape[1] // key.shape[1]
+    key, value = (one.repeat_interleave(each, 1) if each > 1 else one for one in (key, value))
+    if mask is None:
+        mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril(
+            key.shape[2] - query.shape[2]
+        )
+    if softcap is None:
+        return scaled_dot_product_attention(query, key, value, mask, scale=scaling)
+    scores = torch.matmul(query * scaling, key.transpose(2, 3))
+    scores = (scores / softcap).tanh() * softcap
+    scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+    return torch.matmul(scores.softmax(-1, dtype=torch.float32).to(value.dtype), value)
 
 
 def _attend(

@@ -13,10 +13,19 @@ from dataclasses import dataclass
 import torch
 
 from vlrl.model.attention.flex_blocks import FlexBlocks, flex_blocks
+from vlrl.model.attention.pattern_masks import PatternMasks, Places, image_numbers, pattern_masks
 from vlrl.model.attention.response_blocks import BLOCKS_FROM, PackedRow, ResponseBlocks, response_blocks
 from vlrl.model.batch.example import Example
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Examples whose prompts are read in passes of their own: a decoder with recurrent layers has them."""
+
+    examples: tuple[Example, ...]
+    rule: PositionRule
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class Batch:
     mask        (B, 1, T, T) bool, True where a query (third) may see a key (fourth); short rows only
     blocks      the same of long rows, for an attention that computes no other pairs; None with `mask`
                 where both are None, plain causal order does
+    patterns    masks by layer instead, of a decoder whose layers aren't all plain causal; None for others
+    apart       what is read instead of these lines, of a decoder with recurrent layers; None for others
     images      images in order of appearance over the rows
     at          (M,) index into (B·T) of the position that predicts each response token
     targets     (M,) the response tokens, row by row, response by response
@@ -46,6 +57,8 @@ class Batch:
     response: torch.Tensor
     num_responses: int
     written: torch.Tensor | None = None
+    patterns: PatternMasks | None = None
+    apart: Apart | None = None
 
 
 def pack(
@@ -58,7 +71,7 @@ def pack(
 ) -> Batch:
     """One batch: a packed row of each example.
 
-    rule    positions as the model counts them
+    rule    positions as the model counts them, and what its layers see
     flex    long rows get the blocks of FlexAttention
     packed  the rows stand one behind another in a single line, without padding
 
@@ -72,6 +85,9 @@ def pack(
     positions = torch.arange(width).repeat(rule.rows, lines, 1)
     part = torch.full((lines, width), -1, dtype=torch.int32)  # 0 prompt, j response j, −1 padding
     owner = torch.zeros(lines, width, dtype=torch.int32)  # which row of the line
+    numbers = torch.zeros(lines, width, dtype=torch.long)
+    image = torch.full((lines, width), -1, dtype=torch.long)
+    images = 0
     at, targets, response = [], [], []
     placed = []
     num_responses = begin = 0
@@ -85,6 +101,9 @@ def pack(
         start = begin + example.encoded.num_tokens
         positions[:, line, begin:start] = prompt_positions
         part[line, begin:start] = 0
+        numbers[line, begin:start] = torch.arange(start - begin)
+        of_images, images = image_numbers(example.encoded.token_types, images)
+        image[line, begin:start] = torch.tensor(of_images)
         base = line * width  # of the line in (B·T)
         last_of_prompt = base + start - 1  # predicts the first token of every response
         for j, tokens in enumerate(example.responses, 1):
@@ -96,6 +115,10 @@ def pack(
                 behind = rule.behind(example.encoded, tokens, seen.token_types, seen.images)
                 positions[:, line, start:stop] = behind
             part[line, start:stop] = j
+            numbers[line, start:stop] = example.encoded.num_tokens + torch.arange(len(tokens))
+            if seen is not None and seen.images:
+                of_images, images = image_numbers(seen.token_types, images)
+                image[line, start:stop] = torch.tensor(of_images)
             at.append(torch.tensor([last_of_prompt]))
             at.append(torch.arange(base + start, base + stop - 1))
             response.append(torch.full((len(tokens),), num_responses, dtype=torch.long))
@@ -104,8 +127,13 @@ def pack(
         targets.append(torch.tensor(written, dtype=torch.long))
         placed.append(PackedRow(base + begin, example.encoded.num_tokens, tuple(map(len, example.responses))))
         begin = start if packed else 0
-    mask, blocks = None, None
-    if any(len(example.responses) > 1 for example in examples) or (packed and len(examples) > 1):
+    mask, blocks, patterns = None, None, None
+    apart = Apart(tuple(examples), rule) if rule.recurrent else None
+    if apart is not None:
+        pass  # transformers' own masks are right for a prompt, and for what comes behind it
+    elif rule.patterns:
+        patterns = pattern_masks(rule.patterns, Places(part, owner, numbers, image).to(device))
+    elif any(len(example.responses) > 1 for example in examples) or (packed and len(examples) > 1):
         mask, blocks = _visibility(part, owner, placed, device, flex, packed)
     return Batch(
         token_ids=ids.to(device),
@@ -113,11 +141,13 @@ def pack(
         mask=mask,
         blocks=blocks,
         images=tuple(image for example in examples for image in example.images),
-        at=torch.cat(at).to(device),
-        targets=torch.cat(targets).to(device),
-        response=torch.cat(response).to(device),
+        at=_joined(at).to(device),
+        targets=_joined(targets).to(device),
+        response=_joined(response).to(device),
         num_responses=num_responses,
         written=_written(examples, device),
+        patterns=patterns,
+        apart=apart,
     )
 
 
@@ -132,6 +162,11 @@ def _written(examples: Sequence[Example], device: torch.device) -> torch.Tensor 
     ]
     flat = torch.tensor([wrote for chosen in by_response for wrote in chosen])
     return flat.nonzero()[:, 0].to(device)
+
+
+def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One behind another; none where prompts alone are read."""
+    return torch.cat(list(parts)) if parts else torch.empty(0, dtype=torch.long)
 
 
 def _visibility(

@@ -20,7 +20,10 @@ from PIL import Image as Pillow
 
 from vlrl import dist
 from vlrl.data.images.image_budget import ImageBudget
+from vlrl.errors import ConfigError
 from vlrl.model.batch.example import Example
+from vlrl.model.families.decoder_reading import has_state
+from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded, EncodedImage, Encoder
 from vlrl.model.vision.image_encoding import VisionTower
@@ -55,9 +58,25 @@ def agreed(by_rank: list[list[MicroBatchShape]], tower_trains: bool) -> list[Mic
 
 
 class Lockstep:
-    """What a rank runs where the others have something and it has not."""
+    """What a rank runs where the others have something and it has not.
+
+    Raises ConfigError for a model of which equally many calls can't be agreed.
+    """
 
     def __init__(self, loaded: LoadedModel, tower_trains: bool) -> None:
+        if has_state(loaded.config):
+            raise ConfigError(
+                "backend",
+                f"{loaded.config.model_type!r} has recurrent layers: ranks would make unlike numbers of passes",
+                "backend: torch",
+            )
+        if tower_trains and not family_of(loaded.config).one_tower_call:
+            raise ConfigError(
+                "backend",
+                f"{loaded.config.model_type!r} is read in the generic way, image layout by image layout: while its "
+                "tower or projector trains, ranks would make unlike numbers of passes",
+                "freeze: [vision, projector], or backend: torch",
+            )
         self._tower_trains = tower_trains
         stop = loaded.stop_ids[0]
         self.padding = Example(Encoded("padding", (stop,), (0,), (), ""), ((stop,),))

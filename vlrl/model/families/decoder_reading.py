@@ -11,8 +11,31 @@ from collections.abc import Mapping
 from typing import Any
 
 FULL = "full_attention"  # transformers' name for a layer that attends causally over all tokens
+# its names for layers that hand a state from token to token: they attend to nothing
+RECURRENT_LAYERS = frozenset({"linear_attention", "conv", "mamba", "recurrent"})
 # how names of fields begin that only a decoder with a state has
 RECURRENT = ("mamba", "ssm", "recurrent", "rwkv", "lru_width", "linear_num_", "linear_conv", "conv_L_cache")
+
+
+def layer_kinds(text: Any) -> tuple[str, ...]:
+    """transformers' name of each layer's kind, where a configuration lists them; else all have the kind that its window
+    or chunk makes them.
+    """
+    layers = _listed(text)
+    if layers:
+        return tuple(FULL if kind == "attention" else str(kind) for kind in layers)
+    kinds = _windows(text.to_dict())
+    return (next(iter(kinds), FULL),) * int(text.num_hidden_layers)
+
+
+def has_state(config: Any) -> bool:
+    """Whether some layers hand a state from token to token."""
+    return any(kind in RECURRENT_LAYERS for kind in layer_kinds(config.get_text_config()))
+
+
+def _listed(text: Any) -> tuple[Any, ...]:
+    names = ("layer_types", "layers_block_type", "block_types")
+    return tuple(next((layers for name in names if (layers := getattr(text, name, None))), ()))
 
 
 def reading_of(config: Any) -> dict[str, str]:

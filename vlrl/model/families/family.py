@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 
 from vlrl.errors import ConfigError
+from vlrl.model.families.attention_patterns import TWO_WAYS
 from vlrl.model.families.decoder_reading import reading_of
 from vlrl.model.families.image_types import ImageFeatures, Pixels
 from vlrl.model.families.tiny_parts import TinyModel
@@ -37,6 +38,13 @@ class DecoderClasses(NamedTuple):
     decoder: str
     mlp: str
     prefix: str
+
+
+class ImageSize(NamedTuple):
+    """What an image of some size becomes: patches for the tower, prompt tokens at most."""
+
+    patches: int
+    tokens: int
 
 
 class TowerShape(NamedTuple):
@@ -63,6 +71,9 @@ class Family(ABC):
     placeholders      fields of the configuration with ids of tokens that stand for images or videos, or around them
     position_rows     rows of position ids: 1, or 3 (time, height, width) for mrope
     segmented_tower   whether the tower has all patches in one row and takes their segments as `cu_seq_lens_q`
+    one_prompt_a_call whether the processor is called for one prompt after the other, so that its output is of one
+    one_tower_call    whether all images of a pass go through the tower in one call, whatever their sizes
+    projects_again    whether the projector can be run again on what a frozen tower gave it (vision/frozen_tower.py)
     vllm_patches      whether vLLM's class takes the processor's patches as they are (`pixel_values`, `image_grid_thw`)
     tower_names       parts of parameter names that only the vision tower's have
     projector_names   the same of the projector between tower and decoder; where both are found, it is the projector's
@@ -76,6 +87,9 @@ class Family(ABC):
     placeholders: ClassVar[tuple[str, ...]] = ("image_token_id",)
     position_rows: ClassVar[int] = 1
     segmented_tower: ClassVar[bool] = False
+    one_prompt_a_call: ClassVar[bool] = False
+    one_tower_call: ClassVar[bool] = True
+    projects_again: ClassVar[bool] = True
     vllm_patches: ClassVar[bool] = False
     tower_names: ClassVar[tuple[str, ...]] = ("vision_tower", "vision_model")
     projector_names: ClassVar[tuple[str, ...]] = ("multi_modal_projector",)
@@ -87,6 +101,12 @@ class Family(ABC):
     @abstractmethod
     def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
         """The processor's output for prompts with `counts` (≥ 1) images each, cut into images in reading order."""
+
+    def cut_images(
+        self, output: Any, prompts: Sequence[Sequence[int]], images: Sequence[Sequence[Any]], loaded: Any
+    ) -> list[Pixels]:
+        """The same by families that need the images themselves."""
+        return self.cut(output, prompts, [len(some) for some in images], loaded)
 
     @abstractmethod
     def encode_images(self, core: Any, own: Any, images: Sequence[Pixels], device: torch.device) -> list[ImageFeatures]:
@@ -122,6 +142,31 @@ class Family(ABC):
         """
         return patches // self.merge(config)
 
+    def size_of(self, config: Any, processor: Any, width: int, height: int) -> ImageSize:
+        """Patches and prompt tokens, at most, of an image of this size in pixels."""
+        patches = self.patches(config, processor.image_processor, width, height)
+        return ImageSize(patches, self.most_tokens(config, patches))
+
+    def image_tokens(self, config: Any, processor: Any, width: int, height: int) -> int:
+        """Placeholders of an image of this size in pixels."""
+        return self.patches(config, processor.image_processor, width, height) // self.merge(config)
+
+    def placeholders_of(self, config: Any, pixels: Sequence[Pixels]) -> int | None:
+        """Features that the tower gives for these images, each for one placeholder; None where it is known later."""
+        return sum(one.grid[0] * one.grid[1] * one.grid[2] for one in pixels) // self.merge(config)
+
+    def placeholder_fields(self, config: Any) -> tuple[str, ...]:
+        """Fields of this configuration with ids of tokens that stand for images or videos, or around them."""
+        return self.placeholders
+
+    def image_markers(self, processor: Any) -> tuple[str, ...]:
+        """Tokens of which a chat template writes one for an image."""
+        return (processor.image_token,)
+
+    def rows_of_positions(self, core: Any) -> int:
+        """Rows of position ids of this model."""
+        return self.position_rows
+
     def image_token(self, config: Any) -> int | None:
         """Id of the placeholder of images; None where the configuration names none."""
         found: int | None = getattr(config, "image_token_id", None)
@@ -147,16 +192,33 @@ def known_families() -> list[Family]:
     return [_made(component) for component in dict.fromkeys(families.get(name) for name in families)]
 
 
+def part_names() -> tuple[frozenset[str], frozenset[str]]:
+    """Parts of parameter names that only projectors have, and only towers, over all families."""
+    from vlrl.model.families.generic import GENERIC
+
+    known = (*known_families(), GENERIC)
+    projectors = frozenset(name for family in known for name in family.projector_names)
+    return projectors, frozenset(name for family in known for name in family.tower_names)
+
+
 def family_of(config: Any, place: str = "model.path") -> Family:
-    """The rules of a model's family, by `model_type`. Raises ConfigError at `place` for one that isn't known."""
+    """The rules of a model's family: those under its `model_type`, else those of any model that keeps transformers'
+    contract. Raises ConfigError at `place` for one that does neither.
+    """
+    from vlrl.model.families.contract import why_not
+    from vlrl.model.families.generic import GENERIC
+
     name = str(config.model_type)
-    if name not in families:
+    if name in families:
+        return _made(families.get(name))
+    if (reason := why_not(config.__class__)) is not None:
         raise ConfigError(
             place,
-            f"{name!r}: how models of this type read images isn't known here",
-            f"known: {', '.join(families)}; for another, write a family and name its file under plugins: ({PAGE})",
+            f"{name!r}: how models of this type read images isn't known here, and the generic way can't: {reason}",
+            "`vlrl models` lists what can be read; for another, write a family and name its file under plugins: "
+            f"({PAGE})",
         )
-    return _made(families.get(name))
+    return GENERIC
 
 
 def refuse_other_reading(config: Any, place: str) -> None:
@@ -165,7 +227,8 @@ def refuse_other_reading(config: Any, place: str) -> None:
     """
     known = family_of(config, place).decoder_reading
     for kind, where in reading_of(config).items():
-        if kind not in known:
+        two_ways = kind == "bidirectional_attention" and config.model_type in TWO_WAYS
+        if kind not in known and not two_ways:
             raise ConfigError(
                 place,
                 f"its decoder reads by {kind.replace('_', ' ')} ({where} in config.json), which the family "

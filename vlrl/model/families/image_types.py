@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -15,19 +15,25 @@ class Pixels:
     values  float32: patches (n, d), or tiles (m, 3, height, width) in pixels
     grid    (time or tiles, height, width) in patches; its product is the number of patches
     mask    (m, height, width) bool, True where a tile has pixels; None where it has them everywhere
+    inputs  what the tower takes besides, by name (generic family); what of them concerns this image alone
     """
 
     values: torch.Tensor
     grid: tuple[int, int, int]
     mask: torch.Tensor | None = None
+    inputs: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """What the tower says of one image: `merged` (n, d) or (tiles, n, d); for deepstack models one (n, d) a level."""
+    """What the tower says of one image: `merged` (n, d) or (tiles, n, d); for deepstack models one (n, d) a level.
+
+    listed  whether the model's own `get_image_features` gives a list by image, not one tensor of all
+    """
 
     merged: torch.Tensor
     levels: tuple[torch.Tensor, ...] = ()
+    listed: bool = False
 
     @property
     def tensors(self) -> tuple[torch.Tensor, ...]:
@@ -36,4 +42,4 @@ class ImageFeatures:
 
     def of(self, tensors: Sequence[torch.Tensor]) -> ImageFeatures:
         """The same features made of other `tensors` (as `tensors` lists them)."""
-        return ImageFeatures(tensors[0], tuple(tensors[1:]))
+        return replace(self, merged=tensors[0], levels=tuple(tensors[1:]))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import transformers
 from PIL import Image as Pillow
 
@@ -53,7 +54,7 @@ def load_processor(folder: Path, config: Any, place: str) -> Any:
             raise ConfigError(place, f"{folder}: its processor ({type(processor).__name__}) has no {part}", OWN_FILES)
     check_tokenizer(processor, config, folder, place)
     check_end_tokens(processor.tokenizer, config, folder, place)
-    check_images(processor, config, check_template(processor, folder, place), folder, place)
+    check_images(processor, config, check_template(processor, config, folder, place), folder, place)
     return processor
 
 
@@ -69,7 +70,9 @@ def check_tokenizer(processor: Any, config: Any, folder: Path, place: str) -> No
             f"it is another model's: {OWN_FILES}",
         )
     token, wanted = getattr(processor, "image_token", None), family_of(config).image_token(config)
-    if token is None or wanted is None or vocabulary.get(token) != wanted:
+    # Gemma 3's `image_token` is the one before them
+    ids = {vocabulary.get(token or ""), *(getattr(processor, "image_token_ids", None) or ())}
+    if token is None or wanted is None or wanted not in ids:
         raise ConfigError(
             place,
             f"{folder}: the image placeholder {token!r} has id {vocabulary.get(token or '')} in the tokenizer, "
@@ -102,7 +105,7 @@ def check_end_tokens(tokenizer: Any, config: Any, folder: Path, place: str) -> N
         )
 
 
-def check_template(processor: Any, folder: Path, place: str) -> str:
+def check_template(processor: Any, config: Any, folder: Path, place: str) -> str:
     """The probe conversation by the chat template: both texts once and in order, both images, and it ends."""
     template = getattr(processor, "chat_template", None)
     if not template:
@@ -119,11 +122,12 @@ def check_template(processor: Any, folder: Path, place: str) -> str:
         raise ConfigError(
             place, f"{folder}: its chat template fails: {type(error).__name__}: {_line(error)}", "correct it"
         ) from error
-    images = written.count(processor.image_token)
-    if images != len(PROBE):
+    images = {mark: written.count(mark) for mark in family_of(config).image_markers(processor)}
+    if len(PROBE) not in images.values():
+        said = ", ".join(f"{count} × {mark}" for mark, count in images.items())
         raise ConfigError(
             place,
-            f"{folder}: its chat template writes {images} × {processor.image_token} for {len(PROBE)} images",
+            f"{folder}: its chat template writes {said} for {len(PROBE)} images",
             "take the template of a vision-language model",
         )
     if [written.count(text) for text in PROBE] != [1] * len(PROBE) or written.index(PROBE[0]) > written.index(PROBE[1]):
@@ -146,9 +150,9 @@ def check_images(processor: Any, config: Any, written: str, folder: Path, place:
     images = [Pillow.linear_gradient("L").convert("RGB").resize(size) for size in ((96, 64), (64, 96))]
     try:
         output = processor(text=[written], images=[images], add_special_tokens=False)
-        ids = tuple(output["input_ids"][0])
-        known = SimpleNamespace(tokenizer=processor.tokenizer, config=config)
-        pixels = family.cut(output, [ids], [len(images)], known)
+        ids = tuple(np.asarray(output["input_ids"][0]).tolist())
+        known = SimpleNamespace(tokenizer=processor.tokenizer, processor=processor, config=config)
+        pixels = family.cut_images(output, [ids], [images], known)
     except VlrlError:
         raise
     except Exception as error:  # see load_processor
@@ -156,11 +160,12 @@ def check_images(processor: Any, config: Any, written: str, folder: Path, place:
     for one in pixels:
         if (wrong := family.misfit(config, one)) is not None:
             raise ConfigError(place, f"{folder}: its image processor {wrong} by config.json", OWN_FILES)
-    expected = sum(one.grid[0] * one.grid[1] * one.grid[2] for one in pixels) // family.merge(config)
-    if (found := ids.count(family.image_token(config))) != expected:
+    expected, found = family.placeholders_of(config, pixels), ids.count(family.image_token(config))
+    if found == 0 or expected not in (None, found):
         raise ConfigError(
             place,
-            f"{folder}: its processor writes {found} placeholders for two images, the model has {expected} features",
+            f"{folder}: its processor writes {found} placeholders for two images, the model has "
+            f"{'more' if expected is None else expected} features",
             OWN_FILES,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from vlrl.errors import ConfigError
-from vlrl.model.families.family import known_families
+from vlrl.model.families.family import part_names
 
 Part = Literal["vision", "projector", "language"]
 PARTS: frozenset[Part] = frozenset(get_args(Part))
@@ -17,10 +17,10 @@ def part_of(name: str) -> Part:
 
     By the names that all known families give to their modules.
     """
-    known = known_families()
-    if any(mark in name for family in known for mark in family.projector_names):
+    projectors, towers = part_names()
+    if any(mark in name for mark in projectors):
         return "projector"
-    if any(mark in name for family in known for mark in family.tower_names):
+    if any(mark in name for mark in towers):
         return "vision"
     return "language"
 

@@ -111,8 +111,13 @@ class EncodesTurns(Protocol):
 
 
 def _image(digest: str, pixels: Pixels) -> EncodedImage:
-    """One file under two image budgets is two images: the grid is part of its name."""
-    return EncodedImage(f"{digest}@{'x'.join(map(str, pixels.grid))}", pixels)
+    """One file under two image budgets is two images: the grid is part of its name. So are further inputs of the tower,
+    and the pixels with them: some processors cut an image otherwise where a prompt has several.
+    """
+    name = f"{digest}@{'x'.join(map(str, pixels.grid))}"
+    if pixels.inputs:
+        name = f"{name}#{input_hash((), [pixels.values, *pixels.inputs.values()])}"
+    return EncodedImage(name, pixels)
 
 
 class Encoder:
@@ -149,8 +154,8 @@ class Encoder:
         images = [[open_image(image, budget or self._budget) for image in one.images] for one in observations]
         made: dict[int, _Read] = {}
         for with_images in (True, False):
-            chosen = [i for i, some in enumerate(images) if bool(some) == with_images]
-            if chosen:
+            alike = [i for i, some in enumerate(images) if bool(some) == with_images]
+            for chosen in self._calls(alike):
                 try:
                     read = self._processed([prompts[i] for i in chosen], [images[i] for i in chosen])
                 except ValueError as error:
@@ -198,13 +203,19 @@ class Encoder:
         # in one call all prompts have images or none has: processors count placeholders prompt by prompt
         kinds = [(bool(of_prompt), prompt.texts is not None) for of_prompt, prompt in zip(images, prompts, strict=True)]
         for kind in ((True, False), (True, True), (False, False), (False, True)):
-            indices = [i for i, kind_of_prompt in enumerate(kinds) if kind_of_prompt == kind]
-            if indices:
+            alike = [i for i, kind_of_prompt in enumerate(kinds) if kind_of_prompt == kind]
+            for indices in self._calls(alike):
                 made = self._read(
                     [problems[i] for i in indices], [prompts[i] for i in indices], [images[i] for i in indices]
                 )
                 encoded.update(zip(indices, made, strict=True))
         return [encoded[i] for i in range(len(problems))]
+
+    def _calls(self, indices: list[int]) -> list[list[int]]:
+        """Prompts by call of the processor: all at once, or one by one where the family reads its output so."""
+        if self._family.one_prompt_a_call:
+            return [[i] for i in indices]
+        return [indices] if indices else []
 
     def _read(
         self, problems: Sequence[Problem], prompts: Sequence[Prompt], images: Sequence[Sequence[Any]]
@@ -221,17 +232,19 @@ class Encoder:
         as the processor does.
         """
         inputs: dict[str, Any] = {"text": [prompt.text for prompt in prompts], "add_special_tokens": False}
+        inputs["padding"] = False
         if images[0]:
             inputs["images"] = list(images)
         output = self._writer.processor_for(prompts)(**inputs)
-        ids = [tuple(row) for row in output["input_ids"]]
+        ids = [tuple(np.asarray(row).tolist()) for row in output["input_ids"]]
         types = output.get("mm_token_type_ids")
-        types = [self._types(row) for row in ids] if types is None else [tuple(row) for row in types]
+        types = (
+            [self._types(row) for row in ids] if types is None else [tuple(np.asarray(row).tolist()) for row in types]
+        )
         pixels: list[list[Pixels]] = [[] for _ in ids]
         if images[0]:
-            counts = [len(of_prompt) for of_prompt in images]
-            cut = iter(self._family.cut(output, ids, counts, self._loaded))
-            pixels = [[next(cut) for _ in range(count)] for count in counts]
+            cut = iter(self._family.cut_images(output, ids, images, self._loaded))
+            pixels = [[next(cut) for _ in of_prompt] for of_prompt in images]
         return list(zip(ids, types, pixels, strict=True))
 
     def _refused(self, problems: Sequence[Problem], error: ValueError) -> Exception:
@@ -243,7 +256,8 @@ class Encoder:
         return DataError(
             f"problem {problems[0].id} ({problems[0].source or problems[0].domain})",
             f"the model's processor refuses it: {' '.join(str(error).split())}",
-            "crop or pad its images, or leave the row out (on_bad_row: skip)",
+            f"{'crop or pad its images' if problems[0].images else 'give it an image'}, or leave the row out "
+            "(on_bad_row: skip)",
         )
 
     def text_tokens(self, problem: Problem) -> int:
@@ -276,9 +290,10 @@ class Encoder:
 
 
 def content_hash_of(token_ids: Sequence[int], images: Sequence[EncodedImage]) -> str:
-    """Hash of every token id and every pixel value, masks of padding included."""
+    """Hash of every token id and every pixel value, masks of padding and further inputs of the tower included."""
     masks = [image.pixels.mask for image in images if image.pixels.mask is not None]
-    return input_hash(token_ids, [*(image.patches for image in images), *masks])
+    others = [value for image in images for value in image.pixels.inputs.values()]
+    return input_hash(token_ids, [*(image.patches for image in images), *masks, *others])
 
 
 def input_hash(token_ids: Sequence[int], tensors: Iterable[torch.Tensor]) -> str:

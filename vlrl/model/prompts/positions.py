@@ -7,16 +7,26 @@ from typing import Any
 
 import torch
 
+from vlrl.model.families.attention_patterns import key_sources, patterns_of
+from vlrl.model.families.decoder_reading import has_state
 from vlrl.model.families.family import family_of
 from vlrl.model.prompts.encode import Encoded, EncodedImage
 
 
 class PositionRule:
-    """Positions of prompts and of what follows them. Equal layouts (text lengths, grids) are computed once."""
+    """Positions of prompts and of what follows them. Equal layouts (text lengths, grids) are computed once.
+
+    patterns   what each layer's queries may see; empty where all are plain causal
+    sources    the layer whose keys and values each layer reads; empty where each has its own
+    recurrent  whether some layers hand a state from token to token, so that no responses share a row with their prompt
+    """
 
     def __init__(self, model: Any) -> None:
         self._core, self._family = model.model, family_of(model.config)
-        self.rows = self._family.position_rows
+        self.rows = self._family.rows_of_positions(model.model)
+        self.patterns = patterns_of(model.config)
+        self.sources = key_sources(model.config)
+        self.recurrent = has_state(model.config)
         self._known: dict[tuple[Any, ...], torch.Tensor] = {}
 
     def prompt(self, encoded: Encoded) -> torch.Tensor:

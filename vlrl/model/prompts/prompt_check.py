@@ -9,7 +9,7 @@ from __future__ import annotations
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.images.open_images import BadImageError, size_in_budget, upright_size
 from vlrl.errors import DataError
-from vlrl.model.families.family import family_of
+from vlrl.model.families.family import ImageSize, family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoder
 from vlrl.types import Image, Problem
@@ -24,7 +24,7 @@ class PromptCheck:
     def __init__(self, loaded: LoadedModel, encoder: Encoder, budget: ImageBudget, longest: int) -> None:
         self._loaded, self._encoder, self._budget, self.longest = loaded, encoder, budget, longest
         self._family = family_of(loaded.config)
-        self._patches: dict[tuple[int, int], int | str] = {}
+        self._sizes: dict[tuple[int, int], ImageSize | str] = {}
 
     def __call__(self, problem: Problem) -> None:
         """Raises BadImageError or DataError for a problem that can't be asked."""
@@ -49,16 +49,15 @@ class PromptCheck:
 
     def most_tokens(self, problem: Problem) -> int:
         """Tokens that its prompt takes at most. Raises BadImageError, and DataError as encoding does."""
-        config = self._loaded.config
-        images = [self._family.most_tokens(config, self.patches(image)) - 1 for image in problem.images]
+        images = [self.size(image).tokens - 1 for image in problem.images]
         return self._encoder.text_tokens(problem) + sum(images)
 
-    def patches(self, image: Image) -> int:
-        """Patches of an image within the budget. Raises BadImageError for one that the processor refuses."""
+    def size(self, image: Image) -> ImageSize:
+        """Patches and tokens of an image within the budget. Raises BadImageError for one that the processor refuses."""
         size = size_in_budget(*upright_size(image), self._budget)
-        if size not in self._patches:
-            self._patches[size] = self._ask(size)
-        found = self._patches[size]
+        if size not in self._sizes:
+            self._sizes[size] = self._ask(size)
+        found = self._sizes[size]
         if isinstance(found, str):
             raise BadImageError(
                 f"image {image.path or image.digest}",
@@ -67,9 +66,9 @@ class PromptCheck:
             )
         return found
 
-    def _ask(self, size: tuple[int, int]) -> int | str:
-        """The number of patches, or why there are none."""
+    def _ask(self, size: tuple[int, int]) -> ImageSize | str:
+        """What an image of this size becomes, or why nothing."""
         try:
-            return self._family.patches(self._loaded.config, self._loaded.processor.image_processor, *size)
+            return self._family.size_of(self._loaded.config, self._loaded.processor, *size)
         except Exception as error:  # a processor says what it doesn't take by errors of its own
             return " ".join(str(error).split()) or type(error).__name__

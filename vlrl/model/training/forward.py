@@ -27,7 +27,14 @@ from vlrl.model.optimization.parameter_groups import trained_parts
 from vlrl.model.prompts.encode import EncodedImage
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.example_tensors import loss_inputs_of, observe, of_all
-from vlrl.model.training.logprobs import TokenLogprobs, chunks_of, response_hidden, response_logprobs, sampling_logprobs
+from vlrl.model.training.logprobs import (
+    TokenLogprobs,
+    chunks_of,
+    head_logits,
+    response_hidden,
+    response_logprobs,
+    sampling_logprobs,
+)
 from vlrl.model.training.update_metrics import UpdateMetrics
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.model.vision.image_features import ImageFeatureCache
@@ -152,7 +159,7 @@ class PackedForward:
     @torch.no_grad()
     def distribution(self, hidden: torch.Tensor, temperature: float) -> torch.Tensor:
         """(m, d) states → (m, V) log-probabilities of the sampling distribution."""
-        return sampling_logprobs(self._loaded.model.lm_head(hidden), self._forbidden, temperature)
+        return sampling_logprobs(head_logits(self._loaded.model, hidden), self._forbidden, temperature)
 
     def micro_batches(
         self,

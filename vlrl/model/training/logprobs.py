@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from vlrl.model.attention.prompt_attention import reads_blocks
+from vlrl.model.attention.prompt_attention import attention_inputs
 from vlrl.model.batch.packing import Batch
 from vlrl.model.cost import CHUNK_LOGITS
+from vlrl.model.decoding.state_rows import state_hidden
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.vision.image_encoding import VisionTower
 
@@ -59,12 +63,10 @@ def response_logprobs(
         hidden, targets = picked[start : start + size], wanted[start : start + size]
         if chunks > 1 and torch.is_grad_enabled():
             parts.append(
-                checkpoint(
-                    _logprobs_and_entropy, model.lm_head, hidden, targets, forbidden, temperature, use_reentrant=False
-                )
+                checkpoint(_logprobs_and_entropy, model, hidden, targets, forbidden, temperature, use_reentrant=False)
             )
         else:
-            parts.append(_logprobs_and_entropy(model.lm_head, hidden, targets, forbidden, temperature))
+            parts.append(_logprobs_and_entropy(model, hidden, targets, forbidden, temperature))
     logprobs, entropy = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])  # (M, 1 or 2) and (M,)
     if batch.written is not None:
         logprobs, entropy = (_in_place(one, batch.written, len(batch.targets)) for one in (logprobs, entropy))
@@ -87,30 +89,40 @@ def _chunk_size(vocabulary: int) -> int:
 
 def response_hidden(model: Any, tower: VisionTower, batch: Batch, features: dict[str, ImageFeatures]) -> torch.Tensor:
     """(M, d) last hidden states at the positions that predict the response tokens of a packed batch."""
-    more: dict[str, Any] = {"attention_mask": batch.mask}
-    if batch.blocks is not None:
-        if not reads_blocks(model):
-            raise ValueError("rows this long need the attention that load_folder gives a model")
-        # a 4-D mask is passed through as it is; the blocks need none
-        nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=batch.token_ids.device)
-        more = {"attention_mask": nothing, "response_blocks": batch.blocks}
+    if batch.apart is not None:
+        return state_hidden(model, tower, batch.apart.examples, batch.apart.rule, features)
     with tower.given([features[image.digest] for image in batch.images]) as images:
         hidden = model.model(
             input_ids=batch.token_ids,
             position_ids=batch.positions,
             use_cache=False,
             **images,
-            **more,
+            **attention_inputs(model, batch),
         ).last_hidden_state
     picked: torch.Tensor = hidden.reshape(-1, hidden.shape[-1])[batch.at]
     return picked
 
 
+def head_logits(model: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """(…, d) states → (…, V) logits, with the soft cap that the model's own forward pass puts on them, if any."""
+    logits: torch.Tensor = model.lm_head(hidden)
+    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    if cap is None or not _caps_logits(type(model).forward):
+        return logits
+    capped: torch.Tensor = (logits / cap).tanh() * cap
+    return capped
+
+
+@cache
+def _caps_logits(forward: Callable[..., Any]) -> bool:
+    return "final_logit_softcapping" in inspect.getsource(forward)
+
+
 def _logprobs_and_entropy(
-    head: Any, hidden: torch.Tensor, targets: torch.Tensor, forbidden: torch.Tensor, temperature: float
+    model: Any, hidden: torch.Tensor, targets: torch.Tensor, forbidden: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(m, d) states and (m, n) token ids → (m, n) log-probabilities, and (m,) entropies in nats without gradient."""
-    logp = sampling_logprobs(head(hidden), forbidden, temperature)
+    logp = sampling_logprobs(head_logits(model, hidden), forbidden, temperature)
     with torch.no_grad():
         entropy = -(logp.exp() * logp.clamp_min(-1e9)).sum(-1)
     return logp.gather(1, targets), entropy

@@ -49,7 +49,7 @@ class VisionTower:
         unique: dict[str, EncodedImage] = {}
         for image in images:
             unique.setdefault(image.digest, image)
-        if unique and frozen_below_projector(self._model):
+        if unique and self._family.projects_again and frozen_below_projector(self._model):
             given = self._below.given_to_projector(unique)
             with read_again(self._core, given):
                 return dict(zip(unique, self._run(unique.values()), strict=True))

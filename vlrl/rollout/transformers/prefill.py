@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from vlrl.model.attention.prompt_attention import takes_flex
+from vlrl.model.attention.prompt_attention import attention_inputs, takes_flex
 from vlrl.model.batch.example import Example, read_rollouts
 from vlrl.model.batch.packing import pack
 from vlrl.model.decoding.prefill_last_token import cache_argument, last_token_only
+from vlrl.model.decoding.state_rows import behind_prompt
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
@@ -82,15 +83,10 @@ class Prefill:
         features = [self._seen[image.digest] for image in images]
         lengths = [prompt.num_tokens for prompt in prompts]
         more: dict[str, Any] = {}
-        if any(written):
+        if any(written) or self._rule.patterns:
             batch = pack(rows, self._rule, self._pad, self._device, takes_flex(self._model))
             ids, positions = batch.token_ids, batch.positions
-            if batch.blocks is not None:
-                # a 4-D mask is passed through as it is; the blocks need none
-                nothing = torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=self._device)
-                more = {"attention_mask": nothing, "response_blocks": batch.blocks}
-            elif batch.mask is not None:
-                more = {"attention_mask": batch.mask}
+            more = attention_inputs(self._model, batch)
         else:
             ids, positions = self._bare(prompts)
         cache: Any = DynamicCache()
@@ -132,9 +128,7 @@ class Prefill:
 
     def _following(self, row: Example, j: int) -> int:
         """The position after response `j`."""
-        tokens, seen = row.responses[j], None if row.observations is None else row.observations[j]
-        types, images = ((), ()) if seen is None else (seen.token_types, seen.images)
-        return self._rule.after(self._rule.behind(row.encoded, tokens, types, images))
+        return self._rule.after(behind_prompt(self._rule, row, j))
 
     def _bare(self, prompts: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
         """(P, L) token ids, right-padded, and positions (R, P, L) or (P, L)."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import torch
 
 from vlrl.model.attention.shared_prefix import SharedPrefix, seats
+from vlrl.model.families.attention_patterns import LayerPattern
+from vlrl.model.training.logprobs import sampling_logprobs
 from vlrl.rollout.repetition import LoopWatch, Repetition
-from vlrl.rollout.token_sampling import row_uniforms
+from vlrl.rollout.token_sampling import draw_tokens, row_uniforms
 from vlrl.rollout.transformers.prefill import ReadPrompts, ReadResponse
 from vlrl.rollout.transformers.response_kv_cache import OwnTokensCache
 from vlrl.types import FinishReason
@@ -65,9 +67,16 @@ class RunningBatch:
     layout        another number whenever rows or prompts have come or gone
     """
 
-    def __init__(self, device: torch.device, per_group: int) -> None:
-        """`per_group` queries read one head of keys."""
+    def __init__(
+        self,
+        device: torch.device,
+        per_group: int,
+        patterns: Sequence[LayerPattern] = (),
+        sources: Sequence[int] = (),
+    ) -> None:
+        """`per_group` queries read one head of keys; `patterns` and `sources` as in SharedPrefix."""
         self._device, self._per_group = device, per_group
+        self._patterns, self._sources = patterns, sources
         self.rows: list[RunningResponse] = []
         self.prompts: list[int] = []  # request of each held prompt
         self.cache = OwnTokensCache(0)
@@ -106,7 +115,9 @@ class RunningBatch:
         lengths, following, hidden = read.lengths[at], read.following[at], read.hidden[at]
         if not self.prompts:
             nowhere = torch.empty(0, dtype=torch.long)
-            self.prefix = SharedPrefix(keys, values, None, (), nowhere, nowhere)
+            self.prefix = SharedPrefix(
+                keys, values, None, (), nowhere, nowhere, patterns=self._patterns, sources=self._sources
+            )
             self._lengths, self._following, self._prompt_hidden = lengths, following, hidden
         else:
             prefix = self.prefix
@@ -224,6 +235,15 @@ class RunningBatch:
 
     # -- what sampling needs to know ----------------------------------------------------------------------------------
 
+    def draw(self, logits: torch.Tensor, forbidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, V) logits → (N,) the next token of every row, and its log-probability."""
+        if self.temperature_divisor is not None:
+            logits = logits.float() / self.temperature_divisor
+        logp, drawn = sampling_logprobs(logits, forbidden, 1.0), self.uniforms()
+        tokens = logp.argmax(-1) if self.all_greedy else draw_tokens(logp, drawn, self.top_p, self.greedy)
+        # logits that aren't finite have no token in the vocabulary: the engine names them
+        return tokens, logp.gather(1, tokens.clamp(max=logp.shape[1] - 1)[:, None])[:, 0]
+
     def uniforms(self) -> torch.Tensor:
         """(N,) the number in (0, 1) that draws each row's next token; drawn AHEAD steps at once."""
         if self._column == AHEAD:
@@ -239,6 +259,8 @@ class RunningBatch:
 
     def mask_own(self) -> None:
         """Before a forward pass: hide the columns before each row's first token, where rows began at unlike times."""
+        self.prefix.start = self.start
+        self.prefix.reach = self._reach + self.cache.length + 1
         if not self._unlike:
             self.prefix.own_mask = None
             return
@@ -261,6 +283,11 @@ class RunningBatch:
         prefix, groups = self.prefix, self.prefix.keys[0].shape[1]
         prefix.taken, prefix.given = seats(self.prompt_of, len(self.prompts), groups, self._per_group)
         self._unlike = bool(self.start.any())
+        prefix.prompt_of, prefix.lengths = self.prompt_of, self._lengths
+        self._reach = int((self._lengths[self.prompt_of] - self.start).max())  # without own columns
+        self._settle_sampling()
+
+    def _settle_sampling(self) -> None:
         temperatures = set(self._temperatures.tolist())
         self.all_greedy = temperatures == {0.0}
         self.greedy = self._temperatures == 0 if 0.0 in temperatures else None

@@ -27,16 +27,16 @@ from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters
 from vlrl.model.prompts.positions import PositionRule
-from vlrl.model.training.logprobs import sampling_logprobs
+from vlrl.model.training.logprobs import head_logits
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.rollout.engine import Request, check_requests, joined
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.slot_utilization import SlotCount
-from vlrl.rollout.token_sampling import draw_tokens
 from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
 from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
 from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
 from vlrl.rollout.transformers.scheduler import Queue, passes
+from vlrl.rollout.transformers.state_decoding import StateDecoding
 from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
 from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
@@ -55,8 +55,8 @@ class TransformersEngine:
         self._rule = PositionRule(loaded.model)
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
         self.tower = VisionTower(loaded.model, loaded.store)
-        text = loaded.config.get_text_config()
-        self._per_group = text.num_attention_heads // text.num_key_value_heads
+        first = loaded.config.get_text_config().per_layer_config[0]  # layers with other heads copy prompts
+        self._per_group = first.num_attention_heads // first.num_key_value_heads
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._stop_ids = frozenset(loaded.stop_ids)
         self.version = 0
@@ -131,9 +131,12 @@ class TransformersEngine:
                     f"decode_step: own doesn't know {what_is_unknown(self._model)}",
                     stacklevel=2,
                 )
-            with self._reader(known) as read_written:
-                written = self._decode(requests, self._prefill(known), read_written)
-                rows = {(row.request, row.index): row for row in written}
+            if self._rule.recurrent:
+                written = self._decode_states(requests)
+            else:
+                with self._reader(known) as read_written:
+                    written = self._decode(requests, self._prefill(known), read_written)
+            rows = {(row.request, row.index): row for row in written}
         finally:
             self._model.train(was_training)
         read = [request.encoded.hash_again() for request in requests]
@@ -165,21 +168,14 @@ class TransformersEngine:
         """Write every response that has room, until it ends, its room is used up, or an early exit is allowed."""
         queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
         early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
-        live = RunningBatch(self._loaded.device, self._per_group)
+        live = RunningBatch(self._loaded.device, self._per_group, self._rule.patterns, self._rule.sources)
         waiting: dict[tuple[int, int], ReadResponse] = {}  # resumed responses that were read, by request and index
         started: list[RunningResponse] = []
         steps = written = 0
         while queue or live.rows:
             if queue and len(live.rows) < queue.slots:
                 started += self._fill(live, queue, requests, prefill, waiting)
-            logits = self._model.lm_head(live.hidden)
-            if live.temperature_divisor is not None:
-                logits = logits.float() / live.temperature_divisor
-            logp = sampling_logprobs(logits, self._forbidden, 1.0)
-            drawn = live.uniforms()
-            tokens = logp.argmax(-1) if live.all_greedy else draw_tokens(logp, drawn, live.top_p, live.greedy)
-            # logits that aren't finite have no token in the vocabulary: `_write` names them
-            chosen = logp.gather(1, tokens.clamp(max=logp.shape[1] - 1)[:, None])[:, 0]
+            tokens, chosen = self._draw(live)
             steps += 1
             written += sum(row.goes_on for row in live.rows)
             going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
@@ -193,6 +189,18 @@ class TransformersEngine:
                 live.position, live.step = live.position + 1, live.step + 1
         self._slots.add(written, steps, queue.slots)
         self.tokens_written += written
+        return started
+
+    def _draw(self, live: RunningBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N,) the next token of every row, and its log-probability."""
+        return live.draw(head_logits(self._model, live.hidden), self._forbidden)
+
+    def _decode_states(self, requests: Sequence[Request]) -> list[RunningResponse]:
+        """The same with recurrent layers, request by request."""
+        decoding = StateDecoding(self._loaded, self.tower, self._rule, self._settings.max_num_seqs)
+        started = decoding.run(requests, self._row, self._draw, self._write)
+        self._slots.add(decoding.tokens, decoding.steps, min(self._settings.max_num_seqs, max(1, len(started))))
+        self.tokens_written += decoding.tokens
         return started
 
     def _fill(

@@ -1,0 +1,129 @@
+"""Decoding with recurrent layers: a prompt is read once, and what it leaves starts each of its k responses.
+
+Rows of one request that have the same number of tokens are decoded together, request by request: unlike lengths would
+need padding, which a recurrent state would take in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from vlrl.model.batch.example import read_rollouts
+from vlrl.model.decoding.prompt_state import PromptState, read_behind, read_prompt
+from vlrl.model.decoding.state_rows import behind_prompt
+from vlrl.model.load import LoadedModel
+from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.vision.image_encoding import VisionTower
+from vlrl.rollout.engine import Request
+from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
+
+# the next token of each row, and its log-probability
+Draw = Callable[[RunningBatch], tuple[torch.Tensor, torch.Tensor]]
+Write = Callable[[RunningBatch, Sequence[int], Sequence[float], Sequence[Request]], list[bool]]
+
+
+class StateBatch(RunningBatch):
+    """N rows of one request with equally many tokens, each with what it has left in the layers so far."""
+
+    def __init__(
+        self,
+        rows: Sequence[RunningResponse],
+        state: PromptState,
+        hidden: torch.Tensor,
+        following: torch.Tensor,
+        device: torch.device,
+    ) -> None:
+        """`hidden` (N, d) predicts the tokens at the positions `following` (N,)."""
+        super().__init__(device, per_group=1)
+        self.state = state
+        written = len(rows[0].tokens)
+        nothing = torch.zeros(len(rows), dtype=torch.long, device=device)
+        self._add(rows, nothing, hidden, nothing + written, following)
+
+    def _settle(self) -> None:
+        self._settle_sampling()
+
+    def keep_going(self, going: Sequence[bool]) -> torch.Tensor:
+        """Drop the rows that don't go on; returns the (n,) old indices of those that stay."""
+        kept = torch.tensor([i for i, g in enumerate(going) if g], dtype=torch.long, device=self._device)
+        if len(kept) == len(self.rows):
+            return kept
+        self.rows = [row for row, g in zip(self.rows, going, strict=True) if g]
+        if self.rows:
+            for name in ("position", "step", "_seeds", "_temperatures", "_top_p", "_ahead"):
+                setattr(self, name, getattr(self, name)[kept])
+            self.watch.keep(kept.tolist())
+            self.state = self.state.take(kept)
+            self._settle()
+        return kept
+
+
+class StateDecoding:
+    """Responses of one call of the engine; `max_num_seqs` of them decode at once, at most."""
+
+    def __init__(self, loaded: LoadedModel, tower: VisionTower, rule: PositionRule, max_num_seqs: int) -> None:
+        self._model, self._device, self._tower, self._rule = loaded.model, loaded.device, tower, rule
+        self._most = max_num_seqs
+        self.tokens = self.steps = 0
+
+    def run(
+        self,
+        requests: Sequence[Request],
+        row_of: Callable[[Request, int, int], RunningResponse],
+        draw: Draw,
+        write: Write,
+    ) -> list[RunningResponse]:
+        """Write every response that has room, until it ends or its room is used up."""
+        started = []
+        for r, request in enumerate(requests):
+            rows = [row_of(request, r, i) for i in range(request.num_rollouts) if request.room(i)]
+            if not rows:
+                continue
+            features = self._tower.encode_images(request.encoded.images)
+            with self._tower.given([features[image.digest] for image in request.encoded.images]) as image_inputs:
+                state, hidden = read_prompt(self._model, request.encoded, self._rule, image_inputs)
+            for alike in _of_one_length(rows, self._most):
+                self._decode(self._begin(request, alike, state, hidden), requests, draw, write)
+            started += rows
+        return started
+
+    def _begin(
+        self, request: Request, rows: Sequence[RunningResponse], state: PromptState, hidden: torch.Tensor
+    ) -> StateBatch:
+        own = state.take(torch.zeros(len(rows), dtype=torch.long, device=self._device))
+        if not rows[0].tokens:
+            first = self._rule.after(self._rule.prompt(request.encoded))
+            following = torch.full((len(rows),), first, device=self._device)
+            return StateBatch(rows, own, hidden[0, -1:].expand(len(rows), -1), following, self._device)
+        assert request.resume_from is not None
+        resumed = read_rollouts(request.encoded, [request.resume_from[row.index] for row in rows])
+        positions = torch.stack([behind_prompt(self._rule, resumed, j) for j in range(len(rows))], 1)
+        images = resumed.images[len(request.encoded.images) :]
+        features = self._tower.encode_images(images)
+        with self._tower.given([features[image.digest] for image in images]) as image_inputs:
+            ids = torch.tensor(resumed.responses, device=self._device)
+            read = read_behind(self._model, ids, positions.to(self._device), self._rule, own, image_inputs)
+        following = positions.amax((0, 2)).to(self._device) + 1
+        return StateBatch(rows, own, read[:, -1], following, self._device)
+
+    def _decode(self, live: StateBatch, requests: Sequence[Request], draw: Draw, write: Write) -> None:
+        while live.rows:
+            tokens, chosen = draw(live)
+            self.steps, self.tokens = self.steps + 1, self.tokens + len(live.rows)
+            tokens = tokens[live.keep_going(write(live, tokens.tolist(), chosen.tolist(), requests))]
+            if live.rows:
+                live.hidden = read_behind(self._model, tokens[:, None], live.position[:, None], self._rule, live.state)[
+                    :, 0
+                ]
+                live.position, live.step = live.position + 1, live.step + 1
+
+
+def _of_one_length(rows: Sequence[RunningResponse], most: int) -> list[list[Any]]:
+    """Rows by how many tokens they have, `most` at once."""
+    by_length: dict[int, list[RunningResponse]] = {}
+    for row in rows:
+        by_length.setdefault(len(row.tokens), []).append(row)
+    return [some[i : i + most] for some in by_length.values() for i in range(0, len(some), most)]
