@@ -131,7 +131,7 @@ def test_an_unknown_command_is_refused(vlrl):
         ("engine=vlm", ("engine", "unknown engine 'vlm'", "did you mean 'vllm'?")),
         ("backend={name: deepspeed, sequence_parallel: 2}", ("backend.sequence_parallel", "Ulysses", "leave it out")),
         ("backend=torhc", ("backend", "unknown backend 'torhc'", "did you mean 'torch'?")),
-        ("model.build=tiny-qwen3", ("model", "unknown small architecture", "did you mean 'tiny-qwen3-vl'?")),
+        ("model.build=tiny-qwen3-v", ("model", "unknown small architecture", "did you mean 'tiny-qwen3-vl'?")),
         ("data=nowhere.yaml", ("nowhere.yaml", "no such file", "check the path")),
         ("nonsense", ("command line, 'nonsense'", "is not an override", "dotted.key=value")),
     ],

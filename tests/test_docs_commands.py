@@ -154,6 +154,7 @@ def test_the_pages_show_most_commands():
             "card",
             "reward-model",
             "import",
+            "models",
             "--version",
         ),
     }
