@@ -252,6 +252,28 @@ def test_groups_that_wait_for_a_later_iteration_are_written_beside_the_new_ones(
     assert small["reading"] == 4 * (READ + NUMBERS) * (PROMPT + LENGTH), "a longer response is read alone"
 
 
+def test_several_ranks_hold_shards_where_no_backend_is_named_and_zero_3_starts_with_two_whole_copies(images_config):
+    plans = {
+        backend: make_plan(images_config, [*COMMON, *more], ranks=4)
+        for backend, more in {
+            "fsdp": (),
+            "torch": ("backend=torch",),
+            "zero 3": ("backend={name: deepspeed, stage: 3}",),
+        }.items()
+    }
+    counts = plans["fsdp"].counts
+    share = -(-counts.total // 4)
+    update = plans["fsdp"].memory["rl update"]
+    assert (update["weights"], update["gradients"], update["optimizer state"]) == (4 * share, 4 * share, 8 * share)
+    assert update["gathered weights"] == 4 * (counts.ends + 2 * counts.largest_layer)
+    assert counts.ends + counts.largest_layer < counts.total
+    assert plans["torch"].memory["rl update"]["weights"] == 4 * counts.total
+    assert plans["zero 3"].memory["start"] == {"weights": 4 * counts.total, "copy to be sharded": 4 * counts.total}
+    assert "start" not in plans["fsdp"].memory
+    alone = make_plan(images_config, COMMON)
+    assert alone.memory["rl update"]["weights"] == 4 * counts.total
+
+
 def test_what_vllm_over_several_ranks_and_a_long_context_would_stop_at_is_noted(notes):
     vllm = "engine={name: vllm, cache_gib: 0.001}"  # 2,048 tokens of context take 4.5 MiB
     assert "GiB for keys and values" in notes("rl", vllm)

@@ -203,6 +203,8 @@ def show_plan(plan: Plan, console: Console) -> None:
     _show(console, f"memory in GiB{whose}, {how} gradient checkpointing", _memory_table(plan))
     fits = plan.peak_bytes <= plan.device_bytes
     verdict = "fits" if fits else "does not fit: lower what is largest above, or use another device"
+    if fits and plan.obstacles:
+        verdict = "enough, but the run would stop at its start, see below"
     console.print(
         f"peak about {_gib(plan.peak_bytes)} GiB, {plan.device} has {_gib(plan.device_bytes)} GiB: {verdict}. "
         "Longest prompts and responses are assumed; fragmentation and the libraries' own memory are not counted."

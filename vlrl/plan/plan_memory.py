@@ -85,7 +85,16 @@ class MemoryPlan:
         if self._patches:
             for parts in memory.values():
                 parts["features of images"] = settings.model.feature_store_mib * 2**20
-        return memory or {"prepare": {"weights": 0}}
+        return {**self._start(), **memory} or {"prepare": {"weights": 0}}
+
+    def _start(self) -> dict[str, Parts]:
+        """What opening a policy takes, where that is another thing than training it: the most of all stages."""
+        opened: list[Parts] = [
+            self._backend.start_bytes(self._counts, self._settings.model, policy, self._ranks)
+            for _, policy in self._settings.policies
+        ]
+        largest = max(opened, key=lambda parts: sum(parts.values()), default={})
+        return {"start": largest} if largest else {}
 
     # -- stages -------------------------------------------------------------------------------------------------------
 

@@ -25,8 +25,12 @@ def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
     """Raises ConfigError where the library of an engine, or of its actors' engine, is missing, or where it can't work
     beside other ranks; without `ranks` as many as there are now.
     """
-    ranks = dist.world() if ranks is None else ranks
     require_engine(settings)
+    check_ranks(settings, dist.world() if ranks is None else ranks)
+
+
+def check_ranks(settings: EngineSettings, ranks: int) -> None:
+    """Raises ConfigError where an engine can't work in a process that is one of `ranks`."""
     if ranks > 1 and settings.capabilities.own_process_group:
         name = name_of(settings)
         raise ConfigError(

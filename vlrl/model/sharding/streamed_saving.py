@@ -17,7 +17,7 @@ from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.sharding.shards import Shards
 from vlrl.runlog.atomic_files import whole_folder
 
-FILE_BYTES = 2**30  # of one file's weights, at most, which the first rank holds; a larger weight has a file of its own
+FILE_BYTES = 2**28  # of one file's weights, at most, which the first rank holds; a larger weight has a file of its own
 
 
 def save_streamed(model: Any, shards: Shards, processor: Any, folder: Path) -> None:

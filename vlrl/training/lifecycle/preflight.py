@@ -12,7 +12,7 @@ from vlrl.installation.extras import require_library
 from vlrl.model.attention.prompt_attention import check_attention, check_masks
 from vlrl.model.load import DTYPES, choose_device, context_of
 from vlrl.model.optimization.lora import require_peft
-from vlrl.rollout.distributed_engine import check_engine
+from vlrl.rollout.distributed_engine import check_engine, check_ranks
 from vlrl.training.run_settings import RunSettings
 
 
@@ -39,8 +39,9 @@ def obstacles(
     """
     found, model = [], settings.model
     checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype]), *more]
-    if here:
-        checks.insert(0, lambda: check_machine(settings, ranks))
+    checks.insert(
+        0, (lambda: check_machine(settings, ranks)) if here else (lambda: check_ranks(settings.engine, ranks))
+    )
     for check in checks:
         try:
             check()
