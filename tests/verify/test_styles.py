@@ -2,6 +2,8 @@ r"""How current models close a response: in every style the right answer is read
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from patience import problem
 
@@ -201,3 +203,33 @@ def test_a_number_may_name_the_scale_that_is_asked(question):
     for said in ("45.2 billion dollars", "45.2 thousand", "$4.52 million"):
         assert not judge(of, said).correct, said
     assert not judge(problem("number", "45.2", question="What was the revenue in dollars?"), "45.2 million").correct
+
+
+@pytest.mark.parametrize("verifier", ["number", "math"])
+@pytest.mark.parametrize("mark", ["❌ @", "✗ @", "@ ❌", "🚫 @", "🤔 @", "@ ❓", "🔟 @", "👎 **@**"])
+def test_a_mark_that_says_something_is_none_of_the_markup(verifier, mark):
+    of = problem(verifier, "10", question=AREA)
+    assert not judge(of, mark.replace("@", "10")).correct
+    assert judge(of, re.sub(r"[^@*]", "", mark).replace("@", "10")).correct, "the same without the mark"
+
+
+@pytest.mark.parametrize("verifier", ["number", "math"])
+@pytest.mark.parametrize("fence", ["@", "```json\n@\n```"])
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("So I conclude", True),
+        ("The area is 10 cm².\n", True),
+        ("Here is the result:\n", True),
+        ("Perhaps", False),
+        ("Example of the format:", False),
+        ("I don't know. For instance:", False),
+        ("A wrong answer would be", False),
+        ("It is at most", False),
+        ("The answer is not", False),
+        ("The answer is 12.\n", False),
+    ],
+)
+def test_json_behind_prose_is_an_answer_where_a_tag_would_be_one(verifier, fence, before, expected):
+    said = f"{before}\n{fence.replace('@', chr(123) + chr(34) + 'answer' + chr(34) + ': 10}')}"
+    assert judge(problem(verifier, "10", question=AREA), said).correct is expected

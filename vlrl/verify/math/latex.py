@@ -11,6 +11,7 @@ import re
 
 from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.box_spans import boxed
+from vlrl.verify.reading.clause.declaration import standing
 from vlrl.verify.reading.committed_answer import committed, is_sentence, without_exclamation
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract
 from vlrl.verify.reading.gold import gold_text
@@ -75,7 +76,9 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
     if doubts(_NOT_EQUAL.sub("=", found.answer), question) or names_another(found.answer, question):
         return _in_prose(response, found, question)
-    segments = formulas(found.answer)
+    segments = _standing_formulas(found.answer)
+    if segments is None:
+        return Extraction(None, found.how, "the formula is denied, bounded or an example")
     if segments and not _MORE_WORDS.search(found.answer[_last_end(found.answer) :]):
         return Extraction(found.answer, found.how, candidates=tuple(segments))
     if found.how != "phrase" and without_exclamation(found.answer) != found.answer:
@@ -98,6 +101,15 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     ):
         return Extraction(None, found.how, "no formula")
     return Extraction(found.answer, found.how, candidates=(bare,))
+
+
+def _standing_formulas(text: str) -> list[str] | None:
+    """The last formulas of a text; None where its words take the last one back: "at least $5$"."""
+    segments = formulas(text)
+    if not segments:
+        return []
+    *_, last = _SEGMENT.finditer(text)
+    return None if standing(text, last.start(), last.end(), last[0], formula=False).fault else segments
 
 
 def _in_prose(response: str, found: Extraction, question: str) -> Extraction:

@@ -17,10 +17,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.afterwards import retracts
+from vlrl.verify.reading.clause.declaration import standing
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract
@@ -148,11 +150,7 @@ def _prose(response: str, reader: Reader[V]) -> Statement[V]:
         if CONCLUDES.search(spoken[place]) and (value := _stated(spoken[place], reader)) is not None:
             return _unless_retracted(value, spoken, place, reader)
     bold = [
-        v
-        for s in spoken
-        if len(s) <= MAX_SENTENCE
-        for t in _BOLD.findall(s)[:_MAX_BOLD]
-        if (v := reader.read(t.strip(" .:")))
+        v for s in spoken if len(s) <= MAX_SENTENCE and not names_another(s, reader.question) for v in _bold(s, reader)
     ]
     if bold and all(v == bold[0] for v in bold):
         return _unless_retracted(bold[-1], spoken, len(spoken) - 1, reader)
@@ -166,6 +164,20 @@ def _prose(response: str, reader: Reader[V]) -> Statement[V]:
     if value is None:
         return Statement(None, spoken[-1], "no readable answer")
     return _unless_retracted(value, spoken, len(spoken) - 1 if last is not None else 0, reader)
+
+
+def _bold(sentence: str, reader: Reader[V]) -> list[V]:
+    """The values that a sentence has in bold type, where its clause declares them as it would a box; all of them where
+    they differ."""
+    found = [
+        (value, match)
+        for match in islice(_BOLD.finditer(sentence), _MAX_BOLD)
+        if (value := reader.read(match[1].strip(" .:"))) is not None
+    ]
+    values = [value for value, _ in found]
+    if any(value != values[0] for value in values):
+        return values
+    return [v for v, m in found if not standing(sentence, m.start(), m.end(), m[1], formula=False).fault]
 
 
 def _nearer(question: str, spoken: list[str]) -> bool:

@@ -31,7 +31,7 @@ from vlrl.verify.reading.clause.retraction import discards
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
 from vlrl.verify.reading.hedging import declared_by, doubts, supposes
-from vlrl.verify.reading.json_answer import json_answers, json_text, last_json_answers
+from vlrl.verify.reading.json_answer import json_answers, json_text, placed_json_answers
 from vlrl.verify.values.shown_text import visible_text, without_markup
 
 How = Literal["tag", "box", "json", "phrase", "line", "sentence", "none"]
@@ -134,8 +134,9 @@ def extract(response: str, question: str = "") -> Extraction:
         values = json_answers(text)
         if values is not None:
             return _one("json", values)
-        if (last := last_json_answers(text)) is not None:
-            return _one_behind_prose(*last)
+        if placed := placed_json_answers(text):
+            declared, fault = _standing(text, placed, formula=False)
+            return Extraction(None, "json", fault) if fault else _behind_prose(text, placed, declared, question)
     if (whole := json_text(text)) is not None:
         return Extraction(whole, "json", candidates=(text,))
     phrases, tail = _phrases(text)
@@ -155,9 +156,10 @@ def extract(response: str, question: str = "") -> Extraction:
     return _one("sentence", spoken[-1:])
 
 
-def _one_behind_prose(before: str, values: list[str]) -> Extraction:
-    """The answer of a JSON object at the end of a text, unless the prose before it declares another one."""
-    found = _one("json", values)
+def _behind_prose(text: str, placed: list[tuple[int, int, int, str]], declared: list[str], question: str) -> Extraction:
+    """The answer of JSON in a text, unless the prose around it declares another one."""
+    found = _one("json", declared, text[placed[-1][2] :], question=question)
+    before = text[: placed[0][0]]
     other = None if found.answer is None else _another_phrase(before, found.answer)
     return found if other is None else Extraction(None, "json", "more than one answer", (*found.candidates, other))
 

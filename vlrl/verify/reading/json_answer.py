@@ -39,24 +39,8 @@ def _not_a_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _blocks(text: str, fences: list[re.Match[str]]) -> list[str]:
-    """What stands in code fences, each from an opening to the next three backticks."""
-    blocks, position = [], 0
-    for fence in fences:
-        if fence.start() >= position:
-            end = text.find("```", fence.end())
-            position = end + 3 if end >= 0 else len(text)
-            blocks.append(text[fence.end() : end if end >= 0 else None])
-    return blocks
-
-
 def json_answers(text: str) -> list[str] | None:
-    """The `answer` of a JSON object, as text; None where the text holds no such object."""
-    fences = list(_FENCE.finditer(text))
-    if len(fences) > 1 and (blocks := [json_answers(block) for block in _blocks(text, fences)]):
-        return [answer for answers in blocks[:MAX_ANSWERS] for answer in answers or ()] or None
-    if fences:
-        text = _blocks(text, fences)[0]
+    """The `answer` of a text that is one JSON object, as text; None of every other text."""
     text = text.strip()
     if not text.startswith("{") or not text.endswith("}") or len(text) > MAX_JSON_CHARS:
         return None
@@ -76,17 +60,26 @@ def json_answers(text: str) -> list[str] | None:
 _OBJECT = re.compile(r"^[ \t]*\{", re.MULTILINE)
 
 
-def last_json_answers(text: str) -> tuple[str, list[str]] | None:
-    """What stands before the JSON object that ends a text, and its `answer`, as text, with those of other objects that
-    begin a line before it; None where no such object ends the text."""
+def placed_json_answers(text: str) -> list[tuple[int, int, int, str]]:
+    """(start, start, end, `answer` as text) of the JSON objects of a text that have one: in code fences, or where one
+    of them ends the text and each begins a line."""
+    fences = list(_FENCE.finditer(text))
+    spans = [(fence.start(), fence.end(), text.find("```", fence.end())) for fence in fences]
+    found = [
+        (start, start, len(text) if end < 0 else end + 3, answer)
+        for start, inside, end in spans
+        for answer in json_answers(text[inside : end if end >= 0 else None]) or ()
+    ]
+    if found:
+        return found[:MAX_ANSWERS]
     text = text.rstrip()
     if not text.endswith("}") or '"' not in text:
-        return None
-    found: list[str] = []
+        return []
     starts = [match.start() for match in _OBJECT.finditer(text)][-MAX_ANSWERS:]
     for start, following in itertools.pairwise([*starts, len(text)]):
         last = json_answers(text[start:])
-        found += last or json_answers(text[start:following].rstrip("` \n")) or []
+        for answer in last or json_answers(text[start:following].rstrip("` \n")) or ():
+            found.append((start, start, len(text) if last else following, answer))
         if last is not None:
-            return text[:start], found
-    return None
+            return found
+    return []

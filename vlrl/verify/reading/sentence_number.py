@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 from vlrl.verify.reading.clause.counted import counts_another, is_unreal
+from vlrl.verify.reading.clause.declaration import standing
 from vlrl.verify.reading.committed_answer import MAX_SENTENCE, Reader, without_exclamation, without_tail
 from vlrl.verify.reading.hedging import (
     MAKES_SOMETHING,
@@ -152,8 +153,8 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
     if any(c.isdigit() for c in behind[unit.end() if unit is not None else 0 :]):
         return None  # "6...7": the second number is none by itself
     given = given_numbers(question)
-    sound = {m.start() for m in matches if _is_sound(sentence, m, question)}
-    stated = [m for m in matches if m.start() in sound and stated_before(sentence, m.start())]
+    firm = {m.start() for m in matches if _is_sound(sentence, m, question)}
+    stated = [m for m in matches if m.start() in firm and stated_before(sentence, m.start())]
     if _ENUMERATION.search(sentence, stated[-1].start() if stated else 0):
         return None
     fresh = [m for m in matches if _value(m[0]) not in given]
@@ -162,7 +163,7 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
             last = numbers[-1]
             later = [m for m in matches if m.start() > last.end() and _value(m[0]) not in given]
             joined = any(_JOINED.match(sentence[last.end() : m.start()]) for m in later)
-            return None if joined or last.start() not in sound else _quantity(sentence, [last], question)
+            return None if joined or last.start() not in firm else _quantity(sentence, [last], question)
     again = [m for m in stated[1:] if _RESTATED.search(sentence, 0, m.start())]
     if again and again[-1] is matches[-1]:
         return _quantity(sentence, again[-1:], question)
@@ -251,6 +252,9 @@ def _value(text: str) -> Fraction | None:
     return None if found is None else found.value
 
 
+_GOES_ON = re.compile(r"\.(?=\s*[a-z\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")  # "**12.** squared": not the end
+
+
 def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Quantity | None:
     """The last one's number with the unit, percent sign or word of scale behind it; other nouns are no units."""
     if not matches:
@@ -261,16 +265,21 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
     if counts_another(sentence, match.start(), match.end(), question):
         return None
     tail = _TAIL.match(sentence, match.end())
+    united = read_quantity(match[0] + tail[0]) if tail is not None else None
+    end = tail.end() if tail is not None and united is not None else match.end()
+    if (goes_on := _GOES_ON.match(sentence, end)) is not None:
+        end = goes_on.end()
+    if standing(sentence, match.start(), end, match[0], formula=False).fault:
+        return None  # "This differs from 12"
     if tail is not None:
         word = tail[0].strip()
-        found = read_quantity(match[0] + tail[0])
         if (
-            found is not None
+            united is not None
             or word.casefold() in SCALES
             or not word[0].isalnum()
             or (len(word) == 1 and word.isascii())
         ):
-            return found
+            return united
     return read_quantity(match[0])
 
 

@@ -15,7 +15,11 @@ _BOX_MARKS = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)  
 _POWER_APART = re.compile(r"(?<=[A-Za-z])\s?(?:\$|\\\()\s?(\^\s?\{?\s?[23]\s?\}?)\s?(?:\$|\\\))")
 _LABEL = re.compile(r"\\(?:text|textbf|textit|mathbf|mathrm|bf)\s?\{([^{}\d]{2,40}:\s?)\}")
 _THEREFORE = re.compile(r"\$\s?\\therefore\s?\$|∴")
-_EMOJI = r"(?:[\U0001F000-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]\uFE0F?\s?)"
+_SAYS = (  # crosses, questions, warnings; numbers, letters, flags, hours, cards, dice and chessmen may be answers
+    "❌❎✖✕✗✘🚫⛔👎❓❔🤔🤷⚠☒✝❗🔟"
+    "\\u2654-\\u2667\\u2680-\\u2685\\u2776-\\u2793\\U0001F000-\\U0001F2FF\\U0001F550-\\U0001F567"
+)
+_EMOJI = rf"(?:(?![{_SAYS}])[\u2600-\u27BF\u2B50\u2B55\U0001F300-\U0001FAFF]\uFE0F?\s?)"
 _AROUND_LINE = re.compile(rf"^[ \t]*{_EMOJI}+(?=\S)|(?<=\S)[ \t]*{_EMOJI}+[ \t]*$", re.MULTILINE)
 _FENCE = re.compile(r"\s*```[ \t]*(?:text|txt|plaintext|markdown|md)?[ \t]*\n([^`]*?)\n?[ \t]*```\s*")
 

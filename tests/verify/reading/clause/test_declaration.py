@@ -145,3 +145,15 @@ def test_the_value_of_the_whole_is_what_is_declared():
     assert is_right("12%", r"\boxed{12}\%")
     assert judge(problem("number", "12000000"), r"\boxed{12} million").correct
     assert judge(problem("number", "-12"), r"-\boxed{12}").correct
+
+
+@pytest.mark.parametrize(
+    "written", ["12", "**12**", "**12.**", "**12 cm²**", "12 cm²", "$12$", r"\(12\)", "**$12$**", "`12`"]
+)
+@pytest.mark.parametrize("verifier", ["number", "math"])
+def test_a_value_in_prose_is_no_answer_where_a_box_would_be_none(verifier, written):
+    of = problem(verifier, "12", question=ASKED)
+    for lead in ("", "We look at the triangle. Its base is 6 and its height 4.\n\n"):
+        for said in (*DENIED, *CHANGED):
+            text = lead + said.replace("@", written)
+            assert not judge(of, text).correct, text
