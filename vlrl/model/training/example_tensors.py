@@ -56,17 +56,20 @@ def observe(
     """
     drift = inputs.old_logprobs - inputs.logprobs
     sequence = inputs.per_response(inputs.weights * drift).abs()
-    sums.responses += len(sequence)
-    sums.log_ratio += float(sequence.sum())
-    sums.log_ratio_a_token += float((sequence / inputs.trained).sum())
-    sums.advantage += float(inputs.advantages.abs().sum())
+    pulls = [sequence.sum(), (sequence / inputs.trained).sum(), inputs.advantages.abs().sum()]
     if (written := written_by_policy(examples)) is not None:
         chosen = torch.tensor(written, device=drift.device)
         drift, entropy = drift[chosen], entropy[chosen]
+    noted = torch.stack([*pulls, entropy.sum(), (drift.exp() - 1 - drift).sum()])  # one wait for the device
+    ratio, ratio_a_token, advantage, nats, kl = noted.tolist()
+    sums.log_ratio += ratio
+    sums.log_ratio_a_token += ratio_a_token
+    sums.advantage += advantage
+    sums.entropy += nats
+    sums.kl += kl
+    sums.responses += len(sequence)
     sums.loss += loss
     sums.tokens += len(drift)
-    sums.entropy += float(entropy.sum())
-    sums.kl += float((drift.exp() - 1 - drift).sum())
     sampled = of_all(examples, "sampler_logprobs", inputs.logprobs)
     if sampled is not None:
         sums.gap.add(examples, (inputs.old_logprobs - sampled).abs().tolist())
