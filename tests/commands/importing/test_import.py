@@ -101,6 +101,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "rl.checkpoint_every": 20,
             "rl.validate_every": 5,
             "engine": {"name": "vllm", "memory_share": 0.6},
+            "backend": {"name": "fsdp"},
             "eval.sampling.temperature": 0,
         },
         {"layout": "verl", "path": "${HOME}/data/geo3k/train.parquet", "on_bad_row": "skip"},
@@ -132,6 +133,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "rl.loss": {**GRPO, "clip_high": 0.2, "beta": 0.0, "aggregate": "token"},
             "rl.validate_every": None,
             "engine.name": "vllm",
+            "backend": {"name": "fsdp"},
         },
         {"name": "train_1", "path": "train.parquet", "validation_path": "test.parquet"},
         {
@@ -384,3 +386,43 @@ def test_the_commands_that_are_named_run_on_rows_of_that_trainer(name, tmp_path,
     assert load_settings(RunSettings, "mine.yaml", small).rl.problems_per_step == 2
     planned = CliRunner().invoke(app, ["plan", "mine.yaml", *small])
     assert planned.exit_code == 0, planned.output or planned.exception
+    if "rloo" in name:  # shards of its own, as the config came out
+        shards = [*(one for one in small if one != "backend=torch"), "engine.name=transformers"]
+        assert load_settings(RunSettings, "mine.yaml", shards).backend.name == "fsdp"
+        planned = CliRunner().invoke(app, ["plan", "mine.yaml", *shards, "--ranks", "2"])
+        assert planned.exit_code == 0, planned.output or planned.exception
+
+
+SHARDING = {  # what a script says of sharding: (flags, backend on 8 ranks)
+    "--fsdp full_shard": {"name": "fsdp"},
+    "--fsdp fsdp2": {"name": "fsdp"},
+    "--deepspeed zero2": {"name": "deepspeed", "stage": 2},
+    "--deepspeed zero3": {"name": "deepspeed", "stage": 3},
+    "--deepspeed zero1": {"name": "deepspeed", "stage": 2},
+    "--deepspeed zero3_offload": {"name": "deepspeed", "stage": 3, "offload_optimizer": True},
+    "--deepspeed zero0": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize("flags", SHARDING)
+@pytest.mark.parametrize("ranks", [1, 8])
+def test_zero_stays_zero_and_other_shards_are_ours(flags, ranks, tmp_path):
+    (tmp_path / "mine.sh").write_text(f"swift rlhf --rlhf_type grpo --model Qwen/Qwen2.5-VL-7B-Instruct {flags}\n")
+    found = translate(tmp_path / "mine.sh", "recipe.yaml", ranks=ranks)
+    assert found.run.get("backend") == (SHARDING[flags] if ranks > 1 else None)
+    assert not {entry.key for entry in found.meaning.entries if entry.status == "to decide"} & {"fsdp", "deepspeed"}
+
+
+@pytest.mark.parametrize(
+    ("file", "backend"),
+    [("fsdp2.yaml", {"name": "fsdp"}), ("zero3.yaml", {"name": "deepspeed", "stage": 3}), ("cluster.yaml", None)],
+)
+def test_accelerates_file_is_known_by_its_name_or_for_the_user_to_decide(file, backend, tmp_path):
+    (tmp_path / "mine.sh").write_text(
+        f"accelerate launch --config_file {file} --num_processes 8 grpo_trainer.py --beta 0\n"
+    )
+    found = translate(tmp_path / "mine.sh", "recipe.yaml", "trl")
+    assert found.run.get("backend") == backend
+    undecided = {entry.key for entry in found.meaning.entries if entry.status == "to decide"}
+    assert ("launcher.config_file" in undecided) == (backend is None)

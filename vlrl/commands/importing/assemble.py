@@ -107,35 +107,39 @@ def _engine(meaning: Meaning) -> dict[str, Any]:
 
 
 def _backend(meaning: Meaning, ranks: int) -> dict[str, Any]:
-    """DeepSpeed's ZeRO where several ranks shard what they hold. bfloat16 in stage 1 is stage 2 here."""
-    zero, sharded = meaning.peek("zero"), meaning.peek("sharding")
-    file = re.search(r"zero.?([0-3])", str(meaning.peek("accelerate_file", "")))
-    if meaning.peek("accelerate_file") is not None:
-        meaning.take("accelerate_file", "backend.stage", note="" if file else "accelerate's file isn't read")
-        if not file:
-            meaning.settle(
-                "accelerate_file", "to decide", "isn't read: set `backend`, and start as many processes with torchrun"
-            )
-    offload = meaning.peek("offload", False)
+    """Who shards what several ranks hold: ZeRO where the config says so or offloads, else our own shards.
+
+    bfloat16 in stage 1 is stage 2 here.
+    """
+    zero, sharded = meaning.peek("zero"), bool(meaning.peek("sharding"))
     stage = re.fullmatch(r"zero([0-3])(_offload)?", str(zero or ""))
     if zero is not None and stage is None:
         meaning.settle("zero", "to decide", f"{zero} isn't read: backend: {{name: deepspeed, stage: 1|2|3}}")
-    wanted = int(stage[1]) if stage else int(file[1]) if file else 3 if sharded else 0
+    wanted = int(stage[1]) if stage else None
+    if (file := meaning.peek("accelerate_file")) is not None:
+        named = re.search(r"zero.?([0-3])|fsdp", str(file))
+        if named is None:
+            note = "isn't read: set `backend`, and start as many processes with torchrun"
+            meaning.settle("accelerate_file", "to decide", note)
+        else:
+            meaning.take("accelerate_file", "backend")
+            sharded = sharded or named[1] is None
+            wanted = int(named[1]) if wanted is None and named[1] else wanted
+    offload = bool(meaning.peek("offload", False) or (stage and stage[2]))
     if ranks < 2 or not (wanted or sharded):
+        why = "one process: nothing to shard" if ranks < 2 else "whole weights on each rank; ours are shards by default"
         for fact in ("zero", "sharding", "offload"):
             if (value := meaning.peek(fact)) is not None and (fact != "zero" or stage):
-                meaning.settle(
-                    fact, "no difference", f"one process, or whole weights on each: nothing to shard ({value})"
-                )
+                meaning.settle(fact, "no difference", f"{why} ({value})")
         return {}
     for fact in ("zero", "sharding"):
         if fact != "zero" or stage:
             meaning.take(fact, "backend")
     meaning.take("offload", "backend.offload_optimizer")
-    offload = bool(offload or (stage and stage[2]))
-    return {
-        "backend": {"name": "deepspeed", "stage": max(2, wanted), **({"offload_optimizer": True} if offload else {})}
-    }
+    if not wanted and not offload:
+        return {"backend": {"name": "fsdp"}}
+    zero_stage = max(2, wanted or 3)
+    return {"backend": {"name": "deepspeed", "stage": zero_stage, **({"offload_optimizer": True} if offload else {})}}
 
 
 def _sampling(meaning: Meaning, tokens: int) -> dict[str, Any]:

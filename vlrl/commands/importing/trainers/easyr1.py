@@ -103,7 +103,7 @@ POLICY: dict[str, Rule] = {
     f"{ACTOR}.fsdp.torch_dtype": To("dtype", maybe(DTYPES)),
     f"{ACTOR}.fsdp.*": Same("how weights are sharded: `backend` of the config, and no result"),
     f"{ACTOR}.offload.offload_optimizer": To("offload", truth),
-    f"{ACTOR}.offload.offload_params": Same("weights stay on the device, backend: {stage: 3} shards them"),
+    f"{ACTOR}.offload.offload_params": Same("weights stay on the device; over several ranks `backend` shards them"),
     "worker.hybrid_engine": Same("engine and trainer share the device, in turns"),
     "worker.ref.*": Same(REFERENCE),
     "worker.critic.*": Same(NO_CRITIC),

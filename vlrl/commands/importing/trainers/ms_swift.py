@@ -78,7 +78,7 @@ ALGORITHM: dict[str, Rule] = {
     "async_generate": Lacks("rollouts and updates take turns; rl.partial goes on with unfinished ones", (False,)),
     "sleep_level": To("sleep", lambda value: str(value) != "0"),
     "offload_optimizer": To("offload", truth),
-    "offload_model": Same("weights stay on the device, backend: {stage: 3} shards them"),
+    "offload_model": Same("weights stay on the device; over several ranks `backend` shards them"),
     "gc_collect_after_offload": Same(ENGINE),
     "move_model_batches": Same(ENGINE),
     "sequence_parallel_size": Lacks("a sequence is on one rank", (1,)),
