@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from rank_layouts import (
+    KINDS,
     LOSS,
     SETTINGS,
     VARIANTS,
     encoded_problems,
     examples,
     go_on_alone,
+    kinds,
     layouts,
     open_variant,
     rows_to_read,
@@ -45,7 +47,7 @@ def alone(name: str, folders: tuple[Path, ...]):
 def both(request, over_two_ranks, rank_models):
     """Name, layouts, and what two ranks and one process made of them."""
     name = request.param
-    reference = "zero_3" if name in ("data_parallel", "zero_1", "zero_2", "fsdp") else name
+    reference = "fsdp" if name in ("data_parallel", "zero_1", "zero_2", "zero_3") else name
     expected = alone(reference, rank_models)[: VARIANTS[name].count]
     logprobs.CHUNK_LOGITS = CHUNK_LOGITS
     found, _ = torch.load(over_two_ranks / f"{name}.pt")
@@ -53,12 +55,13 @@ def both(request, over_two_ranks, rank_models):
 
 
 def test_the_layouts_are_of_every_kind_that_two_ranks_may_have():
-    drawn = layouts(VARIANTS["zero_3"].count)
-    kinds = {tuple("".join(sorted(set(kinds))) for kinds in layout.ranks) for layout in drawn}
-    assert {a for a, _ in kinds} == {"", "text", "image", "imagetext"}
-    assert len(kinds) == 15
-    assert {abs(len(a) - len(b)) for a, b in (layout.ranks for layout in drawn)} == {0, 1, 2}
-    assert len({layout.ranks for layout in drawn}) == len(drawn) == 28
+    for name in ("data_parallel", "zero_2", "zero_3", "fsdp"):
+        drawn = layouts(VARIANTS[name].count)
+        assert {kinds(layout.ranks) for layout in drawn} == KINDS
+        assert {abs(len(a) - len(b)) for a, b in (layout.ranks for layout in drawn)} == {0, 1, 2}
+        assert len({layout.ranks for layout in drawn}) == len(drawn)
+    assert {a for a, _ in KINDS} == {"", "text", "image", "imagetext"}
+    assert len(KINDS) == 15
     assert len({layout.ranks for layout in layouts(48)}) == 48
     assert len({layout.seed for layout in layouts(100)}) == 100
 
