@@ -139,7 +139,7 @@ KINDS = {kinds(pair) for pair in PAIRS}  # 15
 
 
 def layouts(count: int) -> list[Layout]:
-    """Of two ranks, in a drawn order, of unlike lengths: a pair of each of KINDS, then the others of PAIRS, and again."""
+    """Of two ranks, in a drawn order, of unlike lengths: a pair of each of KINDS, then the others of PAIRS."""
     rng = np.random.default_rng(7)
     found: list[Layout] = []
     while len(found) < count:
