@@ -84,7 +84,7 @@ def play(environment: EpisodeEnvironment, model: Any, *scripts: list[str], probl
     encoder = Encoder(model, BUDGET, tools=environment.tool_schemas())
     problems = [problem or ask(pixels(1), "red?", answer="3")] * len(scripts)
     engine = ScriptedTurns(model, scripts)
-    played = Play(problems, 1, environment, environment._world, environment.row)
+    played = Play(problems, 1, environment, environment.world, environment.row)
     groups = played.run(encoder, engine, Sampling(**{"max_tokens": 900, **sampling}), 0, seeds=range(len(scripts)))
     return [group.rollouts[0] for group in groups], [verdicts[0] for verdicts in environment.verdicts(groups)]
 
@@ -146,7 +146,7 @@ def test_an_episode_that_is_over_is_not_written_on_while_its_groups_others_are(m
             return super()._write(replace(request, seed=index), index)
 
     environment = ClassEnvironment(path=world, tokens_per_turn=80)
-    played = Play([ask("red?", answer="3")], 2, environment, environment._world, environment.row)
+    played = Play([ask("red?", answer="3")], 2, environment, environment.world, environment.row)
     engine = Each(model, [["x 3 " * 90], [call("add"), call("add", times=2), "3"]])
     (group,) = played.run(Encoder(model, BUDGET), engine, Sampling(max_tokens=600), 0, seeds=[0])
     long, other = group.rollouts
@@ -268,7 +268,7 @@ def test_an_episode_that_draws_on_its_images_changes_no_other(model, tmp_path):
     )
     environment = ClassEnvironment(path=f"{tmp_path / 'drawing.py'}:Drawing")
     problem = replace(ask(pixels(1), "red?"), metadata={"tags": []})
-    played = Play([problem], 3, environment, environment._world, environment.row)
+    played = Play([problem], 3, environment, environment.world, environment.row)
     (group,) = played.run(Encoder(model, BUDGET), ScriptedTurns(model, [["3"]]), Sampling(max_tokens=9), 0, seeds=[0])
     assert [verdict.correct for verdict in environment.verdicts([group])[0]] == [True] * 3
     assert problem.metadata == {"tags": []}
@@ -310,7 +310,7 @@ def test_an_engine_that_read_another_crop_is_refused(model, world):
             ]
 
     environment = ClassEnvironment(path=world)
-    played = Play([ask("red?", answer="3")], 1, environment, environment._world, environment.row)
+    played = Play([ask("red?", answer="3")], 1, environment, environment.world, environment.row)
     with pytest.raises(EngineError, match="with 1 images of observations"):
         played.run(Encoder(model, BUDGET), Blind(model, [[call("look"), "0"]]), Sampling(max_tokens=400), 0, seeds=[0])
 

@@ -33,7 +33,7 @@ def squares() -> Pillow.Image:
 def opened(**given: Any) -> Any:
     environment = environments.build({"name": "tools", "tools": list(NAMES), "calls_per_turn": 8, **given})
     problem = Problem((Text("?"),), "1", "number", "synthetic", "tests")
-    world = environment._world(problem)
+    world = environment.world(problem)
     assert world.begin({"images": [squares()]}).fault is None
     return world
 

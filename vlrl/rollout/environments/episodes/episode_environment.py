@@ -8,15 +8,20 @@ from functools import partial
 from typing import Any, ClassVar
 
 from vlrl.data.images.open_images import open_image
+from vlrl.errors import RunError
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.rollout.engine import Generates, Sampling
+from vlrl.rollout.environments.calls.call_formats import call_formats
+from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
-from vlrl.rollout.environments.episodes.play import Play
+from vlrl.rollout.environments.episodes.play import OpenWorld, Play
 from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
 from vlrl.rollout.environments.episodes.world import World, WorldLimits
+from vlrl.rollout.environments.episodes.world_process import WorldProcess, server_of, wait_until_loaded
 from vlrl.types import Group, Problem, Rollout, Text, Verdict
 from vlrl.verify.judge import judge_all, warm_up_verifiers
+from vlrl.verify.sandbox.worker_client import ForkServer, WorkerFault
 
 
 class EpisodeEnvironment(EpisodeSettings):
@@ -70,8 +75,10 @@ class EpisodeEnvironment(EpisodeSettings):
         }
 
     def warm_up(self, problems: Sequence[Problem]) -> None:
-        """Worker processes of the problems' verifiers."""
+        """Worker processes of the problems' verifiers, and the one that episodes are forked from."""
         warm_up_verifiers(problems)
+        if self.episode_memory_mib is not None:
+            self._server()
 
     def roll_out(
         self,
@@ -85,7 +92,7 @@ class EpisodeEnvironment(EpisodeSettings):
         """k episodes of each problem. Raises EngineError if the content that the engine read differs from the
         encoder's, RunError where `reset` gives episodes of one problem different prompts.
         """
-        return Play(problems, k, self, self._world, self.row).run(encode, engine, sampling, seed)
+        return Play(problems, k, self, self._opening(), self.row).run(encode, engine, sampling, seed)
 
     def scripted(
         self, encode: EncodesTurns, loaded: LoadedModel, problems: Sequence[Problem], scripts: Sequence[Sequence[str]]
@@ -94,7 +101,7 @@ class EpisodeEnvironment(EpisodeSettings):
         most = max((len(script) for script in scripts), default=1)
         longest = self.model_copy(update={"turns": max(most, 1), "tokens_per_turn": loaded.context})
         engine, sampling = ScriptedTurns(loaded, scripts), Sampling(max_tokens=loaded.context)
-        play = Play(problems, 1, longest, self._world, self.row)
+        play = Play(problems, 1, longest, self._opening(), self.row)
         return play.run(encode, engine, sampling, 0, seeds=range(len(problems)))
 
     def verdicts(self, groups: Sequence[Group]) -> list[tuple[Verdict, ...]]:
@@ -124,7 +131,26 @@ class EpisodeEnvironment(EpisodeSettings):
         why = f"over its limit: {episode.over_limit}"
         return Verdict.wrong(why) if self.over_limit == "zero" else Verdict(0.0, False, left_out=why)
 
-    def _world(self, problem: Problem) -> World:
+    def _server(self) -> ForkServer:
+        return server_of(self, self.episode_memory_mib or 0, self.tool_seconds, environments, call_formats)
+
+    def _opening(self) -> OpenWorld:
+        """What opens an episode's world: here, or in a process of its own once its fork server has loaded. Raises
+        RunError where it can't.
+        """
+        if self.episode_memory_mib is None:
+            return self.world
+        server = self._server()
+        try:
+            wait_until_loaded(server)
+        except WorkerFault as error:
+            raise RunError(
+                "environment", str(error), "what the environment imports must load in a new process"
+            ) from None
+        return lambda problem: WorldProcess(server, problem, self.tool_seconds)
+
+    def world(self, problem: Problem) -> World:
+        """A new one in this process."""
         limits = WorldLimits(
             self.calls_per_turn,
             self.image.per_turn,

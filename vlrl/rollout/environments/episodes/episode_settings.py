@@ -12,6 +12,8 @@ from vlrl.registry import component_field
 from vlrl.rollout.environments.calls.call_formats import call_formats, hermes
 from vlrl.rollout.environments.environment import Environment
 
+END_SECONDS = 5.0  # for a process to be ended and its end to be told
+
 
 class ToolImages(Settings):
     """Images that tools return: their size in pixels, and how many may be shown."""
@@ -56,6 +58,12 @@ class EpisodeSettings(Environment):
     tool_seconds: float = Field(
         default=10.0, gt=0.0, description="that the calls of one turn may take", json_schema_extra=PACE
     )
+    episode_memory_mib: int | None = Field(
+        default=None,
+        ge=16,
+        description="that tools of one episode may take beside their libraries, in a process of its own; "
+        "null: threads of the run's process, without a limit",
+    )
     workers: int = Field(
         default=16, ge=1, le=256, description="episodes whose tools run at a time", json_schema_extra=PACE
     )
@@ -65,6 +73,11 @@ class EpisodeSettings(Environment):
     reward_range: tuple[float, float] = Field(
         default=(0.0, 1.0), description="lowest and highest reward of the environment; the highest counts as correct"
     )
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long an answer is waited for: a process has its own deadline, and is ended behind it."""
+        return self.tool_seconds + (0.0 if self.episode_memory_mib is None else END_SECONDS)
 
     @model_validator(mode="after")
     def _a_range(self) -> EpisodeSettings:

@@ -51,6 +51,9 @@ class Steps:
         """The sum over all steps."""
         return self.total
 
+    def _close(self) -> None:
+        self._environment.close()
+
     def _action(self, action: Any) -> Any:
         """As the action space takes it. Raises ValueError, for the policy, for one that it doesn't."""
         space = self._environment.action_space

@@ -19,12 +19,12 @@ from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.rollout.environments.calls.deadlines import Late, side_by_side
 from vlrl.rollout.environments.calls.results import Pieces
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
-from vlrl.rollout.environments.episodes.world import Reply, World, late
+from vlrl.rollout.environments.episodes.world import Plays, Reply, late
 from vlrl.seeding import derive_seed
 from vlrl.types import Episode, Group, Problem, Rollout, Segment, ToolCall, Verdict
 
 Place = tuple[int, int]  # which problem, which of its k episodes
-OpenWorld = Callable[[Problem], World]
+OpenWorld = Callable[[Problem], Plays]
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Play:
         self._places = [(p, j) for p in range(len(problems)) for j in range(k)]
         self._progress = {place: _Progress() for place in self._places}
         self._open, self._row_of = open_world, row_of
-        self._worlds: dict[Place, World] = {}  # those of this rank
+        self._worlds: dict[Place, Plays] = {}  # those of this rank
 
     def run(
         self, encode: EncodesTurns, engine: Generates, sampling: Sampling, seed: int, seeds: Sequence[int] | None = None
@@ -82,6 +82,15 @@ class Play:
         """Play all episodes to their end. Raises EngineError as `collect` does, RunError where `reset` says different
         things of one problem.
         """
+        try:
+            return self._run(encode, engine, sampling, seed, seeds)
+        finally:
+            calls = [lambda world=world: (world.close(),) for world in self._worlds.values()]
+            side_by_side(calls, self._settings.patience_seconds, self._settings.workers)
+
+    def _run(
+        self, encode: EncodesTurns, engine: Generates, sampling: Sampling, seed: int, seeds: Sequence[int] | None
+    ) -> list[Group]:
         encoded = encode(self._asked())
         roots = [derive_seed(seed, p.id, i) for i, p in enumerate(self._problems)] if seeds is None else list(seeds)
         rollouts: list[tuple[Rollout, ...]] = [()] * len(self._problems)
@@ -119,7 +128,7 @@ class Play:
 
         def mine(some: Sequence[Place]) -> list[object]:
             calls = [lambda place=place: (work(place),) for place in some]
-            found = side_by_side(calls, settings.tool_seconds, settings.workers)
+            found = side_by_side(calls, settings.patience_seconds, settings.workers)
             return [one if isinstance(one, Late) else one[0] for one in found]
 
         return dist.spread(places, shares, mine)
@@ -161,6 +170,8 @@ class Play:
         for place, reply in replies.items():
             progress, rollout = self._progress[place], rollouts[place[0]][place[1]]
             said = reply if isinstance(reply, Reply) else late(self._settings.tool_seconds)
+            if said.fault is not None and not said.calls:  # which of them broke it isn't known
+                said = replace(said, calls=self._unanswered(rollout.text, progress.turns - 1))
             progress.note(said)
             if not progress.going:
                 continue
@@ -179,6 +190,14 @@ class Play:
             tuple(self._with_observation((p, j), one, longer.get((p, j)), sampling) for j, one in enumerate(of_problem))
             for p, of_problem in enumerate(rollouts)
         ]
+
+    def _unanswered(self, text: str, turn: int) -> tuple[ToolCall, ...]:
+        """The calls of a turn to which nothing came back."""
+        written = self._settings.call_format(text)[: self._settings.calls_per_turn]
+        return tuple(
+            ToolCall(turn, call.name, call.arguments, "invalid" if call.wrong is not None else "failed")
+            for call in written
+        )
 
     def _judge(self) -> None:
         places = [p for p in self._places if self._progress[p].fault is None and self._progress[p].over_limit is None]

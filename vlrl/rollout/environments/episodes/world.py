@@ -6,10 +6,11 @@ policy; what the environment itself does wrong (it hangs, dies, returns what is 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from vlrl.rollout.environments.calls.call_formats import CallFormat, WrittenCall
 from vlrl.rollout.environments.calls.duplicates import asks_again
@@ -18,6 +19,10 @@ from vlrl.rollout.environments.calls.toolbox import BadCallError, call_tool, res
 from vlrl.types import Image, Text, ToolCall, Verdict
 
 MOST_ERROR = 400  # characters of a tool's error that the policy reads
+
+
+class EnvironmentFault(Exception):
+    """The environment itself broke: a fault of the episode, nothing that the policy could mend."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,18 @@ class Reply:
     fault: str | None = None
     over: bool = False
     reward: float | None = None
+
+
+class Plays(Protocol):
+    """What a played episode asks of its environment, wherever that lives. Nothing is raised."""
+
+    def begin(self, row: Mapping[str, Any]) -> Reply: ...
+
+    def answer(self, text: str, turn: int) -> Reply: ...
+
+    def end(self) -> Verdict | None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -89,7 +106,7 @@ class World:
                 break
             try:
                 pieces, made = self._make(call, turn, self.limits.images_per_turn - shown)
-            except _EnvironmentFault as fault:
+            except EnvironmentFault as fault:
                 return Reply(tuple(messages), (*calls, ToolCall(turn, call.name, call.arguments, "failed")), str(fault))
             messages.append(pieces)
             calls.append(made)
@@ -112,6 +129,12 @@ class World:
             return Verdict.broken(f"get_reward: {type(error).__name__}: {error}")
         return verdict_of(reward, *self.limits.reward_range)
 
+    def close(self) -> None:
+        """`_close`, where the environment has one: what it started ends."""
+        with contextlib.suppress(Exception, SystemExit):  # its episode is over, whatever it says
+            if (close := getattr(self.played, "_close", None)) is not None:
+                close()
+
     def _make(self, call: WrittenCall, turn: int, images: int) -> tuple[Pieces, ToolCall]:
         """One call's message and what became of it; `images` may still be shown in this turn."""
         made = ToolCall(turn, call.name, call.arguments)
@@ -122,16 +145,18 @@ class World:
             returned = call_tool(self.played, self.schemas, call.name, call.arguments)
         except BadCallError as error:
             return _error(str(error)), replace(made, outcome="invalid")
+        except EnvironmentFault as error:
+            raise _broken(call.name, str(error)) from error
         except Exception as error:  # the tool's answer to a call that it doesn't take
             return _error(str(error) or type(error).__name__), replace(made, outcome="failed")
         except SystemExit as error:
-            raise _EnvironmentFault(f"{call.name}: SystemExit: {error}") from error
+            raise _broken(call.name, f"SystemExit: {error}") from error
         try:
             pieces = pieces_of(returned, self.limits.characters)
         except TooLargeError as error:
             return _error(str(error)), replace(made, outcome="dropped")
         except (NoResultError, ValueError, OSError) as error:
-            raise _EnvironmentFault(f"{call.name}: {error}") from error
+            raise _broken(call.name, str(error)) from error
         count = sum(isinstance(piece, Image) for piece in pieces)
         left = min(images, self.limits.images_per_episode - self.images)
         if count > left:
@@ -145,8 +170,8 @@ def _error(text: str) -> Pieces:
     return (Text(f"error: {text[:MOST_ERROR]}"),)
 
 
-class _EnvironmentFault(Exception):
-    """The environment itself broke."""
+def _broken(name: str, why: str) -> EnvironmentFault:
+    return EnvironmentFault(f"{name}: {why}")
 
 
 def verdict_of(reward: Any, low: float, high: float) -> Verdict:
