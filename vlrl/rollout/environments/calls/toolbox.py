@@ -48,11 +48,16 @@ def schemas_of(kind: type, names: tuple[str, ...] | None = None) -> dict[str, Ma
 
 
 def call_tool(played: Any, schemas: Mapping[str, Mapping[str, Any]], name: str, arguments: Mapping[str, Any]) -> Any:
-    """What the tool returns. Raises BadCallError for a call that no tool takes, and whatever the tool raises."""
+    """What the tool returns: a method of that name, or what `_call_tool` makes of it where the tools are elsewhere.
+
+    Raises BadCallError for a call that no tool takes, and whatever the tool raises.
+    """
     if name not in schemas:
         raise BadCallError(f"there is no tool {name[:40]!r}; known are {', '.join(schemas) or 'none'}")
     if problem := wrong_arguments(schemas[name]["function"].get("parameters", {}), arguments):
         raise BadCallError(problem)
+    if (called_by_name := getattr(type(played), "_call_tool", None)) is not None:
+        return called_by_name(played, name, arguments)
     returned = getattr(played, name)(**arguments)
     return asyncio.run(_awaited(returned)) if inspect.isawaitable(returned) else returned
 

@@ -1,0 +1,1 @@
+"""Environments that others serve: tools of MCP servers."""
