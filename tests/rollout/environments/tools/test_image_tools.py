@@ -18,7 +18,7 @@ from vlrl.rollout.environments.calls.duplicates import overlap
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.tools import image_tools
 from vlrl.rollout.environments.tools.image_functions import box_of, crop, rotate
-from vlrl.rollout.environments.tools.image_tools import NAMES
+from vlrl.rollout.environments.tools.image_tools import NAMES, PROGRAMS
 from vlrl.types import Image, Problem, Text, ToolCall
 
 SIZE = (120, 80)
@@ -31,7 +31,9 @@ def squares() -> Pillow.Image:
 
 
 def opened(**given: Any) -> Any:
-    environment = environments.build({"name": "tools", "tools": list(NAMES), "calls_per_turn": 8, **given})
+    environment = environments.build(
+        {"name": "tools", "tools": [one for one in NAMES if one not in PROGRAMS], "calls_per_turn": 8, **given}
+    )
     problem = Problem((Text("?"),), "1", "number", "synthetic", "tests")
     world = environment.world(problem)
     assert world.begin({"images": [squares()]}).fault is None

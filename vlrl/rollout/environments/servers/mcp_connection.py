@@ -61,7 +61,7 @@ class McpConnection:
             return self._wait(self._client.call_tool(name, dict(arguments)), seconds)
         except (WaitedTooLong, TimeoutError):
             raise EnvironmentFault(f"no answer of the server within {seconds:g} s") from None
-        except Exception as error:  # of the protocol or of the connection: a server that still answers has refused the call
+        except Exception as error:  # a server that still answers has refused the call
             try:
                 self._wait(self._client.list_tools(), ANSWER_SECONDS)  # no ping since 2026-07-28
             except Exception:

@@ -18,6 +18,7 @@ from vlrl.rollout.environments.tools.image_functions import (
     mean_colour,
     rotate,
 )
+from vlrl.rollout.environments.tools.programs import as_png, printed_by, printed_text
 
 NAMES = {  # in a config, and as the policy calls it
     "zoom": "image_zoom_in_tool",
@@ -27,14 +28,18 @@ NAMES = {  # in a config, and as the policy calls it
     "draw_line": "image_draw_line_tool",
     "colour": "image_colour_tool",
     "select": "image_select_tool",
+    "ocr": "image_text_tool",
+    "python": "python_tool",
 }
+
+PROGRAMS = ("ocr", "python")  # the tools that start one
 
 
 class ImageTools:
     """The images of one episode: those of the prompt, then those that tools made, counted from 0."""
 
-    def __init__(self, coordinates: Coordinates, least_side: int) -> None:
-        self._coordinates, self._least = coordinates, least_side
+    def __init__(self, coordinates: Coordinates, least_side: int, ocr_language: str = "eng") -> None:
+        self._coordinates, self._least, self._ocr_language = coordinates, least_side, ocr_language
         self._images: list[Pillow.Image] = []
 
     def reset(self, images: list[Any]) -> None:
@@ -110,6 +115,26 @@ class ImageTools:
             img_idx: Which image, counted from 0.
         """
         return self._image(img_idx).copy()
+
+    def image_text_tool(self, bbox_2d: list[float] | None = None, img_idx: int = 0) -> str:
+        """Read the printed text of an image, or of a part of it.
+
+        Args:
+            bbox_2d: The part as [left, top, right, bottom]; without it the whole image.
+            img_idx: Which image, counted from 0.
+        """
+        image = self._image(img_idx)
+        part = image if bbox_2d is None else crop(image, box_of(bbox_2d, image.size, self._coordinates))
+        return printed_text(part, self._ocr_language) or "no text"
+
+    def python_tool(self, code: str) -> str:
+        """Run a Python program in a sandbox; what it prints is the result. The images are files beside it, image_0.png,
+        image_1.png and so on.
+
+        Args:
+            code: The program.
+        """
+        return printed_by(code, {f"image_{i}.png": as_png(image) for i, image in enumerate(self._images)})
 
     def _image(self, number: int) -> Pillow.Image:
         if not 0 <= number < len(self._images):
