@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from typer.testing import CliRunner
 
-from vlrl.cli import main
+from vlrl.cli import app, main
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("run", "prepare", "sft", "rl", "eval", "report", "plan")
@@ -111,6 +112,13 @@ def test_every_command_explains_itself(vlrl, command):
     code, out, _ = vlrl(command, "--help")
     assert code == 0
     assert len(out.split()) > 25
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("in", "init"), ("data pre", "preview"), ("init --verif", "--verifier")])
+def test_a_shell_completes_commands_and_options(typed, meant):
+    words = f"vlrl {typed}"
+    asked = {"_VLRL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    assert CliRunner().invoke(app, [], prog_name="vlrl", env=asked).output.split() == [meant]
 
 
 def test_an_unknown_command_is_refused(vlrl):

@@ -17,13 +17,13 @@ from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.commands.scoring.score_cli import score, verify
 from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
+from vlrl.commands.starting.init_cli import init
 from vlrl.errors import ConfigError
 from vlrl.terminal import print_any_character
 
 app = typer.Typer(
     name="vlrl",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Reinforcement learning for vision-language models, the Kimi k1.5 way.\n\n"
@@ -231,7 +231,7 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
-for listing in (score, verify, configs, recipes, models):
+for listing in (init, score, verify, configs, recipes, models):
     app.command()(listing)
 app.command("import")(import_config)
 app.command("copy")(copy_to_edit)
