@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import transformers
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
-from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.qwen2_vl import QwenVl, image_processor, patch_tower, sections, special_ids, special_tokens
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
@@ -16,19 +16,8 @@ from vlrl.model.folders.processor_compat import allow_processors_without_torchvi
 def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Qwen2_5_VLConfig:
     """A Qwen2.5-VL configuration: window attention in the vision tower, sectioned mrope."""
     text = text_settings(shape, tokenizer, {"mrope_section": sections(shape.head_size)})
-    vision = {
-        "depth": shape.vision_layers,
-        "hidden_size": shape.vision_width,
-        "intermediate_size": shape.vision_width * 4,
-        "num_heads": shape.vision_heads,
-        "patch_size": shape.patch,
-        "spatial_patch_size": shape.patch,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "out_hidden_size": shape.text_width,
-        "window_size": shape.patch * 8,
-        "fullatt_block_indexes": [shape.vision_layers - 1],
-    }
+    windows = {"window_size": shape.patch * 8, "fullatt_block_indexes": [shape.vision_layers - 1]}
+    vision = patch_tower(shape, spatial_patch_size=shape.patch, **windows)
     return transformers.Qwen2_5_VLConfig(
         text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer)
     )

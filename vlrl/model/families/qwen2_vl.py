@@ -115,6 +115,21 @@ def image_processor(patch: int, min_pixels: int, max_pixels: int) -> Any:
     return transformers.Qwen2VLImageProcessorPil(patch_size=patch, merge_size=2, temporal_patch_size=2, size=size)
 
 
+def patch_tower(shape: TinyShape, **more: Any) -> dict[str, Any]:
+    """Sizes of a small model's tower that reads rows of patches; `more` as a family has it."""
+    return {
+        "depth": shape.vision_layers,
+        "hidden_size": shape.vision_width,
+        "intermediate_size": shape.vision_width * 4,
+        "num_heads": shape.vision_heads,
+        "patch_size": shape.patch,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": shape.text_width,
+        **more,
+    }
+
+
 def special_tokens(shape: TinyShape) -> tuple[str, ...]:
     """Of a small model's tokenizer."""
     return SPECIAL

@@ -10,7 +10,14 @@ import transformers
 
 from vlrl.model.families.family import DecoderClasses, PublishedModel, families
 from vlrl.model.families.image_types import ImageFeatures
-from vlrl.model.families.qwen2_vl import QwenVl, image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.qwen2_vl import (
+    QwenVl,
+    image_processor,
+    patch_tower,
+    sections,
+    special_ids,
+    special_tokens,
+)
 from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape, text_settings
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
@@ -18,18 +25,7 @@ from vlrl.model.folders.processor_compat import allow_processors_without_torchvi
 def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> transformers.Qwen3VLConfig:
     """A Qwen3-VL configuration: deepstack, interleaved mrope, learned and rotary positions in the vision tower."""
     mrope = {"mrope_section": sections(shape.head_size), "mrope_interleaved": True}
-    vision = {
-        "depth": shape.vision_layers,
-        "hidden_size": shape.vision_width,
-        "intermediate_size": shape.vision_width * 4,
-        "num_heads": shape.vision_heads,
-        "patch_size": shape.patch,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "out_hidden_size": shape.text_width,
-        "num_position_embeddings": 256,
-        "deepstack_visual_indexes": [0],
-    }
+    vision = patch_tower(shape, num_position_embeddings=256, deepstack_visual_indexes=[0])
     return transformers.Qwen3VLConfig(
         text_config=text_settings(shape, tokenizer, mrope),
         vision_config=vision,
@@ -38,7 +34,8 @@ def _tiny(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> 
     )
 
 
-def _processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> Any:
+def small_processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast) -> Any:
+    """Qwen3-VL's processor for small models."""
     allow_processors_without_torchvision()
     images = image_processor(shape.patch, shape.min_pixels, shape.max_pixels)
     videos = new_video_processor("Qwen3VLVideoProcessor", patch_size=shape.patch, merge_size=2, temporal_patch_size=2)
@@ -99,7 +96,7 @@ class Qwen3Vl(DeepstackRows):
     decoders: ClassVar = {
         "qwen3_vl_text": DecoderClasses("qwen3_vl", "Qwen3VLTextModel", "Qwen3VLTextMLP", "Qwen3VLText")
     }
-    tiny: ClassVar = {"tiny-qwen3-vl": TinyModel(special_tokens, _tiny, _processor)}
+    tiny: ClassVar = {"tiny-qwen3-vl": TinyModel(special_tokens, _tiny, small_processor)}
     published: ClassVar = {
         "Qwen/Qwen3-VL-4B-Instruct": PublishedModel(_published_4b, partial(image_processor, 16, 65_536, 16_777_216))
     }

@@ -6,27 +6,14 @@ from typing import Any
 
 import transformers
 
-from vlrl.model.families.qwen2_vl import image_processor, sections, special_ids, special_tokens
+from vlrl.model.families.qwen2_vl import patch_tower, sections, special_ids, special_tokens
+from vlrl.model.families.qwen3_vl import small_processor
 from vlrl.model.families.small.parts import FRAME, named, template, text_of, vision_of
-from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, TinyModel, TinyShape
+from vlrl.model.families.tiny_parts import TinyModel, TinyShape
 from vlrl.model.folders.processor_compat import allow_processors_without_torchvision, new_video_processor
 
 _GLM = ("<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>")
 _GLM_NAMED = {"image_token": "<|image|>", "video_token": "<|video|>"}
-
-
-def _rows_of_patches(shape: TinyShape, **more: Any) -> dict[str, Any]:
-    return {
-        "depth": shape.vision_layers,
-        "hidden_size": shape.vision_width,
-        "intermediate_size": shape.vision_width * 4,
-        "num_heads": shape.vision_heads,
-        "patch_size": shape.patch,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "out_hidden_size": shape.text_width,
-        **more,
-    }
 
 
 def _rope(shape: TinyShape, turned: float, **more: Any) -> dict[str, Any]:
@@ -44,9 +31,7 @@ def _rope(shape: TinyShape, turned: float, **more: Any) -> dict[str, Any]:
 def _glm_config(shape: TinyShape, tokenizer: Any) -> Any:
     ids = tokenizer.convert_tokens_to_ids
     text = text_of(shape, tokenizer, model_type="glm4v_text", rope_parameters=_rope(shape, 0.5))
-    vision = _rows_of_patches(
-        shape, model_type="glm4v_vision", image_size=shape.tile, intermediate_size=shape.mlp_width
-    )
+    vision = patch_tower(shape, model_type="glm4v_vision", image_size=shape.tile, intermediate_size=shape.mlp_width)
     return transformers.Glm46VConfig(
         text_config=text,
         vision_config=vision,
@@ -78,17 +63,10 @@ def _experts_config(shape: TinyShape, tokenizer: Any) -> Any:
     rope = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": sections(shape.head_size)}
     text = text_of(shape, tokenizer, rope_parameters={**rope, "mrope_interleaved": True})
     text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": shape.mlp_width // 2}
-    vision = _rows_of_patches(shape, num_position_embeddings=256, deepstack_visual_indexes=[0])
+    vision = patch_tower(shape, num_position_embeddings=256, deepstack_visual_indexes=[0])
     return transformers.Qwen3VLMoeConfig(
         text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer)
     )
-
-
-def _qwen_processor(shape: TinyShape, tokenizer: Any) -> Any:
-    allow_processors_without_torchvision()
-    images = image_processor(shape.patch, shape.min_pixels, shape.max_pixels)
-    videos = new_video_processor("Qwen3VLVideoProcessor", patch_size=shape.patch, merge_size=2, temporal_patch_size=2)
-    return transformers.Qwen3VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
 
 
 def _recurrent_config(shape: TinyShape, tokenizer: Any) -> Any:
@@ -96,7 +74,7 @@ def _recurrent_config(shape: TinyShape, tokenizer: Any) -> Any:
     text = text_of(shape, tokenizer, layer_types=kinds, rope_parameters=_rope(shape, 0.5, mrope_interleaved=True))
     text |= {"linear_num_value_heads": 2, "linear_num_key_heads": 1, "linear_conv_kernel_dim": 4}
     text |= {"linear_key_head_dim": shape.head_size, "linear_value_head_dim": shape.head_size}
-    vision = _rows_of_patches(shape, num_position_embeddings=256)
+    vision = patch_tower(shape, num_position_embeddings=256)
     return transformers.Qwen3_5Config(
         text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer)
     )
@@ -123,8 +101,8 @@ def _mistral_processor(shape: TinyShape, tokenizer: Any) -> Any:
 
 MODELS = {
     "tiny-glm-4.6v": TinyModel(lambda shape: (*FRAME, *_GLM, *_GLM_NAMED.values()), _glm_config, _glm_processor),
-    "tiny-qwen3-vl-moe": TinyModel(special_tokens, _experts_config, _qwen_processor),
-    "tiny-qwen3.5": TinyModel(special_tokens, _recurrent_config, _qwen_processor),
+    "tiny-qwen3-vl-moe": TinyModel(special_tokens, _experts_config, small_processor),
+    "tiny-qwen3.5": TinyModel(special_tokens, _recurrent_config, small_processor),
     "tiny-mistral3": TinyModel(
         lambda shape: (*FRAME, "[IMG]", "[IMG_BREAK]", "[IMG_END]"), _mistral_config, _mistral_processor
     ),
