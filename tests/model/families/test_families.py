@@ -93,6 +93,21 @@ def test_small_models_of_all_families_have_all_three_parts(loaded_models):
     assert sorted(names) == sorted(loaded_models)
 
 
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [  # of LightOn-OCR, PaddleOCR-VL, DeepSeek-VL hybrid, Video-LLaVA
+        ("model.vision_projection.norm.weight", "projector"),
+        ("model.projector.pre_norm.weight", "projector"),
+        ("model.high_res_vision_alpha", "projector"),
+        ("model.high_res_vision_model.patch_embed.weight", "vision"),
+        ("model.video_tower.embeddings.class_embedding", "vision"),
+        ("model.language_model.layers.0.self_attn.q_proj.weight", "language"),
+    ],
+)
+def test_parts_of_families_without_a_file_are_known_by_name(name, part):
+    assert part_of(name) == part
+
+
 def test_towers_have_the_sizes_that_their_weights_have():
     config = transformers.Qwen2VLConfig()
     tower = family_of(config).tower(config)

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 from generic_models import K, tried
-from small_models import GENERIC, fresh
+from small_models import GENERIC, SHAPE, TEXTS, fresh
 
+from vlrl.errors import ConfigError
 from vlrl.model.batch.example import Example, Observations
 from vlrl.model.batch.packing import pack
 from vlrl.model.families.tested import TESTED, tested_table
 from vlrl.model.load import save_model
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.prompts.positions import PositionRule
+from vlrl.model.tiny import build_tiny
 from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.model.vision.image_encoding import VisionTower
@@ -110,6 +112,15 @@ def test_a_response_cut_into_calls_and_a_model_saved_and_read_again_are_the_same
         assert [r.token_ids for r in once] == [r.token_ids for r in twice]
         for one, other in zip(once, twice, strict=True):
             assert one.sampler_logprobs == pytest.approx(other.sampler_logprobs, abs=2e-5)
+
+
+def test_a_context_that_does_not_hold_the_check_is_refused_at_the_models_place(tmp_path):
+    folder = build_tiny("tiny-internvl", TEXTS, tmp_path / "model", 0, SHAPE.model_copy(update={"context": 200}))
+    said = (
+        r"model\.path: 'internvl' can't be checked with an image of 96×64 pixels: its prompt takes [\s\S]*model.context"
+    )
+    with pytest.raises(ConfigError, match=said):
+        fresh(folder, context=20)
 
 
 def test_the_page_of_models_has_the_table_of_what_was_tested():

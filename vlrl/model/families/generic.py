@@ -39,10 +39,13 @@ class GenericFamily(Family):
     one_tower_call = False
     projects_again = False
     decoder_reading = frozenset({"sliding_attention", "chunked_attention", "linear_attention", "conv"})
-    tower_names = ("vision_tower", "vision_model", ".visual.", "vision_encoder", "vpm.", "image_encoder")
+    tower_names = ("vision_tower", "video_tower", "vision_model", ".visual.", "vision_encoder", "vpm.", "image_encoder")
     projector_names = (
-        "multi_modal_projector",
-        "mm_projector",
+        "projector",
+        "vision_projection",
+        "high_res_vision_alpha",
+        "high_res_vision_neck",
+        "high_res_vision_proj",
         "connector",
         "merger",
         "embed_vision",

@@ -58,7 +58,7 @@ def check_reading(loaded: LoadedModel, place: str) -> None:
         return
     _check_parts(loaded, place)
     try:
-        wrong = _differences(loaded)
+        wrong = _differences(loaded, place)
     except VlrlError:
         raise
     except Exception as error:  # whatever an unknown model raises is the answer to the question
@@ -92,8 +92,8 @@ def _check_parts(loaded: LoadedModel, place: str) -> None:
             )
 
 
-def _differences(loaded: LoadedModel) -> list[str]:
-    """What differs, in words, by kind of prompt."""
+def _differences(loaded: LoadedModel, place: str) -> list[str]:
+    """What differs, in words, by kind of prompt. Raises ConfigError at `place` where the image can't be asked."""
     rng = random.Random(0)
     found = []
     with torch.no_grad(), _short_windows(loaded):
@@ -101,10 +101,15 @@ def _differences(loaded: LoadedModel) -> list[str]:
         for kind, problem, images in (("text", *_text()), ("an image", *_image())):
             try:
                 (encoded,) = Encoder(loaded, ImageBudget()).encode([problem])
-            except DataError:
-                if images:
-                    raise
-                continue  # a processor that takes no prompt without an image, as PaliGemma's
+            except DataError as error:
+                if not images:
+                    continue  # a processor that takes no prompt without an image, as PaliGemma's
+                raise ConfigError(
+                    place,
+                    f"{loaded.config.model_type!r} can't be checked with an image of {IMAGE[0]}×{IMAGE[1]} pixels: "
+                    f"{error.problem}",
+                    "raise model.context, or take the processor of this model",
+                ) from error
             first, second = responses = [_tokens(loaded, rng, length) for length in RESPONSES]
             packed = forward.logprobs([Example(encoded, tuple(responses))], 1.0)[0]
             with _own_attention(loaded.model):
