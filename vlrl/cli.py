@@ -95,12 +95,30 @@ def rl(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> Non
 
 
 @app.command("eval")
-def evaluate(config: Config, overrides: Overrides = None, fresh: Fresh = False) -> None:
+def evaluate(
+    config: Config,
+    overrides: Overrides = None,
+    fresh: Fresh = False,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="A,lm:B,…", help="Tasks of lmms-eval, and with lm: of lm-evaluation-harness.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --tasks: rows of each.", show_default=False)] = None,
+    task_folder: Annotated[
+        list[Path] | None, typer.Option(help="With --tasks: a folder of task files; may be repeated.")
+    ] = None,
+) -> None:
     """Evaluate on held-out problems: sampled and greedy accuracy with n and intervals, printed and in results.json.
 
     A config with `benchmarks:` (configs/eval/) asks those instead: MathVista, MMMU, MATH-Vision, GSM8K, own files.
+    With --tasks the config's model, or the one that its run has trained, is asked by the field's harnesses.
     """
     config = _found(config, "eval")
+    if tasks is not None:
+        from vlrl.commands.harness_eval import evaluate_tasks
+
+        _alone("an evaluation by harnesses")
+        evaluate_tasks(config, overrides or [], tasks, limit, [str(one) for one in task_folder or ()])
+        return
     from vlrl.commands.evaluate import evaluate_benchmarks
     from vlrl.training.monitoring.evaluation_settings import names_benchmarks
 

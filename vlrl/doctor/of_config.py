@@ -114,7 +114,7 @@ def tiny(settings: RunSettings) -> list[str]:
     """Overrides that make one small step of the first stage that trains: the last of its kind that the config names."""
     stage = next((one for one in ("rl", "sft", "dpo", "distil") if one in settings.stages), "eval")
     small = [f"stages=[{stage}]", "tracker=none", "eval.problems=2", "eval.curve_problems=2", "eval.benchmarks=null"]
-    small += ["eval.benchmarks_every=null"]
+    small += ["eval.harness=null", "eval.benchmarks_every=null"]
     if stage == "rl":
         small += [
             "rl.steps=1",

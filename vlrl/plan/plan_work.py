@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vlrl.evaluation.harness.harness_settings import CALLED
 from vlrl.model.batch.micro_batches import batches_by_length, padding_waste, split_responses
 from vlrl.model.cost import CostModel, Load, balance
 from vlrl.model.families.family import family_of
@@ -182,6 +183,10 @@ def benchmark_work(settings: RunSettings) -> list[str]:
         f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
         f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
         for one in load_curve_benchmarks(settings.eval.benchmarks)
+    ] + [
+        f"{CALLED[harness]} {task}: {settings.eval.harness.limit or 'all'} rows, "
+        f"every {settings.eval.benchmarks_every} steps"
+        for harness, task in (settings.eval.harness.names if settings.eval.harness else ())
     ]
 
 

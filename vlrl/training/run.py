@@ -15,6 +15,7 @@ from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import NonFiniteError
+from vlrl.evaluation.harness.harness_settings import check_tasks
 from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
 from vlrl.report.report import write_report
@@ -69,6 +70,8 @@ def start_run(
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
         load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
+        if settings.eval.harness is not None:
+            check_tasks(settings.eval.harness, "eval.harness")
     with claimed(folder, "run", fresh) if dist.is_first() else nullcontext() as claim:
         if dist.is_first():
             done = RunState(folder, settings)

@@ -10,6 +10,7 @@ from vlrl import dist
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
+from vlrl.evaluation.harness.harness_settings import HarnessTasks
 from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import backends, default_backend
 from vlrl.model.training.torch_policy import PolicySettings
@@ -43,14 +44,19 @@ class EvalSettings(Settings):
         description="configs that `vlrl eval` takes; their benchmarks are asked on the training curve too",
         json_schema_extra=PACE,
     )
+    harness: HarnessTasks | None = Field(
+        default=None,
+        description="tasks of lmms-eval and lm-evaluation-harness on the training curve; null: none",
+        json_schema_extra=PACE,
+    )
     benchmarks_every: int | None = Field(
-        default=None, ge=1, description="RL steps between two such askings", json_schema_extra=PACE
+        default=None, ge=1, description="RL steps between two askings of both", json_schema_extra=PACE
     )
 
     @model_validator(mode="after")
     def _benchmarks_have_a_pace(self) -> EvalSettings:
-        if bool(self.benchmarks) != (self.benchmarks_every is not None):
-            raise ValueError("benchmarks and benchmarks_every belong together: give both or neither")
+        if bool(self.benchmarks or self.harness) != (self.benchmarks_every is not None):
+            raise ValueError("benchmarks or harness, and benchmarks_every, belong together: give both or neither")
         return self
 
 

@@ -201,12 +201,17 @@ def benchmark_charts(run: RunRecord) -> list[Chart]:
     """One chart a benchmark that was asked along the way, with 95% intervals; beside it its figure, n and protocol."""
     described = run.card.get("benchmarks") or {}
     charts = []
-    for key in run.keys("eval", "benchmark/"):
-        name = key.removeprefix("benchmark/")
+    for key in (*run.keys("eval", "benchmark/"), *run.keys("eval", "harness/")):
+        area, _, name = key.partition("/")
         steps, values = run.series("eval", key)
-        errors = dict(zip(*run.series("eval", f"benchmark_error/{name}"), strict=True))
+        errors = dict(zip(*run.series("eval", f"{area}_error/{name}"), strict=True))
         spread = 1.96 * np.asarray([errors.get(step, math.nan) for step in steps])
-        low, high = np.maximum(values - spread, 0.0), np.minimum(values + spread, 1.0)
+        share = area == "benchmark" or bool(
+            (values <= 1.0).all() and (values >= 0.0).all()
+        )  # else a harness's own scale
+        low, high = values - spread, values + spread
+        if share:
+            low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
         held = described.get(name, {})
         note = ", ".join(
             f"{label} {held[field]}".strip()
@@ -214,10 +219,10 @@ def benchmark_charts(run: RunRecord) -> list[Chart]:
             if field in held
         )
         drawn = line_chart(
-            f"benchmark-{name}".lower().replace(" ", "-"),
+            f"{area}-{name}".lower().replace(" ", "-"),
             [Line(name, steps, values)],
             [Points(f"_{name}", steps, values, low, high)],
-            (0, 1),
+            (0, 1) if share else None,
             "RL step",
         )
         charts.append(Chart(name, note, drawn))

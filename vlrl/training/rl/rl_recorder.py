@@ -150,6 +150,8 @@ class RlRecorder:
             self._model.to_rollout(self._policy, version=step + 1)
             scores = held_out.validate() if validates else {}
             scores |= self._session.benchmarks.metrics() if benchmarks else {}
+            if benchmarks and (said := self._session.benchmarks.said_by_harnesses()):
+                self._context.note(harnesses=said)
             if scores:
                 self._context.run.metrics("eval", step + 1, scores)
                 sampler.validated(scores)

@@ -92,6 +92,7 @@ def open_session(
             check_demonstrations(recipe, settings.seed, phase.demonstrations, held_out.all)
     mixture, problem_sampler = _training_problems(settings, recipe, held_out)
     benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
+    harness = settings.eval.harness if "rl" in settings.stages else None
     loaded = _load(context, recipe, model_folder)
     for _, policy in settings.policies:
         if policy.lora is not None:
@@ -108,7 +109,7 @@ def open_session(
     mixture.check = check
     engine = ColocatedEngine(open_engine(settings.engine, loaded), loaded.device)
     model = ModelRuntime(loaded, encoder, engine, settings.backend, taught_by)
-    curve = BenchmarkCurve(benchmarks, loaded, engine)
+    curve = BenchmarkCurve(benchmarks, loaded, engine, harness, run.path / "harness.log")
     _note_in_card(context, recipe, held_out, loaded, curve)
     sets = HeldOutSets(held_out, settings, recipe, model)
     return Session(context, recipe, mixture, problem_sampler, model, sets, curve)
