@@ -20,7 +20,7 @@ from vlrl.types import Draft, Problem, content_digest
 NAMES = [name for name in domains if domains.get(name).__module__.startswith("vlrl.")]  # not those of other tests
 every_domain = pytest.mark.parametrize("name", NAMES)
 DEFAULT = 0.5  # the difficulty of statistical questions
-MANY = 300  # draws behind a statistic; docs/results/domains.md has 2,000
+MANY = 240  # draws behind a statistic; docs/results/domains.md has 2,000
 STEPS = 11  # of the difficulty scale: 0, 0.1 … 1
 
 

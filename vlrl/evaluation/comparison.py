@@ -60,7 +60,10 @@ def compare(
     found = np.empty(resamples)
     for i in range(resamples):
         drawn = rng.integers(0, len(gaps), len(gaps))
-        found[i] = np.mean([gaps[s][rng.integers(0, gaps[s].size, gaps[s].size)].mean() for s in drawn])
+        of_seeds = [
+            np.add.reduce(g.take(rng.integers(0, g.size, g.size))) / g.size for g in map(gaps.__getitem__, drawn)
+        ]
+        found[i] = sum(of_seeds) / len(of_seeds)  # np.mean takes five times as long for so few
     low, high = np.quantile(found, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     by_seed = paired_t_interval(means, np.zeros_like(means)) if len(means) > 1 else None
     p = t_test(means) if len(means) > 1 else 1.0
