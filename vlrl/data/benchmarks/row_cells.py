@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlrl.data.benchmarks.benchmark_definition import Row
+from vlrl.data.rows.placeholders import LETTERS
 from vlrl.errors import DataError, did_you_mean
 
 
@@ -51,3 +52,11 @@ def given_options(row: Row, place: str) -> list[str]:
     if found is None:
         raise DataError(f"{place}, options", f"got {given!r}", "give a list of texts")
     return found
+
+
+def gold_letter(row: Row, place: str, count: int, *columns: str) -> str:
+    """The letter of the gold among `count` options. Raises DataError for one that names none of them."""
+    letter = str(cell(row, place, *columns)).strip().strip("().").upper()
+    if letter not in list(LETTERS[:count]):
+        raise DataError(f"{place}, {columns[0]}", f"is {letter!r}", f"give a letter from A to {LETTERS[count - 1]}")
+    return letter

@@ -44,6 +44,7 @@ def outcomes(world, *turns):
 
 
 def test_a_servers_tools_are_called_and_its_images_shown(served, loaded_models):
+    assert served.files() == (SERVER,), "another server is another run"
     model = replace(loaded_models["tiny-qwen3-vl"], context=1000)
     assert sorted(served.schemas()) == ["add", "die", "hang", "paint", "protest", "refuse", "reset"]
     assert served.schemas()["add"]["function"]["description"] == "Add to the counter."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PIL import Image as Pillow
@@ -86,6 +87,10 @@ class McpEnvironment(EpisodeEnvironment):
     def open(self, problem: Problem) -> Any:
         """Connected when the episode begins."""
         return McpTools(self)
+
+    def files(self) -> tuple[str, ...]:
+        """Those that the command names, e.g. the server's script."""
+        return tuple(word for word in self.command if Path(word).is_file())
 
     def schemas(self) -> Mapping[str, Mapping[str, Any]]:
         """As the server lists them. Raises ConfigError where it doesn't start or lacks one of `tools`."""
