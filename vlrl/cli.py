@@ -141,6 +141,25 @@ def report(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Run folders, or configs of runs.")],
+    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("compare.html"),
+) -> None:
+    """Put runs beside each other: curves with intervals, settings that differ, the same problems side by side.
+
+    Writes one HTML file that needs no server, and prints accuracies, paired differences and settings.
+    """
+    from vlrl.report.compare.compare_page import write_comparison
+    from vlrl.terminal import console
+    from vlrl.training.lifecycle.config_kinds import run_folder_of
+
+    page, tables = write_comparison([run_folder_of(run) for run in runs], out)
+    for table in tables:
+        console().print(table)
+    print(f"page: {page}")
+
+
+@app.command()
 def plan(
     config: Config,
     overrides: Overrides = None,
