@@ -160,6 +160,25 @@ def compare(
 
 
 @app.command()
+def watch(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or its config.")],
+    terminal: Annotated[bool, typer.Option("--terminal", help="In this terminal, e.g. over ssh.")] = False,
+    host: Annotated[str, typer.Option(help="The address to listen on; others than this host reach no loopback.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8425,
+) -> None:
+    """Show a run while it goes on: curves as they grow, the newest rollouts with images, its steps.
+
+    Serves a page to browsers on this host until Ctrl-C. It reads the run's files and writes nothing.
+    """
+    from vlrl.report.watching.watch import watch_run
+    from vlrl.training.lifecycle.config_kinds import run_folder_of
+
+    watch_run(run_folder_of(run_folder), terminal, host, port)
+
+
+@app.command()
 def plan(
     config: Config,
     overrides: Overrides = None,
