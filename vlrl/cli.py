@@ -12,6 +12,7 @@ from vlrl.commands.card_cli import card
 from vlrl.commands.data_cli import data
 from vlrl.commands.exit_code import exit_code_of
 from vlrl.commands.importing.import_cli import import_config
+from vlrl.commands.looking.looking_cli import compare, watch
 from vlrl.commands.models.models_command import models
 from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
@@ -141,44 +142,6 @@ def report(
 
 
 @app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Run folders, or configs of runs.")],
-    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("compare.html"),
-) -> None:
-    """Put runs beside each other: curves with intervals, settings that differ, the same problems side by side.
-
-    Writes one HTML file that needs no server, and prints accuracies, paired differences and settings.
-    """
-    from vlrl.report.compare.compare_page import write_comparison
-    from vlrl.terminal import console
-    from vlrl.training.lifecycle.config_kinds import run_folder_of
-
-    page, tables = write_comparison([run_folder_of(run) for run in runs], out)
-    for table in tables:
-        console().print(table)
-    print(f"page: {page}")
-
-
-@app.command()
-def watch(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or its config.")],
-    terminal: Annotated[bool, typer.Option("--terminal", help="In this terminal, e.g. over ssh.")] = False,
-    host: Annotated[str, typer.Option(help="The address to listen on; others than this host reach no loopback.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8425,
-) -> None:
-    """Show a run while it goes on: curves as they grow, the newest rollouts with images, its steps.
-
-    Serves a page to browsers on this host until Ctrl-C. It reads the run's files and writes nothing.
-    """
-    from vlrl.report.watching.watch import watch_run
-    from vlrl.training.lifecycle.config_kinds import run_folder_of
-
-    watch_run(run_folder_of(run_folder), terminal, host, port)
-
-
-@app.command()
 def plan(
     config: Config,
     overrides: Overrides = None,
@@ -287,7 +250,7 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
-for listing in (init, score, verify, configs, recipes, models):
+for listing in (init, compare, watch, score, verify, configs, recipes, models):
     app.command()(listing)
 app.command("import")(import_config)
 app.command("copy")(copy_to_edit)

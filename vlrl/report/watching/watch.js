@@ -46,8 +46,16 @@
         if (!series.has(name)) series.set(name, []);
         series.get(name).push([line.step, value]);
       }
-    if (series.size) byId("charts").replaceChildren(...[...series].reverse().map(([name, points]) => chart(name.split(" ")[0], name.slice(name.indexOf(" ") + 1), points)));
+    if (series.size) byId("charts").replaceChildren(...[...series].sort(inOrder).map(([name, points]) => chart(name.split(" ")[0], name.slice(name.indexOf(" ") + 1), points)));
     else byId("charts").replaceChildren(make("p", "nothing", "No step has ended yet."));
+  }
+
+  // The phase that began last stands first; in it the figures in the order of FIRST.
+  function inOrder([a], [b]) {
+    const phases = [...new Set(metrics.map((line) => line.phase))];
+    const place = (name) => [-phases.indexOf(name.split(" ")[0]), (FIRST.indexOf(name.slice(name.indexOf(" ") + 1)) + 99) % 99];
+    const [[pa, ka], [pb, kb]] = [place(a), place(b)];
+    return pa - pb || ka - kb;
   }
 
   function groupCard(group) {

@@ -8,7 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from vlrl.errors import ConfigError
@@ -62,8 +62,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server: WatchServer
     protocol_version = "HTTP/1.1"
-    server_version: ClassVar[str] = "vlrl"
-    sys_version: ClassVar[str] = ""
+    server_version = "vlrl"
+    sys_version = ""
 
     def do_GET(self) -> None:
         """Answer one request."""

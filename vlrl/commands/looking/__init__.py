@@ -1,0 +1,1 @@
+"""`vlrl compare` and `vlrl watch`; what they do lies in vlrl/report/."""
