@@ -45,7 +45,7 @@ def course(values: list[float]) -> str:
 
 
 class TerminalView:
-    """What was seen so far, drawn anew after each change."""
+    """What was seen so far, drawn again after each change."""
 
     def __init__(self) -> None:
         self._lines: list[Mapping[str, Any]] = []
