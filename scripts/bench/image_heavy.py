@@ -67,10 +67,10 @@ class Setting:
     suppressed: tuple[int, ...]  # placeholders and end tokens: never sampled on either side
 
 
-def build(folder: Path, smoke: bool = False, shape: TinyShape = SHAPE) -> Setting:
+def build(folder: Path, smoke: bool = False, shape: TinyShape = SHAPE, architecture: str = "tiny-qwen3-vl") -> Setting:
     """Write the model to `folder` and load it twice. With `smoke` it is the quickstart's size and 48 px images."""
     transformers.utils.logging.disable_progress_bar()
-    build_tiny("tiny-qwen3-vl", [QUESTION] * 50, folder, seed=1, shape=SMOKE_SHAPE if smoke else shape)
+    build_tiny(architecture, [QUESTION] * 50, folder, seed=1, shape=SMOKE_SHAPE if smoke else shape)
     loaded = load_folder(str(folder), ModelSettings(path=str(folder)))
     _spread_logits(loaded.model)
     loaded.model.save_pretrained(folder)

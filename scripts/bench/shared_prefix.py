@@ -2,6 +2,7 @@
 
     python scripts/bench/shared_prefix.py            # prompt : response 1:1, 2:1, 8:1 at k = 8
     python scripts/bench/shared_prefix.py --mid      # prompt 640, responses of 300: how near the FLOP count's ratio
+    python scripts/bench/shared_prefix.py --mid --recurrent  # of Qwen3.5, whose prompt leaves a state
     python scripts/bench/shared_prefix.py --smoke    # tiny model, in seconds
 
 One problem with one image and k responses of equal length; the loss is a weighted sum of the responses'
@@ -42,6 +43,7 @@ from vlrl.model.training.logprobs import response_logprobs
 from vlrl.model.vision.image_encoding import VisionTower
 
 TOLERANCE = 1e-5
+STATE_TOLERANCE = 1e-4  # a recurrence that begins at another token sums in another order
 CASES = (
     (1, 96),
     (2, 160),
@@ -60,7 +62,7 @@ MID_SHAPE = TinyShape(
     context=2048,
 )
 MID_PROMPT, MID_RESPONSE = 640, 300
-BAR = 0.85
+BAR, STATE_BAR = 0.85, 0.80
 
 
 class Ways:
@@ -145,12 +147,14 @@ def main() -> None:
     arguments.add_argument("--mid", action="store_true", help="prompt 640, responses of 300, about 20 M parameters")
     arguments.add_argument("--repeats", type=int, default=None, help="turns of each way (default 7)")
     arguments.add_argument("--threads", type=int, default=None, help="torch threads (default: torch's own choice)")
+    arguments.add_argument("--recurrent", action="store_true", help="Qwen3.5's layers with a state, not Qwen3-VL's")
     given = arguments.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
     repeats = given.repeats or (1 if given.smoke else 7)
     with tempfile.TemporaryDirectory() as folder:
-        setting = build(Path(folder), given.smoke, MID_SHAPE if given.mid else SHAPE)
+        name = "tiny-qwen3.5" if given.recurrent else "tiny-qwen3-vl"
+        setting = build(Path(folder), given.smoke, MID_SHAPE if given.mid else SHAPE, name)
         size = sum(p.numel() for p in setting.plain.parameters()) / 1e6
         print(f"forward and backward at k = {K}, {size:.1f} M parameters, {machine()}")
         names = ("packed", "separate, encoded once", "separate")
@@ -160,8 +164,9 @@ def main() -> None:
         for encoded, length in cases(setting, given.smoke, given.mid):
             ways = Ways(setting, encoded, length)
             error = ways.gradient_error()
-            if error > TOLERANCE:
-                sys.exit(f"{length}: packed and separate gradients differ by {error:.1e}, allowed {TOLERANCE}")
+            tolerance = STATE_TOLERANCE if given.recurrent else TOLERANCE
+            if error > tolerance:
+                sys.exit(f"{length}: packed and separate gradients differ by {error:.1e}, allowed {tolerance}")
             ways.one_look()
             taken = alternate({"packed": ways.packed, "one": ways.one_look, "separate": ways.separate}, repeats)
             work = allowed(setting, encoded, length)
@@ -170,7 +175,7 @@ def main() -> None:
                 cells += [_against(taken[name], taken["packed"]), _allowed(more, work[0])]
             print(f"| {' | '.join(cells)} | {error:.0e} |", flush=True)
             if given.mid:
-                judge(taken, work)
+                judge(taken, work, STATE_BAR if given.recurrent else BAR)
 
 
 def cases(setting: Setting, smoke: bool, mid: bool) -> Iterator[tuple[Encoded, int]]:
@@ -189,13 +194,13 @@ def cases(setting: Setting, smoke: bool, mid: bool) -> Iterator[tuple[Encoded, i
         yield encoded, round(encoded.num_tokens / proportion)
 
 
-def judge(taken: dict[str, Seconds], work: tuple[Work, Work, Work]) -> None:
+def judge(taken: dict[str, Seconds], work: tuple[Work, Work, Work], bar: float) -> None:
     """Say what share of the allowed ratio is reached; end with an error below the bar (smoke: only say it)."""
     for name, more in (("one", work[1]), ("separate", work[2])):
         reached = [slow / fast for slow, fast in zip(taken[name].cpu, taken["packed"].cpu, strict=True)]
         share = statistics.median(reached) / (more.flops / work[0].flops)
-        print(f"{name} / packed by CPU time: {share:.0%} of what the FLOP count allows; bar for separate: {BAR:.0%}")
-    if share < BAR and taken["separate"].median > 1.0:
+        print(f"{name} / packed by CPU time: {share:.0%} of what the FLOP count allows; bar for separate: {bar:.0%}")
+    if share < bar and taken["separate"].median > 1.0:
         sys.exit(1)
 
 

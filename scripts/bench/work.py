@@ -27,7 +27,9 @@ def language(model: Any, tokens: int, seen_before: int = 0) -> Work:
     weights = sum(p.numel() for n, p in model.named_parameters() if "language_model.layers" in n and p.ndim == 2)
     seen = tokens * seen_before + tokens * (tokens + 1) / 2
     width = config.num_attention_heads * config.head_dim
-    return Work(tokens=tokens, flops=2 * weights * tokens + 4 * width * config.num_hidden_layers * seen)
+    kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
+    attending = sum(kind != "linear_attention" for kind in kinds)  # states cost the same for every token: not counted
+    return Work(tokens=tokens, flops=2 * weights * tokens + 4 * width * attending * seen)
 
 
 def vision(model: Any, patches: int) -> Work:
