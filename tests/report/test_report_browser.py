@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -48,6 +50,36 @@ def test_the_viewer_shows_images_questions_and_verdicts(fake_run: Path, tmp_path
     assert "late: step 60<" in dom
     assert re.search(r"<title>quickstart · vlrl report</title>", dom)  # hostile responses try to change it
     assert "&lt;/script&gt;&lt;script&gt;" in dom
+
+
+ADDED = """
+const key = (k) => document.dispatchEvent(new KeyboardEvent("keydown", {key: k, bubbles: true}));
+key("j"); key("j"); key("k"); key("[");
+key("j");
+document.title = JSON.stringify({hash: location.hash, cards: document.querySelectorAll("article.group").length,
+  current: document.querySelectorAll(".pair.current").length,
+  texts: [...document.querySelectorAll(".facts")].map((e) => e.textContent)});
+"""
+
+
+def test_an_address_keeps_filters_and_keys_move(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):
+    page = tmp_path / "page.html"
+    text = write_report(fake_run).read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", f"<script>{ADDED}</script></body>"), encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    chosen = "page.html#rollouts?modality=real&search=HOW+dots&early=5&late=60"
+    frame.write_text(f"<script>location.replace('{chosen}')</script>")
+    dom = browse(
+        frame, tmp_path / "profile", "--dump-dom", "--allow-file-access-from-files", "--virtual-time-budget=3000"
+    )
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom)[1]))
+    assert found["current"] == 1
+    assert found["cards"] > 0
+    assert all("real" in text for text in found["texts"])
+    assert "modality=real" in found["hash"]
+    assert "search=HOW+dots" in found["hash"]
+    assert "early=5" in found["hash"]
+    assert "late=55" in found["hash"]  # one step back by the key
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

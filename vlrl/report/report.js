@@ -17,7 +17,7 @@
     const wrapper = make("label", "", label);
     const select = make("select");
     for (const [value, name] of options) select.add(new Option(name, value));
-    select.addEventListener("change", draw);
+    select.addEventListener("change", changed);
     wrapper.append(select);
     controls.append(wrapper);
     return select;
@@ -32,7 +32,7 @@
     input.min = 0;
     input.step = 1;
     input.setAttribute("aria-label", label + " step");
-    input.addEventListener("input", draw);
+    input.addEventListener("input", changed);
     wrapper.append(title, share, input);
     sliders.append(wrapper);
     return { input, title, share, label };
@@ -51,6 +51,13 @@
   const domain = choice("domain", named(distinct("domain").sort()));
   const outcome = choice("problems", [["", "all"], ["mixed", "some right, some wrong"], ["right", "all right"], ["wrong", "all wrong"]]);
   const verdict = choice("responses", [["", "all"], ["right", "right"], ["wrong", "wrong"]]);
+  const search = make("input");
+  search.type = "search";
+  search.placeholder = "words of question, answer, responses";
+  search.addEventListener("input", changed);
+  const searchLabel = make("label", "", "search ( / )");
+  searchLabel.append(search);
+  controls.append(searchLabel);
   const early = slider("early");
   const late = slider("late");
   root.append(controls, sliders, rows);
@@ -84,12 +91,77 @@
     return right === 0 ? "wrong" : right === judged ? "right" : "mixed";
   }
 
+  const texts = new Map();
+  function textOf(group) {
+    if (!texts.has(group)) {
+      const said = group.responses.flatMap((r) => [r.text, r.answer, r.note]);
+      const asked = group.prompt.map((piece) => piece.text);
+      texts.set(group, [group.id, group.answer, group.domain, ...asked, ...said].filter(Boolean).join("\n").toLowerCase());
+    }
+    return texts.get(group);
+  }
+  const searchWords = () => search.value.toLowerCase().split(/\s+/).filter(Boolean);
+
+  // What is chosen stands in the address, so that a link shows the same. Steps stand there as steps, not as places.
+  const kept = () => ({ phase, modality, domain, problems: outcome, responses: verdict, search });
+  const isSelect = (control) => control.tagName === "SELECT";
+
+  function changed() {
+    draw();
+    const held = new URLSearchParams();
+    for (const [name, control] of Object.entries(kept())) if (control.value && !(control === phase && phase.selectedIndex === 0)) held.set(name, control.value);
+    const entries = entriesNow();
+    for (const side of [early, late]) held.set(side.label, entries[Number(side.input.value)].step);
+    history.replaceState(null, "", `#rollouts?${held}`);
+  }
+
+  function fromAddress() {
+    const [, said] = location.hash.split("?");
+    if (said === undefined) return false;
+    const held = new URLSearchParams(said);
+    for (const [name, control] of Object.entries(kept())) {
+      const value = held.get(name) || "";
+      if (!isSelect(control)) control.value = value;
+      else if ([...control.options].some((option) => option.value === value)) control.value = value;
+    }
+    if (!phase.value) phase.selectedIndex = 0;
+    reset();
+    const steps = entriesNow().map((entry) => String(entry.step));
+    for (const side of [early, late]) if (steps.includes(held.get(side.label))) side.input.value = steps.indexOf(held.get(side.label));
+    draw();
+    return true;
+  }
+
+  let current = -1;
+  function move(by) {
+    const cards = [...rows.querySelectorAll(".pair")];
+    if (!cards.length) return;
+    current = Math.min(Math.max(current + by, 0), cards.length - 1);
+    if (cards[current].classList.contains("later")) more.click();
+    cards.forEach((card, i) => card.classList.toggle("current", i === current));
+    cards[current].scrollIntoView({ block: "center" });
+  }
+
+  function step(side, by) {
+    side.input.value = Number(side.input.value) + by;
+    changed();
+  }
+
+  const KEYS = { j: () => move(1), k: () => move(-1), "[": () => step(late, -1), "]": () => step(late, 1), "{": () => step(early, -1), "}": () => step(early, 1), "/": () => search.focus() };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target === search) search.blur();
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || !KEYS[event.key]) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+
   function passes(group) {
     return (
       (!modality.value || group.modality === modality.value) &&
       (!domain.value || group.domain === domain.value) &&
       (!outcome.value || outcomeOf(group) === outcome.value) &&
-      (!verdict.value || group.responses.some((r) => isRight(r) === (verdict.value === "right")))
+      (!verdict.value || group.responses.some((r) => isRight(r) === (verdict.value === "right"))) &&
+      searchWords().every((word) => textOf(group).includes(word))
     );
   }
 
@@ -219,6 +291,7 @@
     const names = chosen.map((entry) => `step ${entry.step}`);
     const pairs = single ? left.map((group, i) => (i % 2 ? null : [group, left[i + 1] || null])).filter(Boolean) : pairUp(left, right);
     rows.replaceChildren();
+    current = -1;
     for (const [a, b] of oneOfEachFirst(pairs)) {
       const row = make("div", "pair");
       row.append(groupCard(a, names[0]));
@@ -247,5 +320,8 @@
     more.style.display = left > 0 ? "" : "none";
   }
 
-  reset();
+  root.append(make("p", "fine", "Keys: / search, j and k problems, [ and ] the later step, { and } the earlier one. The address keeps what is chosen."));
+  if (!fromAddress()) reset();
+  if (location.hash.includes("?")) document.getElementById("rollouts").scrollIntoView();
+  window.addEventListener("hashchange", fromAddress);
 })();
