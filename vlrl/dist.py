@@ -38,6 +38,12 @@ def check_variables() -> None:
         raise ConfigError("environment variable RANK", f"is {rank()}, and WORLD_SIZE is {world()}", remedy)
 
 
+def stand_alone() -> None:
+    """This process is none of the ranks, though one of them started it and its variables came with that."""
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        os.environ.pop(name, None)
+
+
 def rank() -> int:
     """0-based number of this process."""
     return int(os.environ["RANK"]) if launched() else 0
@@ -142,17 +148,20 @@ def spread(
     shares: Sequence[Sequence[int]],
     work: Callable[[Sequence[T]], Sequence[U]],
     together: Callable[[], AbstractContextManager[None]] = nullcontext,
+    on_every_rank: bool = False,
 ) -> list[U]:
     """`work` on the items of each rank's share (indices in `items` by rank); all results in order, on every rank.
 
-    together  what every rank is in while any works, be its own share empty
+    together       what every rank is in while any works, be its own share empty
+    on_every_rank  `work` is called on every rank, be its share empty. Ranks may have the same share, and so the same
+                   results
     """
     if not launched():
         with together():
             return list(work(items))
     mine = shares[rank()]
     with together():
-        done = list(work([items[i] for i in mine])) if mine else []
+        done = list(work([items[i] for i in mine])) if mine or on_every_rank else []
     by_place = {
         i: result
         for indices, results in zip(shares, gather(done), strict=True)

@@ -280,7 +280,11 @@ def test_what_vllm_over_several_ranks_and_a_long_context_would_stop_at_is_noted(
     assert "GiB for keys and values" in notes("rl", "engine={name: ray, engine: {name: vllm, cache_gib: 0.001}}")
     assert "GiB for keys and values" not in notes("rl", vllm, "model.context=400")
     assert "GiB for keys and values" not in notes("rl", vllm.replace("}", ", sleep: release}")), "not for a CPU"
-    assert "process group of its own" in notes("rl", vllm, ranks=4)
-    assert "process group of its own" not in notes("rl", vllm)
+    pair = "engine={name: vllm, tensor_parallel_size: 2}"
+    assert "tensor_parallel_size" in notes("rl", pair)
+    assert "tensor_parallel_size" in notes(
+        "rl", f"engine={{name: ray, engine: {pair.removeprefix('engine=')}}}", ranks=4
+    )
+    assert "tensor_parallel_size" not in notes("rl", pair, ranks=4)
     assert "share its memory" in notes("rl", ranks=4)
     assert "lower eval.sampling.max_tokens" in notes("rl", "eval.sampling.max_tokens=4096")

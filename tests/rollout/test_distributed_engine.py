@@ -10,9 +10,9 @@ from vlrl import dist
 from vlrl.errors import ConfigError
 from vlrl.rollout.distributed_engine import FirstRanksEngine, SharedEngine, check_engine, open_engine
 from vlrl.rollout.engine import Request, Sampling
+from vlrl.rollout.engine_registry import EngineCapabilities
 from vlrl.rollout.ray.ray_pool import RayPoolSettings
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine, TransformersEngineSettings
-from vlrl.rollout.vllm.vllm_settings import VllmEngineSettings
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_shares_cover_all_requests_and_answers_are_those_of_one_engine(qwen3, fi
     assert isinstance(shared, SharedEngine)
     held = {}
 
-    def spread(items, shares, work, together):
+    def spread(items, shares, work, together, everywhere):
         held["shares"] = shares
         by_place = {
             i: one for places in shares for i, one in zip(places, work([items[i] for i in places]), strict=True)
@@ -69,11 +69,19 @@ def test_a_pool_is_opened_by_the_first_rank_alone(qwen3, monkeypatch):
     engine.close()
 
 
-def test_vllm_in_one_of_several_processes_is_refused(first_of_two, monkeypatch):
-    monkeypatch.setattr("vlrl.rollout.distributed_engine.require_engine", lambda settings: None)
-    with pytest.raises(ConfigError, match=r"process group of its own[\s\S]*name: ray"):
-        check_engine(VllmEngineSettings())
-    check_engine(TransformersEngineSettings())
+def test_ranks_that_are_one_engine_get_the_same_requests_and_an_engine_in_step_is_called_without_any(
+    qwen3, first_of_two, monkeypatch
+):
+    given, calls, own = requests(qwen3), [], TransformersEngine(qwen3)
+    monkeypatch.setattr(own, "generate", lambda some: calls.append(len(some)) or [() for _ in some])
+    monkeypatch.setattr(dist, "gather", lambda mine: [mine, mine])
+    for together, asked, expected in ((1, [], 0), (2, given, 4)):
+        engine = SharedEngine(own, qwen3, EngineCapabilities(in_step=True, ranks_per_engine=together))
+        monkeypatch.setenv("RANK", "1")
+        engine.generate(asked)
+        assert calls.pop() == expected
+    SharedEngine(own, qwen3, EngineCapabilities()).generate([])
+    assert not calls
 
 
 def test_the_library_of_a_pools_inner_engine_is_asked_for_too(monkeypatch):

@@ -7,15 +7,15 @@ its own (the Ray pool) is opened by the first rank alone and serves all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from vlrl import dist
-from vlrl.errors import ConfigError
 from vlrl.model.cost import balance, cost_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.sharding.streamed_saving import help_saving
 from vlrl.rollout.engine import Request, RolloutEngine
-from vlrl.rollout.engine_registry import EngineSettings, name_of, opened, require_engine
+from vlrl.rollout.engine_registry import EngineCapabilities, EngineSettings, opened, require_engine
 from vlrl.rollout.request_load import load_of_request
 from vlrl.rollout.slot_utilization import mean_utilisation
 from vlrl.types import Rollout
@@ -23,22 +23,10 @@ from vlrl.types import Rollout
 
 def check_engine(settings: EngineSettings, ranks: int | None = None) -> None:
     """Raises ConfigError where the library of an engine, or of its actors' engine, is missing, or where it can't work
-    beside other ranks; without `ranks` as many as there are now.
+    in one of this many ranks; without `ranks` as many as there are now.
     """
     require_engine(settings)
-    check_ranks(settings, dist.world() if ranks is None else ranks)
-
-
-def check_ranks(settings: EngineSettings, ranks: int) -> None:
-    """Raises ConfigError where an engine can't work in a process that is one of `ranks`."""
-    if ranks > 1 and settings.capabilities.own_process_group:
-        name = name_of(settings)
-        raise ConfigError(
-            "engine",
-            f"{name!r} makes a process group of its own, and this process is one of {ranks} that a launcher started",
-            f"take engine: {{name: ray, engine: {{name: {name}}}}}, whose actors are processes of their own, or "
-            "transformers",
-        )
+    settings.check_ranks(dist.world() if ranks is None else ranks)
 
 
 def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
@@ -50,24 +38,32 @@ def open_engine(settings: EngineSettings, loaded: LoadedModel) -> RolloutEngine:
             return FirstRanksEngine(opened(settings, loaded))
         loaded.help_saving()  # by which such an engine hands the model to its processes
         return FirstRanksEngine(None)
-    return SharedEngine(opened(settings, loaded), loaded)
+    return SharedEngine(opened(settings, loaded), loaded, settings.capabilities)
 
 
 class SharedEngine:
-    """RolloutEngine whose requests are shared out by cost, responses at their longest."""
+    """RolloutEngine whose requests are shared out by cost, responses at their longest. A request is never split.
 
-    def __init__(self, own: RolloutEngine, loaded: LoadedModel) -> None:
-        self._own, self._reading = own, loaded.reading
+    An engine that goes in step has weights of its own: nothing is read through the trainer's shards while it writes.
+    """
+
+    def __init__(self, own: RolloutEngine, loaded: LoadedModel, capabilities: EngineCapabilities) -> None:
+        self._own, self._capabilities = own, capabilities
+        self._reading = nullcontext if capabilities.in_step else loaded.reading
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
 
     def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order, on every rank."""
         costs = [self._cost.rollout(load_of_request(one)) for one in requests]
-        return dist.spread(requests, balance(costs, dist.world()), self._own.generate, self._reading)
+        ranks = self._capabilities.ranks_per_engine
+        of_engine = balance(costs, dist.world() // ranks)
+        shares = [of_engine[rank // ranks] for rank in range(dist.world())]
+        return dist.spread(requests, shares, self._own.generate, self._reading, self._capabilities.in_step)
 
     def pop_metrics(self) -> dict[str, float]:
-        """rollout/slot_utilisation, the mean over ranks."""
-        return mean_utilisation(dist.gather(self._own.pop_metrics()))
+        """Those of the first rank's engine, and rollout/slot_utilisation, the mean over ranks."""
+        of_ranks = dist.gather(self._own.pop_metrics())
+        return {**of_ranks[0], **mean_utilisation(of_ranks)}
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Into this rank's engine."""

@@ -39,7 +39,9 @@ class EngineCapabilities:
     exact_resume       sampled responses, too, are the same however they are cut into calls; else only greedy ones are
     early_exit         may return before the last responses have ended, where a request allows it (`early_exit_below`)
     serves_all_ranks   has processes of its own: the first rank opens it for all, and it saves the model once meanwhile
-    own_process_group  makes a torch process group in this process, which so can't be one of several ranks
+    in_step            starts, ends and replaces a failed engine on all ranks together, so that each call reaches every
+                       rank's, one without requests too
+    ranks_per_engine   neighbouring ranks that are one engine together and get the same requests
     library, remedy    the module that must be installed, None: no other; and how to get it
     """
 
@@ -48,7 +50,8 @@ class EngineCapabilities:
     exact_resume: bool = True
     early_exit: bool = True
     serves_all_ranks: bool = False
-    own_process_group: bool = False
+    in_step: bool = False
+    ranks_per_engine: int = 1
     library: str | None = None
     remedy: str = ""
 
@@ -146,6 +149,9 @@ class EngineSettings(Settings):
         """Raises ConfigError, before weights are read, for a model's configuration, a device, a context in tokens or a
         precision that the engine can't take.
         """
+
+    def check_ranks(self, ranks: int) -> None:
+        """Raises ConfigError where the engine can't work in a process that is one of this many. By default it can."""
 
     def check_adapters(self, place: str, parts: Sequence[str]) -> None:
         """Raises ConfigError where the engine can't write with adapters in these parts of the model, which the settings

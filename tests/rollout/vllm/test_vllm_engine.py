@@ -29,6 +29,7 @@ from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.rollout.colocated import STATM, ColocatedEngine
 from vlrl.rollout.engine import Request, Sampling
 from vlrl.rollout.engine_registry import require_engine
+from vlrl.rollout.ray.ray_settings import RayPoolSettings
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.rollout.vllm import vllm_library
 from vlrl.rollout.vllm.vllm_engine import VllmEngine
@@ -243,6 +244,7 @@ def test_an_engine_that_restarts_instead_of_sleeping_is_gone_meanwhile_and_write
     monkeypatch.setattr(here.engine, "_settings", SMALL.model_copy(update={"sleep": "restart"}))
     here.engine.sleep()
     assert here.engine._engine is None
+    torch.distributed.all_reduce(torch.ones(1))  # the trainer's process group, by which DeepSpeed and FSDP work
     with pytest.raises(EngineError, match="the engine sleeps"):
         here.engine.generate(asked)
     here.engine.wake()
@@ -302,9 +304,14 @@ def test_without_vllm_the_engine_is_refused_with_the_way_to_get_it(monkeypatch):
         require_engine(VllmEngineSettings())
 
 
-def test_an_engine_over_several_gpus_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match=r"tensor_parallel_size is 2: [\s\S]*workers[\s\S]*gpus_per_actor: 1"):
-        VllmEngineSettings(tensor_parallel_size=2)
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_an_engine_over_two_ranks_is_refused_where_their_number_is_no_multiple(ranks):
+    said = r"engine.tensor_parallel_size: is 2: [\s\S]*there (is 1|are 3)[\s\S]*torchrun[\s\S]*gpus_per_actor: 1"
+    with pytest.raises(ConfigError, match=said):
+        VllmEngineSettings(tensor_parallel_size=2).check_ranks(ranks)
+    VllmEngineSettings(tensor_parallel_size=2).check_ranks(4)
+    with pytest.raises(ConfigError, match=said.replace("|are 3", "")):
+        RayPoolSettings(engine={"name": "vllm", "tensor_parallel_size": 2}).check_ranks(4)
 
 
 def a_model(name="qwen3_vl", device="cpu", head_dim=32, context=64):

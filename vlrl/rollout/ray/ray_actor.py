@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from vlrl import dist
 from vlrl.errors import EngineError
 from vlrl.model.load import ModelSettings, load_folder
 from vlrl.rollout.engine import Request
@@ -56,6 +57,7 @@ class RolloutActor:
         return True
 
     def _open(self, model: ModelSettings, engine: Any) -> None:
+        dist.stand_alone()
         loaded = load_folder(str(model.path), model)
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._engine = opened(engine, loaded)

@@ -95,7 +95,12 @@ class RayPoolSettings(EngineSettings):
     def capabilities(self) -> EngineCapabilities:
         """What its actors' engines can; they are processes of their own, whatever those engines make in them."""
         return replace(
-            self.inner.capabilities, serves_all_ranks=True, own_process_group=False, library="ray", remedy=REMEDY
+            self.inner.capabilities,
+            serves_all_ranks=True,
+            in_step=False,
+            ranks_per_engine=1,
+            library="ray",
+            remedy=REMEDY,
         )
 
     @property
@@ -118,6 +123,10 @@ class RayPoolSettings(EngineSettings):
                 "gpus_per_actor: 1 gives each a GPU of a cluster (docs/ray.md)",
                 stacklevel=2,
             )
+
+    def check_ranks(self, ranks: int) -> None:
+        """An actor is one process, however many ranks the trainer has."""
+        self.inner.check_ranks(1)
 
     def check_memory(
         self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int

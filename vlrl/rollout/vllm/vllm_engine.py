@@ -6,22 +6,27 @@ of prompts, images and vision outputs are forgotten with them. vLLM reads the en
 Responses are seeded one by one. The same requests in the same call give the same tokens; in another batch a matrix
 product may round differently, so a token whose probability lies within that rounding can differ. That is all that vLLM
 promises, and less than the transformers engine does.
+
+On several ranks each has its engine, or its part of one (tensor parallel). They start, end and take weights together;
+while it writes, a rank waits only for those of its engine. Where an engine fails, all ranks replace theirs.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl import dist
+from vlrl.errors import EngineError, EngineFailedError
 from vlrl.model.batch.example import observations_of
 from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
+from vlrl.model.sharding.streamed_saving import help_saving
 from vlrl.rollout.engine import Request, check_requests
 from vlrl.rollout.engine_registry import require_engine
 from vlrl.rollout.slot_utilization import SlotCount
@@ -43,17 +48,15 @@ class VllmEngine:
         self._loaded = loaded
         self._settings = settings or VllmEngineSettings()
         require_engine(self._settings)  # before anything of the model is read
-        self._settings.check(loaded.config, loaded.device, loaded.context, loaded.model.dtype)
+        self._settings.check_ranks(dist.world())
+        self._settings.check(loaded.config, loaded.device, loaded.context, loaded.dtype)
         if loaded.device.type == "cuda":
             there = torch.cuda.mem_get_info(loaded.device)[1]
-            weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
-            self._settings.check_memory(
-                loaded.config, loaded.device, loaded.context, loaded.model.dtype, there, weights
-            )
-        _check_process_group()
+            weights = sum(p.numel() for p in loaded.model.parameters()) * loaded.dtype.itemsize
+            self._settings.check_memory(loaded.config, loaded.device, loaded.context, loaded.dtype, there, weights)
         self._shapes = {name: tuple(p.shape) for name, p in loaded.model.named_parameters()}
         self._aliases = library.tied_names(loaded.model)
-        self._weights: list[tuple[str, torch.Tensor]] | None = None  # None: those that the loaded model has now
+        self._weights: Iterable[tuple[str, torch.Tensor]] | None = None  # None: those that the loaded model has now
         self._described: tempfile.TemporaryDirectory[str] | None = None
         self._engine: Any = None
         self._reader: PromptReader | None = None
@@ -69,25 +72,34 @@ class VllmEngine:
 
     def load_weights(self, weights: Iterable[tuple[str, Any]], version: int) -> None:
         """Refresh the weights in place and forget all caches. They are kept by reference until the next refresh; where
-        the loaded model has adapters they are copies with the adapters added in, and made again if needed again.
+        the loaded model has adapters they are copies with the adapters added in, and made again if needed again. With
+        weights in shards they are those of the loaded model, go into the engine one after another as they are gathered,
+        and are gathered again if needed again.
 
-        Raises EngineError for an unknown name, another shape, or a parameter that is missing, before anything changes.
+        Raises EngineError for an unknown name, another shape, or a parameter that is missing; before anything changes,
+        but for shards.
         """
-        given = list(weights)
+        in_shards = self._loaded.shards is not None
+        self._weights = self._checked(weights) if in_shards else list(self._checked(weights))
+        self._current, self.version = False, version
+        try:
+            if not self._asleep:
+                self._replacing(self._ready)
+        finally:
+            if in_shards or has_adapters(self._loaded.model):
+                self._weights = None
+
+    def _checked(self, weights: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, torch.Tensor]]:
         missing = set(self._shapes)
-        for name, tensor in given:
+        for name, tensor in weights:
             if name not in self._shapes:
                 raise EngineError("load_weights", f"the engine's model has no parameter {name!r}")
             if self._shapes[name] != tuple(tensor.shape):
                 raise EngineError("load_weights", f"{name}: shape {tuple(tensor.shape)}, here {self._shapes[name]}")
             missing.discard(name)
+            yield name, tensor
         if missing:
             raise EngineError("load_weights", f"{len(missing)} parameters are missing, e.g. {min(missing)!r}")
-        self._weights, self._current, self.version = given, False, version
-        if not self._asleep:
-            self._replacing(self._ready)
-        if has_adapters(self._loaded.model):
-            self._weights = None
 
     def sleep(self) -> None:
         """Give memory back, as the setting `sleep` says."""
@@ -110,7 +122,8 @@ class VllmEngine:
         self._asleep = False
 
     def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
-        """k responses per request, in request order. A failed engine is replaced as often as `restarts` says.
+        """k responses per request, in request order. A failed engine is replaced as often as `restarts` says. Every
+        rank comes, be it without requests; those of one engine bring the same ones.
 
         Raises EngineFailedError where it fails once more, EngineError for a request that can't be answered.
         """
@@ -121,19 +134,23 @@ class VllmEngine:
         return self._replacing(lambda: self._generate(requests))
 
     def _replacing(self, work: Callable[[], T]) -> T:
-        """What `work` returns. An engine that fails in it ends, and the work is redone as often as `restarts` says."""
+        """What `work` returns. Where an engine fails in it, be it another rank's, all end, and the work is redone as
+        often as `restarts` says.
+        """
         for attempt in range(self._settings.restarts + 1):
+            own: Exception | None = None
             try:
-                return work()
+                done = work()
             except _failures() as error:
-                self._end()
-                if attempt == self._settings.restarts:
-                    raise EngineFailedError(
-                        "vllm",
-                        f"{type(error).__name__}: {error}",
-                        "VLLM_LOGGING_LEVEL=INFO makes it say more",
-                    ) from error
-                self.restarted += 1
+                own = error
+            failed = [(r, said) for r, said in enumerate(dist.gather(own and f"{type(own).__name__}: {own}")) if said]
+            if not failed:
+                return done
+            self._end()
+            if attempt == self._settings.restarts:
+                said = "; ".join(f"rank {r}: {said}" if dist.launched() else said for r, said in failed)
+                raise EngineFailedError("vllm", said, "VLLM_LOGGING_LEVEL=INFO makes it say more") from own
+            self.restarted += 1
         raise AssertionError("unreachable")
 
     # -- one call -----------------------------------------------------------------------------------------------------
@@ -235,15 +252,27 @@ class VllmEngine:
         """A running engine with the current weights."""
         if self._closed:
             raise EngineError("vllm", "the engine is closed", "open another one")
-        if self._engine is not None and self._engine.has_unfinished_requests():
+        if any(dist.gather(self._engine is not None and self._engine.has_unfinished_requests())):
             self._end()  # an interrupted call left requests behind
         if self._engine is None:
-            self._begin()
+            self._taking_weights(self._begin)
         if not self._current:
-            library.load_weights(self._engine, self._named())
+            self._taking_weights(lambda weights: library.load_weights(self._engine, weights))
             self._current = True
 
-    def _begin(self) -> None:
+    def _taking_weights(self, take: Callable[[Iterable[tuple[str, torch.Tensor]]], None]) -> None:
+        """Where `take` fails at a weight out of shards, this rank helps to gather the others nevertheless."""
+        weights, in_shards = self._named(), self._loaded.shards is not None
+        if in_shards:
+            self._weights = None  # they come once
+        try:
+            take(weights)
+        except Exception:
+            if in_shards:
+                help_saving(weights)
+            raise
+
+    def _begin(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
         settings, loaded = self._settings, self._loaded
         if self._described is None:
             self._described = tempfile.TemporaryDirectory(prefix="vlrl-vllm-")
@@ -252,7 +281,7 @@ class VllmEngine:
         self._engine = library.start(
             loaded,
             Path(self._described.name),
-            self._named(),
+            weights,
             max_num_seqs=settings.max_num_seqs,
             max_num_batched_tokens=max(settings.max_num_batched_tokens, settings.max_num_seqs),
             block_tokens=settings.block_tokens,
@@ -260,18 +289,25 @@ class VllmEngine:
             cache_gib=CPU_CACHE_GIB if settings.cache_gib is None and on_cpu else settings.cache_gib,
             memory_share=settings.memory_share,
             sleeps=settings.sleep == "release",
+            ranks=settings.tensor_parallel_size,
         )
         config, family = loaded.config, family_of(loaded.config)
         self._reader = PromptReader(family.image_token(config), family.merge(config))
         self._current = True
 
-    def _named(self) -> list[tuple[str, torch.Tensor]]:
-        """The weights under all their names, tied ones under each."""
-        model = self._loaded.model
-        held = self._weights
-        weights = list(plain_weights(model, model.named_parameters())) if held is None else held
-        tied = [(alias, tensor) for name, tensor in weights for alias in self._aliases.get(name, ())]
-        return [*weights, *tied]
+    def _named(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """The weights under all their names, tied ones under each; out of shards, gathered one after another."""
+        model, shards = self._loaded.model, self._loaded.shards
+        weights = self._weights
+        if weights is None:
+            weights = plain_weights(model, model.named_parameters() if shards is None else shards.weights())
+        return self._under_all_names(weights)
+
+    def _under_all_names(self, weights: Iterable[tuple[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor]]:
+        for name, tensor in weights:
+            yield name, tensor
+            for alias in self._aliases.get(name, ()):
+                yield alias, tensor
 
     def _end(self) -> None:
         engine, self._engine, self._reader, self._current = self._engine, None, None, False
@@ -289,15 +325,6 @@ class VllmEngine:
         if self._described is not None:
             self._described.cleanup()
             self._described = None
-
-
-def _check_process_group() -> None:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        ranks = torch.distributed.get_world_size()
-        if ranks > 1:
-            raise ConfigError(
-                "engine", f"'vllm' runs in the process of one rank, here are {ranks}", "engine: {name: ray, …}"
-            )
 
 
 def _check_leaves(requests: Sequence[Request]) -> None:

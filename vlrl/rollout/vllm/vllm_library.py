@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vlrl import dist
 from vlrl.model.load import LoadedModel
 from vlrl.rollout.vllm.vllm_models import register_model
 
@@ -48,7 +49,7 @@ def describe_model(loaded: LoadedModel, folder: Path) -> None:
 def start(
     loaded: LoadedModel,
     folder: Path,
-    weights: Sequence[tuple[str, torch.Tensor]],
+    weights: Iterable[tuple[str, torch.Tensor]],
     *,
     max_num_seqs: int,
     max_num_batched_tokens: int,
@@ -57,20 +58,32 @@ def start(
     cache_gib: float | None,
     memory_share: float,
     sleeps: bool,
+    ranks: int,
 ) -> Any:
-    """A vLLM engine in this process with these weights; image placeholders can't be sampled from it."""
+    """A vLLM engine in this process with these weights; image placeholders can't be sampled from it.
+
+    ranks  that are one engine together (tensor parallel). All ranks of the trainer come together, each with its engine
+    """
+    dist.start(alone=True)  # vLLM would make a process group otherwise, and the trainer may come to work by it
     on_cpu = loaded.device.type == "cpu"
     memory: dict[str, Any] = {} if on_cpu else {"gpu_memory_utilization": memory_share}
     if cache_gib is not None:
         memory["kv_cache_memory_bytes"] = int(cache_gib * GIB)
-    with _environment({**IN_PROCESS, **(ON_CPU if on_cpu else {})}), _torch_as_it_was(), _loader_of(weights):
+    if dist.launched():
+        memory |= {"distributed_executor_backend": "external_launcher", "tensor_parallel_size": ranks}
+    with (
+        _group_kept(),
+        _environment({**IN_PROCESS, **(ON_CPU if on_cpu else {})}),
+        _torch_as_it_was(),
+        _loader_of(weights),
+    ):
         from vllm import LLM
 
         register_model(type(loaded.model).__name__)
         llm = LLM(
             model=str(folder),
             load_format=LOAD_FORMAT,
-            dtype=str(loaded.model.dtype).removeprefix("torch."),
+            dtype=str(loaded.dtype).removeprefix("torch."),
             seed=0,
             max_model_len=loaded.context,
             max_num_seqs=max_num_seqs,
@@ -95,7 +108,7 @@ def start(
 
 
 @contextmanager
-def _loader_of(weights: Sequence[tuple[str, torch.Tensor]]) -> Iterator[None]:
+def _loader_of(weights: Iterable[tuple[str, torch.Tensor]]) -> Iterator[None]:
     """vLLM starts with tensors of this process. Its "dummy" format would also fill buffers that no refresh restores.
 
     vLLM keeps the loader for good, but not the weights.
@@ -110,7 +123,7 @@ def _loader_of(weights: Sequence[tuple[str, torch.Tensor]]) -> Iterator[None]:
             """Nothing to fetch."""
 
         def load_weights(self, model: Any, model_config: Any) -> None:
-            model.load_weights(iter([(name, tensor.detach()) for name, tensor in held[0]]))
+            model.load_weights((name, tensor.detach()) for name, tensor in held[0])
 
     register_model_loader(LOAD_FORMAT)(GivenTensors)
     try:
@@ -120,15 +133,34 @@ def _loader_of(weights: Sequence[tuple[str, torch.Tensor]]) -> Iterator[None]:
 
 
 def stop(engine: Any) -> None:
-    """End an engine and give its memory back. A process group that the trainer made stays."""
+    """End an engine and give its memory back. The process group stays: the trainer works by it."""
     from vllm.distributed import destroy_model_parallel
 
-    engine.engine_core.shutdown()
-    del engine
-    destroy_model_parallel()
+    with _group_kept():
+        engine.engine_core.shutdown()
+        del engine
+        destroy_model_parallel()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def _group_kept() -> Iterator[None]:
+    """Within the block nothing destroys the default process group, as vLLM does when an engine ends; groups that vLLM
+    made for itself go.
+    """
+    plain = torch.distributed.destroy_process_group
+
+    def destroy(group: Any = None) -> None:
+        if group is not None and group is not torch.distributed.group.WORLD:
+            plain(group)
+
+    torch.distributed.destroy_process_group = destroy
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group = plain
 
 
 def mask_logits(model: Any, forbidden: Sequence[int]) -> None:
@@ -163,19 +195,20 @@ def _set_temperature(model: Any, temperature: float) -> None:
 
 
 def tied_names(model: Any) -> dict[str, list[str]]:
-    """Parameter name → further names of the same tensor in the state dict; vLLM wants tied weights under each name."""
-    first = {parameter.data_ptr(): name for name, parameter in model.named_parameters()}
+    """Parameter name → further names of the same parameter; vLLM wants tied weights under each name."""
+    first = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, list[str]] = {}
-    for name, tensor in model.state_dict().items():
-        owner = first.get(tensor.data_ptr())
-        if owner is not None and owner != name:
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if (owner := first[id(parameter)]) != name:
             found.setdefault(owner, []).append(name)
     return found
 
 
-def load_weights(engine: Any, weights: Sequence[tuple[str, torch.Tensor]]) -> None:
-    """Refresh the weights in place by Hugging Face names and forget everything that came from the old ones."""
-    detached = [(name, tensor.detach()) for name, tensor in weights]
+def load_weights(engine: Any, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Refresh the weights in place by Hugging Face names, one after another as they come, and forget everything that
+    came from the old ones.
+    """
+    detached = ((name, tensor.detach()) for name, tensor in weights)
     engine.collective_rpc("reload_weights", kwargs={"weights_iterator": detached})
     forget(engine)
 

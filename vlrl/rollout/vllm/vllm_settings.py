@@ -6,7 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from vlrl.config import PACE
 from vlrl.errors import ConfigError
@@ -57,7 +57,12 @@ class VllmEngineSettings(EngineSettings):
     restarts: int = Field(
         default=1, ge=0, description="how often what an engine failed at is redone on a new one", json_schema_extra=PACE
     )
-    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs of one engine; above 1 it is refused")
+    tensor_parallel_size: int = Field(
+        default=1,
+        ge=1,
+        description="neighbouring ranks of the trainer that are one engine together; the number of ranks is a multiple",
+        json_schema_extra=PACE,
+    )
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -68,20 +73,22 @@ class VllmEngineSettings(EngineSettings):
             observed_images=True,
             exact_resume=False,
             early_exit=False,
-            own_process_group=True,
+            in_step=True,
+            ranks_per_engine=self.tensor_parallel_size,
             library="vllm",
             remedy=f"{install_vllm()}, or engine: transformers",
         )
 
-    @model_validator(mode="after")
-    def _one_process(self) -> VllmEngineSettings:
-        if self.tensor_parallel_size > 1:
-            raise ValueError(
-                f"tensor_parallel_size is {self.tensor_parallel_size}: vLLM would start workers of its own for it, and "
-                "weights are handed over as tensors of this process; leave it out, and take several engines, each on "
-                "one GPU: engine: {name: ray, gpus_per_actor: 1, engine: {name: vllm}}"
+    def check_ranks(self, ranks: int) -> None:
+        """Raises ConfigError for a number of ranks that isn't a multiple of `tensor_parallel_size`."""
+        if ranks % self.tensor_parallel_size:
+            raise ConfigError(
+                "engine.tensor_parallel_size",
+                f"is {self.tensor_parallel_size}: this many ranks of the trainer are one engine, and there "
+                f"{'is 1' if ranks == 1 else f'are {ranks}'}",
+                "start a multiple of it with torchrun, or leave it out; an actor of a pool is one process, so "
+                "engine: {name: ray, gpus_per_actor: 1, engine: {name: vllm}} takes several engines instead",
             )
-        return self
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """Raises ConfigError for an architecture, heads or a way to sleep that vLLM hasn't on this device, or a cache

@@ -12,7 +12,7 @@ from vlrl.installation.extras import require_library
 from vlrl.model.attention.prompt_attention import check_attention, check_masks
 from vlrl.model.load import DTYPES, choose_device, context_of
 from vlrl.model.optimization.lora import require_peft
-from vlrl.rollout.distributed_engine import check_engine, check_ranks
+from vlrl.rollout.distributed_engine import check_engine
 from vlrl.training.run_settings import RunSettings
 
 
@@ -39,9 +39,7 @@ def obstacles(
     """
     found, model = [], settings.model
     checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype]), *more]
-    checks.insert(
-        0, (lambda: check_machine(settings, ranks)) if here else (lambda: check_ranks(settings.engine, ranks))
-    )
+    checks.insert(0, (lambda: check_machine(settings, ranks)) if here else (lambda: settings.engine.check_ranks(ranks)))
     for check in checks:
         try:
             check()
