@@ -76,7 +76,7 @@ def write_lm_tasks(folder: Path, rows: int = 6) -> list[str]:
     (folder / "write.yaml").write_text(
         f"task: vlrl_write\n{files}test_split: test\nnum_fewshot: 0\noutput_type: generate_until\n"
         'doc_to_text: "Q: {{question}} A:"\ndoc_to_target: "{{choices[0]}}"\n'
-        'generation_kwargs: {until: ["a", "Q:"], max_gen_toks: 8, do_sample: false}\n'
+        'generation_kwargs: {until: [";", "Q:"], max_gen_toks: 8, do_sample: false}\n'
         "metric_list:\n  - {metric: exact_match, aggregation: mean, higher_is_better: true}\n"
     )
     (folder / "perplexity.yaml").write_text(
