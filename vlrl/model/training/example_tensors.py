@@ -32,7 +32,7 @@ def loss_inputs_of(
     if None in advantages:
         raise ValueError("update: an example without advantages can only be read")
     old = of_all(examples, "old_logprobs", logprobs)
-    weights = of_all(examples, "token_weights", logprobs)
+    weights = of_all(examples, "token_weights", logprobs, 1.0)
     return LossInputs(
         logprobs=logprobs,
         old_logprobs=logprobs.detach() if old is None else old,
@@ -75,13 +75,22 @@ def observe(
         sums.gap.add(examples, (inputs.old_logprobs - sampled).abs().tolist())
 
 
-def of_all(examples: Sequence[Example], name: str, like: torch.Tensor) -> torch.Tensor | None:
+def of_all(
+    examples: Sequence[Example], name: str, like: torch.Tensor, missing: float | None = None
+) -> torch.Tensor | None:
     """(M,) token values that the examples carry under `name`, on the device and in the dtype of `like`; None where no
-    example carries any. Raises ValueError where some do and others don't.
+    example carries any.
+
+    missing  the value of every token of an example without any, where others carry some; None: that is a ValueError
     """
     carried: list[Sequence[Sequence[float]] | None] = [getattr(example, name) for example in examples]
     if all(values is None for values in carried):
         return None
+    if missing is not None:
+        carried = [
+            [[missing] * len(response) for response in example.responses] if values is None else values
+            for example, values in zip(examples, carried, strict=True)
+        ]
     if any(values is None for values in carried):
         raise ValueError(f"update: either every example carries {name} or none does")
     flat = [value for values in carried if values is not None for response in values for value in response]
