@@ -43,12 +43,18 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "rl.loss": {**GRPO, "clip_high": 0.3, "beta": 0.01, "aggregate": "token"},
             "rl.reference.path": "some/Text-7B",
             "model.context": 4096,
-            "engine": {"name": "vllm", "memory_share": 0.6, "eager": False, "sleep": "release"},
+            "engine": {
+                "name": "vllm",
+                "memory_share": 0.6,
+                "eager": False,
+                "sleep": "release",
+                "tensor_parallel_size": 2,
+            },
             "backend": {"name": "deepspeed", "stage": 3, "offload_optimizer": True},
             "eval.sampling": {"temperature": 0.6, "top_p": 0.95, "max_tokens": 2048},
         },
         {"path": "some/math", "split": "train", "test_path": "some/math", "layout": "easyr1", "modality": "text"},
-        {"worker.actor.clip_ratio_dual", "worker.rollout.tensor_parallel_size"},
+        {"worker.actor.clip_ratio_dual"},
         {"trainer.total_epochs", "worker.actor.model.model_path", "worker.reward.reward_function"},
     ),
     "easyr1/geometry_cispo.sh": (
@@ -64,7 +70,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "path": "rows/geometry3k",
             "prompt_template": "{question} Think first, then put the answer in \\boxed{}.",
         },
-        {"algorithm.kl_coef", "worker.rollout.tensor_parallel_size"},
+        {"algorithm.kl_coef"},
         {"trainer.total_epochs", "worker.reward.reward_function"},
     ),
     "easyr1/dapo.sh": (
@@ -79,7 +85,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "engine.max_num_batched_tokens": 22528,
         },
         {"path": "train.jsonl", "validation_path": "validation.jsonl", "on_bad_row": "skip"},
-        {"worker.actor.clip_ratio_dual", "worker.rollout.tensor_parallel_size"},
+        {"worker.actor.clip_ratio_dual"},
         {"trainer.total_epochs", "worker.reward.reward_function"},
     ),
     "easyr1/lora.sh": (
@@ -101,12 +107,12 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "rl.policy.freeze": ["vision", "projector"],
             "rl.checkpoint_every": 20,
             "rl.validate_every": 5,
-            "engine": {"name": "vllm", "memory_share": 0.6},
+            "engine": {"name": "vllm", "memory_share": 0.6, "tensor_parallel_size": 2},
             "backend": {"name": "fsdp"},
             "eval.sampling.temperature": 0,
         },
         {"layout": "verl", "path": "${HOME}/data/geo3k/train.parquet", "on_bad_row": "skip"},
-        {"actor_rollout_ref.actor.clip_ratio_c", "actor_rollout_ref.rollout.tensor_model_parallel_size"},
+        {"actor_rollout_ref.actor.clip_ratio_c"},
         {"trainer.total_epochs"},
     ),
     "verl/dapo.sh": (
@@ -208,7 +214,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], set[str]]] = {
             "rl.policy.optimizer.betas": [0.9, 0.95],
         },
         {"system_prompt": "Think between <think> and </think>, then answer between <answer> and </answer>.\n"},
-        {"vllm_tensor_parallel_size", "top_p"},
+        {"top_p"},
         {"num_train_epochs", "warmup_ratio"},
     ),
     "ms_swift/gspo.sh": (
@@ -413,6 +419,18 @@ def test_zero_stays_zero_and_other_shards_are_ours(flags, ranks, tmp_path):
     found = translate(tmp_path / "mine.sh", "recipe.yaml", ranks=ranks)
     assert found.run.get("backend") == (SHARDING[flags] if ranks > 1 else None)
     assert not {entry.key for entry in found.meaning.entries if entry.status == "to decide"} & {"fsdp", "deepspeed"}
+
+
+@pytest.mark.parametrize(("ranks", "group", "size"), [(8, 4, 4), (8, 1, None), (8, 3, None), (2, 4, None)])
+def test_a_group_of_ranks_is_one_engine_where_they_are_a_multiple_of_it(ranks, group, size, tmp_path):
+    (tmp_path / "mine.sh").write_text(
+        "swift rlhf --rlhf_type grpo --model Qwen/Qwen2.5-VL-7B-Instruct --use_vllm true "
+        f"--vllm_mode colocate --vllm_tensor_parallel_size {group}\n"
+    )
+    found = translate(tmp_path / "mine.sh", "recipe.yaml", ranks=ranks)
+    assert found.run["engine"].get("tensor_parallel_size") == size
+    (entry,) = [entry for entry in found.meaning.entries if entry.key == "vllm_tensor_parallel_size"]
+    assert (entry.status == "no counterpart") == (size is None and group > 1)
 
 
 @pytest.mark.parametrize(

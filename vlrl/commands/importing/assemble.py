@@ -47,7 +47,7 @@ def assemble(meaning: Meaning, recipe_name: str, ranks: int | None = None, rows:
         "data": recipe_name,
         "stages": ["rl", "eval"],
         "model": _model(meaning, model, tokens),
-        "engine": _engine(meaning),
+        "engine": _engine(meaning, sizes.ranks),
         **_backend(meaning, sizes.ranks),
         "rl": {
             **({} if sizes.steps is None else {"steps": sizes.steps}),
@@ -86,7 +86,7 @@ def _model(meaning: Meaning, path: str, response_tokens: int) -> dict[str, Any]:
     }
 
 
-def _engine(meaning: Meaning) -> dict[str, Any]:
+def _engine(meaning: Meaning, ranks: int) -> dict[str, Any]:
     name = meaning.take("engine", "engine.name")
     if name is None:
         for entry in meaning.entries:
@@ -103,7 +103,21 @@ def _engine(meaning: Meaning) -> dict[str, Any]:
                 found[ours] = value
         if meaning.take("sleep", "engine.sleep", True):
             found["sleep"] = "release"
+        found |= _tensor_parallel(meaning, ranks)
     return found
+
+
+def _tensor_parallel(meaning: Meaning, ranks: int) -> dict[str, Any]:
+    """How many ranks are one engine together, where the number of ranks is a multiple of it."""
+    group = meaning.take("tensor_parallel", "engine.tensor_parallel_size", 1)
+    if group == 1:
+        meaning.settle("tensor_parallel", "no difference", "an engine a rank, as ours are")
+    elif ranks % group:
+        said = f"{group} ranks would be one engine, and {ranks} isn't a multiple: one engine a rank"
+        meaning.settle("tensor_parallel", "no counterpart", said)
+    else:
+        return {"tensor_parallel_size": group}
+    return {}
 
 
 def _backend(meaning: Meaning, ranks: int) -> dict[str, Any]:

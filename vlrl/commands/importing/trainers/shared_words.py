@@ -11,7 +11,6 @@ SAVED = "checkpoints lie in the run folder; the newest two are kept, and the sam
 ENGINE = "an engine's own matter, which changes no result"
 REFERENCE = "the reference model is read as the policy is"
 NO_CRITIC = "there is no critic: a group is its own baseline"
-ONE_GPU = "an engine is on one GPU; several: engine: {name: ray, actors: N, gpus_per_actor: 1, engine: {name: vllm}}"
 CUT_DISTRIBUTION = "responses would be drawn from a cut distribution, and the gradient is that of the whole one"
 REMOTE_CODE = "code of a model folder is never run: model families are in vlrl itself"
 ENDED = "a response ends with its end token"
