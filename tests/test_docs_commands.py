@@ -142,6 +142,7 @@ def check(shown: Shown) -> None:
 def test_the_pages_show_most_commands():
     assert len(COMMANDS) > 60
     assert {shown.words[0] for shown in COMMANDS} == {
+        *("--install-completion", "--show-completion", "init", "compare", "watch"),
         *("run", "prepare", "sft", "rl", "eval", "plan", "curate", "ablate", "long2short", "report", "merge", "score"),
         *(
             "verify",

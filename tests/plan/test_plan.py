@@ -270,7 +270,8 @@ def test_a_plan_for_a_gpu_that_is_not_here_goes_by_its_memory_and_by_nothing_of_
     assert any(
         "engine.memory_share" in note and "GiB for keys and values" in note for note in planning.warnings_of(small)
     )
-    refused = shown(make_plan(images_config, [vllm, "backend=torch"], ranks=8, gpu_gib=80))
+    grouped = "engine={name: vllm, memory_share: 0.5, tensor_parallel_size: 3}"
+    refused = shown(make_plan(images_config, [grouped, "backend=torch"], ranks=8, gpu_gib=80))
     assert ": fits" not in refused, "a run that would be refused"
     assert "the run would stop at its start" in refused
     with pytest.raises(ConfigError, match="--measure"):

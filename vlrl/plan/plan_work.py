@@ -179,14 +179,15 @@ def _optimizer(one: FixedSetSettings) -> str:
 
 def benchmark_work(settings: RunSettings) -> list[str]:
     """One line for each benchmark of the training curve."""
+    harnesses = settings.eval.harness
     return [
         f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
         f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
         for one in load_curve_benchmarks(settings.eval.benchmarks)
     ] + [
-        f"{CALLED[harness]} {task}: {settings.eval.harness.limit or 'all'} rows, "
+        f"{CALLED[harness]} {task}: {(harnesses and harnesses.limit) or 'all'} rows, "
         f"every {settings.eval.benchmarks_every} steps"
-        for harness, task in (settings.eval.harness.names if settings.eval.harness else ())
+        for harness, task in (harnesses.names if harnesses else ())
     ]
 
 

@@ -32,7 +32,7 @@ PACE = {  # what is declared to leave the result alone; a field that joins is to
     "PolicySettings": "micro_batch_tokens micro_batch_mib pack_sequences",
     "ModelSettings": "device attention gradient_checkpointing feature_store_mib",
     "TransformersEngineSettings": "max_num_seqs max_num_batched_tokens drop_share cuda_graphs",
-    "VllmEngineSettings": "max_num_seqs max_num_batched_tokens block_tokens cache_gib "
+    "VllmEngineSettings": "max_num_seqs max_num_batched_tokens block_tokens cache_gib tensor_parallel_size "
     "memory_share eager sleep restarts",
     "RayPoolSettings": "actors address cpus_per_actor gpus_per_actor resources_per_actor pieces_per_actor tries "
     "start_timeout_seconds shard_mib object_store_gib resize_file",

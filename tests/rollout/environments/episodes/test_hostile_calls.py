@@ -58,7 +58,7 @@ class Hostile:
 '''
 TOLD = {"raise": "failed", "eat": "failed", "leak": "failed", "huge": "dropped", "print": "done", "fine": "done"}
 FAULTS = ("hang", "spin", "die", "kill", "segfault", "bytes", "deep", "exit")
-SECONDS = 2.0
+SECONDS = 5.0  # a loaded machine starts a process late
 
 
 def written(name: str, body: str) -> str:
