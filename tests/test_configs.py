@@ -16,7 +16,6 @@ import vlrl.plan.plan as planning
 from vlrl.config import load_settings
 from vlrl.data.recipe import load_recipe
 from vlrl.plan.plan import make_plan, show_plan
-from vlrl.registry import load_plugin
 from vlrl.rollout.ray.ray_settings import RayPoolSettings
 from vlrl.training.run_settings import RunSettings
 
@@ -91,8 +90,6 @@ def test_there_is_something_to_test():
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_shipped_recipe_loads(recipe):
-    if Path(recipe).stem == "image_maze":
-        load_plugin("examples/image_maze.py")  # its domain
     assert load_recipe(recipe).sources
 
 

@@ -31,7 +31,7 @@ needs_data = pytest.mark.skipif("VLRL_DATA" not in os.environ, reason="VLRL_DATA
 
 def test_every_shipped_recipe_is_tested_here():
     elsewhere = {
-        "image_maze",  # its domain is that of an example's file: tests/rollout/environments
+        "image_maze",  # its environment shows the images: tests/rollout/environments
         "own_jsonl",  # it reads what a variable names: tests/test_configs.py
         "tiny_programs",  # what it judges runs in the sandbox: tests/test_examples.py
         "drawn_figures",
