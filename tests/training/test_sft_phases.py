@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from vlrl.runlog.run_folder import RunFolder, read_jsonl
 from vlrl.training.fixed_set_settings import SftSettings
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
+from vlrl.training.sft import longer_than_budgets
 
 CONFIG = "configs/sft/warmup.yaml"
 ADAM = "{name: adamw, lr: 2.0e-4, warmup_steps: 1, schedule: linear, final_share: 0.1}"
@@ -196,3 +198,16 @@ def test_long_demonstrations_are_left_out_and_counted(tmp_path, capsys):
     with pytest.raises(DataError, match="the shortest demonstration takes"):
         start(tmp_path / "none", "sft.phases=[{steps: 1, max_tokens: 3}]")
     assert yaml.safe_load((tmp_path / "run" / "run.yaml").read_text())["sft"]["phases"][1]["steps"] == 1
+
+
+def test_a_budget_that_cuts_what_is_taught_is_said():
+    taught = [SimpleNamespace(responses=[[0] * length]) for length in (10, 20, 30, 40)]
+
+    def said(*overrides: str) -> list[str]:
+        given = ["rl.sampling.max_tokens=40", "eval.sampling.max_tokens=40", "stages=[sft,rl]", *overrides]
+        return longer_than_budgets(taught, load_settings(RunSettings, "configs/quickstart.yaml", given), "sft")
+
+    assert said() == []
+    (line,) = said("rl.sampling.max_tokens=29")
+    assert line.startswith("sft: 50% of the demonstrated responses are longer than rl.sampling.max_tokens 29")
+    assert said("rl.sampling.max_tokens=29", "stages=[sft]") == []

@@ -29,11 +29,14 @@ from vlrl.seeding import stream
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.lifecycle.checkpoint import step_of
 from vlrl.training.monitoring.idle_steps import say_idle_steps
+from vlrl.training.run_settings import RunSettings
 from vlrl.training.scripted_episodes import scripted_examples
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
 from vlrl.training.teacher.teacher_provenance import writers_of
 from vlrl.types import Demonstration, Problem
+
+CUT_WORTH_SAYING = 0.02  # share of demonstrated responses that a later stage's budget would cut
 
 
 def response_tokens(loaded: LoadedModel, demonstration: Demonstration, ended: bool = True) -> tuple[int, ...]:
@@ -149,7 +152,25 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
         )
     problems = [demos[i].problem for i in fits]
     check_fits(short, problems, model.loaded.context, place, remedy)
+    if not any(demo.turns for demo in demos):  # an episode's budget is of each turn
+        for line in longer_than_budgets(short, session.settings, place):
+            session.context.say(line)
     return Phase(settings, short, sources=tuple(problem.source for problem in problems))
+
+
+def longer_than_budgets(rows: Sequence[Example], settings: RunSettings, place: str) -> list[str]:
+    """A sentence for RL and one for evaluation where its budget cuts more than CUT_WORTH_SAYING of what is taught."""
+    lengths = [len(response) for row in rows for response in row.responses]
+    budgets = {"eval": settings.eval.sampling.max_tokens}
+    if "rl" in settings.stages:
+        budgets["rl"] = settings.rl.sampling.max_tokens
+    cut = {stage: sum(length > budget for length in lengths) / len(lengths) for stage, budget in budgets.items()}
+    return [
+        f"{place}: {share:.0%} of the demonstrated responses are longer than {stage}.sampling.max_tokens "
+        f"{budgets[stage]} (the longest: {max(lengths)}); what is taught will be cut there"
+        for stage, share in cut.items()
+        if share > CUT_WORTH_SAYING
+    ]
 
 
 def described(phase: Phase) -> dict[str, Any]:
