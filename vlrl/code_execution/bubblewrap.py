@@ -28,7 +28,7 @@ ALLOW = (
 # of toolchains and fonts, for reading
 CONFIGURATION = (
     *("/etc/alternatives", "/etc/ld.so.cache", "/etc/php", "/etc/mono"),
-    *("/etc/fonts", "/etc/matplotlibrc"),
+    *("/etc/fonts", "/etc/matplotlibrc", "/etc/texmf", "/var/lib/texmf"),
 )
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",

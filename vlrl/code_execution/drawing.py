@@ -1,4 +1,5 @@
-"""Drawings that programs of models draw: a web page, an SVG file, a matplotlib program; each to a PNG, in the sandbox.
+"""Drawings that programs of models draw: a web page, an SVG file, a matplotlib program, a LaTeX document; each to a
+PNG, in the sandbox.
 
 A page is opened by a headless Chromium that runs in a cell like any other program, in boxes of its own whose programs
 may open sockets (Chromium talks to itself): there is still no network, and nothing of the host to read.
@@ -20,13 +21,14 @@ from vlrl.code_execution.outcome import Execution
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError
 
-DrawingKind = Literal["html", "svg", "matplotlib"]
-KINDS: tuple[DrawingKind, ...] = ("html", "svg", "matplotlib")
+DrawingKind = Literal["html", "svg", "matplotlib", "latex"]
+KINDS: tuple[DrawingKind, ...] = ("html", "svg", "matplotlib", "latex")
 FILE = "drawing.png"
 # a page's processes take about 1.1 GiB, shared pages counted once each, and 100 threads before they show anything
 PAGE = Limits(
     cpu_seconds=10.0, wall_seconds=30.0, memory_mib=2048, processes=320, open_files=1024, output_mib=64, disk_mib=256
 )
+DOCUMENT = Limits(cpu_seconds=5.0, wall_seconds=30.0, memory_mib=512, processes=16, open_files=256, output_mib=64)
 PLOT = Limits(cpu_seconds=20.0, wall_seconds=30.0, memory_mib=1024, processes=64, open_files=256, output_mib=64)
 BROWSERS = (  # programs themselves: a wrapper script reads /etc, which the sandbox doesn't show
     "/usr/lib/chromium/chromium",
@@ -41,8 +43,15 @@ FLAGS = (
     "--hide-scrollbars", "--force-device-scale-factor=1", "--default-background-color=FFFFFFFF",
     "--virtual-time-budget=2000", "--user-data-dir=/tmp/profile", f"--screenshot={FILE}",
 )  # fmt: skip
-PLOTTER = Path(__file__).parent / "inside" / "draw_plot.py"
-UNREAD = 65  # its exit code for what is no Python
+TYPESETTING = ("pdflatex", "pdftoppm")  # programs
+INSTALL_TYPESETTING = "apt-get install texlive-latex-base texlive-pictures poppler-utils (Debian), or take another kind"
+INSIDE = Path(__file__).parent / "inside"
+# what draws in a box: the script, the name that it reads its source by, limits
+SCRIPTS: dict[DrawingKind, tuple[Path, str, Limits]] = {
+    "matplotlib": (INSIDE / "draw_plot.py", "program.py", PLOT),
+    "latex": (INSIDE / "draw_latex.py", "document.tex", DOCUMENT),
+}
+UNREAD = 65  # their exit code for what is no Python and what TeX refuses
 LOWEST = 160  # pixels: Chromium takes its frame off lower windows
 
 
@@ -60,7 +69,7 @@ class Drawing:
 
     @property
     def is_unread(self) -> bool:
-        """Whether the source of a plot is no Python."""
+        """Whether the source of a plot is no Python, or TeX refuses a document."""
         return self.execution.exit_code == UNREAD
 
 
@@ -73,7 +82,7 @@ def browser() -> str | None:
 class DrawingSandbox:
     """Draws sources in the sandbox, as many at a time as it has boxes. Raises ConfigError where the host can't.
 
-    programs  the pool of boxes for matplotlib, `executor.executor()` of a run
+    programs  the pool of boxes for matplotlib and LaTeX, `executor.executor()` of a run
     """
 
     def __init__(self, settings: SandboxSettings, programs: Callable[[], BoxPool]) -> None:
@@ -85,21 +94,24 @@ class DrawingSandbox:
         """Raises ConfigError where drawings of a kind can't be drawn here."""
         if self._settings.isolation == "remote":
             raise ConfigError("sandbox, isolation", "a remote service draws no drawings", "isolation: bubblewrap")
-        if kind != "matplotlib" and browser() is None:
+        if kind == "latex" and (missing := [one for one in TYPESETTING if shutil.which(one) is None]):
+            raise ConfigError("sandbox", f"latex needs {' and '.join(missing)}, not installed", INSTALL_TYPESETTING)
+        if kind not in SCRIPTS and browser() is None:
             raise ConfigError("sandbox", f"{kind} needs Chromium, which is not installed", INSTALL_BROWSER)
 
     def draw(self, kind: DrawingKind, source: str, width: int, height: int) -> Drawing:
-        """The drawing of a source: pages and SVG files in a window of this many pixels, a plot in the size it chooses.
-        A window lower than LOWEST is cut off a higher one.
+        """The drawing of a source: pages and SVG files in a window of this many pixels, a plot in the size it chooses,
+        a document's first page at 150 dots an inch. A window lower than LOWEST is cut off a higher one.
 
         Raises ConfigError where that can't be done here.
         """
         self.check(kind)
         text = source.encode("utf-8", "replace")
-        if kind == "matplotlib":
-            files = {"main.py": PLOTTER.read_bytes(), "program.py": text}
+        if kind in SCRIPTS:
+            script, name, limits = SCRIPTS[kind]
+            files = {"main.py": script.read_bytes(), name: text}
             role = Role(payload_of(files), python="main.py", extra_threads=8)
-            return self._drawn(self._programs(), role, PLOT, 0)
+            return self._drawn(self._programs(), role, limits, 0)
         page = framed_page(text, width, height) if kind == "html" else svg_page(text, width, height)
         return self._shown(page, PAGE)
 

@@ -40,6 +40,13 @@ def system_has_matplotlib() -> bool:
 with_matplotlib = pytest.mark.skipif(not system_has_matplotlib(), reason="the system's Python has no matplotlib")
 
 
+with_tex = pytest.mark.skipif(
+    any(shutil.which(one) is None for one in ("bwrap", *drawing.TYPESETTING)), reason="bubblewrap or TeX is missing"
+)
+PAGE = r"""\[ \int_0^1 x^2\,dx = \frac{1}{3} \]
+\begin{tikzpicture}\draw[fill=red] (0,0) circle (1); \draw (2,0) rectangle (4,1);\end{tikzpicture}"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def ended():
     yield
@@ -333,3 +340,31 @@ def test_what_is_more_than_a_source_or_too_long_has_none(response):
 )
 def test_what_is_no_image_is_none(data):
     assert pixels_of_drawing(data, 10**6) is None
+
+
+@with_tex
+def test_a_document_is_as_like_as_what_it_shows_wherever_it_stands_on_the_paper():
+    asked = problem("latex", PAGE)
+    assert declared_gold(asked) is not None
+    head = r"\documentclass{article}\usepackage{amsmath,amssymb,tikz}\begin{document}\thispagestyle{empty}\vspace*{1in}"
+    low = f"{head}{PAGE}\\end{{document}}"  # by whole pixels: an inch is 150
+    for same in (PAGE, low):
+        assert judge(asked, fenced(same, "latex")).score == pytest.approx(1.0, abs=0.02)
+    moved = judge(asked, fenced(PAGE.replace("(2,0)", "(3,0)").replace("(4,1)", "(5,2)"), "tex"))
+    assert moved.score < 0.5
+
+
+@with_tex
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (r"\nosuchcommand", "does not parse: ! Undefined control sequence"),
+        (r"\def\x{\x}\x", "draws nothing: more than 5 s of processor time"),
+        (r"\input{/work.tex}", "does not parse: ! LaTeX Error: File `"),
+        (r"\immediate\write18{cp /etc/passwd drawing.png}~", "structure 0.00"),
+    ],
+)
+def test_what_tex_refuses_or_never_ends_is_wrong(source, said):
+    found = judge(problem("latex", PAGE), fenced(source, "latex"))
+    assert (found.fault, found.correct) == (None, False)
+    assert found.note.startswith(said)

@@ -35,6 +35,18 @@ def pixels_of_drawing(png: bytes, most: int) -> Pixels | None:
         return None
 
 
+def within_margins(pixels: Pixels, kept: int = 8) -> Pixels:
+    """What a page (H, W, 3) shows, with `kept` pixels of paper around it where the page has them; an empty page whole.
+
+    Paper has the colour of the upper left corner.
+    """
+    inked = (np.abs(pixels.astype(np.int16) - pixels[0, 0].astype(np.int16)) > 16).any(axis=2)
+    rows, columns = (np.flatnonzero(inked.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return pixels
+    return pixels[max(0, rows[0] - kept) : rows[-1] + 1 + kept, max(0, columns[0] - kept) : columns[-1] + 1 + kept]
+
+
 def _on_white(image: PillowImage.Image) -> Pixels:
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))

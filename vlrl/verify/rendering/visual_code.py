@@ -21,7 +21,7 @@ from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import Problem, Verdict
 from vlrl.verify.code.program_text import ProgramText, bare_text, one_block
 from vlrl.verify.judge import verifier
-from vlrl.verify.rendering.image_pixels import MAX_PIXELS, pixels_of_drawing, pixels_of_row
+from vlrl.verify.rendering.image_pixels import MAX_PIXELS, pixels_of_drawing, pixels_of_row, within_margins
 from vlrl.verify.rendering.image_similarity import Pixels, Target
 from vlrl.verify.rendering.svg_sheets import draw_tiles
 from vlrl.verify.rendering.svg_text import svg_for_window
@@ -34,8 +34,10 @@ TAGS: Mapping[DrawingKind, tuple[str, ...]] = {
     "html": ("html", "htm"),
     "svg": ("svg", "xml", "html"),
     "matplotlib": ("python", "py", "python3"),
+    "latex": ("latex", "tex"),
 }
-BARE: Mapping[DrawingKind, tuple[str, ...]] = {"html": ("<html", "<body"), "svg": ("<svg",), "matplotlib": ()}
+BARE: Mapping[DrawingKind, tuple[str, ...]] = {"html": ("<html", "<body"), "svg": ("<svg",)}
+PAGES: tuple[DrawingKind, ...] = ("latex",)  # whose paper around what they show doesn't count
 _STAGES = ("parses", "draws")
 
 
@@ -108,9 +110,9 @@ def _tile(asked: _Asked | None, response: str) -> SvgTile | None:
 def visual_code(problem: Problem, response: str) -> Verdict:
     """The score is how like the drawing is to the target, in [0, 1]; a blank one is at 0.
 
-    The gold is JSON, {"kind": "html" | "svg" | "matplotlib"} with "image": number of the problem's image that is the
-    target (default 0), or "source": what is drawn for a target, and "size": [width, height] of its window. The response
-    holds its source in one fenced block (an SVG or a page may stand without a fence, as all of the answer).
+    The gold is JSON, {"kind": "html" | "svg" | "matplotlib" | "latex"} with "image": number of the problem's image that
+    is the target (default 0), or "source": what is drawn for a target, and "size": [width, height] of its window. The
+    response holds its source in one fenced block (an SVG or a page may stand without a fence, as all of the answer).
 
     metadata:
     correct_at   right from this score on (default 0.9)
@@ -129,7 +131,7 @@ def visual_code(problem: Problem, response: str) -> Verdict:
         return Verdict.wrong(f"does not parse: {error}")
     if drawn.is_unread:
         return Verdict.wrong(f"does not parse: {drawn.execution.note}"[:160])
-    return _verdict(asked, _pixels(drawn, max(4 * width * height, ROOM)), drawn.execution)
+    return _verdict(asked, _pixels(asked.kind, drawn, max(4 * width * height, ROOM)), drawn.execution)
 
 
 def _verdict(asked: _Asked, pixels: Pixels | None, execution: Execution) -> Verdict:
@@ -149,7 +151,7 @@ def _verdict(asked: _Asked, pixels: Pixels | None, execution: Execution) -> Verd
 def source_text(kind: DrawingKind, response: str) -> ProgramText:
     """The source of a response: its one fenced block of the kind, or all of an answer that is a page or an SVG."""
     found = one_block(response, f"{kind} code block", lambda name: name in TAGS[kind])
-    if found.source is None and BARE[kind]:
+    if found.source is None and kind in BARE:
         bare = bare_text(response)
         if bare.startswith("<") and bare.endswith(">") and any(tag in bare.lower() for tag in BARE[kind]):
             return ProgramText(bare, kind)
@@ -167,8 +169,10 @@ def _draw(kind: DrawingKind, source: str, width: int, height: int) -> Drawing:
     return executor.drawing_sandbox().draw(kind, source, width, height)
 
 
-def _pixels(drawn: Drawing, most: int) -> Pixels | None:
+def _pixels(kind: DrawingKind, drawn: Drawing, most: int) -> Pixels | None:
     pixels = None if drawn.png is None else pixels_of_drawing(drawn.png, most)
+    if pixels is not None and kind in PAGES:
+        return within_margins(pixels)
     return pixels if pixels is None or drawn.height is None else pixels[: drawn.height]
 
 
@@ -207,7 +211,8 @@ def _target(problem: Problem, gold: Mapping[str, Any]) -> Target:
     if not isinstance(number, int) or not 0 <= number < len(problem.images):
         raise DataError(place, f"names image {number!r} of {len(problem.images)}", "number them from 0")
     try:
-        return Target.of(pixels_of_row(problem.images[number].read_bytes()))
+        pixels = pixels_of_row(problem.images[number].read_bytes())
+        return Target.of(within_margins(pixels) if gold["kind"] in PAGES else pixels)
     except ValueError as error:
         raise DataError(f"problem {problem.id}, image {number}", str(error), "give another target") from error
 
@@ -260,7 +265,7 @@ def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target
                 drawn = _draw(kind, source, width, height)
                 if drawn.execution.is_fault:
                     raise RuntimeError(f"the sandbox: {drawn.execution.note}")  # a fault, and no word on the gold
-                pixels = _pixels(drawn, MAX_PIXELS)
+                pixels = _pixels(kind, drawn, MAX_PIXELS)
                 if pixels is None:
                     raise ValueError(f"its source draws nothing: {drawn.execution.note}")
                 target = Target.of(pixels)
