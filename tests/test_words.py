@@ -18,7 +18,9 @@ RETIRED = {
     "PackedGroup", "PatchRows", "SftStretch", "Terms", "eyes", "facts", "guide_logprobs", "guides", "in_one_line",
     "leave_below", "max_rows", "pack_rows", "prefill_tokens", "reference_logprobs", "says", "stretches",
 }  # fmt: skip
-PHRASES = re.compile(r"\b((?<!texlive-)pictures?|anew|whoever|so many|one look|a look each)\b|\brows? K\d", re.IGNORECASE)
+PHRASES = re.compile(
+    r"\b((?<!texlive-)pictures?|anew|whoever|so many|one look|a look each)\b|\brows? K\d", re.IGNORECASE
+)
 # what users and models write, seeds, and former names themselves
 WRITTEN_BY_OTHERS = {
     "vlrl/renamed.py",

@@ -8,7 +8,7 @@ import threading
 from vlrl.code_execution.box_pool import BoxPool, check_host
 from vlrl.code_execution.drawing import DrawingSandbox
 from vlrl.code_execution.outcome import Executor
-from vlrl.code_execution.remote import RemoteExecutor
+from vlrl.code_execution.remote.remote_executor import RemoteExecutor
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 
 _settings = SandboxSettings()

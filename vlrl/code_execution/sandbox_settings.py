@@ -41,8 +41,11 @@ class SandboxSettings(Settings):
         description="bubblewrap, remote, or rlimits: limits alone, on your own responsibility; the run card says so",
         json_schema_extra=PACE,
     )
-    url: str | None = Field(
-        default=None, description="of a service with SandboxFusion's interface, for remote", json_schema_extra=PACE
+    url: str | None = Field(default=None, description="of a service, for remote", json_schema_extra=PACE)
+    interface: Literal["sandbox_fusion", "openenv"] = Field(
+        default="sandbox_fusion",
+        description="what the service at url speaks; openenv: a server that runs Python, as OpenEnv's coding_env",
+        json_schema_extra=PACE,
     )
     boxes: int | None = Field(
         default=None, ge=1, le=512, description="programs at a time; default: one a core", json_schema_extra=PACE

@@ -1,4 +1,4 @@
-"""The same protocol against a service: a small local server that speaks SandboxFusion's interface."""
+"""The same protocol against a service: small local servers that speak SandboxFusion's and OpenEnv's interfaces."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import pytest
 
-from vlrl.code_execution import remote
 from vlrl.code_execution.executor import make
-from vlrl.code_execution.outcome import Program
+from vlrl.code_execution.outcome import ALL_LANGUAGES, Program
+from vlrl.code_execution.remote import remote_executor
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError
 
@@ -28,11 +28,10 @@ class Service(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(body)
-        assert self.path == "/run_code"
         if self.planted:
             status, said = self.planted.pop(0)
         else:
-            status, said = 200, self.run(body)
+            status, said = 200, {"/run_code": self.run, "/step": self.step}[self.path](body)
         data = json.dumps(said).encode()
         self.send_response(status)
         self.end_headers()
@@ -56,13 +55,27 @@ class Service(BaseHTTPRequestHandler):
         result |= {"stdout": ran.stdout, "stderr": ran.stderr}
         return {"status": "Failed" if ran.returncode else "Success", "message": "", "run_result": result}
 
+    def step(self, body):
+        """As a server of OpenEnv whose environment runs Python in a process."""
+        try:
+            ran = subprocess.run(
+                [sys.executable, "-c", body["action"]["code"]],
+                capture_output=True,
+                text=True,
+                timeout=body["timeout_s"],
+            )
+        except subprocess.TimeoutExpired:
+            return {"observation": {"stdout": "", "stderr": "", "exit_code": 124}, "reward": None, "done": False}
+        seen = {"stdout": ran.stdout, "stderr": ran.stderr, "exit_code": ran.returncode}
+        return {"observation": seen, "reward": None, "done": False}
+
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture
 def service(monkeypatch):
-    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(remote_executor, "PAUSE_SECONDS", 0.0)
     Service.planted, Service.asked = [], []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -71,12 +84,16 @@ def service(monkeypatch):
     server.server_close()
 
 
+def over(service, interface):
+    return make(SandboxSettings(isolation="remote", url=service, interface=interface, limits=Limits(wall_seconds=1.0)))
+
+
 @pytest.fixture
 def executor(service):
-    limits = Limits(wall_seconds=1.0)
-    return make(SandboxSettings(isolation="remote", url=service, limits=limits))
+    return over(service, "sandbox_fusion")
 
 
+@pytest.mark.parametrize("interface", remote_executor.INTERFACES)
 @pytest.mark.parametrize(
     ("source", "ended", "stdout"),
     [
@@ -85,8 +102,8 @@ def executor(service):
         ("import time; time.sleep(5)", "time_limit", b""),
     ],
 )
-def test_a_program_runs_there(executor, source, ended, stdout):
-    result = executor.prepare(Program("python", source)).run(b"21\n")
+def test_a_program_runs_there(service, interface, source, ended, stdout):
+    result = over(service, interface).prepare(Program("python", source)).run(b"21\n")
     assert (result.ended, result.stdout) == (ended, stdout)
 
 
@@ -148,3 +165,28 @@ def test_an_address_where_nothing_answers_is_refused():
 def test_settings_that_do_not_fit_are_refused(settings):
     with pytest.raises(ConfigError, match="sandbox, url"):
         SandboxSettings(**settings)
+
+
+def test_a_service_that_speaks_another_interface_than_is_named_is_refused(service):
+    Service.planted = [(200, {"observation": {"status": "ready"}})]
+    with pytest.raises(ConfigError, match=r"interface sandbox_fusion[\s\S]*no reply of SandboxFusion"):
+        over(service, "sandbox_fusion")
+    Service.planted = [(200, {"observation": {"stdout": "", "stderr": "import of io is not allowed", "exit_code": 1}})]
+    with pytest.raises(ConfigError, match="import of io is not allowed"):
+        over(service, "openenv")
+
+
+def test_what_an_openenv_server_cannot_take_is_refused_by_name(service):
+    there = over(service, "openenv")
+    assert set(there.missing()) == set(ALL_LANGUAGES) - {"python"}
+    with pytest.raises(ConfigError, match="runs Python, not cpp"):
+        there.prepare(Program("cpp", ""))
+    with pytest.raises(ConfigError, match="no files"):
+        there.prepare(Program("python", "", {"a.txt": b""}))
+    Service.planted = [(200, {"observation": {}})]
+    assert there.prepare(Program("python", "")).run().is_fault
+
+
+def test_standard_input_reaches_a_program_there_as_bytes(service):
+    source = "import sys\nprint(sys.stdin.buffer.read() == 'ä\\n\\x00'.encode(), 'end')"
+    assert over(service, "openenv").prepare(Program("python", source)).run("ä\n\x00".encode()).stdout == b"True end\n"
