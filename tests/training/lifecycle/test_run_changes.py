@@ -23,7 +23,7 @@ PACE = {  # what is declared to leave the result alone; a field that joins is to
     "ClassicRun": "threads",
     "RewardModelSettings": "batch micro_batch_tokens device sleeps",
     "RunSettings": "plugins name run_folder data stages judging tracker threads patience_minutes",
-    "SandboxSettings": "isolation url boxes",
+    "SandboxSettings": "isolation url interface boxes",
     "RlSettings": "agreement audit max_fault_rate validate_every checkpoint_every export_every log_groups log_every",
     "EvalSettings": "samples benchmarks harness benchmarks_every",
     "EpisodeSettings": "tool_seconds workers",
