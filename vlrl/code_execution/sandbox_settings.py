@@ -61,6 +61,8 @@ class SandboxSettings(Settings):
         if (self.isolation == "remote") != (self.url is not None):
             problem = "is missing" if self.url is None else f"is {self.url!r}, with isolation {self.isolation}"
             raise ConfigError("sandbox, url", problem, "write {isolation: remote, url: http://host:8080}, or neither")
+        if self.url is None and self.interface != "sandbox_fusion":
+            raise ConfigError("sandbox, interface", f"is {self.interface!r}, without a service", "give its url, too")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ConfigError("sandbox, url", f"{self.url!r} is no web address", "write e.g. http://host:8080")
         return self

@@ -160,10 +160,10 @@ def test_an_address_where_nothing_answers_is_refused():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"isolation": "remote"}, {"url": "http://x"}, {"isolation": "remote", "url": "ftp://x"}],
+    [{"isolation": "remote"}, {"url": "http://x"}, {"isolation": "remote", "url": "ftp://x"}, {"interface": "openenv"}],
 )
 def test_settings_that_do_not_fit_are_refused(settings):
-    with pytest.raises(ConfigError, match="sandbox, url"):
+    with pytest.raises(ConfigError, match=r"sandbox, (url|interface)"):
         SandboxSettings(**settings)
 
 
@@ -190,3 +190,12 @@ def test_what_an_openenv_server_cannot_take_is_refused_by_name(service):
 def test_standard_input_reaches_a_program_there_as_bytes(service):
     source = "import sys\nprint(sys.stdin.buffer.read() == 'ä\\n\\x00'.encode(), 'end')"
     assert over(service, "openenv").prepare(Program("python", source)).run("ä\n\x00".encode()).stdout == b"True end\n"
+    raw = "import sys\nprint(list(sys.stdin.buffer.read()))"
+    assert over(service, "openenv").prepare(Program("python", raw)).run(b"\xff'").stdout == b"[255, 39]\n"
+
+
+def test_a_program_there_begins_at_its_own_first_line(service):
+    source = '"""\'Mine\'"""\nfrom __future__ import annotations\nprint(__name__, __doc__)\n1 / 0'
+    ended = over(service, "openenv").prepare(Program("python", source)).run()
+    assert ended.stdout == b"__main__ 'Mine'\n"
+    assert b'"main.py", line 4' in ended.stderr

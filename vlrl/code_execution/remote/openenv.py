@@ -21,9 +21,10 @@ OUT_OF_TIME = frozenset((124, 137, 152, -9, -24))  # timeout(1), SIGKILL, SIGXCP
 
 def request_of(program: Program, stdin: bytes, wall_seconds: float, settings: SandboxSettings) -> dict[str, Any]:
     """The body of one run."""
-    text = stdin.decode("utf-8", "replace")
-    given = f"import io, sys; sys.stdin = io.TextIOWrapper(io.BytesIO({text!r}.encode()))\n"
-    return {"action": {"code": given + program.source}, "timeout_s": wall_seconds}
+    given = f"import io, sys\nsys.stdin = io.TextIOWrapper(io.BytesIO({stdin!r}), 'utf-8')\n"
+    # compiled by itself, the program keeps its first line: `from __future__` has to stand there
+    run = f"exec(compile({program.source!r}, 'main.py', 'exec'), {{'__name__': '__main__'}})\n"
+    return {"action": {"code": given + run}, "timeout_s": wall_seconds}
 
 
 def refusal(program: Program) -> str | None:

@@ -185,7 +185,8 @@ def _note_in_card(
         sandbox = context.settings.sandbox
         weak = sandbox.isolation == "rlimits"
         said = "rlimits: limits alone, programs of the model were not isolated" if weak else sandbox.isolation
-        context.note(sandbox={"isolation": said, **({"url": sandbox.url} if sandbox.url else {})})
+        service = {"url": sandbox.url, "interface": sandbox.interface} if sandbox.url else {}
+        context.note(sandbox={"isolation": said, **service})
     if forced := list(recipe.forced_evaluation_sets):
         context.note(forced_evaluation_sets=forced)
 
