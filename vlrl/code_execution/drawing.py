@@ -44,7 +44,15 @@ FLAGS = (
     "--virtual-time-budget=2000", "--user-data-dir=/tmp/profile", f"--screenshot={FILE}",
 )  # fmt: skip
 TYPESETTING = ("pdflatex", "pdftoppm")  # programs
-INSTALL_TYPESETTING = "apt-get install texlive-latex-base texlive-pictures poppler-utils (Debian), or take another kind"
+INSTALL: dict[DrawingKind, str] = {
+    "matplotlib": "apt-get install python3-matplotlib (Debian), sandbox: {python: …} that has it, or take another kind",
+    "latex": "apt-get install texlive-latex-base texlive-pictures poppler-utils (Debian), or take another kind",
+}
+# what is drawn once before anything of a model: where it fails, so would every source, and none of them is wrong for it
+TRIED: dict[DrawingKind, str] = {
+    "matplotlib": "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
+    "latex": r"\(x\) \begin{tikzpicture}\draw (0,0) -- (1,1);\end{tikzpicture}",
+}
 INSIDE = Path(__file__).parent / "inside"
 # what draws in a box: the script, the name that it reads its source by, limits
 SCRIPTS: dict[DrawingKind, tuple[Path, str, Limits]] = {
@@ -89,13 +97,14 @@ class DrawingSandbox:
         self._settings, self._programs = settings, programs
         self._pages: BoxPool | None = None
         self._lock = threading.Lock()
+        self._draws: set[DrawingKind] = set()  # kinds of TRIED that this host was seen to draw
 
     def check(self, kind: DrawingKind) -> None:
         """Raises ConfigError where drawings of a kind can't be drawn here."""
         if self._settings.isolation == "remote":
             raise ConfigError("sandbox, isolation", "a remote service draws no drawings", "isolation: bubblewrap")
         if kind == "latex" and (missing := [one for one in TYPESETTING if shutil.which(one) is None]):
-            raise ConfigError("sandbox", f"latex needs {' and '.join(missing)}, not installed", INSTALL_TYPESETTING)
+            raise ConfigError("sandbox", f"latex needs {' and '.join(missing)}, not installed", INSTALL["latex"])
         if kind not in SCRIPTS and browser() is None:
             raise ConfigError("sandbox", f"{kind} needs Chromium, which is not installed", INSTALL_BROWSER)
 
@@ -108,12 +117,26 @@ class DrawingSandbox:
         self.check(kind)
         text = source.encode("utf-8", "replace")
         if kind in SCRIPTS:
-            script, name, limits = SCRIPTS[kind]
-            files = {"main.py": script.read_bytes(), name: text}
-            role = Role(payload_of(files), python="main.py", extra_threads=8)
-            return self._drawn(self._programs(), role, limits, 0)
+            self._try(kind)
+            return self._run(kind, text)
         page = framed_page(text, width, height) if kind == "html" else svg_page(text, width, height)
         return self._shown(page, PAGE)
+
+    def _try(self, kind: DrawingKind) -> None:
+        """Raises ConfigError where the host lacks a part that drawings of a kind need."""
+        with self._lock:
+            if kind in self._draws:
+                return
+            tried = self._run(kind, TRIED[kind].encode())
+            if tried.png is None and not tried.execution.is_fault:
+                raise ConfigError("sandbox", f"{kind} draws nothing here: {tried.execution.note}", INSTALL[kind])
+            if tried.png is not None:
+                self._draws.add(kind)
+
+    def _run(self, kind: DrawingKind, text: bytes) -> Drawing:
+        script, name, limits = SCRIPTS[kind]
+        role = Role(payload_of({"main.py": script.read_bytes(), name: text}), python="main.py", extra_threads=8)
+        return self._drawn(self._programs(), role, limits, 0)
 
     def draw_sheet(self, tiles: Sequence[SvgTile]) -> Drawing:
         """One drawing of many SVG files, as `sheet_page` lays them out, by one browser. One file that takes too much

@@ -11,7 +11,8 @@ import pytest
 
 from vlrl.code_execution import drawing, executor
 from vlrl.code_execution.drawing import browser
-from vlrl.errors import DataError
+from vlrl.code_execution.sandbox_settings import SandboxSettings
+from vlrl.errors import ConfigError, DataError
 from vlrl.types import Image, Problem, Text
 from vlrl.verify.judge import declared_gold, judge
 from vlrl.verify.rendering.image_pixels import pixels_of_drawing
@@ -348,10 +349,28 @@ def test_a_document_is_as_like_as_what_it_shows_wherever_it_stands_on_the_paper(
     assert declared_gold(asked) is not None
     head = r"\documentclass{article}\usepackage{amsmath,amssymb,tikz}\begin{document}\thispagestyle{empty}\vspace*{1in}"
     low = f"{head}{PAGE}\\end{{document}}"  # by whole pixels: an inch is 150
-    for same in (PAGE, low):
+    for same in (PAGE, low, f"% \\documentclass comes by itself\n{PAGE}"):
         assert judge(asked, fenced(same, "latex")).score == pytest.approx(1.0, abs=0.02)
     moved = judge(asked, fenced(PAGE.replace("(2,0)", "(3,0)").replace("(4,1)", "(5,2)"), "tex"))
     assert moved.score < 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "needs"),
+    [
+        pytest.param(
+            "latex",
+            r"\documentclass{article}\usepackage{no-such-package}\begin{document}x\end{document}",
+            marks=with_tex,
+        ),
+        pytest.param("matplotlib", "import no_such_module", marks=with_matplotlib),
+    ],
+)
+def test_a_host_that_lacks_a_part_is_told_and_no_answer_is_wrong_for_it(monkeypatch, kind, needs):
+    monkeypatch.setitem(drawing.TRIED, kind, needs)
+    sandbox = drawing.DrawingSandbox(SandboxSettings(), executor._programs)
+    with pytest.raises(ConfigError, match=f"{kind} draws nothing here: .*no.such[\\s\\S]*apt-get install"):
+        sandbox.draw(kind, "", 10, 10)
 
 
 @with_tex

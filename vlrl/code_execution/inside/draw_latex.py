@@ -18,7 +18,7 @@ def main() -> None:
     """Exit code 0 where there is a page, or none to draw; UNREAD where TeX stops at an error."""
     file = Path("document.tex")
     source = file.read_text("utf-8-sig")
-    if not re.search(r"\\document(class|style)", source):
+    if not re.search(r"^[^%\n]*\\document(class|style)\b", source, re.MULTILINE):
         file.write_text(HEAD + source + "\n\\end{document}\n", "utf-8")
     line = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "document.tex"]
     told = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
