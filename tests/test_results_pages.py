@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from vlrl.evaluation.scores import holm, t_interval, t_test
 from vlrl.report.ablation import HOLM
@@ -19,6 +20,16 @@ ROW = re.compile(
     r"\| (?P<arm>[\w ]+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
     r"(?P<low2>\S+) … (?P<high2>\S+) \| (?P<p>[^|]+) \| (?P<verdict>[^|]+) \|"
 )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_command_of_a_page_has_its_seeds(page):
+    text = page.read_text()
+    command = re.search(r"Made by `vlrl ablate (\S+)(.*?)`", text)
+    stated = [int(one) for one in re.search(r"seeds? \(([\d, ]+)\)", text)[1].split(", ")]
+    asked = re.search(r"--seeds (\d+)", command[2])
+    config = yaml.safe_load((Path(__file__).parent.parent / command[1]).read_text())
+    assert stated == (list(range(1, int(asked[1]) + 1)) if asked else config["seeds"])
 
 
 def exact(page: Path, outcome: str) -> dict[str, np.ndarray]:

@@ -195,7 +195,8 @@ def ablate(
     from vlrl.experiments.ablation.ablation_load import load_ablation
 
     settings = load_ablation(config, overrides or [], vary, seeds, leave_one_out)
-    options = [*([f"--vary {vary}"] if vary else []), *(["--leave-one-out"] if leave_one_out else [])]
+    given = {"--vary": vary, "--seeds": seeds}
+    options = [f"{name} {value}" for name, value in given.items() if value] + ["--leave-one-out"] * leave_one_out
     command = " ".join(["vlrl ablate", str(config), *(overrides or []), *options])
     print(f"report: {start_ablation(settings, command, out)}")
 
