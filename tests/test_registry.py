@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -113,3 +114,15 @@ def test_a_home_that_can_not_be_imported_is_told_to_everybody_who_looks():
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError, match="no_such_home_of_things"):
             broken.names()
+
+
+def test_a_plugin_is_read_as_it_stands_and_nothing_is_written_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "mine.py"
+    for value in (1, 2):  # of one size, in one second: compiled files are told apart by both
+        file.write_text(f"value = {value}\n")
+        os.utime(file, (1, 1))
+        module = load_plugin(file)
+        del sys.modules[module.__name__]
+        assert module.value == value
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.py"]

@@ -8,8 +8,9 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Annotated, Any, Generic, TypeVar, cast, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
@@ -223,6 +224,15 @@ def component_field(registry: Registry[Any], default: str | None = None) -> Any:
     return Annotated[Any, BeforeValidator(lambda spec: registry.build(spec, default)), PlainSerializer(write)]
 
 
+class FromSource(SourceFileLoader):
+    """Compiles a user's file each time: nothing is written beside it, and none is taken for an older one that Python,
+    which goes by size and second, can't tell from it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The file's own code."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def load_plugin(path: str | Path) -> ModuleType:
     """Run a user's Python file so that its decorators register what it defines; its module. Idempotent.
 
@@ -234,14 +244,15 @@ def load_plugin(path: str | Path) -> ModuleType:
     module_name = f"{PLUGIN}{file.stem}_{content_digest(str(file))[:16]}"  # the same in every process
     if module_name in sys.modules:
         return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    if spec is None or spec.loader is None:
+    loader = FromSource(module_name, str(file))
+    spec = importlib.util.spec_from_file_location(module_name, file, loader=loader) if file.suffix == ".py" else None
+    if spec is None:
         raise ConfigError(f"plugins: {path}", "is not a Python file", "give the path of a .py file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     _loading.append(str(file))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except ConfigError:
         del sys.modules[module_name]
         raise
