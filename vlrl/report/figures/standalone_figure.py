@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 COLOURS = ("#2563eb", "#d9480f", "#2b8a3e", "#862e9c", "#0b7285", "#a61e4d", "#5c940d", "#495057")
+STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))  # line and marker, for each round through the colours
+INSIDE = 5  # names that a legend has room for within the axes
 
 LABEL_RISE, LABEL_HEIGHT, LETTER_WIDTH = 5, 11, 6  # points, at font size 9
 
@@ -34,16 +37,20 @@ def curves_figure(
 ) -> Path:
     """Mean curve of each arm over its seeds, band from lowest to highest seed. Curves are (N, 2), x then y."""
     figure, axes = _axes(x_label, y_label)
-    for colour, (arm, curves) in zip(COLOURS * 2, arms.items(), strict=False):
+    for (colour, line, _), (arm, curves) in zip(_looks(), arms.items(), strict=False):
         held = [curve for curve in curves if len(curve)]
         if not held:
             continue
         low, high = max(c[0, 0] for c in held), min(c[-1, 0] for c in held)
         at = np.linspace(low, high, points)
         rows = np.stack([np.interp(at, c[:, 0], c[:, 1]) for c in held])  # (S, points)
-        axes.plot(at, rows.mean(0), color=colour, linewidth=1.8, label=f"{arm} (n = {len(held)})")
+        axes.plot(at, rows.mean(0), line, color=colour, linewidth=1.8, label=f"{arm} (n = {len(held)})")
         axes.fill_between(at, rows.min(0), rows.max(0), color=colour, alpha=0.13, linewidth=0)
-    axes.legend(frameon=False, fontsize=9)
+    if len(arms) <= INSIDE:
+        axes.legend(frameon=False, fontsize=9)
+    else:
+        figure.set_size_inches(9.2, 3.8)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     return _write(figure, file)
 
 
@@ -54,10 +61,10 @@ def marks_figure(
     figure, axes = _axes(x_label, y_label)
     ends = [end for mark in marks.values() for end in (mark.x, *mark.x_ends)]
     reach = (max(ends) - min(ends)) / 8 if ends else 0.0
-    for colour, (name, mark) in zip(COLOURS * 2, marks.items(), strict=False):
+    for (colour, _, marker), (name, mark) in zip(_looks(), marks.items(), strict=False):
         axes.hlines(mark.y, *mark.x_ends, color=colour, linewidth=1.2)
         axes.vlines(mark.x, *mark.y_ends, color=colour, linewidth=1.2)
-        axes.plot([mark.x], [mark.y], "o", color=colour, markersize=6)
+        axes.plot([mark.x], [mark.y], marker, color=colour, markersize=6)
         if slopes and name in slopes:
             rise = slopes[name] * reach
             x, y = [mark.x - reach, mark.x + reach], [mark.y - rise, mark.y + rise]
@@ -65,10 +72,17 @@ def marks_figure(
     axes.margins(0.12)
     axes.autoscale_view()
     rises = label_rises({name: tuple(axes.transData.transform((mark.x, mark.y))) for name, mark in marks.items()})
-    for colour, (name, mark) in zip(COLOURS * 2, marks.items(), strict=False):
+    for (colour, _, _), (name, mark) in zip(_looks(), marks.items(), strict=False):
         offset = (6, LABEL_RISE + rises[name])
         axes.annotate(name, (mark.x, mark.y), xytext=offset, textcoords="offset points", fontsize=9, color=colour)
     return _write(figure, file)
+
+
+def _looks() -> Iterator[tuple[str, str, str]]:
+    """Colour, line and marker of one after another; no two of 32 are alike."""
+    for line, marker in itertools.cycle(STYLES):
+        for colour in COLOURS:
+            yield colour, line, marker
 
 
 def label_rises(places: Mapping[str, tuple[float, float]]) -> dict[str, float]:
