@@ -62,7 +62,11 @@ def test_a_built_model_is_counted_without_being_built(folder):
     [
         ("Qwen/Qwen2.5-VL-3B-Instruct", 3_754_622_976),
         ("Qwen/Qwen2.5-VL-7B-Instruct", 8_292_166_656),
+        ("Qwen/Qwen2.5-VL-32B-Instruct", 33_452_718_336),
+        ("Qwen/Qwen2.5-VL-72B-Instruct", 73_410_777_344),
         ("Qwen/Qwen3-VL-4B-Instruct", 4_437_815_808),
+        ("Qwen/Qwen3-VL-8B-Instruct", 8_767_123_696),
+        ("Qwen/Qwen3-VL-30B-A3B-Instruct", 31_070_754_032),
     ],
 )
 def test_published_configurations_give_the_published_sizes(name, total):
@@ -75,6 +79,30 @@ def test_tokens_of_a_image_are_those_that_the_processor_makes(folder):
         made = arch.processor(images=[Image.new("RGB", (width, height))], text=arch.processor.image_token)
         ids = made["input_ids"][0]
         assert arch.image_tokens(width, height) == ids.count(arch.config.image_token_id)
+
+
+def test_of_experts_the_chosen_ones_are_worked_with():
+    counts = count_parameters(published_models()["Qwen/Qwen3-VL-30B-A3B-Instruct"].config())
+    experts = 48 * 8 * 3 * 2048 * 768  # layers · chosen experts · gate, up and down
+    assert counts.active_by_part["language"] == counts.matrices_by_part["language"] + experts
+
+
+def test_a_configuration_alone_is_enough_where_its_family_knows_how_images_are_cut(folder, tmp_path, images_config):
+    (tmp_path / "bare").mkdir()
+    file = tmp_path / "bare" / "config.json"
+    file.write_bytes((folder / "config.json").read_bytes())
+    if "idefics3" in file.read_text():
+        with pytest.raises(ConfigError, match=r"model\.path: .*cuts its images"):
+            find_architecture(ModelSettings(path=str(file)), list)
+        return
+    whole = find_architecture(ModelSettings(path=str(folder)), list)
+    for path in (file, file.parent):
+        arch = find_architecture(ModelSettings(path=str(path)), list)
+        assert count_parameters(arch.config) == count_parameters(whole.config)
+        assert arch.image_tokens(640, 480) == whole.image_tokens(640, 480)
+        assert "config.json alone" in arch.origin
+    plan = make_plan(images_config, [f"model={{path: {file}, device: cpu}}"])
+    assert plan.counts.total == count_parameters(whole.config).total
 
 
 def test_a_published_model_counts_28_or_32_pixels_a_token_side():
@@ -171,6 +199,8 @@ def test_what_vllm_takes_by_itself_is_counted():
     assert VllmEngineSettings().cache_bytes(cpu, 0, 5 * gib) == gib
     assert VllmEngineSettings(memory_share=0.5).cache_bytes(gpu, 80 * gib, 8 * gib) == 32 * gib
     assert VllmEngineSettings(cache_gib=2).cache_bytes(gpu, 80 * gib, 8 * gib) == 2 * gib
+    pair = VllmEngineSettings(memory_share=0.5, tensor_parallel_size=2)
+    assert pair.cache_bytes(gpu, 80 * gib, 8 * gib) == 36 * gib, "a rank has half of the weights"
 
 
 def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(images_config):
@@ -187,8 +217,8 @@ def test_a_pools_actors_and_its_store_are_counted_where_they_are_this_machines(i
     assert "keys and values" not in pool.memory["rl rollout"], "nothing is decoded in the trainer"
     vllm = plan("engine={name: ray, actors: 2, engine: {name: vllm}}")
     logits = plan("engine=vllm").memory["rl rollout"]["logits"]  # as beside the trainer
-    assert vllm.memory["rl rollout"]["actors"] == 2 * (2 * weights + 2**30 + logits)
-    assert vllm.memory["rl update"]["actors"] == 2 * (2 * weights + 2**30)
+    assert vllm.memory["rl rollout"]["actors"] == 2 * (3 * weights + 2**30 + logits)  # its model, engine, last transfer
+    assert vllm.memory["rl update"]["actors"] == 2 * (3 * weights + 2**30)
     assert "actors" not in plan("engine={name: ray, address: auto}").memory["rl rollout"]
 
 

@@ -281,10 +281,12 @@ def test_what_vllm_over_several_ranks_and_a_long_context_would_stop_at_is_noted(
     assert "GiB for keys and values" not in notes("rl", vllm, "model.context=400")
     assert "GiB for keys and values" not in notes("rl", vllm.replace("}", ", sleep: release}")), "not for a CPU"
     pair = "engine={name: vllm, tensor_parallel_size: 2}"
+    even = "model.shape={text_width: 128, key_value_heads: 2}"  # four heads; else there are three
     assert "tensor_parallel_size" in notes("rl", pair)
     assert "tensor_parallel_size" in notes(
         "rl", f"engine={{name: ray, engine: {pair.removeprefix('engine=')}}}", ranks=4
     )
-    assert "tensor_parallel_size" not in notes("rl", pair, ranks=4)
+    assert "tensor_parallel_size" not in notes("rl", pair, even, ranks=4)
+    assert "num_attention_heads 3" in notes("rl", pair, ranks=4)
     assert "share its memory" in notes("rl", ranks=4)
     assert "lower eval.sampling.max_tokens" in notes("rl", "eval.sampling.max_tokens=4096")

@@ -7,7 +7,8 @@ No network is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +19,8 @@ import transformers
 from vlrl.errors import ConfigError
 from vlrl.model.families.family import PublishedModel, family_of, known_families
 from vlrl.model.folders.hub import cached_folder, is_local
-from vlrl.model.folders.model_folder import open_folder
-from vlrl.model.folders.weight_files import missing_files
+from vlrl.model.folders.model_folder import open_folder, read_config
+from vlrl.model.folders.weight_files import INDEX, missing_files
 from vlrl.model.load import ModelSettings
 from vlrl.model.optimization.optimizer import takes_muon
 from vlrl.model.optimization.parameter_groups import part_of
@@ -63,7 +64,8 @@ class Architecture:
 def find_architecture(
     settings: ModelSettings, texts: Callable[[], Iterable[str]], place: str = "model.path"
 ) -> Architecture:
-    """The architecture that the settings name: a folder, `build:`, a hub id in the local cache, or a published one.
+    """The architecture that the settings name: a folder, `build:`, a hub id in the local cache, a published one, or
+    nothing but a `config.json`: the file, or a folder with it and without weights.
 
     `texts` train a small model's tokenizer, as in the run. Raises ConfigError at `place` where nothing is known about
     the model.
@@ -75,6 +77,8 @@ def find_architecture(
     folder = Path(settings.path).expanduser() if is_local(settings.path) else cached_folder(settings.path)
     if folder is None or (not is_local(settings.path) and missing_files(folder)):
         return _published(settings.path, place)
+    if is_local(settings.path) and (bare := _bare_config(folder)) is not None:
+        return _unopened(bare, settings.path, place)
     opened = open_folder(str(folder), place)
     origin = f"{'folder' if is_local(settings.path) else 'local cache'}: {settings.path}"
     return Architecture(opened.config, opened.processor.image_processor, opened.processor, origin)
@@ -92,14 +96,38 @@ def _published(name: str, place: str) -> Architecture:
     return Architecture(config, images, None, f"the published config.json of {name} (not downloaded here)")
 
 
+def _bare_config(path: Path) -> Path | None:
+    """The folder of a config.json without weights beside it, or of the file that is named; else None."""
+    if path.is_file() and path.name == "config.json":
+        return path.parent
+    held = [file.suffix for file in path.iterdir()] if path.is_dir() else []
+    lacks_weights = not {".safetensors", ".bin", ".pt", ".pth", ".ckpt"}.intersection(held)
+    return path if lacks_weights and (path / "config.json").is_file() and not (path / INDEX).is_file() else None
+
+
+def _unopened(folder: Path, path: str, place: str) -> Architecture:
+    """A model of which only the configuration is here. Raises ConfigError where that doesn't say how images are cut."""
+    config = read_config(folder, place)
+    images = family_of(config, place).image_processor(config)
+    if images is None:
+        raise ConfigError(
+            place,
+            f"{path} is a configuration alone, and how a {config.model_type} cuts its images stands in other files",
+            "give a folder with the processor's files and the weights",
+        )
+    return Architecture(config, images, None, f"config.json alone: {path} (no weights here)")
+
+
 @dataclass(frozen=True)
 class ParameterCounts:
     """Exact numbers of parameters, tied weights once.
 
     matrices_by_part  those that Muon would take
+    active_by_part    those that one token is multiplied with: matrices, and of experts the chosen ones' share
     sides_by_part     rows + columns of these matrices: what adapters have for each of their ranks
     largest_layer     of those layers of tower and decoder that shards gather one by one
     ends              all others together: embedding, head, norms, projector
+    largest_weight    of single tensors, such as the embedding
     """
 
     by_part: dict[str, int]
@@ -107,6 +135,8 @@ class ParameterCounts:
     sides_by_part: dict[str, int]
     largest_layer: int = 0
     ends: int = 0
+    largest_weight: int = 0
+    active_by_part: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -127,11 +157,18 @@ def count_parameters(config: Any) -> ParameterCounts:
             "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads images"
         ) from error
     by_part = {"vision": 0, "projector": 0, "language": 0}
-    matrices, sides = dict(by_part), dict(by_part)
+    matrices, sides, active = dict(by_part), dict(by_part), dict(by_part)
+    text = config.get_text_config()
+    chosen = Fraction(getattr(text, "num_experts_per_tok", None) or 1, getattr(text, "num_experts", None) or 1)
+    largest = 0
     for name, parameter in model.named_parameters():
         by_part[part_of(name)] += parameter.numel()
+        largest = max(largest, parameter.numel())
+        if ".experts." in name:
+            active[part_of(name)] += int(parameter.numel() * chosen)
         if takes_muon(name, parameter):
             matrices[part_of(name)] += parameter.numel()
+            active[part_of(name)] += 0 if ".experts." in name else parameter.numel()
             sides[part_of(name)] += sum(parameter.shape)
     layers = [
         sum(parameter.numel() for parameter in layer.parameters())
@@ -139,4 +176,4 @@ def count_parameters(config: Any) -> ParameterCounts:
         for layer in some
     ]
     total = sum(by_part.values())
-    return ParameterCounts(by_part, matrices, sides, max(layers, default=0), total - sum(layers))
+    return ParameterCounts(by_part, matrices, sides, max(layers, default=0), total - sum(layers), largest, active)

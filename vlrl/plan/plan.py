@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,19 +16,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from vlrl.config import load_settings
 from vlrl.data.images.open_images import open_image
 from vlrl.data.mixture import Mixture, recipe_texts
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.data.source_settings import modality_of
 from vlrl.errors import ConfigError
-from vlrl.installation.host import describe_machine
 from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel, choose_device, context_of, placeholder_ids
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
-from vlrl.model.training.backends import default_backend
-from vlrl.plan.plan_memory import MemoryPlan
+from vlrl.model.training.backends import backends
+from vlrl.plan.plan_deployment import NODE, Deployment, fitting_deployment, settings_for
+from vlrl.plan.plan_memory import MemoryPlan, memory_of
 from vlrl.plan.plan_throughput import Pace, measure_pace, pace_line
 from vlrl.plan.plan_work import Prompt, SourcePlan, StepWork, run_work, step_work
 from vlrl.terminal import console
@@ -60,6 +59,7 @@ class Plan:
     pace: Pace | None = None
     ranks: int = 1
     obstacles: tuple[str, ...] = ()
+    deployment: Deployment | None = None
 
     @property
     def prompt_tokens(self) -> tuple[float, int]:
@@ -77,6 +77,11 @@ class Plan:
     def peak_bytes(self) -> int:
         """The largest of the phases."""
         return max(sum(parts.values()) for parts in self.memory.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run would start, and its device has room for it."""
+        return self.peak_bytes <= self.device_bytes and not self.obstacles and not over_context(self)
 
 
 def print_plan(
@@ -103,9 +108,7 @@ def make_plan(
         raise ConfigError(
             "--measure", f"times this machine, and --gpu-gib {gpu_gib:g} plans for another", "leave one of them out"
         )
-    settings = load_settings(RunSettings, config, overrides)
-    if "backend" not in settings.model_fields_set:  # the run's own default, whatever this process is
-        settings = settings.model_copy(update={"backend": default_backend(ranks)})
+    settings = settings_for(config, overrides, ranks)
     recipe = load_recipe(settings.data)
     here = choose_device(settings.model.device) if gpu_gib is None else None
     device = here or torch.device("cuda")
@@ -121,7 +124,7 @@ def make_plan(
     )
     counts = count_parameters(arch.config)
     memory = MemoryPlan(settings, arch, counts, sources, device, device_bytes, ranks)
-    return Plan(
+    plan = Plan(
         settings=settings,
         recipe=recipe,
         architecture=arch,
@@ -138,6 +141,10 @@ def make_plan(
         ranks=ranks,
         obstacles=tuple(obstacles(settings, arch.config, ranks, device, here is not None, memory.check_engine)),
     )
+    if plan.fits or device.type == "cpu":
+        return plan
+    found = fitting_deployment(config, overrides, arch, counts, sources, device, device_bytes)
+    return replace(plan, deployment=found)
 
 
 def measure_prompts(
@@ -170,16 +177,6 @@ def measure_prompts(
     return tuple(found)
 
 
-def memory_of(device: torch.device) -> int:
-    """Bytes of memory of a CUDA device, or of this machine (a container's limit where there is one)."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    found = int((describe_machine()["memory_gib"] or 0) * GIB)
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return min(found, int(text)) if text.isdigit() else found
-
-
 # -- printing ----------------------------------------------------------------------------------------------------------
 
 
@@ -200,15 +197,17 @@ def show_plan(plan: Plan, console: Console) -> None:
     _show(console, "work", _work_table(plan))
     how = "with" if settings.model.gradient_checkpointing else "without"
     whose = f" of each of {plan.ranks} ranks" if plan.ranks > 1 else ""
-    _show(console, f"memory in GiB{whose}, {how} gradient checkpointing", _memory_table(plan))
-    fits = plan.peak_bytes <= plan.device_bytes
-    verdict = "fits" if fits else "does not fit: lower what is largest above, or use another device"
-    if fits and plan.obstacles:
-        verdict = "enough, but the run would stop at its start, see below"
+    backend = f"backend {backends.name_of(settings.backend)}, {how} gradient checkpointing"
+    _show(console, f"memory in GiB{whose}, {backend}", _memory_table(plan))
+    verdict = "fits" if plan.fits else "enough, but the run would stop at its start, see below"
+    if plan.peak_bytes > plan.device_bytes:
+        verdict = "does not fit: lower what is largest above, or use another device"
     console.print(
         f"peak about {_gib(plan.peak_bytes)} GiB, {plan.device} has {_gib(plan.device_bytes)} GiB: {verdict}. "
         "Longest prompts and responses are assumed; fragmentation and the libraries' own memory are not counted."
     )
+    if not plan.fits and plan.device != "cpu":
+        console.print(deployment_line(plan), markup=False)
     if plan.pace is not None:
         console.print(pace_line(plan.pace, plan.device))
     for warning in warnings_of(plan):
@@ -220,18 +219,34 @@ def warnings_of(plan: Plan) -> list[str]:
     rl = plan.settings.rl
     longest = plan.prompt_tokens[1]
     found = [f"the run would stop at its start: {one}" for one in plan.obstacles]
-    for name, tokens in _response_lengths(plan.settings).items():
-        if longest + tokens > plan.context:
-            found.append(
-                f"prompts of {longest:,} and responses of {tokens:,} tokens exceed the context of {plan.context:,}: "
-                f"lower {name}.sampling.max_tokens or the recipe's image.max_pixels"
-            )
+    for name, tokens in over_context(plan).items():
+        found.append(
+            f"prompts of {longest:,} and responses of {tokens:,} tokens exceed the context of {plan.context:,}: "
+            f"lower {name}.sampling.max_tokens or the recipe's image.max_pixels"
+        )
     if plan.ranks > 1 and plan.device == "cpu":
         found.append("ranks on one machine share its memory, and each needs as much as the table says")
     updates = rl.updates_per_step * rl.epochs_per_step
     if "rl" in plan.settings.stages and updates == 1 and rl.loss.objective_tau:
         found.append("one update per step: the policy is its own reference, so tau has no effect (k1.5 §2.3.2)")
     return found
+
+
+def over_context(plan: Plan) -> dict[str, int]:
+    """Tokens of a response at most, by the settings whose responses don't fit behind the longest prompt."""
+    longest = plan.prompt_tokens[1]
+    return {name: n for name, n in _response_lengths(plan.settings).items() if longest + n > plan.context}
+
+
+def deployment_line(plan: Plan) -> str:
+    """What would go on a node of eight such devices, in words."""
+    of = f"{NODE} devices of {_gib(plan.device_bytes)} GiB"
+    if (found := plan.deployment) is None:
+        return f"on a node of {of} every deployment that was tried is refused, see the notes"
+    peak = f"{found.command}; peak about {_gib(found.peak_bytes)} GiB"
+    if not found.fits:
+        return f"on a node of {of} nothing that was tried leaves a tenth free; the least takes {peak}"
+    return f"on a node of {of} this fits: {peak}"
 
 
 def _response_lengths(settings: RunSettings) -> dict[str, int]:

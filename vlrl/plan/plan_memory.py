@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from vlrl.installation.host import describe_machine
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.families.family import family_of
 from vlrl.model.load import DTYPES, context_of
@@ -59,6 +60,7 @@ class MemoryPlan:
         merge = family_of(arch.config).merge(arch.config)
         self._patches = tuple(tokens * merge for tokens in images)
         self._modalities = len({source.modality for source in sources})
+        self._apart: list[Parts] = []  # what an actor holds on a device of its own, by phase
 
     def phases(self) -> dict[str, Parts]:
         """Every phase of the run's stages, in order."""
@@ -85,7 +87,8 @@ class MemoryPlan:
         if self._patches:
             for parts in memory.values():
                 parts["features of images"] = settings.model.feature_store_mib * 2**20
-        return {**self._start(), **memory} or {"prepare": {"weights": 0}}
+        apart = max(self._apart, key=lambda parts: sum(parts.values()), default={})
+        return {**self._start(), **memory, **({"an actor": apart} if apart else {})} or {"prepare": {"weights": 0}}
 
     def _start(self) -> dict[str, Parts]:
         """What opening a policy takes, where that is another thing than training it: the most of all stages."""
@@ -134,6 +137,8 @@ class MemoryPlan:
         engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling, begun=length if rl.partial else 0)
         held = self._held(policy)
         memory = {"rl rollout": {**held, **engine.writing, **others}}
+        if self._backend.in_shards and engine.given:  # else it takes the policy's own tensors
+            memory = {"rl hand-over": {**held, **engine.awake, **self._gathered_weight, **others}, **memory}
         if rl.needs - {"steps", "contrast"}:
             reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
             memory["rl judging"] = {**held, **engine.awake, **reading, **others}
@@ -175,6 +180,12 @@ class MemoryPlan:
         found: Parts = self._backend.reading_bytes(self._counts, self._settings.model, self._ranks)
         return found
 
+    @property
+    def _gathered_weight(self) -> Parts:
+        """The largest weight whole, in float32 as its shards are, and as the engine takes it."""
+        size = BYTES[self._settings.model.dtype]
+        return {"a weight gathered": self._counts.largest_weight * (4 if size == 4 else 4 + size)}
+
     def _micro_batch(
         self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1
     ) -> tuple[Load, int]:
@@ -209,7 +220,7 @@ class MemoryPlan:
             config = find_architecture(reference.as_loaded(str(self._device)), list, f"{place}.path").config
             counts = count_parameters(config)
         return OtherModel(
-            CostModel(config, counts.matrices_by_part, BYTES[reference.dtype], trained=()),
+            CostModel(config, counts.active_by_part, BYTES[reference.dtype], trained=()),
             counts.total * BYTES[reference.dtype],
             reference.as_loaded(str(self._device)).feature_store_mib * 2**20,
         )
@@ -255,4 +266,16 @@ class MemoryPlan:
                 begun=begun,
             )
         )
+        if memory.apart:
+            self._apart.append(memory.apart)
         return memory
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of memory of a CUDA device, or of this machine (a container's limit where there is one)."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    found = int((describe_machine()["memory_gib"] or 0) * 2**30)
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.is_file() else "max"
+    return min(found, int(text)) if text.isdigit() else found

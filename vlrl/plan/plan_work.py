@@ -61,7 +61,7 @@ def exceeds_memory(loads: Sequence[Load], policy: PolicySettings, cost: CostMode
 def cost_model(settings: RunSettings, arch: Architecture, counts: ParameterCounts, policy: PolicySettings) -> CostModel:
     """What rows of this model cost under this policy."""
     trained, checkpointed = PARTS - set(policy.freeze), settings.model.gradient_checkpointing
-    return CostModel(arch.config, counts.matrices_by_part, BYTES[settings.model.dtype], trained, checkpointed)
+    return CostModel(arch.config, counts.active_by_part, BYTES[settings.model.dtype], trained, checkpointed)
 
 
 @dataclass(frozen=True)

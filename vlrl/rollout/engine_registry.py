@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from vlrl.config import Settings
@@ -112,11 +112,16 @@ class EngineLoad:
 class EngineMemory:
     """Bytes by part that an engine holds while it writes, awake between two calls, and asleep; the model's own weights
     are counted elsewhere.
+
+    apart  what each of its processes holds at most on a device of its own, of the policy's kind; empty: it has none
+    given  of weights of its own, as they are handed over; 0: it writes with the policy's
     """
 
     writing: Parts
     awake: Parts
     asleep: Parts
+    apart: Parts = field(default_factory=dict)
+    given: int = 0
 
 
 class EngineSettings(Settings):

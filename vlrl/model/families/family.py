@@ -98,6 +98,10 @@ class Family(ABC):
     tiny: ClassVar[Mapping[str, TinyModel]] = {}
     published: ClassVar[Mapping[str, PublishedModel]] = {}
 
+    def image_processor(self, config: Any) -> Any | None:
+        """The image processor that belongs to a model of which only the configuration is known; None: unknown."""
+        return None
+
     @abstractmethod
     def cut(self, output: Any, prompts: Sequence[Sequence[int]], counts: Sequence[int], loaded: Any) -> list[Pixels]:
         """The processor's output for prompts with `counts` (≥ 1) images each, cut into images in reading order."""

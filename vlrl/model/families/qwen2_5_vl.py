@@ -30,7 +30,16 @@ def _processor(shape: TinyShape, tokenizer: transformers.PreTrainedTokenizerFast
     return transformers.Qwen2_5_VLProcessor(images, tokenizer, videos, chat_template=CHAT_TEMPLATE)
 
 
-def _published(width: int, mlp: int, layers: int, heads: int, key_value_heads: int, vocabulary: int, tied: bool) -> Any:
+def _published(
+    width: int,
+    mlp: int,
+    layers: int,
+    heads: int,
+    key_value_heads: int,
+    vocabulary: int = 152_064,
+    tied: bool = False,
+    vision_mlp: int = 3420,
+) -> Any:
     text = {
         "hidden_size": width,
         "intermediate_size": mlp,
@@ -45,7 +54,7 @@ def _published(width: int, mlp: int, layers: int, heads: int, key_value_heads: i
     vision = {
         "depth": 32,
         "hidden_size": 1280,
-        "intermediate_size": 3420,
+        "intermediate_size": vision_mlp,
         "num_heads": 16,
         "out_hidden_size": width,
         "patch_size": 14,
@@ -58,7 +67,8 @@ def _published(width: int, mlp: int, layers: int, heads: int, key_value_heads: i
     return transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=tied)
 
 
-_IMAGES = partial(image_processor, 14, 56 * 56, 12_845_056)
+_PIXELS = (56 * 56, 12_845_056)
+_IMAGES = partial(image_processor, 14, *_PIXELS)
 
 
 @families.register("qwen2_5_vl")
@@ -69,12 +79,17 @@ class Qwen25Vl(QwenVl):
         "qwen2_5_vl_text": DecoderClasses("qwen2_5_vl", "Qwen2_5_VLTextModel", "Qwen2MLP", "Qwen2_5_VL")
     }
     tiny: ClassVar = {"tiny-qwen2.5-vl": TinyModel(special_tokens, _tiny, _processor)}
+    published_pixels = _PIXELS
     published: ClassVar = {
         "Qwen/Qwen2.5-VL-3B-Instruct": PublishedModel(
             lambda: _published(2048, 11_008, 36, 16, 2, 151_936, tied=True), _IMAGES
         ),
-        "Qwen/Qwen2.5-VL-7B-Instruct": PublishedModel(
-            lambda: _published(3584, 18_944, 28, 28, 4, 152_064, tied=False), _IMAGES
+        "Qwen/Qwen2.5-VL-7B-Instruct": PublishedModel(lambda: _published(3584, 18_944, 28, 28, 4), _IMAGES),
+        "Qwen/Qwen2.5-VL-32B-Instruct": PublishedModel(
+            lambda: _published(5120, 27_648, 64, 40, 8, vision_mlp=3456), _IMAGES
+        ),
+        "Qwen/Qwen2.5-VL-72B-Instruct": PublishedModel(
+            lambda: _published(8192, 29_568, 80, 64, 8, vision_mlp=3456), _IMAGES
         ),
     }
 

@@ -24,6 +24,7 @@ class QwenVl(Family):
     position_rows = 3
     segmented_tower = True
     vllm_patches = True
+    published_pixels: ClassVar[tuple[int, int]] = (56 * 56, 12_845_056)
     tower_names = (".visual.",)
     projector_names = ("merger",)
 
@@ -56,6 +57,10 @@ class QwenVl(Family):
         merged: Any = tuple(f.merged for f in features)
         output: Any = transformers.modeling_outputs.BaseModelOutputWithPooling(pooler_output=merged)
         return output, {"pixel_values": features[0].merged, "image_grid_thw": None}
+
+    def image_processor(self, config: Any) -> Any:
+        """Of the tower's patches, with the pixels that the published models allow."""
+        return image_processor(int(config.vision_config.patch_size), *self.published_pixels)
 
     def merge(self, config: Any) -> int:
         """The square of spatial_merge_size."""

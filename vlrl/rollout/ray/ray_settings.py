@@ -136,16 +136,19 @@ class RayPoolSettings(EngineSettings):
             self.inner.check_memory(config, torch.device(self.device), context, dtype, device_bytes, weights)
 
     def memory(self, load: EngineLoad) -> EngineMemory:
-        """Actors count where the trainer's memory is theirs, on this machine's CPU. Each has a model and what its
-        engine holds; adapters come added in.
+        """Each actor has a model and what its engine holds, which may be a second copy of the weights; adapters come
+        added in. All of them count where the trainer's memory is theirs, on this machine's CPU, with the weights that
+        an engine was given last, too; one of them where it has a device of the policy's kind.
         """
+        held = self.inner.memory(replace(load, ranks=1, merged=0))
+        if self.gpus_per_actor and load.device.type == "cuda":
+            return EngineMemory({}, {}, {}, apart={"actor's model": load.weights, **held.writing})
         if self.gpus_per_actor or self.address is not None or load.device.type != "cpu":
             return EngineMemory({}, {}, {})
-        held = self.inner.memory(replace(load, ranks=1, merged=0))
         store = {"actors' shared memory": store_bytes(load.weights, self.object_store_gib)}
 
         def actors(parts: Parts) -> Parts:
-            return {"actors": self.actors * (load.weights + sum(parts.values())), **store}
+            return {"actors": self.actors * (load.weights + held.given + sum(parts.values())), **store}
 
         return EngineMemory(actors(held.writing), actors(held.awake), actors(held.asleep))
 

@@ -105,6 +105,7 @@ class VllmEngineSettings(EngineSettings):
                 f"vLLM's attention on CPU has no heads of {width}, only of {CPU_HEADS}",
                 "engine: transformers",
             )
+        self._check_heads(config)
         if self.sleep == "release" and device.type != "cuda":
             raise ConfigError(
                 "engine.sleep",
@@ -113,7 +114,7 @@ class VllmEngineSettings(EngineSettings):
             )
         if self.cache_gib is not None or device.type == "cpu":
             room = self.cache_bytes(device, 0, 0)
-            self._check_room("engine.cache_gib", room, needed_bytes(config, context, dtype, self.block_tokens), context)
+            self._check_room("engine.cache_gib", room, self._needed(config, context, dtype), context)
 
     def check_memory(
         self, config: Any, device: torch.device, context: int, dtype: torch.dtype, device_bytes: int, weights: int
@@ -121,8 +122,40 @@ class VllmEngineSettings(EngineSettings):
         """As `check`, of a cache that takes what `memory_share` of the device leaves beside the weights."""
         if self.cache_gib is None and device.type == "cuda":
             room = self.cache_bytes(device, device_bytes, weights)
-            needed = needed_bytes(config, context, dtype, self.block_tokens)
-            self._check_room("engine.memory_share", room, needed, context)
+            self._check_room("engine.memory_share", room, self._needed(config, context, dtype), context)
+
+    def _check_heads(self, config: Any) -> None:
+        """Raises ConfigError for sizes that `tensor_parallel_size` ranks can't share out evenly, as vLLM does: heads
+        and inner columns of feed-forward layers, of decoder and tower. Fewer heads of keys and values than ranks are
+        held by several ranks each.
+        """
+        n, text, vision = self.tensor_parallel_size, config.get_text_config(), config.vision_config
+        keys = int(text.num_key_value_heads)
+        sizes = {
+            "num_attention_heads": int(text.num_attention_heads),
+            "intermediate_size": int(text.intermediate_size),
+            "vision_config.num_heads": int(vision.num_heads),
+            "vision_config.intermediate_size": family_of(config).tower(config).mlp_width,
+        }
+        uneven = [f"{name} {size}" for name, size in sizes.items() if size % n]
+        if keys % n and n % keys:
+            uneven.append(f"num_key_value_heads {keys}")
+        if uneven:
+            fits = [m for m in range(1, n) if not any(s % m for s in sizes.values()) and not (keys % m and m % keys)]
+            raise ConfigError(
+                "engine.tensor_parallel_size",
+                f"{n} ranks can't share this model's {', '.join(uneven)} out evenly",
+                f"engine.tensor_parallel_size: {max(fits)}, or another divisor of all of them",
+            )
+
+    def _needed(self, config: Any, context: int, dtype: torch.dtype) -> int:
+        """Bytes that a rank needs of one response of the whole context."""
+        return self._own_heads(config, needed_bytes(config, context, dtype, self.block_tokens))
+
+    def _own_heads(self, config: Any, cache: int) -> int:
+        """A rank's part of keys and values of this many bytes: its share of the heads, one at least."""
+        keys = int(config.get_text_config().num_key_value_heads)
+        return ceil(cache / min(keys, self.tensor_parallel_size))
 
     @staticmethod
     def _check_room(place: str, room: int, needed: int, context: int) -> None:
@@ -136,21 +169,28 @@ class VllmEngineSettings(EngineSettings):
             )
 
     def cache_bytes(self, device: torch.device, device_bytes: int, weights: int) -> int:
-        """Bytes that keys and values take beside weights of this many bytes; all of them from the engine's start on."""
+        """Bytes that a rank's keys and values take where the whole weights have this many bytes; all of them from the
+        engine's start on.
+        """
         if self.cache_gib is None and device.type != "cpu":
-            return max(0, int(self.memory_share * device_bytes) - weights)
+            return max(0, int(self.memory_share * device_bytes) - self.own_weights(weights))
         return int((self.cache_gib or CPU_CACHE_GIB) * GIB)
+
+    def own_weights(self, weights: int) -> int:
+        """A rank's share of the engine's weights; norms, which are whole on every rank, are too small to count."""
+        return ceil(weights / self.tensor_parallel_size)
 
     def memory(self, load: EngineLoad) -> EngineMemory:
         """An engine beside the trainer, with weights and a cache of its own; it sets apart what it reads with. Adapted
-        layers are merged into copies while it takes their weights.
+        layers are merged into copies while it takes their weights. Of several ranks that are one engine: one rank's
+        share.
         """
         cache = self.cache_bytes(load.device, load.device_bytes, load.weights)
-        beside = {"engine's weights": load.weights, "keys and values": cache}
+        beside = {"engine's weights": self.own_weights(load.weights), "keys and values": cache}
         merged = {"merged weights": load.merged} if load.merged else {}
         logits = load.wave(self.max_num_seqs, self.max_num_batched_tokens)["logits"]
         asleep = beside if self.sleep == "stay" else {}
-        return EngineMemory({**beside, "logits": logits, **merged}, beside, asleep)
+        return EngineMemory({**beside, "logits": logits, **merged}, beside, asleep, given=load.weights)
 
     def open(self, loaded: LoadedModel) -> VllmEngine:
         """The engine beside the loaded model; it starts at its first use."""
@@ -160,6 +200,6 @@ class VllmEngineSettings(EngineSettings):
 
 
 def needed_bytes(config: Any, context: int, dtype: torch.dtype, block_tokens: int) -> int:
-    """Keys and values of one response of the whole context, in blocks; vLLM keeps one block more to itself."""
+    """Keys and values of one response of the whole context, all heads, in blocks; vLLM keeps one more to itself."""
     blocks = ceil(context / block_tokens) + 1
     return CostModel(config, {}, dtype.itemsize).cache_bytes(blocks * block_tokens)
