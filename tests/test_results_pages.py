@@ -17,7 +17,7 @@ PAGES = sorted(
     page for page in (Path(__file__).parent.parent / "docs/results").glob("*.md") if "vlrl ablate" in page.read_text()
 )
 ROW = re.compile(
-    r"\| (?P<arm>[\w ]+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
+    r"\| (?P<arm>[\w. ]+) \| [^|]+ \| (?P<seeds>[^|]+) \| (?P<mean>[+-][\d.]+) \| (?P<low>\S+) … (?P<high>\S+) \| "
     r"(?P<low2>\S+) … (?P<high2>\S+) \| (?P<p>[^|]+) \| (?P<verdict>[^|]+) \|"
 )
 
@@ -56,7 +56,7 @@ def rows_of(page: Path) -> dict[tuple[str, str], tuple[re.Match[str], np.ndarray
         table = lines[head.start() :].split("\n\n")[0]
         values = {
             match[1]: np.array([float(one) for one in match[2].split(", ")])
-            for match in re.finditer(r"^\| ([\w ]+) \| [\d.]+ \| ([\d., ]+) \|", table, flags=re.M)
+            for match in re.finditer(r"^\| ([\w. ]+) \| [\d.]+ \| ([\d., ]+) \|", table, flags=re.M)
         }
         measured = exact(page, name)
         for arm, rounded in values.items():
