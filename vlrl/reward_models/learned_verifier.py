@@ -3,7 +3,7 @@
     reward_model: {path: runs/reward_models/quickstart/chain_of_thought}
 
 in a config gives problems with `verifier: reward_model` their judge. Where it shares a CUDA device with the policy its
-weights wait in the memory of the host while nothing is judged.
+weights wait in the memory of the host while nothing is judged; with `engine: vllm` it sleeps in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.model.load import LoadedModel, ModelSettings, load_folder
+from vlrl.model.load import LoadedModel, load_folder
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.forward import PackedForward
+from vlrl.reward_models.judge_process import JudgeProcess, check_judge
 from vlrl.reward_models.judged_row import content_of
 from vlrl.reward_models.judging_models import ChainOfThoughtModel, ClassicModel
 from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.reward_models.value_head import load_head
-from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
 from vlrl.verify.learned.asked_answer import tame
 from vlrl.verify.learned.reward_model import AskedAnswer, JudgeAnswers, Judgement, use_reward_model
 
@@ -33,18 +33,18 @@ REMEMBERED = 100_000  # judgements
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A reward model in memory."""
+    """A reward model in memory; without `loaded` it lies in another process."""
 
-    loaded: LoadedModel
+    loaded: LoadedModel | None
     judges: JudgeAnswers
 
 
 def open_reward_model(settings: RewardModelSettings, place: str = "reward_model") -> OpenedModel:
     """Load it. Raises ConfigError for a folder that can't be used."""
     card = settings.card(place)
-    weights = settings.folder / card.weights
-    model = ModelSettings(path=str(weights), device=settings.device, dtype=settings.dtype)
-    loaded = load_folder(str(weights), model, place=f"{place}.path")
+    if settings.apart:
+        return OpenedModel(None, JudgeProcess(settings))
+    loaded = load_folder(str(settings.weights), settings.model(), place=f"{place}.path")
     loaded.model.requires_grad_(False)
     return opened_on(loaded, card, settings)
 
@@ -60,7 +60,8 @@ def opened_on(loaded: LoadedModel, card: RewardModelCard, settings: RewardModelS
             ClassicModel(loaded, encoder, forward, head, card.instruction, card.salt, settings.threshold),
         )
     # graphs hold addresses of weights, which move when they sleep
-    engine = TransformersEngineSettings(cuda_graphs=not settings.sleeps).open(loaded)
+    held = settings.engine.model_copy(update={"cuda_graphs": settings.engine.cuda_graphs and not settings.sleeps})
+    engine = held.open(loaded)
     return OpenedModel(
         loaded, ChainOfThoughtModel(loaded, encoder, engine, card.instruction, card.salt, card.max_tokens)
     )
@@ -79,6 +80,8 @@ class LearnedVerifier:
         self._settings, self._opened = settings, opened
         if opened is None:
             settings.card()
+            if settings.apart:
+                check_judge(settings)
         self._known: OrderedDict[str, Judgement] = OrderedDict()
         self.asked = self.remembered = self.unparsed = 0
 
@@ -111,16 +114,23 @@ class LearnedVerifier:
     def _awake(self) -> Iterator[JudgeAnswers]:
         if self._opened is None:
             self._opened = open_reward_model(self._settings)
-        loaded = self._opened.loaded
-        sleeps = self._settings.sleeps and loaded.device.type == "cuda"
-        if sleeps:
+        loaded, judges = self._opened.loaded, self._opened.judges
+        moves = loaded is not None and self._settings.sleeps and loaded.device.type == "cuda"
+        if loaded is not None and moves:
             loaded.model.to(loaded.device)
         try:
-            yield self._opened.judges
+            yield judges
         finally:
-            if sleeps:
+            if isinstance(judges, JudgeProcess):
+                judges.sleep()
+            elif loaded is not None and moves:
                 loaded.model.to("cpu")
                 torch.cuda.empty_cache()
+
+    def close(self) -> None:
+        """End the process of its own where it has one."""
+        if self._opened is not None and isinstance(self._opened.judges, JudgeProcess):
+            self._opened.judges.close()
 
 
 def swapped(asked: AskedAnswer) -> AskedAnswer:
@@ -137,12 +147,20 @@ def agreed(first: Judgement, second: Judgement) -> Judgement:
     return Judgement(first.correct and second.correct, min(known) if known else None, note)
 
 
-def configure_reward_model(settings: RewardModelSettings | None) -> None:
-    """The reward model that verdicts ask from here on; None: there is none. Weights are read at the first verdict.
+_configured: LearnedVerifier | None = None
 
-    Raises ConfigError for a folder without one.
+
+def configure_reward_model(settings: RewardModelSettings | None) -> None:
+    """The reward model that verdicts ask from here on; None: there is none. Weights are read at the first verdict, and
+    a judge in a process of its own that was configured before ends.
+
+    Raises ConfigError for a folder without one, or a model that its engine can't take.
     """
-    if settings is None:
-        use_reward_model(None)
-        return
-    use_reward_model(LearnedVerifier(settings), settings.max_answer_chars)
+    global _configured
+    if _configured is not None:
+        _configured.close()
+    _configured = None
+    use_reward_model(None)
+    if settings is not None:
+        _configured = LearnedVerifier(settings)
+        use_reward_model(_configured, settings.max_answer_chars)

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
+from vlrl.model.load import ModelSettings
 from vlrl.reward_models.judged_row import INSTRUCTION
 from vlrl.reward_models.reward_model_card import RewardModelCard, RewardModelKind, read_card
 from vlrl.reward_models.value_head import HEAD_FILE
+from vlrl.rollout.engine_registry import EngineField, default_engine, name_of
 from vlrl.verify.learned.asked_answer import MAX_ANSWER_CHARS
 
 
@@ -27,6 +29,8 @@ class RewardModelSettings(Settings):
     max_tokens        of a reply; default: what the folder says, or 512
     batch             answers that are judged at a time
     sleeps            on a CUDA device the weights wait on the host between calls
+    engine            of a model that reasons: `transformers` in the trainer's process, `vllm` in one of its own
+    context           tokens of prompt and reply; default: the model's own
     """
 
     path: str
@@ -40,6 +44,32 @@ class RewardModelSettings(Settings):
     device: str = Field(default="auto", json_schema_extra=PACE)
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     sleeps: bool = Field(default=True, json_schema_extra=PACE)
+    engine: EngineField = Field(default_factory=default_engine)
+    context: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _an_engine_that_judges(self) -> RewardModelSettings:
+        name = name_of(self.engine)
+        if name not in ("transformers", "vllm"):
+            raise ConfigError("reward_model.engine", f"{name!r} doesn't judge", "engine: transformers, or engine: vllm")
+        if getattr(self.engine, "tensor_parallel_size", 1) > 1:
+            raise ConfigError(
+                "reward_model.engine.tensor_parallel_size",
+                "each rank has a judge of its own",
+                "leave it out, or ask a served model by the verifier model_judge",
+            )
+        return self
+
+    @property
+    def apart(self) -> bool:
+        """Whether it judges in a process of its own."""
+        return name_of(self.engine) == "vllm"
+
+    def model(self, device: str | None = None) -> ModelSettings:
+        """How its weights are loaded."""
+        return ModelSettings(
+            path=str(self.weights), device=device or self.device, dtype=self.dtype, context=self.context
+        )
 
     @property
     def folder(self) -> Path:

@@ -17,6 +17,7 @@ from vlrl.reward_models.make_rows import MakeSettings
 from vlrl.reward_models.reward_model_card import RewardModelKind
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.rollout.engine import Sampling
+from vlrl.rollout.engine_registry import EngineField, default_engine
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftSettings
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run_settings import EvalSettings, RunSettings
@@ -44,12 +45,15 @@ class ChainOfThoughtSettings(Settings):
 
 
 class JudgingChoice(Settings):
-    """How the evaluation asks the models: as `reward_model:` of a run does, but for the folder."""
+    """How the evaluation asks the models: as `reward_model:` of a run does, but for the folder. The engine is that of
+    the model that reasons.
+    """
 
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     swap: bool = False
     batch: int = Field(default=64, ge=1)
     micro_batch_tokens: int = Field(default=16_384, ge=1)
+    engine: EngineField = Field(default_factory=default_engine)
 
 
 class RewardModelConfig(Settings):
@@ -112,7 +116,7 @@ class RewardModelConfig(Settings):
             kind=kind,
             device=self.model.device,
             dtype=self.model.dtype,
-            **self.judging.model_dump(),
+            **self.judging.model_dump(exclude=set() if kind == "chain_of_thought" else {"engine"}),
         )
 
     def run_settings(self, kind: RewardModelKind, stages: tuple[str, ...] = ("sft",)) -> RunSettings:
