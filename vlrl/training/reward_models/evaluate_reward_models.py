@@ -21,6 +21,7 @@ from vlrl.evaluation.calibration import calibration
 from vlrl.evaluation.scores import wilson_interval
 from vlrl.installation.host import describe_code
 from vlrl.reward_models.judged_row import JudgedRow
+from vlrl.reward_models.judge_process import JudgeProcess
 from vlrl.reward_models.learned_verifier import open_reward_model, swapped
 from vlrl.reward_models.make_rows import refuse_shared_problems
 from vlrl.reward_models.row_files import read_row_folder
@@ -137,9 +138,10 @@ def judged_by_model(name: str, rows: Sequence[JudgedRow], judges: JudgeAnswers, 
         "by_origin": judged.table(),
         "by_rewriting": judged.by_rewriting(),
         "unparsed": sum(one.correct is None for one in said),
-        "seconds_of_processor": round(seconds, 2),
         "swapped": _swapped(said, turned),
     }
+    if not isinstance(judges, JudgeProcess):  # its time is another process's
+        figures["seconds_of_processor"] = round(seconds, 2)
     if (injections := judged.injections()) is not None:
         figures["injections"] = injections
     stated = [
