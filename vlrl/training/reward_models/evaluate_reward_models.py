@@ -20,8 +20,8 @@ from vlrl.errors import ConfigError
 from vlrl.evaluation.calibration import calibration
 from vlrl.evaluation.scores import wilson_interval
 from vlrl.installation.host import describe_code
-from vlrl.reward_models.judged_row import JudgedRow
 from vlrl.reward_models.judge_process import JudgeProcess
+from vlrl.reward_models.judged_row import JudgedRow
 from vlrl.reward_models.learned_verifier import open_reward_model, swapped
 from vlrl.reward_models.make_rows import refuse_shared_problems
 from vlrl.reward_models.row_files import read_row_folder
