@@ -129,7 +129,10 @@ class VllmEngineSettings(EngineSettings):
         and inner columns of feed-forward layers, of decoder and tower. Fewer heads of keys and values than ranks are
         held by several ranks each.
         """
-        n, text, vision = self.tensor_parallel_size, config.get_text_config(), config.vision_config
+        n = self.tensor_parallel_size
+        if n == 1:
+            return
+        text, vision = config.get_text_config(), config.vision_config
         keys = int(text.num_key_value_heads)
         sizes = {
             "num_attention_heads": int(text.num_attention_heads),
