@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -78,7 +81,7 @@ def test_judgements_are_those_of_the_trainers_process_and_a_killed_one_is_replac
     library("vllm")
     inside = open_reward_model(settings(sevens, engine=TransformersEngineSettings())).judges
     assert [one.correct for one in inside(ROWS)] == [True, True, False, False]
-    judge = JudgeProcess(settings(sevens))
+    judge = JudgeProcess(settings(sevens, engine=ENGINE.model_copy(update={"sleep": "restart"})))
     try:
         assert judge.started == 0
         judge.sleep()
@@ -139,12 +142,52 @@ def test_a_judge_of_a_rank_works_alone_and_ends_with_its_killed_asker(sevens: Pa
 
 
 def test_a_judge_that_can_not_live_ends_with_one_error(sevens: Path, monkeypatch):
-    monkeypatch.setattr(judge_process, "check_judge", lambda settings: None)
+    monkeypatch.setattr(judge_process, "check_judge", lambda settings, place: None)
     monkeypatch.setattr(judge_process, "_serve", ends_at_once)
     judge = JudgeProcess(settings(sevens))
     with pytest.raises(EngineFailedError, match=r"reward_model\.engine: the judge's process ended with exit code 3"):
         judge(ROWS)
     assert judge.started == 2
+
+
+def test_after_an_interruption_the_next_question_gets_its_own_answer(sevens: Path, monkeypatch):
+    monkeypatch.setattr(judge_process, "check_judge", lambda settings, place: None)
+    monkeypatch.setattr(judge_process, "_serve", says_what_it_was_asked)
+    judge = JudgeProcess(settings(sevens))
+    try:
+        assert judge(ROWS[:1]) == tuple(ROWS[:1])
+        pipe = judge._running.pipe
+        interrupted = SimpleNamespace(send=pipe.send, recv=interrupt, close=pipe.close)
+        judge._running = replace(judge._running, pipe=interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            judge(ROWS[:2])
+        assert judge(ROWS[2:]) == tuple(ROWS[2:])
+        assert judge.started == 2
+    finally:
+        judge.close()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def says_what_it_was_asked(pipe, *_: object) -> None:
+    with suppress(EOFError):
+        while True:
+            pipe.send(pipe.recv())
+
+
+def test_on_cuda_a_judge_gives_its_memory_back_and_sees_the_device_of_its_rank_alone(tmp_path: Path, monkeypatch):
+    def slept(device: str, **more) -> str:
+        return judge_process._engine_of(settings(tmp_path, **more), device).sleep
+
+    assert slept("cuda") == "release"
+    assert slept("cuda", sleeps=False) == slept("cpu") == "stay"
+    assert slept("cuda", engine=ENGINE.model_copy(update={"sleep": "restart"})) == "restart"
+    for before, index, after in (("", 3, "3"), ("4,6", 1, "6"), ("4,6", None, "4")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+        judge_process._see_only(torch.device("cuda", index))
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == after
 
 
 def ends_at_once(*_: object) -> None:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import torch
 
 from vlrl import dist
 from vlrl.data.images.image_budget import ImageBudget
-from vlrl.errors import ConfigError, EngineError, EngineFailedError
+from vlrl.errors import ConfigError, EngineError, EngineFailedError, VlrlError
 from vlrl.model.folders.model_folder import open_folder
 from vlrl.model.load import DTYPES, choose_device, context_of, load_folder
 from vlrl.model.prompts.encode import Encoder
@@ -56,13 +57,12 @@ def check_judge(settings: RewardModelSettings, place: str = "reward_model") -> N
         raise ConfigError(f"{place}.{error.place}", error.problem, error.remedy) from error
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Running:
-    """The process, this side of its pipe, and the number of the last question."""
+    """The process and this side of its pipe."""
 
     process: SpawnProcess
     pipe: Connection
-    asked: int = 0
 
 
 class JudgeProcess:
@@ -74,8 +74,8 @@ class JudgeProcess:
     does, ConfigError as `check_judge`, before a process is started.
     """
 
-    def __init__(self, settings: RewardModelSettings) -> None:
-        check_judge(settings)
+    def __init__(self, settings: RewardModelSettings, place: str = "reward_model") -> None:
+        check_judge(settings, place)
         self._settings = settings
         self._running: _Running | None = None
         self.started = 0
@@ -89,12 +89,12 @@ class JudgeProcess:
         if self._running is not None:
             self._request(None)
 
-    def close(self) -> None:
-        """End the process and wait for that; twice is once."""
+    def close(self, patience_seconds: float = ENDING_SECONDS) -> None:
+        """End the process, by force where it takes longer than this. Idempotent."""
         running, self._running = self._running, None
         if running is not None:
             running.pipe.close()  # which it takes as the end
-            running.process.join(ENDING_SECONDS)
+            running.process.join(patience_seconds)
             running.process.kill()
             running.process.join()
 
@@ -102,12 +102,9 @@ class JudgeProcess:
         restarts = self._settings.engine.restarts
         for attempt in range(restarts + 1):
             running = self._running = self._running or self._start()
-            running.asked += 1
             try:
-                running.pipe.send((running.asked, what))
-                number, said = running.pipe.recv()
-                while number != running.asked:  # of a question whose asker was interrupted
-                    number, said = running.pipe.recv()
+                running.pipe.send(what)
+                said = running.pipe.recv()
             except (EOFError, OSError) as error:
                 running.process.join(ENDING_SECONDS)
                 code = running.process.exitcode
@@ -119,6 +116,9 @@ class JudgeProcess:
                         "VLLM_LOGGING_LEVEL=INFO makes it say more; engine: transformers judges in the trainer",
                     ) from error
                 continue
+            except BaseException:  # Ctrl-C: an answer that comes later would be taken for another question's
+                self.close(0.0)
+                raise
             if isinstance(said, Exception):
                 raise said
             return said
@@ -145,21 +145,19 @@ def _serve(pipe: Connection, settings: RewardModelSettings, device: torch.device
     judge: _Judge | None = None
     with suppress(EOFError, OSError):
         while True:
-            number, what = pipe.recv()
+            what = pipe.recv()
             said: Any
             try:
                 judge = judge or _Judge(settings, device.type)
                 said = judge.judge(what) if what is not None else None
                 if what is None:
                     judge.sleep()
-            except Exception as error:
-                # only our own errors are known to come whole through a pipe
-                said = error if isinstance(error, (ConfigError, EngineError)) else _as_ours(error)
-            pipe.send((number, said))
-
-
-def _as_ours(error: Exception) -> EngineError:
-    return EngineError("reward_model", f"{type(error).__name__}: {error}")
+            except VlrlError as error:
+                said = error
+            except Exception as error:  # of a library: only our own errors are known to come whole through a pipe
+                traceback.print_exc()
+                said = EngineError("reward_model", f"{type(error).__name__}: {error}")
+            pipe.send(said)
 
 
 def _end_with_parent() -> None:
@@ -202,8 +200,8 @@ class _Judge:
 
 
 def _engine_of(settings: RewardModelSettings, device: str) -> VllmEngineSettings:
-    """On CUDA an engine that sleeps gives its memory back, unless the settings say how it sleeps."""
+    """On CUDA an engine that sleeps gives its memory back."""
     engine = cast("VllmEngineSettings", settings.engine)
-    if device == "cuda" and settings.sleeps and "sleep" not in engine.model_fields_set:
+    if device == "cuda" and settings.sleeps and engine.sleep == "stay":
         return engine.model_copy(update={"sleep": "release"})
     return engine

@@ -19,7 +19,7 @@ from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.load import LoadedModel, load_folder
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.forward import PackedForward
-from vlrl.reward_models.judge_process import JudgeProcess, check_judge
+from vlrl.reward_models.judge_process import JudgeProcess
 from vlrl.reward_models.judged_row import content_of
 from vlrl.reward_models.judging_models import ChainOfThoughtModel, ClassicModel
 from vlrl.reward_models.reward_model_card import RewardModelCard
@@ -43,7 +43,7 @@ def open_reward_model(settings: RewardModelSettings, place: str = "reward_model"
     """Load it. Raises ConfigError for a folder that can't be used."""
     card = settings.card(place)
     if settings.apart:
-        return OpenedModel(None, JudgeProcess(settings))
+        return OpenedModel(None, JudgeProcess(settings, place))
     loaded = load_folder(str(settings.weights), settings.model(), place=f"{place}.path")
     loaded.model.requires_grad_(False)
     return opened_on(loaded, card, settings)
@@ -80,8 +80,8 @@ class LearnedVerifier:
         self._settings, self._opened = settings, opened
         if opened is None:
             settings.card()
-            if settings.apart:
-                check_judge(settings)
+            if settings.apart:  # its process starts at the first question
+                self._opened = open_reward_model(settings)
         self._known: OrderedDict[str, Judgement] = OrderedDict()
         self.asked = self.remembered = self.unparsed = 0
 
