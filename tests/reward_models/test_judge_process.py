@@ -179,7 +179,7 @@ def says_what_it_was_asked(pipe, *_: object) -> None:
 
 def test_on_cuda_a_judge_gives_its_memory_back_and_sees_the_device_of_its_rank_alone(tmp_path: Path, monkeypatch):
     def slept(device: str, **more) -> str:
-        return judge_process._engine_of(settings(tmp_path, **more), device).sleep
+        return settings(tmp_path, **more).engine_on(device).sleep
 
     assert slept("cuda") == "release"
     assert slept("cuda", sleeps=False) == slept("cpu") == "stay"

@@ -15,6 +15,7 @@ from vlrl.model.load import DTYPES, context_of
 from vlrl.model.memory import BYTES
 from vlrl.model.sizes import Architecture, ParameterCounts, count_parameters, find_architecture
 from vlrl.model.training.torch_policy import PolicySettings
+from vlrl.plan.plan_reward_model import judge_memory
 from vlrl.plan.plan_work import SourcePlan, cost_model, pieces_of
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, Parts
@@ -60,6 +61,7 @@ class MemoryPlan:
         merge = family_of(arch.config).merge(arch.config)
         self._patches = tuple(tokens * merge for tokens in images)
         self._modalities = len({source.modality for source in sources})
+        self._judge = judge_memory(settings.reward_model, device, device_bytes, self._prompt)
         self._apart: list[Parts] = []  # what an actor holds on a device of its own, by phase
 
     def phases(self) -> dict[str, Parts]:
@@ -84,9 +86,12 @@ class MemoryPlan:
                 held = settings.eval
                 engine = self._engine(PolicySettings(), held.problems * self._modalities, held.samples, held.sampling)
                 memory["eval"] = {**self._read_weights, **engine.writing}
-        if self._patches:
-            for parts in memory.values():
+                memory |= self._verdicts("eval", self._read_weights, engine)
+        for name, parts in memory.items():
+            if self._patches:
                 parts["features of images"] = settings.model.feature_store_mib * 2**20
+            if not name.endswith("verdicts"):
+                parts |= self._judge.asleep
         apart = max(self._apart, key=lambda parts: sum(parts.values()), default={})
         return {**self._start(), **memory, **({"an actor": apart} if apart else {})} or {"prepare": {"weights": 0}}
 
@@ -112,7 +117,10 @@ class MemoryPlan:
         best = {"best weights": self._state(one.policy)["weights"]}
         length = length or settings.eval.sampling.max_tokens
         update, validation = self._update_and_validation(one.policy, one.batch, responses, length, responses)
-        return {f"{stage} update{number}": update | best, f"{stage} validation{number}": validation | best}
+        phases = {f"{stage} update{number}": update | best, f"{stage} validation{number}": validation | best}
+        return phases | self._verdicts(
+            f"{stage} validation{number}", self._held(one.policy) | best, self._asking(one.policy)
+        )
 
     def _record(self) -> dict[str, Parts]:
         """The model writes; then it and the teacher read. The engine doesn't sleep meanwhile."""
@@ -137,6 +145,7 @@ class MemoryPlan:
         engine = self._engine(policy, rl.problems_per_step * begun, k, rl.sampling, begun=length if rl.partial else 0)
         held = self._held(policy)
         memory = {"rl rollout": {**held, **engine.writing, **others}}
+        memory |= self._verdicts("rl rollout", {**held, **others}, engine)
         if self._backend.in_shards and engine.given:  # else it takes the policy's own tensors
             memory = {"rl hand-over": {**held, **engine.awake, **self._gathered_weight, **others}, **memory}
         if rl.needs - {"steps", "contrast"}:
@@ -144,7 +153,8 @@ class MemoryPlan:
             memory["rl judging"] = {**held, **engine.awake, **reading, **others}
         rows = -(-rl.groups_wanted // rl.updates_per_step)
         update, validation = self._update_and_validation(policy, rows, k, length)
-        return memory | {"rl update": update | others, "rl validation": validation | others}
+        memory |= {"rl update": update | others, "rl validation": validation | others}
+        return memory | self._verdicts("rl validation", {**held, **others}, self._asking(policy))
 
     # -- their phases -------------------------------------------------------------------------------------------------
 
@@ -152,8 +162,7 @@ class MemoryPlan:
         self, policy: PolicySettings, rows: int, responses: int, length: int, together: int = 1
     ) -> tuple[Parts, Parts]:
         """An update of this many rows, in which the engine sleeps, and the asking of validation problems after it."""
-        held = self._settings.eval
-        engine = self._engine(policy, held.curve_problems * self._modalities, 1, held.sampling)
+        engine = self._asking(policy)
         state = self._state(policy)
         cost = self._cost(policy)
         load, at_once = self._micro_batch(policy, rows, responses, length, together)
@@ -161,6 +170,16 @@ class MemoryPlan:
         logits = cost.logit_bytes(at_once * sum(load.responses))
         update = {**state, "activations": activations, "logits": logits, **engine.asleep}
         return update, {**self._held(policy), **engine.writing}
+
+    def _asking(self, policy: PolicySettings) -> EngineMemory:
+        """The engine at the validation problems."""
+        held = self._settings.eval
+        return self._engine(policy, held.curve_problems * self._modalities, 1, held.sampling)
+
+    def _verdicts(self, asked: str, held: Parts, engine: EngineMemory) -> dict[str, Parts]:
+        """The judging of what was asked by a reward model; the engine doesn't sleep meanwhile."""
+        judging = self._judge.judging
+        return {f"{asked} verdicts": {**held, **engine.awake, **judging}} if judging else {}
 
     def _held(self, policy: PolicySettings) -> Parts:
         """What the policy holds between iterations: an optimizer that is reset has no state, ZeRO's keeps the room."""

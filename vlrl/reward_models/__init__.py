@@ -2,5 +2,5 @@
 
 judged_row.py is what one learns from, make_rows.py where the rows come from; value_head.py and classic.py are the
 classic model, chain_of_thought.py the one that reasons; learned_verifier.py makes either the verifier of a run,
-judge_process.py lets vLLM write the second one's replies.
+judge_process.py lets vLLM write the second one's replies, served_model.py a server.
 """

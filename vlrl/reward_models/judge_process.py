@@ -185,7 +185,7 @@ class _Judge:
         self._sleeps = settings.sleeps
         loaded = load_folder(str(settings.weights), settings.model(device), place="reward_model.path")
         loaded.model.requires_grad_(False)
-        self._engine = VllmEngine(loaded, _engine_of(settings, device))
+        self._engine = VllmEngine(loaded, cast("VllmEngineSettings", settings.engine_on(device)))
         loaded.model.to("cpu")
         encoder = Encoder(loaded, ImageBudget.model_validate(card.image), "")
         self._judges = ChainOfThoughtModel(loaded, encoder, self._engine, card.instruction, card.salt, card.max_tokens)
@@ -197,11 +197,3 @@ class _Judge:
     def sleep(self) -> None:
         if self._sleeps:
             self._engine.sleep()
-
-
-def _engine_of(settings: RewardModelSettings, device: str) -> VllmEngineSettings:
-    """On CUDA an engine that sleeps gives its memory back."""
-    engine = cast("VllmEngineSettings", settings.engine)
-    if device == "cuda" and settings.sleeps and engine.sleep == "stay":
-        return engine.model_copy(update={"sleep": "release"})
-    return engine

@@ -6,7 +6,7 @@ a verdict, which becomes a fault.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,7 @@ from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem
+from vlrl.verify.learned.chat_endpoint import Reply
 from vlrl.verify.learned.judgement import read_judgement
 from vlrl.verify.learned.reward_model import AskedAnswer, Judgement
 
@@ -69,36 +70,42 @@ class ChainOfThoughtModel:
     seed: int = 0
 
     def __call__(self, asked: Sequence[AskedAnswer]) -> list[Judgement]:
-        """Judgements; where both replies have no verdict, `correct` is None and the note is the end of the second."""
+        """Judgements as `judgements_of` reads them."""
         problems = [as_judged(one, self.instruction, self.salt) for one in asked]
         room = self.loaded.context - self.max_tokens
         prompts = read_prompts(self.encoder, problems, room)
-        found = [Judgement(None, note=one) if isinstance(one, str) else None for one in prompts]
-        for attempt, temperature in enumerate((0.0, RETRY_TEMPERATURE)):
-            open_ones = [i for i, one in enumerate(found) if one is None]
-            replies = self._replies(
-                [problems[i] for i in open_ones], [prompts[i] for i in open_ones], temperature, attempt
-            )
-            for i, (text, ended) in zip(open_ones, replies, strict=True):
-                said = read_judgement(text) if ended else None
-                if said is not None:
-                    found[i] = Judgement(said)
-                elif attempt:
-                    end = " ".join(text.split())[-SHOWN:]
-                    found[i] = Judgement(None, note=repr(end) + ("" if ended else ", cut off"))
-        return [one for one in found if one is not None]
 
-    def _replies(
-        self, problems: Sequence[Problem], prompts: Sequence[Encoded | str], temperature: float, attempt: int
-    ) -> list[tuple[str, bool]]:
-        """Text of each reply, and whether it ended by itself. Seeds depend on what is asked alone."""
-        if not problems:
-            return []
-        encoded = [one for one in prompts if isinstance(one, Encoded)]
-        sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens)
-        seeds = [derive_seed(self.seed, "reward model", problem.id, attempt) for problem in problems]
-        groups = collect(lambda _: encoded, self.engine, problems, sampling, 1, seeds)
-        return [(group.rollouts[0].text, group.rollouts[0].finish_reason == "stop") for group in groups]
+        def replies(places: Sequence[int], temperature: float, attempt: int) -> list[Reply]:
+            encoded = [one for i in places if isinstance(one := prompts[i], Encoded)]
+            chosen = [problems[i] for i in places]
+            sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens)
+            seeds = [derive_seed(self.seed, "reward model", problem.id, attempt) for problem in chosen]
+            groups = collect(lambda _: encoded, self.engine, chosen, sampling, 1, seeds)
+            return [Reply(one.rollouts[0].text, one.rollouts[0].finish_reason == "stop") for one in groups]
+
+        return judgements_of([Judgement(None, note=one) if isinstance(one, str) else None for one in prompts], replies)
+
+
+def judgements_of(
+    known: Sequence[Judgement | None], replies: Callable[[Sequence[int], float, int], Sequence[Reply | Judgement]]
+) -> list[Judgement]:
+    """A judgement for each place, those that are None by a model's replies: greedy first, and where a reply has no
+    verdict once more at a temperature. Where both have none, `correct` is None and the note is the end of the second.
+
+    replies  (places, temperature, attempt 0 or 1) → a reply for each place, or the judgement where none comes
+    """
+    found = list(known)
+    for attempt, temperature in enumerate((0.0, RETRY_TEMPERATURE)):
+        places = [i for i, one in enumerate(found) if one is None]
+        for i, reply in zip(places, replies(places, temperature, attempt) if places else (), strict=True):
+            if isinstance(reply, Judgement):
+                found[i] = reply
+            elif (said := read_judgement(reply.text) if reply.ended else None) is not None:
+                found[i] = Judgement(said)
+            elif attempt:
+                end = " ".join(reply.text.split())[-SHOWN:]
+                found[i] = Judgement(None, note=repr(end) + ("" if reply.ended else ", cut off"))
+    return [one for one in found if one is not None]
 
 
 def read_prompts(encoder: Encoder, problems: Sequence[Problem], room: int) -> list[Encoded | str]:

@@ -3,7 +3,8 @@
     reward_model: {path: runs/reward_models/quickstart/chain_of_thought}
 
 in a config gives problems with `verifier: reward_model` their judge. Where it shares a CUDA device with the policy its
-weights wait in the memory of the host while nothing is judged; with `engine: vllm` it sleeps in a process of its own.
+weights wait in the memory of the host while nothing is judged; with `engine: vllm` it sleeps in a process of its own;
+with `endpoint: {url: …, model: …}` a server asks it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vlrl.reward_models.judged_row import content_of
 from vlrl.reward_models.judging_models import ChainOfThoughtModel, ClassicModel
 from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
+from vlrl.reward_models.served_model import ServedModel
 from vlrl.reward_models.value_head import load_head
 from vlrl.verify.learned.asked_answer import tame
 from vlrl.verify.learned.reward_model import AskedAnswer, JudgeAnswers, Judgement, use_reward_model
@@ -33,15 +35,18 @@ REMEMBERED = 100_000  # judgements
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A reward model in memory; without `loaded` it lies in another process."""
+    """A reward model in memory; without `loaded` it lies in another process, or is served."""
 
     loaded: LoadedModel | None
     judges: JudgeAnswers
 
 
 def open_reward_model(settings: RewardModelSettings, place: str = "reward_model") -> OpenedModel:
-    """Load it. Raises ConfigError for a folder that can't be used."""
+    """Load it. Raises ConfigError for a folder that can't be used, or a server that doesn't serve it."""
     card = settings.card(place)
+    if settings.endpoint is not None:
+        settings.endpoint.check(f"{place}.endpoint")
+        return OpenedModel(None, ServedModel(settings.endpoint, card.instruction, card.salt, card.max_tokens))
     if settings.apart:
         return OpenedModel(None, JudgeProcess(settings, place))
     loaded = load_folder(str(settings.weights), settings.model(), place=f"{place}.path")
@@ -73,14 +78,15 @@ class LearnedVerifier:
     asked, remembered, unparsed  answers that the model was asked about, those that were known, and judgements without
                                  a verdict
 
-    Raises ConfigError where it is made for a folder that can't be used, before any weight is read.
+    Raises ConfigError where it is made for a folder that can't be used, before any weight is read, or for a server that
+    doesn't serve the model.
     """
 
     def __init__(self, settings: RewardModelSettings, opened: OpenedModel | None = None) -> None:
         self._settings, self._opened = settings, opened
         if opened is None:
             settings.card()
-            if settings.apart:  # its process starts at the first question
+            if settings.apart or settings.endpoint is not None:  # nothing is loaded: refused now what can be
                 self._opened = open_reward_model(settings)
         self._known: OrderedDict[str, Judgement] = OrderedDict()
         self.asked = self.remembered = self.unparsed = 0
@@ -154,7 +160,7 @@ def configure_reward_model(settings: RewardModelSettings | None) -> None:
     """The reward model that verdicts ask from here on; None: there is none. Weights are read at the first verdict, and
     a judge in a process of its own that was configured before ends.
 
-    Raises ConfigError for a folder without one, or a model that its engine can't take.
+    Raises ConfigError for a folder without one, a model that its engine can't take, or a server without it.
     """
     global _configured
     if _configured is not None:

@@ -169,9 +169,10 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
 def _note_accounts(session: Session) -> None:
     """Tokens by kind and digests of weights into the run card."""
     settings, run = session.settings, session.context.run
+    judge = settings.reward_model
     read = {
         "model": settings.model.path,
-        "reward_model": None if settings.reward_model is None else str(settings.reward_model.weights),
+        "reward_model": None if judge is None or judge.endpoint is not None else str(judge.weights),
         **{f"rl.{name}": one.path for name in ("teacher", *FROZEN) if (one := getattr(settings.rl, name)) is not None},
     }
     local = {name: Path(path).expanduser() for name, path in read.items() if path is not None and is_local(path)}

@@ -22,6 +22,7 @@ from vlrl.training.run_settings import RunSettings
 PACE = {  # what is declared to leave the result alone; a field that joins is to be thought about here
     "ClassicRun": "threads",
     "RewardModelSettings": "batch micro_batch_tokens device sleeps",
+    "EndpointSettings": "url api_key_variable timeout_seconds retries pause_seconds concurrency",
     "RunSettings": "plugins name run_folder data stages judging tracker threads patience_minutes",
     "SandboxSettings": "isolation url interface boxes",
     "RlSettings": "agreement audit max_fault_rate validate_every checkpoint_every export_every log_groups log_every",

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import io
 from typing import Any
 
+import PIL.Image
 import pytest
+from chat_server import Server, chat_server, completion, prompt_of  # noqa: F401  a fixture
 from patience import answered, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
 from vlrl.errors import ConfigError
 from vlrl.types import Image, Problem, Text
 from vlrl.verify.judge import judge
-from vlrl.verify.verifiers.model_judge import ModelJudge, endpoint, parse_verdict, use_judge
+from vlrl.verify.verifiers.model_judge import JudgeEndpoint, ModelJudge, parse_verdict, use_judge
 
 PROMPT = "Reference answer:\nred\nabc red abc\nVERDICT-abc: correct or VERDICT-abc: incorrect"
-Reply = Callable[[dict[str, Any]], "tuple[int, dict[str, Any]]"]
-
-
-class Server:
-    """A chat-completions server whose replies a test chooses; it keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.reply: Reply = lambda body: (200, completion(honest(prompt_of(body))))
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append(body)
-                outer.headers.append(dict(self.headers))
-                status, content = outer.reply(body) if self.path == "/v1/chat/completions" else (404, {})
-                data = json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                return None
-
-        self.http = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-
-def prompt_of(body: dict[str, Any]) -> str:
-    content = body["messages"][0]["content"]
-    return content if isinstance(content, str) else content[-1]["text"]
 
 
 def mark_of(prompt: str) -> str:
@@ -68,16 +32,10 @@ def honest(prompt: str) -> str:
     return f"I compare them.\n\nVERDICT-{mark}: {'correct' if same else 'incorrect'}"
 
 
-def completion(text: object, finish: str = "stop") -> dict[str, Any]:
-    return {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
+def server(chat_server: Server) -> Server:  # noqa: F811
+    chat_server.reply = lambda body: (200, completion(honest(prompt_of(body))))
+    return chat_server
 
 
 def asked(server: Server, **metadata: object) -> Problem:
@@ -200,21 +158,24 @@ def test_a_server_that_is_not_there_is_a_fault():
 
 def test_the_key_comes_from_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("JUDGE_KEY_FOR_TESTS", "sesame")
-    endpoint(server.url, "judge", api_key_variable="JUDGE_KEY_FOR_TESTS")(PROMPT, ())
+    keyed = JudgeEndpoint(url=server.url, model="judge", api_key_variable="JUDGE_KEY_FOR_TESTS")
+    keyed.asks()(PROMPT, ())
     assert server.headers[0]["Authorization"] == "Bearer sesame"
     monkeypatch.delenv("JUDGE_KEY_FOR_TESTS")
     with pytest.raises(ConfigError, match="JUDGE_KEY_FOR_TESTS"):
-        endpoint(server.url, "judge", api_key_variable="JUDGE_KEY_FOR_TESTS")
+        keyed.asks()
     with pytest.raises(ConfigError, match="web address"):
-        endpoint("file:///etc/passwd", "judge")
+        JudgeEndpoint(url="file:///etc/passwd", model="judge").asks()
 
 
 def test_the_judge_sees_images_only_where_it_is_asked_to(server: Server):
-    image = Image.from_bytes(b"not decoded here")
-    ask = endpoint(server.url, "judge")
+    held = io.BytesIO()
+    PIL.Image.new("RGB", (2, 2)).save(held, "JPEG")
+    image = Image.from_bytes(held.getvalue())
+    ask = JudgeEndpoint(url=server.url, model="judge").asks()
     shown = Problem((image, Text("What is it?")), "a red ball", "model_judge", "real", "test")
     ModelJudge(ask, show_images=True)(shown, answered("a red ball"))
-    assert server.asked[0]["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image;base64,")
+    assert server.asked[0]["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
     ModelJudge(ask)(shown, answered("a red ball"))
     assert isinstance(server.asked[1]["messages"][0]["content"], str)
 

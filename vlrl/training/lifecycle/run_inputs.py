@@ -65,8 +65,8 @@ def _files(settings: RunSettings, recipe: Recipe, folder: Path) -> dict[str, Pat
         named["dpo.pairs"] = settings.dpo.pairs
     if "distil" in settings.stages and settings.distil.records is not None:
         named["distil.records"] = settings.distil.records
-    if settings.reward_model is not None:
-        named["reward_model"] = str(settings.reward_model.weights)
+    if settings.reward_model is not None and settings.reward_model.read is not None:
+        named["reward_model"] = str(settings.reward_model.read)
     for key, path in named.items():
         place = Path(path).expanduser()
         if place.resolve().is_relative_to(folder.resolve()) or not place.exists():

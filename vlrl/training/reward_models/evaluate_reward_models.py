@@ -25,6 +25,7 @@ from vlrl.reward_models.judged_row import JudgedRow
 from vlrl.reward_models.learned_verifier import open_reward_model, swapped
 from vlrl.reward_models.make_rows import refuse_shared_problems
 from vlrl.reward_models.row_files import read_row_folder
+from vlrl.reward_models.served_model import ServedModel
 from vlrl.runlog.atomic_files import write_atomically
 from vlrl.training.reward_models.reward_model_config import RewardModelConfig
 from vlrl.verify.judge import judge_all
@@ -99,7 +100,9 @@ def evaluate_reward_models(config: RewardModelConfig) -> dict[str, Any]:
     settings = {kind: config.judge_settings(kind) for kind in trained}
     for one in settings.values():
         if one.card().provenance.get("rows") != dict(rows.digests):
-            raise ConfigError(one.path, "was trained on other rows than those here", "train it again, with --fresh")
+            raise ConfigError(
+                str(one.folder), "was trained on other rows than those here", "train it again, with --fresh"
+            )
     if config.threads:
         torch.set_num_threads(config.threads)
     results: dict[str, Any] = {
@@ -140,7 +143,7 @@ def judged_by_model(name: str, rows: Sequence[JudgedRow], judges: JudgeAnswers, 
         "unparsed": sum(one.correct is None for one in said),
         "swapped": _swapped(said, turned),
     }
-    if not isinstance(judges, JudgeProcess):  # its time is another process's
+    if not isinstance(judges, JudgeProcess | ServedModel):  # its time is another process's
         figures["seconds_of_processor"] = round(seconds, 2)
     if (injections := judged.injections()) is not None:
         figures["injections"] = injections

@@ -21,6 +21,7 @@ from vlrl.rollout.engine_registry import EngineField, default_engine
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftSettings
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run_settings import EvalSettings, RunSettings
+from vlrl.verify.learned.chat_endpoint import EndpointSettings
 
 ROWS = "rows"
 
@@ -45,8 +46,8 @@ class ChainOfThoughtSettings(Settings):
 
 
 class JudgingChoice(Settings):
-    """How the evaluation asks the models: as `reward_model:` of a run does, but for the folder. The engine is that of
-    the model that reasons.
+    """How the evaluation asks the models: as `reward_model:` of a run does, but for the folder. Engine and endpoint
+    are those of the model that reasons; a served one must be the one that was trained.
     """
 
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
@@ -54,6 +55,7 @@ class JudgingChoice(Settings):
     batch: int = Field(default=64, ge=1)
     micro_batch_tokens: int = Field(default=16_384, ge=1)
     engine: EngineField = Field(default_factory=default_engine)
+    endpoint: EndpointSettings | None = None
 
 
 class RewardModelConfig(Settings):
@@ -111,13 +113,18 @@ class RewardModelConfig(Settings):
 
     def judge_settings(self, kind: RewardModelKind) -> RewardModelSettings:
         """The trained model of a kind, as a run would name it."""
-        return RewardModelSettings(
-            path=str(self.folder / kind),
-            kind=kind,
-            device=self.model.device,
-            dtype=self.model.dtype,
-            **self.judging.model_dump(exclude=set() if kind == "chain_of_thought" else {"engine"}),
-        )
+        asked = self.judging
+        values: dict[str, Any] = {
+            "path": str(self.folder / kind),
+            "kind": kind,
+            "swap": asked.swap,
+            "batch": asked.batch,
+        }
+        reasons = kind == "chain_of_thought"
+        if reasons and asked.endpoint is not None:
+            return RewardModelSettings(**values, endpoint=asked.endpoint)
+        here = asked.model_dump(exclude={"swap", "batch", "endpoint", *(() if reasons else ("engine",))})
+        return RewardModelSettings(**values, **here, device=self.model.device, dtype=self.model.dtype)
 
     def run_settings(self, kind: RewardModelKind, stages: tuple[str, ...] = ("sft",)) -> RunSettings:
         """A run over the rows' recipe with this config's model. Raises ConfigError as a run's settings do."""

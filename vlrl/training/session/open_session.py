@@ -125,7 +125,7 @@ def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
         raise ConfigError(
             "reward_model",
             f"is missing, and {'the audit' if NAME in seconds else 'a source'} names the verifier {NAME}",
-            "name the folder of a trained one: `reward_model: {path: …}`",
+            "name the folder of a trained one: `reward_model: {path: …}`, or a served one by `endpoint`",
         )
     configure_reward_model(settings.reward_model)
 

@@ -1,7 +1,7 @@
 """The verifier `model_judge`: a language or vision-language model decides whether an answer means the same as the gold.
 
 For answers that no rule can compare. What is asked is a function `ask(prompt, images) -> reply`: a local engine wrapped
-by the caller, or `endpoint(…)` for any OpenAI-compatible server.
+by the caller, or a `JudgeEndpoint` for any server with OpenAI's interface.
 
 What keeps it honest: a response without a declared answer gets nothing and the judge is not asked; the judge sees the
 answer alone, never the reasoning that argues for it, of 500 characters at most, on one line, without angle brackets,
@@ -11,29 +11,25 @@ an echo of the prompt or two verdicts, is `unparsed`: a fault, not a zero.
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import re
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from pydantic import Field
+
+from vlrl.config import build_settings
 from vlrl.errors import ConfigError
-from vlrl.types import Image, Problem, Verdict
+from vlrl.types import Image, Problem, Text, Verdict
 from vlrl.verify.judge import verifier
 from vlrl.verify.learned.asked_answer import answer_to_judge, mark_of
+from vlrl.verify.learned.chat_endpoint import EndpointSettings, NoReplyError
 from vlrl.verify.values.shown_text import visible_text
 
 Ask: TypeAlias = Callable[[str, Sequence[Image]], str]
 
 MARK_CHARS = 12
-MAX_REPLY_BYTES = 1 << 20
 WALL_SECONDS = 600.0  # of one verdict, with the retries of an endpoint
-RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 
 PROMPT = """You compare a student's answer with the reference answer of a question.
 
@@ -89,74 +85,22 @@ def parse_verdict(reply: str, mark: str) -> bool | None:
     return None if match is None else match[1] == "correct"
 
 
-def endpoint(
-    url: str,
-    model: str,
-    api_key_variable: str | None = None,
-    timeout_seconds: float = 60.0,
-    retries: int = 2,
-    max_tokens: int = 512,
-    pause_seconds: float = 1.0,
-) -> Ask:
-    """A function that asks an OpenAI-compatible server, e.g. url "http://localhost:8000/v1". Greedy, seed 0.
+class JudgeEndpoint(EndpointSettings):
+    """A served judge. `max_tokens` of a reply."""
 
-    api_key_variable   name of the environment variable that holds the key; no key is sent without it
-    retries            after a connection error or a status of 408, 429, 5xx, with a pause that doubles
+    max_tokens: int = Field(default=512, ge=1)
 
-    The function raises OSError or ValueError when no usable reply comes. Raises ConfigError if the variable is not set.
-    """
-    headers = {"Content-Type": "application/json"}
-    if api_key_variable is not None:
-        key = os.environ.get(api_key_variable)
-        if not key:
-            raise ConfigError("model_judge, api_key_variable", f"{api_key_variable} is not set", "export it first")
-        headers["Authorization"] = f"Bearer {key}"
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError("model_judge, url", f"{url!r} is no web address", 'write e.g. "http://localhost:8000/v1"')
+    def asks(self) -> Ask:
+        """A function that asks it, greedily: images first. Raises ConfigError as `EndpointSettings.headers`."""
+        self.headers("model_judge")
 
-    def ask(prompt: str, images: Sequence[Image]) -> str:
-        content: list[dict[str, Any]] = [
-            {
-                "type": "image_url",
-                "image_url": {"url": "data:image;base64," + base64.b64encode(i.read_bytes()).decode()},
-            }
-            for i in images
-        ]
-        content.append({"type": "text", "text": prompt})
-        body = {
-            "model": model,
-            "messages": [{"role": "user", "content": content if images else prompt}],
-            "temperature": 0,
-            "seed": 0,
-            "max_tokens": max_tokens,
-        }
-        request = urllib.request.Request(f"{url.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers)
-        for attempt in range(retries + 1):
-            try:
-                with urllib.request.urlopen(request, timeout=timeout_seconds) as reply:
-                    return reply_text(reply.read(MAX_REPLY_BYTES))
-            except urllib.error.HTTPError as error:
-                if error.code not in RETRIED or attempt == retries:
-                    raise
-            except (urllib.error.URLError, TimeoutError, ConnectionError):
-                if attempt == retries:
-                    raise
-            time.sleep(pause_seconds * 2**attempt)
-        raise AssertionError("the loop returns or raises")
+        def ask(prompt: str, images: Sequence[Image]) -> str:
+            reply = self.ask([*images, Text(prompt)], self.max_tokens, place="model_judge")
+            if not reply.ended:
+                raise NoReplyError("the judge's reply was cut off")
+            return reply.text
 
-    return ask
-
-
-def reply_text(body: bytes) -> str:
-    """The text of a chat completion. Raises ValueError if the body is none, or the reply was cut off."""
-    try:
-        choice = json.loads(body)["choices"][0]
-        text = choice["message"]["content"]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ValueError(f"not a chat completion: {body[:200]!r}") from error
-    if not isinstance(text, str) or choice.get("finish_reason") == "length":
-        raise ValueError("the judge's reply is empty or was cut off")
-    return text
+        return ask
 
 
 _asked: dict[str, Ask] = {}
@@ -172,7 +116,7 @@ def model_judge(problem: Problem, response: str) -> Verdict:
     """A model decides, see the file's head. Rejects what declares no answer, several answers, or over 500 characters.
 
     metadata:
-    judge        name given to `use_judge` (default "default"), or {url, model, api_key_variable, …} of an `endpoint`
+    judge        name given to `use_judge` (default "default"), or the settings of a `JudgeEndpoint`: {url, model, …}
     show_images  true: the judge sees the images
 
     An unset judge, an unreachable server and an unparsed reply are faults.
@@ -185,5 +129,5 @@ def model_judge(problem: Problem, response: str) -> Verdict:
             )
         ask = _asked[chosen]
     else:
-        ask = endpoint(**chosen)
+        ask = build_settings(JudgeEndpoint, dict(chosen), "metadata.judge").asks()
     return ModelJudge(ask, bool(problem.metadata.get("show_images", False)))(problem, response)
