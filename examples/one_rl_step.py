@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from vlrl.credit.assign import CreditSettings, assign_credit
+from vlrl.credit.assign import Credit, CreditSettings
+from vlrl.credit.credit_context import CreditContext
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import load_recipe
 from vlrl.losses.kimi import KimiLoss
@@ -25,6 +26,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import to_examples
+from vlrl.types import ScoredGroup
 from vlrl.verify.judge import judge_all
 
 
@@ -45,7 +47,8 @@ def one_rl_step(model: str | None = None, problems: int = 4, k: int = 8, seed: i
     engine.load_weights(policy.weights(), version=0)
     groups = collect(Encoder(loaded, recipe.image).encode, engine, drawn, sampling, k, seed)
     verdicts = judge_all([(group.problem, [rollout.text for rollout in group.rollouts]) for group in groups])
-    credited = [assign_credit(group, v, CreditSettings(), step=0) for group, v in zip(groups, verdicts, strict=True)]
+    scored = [ScoredGroup.of(group, v) for group, v in zip(groups, verdicts, strict=True)]
+    credited = Credit(CreditSettings()).assign(scored, CreditContext(step=0))
     examples = to_examples(credited, policy, RlSettings(sampling=sampling))
     metrics = policy.update(examples, KimiLoss(tau=0.1), sampling.temperature, lr_scale=1.0).metrics()
     rewards = [reward for group in credited for reward in group.rewards]

@@ -37,7 +37,8 @@ from trl_step import Theirs
 from work import Work, language, vision
 
 from vlrl.credit.advantage.advantages import GroupNormalised
-from vlrl.credit.assign import CreditSettings, assign_credit
+from vlrl.credit.assign import Credit, CreditSettings
+from vlrl.credit.credit_context import CreditContext
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
@@ -47,6 +48,7 @@ from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 from vlrl.seeding import derive_seed
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.rl.training_examples import to_examples
+from vlrl.types import ScoredGroup
 from vlrl.verify.judge import judge
 
 
@@ -75,10 +77,10 @@ class Ours:
         self.engine.load_weights(self.policy.weights(), number)
         seed = derive_seed(0, "bench", number)
         found = collect(self.contest.encoder.encode, self.engine, problems, self.settings.sampling, K, seed)
-        credited = []
-        for group in found:
-            verdicts = [judge(group.problem, rollout.text) for rollout in group.rollouts]
-            credited.append(assign_credit(group, verdicts, self.settings.credit, number))
+        scored = [
+            ScoredGroup.of(group, [judge(group.problem, rollout.text) for rollout in group.rollouts]) for group in found
+        ]
+        credited = Credit(self.settings.credit).assign(scored, CreditContext(step=number))
         kept = [group for group in credited if group.informative] if self.skip else credited
         if kept:
             examples = to_examples(kept, self.policy, self.settings)

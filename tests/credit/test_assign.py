@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vlrl.credit.advantage.advantages import GroupNormalised, LogPartitionBaseline
-from vlrl.credit.assign import Credit, CreditSettings, assign_credit
+from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.length_reward import LengthReward
 from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
@@ -22,7 +22,8 @@ def rollout(length: int, finish_reason="stop") -> Rollout:
 
 def credit(verdicts, rollouts=None, settings=CreditSettings(), step=0):  # noqa: B008  (frozen)
     rollouts = rollouts or [rollout(4) for _ in verdicts]
-    return assign_credit(Group(PROBLEM, tuple(rollouts)), verdicts, settings, step)
+    scored = ScoredGroup.of(Group(PROBLEM, tuple(rollouts)), verdicts)
+    return Credit(settings).assign([scored], CreditContext(step))[0]
 
 
 def test_rewards_are_scores_and_advantages_are_rewards_less_their_mean():

@@ -9,7 +9,7 @@ from small_models import ask, encode, pixels
 from torch.utils.flop_counter import FlopCounterMode
 
 from vlrl.model.batch.example import Example
-from vlrl.model.batch.micro_batches import micro_batches, padding_waste, split_responses
+from vlrl.model.batch.micro_batches import padding_waste, rows_by_micro_batch, split_responses
 from vlrl.model.batch.packing import pack
 from vlrl.model.cost import CostModel, Load, Rates, balance, calibrated, cost_of, load_of
 from vlrl.model.optimization.parameter_groups import PARTS
@@ -109,7 +109,7 @@ def test_micro_batches_keep_to_memory_and_keep_rows_with_a_common_image_together
     one, two = pixels(1), pixels(2)
     encoded = encode(qwen3, ask(one, "a"), ask("b " * 12), ask(one, two, "c"), ask("d " * 30), ask(two))
     rows = [Example(e, ((20, 21), (22,))) for e in encoded]
-    together = micro_batches(rows, 10**6)
+    together = rows_by_micro_batch(rows, 10**6)
     assert len(together) == 1
     order = together[0]
     assert sorted(order.index(i) for i in (0, 2, 4)) == list(
@@ -121,7 +121,7 @@ def test_micro_batches_keep_to_memory_and_keep_rows_with_a_common_image_together
         return cost.bytes([load_of(row) for row in some])
 
     limit = 2.5 * max(bytes_of([row]) for row in rows)
-    found = micro_batches(rows, 10**6, limit, bytes_of)
+    found = rows_by_micro_batch(rows, 10**6, limit, bytes_of)
     assert sorted(i for some in found for i in some) == list(range(5))
     assert len(found) > 1
     assert all(bytes_of([rows[i] for i in some]) <= limit for some in found)

@@ -21,7 +21,7 @@ from vlrl.credit.tokens.token_weights import own_tokens
 from vlrl.errors import NonFiniteError
 from vlrl.provenance import needs_of, source_of
 from vlrl.registry import component_field
-from vlrl.types import Group, PerToken, ScoredGroup, Verdict
+from vlrl.types import PerToken, ScoredGroup
 
 
 class CreditSettings(Settings):
@@ -101,7 +101,7 @@ class Credit:
         remember  whether parts remember what they saw. Call it once a step with True; False shows what credit would be
         """
         before = {name: dict(state) for name, state in self._states.items()}
-        credited = self._assign([_plain(group).usable() for group in groups], context)
+        credited = self._assign([_uncredited(group).usable() for group in groups], context)
         if not remember:
             self._states = before
         return [_with_unused(*pair) for pair in zip(groups, credited, strict=True)]
@@ -177,7 +177,7 @@ def _check_finite(what: str, values: Sequence[float], group: ScoredGroup) -> Non
             )
 
 
-def _plain(group: ScoredGroup) -> ScoredGroup:
+def _uncredited(group: ScoredGroup) -> ScoredGroup:
     """The group without any credit that it had: what is assigned twice is assigned once."""
     return ScoredGroup.of(group, group.verdicts, group.statistics, group.contrast_rate)
 
@@ -210,15 +210,3 @@ def _with_unused(scored: ScoredGroup, credited: ScoredGroup) -> ScoredGroup:
 
 def _name(registry: Any, part: Any) -> str:
     return next((name for name in registry if registry.get(name) in (part, type(part))), type(part).__name__)
-
-
-def assign_credit(
-    group: Group, verdicts: Sequence[Verdict], settings: CreditSettings, step: int, max_tokens: int = 1
-) -> ScoredGroup:
-    """Give credit to one group by itself, remembering nothing.
-
-    verdicts    (k,)
-    step        0-based, of the RL run
-    max_tokens  the response budget, for reward parts about length
-    """
-    return Credit(settings).assign([ScoredGroup.of(group, verdicts)], CreditContext(step, max_tokens=max_tokens))[0]

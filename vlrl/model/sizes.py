@@ -56,10 +56,6 @@ class Architecture:
         given = self.processor if self.processor is not None else SimpleNamespace(image_processor=self.image_processor)
         return family_of(self.config).image_tokens(self.config, given, width, height)
 
-    def image_patches(self, width: int, height: int) -> int:
-        """Vision patches of an image of this size in pixels."""
-        return family_of(self.config).patches(self.config, self.image_processor, width, height)
-
 
 def find_architecture(
     settings: ModelSettings, texts: Callable[[], Iterable[str]], place: str = "model.path"

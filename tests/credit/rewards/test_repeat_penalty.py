@@ -6,10 +6,10 @@ from credit_cases import rollout, usable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlrl.credit.assign import CreditSettings, assign_credit
+from vlrl.credit.assign import Credit, CreditSettings
 from vlrl.credit.credit_context import CreditContext
 from vlrl.credit.rewards.repeat_penalty import RepeatPenalty
-from vlrl.types import Group, Problem, Rollout, Segment, Text, Verdict
+from vlrl.types import Group, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 
 
 def test_a_response_that_looped_pays_the_weight_and_the_baseline_counts_it():
@@ -20,12 +20,14 @@ def test_a_response_that_looped_pays_the_weight_and_the_baseline_counts_it():
     )
     verdicts = [Verdict.right("7"), Verdict.right("7"), Verdict.wrong("cut"), Verdict.wrong("no number")]
     settings = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.5}]})
-    scored = assign_credit(Group(problem, rollouts), verdicts, settings, 0)
+    group = ScoredGroup.of(Group(problem, rollouts), verdicts)
+    (scored,) = Credit(settings).assign([group], CreditContext(step=0))
     assert scored.reward_parts["repeat"] == (0.0, -1.0, 0.0, -1.0)
     assert scored.rewards == (1.0, 0.5, 0.0, -0.5)
     assert scored.advantages == (0.75, 0.25, -0.25, -0.75)
     off = CreditSettings.model_validate({"shape": [{"name": "repeat", "weight": 0.0}]})
-    assert assign_credit(Group(problem, rollouts), verdicts, off, 0).advantages == (0.5, 0.5, -0.5, -0.5)
+    (scored,) = Credit(off).assign([group], CreditContext(step=0))
+    assert scored.advantages == (0.5, 0.5, -0.5, -0.5)
 
 
 @settings(deadline=None)

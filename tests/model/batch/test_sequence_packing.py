@@ -13,7 +13,7 @@ from vlrl.model.attention import response_blocks as blocks_module
 from vlrl.model.attention.response_blocks import PackedRow, response_blocks
 from vlrl.model.batch import packing
 from vlrl.model.batch.example import Example
-from vlrl.model.batch.micro_batches import batches_by_length, micro_batches
+from vlrl.model.batch.micro_batches import batches_by_length, rows_by_micro_batch
 from vlrl.model.batch.packing import block_mask, pack
 from vlrl.model.cost import CostModel, Load, cost_of
 from vlrl.model.prompts.positions import PositionRule
@@ -133,9 +133,9 @@ def test_a_policy_with_packed_rows_learns_the_same(model_folders, architecture):
 def test_micro_batches_of_one_line_count_no_padding(qwen3):
     rows = rows_of(qwen3, ONE_EACH)
     lengths = [row.num_tokens for row in rows]
-    assert len(micro_batches(rows, sum(lengths), packed=True)) == 1
-    assert len(micro_batches(rows, sum(lengths) - 1, packed=True)) == 2
-    assert len(micro_batches(rows, sum(lengths))) == 2, "padded, the same rows take more"
+    assert len(rows_by_micro_batch(rows, sum(lengths), packed=True)) == 1
+    assert len(rows_by_micro_batch(rows, sum(lengths) - 1, packed=True)) == 2
+    assert len(rows_by_micro_batch(rows, sum(lengths))) == 2, "padded, the same rows take more"
     assert batches_by_length([5, 9, 1], 15, packed=True) == [[1, 0, 2]]
     assert batches_by_length([5, 9, 1], 14, packed=True) == [[1, 0], [2]]
 

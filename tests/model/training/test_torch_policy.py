@@ -20,7 +20,7 @@ from vlrl.losses.policy_gradient.gspo import GspoLoss
 from vlrl.losses.policy_gradient.tgpo import TeacherGuidance
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.example import Example
-from vlrl.model.batch.micro_batches import micro_batches
+from vlrl.model.batch.micro_batches import rows_by_micro_batch
 from vlrl.model.batch.packing import pack
 from vlrl.model.cost import cost_of, load_of
 from vlrl.model.optimization.optimizer import OptimizerSettings
@@ -96,7 +96,7 @@ def gradient_of(folder, loss, budget, make=examples, mib=None):
     policy.optimizer.step = step
     given = make(loaded)
     policy.update(given, loss, 0.8, 1.0)
-    return held, len(micro_batches(given, budget))
+    return held, len(rows_by_micro_batch(given, budget))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -333,7 +333,7 @@ def test_state_put_back_continues_with_the_same_weights(model_folders):
 def test_micro_batches_hold_every_row_once_within_the_budget(qwen3):
     rows = examples(qwen3)
     for budget in (1, 100, 150, 10_000):
-        found = micro_batches(rows, budget)
+        found = rows_by_micro_batch(rows, budget)
         assert sorted(i for chosen in found for i in chosen) == list(range(len(rows)))
         for chosen in found:
             padded = len(chosen) * max(rows[i].num_tokens for i in chosen)

@@ -16,7 +16,6 @@ from vlrl.data.rows.gold_columns import unwrapped
 from vlrl.types import Problem, Text
 
 NEARLY = 0.9  # share of the golds that the chosen verifier reads; the others are named
-ANSWERED = "text: number, choice, math, …: docs/own_data.md says what each compares"
 _FORMULA = re.compile(r"[\\^=√π]|\d[a-z]\b|\b[a-z]\s*[+*/-]\s*\d|[a-z]\(")
 _LETTER = re.compile(r"\(?[A-Ja-j]\)?\.?")
 

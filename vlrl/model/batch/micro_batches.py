@@ -9,7 +9,7 @@ from vlrl.model.batch.example import Example
 Bytes = Callable[[Sequence[Example]], float]
 
 
-def micro_batches(
+def rows_by_micro_batch(
     examples: Sequence[Example],
     token_budget: int,
     byte_budget: float | None = None,

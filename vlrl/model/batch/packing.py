@@ -44,7 +44,6 @@ class Batch:
     targets     (M,) the response tokens, row by row, response by response
     response    (M,) number of the response that each token belongs to, counted over the whole batch
     written     (W,) index into (M,) of the tokens that the policy wrote; None where it wrote all
-    num_responses  N
     """
 
     token_ids: torch.Tensor
@@ -55,7 +54,6 @@ class Batch:
     at: torch.Tensor
     targets: torch.Tensor
     response: torch.Tensor
-    num_responses: int
     written: torch.Tensor | None = None
     patterns: PatternMasks | None = None
     apart: Apart | None = None
@@ -90,7 +88,7 @@ def pack(
     images = 0
     at, targets, response = [], [], []
     placed = []
-    num_responses = begin = 0
+    begin = responses = 0
     for number, example in enumerate(examples):
         line = 0 if packed else number
         prompt_positions = rule.prompt(example.encoded)
@@ -121,8 +119,8 @@ def pack(
                 image[line, start:stop] = torch.tensor(of_images)
             at.append(torch.tensor([last_of_prompt]))
             at.append(torch.arange(base + start, base + stop - 1))
-            response.append(torch.full((len(tokens),), num_responses, dtype=torch.long))
-            num_responses += 1
+            response.append(torch.full((len(tokens),), responses, dtype=torch.long))
+            responses += 1
             start = stop
         targets.append(torch.tensor(written, dtype=torch.long))
         placed.append(PackedRow(base + begin, example.encoded.num_tokens, tuple(map(len, example.responses))))
@@ -144,7 +142,6 @@ def pack(
         at=_joined(at).to(device),
         targets=_joined(targets).to(device),
         response=_joined(response).to(device),
-        num_responses=num_responses,
         written=_written(examples, device),
         patterns=patterns,
         apart=apart,

@@ -29,7 +29,6 @@ class TestedFamily:
     prompts   how a prompt and its k responses are read
     decoding  by what the transformers engine decodes: `own` fast step, `model`'s forward pass, or `state`
     vllm      whether vLLM's class is tested
-    experts   whether a mixture of experts is
     torchvision  whether its processor needs torchvision, so that the tests need it, too
     images    how it reads images
     """
@@ -41,7 +40,6 @@ class TestedFamily:
     prompts: str = "one row"
     decoding: Literal["own", "model", "state"] = "own"
     vllm: bool = False
-    experts: bool = False
     torchvision: bool = False
 
 
@@ -50,9 +48,7 @@ BEHIND = "prompt read once, its state to each response"
 TESTED = (
     TestedFamily("Qwen2-VL, Qwen2.5-VL", ("qwen2_vl", "qwen2_5_vl"), ("tiny-qwen2.5-vl",), GRIDS, vllm=True),
     TestedFamily("Qwen3-VL", ("qwen3_vl",), ("tiny-qwen3-vl",), GRIDS, vllm=True),
-    TestedFamily(
-        "Qwen3-VL with experts", ("qwen3_vl_moe",), ("tiny-qwen3-vl-moe",), GRIDS, decoding="model", experts=True
-    ),
+    TestedFamily("Qwen3-VL with experts", ("qwen3_vl_moe",), ("tiny-qwen3-vl-moe",), GRIDS, decoding="model"),
     TestedFamily("Qwen3.5", ("qwen3_5",), ("tiny-qwen3.5",), GRIDS, BEHIND, "state"),
     TestedFamily("Idefics3, SmolVLM", ("idefics3", "smolvlm"), ("tiny-idefics3",), f"{TILES}, and the whole image"),
     TestedFamily("InternVL3, 3.5 (HF)", ("internvl",), ("tiny-internvl",), f"{TILES}, and the whole image"),

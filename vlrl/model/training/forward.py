@@ -17,7 +17,7 @@ import transformers
 from vlrl.losses.loss_registry import UpdateLoss
 from vlrl.model.attention.prompt_attention import takes_flex
 from vlrl.model.batch.example import Example
-from vlrl.model.batch.micro_batches import Bytes, micro_batches, split_responses
+from vlrl.model.batch.micro_batches import Bytes, rows_by_micro_batch, split_responses
 from vlrl.model.batch.packing import Batch, pack
 from vlrl.model.batch.rank_schedule import Lockstep, MicroBatchShape
 from vlrl.model.families.image_types import ImageFeatures
@@ -117,7 +117,7 @@ class PackedForward:
 
     def batches(self, examples: Sequence[Example]) -> list[list[int]]:
         """Indices of examples by micro-batch."""
-        return micro_batches(examples, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
+        return rows_by_micro_batch(examples, self._budget, self._max_bytes, self._bytes_of, self._packs_sequences)
 
     @property
     def vocabulary(self) -> int:
@@ -184,8 +184,11 @@ class PackedForward:
         batches = self.batches(parts)
         images = [_images(parts[i] for i in chosen) for chosen in batches]
         shapes = [
-            MicroBatchShape(self._vision_trains and bool(seen), chunks_of(self.vocabulary, tokens))
-            for seen, tokens in zip(images, self._response_tokens(parts, batches), strict=True)
+            MicroBatchShape(
+                self._vision_trains and bool(seen),
+                chunks_of(self.vocabulary, sum(parts[i].num_response_tokens for i in chosen)),
+            )
+            for seen, chosen in zip(images, batches, strict=True)
         ]
         if self._lockstep is not None:
             shapes = self._lockstep.agree(shapes)
@@ -223,7 +226,7 @@ class PackedForward:
                 feature_cache.features(m) if features is None else features,
                 temperature,
                 shape.chunks,
-                self._teacher_token_ids(examples),
+                of_all(examples, "teacher_token_ids", self._forbidden),
             )
         inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, counted, of_tokens.teacher_logprobs)
         value: Any = loss(inputs)
@@ -266,13 +269,6 @@ class PackedForward:
         same = nullcontext() if self._lockstep is None else self._lockstep.one_graph(model)
         with checkpointed_layers(model), same:
             yield
-
-    @staticmethod
-    def _response_tokens(parts: Sequence[Example], batches: Sequence[Sequence[int]]) -> list[int]:
-        return [sum(parts[i].num_response_tokens for i in chosen) for chosen in batches]
-
-    def _teacher_token_ids(self, examples: Sequence[Example]) -> torch.Tensor | None:
-        return of_all(examples, "teacher_token_ids", torch.empty(0, dtype=torch.long, device=self._loaded.device))
 
     def _packed(self, examples: Sequence[Example]) -> Batch:
         flex = takes_flex(self._loaded.model)

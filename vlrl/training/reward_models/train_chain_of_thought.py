@@ -18,7 +18,6 @@ from vlrl.training.lifecycle.stage_inputs import LEAVES
 from vlrl.training.reward_models.reward_model_config import RewardModelConfig
 from vlrl.training.run import start_run
 
-KIND = "chain_of_thought"
 CONFIG = "chain_of_thought.yaml"
 
 
