@@ -4,9 +4,10 @@
     pairs   = P(P + 1)/2 + Σ (R·P + R(R + 1)/2)                     query-key pairs of the packed row
     vision  = Σ over images: 2·W_v·n + 2·W_p·n/merge + 4·d_v·pairs_v(n)
 
-P prompt and R response tokens, W matrix weights of the decoder's layers (of the tower W_v, the projector W_p), d width
-of all heads, L layers, h hidden size, V vocabulary, n patches. A backward pass counts twice a forward pass; with
-gradient checkpointing the forward pass is made twice. It serves micro-batches, rollout batches, ranks and `vlrl plan`.
+P prompt and R response tokens, W matrix weights of the decoder's layers that a token is multiplied with, of experts
+those that it is sent to (of the tower W_v, the projector W_p), d width of all heads, L layers, h hidden size, V
+vocabulary, n patches. A backward pass counts twice a forward pass; with gradient checkpointing the forward pass is made
+twice. It serves micro-batches, rollout batches, ranks and `vlrl plan`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from vlrl.model.batch.example import Example
+from vlrl.model.experts.active_weights import active_weights, mlp_width
 from vlrl.model.families.family import family_of
-from vlrl.model.optimization.parameter_groups import PARTS, Part, part_of
+from vlrl.model.optimization.parameter_groups import PARTS, Part
 
 CHUNK_LOGITS = 2**25  # logits held at once: 128 MiB in float32
 CALL_TOKENS = 128  # a forward pass reads all weights, which takes about as long as the products of this many tokens
@@ -67,7 +69,7 @@ class CostModel:
     """Costs of one architecture; see the formulas above.
 
     config         the model's configuration
-    matrices       matrix weights by part
+    matrices       matrix weights by part that a token is multiplied with
     value_bytes    of one activation
     trained        parts that get gradients
     checkpointed   whether layers are computed again in the backward pass
@@ -157,7 +159,7 @@ class CostModel:
         """
         text = self.config.get_text_config()
         width = int(text.hidden_size)
-        each = 6 * width + self._attention_values() + 4 * per_layer(text, "intermediate_size")
+        each = 6 * width + self._attention_values() + 4 * self._mlp_width()
         total = self._over_layers(tokens, int(text.num_hidden_layers), width, each)
         if "vision" in self.trained:
             tower = family_of(self.config).tower(self.config)
@@ -171,8 +173,11 @@ class CostModel:
         2·width + max(3·heads·head_size + 3·key_value_heads·head_size, 3·mlp_width) a token
         """
         text = self.config.get_text_config()
-        most = max(self._attention_values(), 3 * per_layer(text, "intermediate_size"))
+        most = max(self._attention_values(), 3 * self._mlp_width())
         return tokens * (2 * int(text.hidden_size) + most) * self.value_bytes
+
+    def _mlp_width(self) -> int:
+        return mlp_width(self.config, per_layer(self.config.get_text_config(), "intermediate_size"))
 
     def _attention_values(self) -> int:
         text = self.config.get_text_config()
@@ -215,11 +220,7 @@ def per_layer(text: Any, name: str) -> int:
 
 def cost_of(config: Any, model: Any, trained: Collection[Part], checkpointed: bool) -> CostModel:
     """The cost model of a loaded model."""
-    matrices = {"vision": 0, "projector": 0, "language": 0}
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and "embed" not in name and "lm_head" not in name and ".lora_" not in name:
-            matrices[part_of(name)] += parameter.numel()
-    return CostModel(config, matrices, model.dtype.itemsize, trained, checkpointed)
+    return CostModel(config, active_weights(model, config), model.dtype.itemsize, trained, checkpointed)
 
 
 def calibrated(cost: CostModel, samples: Iterable[tuple[float, float, float]]) -> CostModel:

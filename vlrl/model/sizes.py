@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 import transformers
 
 from vlrl.errors import ConfigError
+from vlrl.model.experts.active_weights import active_weights
 from vlrl.model.families.family import PublishedModel, family_of, known_families
 from vlrl.model.folders.hub import cached_folder, is_local
 from vlrl.model.folders.model_folder import open_folder, read_config
@@ -153,18 +153,13 @@ def count_parameters(config: Any) -> ParameterCounts:
             "model.path", f"{type(config).__name__} is no vision-language model", "give one that reads images"
         ) from error
     by_part = {"vision": 0, "projector": 0, "language": 0}
-    matrices, sides, active = dict(by_part), dict(by_part), dict(by_part)
-    text = config.get_text_config()
-    chosen = Fraction(getattr(text, "num_experts_per_tok", None) or 1, getattr(text, "num_experts", None) or 1)
+    matrices, sides = dict(by_part), dict(by_part)
     largest = 0
     for name, parameter in model.named_parameters():
         by_part[part_of(name)] += parameter.numel()
         largest = max(largest, parameter.numel())
-        if ".experts." in name:
-            active[part_of(name)] += int(parameter.numel() * chosen)
         if takes_muon(name, parameter):
             matrices[part_of(name)] += parameter.numel()
-            active[part_of(name)] += 0 if ".experts." in name else parameter.numel()
             sides[part_of(name)] += sum(parameter.shape)
     layers = [
         sum(parameter.numel() for parameter in layer.parameters())
@@ -172,4 +167,5 @@ def count_parameters(config: Any) -> ParameterCounts:
         for layer in some
     ]
     total = sum(by_part.values())
+    active = active_weights(model, config)
     return ParameterCounts(by_part, matrices, sides, max(layers, default=0), total - sum(layers), largest, active)

@@ -30,12 +30,11 @@ def state_hidden(
         with tower.given([features[image.digest] for image in example.encoded.images]) as image_inputs:
             state, of_prompt = read_prompt(model, example.encoded, rule, image_inputs)
         last = of_prompt[0, -1:]
-        count, longest = len(example.responses), max(map(len, example.responses))
-        if longest == 1:
+        count, width = len(example.responses), width_behind(example)
+        if not width:
             found += [last] * count
             continue
-        # a pass of one token would go another way, which writes into states: two at least
-        ids = torch.zeros(count, max(2, longest - 1), dtype=torch.long)
+        ids = torch.zeros(count, width, dtype=torch.long)
         positions = torch.zeros(rule.rows, *ids.shape, dtype=torch.long)
         for number, tokens in enumerate(example.responses):
             ids[number, : len(tokens) - 1] = torch.tensor(tokens[:-1], dtype=torch.long)
@@ -48,6 +47,15 @@ def state_hidden(
         for number, tokens in enumerate(example.responses):
             found += [last, hidden[number, : len(tokens) - 1]]
     return torch.cat(found)
+
+
+def width_behind(example: Example) -> int:
+    """Tokens of each line of the pass behind a prompt; 0: there is no such pass.
+
+    The last token of a response predicts nothing. A pass of one token would go another way, which writes into states.
+    """
+    longest = max(map(len, example.responses))
+    return 0 if longest == 1 else max(2, longest - 1)
 
 
 def behind_prompt(rule: PositionRule, example: Example, number: int) -> torch.Tensor:

@@ -20,6 +20,9 @@ from vlrl.model.batch.example import Example
 from vlrl.model.batch.micro_batches import Bytes, rows_by_micro_batch, split_responses
 from vlrl.model.batch.packing import Batch, pack
 from vlrl.model.batch.rank_schedule import Lockstep, MicroBatchShape
+from vlrl.model.experts.expert_load import ExpertLoad
+from vlrl.model.experts.routed_tokens import real_tokens
+from vlrl.model.experts.routers import Routers
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.finite import cause_of
 from vlrl.model.load import LoadedModel
@@ -80,6 +83,7 @@ class PackedForward:
         # without ZeRO there is no lockstep: each rank takes its own micro-batches, and no `_padding`
         self._lockstep, self._vision_tower = lockstep, vision_tower or self.tower
         self._rule = PositionRule(loaded.model)
+        self._routers = Routers(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
         self._pad = loaded.tokenizer.pad_token_id or 0
 
@@ -227,6 +231,7 @@ class PackedForward:
                 temperature,
                 shape.chunks,
                 of_all(examples, "teacher_token_ids", self._forbidden),
+                sums.expert_load,
             )
         inputs = loss_inputs_of(examples, batch.response, of_tokens.logprobs, counted, of_tokens.teacher_logprobs)
         value: Any = loss(inputs)
@@ -281,11 +286,24 @@ class PackedForward:
         temperature: float,
         chunks: int | None = None,
         teacher_token_ids: torch.Tensor | None = None,
+        load: ExpertLoad | None = None,
     ) -> tuple[Batch, TokenLogprobs]:
         model, batch, forbidden = self._loaded.model, self._packed(examples), self._forbidden
-        return batch, response_logprobs(
-            model, self.tower, batch, features, forbidden, temperature, chunks, teacher_token_ids
-        )
+        with self._routed(examples, batch, load):
+            return batch, response_logprobs(
+                model, self.tower, batch, features, forbidden, temperature, chunks, teacher_token_ids
+            )
+
+    @contextmanager
+    def _routed(self, examples: Sequence[Example], batch: Batch, load: ExpertLoad | None) -> Iterator[None]:
+        """`load` counts the experts to which the tokens of the block's passes went."""
+        if load is None or not self._routers:
+            yield
+            return
+        with self._routers.watched() as passes:
+            yield
+        for one, real in zip(passes, real_tokens(examples, batch), strict=True):
+            load.add(one.chosen(len(self._routers)), real, self._routers.experts)
 
 
 def _images(examples: Iterable[Example]) -> list[EncodedImage]:

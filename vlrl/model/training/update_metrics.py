@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vlrl.errors import NonFiniteError
+from vlrl.model.experts.expert_load import ExpertLoad
 from vlrl.model.training.logprob_mismatch import LogprobGap
 
 
@@ -23,6 +24,7 @@ class UpdateMetrics:
     advantage     of each response |A|
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
+    expert_load   tokens by expert, of prompts and responses, of a mixture of experts
     cause         the first number that made the loss NaN or infinite, where it is
     """
 
@@ -37,6 +39,7 @@ class UpdateMetrics:
     advantage: float = 0.0
     norm: float = 0.0
     updates: int = 0
+    expert_load: ExpertLoad = field(default_factory=ExpertLoad)
     cause: NonFiniteError | None = None
 
     def stepped(self, norm: float) -> UpdateMetrics:
@@ -58,11 +61,12 @@ class UpdateMetrics:
         self.advantage += other.advantage
         self.norm += other.norm
         self.updates += other.updates
+        self.expert_load.merge(other.expert_load)
         self.cause = self.cause or other.cause
 
     def metrics(self) -> Mapping[str, float]:
         """loss/total and gradient/norm, means over updates; entropy/mean and kl/old_policy in nats a token;
-        logprob_gap/… where it was compared. Empty without an update.
+        logprob_gap/… where it was compared, experts/… of a mixture of experts. Empty without an update.
         """
         if not self.updates:
             return {}
@@ -72,6 +76,7 @@ class UpdateMetrics:
             "entropy/mean": self.entropy / max(self.tokens, 1),
             "kl/old_policy": self.kl / max(self.tokens, 1),
             **self.gap.metrics(),
+            **self.expert_load.metrics(),
         }
 
     def scale_of_the_pull(self, tau: float | None, a_token: bool) -> Mapping[str, float]:

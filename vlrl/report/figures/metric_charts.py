@@ -119,7 +119,7 @@ def before_after_chart(run: RunRecord) -> Chart | None:
 
 
 def response_charts(run: RunRecord) -> list[Chart]:
-    """Reward, length, informative groups, endings, entropy, distance from the iteration's start."""
+    """Reward, length, informative groups, endings, entropy, distance from the iteration's start, load of experts."""
     charts = [
         _metric_chart(run, "rl", "Reward", {"mean": "reward/mean"}),
         _metric_chart(run, "rl", "Response length", {"mean": "length/mean", "95th percentile": "length/p95"}, "tokens"),
@@ -145,6 +145,22 @@ def response_charts(run: RunRecord) -> list[Chart]:
             {"τ·|log ratio| / |A|": "log_ratio/pull"},
             "share of the advantage",
             from_zero=True,
+        ),
+        _metric_chart(
+            run,
+            "rl",
+            "Load of experts",
+            {"busiest over even": "experts/max_load", "of the worst layer": "experts/max_load_worst"},
+            "times an even share",
+            from_zero=True,
+        ),
+        _metric_chart(
+            run,
+            "rl",
+            "Spread over experts",
+            {"entropy over ln E": "experts/entropy", "idle experts": "experts/idle_rate"},
+            "share",
+            (0, 1.02),
         ),
         _metric_chart(
             run,
