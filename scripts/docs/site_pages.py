@@ -26,7 +26,7 @@ API = {
     "Verifiers": ("vlrl.verify.judge",),
     "Losses and credit": ("vlrl.losses.loss_registry", "vlrl.losses.loss_inputs", "vlrl.credit.rewards.shapes"),
     "Engines": ("vlrl.rollout.engine", "vlrl.rollout.engine_registry"),
-    "Environments": ("vlrl.rollout.environments.environment",),
+    "Environments": ("vlrl.rollout.environments.environment", "vlrl.rollout.boundaries.boundary"),
     "Benchmarks and evaluation": ("vlrl.data.benchmarks.benchmark_definition", "vlrl.evaluation.harness.answering"),
     "Model families": ("vlrl.model.families.family",),
     "Errors": ("vlrl.errors",),

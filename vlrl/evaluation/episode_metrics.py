@@ -14,6 +14,7 @@ def episode_metrics(pairs: Iterable[tuple[Rollout, Verdict]]) -> dict[str, float
     episodes/turns, calls, images  means over episodes
     episodes/over_limit_rate      share that a limit ended
     calls/invalid_rate …          shares of the calls: `invalid`, `failed`, `dropped`, and `duplicate`
+    episodes/rewrites, discarded_tokens, discarded_calls   means over episodes, absent where no hook did anything
     accuracy/with_calls, accuracy/without_calls   absent where there are none; calls without use show here
     """
     played = [(r.episode, verdict) for r, verdict in pairs if r.episode is not None]
@@ -28,6 +29,10 @@ def episode_metrics(pairs: Iterable[tuple[Rollout, Verdict]]) -> dict[str, float
         "episodes/images": sum(call.images for call in calls) / len(episodes),
         "episodes/over_limit_rate": _mean([episode.over_limit is not None for episode in episodes]),
     }
+    if any(episode.rewrites for episode in episodes):
+        found["episodes/rewrites"] = _mean([sum(episode.rewrites.values()) for episode in episodes])
+        found["episodes/discarded_tokens"] = _mean([episode.discarded_tokens for episode in episodes])
+        found["episodes/discarded_calls"] = _mean([episode.discarded_calls for episode in episodes])
     if calls:
         found |= {
             f"calls/{name}_rate": _mean([c.outcome == name for c in calls]) for name in ("invalid", "failed", "dropped")

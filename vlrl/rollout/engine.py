@@ -11,6 +11,7 @@ from pydantic import Field
 from vlrl.config import Settings
 from vlrl.errors import EngineError
 from vlrl.rollout.repetition import Repetition
+from vlrl.seeding import derive_seed
 from vlrl.types import FinishReason, Rollout, Segment
 
 
@@ -37,14 +38,16 @@ class Request:
                   their last segments (observations, with images). The engine reads prompt, tokens and images of those
                   whose ending is `unfinished` and writes on: earlier segments come back as they were, what this call
                   adds is one more segment of its present version. The others come back untouched
-    new_tokens    tokens that this call may add to a response, or None: up to its budget. A response that has added them
-                  and hasn't ended comes back `unfinished`
+    new_tokens    tokens that this call may add to a response, one number for all or one for each of the k, or None: up
+                  to its budget. A response that has added them and hasn't ended comes back `unfinished`
+    attempts      how often each of the k was begun again behind tokens that it keeps (`rollout/boundaries/`): another
+                  attempt draws other tokens. None: no response was
     early_exit_below  a permission to return early: once no response waits for a slot and fewer than this share of the
                   slots is busy, what is still being written may come back `unfinished`. 0: never
 
-    Token t of response i depends on (seed, i, t), so that under one policy any cut into calls gives the tokens of one
-    long call. An engine whose sampler can't be placed at token t draws from derive_seed(seed, "rollout", i, t) from
-    there on; its greedy responses still don't depend on the cuts.
+    Token t of response i depends on (seed, i, attempt, t), so that under one policy any cut into calls gives the tokens
+    of one long call. An engine whose sampler can't be placed at token t draws from `seed_of(i, t)` from there on; its
+    greedy responses still don't depend on the cuts.
     """
 
     encoded: Any
@@ -53,8 +56,15 @@ class Request:
     seed: int
     max_tokens: tuple[int, ...] | None = None
     resume_from: tuple[Rollout, ...] | None = None
-    new_tokens: int | None = None
+    new_tokens: int | tuple[int, ...] | None = None
     early_exit_below: float = 0.0
+    attempts: tuple[int, ...] | None = None
+
+    def seed_of(self, index: int, *branch: int) -> int:
+        """Root of the randomness of response `index` in its present attempt, or of a `branch` of it."""
+        attempt = 0 if self.attempts is None else self.attempts[index]
+        again = ("attempt", attempt) if attempt else ()
+        return derive_seed(self.seed, "rollout", index, *again, *branch)
 
     def budget(self, index: int) -> int:
         """Token budget of response `index`."""
@@ -77,7 +87,8 @@ class Request:
         if self.resume_from is not None and self.resume_from[index].finish_reason != "unfinished":
             return 0
         left = self.budget(index) - len(self.written(index))
-        return left if self.new_tokens is None else min(left, self.new_tokens)
+        new = self.new_tokens[index] if isinstance(self.new_tokens, tuple) else self.new_tokens
+        return left if new is None else min(left, new)
 
 
 def check_request(index: int, request: Request) -> None:
@@ -91,8 +102,13 @@ def check_request(index: int, request: Request) -> None:
             f"{budgets} for {k} rollouts",
             "give each rollout a budget of at least one token",
         )
-    if request.new_tokens is not None and request.new_tokens < 1:
-        raise EngineError(f"request {index}, new_tokens", f"{request.new_tokens}", "allow at least one token")
+    new = request.new_tokens if isinstance(request.new_tokens, tuple) else (request.new_tokens,) * k
+    if len(new) != k or any(one is not None and one < 1 for one in new):
+        raise EngineError(
+            f"request {index}, new_tokens", f"{request.new_tokens} for {k} rollouts", "allow each at least one token"
+        )
+    if request.attempts is not None and (len(request.attempts) != k or min(request.attempts) < 0):
+        raise EngineError(f"request {index}, attempts", f"{request.attempts} for {k} rollouts", "number each from 0 on")
     if resume_from is not None and len(resume_from) != k:
         raise EngineError(
             f"request {index}, resume_from", f"{len(resume_from)} of {k} rollouts", "give all of them, ended or not"

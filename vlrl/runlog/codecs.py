@@ -47,6 +47,8 @@ def episode_row(rollout: Rollout) -> dict[str, Any]:
     calls = [asdict(call) for call in episode.calls]
     row: dict[str, Any] = {"turns": episode.turns, "parts": parts, "calls": calls}
     row |= {"over_limit": episode.over_limit} if episode.over_limit is not None else {}
+    row |= {"rewrites": dict(episode.rewrites)} if episode.rewrites else {}
+    row |= {"stopped": episode.stopped} if episode.stopped is not None else {}
     return {"episode": row | ({"turn_rewards": list(episode.turn_rewards)} if episode.turn_rewards else {})}
 
 

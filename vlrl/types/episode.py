@@ -42,6 +42,10 @@ class Episode:
     over_limit    which limit ended the episode before it was over, in words; None where none did
     verdict       the environment's own verdict; None: the verifier of the problem judges the policy's last turn
     turn_rewards  of the environment, one a turn; empty where it gives none
+    rewrites      actions of hooks by name, how often each was taken
+    discarded_tokens  that the policy wrote and that don't count as its own: hooks dropped them, or what they followed
+    discarded_calls   of turns that hooks dropped; they stand in no other number here
+    stopped       why a hook ended the episode; None where none did
     """
 
     turns: int
@@ -49,3 +53,7 @@ class Episode:
     over_limit: str | None = None
     verdict: Verdict | None = None
     turn_rewards: tuple[float, ...] = ()
+    rewrites: Mapping[str, int] = field(default_factory=dict)
+    discarded_tokens: int = 0
+    discarded_calls: int = 0
+    stopped: str | None = None

@@ -24,7 +24,8 @@ class Segment:
                           placeholders masked and temperature applied, before top-p cuts it (greedy: temperature 1);
                           0 for tokens that the policy didn't write
     policy_version        what the engine was given with its weights: in RL the 0-based step that began with them
-    author                only `policy` tokens are ever trained
+    author                only `policy` tokens are ever trained: an `observation` is what an environment said, `forced`
+                          what stands in the policy's own turn though it didn't write it there
     token_types           (T,) 0 text, 1 image; empty where all is text
     images                of an observation, in reading order
     encoded_images        the same as the vision tower reads them (`vlrl.model.prompts.encode.EncodedImage`)
@@ -90,13 +91,23 @@ class Rollout:
         return sum(len(s.token_ids) for s in self.segments if s.author == "policy")
 
     @property
+    def num_written_tokens(self) -> int:
+        """What the policy wrote of it, the tokens included that hooks discarded."""
+        return self.num_policy_tokens + (0 if self.episode is None else self.episode.discarded_tokens)
+
+    @property
     def turn_start(self) -> int:
-        """Where the turn begins that the policy wrote last, or writes next: behind the last token of another author."""
+        """Where the turn begins that the policy wrote last, or writes next: behind the last observation."""
         start = place = 0
         for segment in self.segments:
             place += len(segment.token_ids)
-            start = start if segment.author == "policy" else place
+            start = place if segment.author == "observation" else start
         return start
+
+    @property
+    def num_observations(self) -> int:
+        """How often an environment has answered: the number of the turn that comes next, from 0."""
+        return sum(segment.author == "observation" for segment in self.segments)
 
     @property
     def images(self) -> tuple[Image, ...]:

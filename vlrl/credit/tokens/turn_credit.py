@@ -61,7 +61,8 @@ class TurnCredit(TokenPart):
             values = [0.0] * rollout.num_tokens
             for t, (start, stop) in enumerate(turns[j]):
                 values[start:stop] = [self.weight * worth[j, t]] * (stop - start)
-            found.append(tuple(values))
+            wrote = (s.author == "policy" for s in rollout.segments for _ in s.token_ids)
+            found.append(tuple(value if own else 0.0 for value, own in zip(values, wrote, strict=True)))
         return tuple(found)
 
 
@@ -101,7 +102,7 @@ class GroupInGroup(TurnCredit):
         seen: tuple[Hashable, ...] = ()
         begun = False
         for segment in rollout.segments:
-            if segment.author == "policy":
+            if segment.author != "observation":
                 if not begun:
                     found.append(seen)
                 begun = True
@@ -126,9 +127,9 @@ def turns_of(rollout: Rollout) -> list[tuple[int, int]]:
     place, begun = 0, False
     for segment in rollout.segments:
         stop = place + len(segment.token_ids)
-        if segment.author == "policy":
+        if segment.author != "observation":
             found = [*found[:-1], (found[-1][0], stop)] if begun else [*found, (place, stop)]
-        place, begun = stop, segment.author == "policy"
+        place, begun = stop, segment.author != "observation"
     return found
 
 

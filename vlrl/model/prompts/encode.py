@@ -109,6 +109,13 @@ class EncodesTurns(Protocol):
 
     def observe(self, observations: Sequence[Observation], budget: ImageBudget | None = None) -> list[Segment]: ...
 
+    def text_ids(self, text: str, place: str) -> tuple[int, ...]: ...
+
+    def text_of(self, token_ids: Sequence[int]) -> str: ...
+
+    @property
+    def end_ids(self) -> frozenset[int]: ...
+
 
 def _image(digest: str, pixels: Pixels) -> EncodedImage:
     """One file under two image budgets is two images: the grid is part of its name. So are further inputs of the tower,
@@ -166,6 +173,25 @@ class Encoder:
                     ) from error
                 made.update(zip(chosen, read, strict=True))
         return [self._segment(one, *made[i]) for i, one in enumerate(observations)]
+
+    def text_ids(self, text: str, place: str) -> tuple[int, ...]:
+        """Tokens of a text that is put into a response, none of them a control token. Raises DataError at `place`
+        where the tokenizer can't read it so.
+        """
+        return tuple(self._writer.control.read(text, place))
+
+    def text_of(self, token_ids: Sequence[int]) -> str:
+        """Text of a part of a response, without an end token at its end."""
+        shown = token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids
+        text: str = self._loaded.tokenizer.decode(
+            list(shown), skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end a turn."""
+        return frozenset(self._loaded.stop_ids)
 
     def _segment(
         self, observation: Observation, ids: tuple[int, ...], types: tuple[int, ...], pixels: Sequence[Pixels]

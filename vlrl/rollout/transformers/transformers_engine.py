@@ -38,7 +38,6 @@ from vlrl.rollout.transformers.running_batch import RunningBatch, RunningRespons
 from vlrl.rollout.transformers.scheduler import Queue, passes
 from vlrl.rollout.transformers.state_decoding import StateDecoding
 from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
-from vlrl.seeding import derive_seed
 from vlrl.types import Rollout, Segment
 
 # reads the tokens (N,) that were just written: (N, d), what predicts the next ones
@@ -259,7 +258,7 @@ class TransformersEngine:
         return RunningResponse(
             request=r,
             index=i,
-            seed=derive_seed(request.seed, "rollout", i),
+            seed=request.seed_of(i),
             budget=request.budget(i),
             room=request.room(i),
             temperature=sampling.temperature,

@@ -34,7 +34,6 @@ from vlrl.rollout.vllm import vllm_library as library
 from vlrl.rollout.vllm.vllm_inputs import PromptReader
 from vlrl.rollout.vllm.vllm_responses import Writing
 from vlrl.rollout.vllm.vllm_settings import CPU_CACHE_GIB, VllmEngineSettings
-from vlrl.seeding import derive_seed
 from vlrl.types import Rollout
 
 T = TypeVar("T")
@@ -229,11 +228,10 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind
 
         begins = len(request.written(index))  # vLLM's sampler can't be placed at a later token
-        stream = ("rollout", index, begins) if begins else ("rollout", index)
         return SamplingParams(
             temperature=0.0 if request.sampling.temperature == 0 else 1.0,  # the model tempers its logits itself
             top_p=request.sampling.top_p,
-            seed=derive_seed(request.seed, *stream),
+            seed=request.seed_of(index, *((begins,) if begins else ())),
             max_tokens=request.room(index),
             stop_token_ids=list(self._loaded.stop_ids),
             ignore_eos=True,  # the model's end tokens are named above; a tokenizer may know others

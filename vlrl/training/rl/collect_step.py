@@ -86,7 +86,7 @@ class StepCollector:
                 self._problem_sampler.observe(drawn)
         remedy = "mend the verifier, or raise rl.max_fault_rate"
         stop_on_faults([v for group in drawn for v in group.verdicts], settings.max_fault_rate, "judge", remedy)
-        written = sum(rollout.num_policy_tokens for group in drawn for rollout in group.rollouts)
+        written = sum(rollout.num_written_tokens for group in drawn for rollout in group.rollouts)
         metrics = {"tokens/written": float(written), **metrics}
         if settings.contrast is not None:
             metrics["tokens/contrast"] = float(contrast_tokens)

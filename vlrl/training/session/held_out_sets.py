@@ -152,3 +152,16 @@ class _RememberingEncoder:
     def observe(self, observations: Sequence[Observation], budget: ImageBudget | None = None) -> list[Segment]:
         """As the encoder does."""
         return self._encoder.observe(observations, budget)
+
+    def text_ids(self, text: str, place: str) -> tuple[int, ...]:
+        """As the encoder does."""
+        return self._encoder.text_ids(text, place)
+
+    def text_of(self, token_ids: Sequence[int]) -> str:
+        """As the encoder does."""
+        return self._encoder.text_of(token_ids)
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """As the encoder knows them."""
+        return self._encoder.end_ids

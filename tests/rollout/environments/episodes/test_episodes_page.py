@@ -11,13 +11,15 @@ from episode_cases import roomy
 from small_models import BUDGET, ask
 
 from vlrl.model.prompts.encode import Encoder
+from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.rollout.environments.environment import environments
 
 PAGE = Path(__file__).parents[4] / "docs/episodes.md"
+CODE = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)  # a class, and a hook
 
 
 def test_the_class_of_the_page_plays(tmp_path, loaded_models):
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    code, _ = CODE
     (tmp_path / "my_env.py").write_text(code)
     environment = environments.build({"name": "class", "path": f"{tmp_path / 'my_env.py'}:MazeEnv"})
     model = roomy(loaded_models["tiny-qwen3-vl"])
@@ -30,7 +32,29 @@ def test_the_class_of_the_page_plays(tmp_path, loaded_models):
 
 
 def test_the_settings_of_the_page_hold():
-    (block,) = re.findall(r"```yaml\nenvironment:\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    environment = environments.build(yaml.safe_load(block))
+    blocks = re.findall(r"```yaml\nenvironment:\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    environment, hooked = (environments.build(yaml.safe_load(block)) for block in blocks)
     assert environment.turns == 4
     assert environment.image.per_episode == 12
+    assert [type(hook).__name__ for hook in hooked.on_boundary] == ["PruneFailedCalls", "ResampleTurns"]
+
+
+def test_the_hook_of_the_page_gives_a_hint_behind_calls_that_failed(tmp_path, loaded_models, temporarily):
+    temporarily(boundary_hooks)
+    code, hook = CODE
+    (tmp_path / "my_env.py").write_text(code)
+    exec(hook, {})
+    model = roomy(loaded_models["tiny-qwen3-vl"])
+    bad, good = (f"<tool_call>{json.dumps({'name': 'move', 'arguments': {'by': by}})}</tool_call>" for by in ("far", 3))
+
+    def played(*hooks):
+        given = {"name": "class", "path": f"{tmp_path / 'my_env.py'}:MazeEnv", "on_boundary": hooks}
+        environment = environments.build(given)
+        encoder = Encoder(model, BUDGET, tools=environment.tool_schemas())
+        (group,) = environment.scripted(encoder, model, [ask("Go to 3.", answer="3")], [[bad, good, "done"]])
+        assert environment.verdicts([group])[0][0].correct
+        return [(s.author, s.text) for s in group.rollouts[0].segments]
+
+    plain, hinted = played(), played({"name": "hint_after_errors", "text": "3 is right."})
+    assert played({"name": "hint_after_errors"}) == plain
+    assert hinted == [*plain[:2], ("forced", "3 is right."), *plain[2:]]

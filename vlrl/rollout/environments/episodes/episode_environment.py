@@ -11,6 +11,7 @@ from vlrl.data.images.open_images import open_image
 from vlrl.errors import RunError
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import EncodesTurns
+from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.rollout.environments.calls.call_formats import call_formats
 from vlrl.rollout.environments.environment import environments
@@ -132,7 +133,9 @@ class EpisodeEnvironment(EpisodeSettings):
         return Verdict.wrong(why) if self.over_limit == "zero" else Verdict(0.0, False, left_out=why)
 
     def _server(self) -> ForkServer:
-        return server_of(self, self.episode_memory_mib or 0, self.tool_seconds, environments, call_formats)
+        return server_of(
+            self, self.episode_memory_mib or 0, self.tool_seconds, environments, call_formats, boundary_hooks
+        )
 
     def _opening(self) -> OpenWorld:
         """What opens an episode's world: here, or in a process of its own once its fork server has loaded. Raises

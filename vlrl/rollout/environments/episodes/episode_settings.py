@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from vlrl.config import PACE, Settings
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.registry import component_field
+from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.rollout.environments.calls.call_formats import call_formats, hermes
 from vlrl.rollout.environments.environment import Environment
 
@@ -69,6 +70,10 @@ class EpisodeSettings(Environment):
     )
     duplicate_iou: float = Field(
         default=0.5, ge=0.0, le=1.0, description="overlap of boxes from which a call counts as a repetition"
+    )
+    on_boundary: tuple[component_field(boundary_hooks), ...] = Field(  # type: ignore[valid-type]
+        default=(),
+        description="hooks that may stop, shorten, lead on or repeat what the policy writes; none: nobody looks",
     )
     reward_range: tuple[float, float] = Field(
         default=(0.0, 1.0), description="lowest and highest reward of the environment; the highest counts as correct"

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from vlrl import dist
 from vlrl.errors import RunError
-from vlrl.model.prompts.encode import EncodesTurns
+from vlrl.model.prompts.encode import Encoded, EncodesTurns
 from vlrl.model.prompts.observation_text import Observation
-from vlrl.rollout.collector import responses_of
+from vlrl.rollout.boundaries.boundary import Action, Boundary, Continue, Inject, Stop, Truncate
+from vlrl.rollout.boundaries.edited_rollout import kept_turns
+from vlrl.rollout.boundaries.rewriting import Rewriter, Rewritten
+from vlrl.rollout.boundaries.turn_writer import TurnWriter
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.rollout.environments.calls.deadlines import Late, side_by_side
 from vlrl.rollout.environments.calls.results import Pieces
@@ -38,6 +41,8 @@ class _Progress:
     fault: str | None = None
     going: bool = True
     verdict: Verdict | None = None
+    rewritten: Rewritten = field(default_factory=Rewritten)
+    discarded_calls: int = 0
 
     def end(self, over_limit: str | None = None) -> None:
         """It goes on no more."""
@@ -52,11 +57,29 @@ class _Progress:
             self.fault = reply.fault
             self.end()
 
+    def keep_turns(self, kept: Sequence[int]) -> None:
+        """Of the turns so far these stay, in this order."""
+        number = {turn: n for n, turn in enumerate(kept)}
+        self.discarded_calls += sum(call.turn not in number for call in self.calls)
+        self.calls = [replace(call, turn=number[call.turn]) for call in self.calls if call.turn in number]
+        self.rewards = [reward for turn, reward in enumerate(self.rewards) if turn in number]
+        self.turns = len(kept)
+
     @property
     def episode(self) -> Episode:
         """As the rollout keeps it."""
-        verdict = self.verdict if self.fault is None else Verdict.broken(self.fault)
-        return Episode(self.turns, tuple(self.calls), self.over_limit, verdict, tuple(self.rewards))
+        verdict, by_hooks = self.verdict if self.fault is None else Verdict.broken(self.fault), self.rewritten
+        return Episode(
+            self.turns,
+            tuple(self.calls),
+            self.over_limit,
+            verdict,
+            tuple(self.rewards),
+            dict(by_hooks.actions),
+            by_hooks.discarded,
+            self.discarded_calls,
+            by_hooks.stopped,
+        )
 
 
 class Play:
@@ -94,22 +117,16 @@ class Play:
         encoded = encode(self._asked())
         roots = [derive_seed(seed, p.id, i) for i, p in enumerate(self._problems)] if seeds is None else list(seeds)
         rollouts: list[tuple[Rollout, ...]] = [()] * len(self._problems)
+        writer = TurnWriter(engine, encode, self._settings.on_boundary, self._settings.tokens_per_turn)
         while chosen := [p for p in range(len(encoded)) if self._goes_on(p)]:
             requests = [
-                Request(
-                    encoded[p],
-                    self._k,
-                    sampling,
-                    roots[p],
-                    resume_from=rollouts[p] or None,
-                    new_tokens=self._settings.tokens_per_turn,
-                )
-                for p in chosen
+                Request(encoded[p], self._k, sampling, roots[p], resume_from=rollouts[p] or None) for p in chosen
             ]
-            written = responses_of(engine, requests, [self._problems[p] for p in chosen])
+            states = [[self._progress[p, j].rewritten for j in range(self._k)] for p in chosen]
+            written = writer.write(requests, [self._problems[p] for p in chosen], states)
             for p, responses in zip(chosen, written, strict=True):
                 rollouts[p] = tuple(self._ended_turn((p, j), one) for j, one in enumerate(responses))
-            rollouts = self._answered(rollouts, encode, sampling)
+            rollouts = self._answered(rollouts, encoded, encode, sampling, writer.rewriter)
         self._judge()
         return [
             Group(problem, tuple(self._finished((p, j), one) for j, one in enumerate(rollouts[p])), encoded[p])
@@ -157,7 +174,12 @@ class Play:
         ]
 
     def _answered(
-        self, rollouts: list[tuple[Rollout, ...]], encode: EncodesTurns, sampling: Sampling
+        self,
+        rollouts: list[tuple[Rollout, ...]],
+        encoded: Sequence[Encoded],
+        encode: EncodesTurns,
+        sampling: Sampling,
+        rewriter: Rewriter,
     ) -> list[tuple[Rollout, ...]]:
         """Every turn that was just written gets its answer, or its episode ends."""
         places = [place for place in self._places if self._progress[place].going]
@@ -167,6 +189,8 @@ class Play:
 
         replies = dict(zip(places, self._on_owners(places, answer), strict=True))
         observations: dict[Place, Observation] = {}
+        changed: dict[Place, Rollout] = {}
+        behind: dict[Place, Inject] = {}
         for place, reply in replies.items():
             progress, rollout = self._progress[place], rollouts[place[0]][place[1]]
             said = reply if isinstance(reply, Reply) else late(self._settings.tool_seconds)
@@ -177,7 +201,17 @@ class Play:
                 continue
             if said.over or not said.messages:
                 progress.end()
-            elif progress.turns >= self._settings.turns:
+                continue
+            action = self._at_answer(place, rollout, rewriter)
+            if isinstance(action, Inject):
+                behind[place] = action
+            elif not isinstance(action, Continue):
+                changed[place] = rollout = self._rewritten(place, rollout, action, encoded[place[0]], rewriter)
+                if rollout.finish_reason == "unfinished":
+                    continue  # the turn that called is gone, and what it was told with it
+            if not progress.going:
+                continue
+            if progress.turns >= self._settings.turns:
                 progress.end(f"{self._settings.turns} turns")
             else:
                 name = f"problem {self._problems[place[0]].id}, episode {place[1]}, turn {progress.turns}"
@@ -186,10 +220,47 @@ class Play:
                 observations[place] = Observation(said.messages, name, ended, version)
         segments = encode.observe(list(observations.values()), self._settings.image.budget)
         longer = dict(zip(observations, segments, strict=True))
-        return [
-            tuple(self._with_observation((p, j), one, longer.get((p, j)), sampling) for j, one in enumerate(of_problem))
+        found = [
+            [
+                self._with_observation((p, j), changed.get((p, j), one), longer.get((p, j)), sampling)
+                for j, one in enumerate(of_problem)
+            ]
             for p, of_problem in enumerate(rollouts)
         ]
+        for (p, j), action in behind.items():
+            if self._progress[p, j].going:
+                one = rewriter.done(
+                    action, found[p][j], encoded[p], sampling.max_tokens, self._progress[p, j].rewritten
+                )
+                found[p][j] = one
+                if one.finish_reason == "length":  # nothing would be written behind what the tools returned
+                    found[p][j] = rollouts[p][j]
+                    self._progress[p, j].end("tokens of an episode")
+        return [tuple(of_problem) for of_problem in found]
+
+    def _at_answer(self, place: Place, rollout: Rollout, rewriter: Rewriter) -> Action:
+        """What hooks say once the calls of the turn have been made."""
+        progress = self._progress[place]
+        turn, state = progress.turns - 1, progress.rewritten
+        calls, again = tuple(progress.calls), dict(state.begun_again)
+        return rewriter.ask(Boundary("answer", self._problems[place[0]], rollout, turn, calls, again), state)
+
+    def _rewritten(
+        self, place: Place, rollout: Rollout, action: Action, encoded: Encoded, rewriter: Rewriter
+    ) -> Rollout:
+        """The response behind an action at `answer`; `unfinished` where its last turn is gone."""
+        progress, ended = self._progress[place], rollout.finish_reason
+        if isinstance(action, Stop):
+            progress.end()
+            return rewriter.done(action, rollout, encoded, 0, progress.rewritten)
+        first, last = (action.first, action.last) if isinstance(action, Truncate) else (rollout.turn_start, None)
+        kept = kept_turns(rollout, first, last)
+        left = rewriter.done(action, rollout, encoded, 0, progress.rewritten)
+        progress.keep_turns(kept)
+        if last is None or last >= rollout.num_tokens:
+            progress.turns = left.num_observations
+            return left
+        return replace(left, finish_reason=ended)
 
     def _unanswered(self, text: str, turn: int) -> tuple[ToolCall, ...]:
         """The calls of a turn to which nothing came back."""
@@ -217,8 +288,9 @@ class Play:
             return rollout
         progress.turns += 1
         *earlier, last = rollout.segments
-        written = replace(rollout, segments=(*earlier, replace(last, text=rollout.text)))
-        if progress.fault is not None or rollout.finish_reason == "repeat":
+        written = replace(rollout, segments=(*earlier, last if last.text else replace(last, text=rollout.text)))
+        by_hook = progress.rewritten.stopped is not None
+        if by_hook or progress.fault is not None or rollout.finish_reason == "repeat":
             progress.end()
         elif rollout.finish_reason == "length":
             progress.end("tokens of an episode")
