@@ -57,13 +57,12 @@ def compare(
         raise ValueError(f"compare: {len(after)} seeds against {len(before)}")
     gaps = [_gap(a, b) for a, b in zip(after, before, strict=True)]
     means = np.array([gap.mean() for gap in gaps])
-    found = np.empty(resamples)
-    for i in range(resamples):
-        drawn = rng.integers(0, len(gaps), len(gaps))
-        of_seeds = [
-            np.add.reduce(g.take(rng.integers(0, g.size, g.size))) / g.size for g in map(gaps.__getitem__, drawn)
-        ]
-        found[i] = sum(of_seeds) / len(of_seeds)  # np.mean takes five times as long for so few
+    drawn = rng.integers(0, len(gaps), (resamples, len(gaps)))
+    of_seeds = np.empty(drawn.shape)
+    for seed, gap in enumerate(gaps):
+        places = drawn == seed
+        of_seeds[places] = gap[rng.integers(0, gap.size, (np.count_nonzero(places), gap.size))].mean(1)
+    found = of_seeds.mean(1)
     low, high = np.quantile(found, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     by_seed = paired_t_interval(means, np.zeros_like(means)) if len(means) > 1 else None
     p = t_test(means) if len(means) > 1 else 1.0
