@@ -225,9 +225,9 @@ def merge(
     weight: Annotated[float, typer.Option(help="Share of the first model's weights, in [0, 1].")] = 0.5,
 ) -> None:
     """Average the weights of two models, e.g. of a long and a short one (k1.5's simplest long2short)."""
-    from vlrl.model.merge import merge_models
+    from vlrl.commands.models.merging import merge_with_card
 
-    print(f"model: {merge_models(first, second, weight, out)}")
+    print(f"model: {merge_with_card(first, second, weight, out)}")
 
 
 @app.command()

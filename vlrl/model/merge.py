@@ -16,6 +16,7 @@ from vlrl.model.folders.model_folder import check_folder, is_finite
 from vlrl.model.folders.weight_files import read_json, stored_tensors
 from vlrl.runlog.atomic_files import whole_folder
 
+OF_ONE = ("README.md", "adapter")  # true of one model alone: its card, its adapter
 NOT_COMPARED = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "_attn_implementation")
 
 
@@ -36,7 +37,7 @@ def merge_models(first: Path, second: Path, weight: float, out: Path, replace: b
     _refuse_different(first, second)
     shards, of_second = _shards(first), {name: file for file, names in _shards(second).items() for name in names}
     with whole_folder(out) as place:
-        ignored = shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt")
+        ignored = shutil.ignore_patterns("*.safetensors", "*.bin", "*.pt", *OF_ONE)
         shutil.copytree(first, place, ignore=ignored, dirs_exist_ok=True)
         for file, names in shards.items():
             merged = {}

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from vlrl.report.benchmark_tables import benchmark_tables
 from vlrl.report.figures.metric_charts import all_charts, before_after_chart, final_figures, total_seconds
+from vlrl.report.model_cards.card_files import write_model_cards
 from vlrl.report.read_run import PHASES, RunRecord, is_idle, read_run
 from vlrl.report.run_card import card_facts, duration_text, settings_text, write_run_card
 from vlrl.report.tables import accuracy_text, result_tables
@@ -18,7 +19,8 @@ from vlrl.runlog.run_folder import write_atomically
 
 
 def write_report(run_folder: Path) -> Path:
-    """Write report.html and run_card.md into a run folder, finished or not; returns the path of report.html.
+    """Write report.html and run_card.md into a run folder, finished or not, and a card into each of its models; returns
+    the path of report.html.
 
     Whatever a model wrote reaches the page as text only: autoescaped HTML or JSON that is shown through textContent.
     Raises RunError where the folder is no run folder or a file of it can't be read.
@@ -53,6 +55,7 @@ def write_report(run_folder: Path) -> Path:
     target = run_folder / "report.html"
     write_atomically(target, page)
     write_run_card(run_folder)
+    write_model_cards(run)
     return target
 
 

@@ -23,7 +23,7 @@ def write_run_card(run_folder: Path) -> Path:
     lines = [f"# Run card: {run.folder.resolve().name}", ""]
     lines += [f"- **{name}**: {_plain(value)}" for name, value in card_facts(run)]
     for table in result_tables(run):
-        lines += ["", f"## Test accuracy, {table.title.lower()}", "", *_markdown_table(table)]
+        lines += ["", f"## Test accuracy, {table.title.lower()}", "", *markdown_table(table)]
     lines += ["", "## Settings", "", "```yaml", settings_text(run).rstrip(), "```", ""]
     target = run_folder / "run_card.md"
     write_atomically(target, "\n".join(lines))
@@ -105,7 +105,8 @@ def _plain(value: str) -> str:
     return " ".join(value.split()).replace("<", "&lt;")
 
 
-def _markdown_table(table: Table) -> list[str]:
+def markdown_table(table: Table) -> list[str]:
+    """A table of accuracies with intervals, as lines of Markdown."""
     columns = [f"{stage}, {kind}" for kind in table.kinds for stage in table.stages]
     lines = ["| | n | " + " | ".join(columns) + " |", "|---|---|" + "---|" * len(columns)]
     for row in table.rows:

@@ -70,6 +70,13 @@ def note_tree(folder: Path, name: Path, by_name: bool = False) -> None:
             note(file, inside)
 
 
+def note_page(folder: Path, file: Path) -> None:
+    """`file` is a page that a command of its own has written below `folder`, where a run has noted its files."""
+    if _ledger_of(file) is None and file.parent != folder and (folder / FILE).is_file():
+        with open(folder / FILE, "ab", buffering=0) as held:
+            held.write(_line(file.relative_to(folder).as_posix(), {"print": fingerprint(file)}))
+
+
 def note_grown(file: Path) -> None:
     """`file` is a log that the run has appended to."""
     _append(file, lambda: _grown(file))

@@ -18,6 +18,7 @@ from vlrl.errors import NonFiniteError
 from vlrl.evaluation.harness.harness_settings import check_tasks
 from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
+from vlrl.report.model_cards.card_files import write_model_cards
 from vlrl.report.report import write_report
 from vlrl.report.trackers.tracker import open_tracker
 from vlrl.runlog.run_folder import FollowedRun, RunFolder, write_atomically
@@ -154,6 +155,8 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
             session.runtime.release_policy()
             keep_teachers(run.path / LEAVES[stage], session.runtime.taught_by)
             keep_credit_state(run.path / LEAVES[stage], session.runtime.credit_state)
+            if dist.is_first():
+                write_model_cards(run.path)
             if wants_eval:
                 record_evaluation(session, done, stage)
         done.finish(stage, seconds)

@@ -59,7 +59,7 @@ def calls(monkeypatch) -> Calls:
         return call
 
     monkeypatch.setattr(pipeline, "COMMANDS", {does: command(does) for does in pipeline.COMMANDS})
-    monkeypatch.setattr(pipeline, "merge_models", lambda *given, **_: made.append(("merge", "", [f"={given[-1]}"])))
+    monkeypatch.setattr(pipeline, "merge_with_card", lambda *given, **_: made.append(("merge", "", [f"={given[-1]}"])))
     return made
 
 

@@ -131,3 +131,18 @@ def test_damaged_logs_and_images_of_a_finished_run_are_named(config, capsys):
     assert "metrics.jsonl, line" in said
     assert f"{image.stem} is gone" in said
     assert [line["step"] for line in read_jsonl(folder / "metrics.jsonl") if line["phase"] == "rl"] == [1, 2]
+
+
+def test_cards_of_models_are_the_runs_pages(finished, config, capsys):
+    run = config.parent / "run"
+    cards = [run / name / "README.md" for name in ("model", "model_step_1")]
+    assert all(card.is_file() for card in cards)
+    assert "as it was after step 1" in cards[1].read_text()
+    cards[0].unlink()
+    cards[1].write_text("mine")
+    assert not is_in_order(run)
+    again(config)
+    assert "model/README.md is put in order" in capsys.readouterr().out
+    assert is_in_order(run)
+    assert "Accuracy on held-out problems" in cards[0].read_text()
+    assert cards[1].read_text() == "mine"

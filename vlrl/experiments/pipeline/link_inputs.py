@@ -11,6 +11,8 @@ from vlrl.config import read_yaml
 from vlrl.data.source_settings import is_local
 from vlrl.errors import ConfigError
 from vlrl.installation.shipped import Kind, locate, not_there
+from vlrl.report.model_cards.base_model import README
+from vlrl.report.model_cards.card_files import is_ours
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".parquet", ".py")
 PATHS = ("path", "folder", "data", "pairs", "records", "first", "second", "long", "short")  # ends of keys of paths
@@ -20,8 +22,8 @@ ELSEWHERE = ("run_folder", "name")  # keys of what a link leaves
 def state_of_files(held: Mapping[str, Any], chain: Path) -> list[str]:
     """One entry for each file that the settings name, in a folder too, and that the files of settings among them name.
 
-    YAML files (recipes, configs) count by their content, others by size and time of change. What lies in the chain's
-    own folder is left out: the digest of the link that made it speaks for it.
+    YAML files (recipes, configs) count by their content, others by size and time of change; a model's card that vlrl
+    wrote doesn't. What lies in the chain's own folder is left out: the digest of the link that made it speaks for it.
     """
     found: list[str] = []
     seen: set[Path] = set()
@@ -35,7 +37,7 @@ def state_of_files(held: Mapping[str, Any], chain: Path) -> list[str]:
     def take(file: Path) -> None:
         if file.is_dir():
             within = (one for one in sorted(file.rglob("*")) if not _hidden(one.relative_to(file)))
-            found.extend(_stamp(one) for one in within if one.is_file())
+            found.extend(_stamp(one) for one in within if one.is_file() and not _is_card(one))
         elif file.suffix in (".yaml", ".yml"):
             found.append(file.read_text(encoding="utf-8"))
             values = read_yaml(file)
@@ -62,6 +64,11 @@ def _is_of(chain: Path, file: Path) -> bool:
 
 def _hidden(file: Path) -> bool:
     return any(part.startswith(".") for part in file.parts)
+
+
+def _is_card(file: Path) -> bool:
+    """Whether it says what a run knows of its model, and so changes while the model doesn't."""
+    return file.name == README and is_ours(file)
 
 
 def _stamp(file: Path) -> str:

@@ -19,11 +19,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from vlrl.commands.models.merging import merge_with_card
 from vlrl.config import Settings, apply_overrides, as_arguments, load_settings, read_yaml
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.experiments.pipeline.link_commands import COMMANDS, Does, check_link_inputs, check_model, load_link
 from vlrl.experiments.pipeline.link_inputs import state_of_files
-from vlrl.model.merge import merge_models
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.training.lifecycle.completeness import is_in_order
 from vlrl.training.lifecycle.run_claim import claimed
@@ -120,7 +120,7 @@ def _run_links(settings: PipelineSettings, say: Callable[[str], None]) -> None:
         say(f"{link.name}: {link.does} {link.config}".rstrip())
         if link.does == "merge":  # made again, never continued; the old one stands until the new one is whole
             sides = Path(given["first"]), Path(given["second"])
-            merge_models(*sides, float(given.get("weight", 0.5)), place, replace=True)
+            merge_with_card(*sides, float(given.get("weight", 0.5)), place, replace=True)
         else:
             COMMANDS[link.does](Path(link.config), [*as_arguments(given), f"run_folder={place}"], stale)
         done[link.name] = reads

@@ -15,7 +15,8 @@ from vlrl.data.tables.hub_data import ask_hub, unreachable
 from vlrl.errors import ConfigError
 from vlrl.model.folders.weight_files import missing_files
 
-PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")  # no second copy of the weights, no code
+# no second copy of the weights, no code; README.md says the licence
+PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "README.md")
 
 
 def is_local(path: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from vlrl.report.model_cards.card_files import missing_cards
 from vlrl.report.report import write_report
 from vlrl.runlog.atomic_files import changed_files
 from vlrl.runlog.kept_images import kept_images, refuse_lost_images
@@ -33,6 +34,7 @@ def complete_ends(settings: RunSettings, done: RunState) -> None:
     lacks = [name for name in ("report.html", "run_card.md") if not has_content(folder / name)]
     lacks += ["results.json"] if wants_results and not is_readable(folder / "results.json") else []
     lacks += ["run_card.json"] if not is_readable(folder / "run_card.json", "finished") else []
+    lacks += [str(card.relative_to(folder)) for card in missing_cards(folder)]
     lacks += [name for name in LOGS if any_damaged_line(folder / name)]
     refuse_lost_images(folder, print, [file.stem for file, whole in kept_images(folder) if whole])
     if done.sealed and not lacks:
@@ -81,7 +83,7 @@ def is_in_order(folder: Path) -> bool:
     whole = not changed_files(folder, left)
     logs = not any(any_damaged_line(folder / name) for name in LOGS)
     written = all(has_content(folder / name) for name in ("report.html", "run_card.md"))
-    written = written and (not left or is_readable(folder / "results.json"))
+    written = written and not missing_cards(folder) and (not left or is_readable(folder / "results.json"))
     return bool(sealed) and whole and logs and written and all(whole for _, whole in kept_images(folder))
 
 

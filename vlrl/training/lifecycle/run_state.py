@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from vlrl import dist
 from vlrl.errors import RunError
+from vlrl.report.model_cards.base_model import README
 from vlrl.runlog.atomic_files import file_digest
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.training.lifecycle.checkpoint import newest_step
@@ -161,7 +162,8 @@ def left_by(folder: Path, stage: str) -> dict[str, str]:
     files += folder.glob("answers_*.jsonl")
     if stage == "rl":
         files += [file for export in folder.glob(f"{EXPORT}*") for file in export.rglob("*") if file.is_file()]
-    return {str(file.relative_to(folder)): file_digest(file) for file in sorted(files)}
+    cards = {file for file in files if file.name == README}  # written again as the run goes on
+    return {str(file.relative_to(folder)): file_digest(file) for file in sorted({*files} - cards)}
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from vlrl import dist
 from vlrl.model.training.policy import Policy
+from vlrl.report.model_cards.card_files import write_model_cards
 from vlrl.runlog.atomic_files import changed_files, file_digest
 
 EXPORT = "model_step_"
@@ -29,6 +30,7 @@ class Exports:
         if dist.is_first():
             files = sorted(file for file in export.rglob("*") if file.is_file())
             self._files |= {str(file.relative_to(self._folder)): file_digest(file) for file in files}
+            write_model_cards(self._folder)
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
