@@ -10,6 +10,7 @@ from vlrl.credit.advantage import (
 )
 from vlrl.credit.rewards import (
     call_reward,  # noqa: F401
+    declared_budget,  # noqa: F401
     format_reward,  # noqa: F401
     group_parts,  # noqa: F401
     length_parts,  # noqa: F401
@@ -18,6 +19,8 @@ from vlrl.credit.rewards import (
 )
 from vlrl.credit.tokens import (
     distillation,  # noqa: F401
+    entropy_extremes,  # noqa: F401
+    self_distillation,  # noqa: F401
     step_weights,  # noqa: F401
     token_weights,  # noqa: F401
     turn_credit,  # noqa: F401

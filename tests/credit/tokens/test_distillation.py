@@ -64,6 +64,7 @@ def test_a_student_that_is_the_teacher_has_nothing_to_learn():
 
 def test_a_weight_of_zero_changes_nothing_and_token_credit_alone_is_informative():
     held = {"logprobs": ((-1.0, -2.0), (-1.0,)), "teacher": ((-0.5, -2.5), (-1.0,)), "kl_teacher": ((0.1, 0.2), (0.3,))}
+    held |= {"self_teacher": held["teacher"], "entropy": held["kl_teacher"], "self_teacher_entropy": held["kl_teacher"]}
     one = judged([True, False], lengths=[2, 1], statistics=held)
     plain = Credit(CreditSettings()).assign([one], NOW)[0]
     for name in token_credits:

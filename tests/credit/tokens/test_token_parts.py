@@ -188,6 +188,7 @@ NEUTRAL = {
     "weigh": [
         {"name": "sas", "rho": 0.0},
         {"name": "opefo", "strength": 0.0},
+        {"name": "htpo", "hard_right": 0.0, "easy_right": 0.0},
         {"name": "overlong_filter", "keep": 1.0},
         {"name": "segments", "keep": "all"},
         {"name": "importance", "power": 0.0},

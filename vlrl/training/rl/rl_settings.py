@@ -25,6 +25,7 @@ from vlrl.rollout.partial_rollouts import PartialRollouts
 from vlrl.training.monitoring.audit import AuditSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
+from vlrl.training.rl.self_teacher import NAMES, SelfTeacherSettings
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import ScoredGroup
 
@@ -35,6 +36,7 @@ MET_BY = {  # settings, and the needs that they meet
     "previous": {"previous"},
     "reference": {"reference"},
     "contrast": {"contrast"},
+    "self_teacher": set(NAMES),
 }
 
 
@@ -97,6 +99,7 @@ class RlSettings(Settings):
         description="model folder of an earlier task's RL: parts of credit that remember (ctan) go on from there",
     )
     contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
+    self_teacher: SelfTeacherSettings | None = Field(default=None, description="for the token credit `antisd`")
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
     auxiliary: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
         default=(), description="terms that are added to the loss"
@@ -197,7 +200,7 @@ class RlSettings(Settings):
                 f"reference is given, and {type(self.loss).__name__} as it is set up pulls to none; take loss: "
                 "{name: grpo, beta: …} with beta above 0, or leave it out"
             )
-        for name in ("teacher", "previous", "contrast"):
+        for name in ("teacher", "previous", "contrast", "self_teacher"):
             if getattr(self, name) is not None and not MET_BY[name] & self.needs:
                 raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
         if self.credit.token_credit and not self.loss.reads_token_credit:

@@ -15,6 +15,7 @@ from vlrl.model.training.policy import Policy
 from vlrl.rollout.environments.environment import Environment
 from vlrl.seeding import derive_seed, stream
 from vlrl.training.rl.rl_settings import FROZEN, RlSettings
+from vlrl.training.rl.self_teacher import NAMES, read_as_teacher
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import Group, PerToken, ScoredGroup, Verdict
@@ -45,6 +46,12 @@ class GroupScorer:
         statistics = self._statistics(groups)
         contrast = self._contrast(groups, step)
         verdicts = self._verdicts(groups)
+        if self._settings.self_teacher is not None:
+            temperature = self._settings.sampling.temperature
+            taught = read_as_teacher(
+                self._settings.self_teacher, self._model, self._policy, temperature, groups, verdicts
+            )
+            statistics = [own | more for own, more in zip(statistics, taught, strict=True)]
         return [ScoredGroup.of(group, verdicts[i], statistics[i], contrast.get(i)) for i, group in enumerate(groups)]
 
     def credit(self, scored: Sequence[ScoredGroup], step: int, remember: bool = True) -> list[ScoredGroup]:
@@ -89,7 +96,7 @@ class GroupScorer:
             tokenizer = self._model.loaded.tokenizer
             for group, of_group in zip(groups, statistics, strict=True):
                 of_group["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in group.rollouts)
-        names = sorted(self._needs - {"steps", "contrast"})
+        names = sorted(self._needs - {"steps", "contrast", *NAMES})
         if not names:
             return statistics
         written = [[j for j, r in enumerate(group.rollouts) if r.num_tokens] for group in groups]  # not empty
