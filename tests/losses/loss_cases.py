@@ -80,4 +80,5 @@ def part(given: LossInputs, responses: list[int]) -> LossInputs:
         update_responses=given.update_responses,
         update_tokens=given.update_tokens,
         token_advantages=None if given.token_advantages is None else given.token_advantages[chosen],
+        pull_scales=None if given.pull_scales is None else given.pull_scales[responses],
     )

@@ -157,3 +157,24 @@ def test_grpo_pulls_to_a_frozen_reference_where_there_is_one():
     given = replace(alike, ref_logprobs=alike.logprobs.detach() - drift)
     assert torch.allclose(gradient(loss, given), 0.5 * (1 - torch.exp(-drift)) / sum(LENGTHS))
     assert not gradient(loss, alike).any()
+
+
+@pytest.mark.parametrize("case", [*CASES, {"name": "kimi", "tau": 0.0}, {"name": "grpo", "beta": 0.0}], ids=label)
+def test_scales_of_the_pull_multiply_it_response_by_response_and_nothing_else(case):
+    """Scales of 1 are none, to the bit; the gradient is linear in them, and without advantages it is the pull's alone.
+    A loss that says it has no pull reads none.
+    """
+    loss, given = losses.build(case), terms(token_advantages=True)
+    plain = gradient(loss, given)
+    ones = torch.ones(len(LENGTHS), dtype=torch.float64)
+    assert torch.equal(gradient(loss, replace(given, pull_scales=ones)), plain)
+    if loss.needs:
+        return
+    scales = torch.tensor([0.5, 2.0, 3.0, 1.0], dtype=torch.float64)
+    free = replace(given, advantages=torch.zeros(len(LENGTHS), dtype=torch.float64), token_advantages=None)
+    moved = gradient(loss, replace(given, pull_scales=scales)) - plain
+    assert torch.allclose(moved, (scales[given.response] - 1) * gradient(loss, free), atol=1e-12, rtol=0)
+    assert bool(moved.any()) == loss.reads_pull_scales
+    split = sum(loss(part(replace(given, pull_scales=scales), responses)) for responses in ([0, 1], [2, 3]))
+    (summed,) = torch.autograd.grad(split, given.logprobs)
+    assert torch.allclose(summed, plain + moved, atol=1e-12, rtol=0)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from vlrl.config import Settings
 from vlrl.curriculum.problem_weights import Candidate, Hardness, problem_weights
+from vlrl.curriculum.task_utility import TaskUtilities, TaskUtility
 from vlrl.data.mixture import Mixture
 from vlrl.data.source_weights import shares_of
 from vlrl.data.sources import Source
@@ -45,6 +46,14 @@ class ProblemSamplerSettings(Settings):
         default=None, description="shares of the modalities, 0: only tested; the sources of each keep their proportions"
     )
     modality_gap: ModalityGap | None = None
+    utility: TaskUtility | None = Field(
+        default=None, description="shares of sources by what the policy can learn of them"
+    )
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What of it has a source of its own, for the run card."""
+        return (*self.weights, *(() if self.utility is None else (self.utility,)))
 
     @field_validator("budgets")
     @classmethod
@@ -82,6 +91,13 @@ class ProblemSampler:
                 f"compares text with rendered, the recipe has {sorted(held)}",
                 "leave it out",
             )
+        if settings.utility is not None and len(self._sources) < 2:
+            raise ConfigError(
+                "rl.problem_sampler.utility",
+                f"compares sources, the recipe has {sorted(self._sources)}",
+                "leave it out, or give the recipe another source",
+            )
+        self._utilities = None if settings.utility is None else TaskUtilities(settings.utility, list(self._sources))
         self._step = 0
         for source in mixture.sources:
             self._refuse_unlabelled(source)
@@ -151,6 +167,8 @@ class ProblemSampler:
 
     def observe(self, groups: Sequence[ScoredGroup]) -> None:
         """Success of groups that could be judged."""
+        if self._utilities is not None:
+            self._utilities.observe(groups)
         for group in groups:
             if not self.chooses or all(verdict.fault is not None for verdict in group.verdicts):
                 continue
@@ -180,13 +198,25 @@ class ProblemSampler:
             for name in found:
                 if self._sources[name].modality == "rendered":
                     found[name] *= factor
+        if self._utilities is not None:
+            factors = self._utilities.factors({name: float(share) for name, share in found.items()})
+            found = {name: share * Fraction(str(round(factors[name], 6))) for name, share in found.items()}
         return shares_of(found) if found != dict(shares) else found
 
+    @property
+    def pulls(self) -> dict[str, float] | None:
+        """By source what the pull of the loss is multiplied by; None: by nothing."""
+        return self._utilities.pulls() if self._utilities is not None and self._utilities.settings.pull else None
+
     def metrics(self) -> dict[str, float]:
-        """curriculum/success: mean success rate of what was tried; curriculum/tried: how many problems or bins."""
+        """curriculum/success: mean success rate of what was tried; curriculum/tried: how many problems or bins;
+        utility/<source> and pull/<source> with `utility`.
+        """
+        found = {} if self._utilities is None else self._utilities.metrics()
         if not self._rates:
-            return {}
+            return found
         return {
+            **found,
             "curriculum/success": sum(self._rates.values()) / len(self._rates),
             "curriculum/tried": float(len(self._rates)),
         }
@@ -212,9 +242,12 @@ class ProblemSampler:
         return f"{source}@{min(int(difficulty * self.settings.bins), self.settings.bins - 1)}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Success rates and the last gap, for a checkpoint."""
-        return {"rates": dict(self._rates), "ids": dict(self._ids), "gap": self._gap}
+        """Success rates, the last gap and utilities, for a checkpoint."""
+        utilities = {} if self._utilities is None else self._utilities.state_dict()
+        return {"rates": dict(self._rates), "ids": dict(self._ids), "gap": self._gap, "utilities": utilities}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self._rates, self._ids, self._gap = dict(state["rates"]), dict(state["ids"]), float(state["gap"])
+        if self._utilities is not None:
+            self._utilities.load_state_dict(state["utilities"])

@@ -45,6 +45,11 @@ class KimiLoss(Loss):
         return self.tau
 
     @property
+    def reads_pull_scales(self) -> bool:
+        """They multiply τ."""
+        return self.tau > 0
+
+    @property
     def pulls_without_advantage(self) -> bool:
         """The squared log ratio pulls every response back."""
         return self.tau > 0
@@ -55,7 +60,10 @@ class KimiLoss(Loss):
         ratio = inputs.per_response(inputs.weights * (inputs.logprobs - inputs.old_logprobs))
         if self.logratio_norm == "length":
             total, ratio = total / inputs.trained, ratio / inputs.trained
-        each = -inputs.advantages * total + 0.5 * self.tau * ratio.square()
+        pull = 0.5 * self.tau * ratio.square()
+        if inputs.pull_scales is not None:
+            pull = inputs.pull_scales * pull
+        each = -inputs.advantages * total + pull
         if inputs.token_advantages is not None:
             extra = inputs.per_response(inputs.weights * inputs.token_advantages * inputs.logprobs)
             each = each - (extra / inputs.trained if self.logratio_norm == "length" else extra)

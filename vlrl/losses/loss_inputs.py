@@ -19,6 +19,7 @@ class LossInputs:
                         A token of weight 0 is not trained: no loss counts it in a length or a mean
     token_advantages    (M,) without gradient, or None: added at each token to the advantage of its response
     ref_logprobs        (M,) of a frozen reference model, without gradient, or None
+    pull_scales         (N,) > 0 without gradient, or None: what the loss's pull to an earlier policy is multiplied by
     teacher_logprobs    (M,) with gradient, or None: of another token at each place, one that a teacher would write
     update_responses    responses of the *whole* update, over all micro-batches and ranks, whatever their tokens weigh
     update_tokens       its tokens of weight above 0; at least 1
@@ -37,6 +38,7 @@ class LossInputs:
     token_advantages: torch.Tensor | None = None
     ref_logprobs: torch.Tensor | None = None
     teacher_logprobs: torch.Tensor | None = None
+    pull_scales: torch.Tensor | None = None
 
     @property
     def credit(self) -> torch.Tensor:

@@ -31,6 +31,7 @@ class Loss(Method):
     resets_optimizer      whether the optimiser starts again at each iteration where a config doesn't say it
     means_over_response   whether a token's share falls with the number of trained tokens of its response
     reads_reference       whether `LossInputs.ref_logprobs`, those of a frozen model, have an effect
+    reads_pull_scales     whether `LossInputs.pull_scales` have an effect: there is a pull to an earlier policy
     pulls_without_advantage  whether a later update of a step has a gradient where the advantage is 0
     objective_tau         τ of the objective of k1.5 eq. 2, the pull to the iteration's start; None: it isn't that
     needs                 `pairs`: responses come in pairs, chosen and rejected; `demonstrations`: no rollouts
@@ -52,6 +53,11 @@ class Loss(Method):
     @property
     def reads_reference(self) -> bool:
         """Whether it pulls to a frozen reference, where one is given."""
+        return False
+
+    @property
+    def reads_pull_scales(self) -> bool:
+        """Whether it has a pull to an earlier policy, response by response."""
         return False
 
     @property

@@ -52,7 +52,9 @@ def test_observations_are_in_no_figure_of_an_update():
     assert "logprob_gap/given" not in shown
 
 
-def _two_responses_under(drifts: tuple[tuple[float, ...], ...], weights: tuple[tuple[float, ...], ...] | None = None):
+def _two_responses_under(
+    drifts: tuple[tuple[float, ...], ...], weights: tuple[tuple[float, ...], ...] | None = None, **more
+):
     old = tuple(tuple(-1.0 for _ in response) for response in drifts)
     example = Example(
         None,
@@ -60,6 +62,7 @@ def _two_responses_under(drifts: tuple[tuple[float, ...], ...], weights: tuple[t
         (0.5, -0.25),
         old_logprobs=old,
         token_weights=weights,
+        **more,
     )
     logprobs = torch.tensor([-1.0 + d for response in drifts for d in response])
     response = torch.tensor([i for i, one in enumerate(drifts) for _ in one])
@@ -77,6 +80,13 @@ def test_the_pull_is_tau_times_the_log_ratio_of_the_whole_response_beside_the_ad
     assert sums.scale_of_the_pull(0.1, a_token=True)["log_ratio/pull"] == pytest.approx(0.1 * 0.2 / 0.375)
     assert "log_ratio/pull" not in sums.scale_of_the_pull(None, a_token=False)
     assert UpdateMetrics().scale_of_the_pull(0.1, a_token=False) == {}
+
+
+def test_the_pull_counts_what_it_is_multiplied_by():
+    shown = _two_responses_under(((0.2, 0.1, 0.3), (-0.4, 0.0)), pull_scales=(0.5, 1.5))
+    assert shown.scale_of_the_pull(0.1, False)["log_ratio/sequence"] == pytest.approx(0.5)
+    assert shown.scale_of_the_pull(0.1, False)["log_ratio/pull"] == pytest.approx(0.1 * (0.3 + 0.6) / 2 / 0.375)
+    assert shown.scale_of_the_pull(0.1, True)["log_ratio/pull"] == pytest.approx(0.1 * (0.1 + 0.3) / 2 / 0.375)
 
 
 def test_a_response_of_twice_the_length_has_twice_the_pull_unless_it_is_divided_by_its_tokens():

@@ -66,6 +66,18 @@ def test_log_probabilities_of_a_frozen_reference_go_with_the_responses():
     assert inputs.ref_logprobs.tolist() == [-1.5, -2.5, -3.5, -6.5]
 
 
+def test_the_pull_is_scaled_by_the_source_of_a_group():
+    here = credited()
+    examples = to_examples([here], SimpleNamespace(), RlSettings(), 4, {here.problem.source: 2.5})
+    assert examples[0].pull_scales == (2.5,) * 3
+    response = torch.tensor([0, 0, 0, 1, 1, 2])
+    assert loss_inputs_of(examples, response, torch.zeros(6), examples).pull_scales.tolist() == [2.5] * 3
+    (plain,) = to_examples([here], SimpleNamespace(), RlSettings(), 4)
+    assert loss_inputs_of([plain], response, torch.zeros(6), [plain]).pull_scales is None
+    with pytest.raises(ValueError, match="either every example carries pull_scales or none"):
+        loss_inputs_of([*examples, plain], response, torch.zeros(6), [plain])
+
+
 def test_origins_of_a_rollout_of_one_iteration_are_its_modality():
     assert origins("text", ROLLOUTS[2], 4) == (("text", 1),)
 

@@ -35,6 +35,11 @@ class GrpoLoss(TokenLoss):
         return self.beta > 0
 
     @property
+    def reads_pull_scales(self) -> bool:
+        """They multiply β."""
+        return self.beta > 0
+
+    @property
     def pulls_without_advantage(self) -> bool:
         """The KL term holds every token."""
         return self.beta > 0
@@ -48,5 +53,6 @@ class GrpoLoss(TokenLoss):
         each = -torch.minimum(ratio * advantage, clipped * advantage)
         if self.beta:
             drift = log_ratio if inputs.ref_logprobs is None else inputs.logprobs - inputs.ref_logprobs
-            each = each + self.beta * (torch.exp(-drift) - 1 + drift)
+            pull = self.beta * (torch.exp(-drift) - 1 + drift)
+            each = each + (pull if inputs.pull_scales is None else inputs.pull_scales[inputs.response] * pull)
         return self.average(each, inputs)

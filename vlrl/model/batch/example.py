@@ -65,6 +65,7 @@ class Example:
                         (observations). None: all come from one place
     teacher_token_ids   per response (T_j,), or None: ids of tokens whose log-probabilities the loss wants besides
     ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
+    pull_scales         (k,) > 0, or None: what the loss's pull to an earlier policy is multiplied by
     observations        per response what an environment wrote into it, or None; None: the policy wrote all of them
     """
 
@@ -79,6 +80,7 @@ class Example:
     teacher_token_ids: tuple[tuple[int, ...], ...] | None = None
     ref_logprobs: PerToken | None = None
     observations: tuple[Observations | None, ...] | None = None
+    pull_scales: tuple[float, ...] | None = None
 
     @property
     def images(self) -> tuple[EncodedImage, ...]:

@@ -26,11 +26,15 @@ def loss_inputs_of(
     counted   the examples that the loss is averaged over: the whole update's, those that needn't run included
     teacher_logprobs  (M,) of a teacher's tokens at the same places, with gradient, where the examples carry these
 
-    Raises ValueError for an example without advantages.
+    Raises ValueError for an example without advantages, or where some carry scales of the pull and some none.
     """
     advantages = [example.advantages for example in examples]
     if None in advantages:
         raise ValueError("update: an example without advantages can only be read")
+    pulls = [example.pull_scales for example in examples]
+    scaled = any(scales is not None for scales in pulls)
+    if scaled and None in pulls:
+        raise ValueError("update: either every example carries pull_scales or none does")
     old = of_all(examples, "old_logprobs", logprobs)
     weights = of_all(examples, "token_weights", logprobs, 1.0)
     return LossInputs(
@@ -44,6 +48,9 @@ def loss_inputs_of(
         token_advantages=of_all(examples, "token_advantages", logprobs),
         ref_logprobs=of_all(examples, "ref_logprobs", logprobs),
         teacher_logprobs=teacher_logprobs,
+        pull_scales=torch.tensor([s for scales in pulls for s in scales or ()], device=logprobs.device)
+        if scaled
+        else None,
     )
 
 
@@ -56,14 +63,20 @@ def observe(
     """
     drift = inputs.old_logprobs - inputs.logprobs
     sequence = inputs.per_response(inputs.weights * drift).abs()
-    pulls = [sequence.sum(), (sequence / inputs.trained).sum(), inputs.advantages.abs().sum()]
+    a_token = sequence / inputs.trained
+    pulled = torch.ones_like(sequence) if inputs.pull_scales is None else inputs.pull_scales
+    pulls = [sequence, a_token, pulled * sequence, pulled * a_token, inputs.advantages.abs()]
     if (written := written_by_policy(examples)) is not None:
         chosen = torch.tensor(written, device=drift.device)
         drift, entropy = drift[chosen], entropy[chosen]
-    noted = torch.stack([*pulls, entropy.sum(), (drift.exp() - 1 - drift).sum()])  # one wait for the device
-    ratio, ratio_a_token, advantage, nats, kl = noted.tolist()
+    noted = torch.stack(
+        [*(each.sum() for each in pulls), entropy.sum(), (drift.exp() - 1 - drift).sum()]
+    )  # one wait for the device
+    ratio, ratio_a_token, pull, pull_a_token, advantage, nats, kl = noted.tolist()
     sums.log_ratio += ratio
     sums.log_ratio_a_token += ratio_a_token
+    sums.pulled += pull
+    sums.pulled_a_token += pull_a_token
     sums.advantage += advantage
     sums.entropy += nats
     sums.kl += kl

@@ -21,6 +21,7 @@ class UpdateMetrics:
     responses     of which these tokens are, once an update
     log_ratio     of each response |log π(y) − log π_old(y)|, the sum over its trained tokens; nats
     log_ratio_a_token  the same, each divided by the number of its trained tokens
+    pulled, pulled_a_token  the same two, each times what the pull of its response is multiplied by, where anything is
     advantage     of each response |A|
     norm          gradient norms before clipping, one an update
     updates       optimiser steps; 0 while one is being added up
@@ -36,6 +37,8 @@ class UpdateMetrics:
     responses: int = 0
     log_ratio: float = 0.0
     log_ratio_a_token: float = 0.0
+    pulled: float = 0.0
+    pulled_a_token: float = 0.0
     advantage: float = 0.0
     norm: float = 0.0
     updates: int = 0
@@ -58,6 +61,8 @@ class UpdateMetrics:
         self.responses += other.responses
         self.log_ratio += other.log_ratio
         self.log_ratio_a_token += other.log_ratio_a_token
+        self.pulled += other.pulled
+        self.pulled_a_token += other.pulled_a_token
         self.advantage += other.advantage
         self.norm += other.norm
         self.updates += other.updates
@@ -96,5 +101,5 @@ class UpdateMetrics:
             "log_ratio/a_token": self.log_ratio_a_token / self.responses,
         }
         if tau is not None and self.advantage > 0.0:
-            found["log_ratio/pull"] = tau * (self.log_ratio_a_token if a_token else self.log_ratio) / self.advantage
+            found["log_ratio/pull"] = tau * (self.pulled_a_token if a_token else self.pulled) / self.advantage
         return found

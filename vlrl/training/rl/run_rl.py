@@ -29,7 +29,7 @@ def run_rl(session: Session) -> Policy:
             model.to_training()
         recorder.probe(step, batch, clock)
         with clock.phase("update"):
-            examples = to_examples(batch.groups, policy, settings, step)
+            examples = to_examples(batch.groups, policy, settings, step, session.problem_sampler.pulls)
             lr_scale = budget.lr_scale(step, settings.policy.optimizer)
             metrics = learn(policy, examples, settings, step, lr_scale, seed, skipped_examples(batch.skipped, step))
             policy.end_iteration()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
@@ -13,13 +13,21 @@ from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.types import Rollout, ScoredGroup
 
 
-def to_examples(groups: Sequence[ScoredGroup], policy: Policy, settings: RlSettings, step: int = 0) -> list[Example]:
+def to_examples(
+    groups: Sequence[ScoredGroup],
+    policy: Policy,
+    settings: RlSettings,
+    step: int = 0,
+    pulls: Mapping[str, float] | None = None,
+) -> list[Example]:
     """Groups as update examples; a group without a response to train on gives none.
+
+    pulls  by source what the loss's pull is multiplied by, or None: by nothing
 
     The policy's log-probabilities at the step's start (k1.5 §2.3.2) are needed only where the step makes more than one
     update: for a first update they are the policy's own. They are computed where no part of credit has asked for them.
     """
-    examples = _examples(groups, step)
+    examples = _examples(groups, step, pulls)
     if settings.updates_per_step * settings.epochs_per_step == 1:
         return [replace(example, old_logprobs=None) for example in examples]
     if all(example.old_logprobs is not None for example in examples):
@@ -37,11 +45,11 @@ def skipped_examples(groups: Sequence[ScoredGroup], step: int) -> list[Example]:
     return _examples(groups, step)
 
 
-def _examples(groups: Sequence[ScoredGroup], step: int) -> list[Example]:
-    return [_example(trained, step) for group in groups if (trained := trained_part(group)).rollouts]
+def _examples(groups: Sequence[ScoredGroup], step: int, pulls: Mapping[str, float] | None = None) -> list[Example]:
+    return [_example(trained, step, pulls) for group in groups if (trained := trained_part(group)).rollouts]
 
 
-def _example(group: ScoredGroup, step: int) -> Example:
+def _example(group: ScoredGroup, step: int, pulls: Mapping[str, float] | None) -> Example:
     """All responses of a group, to be trained on."""
     return Example(
         group.encoded,
@@ -55,6 +63,7 @@ def _example(group: ScoredGroup, step: int) -> Example:
         teacher_token_ids=group.teacher_token_ids,
         ref_logprobs=group.statistics.get("reference"),
         observations=observations_of(group.rollouts),
+        pull_scales=None if pulls is None else (pulls[group.problem.source],) * len(group.rollouts),
     )
 
 
