@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from scripts_as_modules import script
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlrl.data.images.image_budget import ImageBudget
@@ -21,21 +22,9 @@ from vlrl.types import Image, Problem, Text
 
 GENERIC = tuple(generic_models())  # read without code of their own: tests/model/families/test_generic_families.py
 ARCHITECTURES = tuple(name for name in tiny_models() if name not in GENERIC)  # of every family with a file of its own
-TEXTS = ("How many cards? What is 3+4=?", "<think>3 and 4</think><answer>7</answer>", "red green blue left right") * 5
-SHAPE = TinyShape(
-    text_width=32,
-    text_layers=2,
-    head_size=16,
-    key_value_heads=1,
-    mlp_width=48,
-    vision_width=32,
-    vision_layers=2,
-    vision_heads=2,
-    tile=16,
-    tiles_a_side=2,
-    vocabulary=310,
-    context=160,
-)
+SMALLEST = script("scripts/bench/smallest_models.py")
+TEXTS = SMALLEST.TEXTS
+SHAPE = SMALLEST.SHAPE.model_copy(update={"context": 160})
 VLLM_SHAPE = SHAPE.model_copy(update={"head_size": 32})  # its CPU attention has no heads of 16
 BUDGET = ImageBudget(min_pixels=256, max_pixels=4096)
 

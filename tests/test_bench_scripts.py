@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import torch
 from forked_commands import ForkedCommands
 from sandbox_fixture import require_sandbox
+from scripts_as_modules import script
 
 BENCH = Path(__file__).parents[1] / "scripts" / "bench"
 
@@ -112,12 +111,7 @@ def test_the_gpu_benchmark_runs_every_step_on_the_cpu_and_says_what_its_figures_
 
 
 def test_the_forced_lengths_have_a_mean_of_64_and_a_longest_of_160() -> None:
-    spec = importlib.util.spec_from_file_location("image_heavy", BENCH / "image_heavy.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["image_heavy"] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
+    module = script("scripts/bench/image_heavy.py")
     flat = [length for lengths in module.LENGTHS for length in lengths]
     assert (len(flat), sum(flat) / len(flat), max(flat)) == (module.PROBLEMS * module.K, 64, 160)
 

@@ -210,27 +210,6 @@ def test_the_chain_and_the_ablations_of_the_page_on_experiments_are_settings_tha
         check_arms(build_settings(AblationSettings, ablation, "ablation"))
 
 
-def test_each_line_of_the_reading_guide_names_what_is_in_its_file():
-    rows = re.findall(
-        r"^\| \d+ \| `(vlrl/[^`]+\.py)` \| ([^|]+) \|", (ROOT / "docs/one_step.md").read_text(), re.MULTILINE
-    )
-    assert len(rows) >= 16
-    for file, named in rows:
-        for name in re.findall(r"`([A-Za-z_.]+)`", named):
-            defined = re.search(rf"(def|class) {name.rpartition('.')[2]}\b", (ROOT / file).read_text())
-            assert defined, f"{file} defines no {name}"
-
-
-def test_the_calls_of_the_reading_guide_stand_in_the_files_beside_them():
-    (tree,) = re.findall(r"```\n(TorchPolicy\.update.*?)```", (ROOT / "docs/one_step.md").read_text(), re.DOTALL)
-    for line in tree.splitlines():
-        call, _, file = line.strip().partition("  ")
-        if file.strip().endswith(".py"):
-            (place,) = (ROOT / "vlrl/model/training").glob(file.strip())
-            name = re.split(r"[(.]", call.removeprefix("TorchPolicy.").removeprefix("PackedForward."))[0]
-            assert name in place.read_text(), line
-
-
 @pytest.mark.parametrize(
     ("kind", "page", "decorator"),
     [

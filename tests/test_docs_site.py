@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from scripts_as_modules import script
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,12 +26,7 @@ def build(checkout: Path, out: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
     pytest.importorskip("mkdocs")
-    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "scripts/docs/site_pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("scripts/docs/site_pages.py")
 
 
 @pytest.mark.slow
@@ -107,11 +102,7 @@ def test_links_lead_to_pages_of_the_site_or_name_the_file(hooks, uri, written, s
 
 def test_lists_of_fields_in_docstrings_are_lists_on_the_site():
     pytest.importorskip("griffe")
-    spec = importlib.util.spec_from_file_location("field_lists", ROOT / "scripts/docs/field_lists.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("scripts/docs/field_lists.py")
     told = (
         "One idea.\n\npath, data  where the bytes are:\n            a file\nname        its name\n\nRaises  ValueError."
     )

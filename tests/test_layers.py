@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -87,7 +88,11 @@ def folders() -> list[Path]:
 def test_a_room_is_small_and_says_what_it_is_for(folder):
     own = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
     assert folder.name == "scenes" or len(own) <= MOST_FILES
-    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    inside = {file.stem for file in own} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert inside & set(re.findall(r"\w+", told)), "say which of its modules to read first"
+    for named in re.findall(r"[\w/]+\.py", told):
+        assert list(PACKAGE.rglob(named)), f"there is no {named}"
 
 
 def test_a_file_is_350_lines_at_most():

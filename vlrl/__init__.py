@@ -1,4 +1,7 @@
-"""vlrl: reinforcement learning for vision-language models, the Kimi k1.5 way."""
+"""vlrl: reinforcement learning for vision-language models, the Kimi k1.5 way.
+
+Start with docs/one_step.md: it follows one problem through data, rollout, verify, credit, training, model and losses.
+"""
 
 __version__ = "0.1.0"
 

@@ -37,13 +37,13 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image as Pillow
+from smallest_models import SHAPE, TEXTS
 
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.model.batch.example import Example, Observations
 from vlrl.model.batch.packing import pack
 from vlrl.model.families.attention_patterns import TWO_WAYS
 from vlrl.model.families.tested import TESTED, TestedFamily
-from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.folders.reading_check import plain_inputs
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder, save_model
 from vlrl.model.prompts.encode import Encoded, Encoder
@@ -60,21 +60,6 @@ from vlrl.types import Image, Problem, Rollout, Text
 
 BAR, RESUME_BAR = 1e-5, 2e-5
 K, TOKENS = 3, 30
-TEXTS = ("How many cards? What is 3+4=?", "<think>3 and 4</think><answer>7</answer>", "red green blue left right") * 5
-SHAPE = TinyShape(
-    text_width=32,
-    text_layers=2,
-    head_size=16,
-    key_value_heads=1,
-    mlp_width=48,
-    vision_width=32,
-    vision_layers=2,
-    vision_heads=2,
-    tile=16,
-    tiles_a_side=2,
-    vocabulary=310,
-    context=640,
-)
 RUN = (
     "threads=1",
     "sft={demonstrations: 24, steps: 40, batch: 8, validate_every: 50}",

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-from pathlib import Path
 
 import pytest
 from PIL import Image as Pillow
 from PIL import features
+from scripts_as_modules import script
 
 from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.types import Image
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "damaged_images.py"
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("damaged_images", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def damages():
+    return script("scripts/bench/damaged_images.py")
 
 
 @pytest.mark.slow
-def test_four_hundred_damaged_files_crash_nothing_hang_nothing_and_are_named(script, tmp_path):
+def test_four_hundred_damaged_files_crash_nothing_hang_nothing_and_are_named(damages, tmp_path):
     results = {}
-    for name, data in script.damaged(400):
-        results[name], seconds = script.check(name, data, tmp_path)
-        assert seconds < script.MAX_SECONDS, name
+    for name, data in damages.damaged(400):
+        results[name], seconds = damages.check(name, data, tmp_path)
+        assert seconds < damages.MAX_SECONDS, name
     assert len(results) == 400
     assert {result for name, result in results.items() if "_suffix_" in name} == {"image"}  # contents decide
     assert {result for name, result in results.items() if "_noise_" in name} == {"error"}

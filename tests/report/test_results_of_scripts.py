@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from scripts_as_modules import script
 
 ROOT = Path(__file__).parents[2]
 RESULTS = {
@@ -17,11 +17,7 @@ RESULTS = {
 
 
 def page_of(results):
-    script = ROOT / f"scripts/results/{results['page']}.py"
-    spec = importlib.util.spec_from_file_location(f"made_{script.stem}", script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.page(results)
+    return script(f"scripts/results/{results['page']}.py").page(results)
 
 
 def test_every_file_of_results_says_what_makes_its_page():

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from scene_draws import MANY, every_domain, many
+from scripts_as_modules import script
 
 from vlrl.scenes.domain import domains
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "results" / "blind_baseline.py"
 
 
 @pytest.fixture(scope="module")
 def blind():
-    spec = importlib.util.spec_from_file_location("blind_baseline", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["blind_baseline"] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
+    return script("scripts/results/blind_baseline.py")
 
 
 def test_a_question_that_gives_the_answer_away_is_found(blind):

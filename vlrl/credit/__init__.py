@@ -1,4 +1,7 @@
-"""Reward parts, advantages and token credit; importing the package files them all under their names."""
+"""Reward parts, advantages and token credit; importing the package files them all under their names.
+
+Read assign and credit_context, then advantage/, rewards/ and tokens/.
+"""
 
 from vlrl.credit.advantage import (
     adjusted,  # noqa: F401

@@ -1,4 +1,7 @@
-"""Pure losses; importing the package files them all under their names."""
+"""Pure losses; importing the package files them all under their names.
+
+Read loss_inputs and loss_registry, then kimi; policy_gradient/ holds the losses with a clipped ratio.
+"""
 
 from vlrl.losses import (  # noqa: F401
     dpo_loss,

@@ -1,4 +1,7 @@
-"""Text as images: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles."""
+"""Text as images: layout, styles, distortion, and the rendered twin of a text problem. Importing registers styles.
+
+Read convert and page, then styles/plain_style and typesetting/fonts.
+"""
 
 from vlrl.rendered_text.styles import (
     code_style,

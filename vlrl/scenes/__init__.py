@@ -1,4 +1,7 @@
-"""Generated domains: one file each. Importing this package registers all of them."""
+"""Generated domains: one file each. Importing this package registers all of them.
+
+Read domain, then grid_count; contract says what every problem of theirs holds, draws and cells what many share.
+"""
 
 import importlib
 import pkgutil

@@ -1,4 +1,7 @@
-"""Verdicts on responses: extraction, typed verifiers, combinators. Importing this package fills the registry."""
+"""Verdicts on responses: extraction, typed verifiers, combinators. Importing this package fills the registry.
+
+Read judge, then verifiers/number and reading/committed_answer; combine makes verifiers of verifiers.
+"""
 
 from vlrl.verify import combine
 from vlrl.verify.code import code_verifier

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from small_models import SHAPE, ask, build_spread, encode, fresh, pixels
+from small_models import SMALLEST, ask, build_spread, encode, fresh, pixels
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlrl.model.load import LoadedModel
@@ -22,7 +22,7 @@ PROMPTS = (  # zero to three images of unlike sizes, one of them twice
     (pixels(4, 64, 40), pixels(2, 48, 24), "blue", pixels(3, 24, 48), "What is green and red and left?"),
 )
 IMAGES_ONLY = ("tiny-paligemma2",)  # its processor refuses a prompt without an image
-ROOM = SHAPE.model_copy(update={"context": 640})
+ROOM = SMALLEST.SHAPE
 
 
 @dataclass

@@ -124,9 +124,9 @@ def test_a_group_above_the_memory_of_a_micro_batch_is_split_for_the_same_gradien
     folder = model_folders["tiny-qwen3-vl"]
     passes = []
 
-    def noted(rows, *more):
+    def noted(rows, **settings):
         passes.append(rows)
-        return pack(rows, *more)
+        return pack(rows, **settings)
 
     monkeypatch.setattr("vlrl.model.training.forward.pack", noted)
     whole, _ = gradient_of(folder, loss, 100_000, long_pairs)
@@ -154,14 +154,14 @@ def test_passes_without_gradients_keep_to_the_memory_of_a_micro_batch_too(model_
     rows = long_pairs(loaded)
     whole = TorchPolicy(loaded, PolicySettings())
     expected = whole.logprobs(rows, 0.8)
-    small = TorchPolicy(loaded, PolicySettings(micro_batch_mib=1))
     passes = []
 
-    def noted(rows, *more):
+    def noted(rows, **settings):
         passes.append(rows)
-        return pack(rows, *more)
+        return pack(rows, **settings)
 
     monkeypatch.setattr("vlrl.model.training.forward.pack", noted)
+    small = TorchPolicy(loaded, PolicySettings(micro_batch_mib=1))
     read = small.logprobs(rows, 0.8)
     stated = small.statistics(rows, 0.8, ["logprobs"])
     assert torch.allclose(torch.tensor(read), torch.tensor(expected), atol=1e-5, rtol=0)

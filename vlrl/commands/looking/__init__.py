@@ -1,1 +1,1 @@
-"""`vlrl compare` and `vlrl watch`; what they do lies in vlrl/report/."""
+"""`vlrl compare` and `vlrl watch`: looking_cli parses; what they do lies in vlrl/report/."""

@@ -1,1 +1,4 @@
-"""`vlrl score` and `vlrl verify`: responses that were recorded elsewhere, judged offline."""
+"""`vlrl score` and `vlrl verify`: responses that were recorded elsewhere, judged offline.
+
+Read score; score_cli parses.
+"""

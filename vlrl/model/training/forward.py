@@ -82,10 +82,16 @@ class PackedForward:
         self.tower = VisionTower(loaded.model, loaded.store)
         # without ZeRO there is no lockstep: each rank takes its own micro-batches, and no `_padding`
         self._lockstep, self._vision_tower = lockstep, vision_tower or self.tower
-        self._rule = PositionRule(loaded.model)
         self._routers = Routers(loaded.model)
         self._forbidden = torch.tensor(loaded.placeholder_ids, device=loaded.device, dtype=torch.long)
-        self._pad = loaded.tokenizer.pad_token_id or 0
+        self._pack = partial(
+            pack,
+            rule=PositionRule(loaded.model),
+            pad_id=loaded.tokenizer.pad_token_id or 0,
+            device=loaded.device,
+            flex=takes_flex(loaded.model),
+            packed=packs_sequences,
+        )
 
     @torch.no_grad()
     def logprobs(self, examples: Sequence[Example], temperature: float) -> list[tuple[tuple[float, ...], ...]]:
@@ -132,7 +138,7 @@ class PackedForward:
     def hidden(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """(M, d) last hidden states that predict the response tokens of one micro-batch, and these tokens (M,)."""
         model = self._loaded.model
-        batch = self._packed(examples)
+        batch = self._pack(examples)
         features = ImageFeatureCache(self.tower, [_images(examples)], trains=False).features(0)
         return response_hidden(model, self.tower, batch, features), batch.targets
 
@@ -149,7 +155,7 @@ class PackedForward:
         feature_cache = ImageFeatureCache(self.tower, images, self._vision_trains)
 
         def run(m: int) -> torch.Tensor:
-            batch = self._packed([examples[i] for i in batches[m]])
+            batch = self._pack([examples[i] for i in batches[m]])
             with self._training_graph():
                 hidden = response_hidden(self._loaded.model, self.tower, batch, feature_cache.features(m))
             value, carried = loss(hidden, batches[m]), feature_cache.carried(m)
@@ -275,10 +281,6 @@ class PackedForward:
         with checkpointed_layers(model), same:
             yield
 
-    def _packed(self, examples: Sequence[Example]) -> Batch:
-        flex = takes_flex(self._loaded.model)
-        return pack(examples, self._rule, self._pad, self._loaded.device, flex, self._packs_sequences)
-
     def _logprobs_of(
         self,
         examples: Sequence[Example],
@@ -288,7 +290,7 @@ class PackedForward:
         teacher_token_ids: torch.Tensor | None = None,
         load: ExpertLoad | None = None,
     ) -> tuple[Batch, TokenLogprobs]:
-        model, batch, forbidden = self._loaded.model, self._packed(examples), self._forbidden
+        model, batch, forbidden = self._loaded.model, self._pack(examples), self._forbidden
         with self._routed(examples, batch, load):
             return batch, response_logprobs(
                 model, self.tower, batch, features, forbidden, temperature, chunks, teacher_token_ids

@@ -1,1 +1,4 @@
-"""Worker processes with limits of time and memory, for what must not harm the trainer."""
+"""Worker processes with limits of time and memory, for what must not harm the trainer.
+
+Read worker_pool, then worker_client and fork_server.
+"""

@@ -1,4 +1,7 @@
-"""The tables of the trainers that `vlrl import` knows, one file each. Their keys and defaults are those of 2026."""
+"""The tables of the trainers that `vlrl import` knows, one file each. Their keys and defaults are those of 2026.
+
+Read trl, then shared_words and hf_arguments, which several of them share.
+"""
 
 from __future__ import annotations
 

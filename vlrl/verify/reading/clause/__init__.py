@@ -1,1 +1,4 @@
-"""The clause that an answer stands in: what it denies, changes, supposes or counts, and what later takes it back."""
+"""The clause that an answer stands in: what it denies, changes, supposes or counts, and what later takes it back.
+
+Read declaration, then retraction and afterwards.
+"""
