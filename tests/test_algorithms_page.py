@@ -60,7 +60,7 @@ def test_what_is_left_out_is_named_once_with_a_reason_and_is_not_there():
     table = PAGE.split("## Left out for now")[1]
     lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")][1:]
     names = [name.strip() for name, _ in lines]
-    assert len(names) == len(set(names)) == 14
+    assert len(names) == len(set(names))
     assert all(len(reason.strip()) > 15 for _, reason in lines)
     there = {name for registries in SECTIONS.values() for registry in registries for name in registry}
     assert not there & {name.lower() for name in names}

@@ -82,6 +82,13 @@ def test_each_way_is_a_few_links_and_every_model_is_tested_on_the_base(world):
     PipelineSettings(name="x", pipeline=tuple(links_of(settings(world), "L", 0)))  # refers backwards only
 
 
+def test_a_way_learns_from_responses_that_are_cut_behind_their_right_answer(world):
+    links = {one.name: one for one in links_of(settings(world, ways=["trimmed"], trim={"pairs": True}), "L", 0)}
+    assert list(links) == ["trimmed_sampled", "trimmed", "test_long", "test_trimmed"]
+    assert links["trimmed_sampled"].set["warmup.trim"] == {"concludes": "statement", "separators": [], "pairs": True}
+    assert links["trimmed"].set["data"] == "{trimmed_sampled}/demonstrations_recipe.yaml"
+
+
 def test_only_what_the_chosen_ways_need_is_run(world):
     assert [link.name for link in links_of(settings(world, ways=["rl"]), "L", 0)] == ["rl", "test_long", "test_rl"]
     only = links_of(settings(world, ways=["rl"], set={"rl": {"rl.sampling.max_tokens": 4}}), "L", 0)

@@ -18,6 +18,7 @@ from vlrl.config import Settings
 from vlrl.curation.asked_prompts import check_template, wrapped
 from vlrl.curation.selection.markers import marker_report
 from vlrl.curation.selection.short_answers import preference_pairs
+from vlrl.curation.selection.trimming import Kept, TrimSettings, trim, trim_report, trimmed_length, trimmed_pairs
 from vlrl.curation.stage import Answered, Ask, Question
 from vlrl.rollout.engine import Sampling
 from vlrl.types import Demonstration, Preference, Problem, content_digest
@@ -48,6 +49,11 @@ class WarmupSettings(Settings):
         description="write preferences.jsonl, too: the shortest right response against longer wrong ones and against "
         "right ones of this many times its length (k1.5: 1.5)",
     )
+    trim: TrimSettings | None = Field(
+        default=None,
+        description="right responses are cut behind their earliest right answer before they are chosen; `{}` takes the "
+        "defaults, null leaves them whole",
+    )
     _template = check_template("prompt")
 
 
@@ -62,6 +68,7 @@ class WarmupSet:
     faults: int
     without: int  # problems without a demonstration
     preferences: tuple[Preference, ...] = ()
+    trimmed: tuple[Kept, ...] | None = None  # right responses; None where none is cut
 
     def __post_init__(self) -> None:
         if len(self.demonstrations) + sum(self.rejected.values()) + self.faults != self.sampled:
@@ -77,6 +84,7 @@ class WarmupSet:
             "problems_without": self.without,
             "preferences": len(self.preferences),
             "markers": marker_report([d.response for d in self.demonstrations]),
+            **({} if self.trimmed is None else {"trimmed": trim_report(self.trimmed)}),
         }
 
 
@@ -87,16 +95,22 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
     answers = ask(STAGE, questions, settings.sampling, settings.samples) if questions else []
     demonstrations, provenance, rejected = [], [], Counter[str]()
     preferences: list[Preference] = []
+    trimmed: list[Kept] = []
     template = content_digest(settings.prompt)[:12]
     without = 0
     for problem, answered in zip(chosen, answers, strict=True):
-        kept, reasons = select(answered, settings)
+        short = {} if settings.trim is None else trim_right(problem, answered, settings.trim)
+        kept, reasons = select(answered, settings, short)
         if settings.pairs is not None:
             preferences += preference_pairs(problem, answered, settings.pairs)
+        if settings.trim is not None and settings.trim.pairs:
+            preferences += trimmed_pairs(problem, tuple(short.values()))
+        trimmed += short.values()
         rejected += reasons
         without += not kept
         for index in kept:
-            demonstrations.append(Demonstration(problem, answered.rollouts[index].text.strip()))
+            response = short[index].text if index in short else answered.rollouts[index].text.strip()
+            demonstrations.append(Demonstration(problem, response))
             provenance.append(
                 {
                     "problem": problem.id,
@@ -108,6 +122,7 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
                     "tokens": answered.rollouts[index].num_tokens,
                     "right": answered.correct,
                     "judged": answered.judged,
+                    **({"chars_kept": short[index].share, "trimmed": short[index].why} if index in short else {}),
                 }
             )
     return WarmupSet(
@@ -118,29 +133,44 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
         faults=sum(len(one.faults) for one in answers),
         without=without,
         preferences=tuple(preferences),
+        trimmed=None if settings.trim is None else tuple(trimmed),
     )
 
 
-def select(answered: Answered, settings: WarmupSettings) -> tuple[list[int], Counter[str]]:
-    """Indices of the responses that stay, best first, and why the others don't (faults aside)."""
+def trim_right(problem: Problem, answered: Answered, settings: TrimSettings) -> dict[int, Kept]:
+    """By index: what stays of each right response that ended by itself."""
+    pairs = enumerate(zip(answered.rollouts, answered.verdicts, strict=True))
+    right = [(i, rollout) for i, (rollout, verdict) in pairs if verdict.correct and rollout.finish_reason == "stop"]
+    return {i: trim(problem, rollout.text, settings) for i, rollout in right}
+
+
+def select(
+    answered: Answered, settings: WarmupSettings, short: Mapping[int, Kept] | None = None
+) -> tuple[list[int], Counter[str]]:
+    """Indices of the responses that stay, best first, and why the others don't (faults aside).
+
+    short  by index: what stays of a response that was cut, which is what counts and is compared
+    """
+    short = short or {}
+    lengths = [trimmed_length(rollout, short.get(index)) for index, rollout in enumerate(answered.rollouts)]
     reasons: Counter[str] = Counter()
-    right: dict[str, int] = {}  # normalised text → index of its shortest response
+    right: dict[str, int] = {}  # normalised text → index of its first response
     for index, (rollout, verdict) in enumerate(zip(answered.rollouts, answered.verdicts, strict=True)):
         if verdict.fault is not None:
             continue
-        said = " ".join(rollout.text.split())
+        said = " ".join((short[index].text if index in short else rollout.text).split())
         if not verdict.correct:
             reasons["wrong"] += 1
         elif rollout.finish_reason != "stop":
             reasons["not finished"] += 1
-        elif rollout.num_tokens < settings.min_tokens:
+        elif lengths[index] < settings.min_tokens:
             reasons["shorter than min_tokens"] += 1
         elif said in right:
             reasons["the same response again"] += 1
         else:
             right[said] = index
     sign = {"shortest": 1, "longest": -1, "first": 0}[settings.order]
-    order = sorted(right.values(), key=lambda index: (sign * answered.rollouts[index].num_tokens, index))
+    order = sorted(right.values(), key=lambda index: (sign * lengths[index], index))
     if len(order) > settings.keep:
         reasons["more than `keep`"] += len(order) - settings.keep
     return order[: settings.keep], reasons

@@ -5,6 +5,7 @@
     dpo        the shortest right response against longer ones (k1.5 §2.4)
     rl         RL with the length reward, a smaller budget, and no score beyond it (k1.5 §2.4)
     merge_rs   the merged model, supervised on its own shortest right responses (k1.5 §2.4)
+    trimmed    as `shortest`, each response cut behind its earliest right answer (STOP/ECN); not among the default ways
 
 Each way is a few links of a chain (pipeline.py) over commands that also stand alone: `vlrl curate`, `vlrl run`,
 `vlrl merge`. An interrupted call continues.
@@ -21,13 +22,14 @@ from pydantic import Field, model_validator
 from vlrl.config import Settings, as_arguments, load_settings
 from vlrl.credit.rewards.length_parts import LeadLength, StepGrpo
 from vlrl.credit.rewards.length_reward import LengthReward
+from vlrl.curation.selection.trimming import TrimSettings
 from vlrl.errors import ConfigError
 from vlrl.evaluation.comparison import best_balance
 from vlrl.experiments.long2short.long2short_page import Long2ShortFindings, answers_of, write_page
 from vlrl.experiments.pipeline.pipeline import Link, PipelineSettings, run_links
 from vlrl.training.run_settings import RunSettings
 
-Way = Literal["merge", "shortest", "dpo", "rl", "merge_rs"]
+Way = Literal["merge", "shortest", "dpo", "rl", "merge_rs", "trimmed"]
 LENGTH_REWARDS = (LengthReward, LeadLength, StepGrpo)
 LENGTH_WEIGHT = 0.3  # the paper gives no value
 WAYS: tuple[Way, ...] = ("merge", "shortest", "dpo", "rl", "merge_rs")
@@ -41,6 +43,7 @@ class Long2ShortSettings(Settings):
     long      model folders to start from; of several the one with the best balance on the test's validation split (k1.5
               §2.4)
     short     the short model that is merged with
+    trim      how way `trimmed` cuts responses: `warmup.trim` of a curation
     set       dotted settings of one way's training, e.g. {rl: {rl.sampling.max_tokens: 32}}
     overrides dotted settings of every run of the base config
     before    links of a chain that make the models; `{name}` in `long` and `short` is the folder of a link, e.g. the
@@ -64,6 +67,7 @@ class Long2ShortSettings(Settings):
         lt=1.0,
         description="way rl: response tokens at most, as a share of the base config's, where `set` gives no number",
     )
+    trim: TrimSettings = TrimSettings()
     tolerance: float = Field(default=0.01, ge=0.0, description="accuracy that a shorter start may lack")
     overrides: dict[str, Any] = Field(default_factory=dict)
     before: tuple[Link, ...] = ()
@@ -140,6 +144,9 @@ def links_of(settings: Long2ShortSettings, start: str, seed: int) -> list[Link]:
         models["short"] = settings.short
     if {"shortest", "dpo"} & {*settings.ways}:
         links.append(_sampling(settings, "sampled", start, seed))
+    if "trimmed" in settings.ways:
+        cut = {"warmup.trim": settings.trim.model_dump(mode="json")}
+        links.append(_sampling(settings, "trimmed_sampled", start, seed, cut))
     if "merge_rs" in settings.ways:
         links.append(_sampling(settings, "merged_sampled", "{merged}", seed))
     for way in settings.ways:
@@ -157,8 +164,10 @@ def _before(settings: Long2ShortSettings, seed: int) -> list[Link]:
     return [link.model_copy(update={"set": {"seed": seed, **link.set}}) for link in settings.before]
 
 
-def _sampling(settings: Long2ShortSettings, name: str, model: str, seed: int) -> Link:
-    given = {"model.path": model, "model.build": None, "seed": seed}
+def _sampling(
+    settings: Long2ShortSettings, name: str, model: str, seed: int, more: dict[str, Any] | None = None
+) -> Link:
+    given = {"model.path": model, "model.build": None, "seed": seed, **(more or {})}
     return Link(name=name, does="curate", config=settings.curate, set=given)
 
 
@@ -169,7 +178,7 @@ def _training(settings: Long2ShortSettings, way: Way, start: str, seed: int) -> 
     if way == "rl":
         given |= {"stages": ["rl"], **shortening(settings)}
         return Link(name=way, config=settings.base, set={**given, **more}), "{rl}/model"
-    sampled = "{merged_sampled}" if way == "merge_rs" else "{sampled}"
+    sampled = {"merge_rs": "{merged_sampled}", "trimmed": "{trimmed_sampled}"}.get(way, "{sampled}")
     if way == "dpo":
         given |= {"stages": ["dpo"], "dpo.pairs": f"{sampled}/preferences.jsonl"}
         return Link(name=way, config=settings.base, set={**given, **more}), "{dpo}/model_dpo"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-_THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
+THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think(?:ing)?\s{0,3}>|◁(/?)think▷", re.IGNORECASE)
 _BOX_MARKS = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)  # GLM-4.5V and its successors
 _POWER_APART = re.compile(r"(?<=[A-Za-z])\s?(?:\$|\\\()\s?(\^\s?\{?\s?[23]\s?\}?)\s?(?:\$|\\\))")
 _LABEL = re.compile(r"\\(?:text|textbf|textit|mathbf|mathrm|bf)\s?\{([^{}\d]{2,40}:\s?)\}")
@@ -30,7 +30,7 @@ def visible_text(response: str) -> str:
         return response
     kept: list[str] = []
     depth, start = 0, 0
-    for match in _THINK_TAG.finditer(response):
+    for match in THINK_TAG.finditer(response):
         closing = bool(match.group(1) or match.group(2))
         if not closing:
             if depth == 0:
