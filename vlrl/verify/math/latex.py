@@ -22,6 +22,7 @@ from vlrl.verify.values.normaliser import clean, undouble
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.shown_text import visible_text
 from vlrl.verify.values.units import read_unit
+from vlrl.verify.words.languages import words
 
 MAX_CHARS = 1000  # ours: longer formulas are not answers
 MAX_DEPTH = 40
@@ -49,6 +50,17 @@ _MATH_WORDS = frozenset(
     re.findall(r"\w+", "sin cos tan cot sec csc log exp sqrt max min mod gcd lcm and inf pct"),
 )
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
+_POINT = r"\$?\s?[a-zA-Z]\s?(?:\\neq?(?![a-z])|≠)\s?-?(?:[0-9./]+|\\d?frac\s?\{[0-9]+\}\s?\{[0-9]+\}|[a-z](?![a-z]))\s?"
+_EXCLUDED = re.compile(
+    r"(?<=[\w)}$*])(?:\s|\\[,; ]|\\q?quad|~|,)*(?:\\text\s?\{\s?,?\s?\(?)?\(?(?:for|where|if|when|with|"
+    r"provided(?: that)?|assuming)(?: all)?\s?\}?(?:\s|\\[,; ])*"
+    rf"{_POINT}(?:(?:,|and|\\text\s?\{{\s?and\s?\}})\s?(?:{_POINT}|-?[0-9]+))*(?:\\text\s?\{{\)?\}})?(?P<end>\$?)\)?"
+)
+_BOLD_END = re.compile(r"\*\*([^*\n]{1,200})\*\*[\s.]*$")
+_FORMULA_SIGN = re.compile(r"[=:+^√π²³/(]|[-−]\s?[a-z0-9]|\\[a-z]|^[a-zA-Z]$")
+_LEADS_TO = re.compile(
+    rf"(?:{words('is', 'so')}|\b(?:to|be|are|get|have|so|gives?|find|obtain)|[:=：])[\s,:]{{0,3}}$", re.IGNORECASE
+)
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -76,6 +88,8 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
         return Extraction(found.answer, found.how, candidates=tuple(formula_parts(found.answer)))
     if doubts(_NOT_EQUAL.sub("=", found.answer), question) or names_another(found.answer, question):
         return _in_prose(response, found, question)
+    if (bold := _bold_formula(found.answer)) is not None:
+        return Extraction(bold, found.how, candidates=(bold,))
     segments = _standing_formulas(found.answer)
     if segments is None:
         return Extraction(None, found.how, "the formula is denied, bounded or an example")
@@ -101,6 +115,23 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     ):
         return Extraction(None, found.how, "no formula")
     return Extraction(found.answer, found.how, candidates=(bare,))
+
+
+def _bold_formula(text: str) -> str | None:
+    """The formula in bold type with which a sentence ends: 3:2 of "The ratio is **3:2**."; None where it has none,
+    or where it is a number, which prose is read for."""
+    match = _BOLD_END.search(text)
+    if match is None or "**" in text[: match.start()] or not text[: match.start()].strip():
+        return None
+    formula = match[1].strip(" .:$")
+    if not _FORMULA_SIGN.search(formula) or read_quantity(formula) is not None or _ABROAD.search(formula):
+        return None
+    if any(word.lower() not in _MATH_WORDS for word in _WORD.findall(formula)) or re.match(r"\(?[A-J][).:]\s", formula):
+        return None
+    before = text[: match.start()].rstrip()
+    if not _LEADS_TO.search(before) or standing(text, match.start(), match.end(), match[1], formula=False).fault:
+        return None
+    return formula
 
 
 def _standing_formulas(text: str) -> list[str] | None:
@@ -182,6 +213,11 @@ def formula_parts(text: str) -> list[str]:
     if parts and _ONLY_AND.fullmatch(_SEGMENT.sub(" ", text).strip(" .%")):
         return parts
     return [text.strip("$").strip()] if text.count("$") <= 2 else [text.replace("$", " ").strip()]
+
+
+def without_excluded_points(text: str) -> str:
+    """The text without the points at which a simplified formula doesn't hold: "x + 1, where x ≠ 1" is x + 1."""
+    return _EXCLUDED.sub("", text)
 
 
 def split_unit(text: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 
 from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.afterwards import retracts
-from vlrl.verify.reading.clause.declaration import standing
+from vlrl.verify.reading.clause.declaration import is_example, standing
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, COURTESY, NOW, SCENE, SETUP, TAIL_ABROAD
 from vlrl.verify.reading.declared import ESCAPED_LINE, MAX_TEXT_CHARS, Extraction, extract
@@ -44,6 +44,7 @@ _CONTRAST = re.compile(  # "It isn't Venus; it is Mars"
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)
 _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+_GOES_ON = re.compile(r"\s?[-−–+*/×÷·^]\s?[0-9(\\]|\s(?:plus|minus|times)\b")
 _AND_WHY = re.compile(r"[^()—–]{1,40}(?:\([^()]*\)|\s[—–]\s.*)\W*")  # "4 (two on each side)"
 _EXCLAIMS = re.compile(r"(?<![!=])!(?=[\s*]*$)")
 _STATEMENT = re.compile(
@@ -177,7 +178,14 @@ def _bold(sentence: str, reader: Reader[V]) -> list[V]:
     values = [value for value, _ in found]
     if any(value != values[0] for value in values):
         return values
-    return [v for v, m in found if not standing(sentence, m.start(), m.end(), m[1], formula=False).fault]
+    return [v for v, m in found if _stands(sentence, m)]
+
+
+def _stands(sentence: str, bold: re.Match[str]) -> bool:
+    """Whether nothing around bold type denies it or makes it a part of a formula: "**12** − 1"."""
+    if _GOES_ON.match(sentence, bold.end()):
+        return False
+    return not standing(sentence, bold.start(), bold.end(), bold[1], formula=False).fault
 
 
 def _nearer(question: str, spoken: list[str]) -> bool:
@@ -189,7 +197,7 @@ def _nearer(question: str, spoken: list[str]) -> bool:
 def _stated(sentence: str, reader: Reader[V]) -> V | None:
     if len(sentence) > MAX_SENTENCE or _sets_the_scene(sentence, reader.question):
         return None
-    if names_another(sentence, reader.question):
+    if names_another(sentence, reader.question) or is_example(sentence):
         return None
     value, supposed = reader.inside(sentence), condition(sentence)
     if value is None and (contrast := _CONTRAST.search(sentence)) is not None:

@@ -24,9 +24,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from vlrl.verify.reading.clause import declaration
 from vlrl.verify.reading.clause.afterwards import taken_back
 from vlrl.verify.reading.clause.box_spans import box_spans, boxed
-from vlrl.verify.reading.clause.declaration import DENIED, Standing, is_bare, standing
+from vlrl.verify.reading.clause.declaration import DENIED, TEMPLATE, Standing, is_bare, standing
 from vlrl.verify.reading.clause.retraction import discards
 from vlrl.verify.reading.clause.sentence_end import SENTENCE_END
 from vlrl.verify.reading.cues import CONCLUDES, LATIN_ANSWER, OTHER_ANSWER, TAIL_ABROAD
@@ -71,6 +72,7 @@ _LINE_CUE = r"^(?:\s{0,3}####\s|\s{0,3}(?:A|final)\s?:\s|[#*]{1,6}\s{0,2}(?:fina
 _CUE_IN_ASCII = re.compile(f"{_WORD_CUE}|{_LINE_CUE}", re.IGNORECASE | re.MULTILINE)
 _CUE_ANYWHERE = re.compile(rf"{_WORD_CUE}|{_LINE_CUE}|(?P<other>{OTHER_ANSWER})", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"\W{0,3}[A-Z][.):]\W{0,3}\s")
+_BOLD_OPTION = re.compile(r"\s*\*\*\(?[A-J][.):]\s[^*\n]{1,300}(?=\*\*)")  # "**B. A gray wolf**"
 _FINAL = re.compile(r"\bfinal answer\b", re.IGNORECASE)
 ESCAPED_LINE = re.compile(r"\\n(?=[A-Z\\0-9$])")  # text that was written as JSON twice
 _SPACES = re.compile(r"\s+")
@@ -145,11 +147,17 @@ def extract(response: str, question: str = "") -> Extraction:
     if text[0] == "{" and '"answer"' in text:
         return Extraction(None, "none", "malformed JSON")
     if "\n" not in text and len(text) <= MAX_ANSWER_CHARS and not SENTENCE_END.search(text, _label_end(text)):
-        return Extraction(text, "line", candidates=(text,))
+        return (
+            Extraction(None, "none", TEMPLATE)
+            if declaration.is_example(text)
+            else Extraction(text, "line", candidates=(text,))
+        )
     spoken = sentences(text)
     closing = spoken[-2:]
-    short = all(len(piece.split()) <= _BARE_WORDS and not _VERB.search(piece) for piece in closing)
-    if len(closing) > 1 and short and not CONCLUDES.search(closing[1]):
+    bare = [len(piece.split()) <= _BARE_WORDS and not _VERB.search(piece) for piece in closing]
+    if len(closing) > 1 and bare[1] and declaration.without_knowledge(closing[0]):
+        return Extraction(None, "none", DENIED)
+    if len(closing) > 1 and all(bare) and not CONCLUDES.search(closing[1]):
         if closing[0].endswith(("$", "\\[", "\\(")):  # one formula over several lines
             return _one("sentence", closing[1:])
         return Extraction(None, "none", "several short answers", tuple(closing))
@@ -290,6 +298,8 @@ def _phrases(text: str) -> tuple[list[str], str]:
         before = _sentence_before(text, match.start())
         if doubts(before) if match["abroad"] or match.lastgroup == "other" else not declared_by(before):
             continue  # "I don't think the answer is 6"
+        if before and declaration.is_example(before):
+            continue  # "Format: Answer: 12"
         answer, stop = _to_sentence_end(text, match.end())
         if answer and not any(c.isdigit() for c in answer) and found and discards(text[match.start() : stop]):
             continue  # "My answer is wrong", which is said of the one before
@@ -333,7 +343,8 @@ def _to_sentence_end(text: str, start: int) -> tuple[str, int]:
     """From `start` to the end of the sentence or line, and where that is; the answer may start on the next line."""
     window = text[start : start + 2 * MAX_ANSWER_CHARS]
     lead = len(window) - len(window.lstrip())
-    end = SENTENCE_END.search(window, lead)
+    option = _BOLD_OPTION.match(window)
+    end = SENTENCE_END.search(window, option.end() if option is not None else lead)
     stop = end.start() if end else len(window)
     said = _BOLD_END.sub(r"\1", window[lead:stop].strip().strip("*").strip())
     return said if said.isascii() else TAIL_ABROAD.sub("", said).rstrip("。"), start + stop

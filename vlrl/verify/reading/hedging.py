@@ -57,7 +57,7 @@ _STATED_BEFORE = re.compile(
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
 )
 _PREDICATE = re.compile(
-    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be)\b"
+    r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be|would|might|could)\b"
     r"(?!\s+(?:visible|seen|shown|counted|present|depicted|pictured|aboard|on board|inside|here|there)"
     r"(?:\s(?:in|on)\s(?:the|this)\s(?:image|picture|photo|figure|scene))?\W*$)"
     r"(?!\s+(?:(?:our|my|correct|right|thus|therefore|your|remaining|left(?! out)|"

@@ -39,6 +39,15 @@ def _not_a_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+_ANSWERS = re.compile(r"(?:final[ _])?answer", re.IGNORECASE)
+_OFFERS = re.compile(r"alternat|\bother|second_|backup|fallback", re.IGNORECASE)  # another answer beside the first
+_NAMES_IT = re.compile(  # the one key of an object that is an answer
+    r"(?:(?:total|final|correct|number|the)[ _]?(?:of[ _])?)*"
+    r"(?:count|total|number|result|value|solution|output|option|choice|letter)",
+    re.IGNORECASE,
+)
+
+
 def json_answers(text: str) -> list[str] | None:
     """The `answer` of a text that is one JSON object, as text; None of every other text."""
     text = text.strip()
@@ -52,8 +61,11 @@ def json_answers(text: str) -> list[str] | None:
         return None
     found = []
     for key, value in loaded.items():
-        if key.casefold().replace(" ", "_") in ("answer", "final_answer"):
+        if _ANSWERS.fullmatch(key) or (_OFFERS.search(key) and value not in (None, "", [], {})):
             found.append(value if isinstance(value, str) else json.dumps(value))
+    [(key, value), *others] = loaded.items() if loaded else [("", {})]
+    if not found and not others and _NAMES_IT.fullmatch(key) and not isinstance(value, dict):
+        found = [value if isinstance(value, str) else json.dumps(value)]
     return found or None
 
 

@@ -3,7 +3,7 @@ r"""What a response shows: without its thinking, whatever it is set with.
 Thinking is cut out. So is markup that would part or hide what stands together:
 a model's own marks around its answer become a box, a power of a unit that is set as a formula of its own joins its unit
 (`cm$^2$`, `cm\(^2\)`), a label in `\text{Answer: }` is its words, emoji around a line are none of it, and a response
-that is one code fence is what the fence holds.
+that is one code fence is what the fence holds. Emphasis is bold type, however it is written: `<b>`, `<strong>`, `*12*`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ _SAYS = (  # crosses, questions, warnings; numbers, letters, flags, hours, cards
 )
 _EMOJI = rf"(?:(?![{_SAYS}])[\u2600-\u27BF\u2B50\u2B55\U0001F300-\U0001FAFF]\uFE0F?\s?)"
 _AROUND_LINE = re.compile(rf"^[ \t]*{_EMOJI}+(?=\S)|(?<=\S)[ \t]*{_EMOJI}+[ \t]*$", re.MULTILINE)
+_EMPHASIS_TAG = re.compile(r"</?(?:b|strong|em|i|u|mark)>", re.IGNORECASE)
+_ONE_STAR = re.compile(  # `*12*`, but not `2*3*4`, `x^*` or the bullet of a list
+    r"""(?<![^\s("'“:：—–-])\*(?=[^\s*])([^*\n$]{1,120}?)(?<=[^\s*])\*(?![^\s.,;:!?)"'”—–。，-])"""
+)
 _FENCE = re.compile(r"\s*```[ \t]*(?:text|txt|plaintext|markdown|md)?[ \t]*\n([^`]*?)\n?[ \t]*```\s*")
 
 
@@ -59,6 +63,10 @@ def without_markup(text: str) -> str:
         text = _THEREFORE.sub("Therefore,", text)
     if not text.isascii():
         text = _AROUND_LINE.sub("", text)
+    if "*" in text:
+        text = _ONE_STAR.sub(r"**\1**", text)
+    if "</" in text:
+        text = _EMPHASIS_TAG.sub("**", text)
     if "```" in text and (whole := _FENCE.fullmatch(text)) is not None:
         text = whole[1]
     return text

@@ -17,7 +17,14 @@ from typing import Any
 
 from vlrl.types import Problem, Verdict
 from vlrl.verify.judge import verifier
-from vlrl.verify.math.latex import declared_mathematics, gold_parts, plain_form, split_unit, too_complex
+from vlrl.verify.math.latex import (
+    declared_mathematics,
+    gold_parts,
+    plain_form,
+    split_unit,
+    too_complex,
+    without_excluded_points,
+)
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
@@ -35,6 +42,7 @@ DEFAULT_ROUNDING = 6  # math-verify's own: decimals to which a decimal and an ex
 
 _BETWEEN = re.compile(r",\s+|;\s*|\s+and\s+|\s*\\text\s?\{\s*and\s*\}\s*")
 _ATTACHED_LETTERS = re.compile(r"[0-9.}]([A-Za-z]{1,2})$")
+_SCALED_MONEY = re.compile(r"[$€£¥₹₽₩]\s?[0-9][0-9.,]*\s?[kKMB]\W*$")  # "$45.2M"
 _DECIMAL_COMMA = re.compile(r"(?<![0-9])[0-9]+,[0-9]+(?![0-9])")
 _TWO_DIGITS = re.compile(r"\$?-?(?!0)[0-9]+,[0-9]\$?")
 _NUMBER_AND_WORDS = re.compile(r"[-+]?[0-9][0-9.,]*\s[^\W\d_]{1,20}(?:\s\S+){0,4}")
@@ -47,6 +55,7 @@ _ASKS_POINT = re.compile(
     r"punto|Punkt",
     re.IGNORECASE,
 )
+_EXCLUDES = re.compile(r"≠|\\ne|[<>]|\\[lg]e|\\infty|∞|\\cup|\\set|mathbb|ℝ|real|\{|all").search
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -85,6 +94,8 @@ def math(problem: Problem, response: str) -> Verdict:
     said = extract(response).answer if any(map(_is_prose, golds)) else None
     if said is not None and normalise(said) in map(normalise, golds):
         return Verdict.right(said)  # "No solution" is no denial here
+    if ("\\ne" in response or "≠" in response) and not any(map(_EXCLUDES, golds)):
+        response = without_excluded_points(response)
     extraction = declared_mathematics(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
@@ -258,7 +269,12 @@ def _numbers(parts: list[str], asked: str, named: bool = False) -> list[Quantity
 def _quantity(text: str, asked: str) -> Quantity | None:
     """A number; letters right behind it are a unit only where question or gold have it, else factors."""
     quantity = read_quantity(text, asked)
-    if quantity is None or quantity.unit is None or (letters := _ATTACHED_LETTERS.search(text.rstrip(". "))) is None:
+    if (
+        quantity is None
+        or quantity.unit is None
+        or _SCALED_MONEY.search(text)
+        or (letters := _ATTACHED_LETTERS.search(text.rstrip(". "))) is None
+    ):
         return quantity
     return quantity if re.search(rf"(?<![A-Za-z0-9.}}]){letters[1]}(?![A-Za-z])", asked) else None
 

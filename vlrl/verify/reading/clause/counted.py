@@ -45,6 +45,9 @@ _INDIRECT = re.compile(  # "We need to find how many of the 12 …"
 )
 _EACH = re.compile(words("each"), re.IGNORECASE)
 _CLAUSE = re.compile(rf"[,;:，；、]|\b(?:so|makes|gives|also|donc)\b|{words('and')}")
+_SHARE = re.compile(
+    r"\b(?:what|which)\s(?:percent(?:age)?|share)\sof\s(?:(?:the|all|these)\s){0,2}([^\W\d_]+)", re.IGNORECASE
+)
 _DONE_TO = re.compile(r"([\u4e00-\u9fff]{1,2})了\s?$")  # 吃了18个, where 剩 is asked
 _HAN_PHRASE = re.compile(
     r"\s?[个個只隻名位条條本张張件次種种辆輛头頭匹朵棵颗顆块把支座家台]?(?:[^\W在了是和有的左右可被剩以a-z0-9]{1,4}的)?([\u4e00-\u9fff]{0,6})"
@@ -96,10 +99,13 @@ def is_unreal(sentence: str, question: str) -> bool:
 
 def counts_another(sentence: str, start: int, end: int, question: str) -> bool:
     """Whether the number `sentence[start:end]` counts something else than a question that asks for a count."""
-    asked = _asked(question) if question else None
-    if asked is None:
+    if not question:
         return False
+    asked = _asked(question)
     before, after = sentence[:start], sentence[end:]
+    if asked is None:
+        share = _SHARE.search(question)  # "35 people", where a percentage of people is asked
+        return share is not None and re.match(rf"\s{re.escape(share[1])}\b", after, re.IGNORECASE) is not None
     if _LABELLED.search(before) or _INDIRECT.search(before) or _is_of_each(before, after, question):
         return True
     if (done := _DONE_TO.search(before)) is not None and not _is_asked_verb(done[1], question):

@@ -48,7 +48,9 @@ _SUBORDINATE = re.compile(rf"\W{{0,3}}(?:{words('that', 'or', apart=True)}|or\b|
 _CHANGES = re.compile(rf"{words('changes', 'bound', 'or')}\s*$")  # right before a value
 _CHANGES_BEHIND = re.compile(rf"\s*{words('changes_behind')}", re.IGNORECASE)  # right behind it
 _TEMPLATE = re.compile(words("example"))
-_FRONTED = re.compile(rf"\W{{0,4}}{words('for_example')}")  # at the head of a sentence: it holds for the whole of it
+_FRONTED = re.compile(  # at the head of a sentence: it holds for the whole of it
+    rf"\W{{0,4}}(?:{words('for_example')}|(?:{words('example')})(?:\s(?:{words('answer', 'thing')}))?\W{{0,3}}[:：])"
+)
 _IN_FORMAT = re.compile(  # the answer, in the format that was asked for
     r"\b(?:in|to|as|with|following|using|per)\s(?:the|a|an|this|that|its|your)?\s?(?:\w+\s){0,3}formats?\b"
     r"|\b(?:this|the|our|in this|above|that)\s(?:\w+\s)?examples?\b|\bexample\s[0-9]+\b|(?:按|以)[^，。]{0,8}格式"
@@ -68,10 +70,19 @@ _UNREAL = re.compile(
     rf"|{words('unreal')}",
     re.DOTALL,
 )
+_SUPPOSED_AT_ONCE = re.compile(  # "Assume \boxed{6}", "If x is \boxed{6}, then"
+    rf"\W{{0,4}}(?:{words('supposing')}|{words('if')})\s?(?!.*\b(?:gives?|yields?|leads?|makes?|means?)\b)[^,;:，、；：]{{0,40}}",
+)
+_MAY_BE = re.compile(rf"{words('may_be')}\W{{0,4}}(?:{words('filler', apart=True)}\W{{0,4}})*$")  # right before a value
 _GUESSING = re.compile(  # said of oneself, and of what comes after "but", too
     r"\b(?:i['’](?:m|d be)|i (?:am|was|would be))\s(?:\w+\s){0,2}?(?:guessing|unsure|uncertain)\b",
 )
 _DENIED_BEHIND = re.compile(words("not", "wrong", "trap", "perhaps", "example"))
+_SAID_BY_OTHERS = re.compile(  # "is what a careless reader would say", but not "is what the sign says"
+    r"\s?(?:is|was|would be)\s(?:what|how|the \w+ (?:that )?)\s?(?!(?:i|we|you|it|this)\b)(?:[^\W\d_]+\s){1,6}?"
+    r"(?:would|might|may|thinks?|thought|believes?|believed|guess(?:es|ed)?|claim(?:s|ed)?)\b",
+    re.IGNORECASE,
+)
 _ANOTHER_VALUE = re.compile(
     r"(?:not|nicht|pas|no|não|не|n['’]t(?:\sbe)?|不是)\W{1,4}(?:the\s|option\s)?[$\\(*]{0,3}(?:-?[0-9]|[A-J]\b)"
 )
@@ -135,6 +146,16 @@ def is_bare(before: str, after: str) -> bool:
     return not before.strip(" \n$*\\[(") and not after.strip(" \n$*\\]).")
 
 
+def is_example(sentence: str) -> bool:
+    """Whether a sentence says at its head that it only shows how an answer may look: "Format: Answer: 12"."""
+    return _FRONTED.match(sentence.lower()) is not None
+
+
+def without_knowledge(before: str) -> bool:
+    """Whether a bare answer follows a sentence that says one can't answer: "I don't know. 12"."""
+    return _without_knowledge(before, "") != ""
+
+
 DENIED = "the answer is denied or doubted where it is given"
 CHANGED = "the answer is bounded or changed where it is given"
 SUPPOSED = "the answer is only supposed"
@@ -164,7 +185,9 @@ def _spoiled_before(sentence: str, behind: str) -> str:
     sentence = sentence.lower()  # the patterns are twice as fast where they needn't ignore case
     if _UNREAL.search(f"{sentence} {behind}"):
         return SUPPOSED
-    if _GUESSING.search(sentence) or _WITHOUT_SIGHT.search(sentence):
+    if _SUPPOSED_AT_ONCE.fullmatch(sentence):
+        return SUPPOSED
+    if _GUESSING.search(sentence) or _MAY_BE.search(sentence) or _WITHOUT_SIGHT.search(sentence):
         return DENIED
     if _FRONTED.match(sentence):
         return TEMPLATE
@@ -232,6 +255,8 @@ def _spoiled_behind(after: str) -> str:
     """Why what the clause says after a declaration makes it no answer."""
     clause = _clause_behind(after)
     if re.match(r"\s?[?？؟]", clause):
+        return DENIED
+    if _SAID_BY_OTHERS.match(clause):
         return DENIED
     if _CHANGES_BEHIND.match(clause):
         return CHANGED
