@@ -56,10 +56,14 @@ _EXCLUDED = re.compile(
     r"provided(?: that)?|assuming)(?: all)?\s?\}?(?:\s|\\[,; ])*"
     rf"{_POINT}(?:(?:,|and|\\text\s?\{{\s?and\s?\}})\s?(?:{_POINT}|-?[0-9]+))*(?:\\text\s?\{{\)?\}})?(?P<end>\$?)\)?"
 )
-_BOLD_END = re.compile(r"\*\*([^*\n]{1,200})\*\*[\s.]*$")
+_BOLD_END = re.compile(
+    r"(?:\*\*([^*\n]{1,200})\*\*|(?<=\s)("
+    r"[(\[]-?[0-9][^()\[\]A-Za-z]{1,40}[)\]]|[a-z]\s?=\s?[^,\s]{1,20}(?:,\s?[a-z]\s?=\s?[^,\s]{1,20})+?))[\s.]*$"
+)
 _FORMULA_SIGN = re.compile(r"[=:+^√π²³/(]|[-−]\s?[a-z0-9]|\\[a-z]|^[a-zA-Z]$")
 _LEADS_TO = re.compile(
-    rf"(?:{words('is', 'so')}|\b(?:to|be|are|get|have|so|gives?|find|obtain)|[:=：])[\s,:]{{0,3}}$", re.IGNORECASE
+    rf"(?:{words('is', 'so')}|\b(?:to|be|at|are|get|have|so|gives?|find|obtain)|(?<![!<>≠~])[:=：])[\s,:]{{0,3}}$",
+    re.IGNORECASE,
 )
 _BAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -123,13 +127,13 @@ def _bold_formula(text: str) -> str | None:
     match = _BOLD_END.search(text)
     if match is None or "**" in text[: match.start()] or not text[: match.start()].strip():
         return None
-    formula = match[1].strip(" .:$")
+    formula = (match[1] or match[2]).strip(" .:$")
     if not _FORMULA_SIGN.search(formula) or read_quantity(formula) is not None or _ABROAD.search(formula):
         return None
     if any(word.lower() not in _MATH_WORDS for word in _WORD.findall(formula)) or re.match(r"\(?[A-J][).:]\s", formula):
         return None
     before = text[: match.start()].rstrip()
-    if not _LEADS_TO.search(before) or standing(text, match.start(), match.end(), match[1], formula=False).fault:
+    if not _LEADS_TO.search(before) or standing(text, match.start(), match.end(), formula, formula=False).fault:
         return None
     return formula
 

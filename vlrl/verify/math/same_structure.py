@@ -119,6 +119,8 @@ def same(gold: Structure, answer: Structure, rules: EqualityRules) -> bool:
 
 def _alike(gold: Structure, answer: Structure) -> tuple[Structure, Structure]:
     r"""Both with a leaf as what the other one is: `P(1, 2)` as the point (1, 2), `\binom{1}{2}` as a column."""
+    if isinstance(gold, Matrix) and isinstance(answer, Bracket) and answer.brackets == "()":
+        return gold, Matrix(tuple((item,) for item in answer.items))  # (1, 2) for a column
     for one, other in ((gold, answer), (answer, gold)):
         if not isinstance(one, Leaf):
             continue

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from vlrl.verify.reading.clause.subject import names_another_subject
 from vlrl.verify.reading.hedging import main_clause
 from vlrl.verify.values.compare import says_nothing
 from vlrl.verify.words.languages import words
@@ -39,16 +40,14 @@ _NOUNS = {
 }
 _ONE_OF = (  # words that exclude each other
     re.compile(r"\b(?:red|blue|green|yellow|orange|purple|pink|brown|black|white|gr[ae]y|cyan)\b", re.IGNORECASE),
+    re.compile(r"\b(?:long|wide|thick|tall|heavy)\b", re.IGNORECASE),
+    re.compile(r"(?<=\bthe )(?:base|height|altitude|hypotenuse|slope|intercept)\b(?!\s(?:and|times))", re.IGNORECASE),
+    re.compile(r"(?<=\bthe )(?:mid-?point|end-?point|vertex|cent(?:er|re)|centroid|focus)\b", re.IGNORECASE),
     re.compile(r"(?<=\bthe )(?:first|second|third|fourth|fifth)\b(?!\s(?:step|thing))", re.IGNORECASE),
     re.compile(r"\b(?:home|away|visiting)\b(?=\s(?:team|side))", re.IGNORECASE),
     re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
     re.compile(r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"),
 )
-_FIGURE = r"(?:(?:m\s?)?(?:\\angle|∠|[Aa]ngle)\s?)?\b(?P<name>[A-Z]{2,3})\b"
-_ASKS_FIGURE = re.compile(  # "Find AB", "the length of AB", "angle BOC"
-    rf"(?:\b(?:[Ff]ind|of|is|[Cc]alculate|[Dd]etermine|for|segment)|∠|\\angle|[Aa]ngle)\W{{0,4}}{_FIGURE}"
-)
-_GIVES_FIGURE = re.compile(rf"{_FIGURE}[\s$)*]{{0,3}}(?:=|is\s|equals\s|≈|\\approx)")
 _VALUE = re.compile(r"[-$€£]{0,3}[0-9]|$")
 
 
@@ -56,13 +55,7 @@ def names_another(sentence: str, question: str) -> bool:
     """Whether a sentence speaks of another quantity than the question; never where the question says nothing."""
     if not question:
         return False
-    extreme, second, nouns, measured, figures = _asked(question)
-    if (
-        figures
-        and figures.isdisjoint(given := _figures(_GIVES_FIGURE, sentence))
-        and any(len(name) == len(asked) for name in given for asked in figures)
-    ):
-        return True  # "BC = 4", where AB is asked
+    extreme, second, nouns, measured = _asked(question)
     if extreme is not None:
         if _EXTREMES[1 - extreme].search(sentence) and not _EXTREMES[extreme].search(sentence):
             return True
@@ -71,6 +64,8 @@ def names_another(sentence: str, question: str) -> bool:
     if says_nothing(question):
         return False
     clause = main_clause(sentence)
+    if names_another_subject(clause, question):
+        return True
     values = [match.start() for match in _VALUE.finditer(clause)]
     before = clause[: values[-2] if len(values) > 1 else values[-1]]  # up to the last number
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]
@@ -84,18 +79,11 @@ def names_another(sentence: str, question: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _asked(question: str) -> tuple[int | None, bool, frozenset[str], bool, frozenset[str]]:
-    """(which extreme is asked, whether the second one, the nouns that may answer, whether one of them is measured,
-    which segments or angles)."""
+def _asked(question: str) -> tuple[int | None, bool, frozenset[str], bool]:
+    """(which extreme is asked, whether the second one, the nouns that may answer, whether one of them is measured)."""
     extremes = [place for place, pattern in enumerate(_EXTREMES) if pattern.search(question)]
     nouns = {noun for noun, (_, asks) in _NOUNS.items() if asks.search(question)}
     signs = {noun for noun, sign in _SIGN.items() if re.search(sign, question)}
     extreme = extremes[0] if len(extremes) == 1 else None
     second = _NOT_THE_FIRST.search(question) is not None
-    figures = frozenset(_figures(_ASKS_FIGURE, question))
-    return extreme, second, frozenset(nouns | signs), not nouns.isdisjoint(_MEASURED), figures
-
-
-def _figures(pattern: re.Pattern[str], text: str) -> set[str]:
-    """The segments and angles that a text names, each in one spelling: AB and BA, BOC and COB are one."""
-    return {min(name, name[::-1]) for name in (match["name"] for match in pattern.finditer(text))}
+    return extreme, second, frozenset(nouns | signs), not nouns.isdisjoint(_MEASURED)

@@ -45,6 +45,7 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}
 _LONG = re.compile(r"[^\W\d_]{4,}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _GOES_ON = re.compile(r"\s?[-−–+*/×÷·^]\s?[0-9(\\]|\s(?:plus|minus|times)\b")
+_NOT_ANOTHER = re.compile(r",\s(?:and\s)?not\s(?:option\s)?\(?(?:-?[0-9][0-9.,]*|[A-J])\)?[.*]*$")
 _AND_WHY = re.compile(r"[^()—–]{1,40}(?:\([^()]*\)|\s[—–]\s.*)\W*")  # "4 (two on each side)"
 _EXCLAIMS = re.compile(r"(?<![!=])!(?=[\s*]*$)")
 _STATEMENT = re.compile(
@@ -69,7 +70,8 @@ class Reader(Generic[V]):
         return self.inside(text) if value is None else value
 
     def said(self, text: str) -> V | None:
-        """The value of what follows "the answer is"."""
+        """The value of what follows "the answer is", up to another one that it denies: "12, not 13"."""
+        text = _NOT_ANOTHER.sub("", text)
         value = self.read(text)
         return self.leading(text) if value is None else value
 

@@ -25,7 +25,7 @@ _HEARSAY = (  # "one answer is", "a wrong answer was", "some say"
 )
 _DOUBT = re.compile(  # this and the next four are looked for in lower case, which is twice as fast as ignoring case
     rf"{words('not', 'perhaps', 'or', 'except', 'wrong', 'unknown', 'doubt')}|[?？؟]|,\s(?:no|wait|actually|sorry)\b,"
-    rf"|^\W*(?:without|if|no|let(?!\s(?:me|us)\b|['’]s))\b(?!\W*[,:])|{_DENIAL_SIGNS}|{_HEARSAY}",
+    rf"|^\W*(?:without|if|no(?!\stotal\b)|let(?!\s(?:me|us)\b|['’]s))\b(?!\W*[,:])|{_DENIAL_SIGNS}|{_HEARSAY}",
     re.IGNORECASE,
 )
 _MAYBE = re.compile(  # in a sentence that may deny other options
@@ -49,7 +49,7 @@ _MARKUP = r"[\s*$`({\[\"'“‘]|\\[(\[]|\\(?:text|mathbf|textbf|mathrm)\s?\{"
 _COMMITTED_BEFORE = re.compile(
     rf"(?:^|[=:：]|[A-Za-z]['’](?:s|re)\b|{STATES_ABROAD}|{STATES_JOINED}(?:\s?[個个])?|"
     rf"{words('stating', 'leads_to')}(?:\s+that)?\s*[:,]?|{MAKES_SOMETHING}|"
-    rf"^\W*(?:(?:всего|итого|сейчас)\s)?(?:в|во|на)\s(?:[^\W\d_]+\s){{1,4}}?)"  # "В автобусе 14 пассажиров"
+    rf"^\W*(?:(?:(?:всего|итого|сейчас)\s)?(?:в|во|на)|يوجد\sفي)\s(?:[^\W\d_]+\s){{1,4}}?)"  # "В автобусе 14"
     rf"(?:{_MARKUP})*{_FILLERS}(?:{_MARKUP})*$"
 )
 _STATED_BEFORE = re.compile(

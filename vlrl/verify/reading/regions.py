@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from vlrl.verify.reading.clause.afterwards import taken_back
 from vlrl.verify.reading.clause.declaration import standing
+from vlrl.verify.reading.clause.subject import names_another_place
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, extract
 from vlrl.verify.reading.hedging import denied_after, doubts, maybe
 from vlrl.verify.reading.region_grammar import CHANGED_BEFORE, Kind, Region, read_regions, without_notation
@@ -32,8 +33,8 @@ class Declared:
     note: str = ""
 
 
-def declared_regions(response: str, kind: Kind) -> Declared:
-    """What the response answers, as boxes or as points."""
+def declared_regions(response: str, kind: Kind, question: str = "") -> Declared:
+    """What the response answers, as boxes or as points; none where its prose says that another thing lies there."""
     found = extract(response)
     if found.declared or found.how == "line":
         if found.answer is None:
@@ -52,13 +53,13 @@ def declared_regions(response: str, kind: Kind) -> Declared:
             later = read_regions(response[response.rfind(found.answer) + len(found.answer) :], kind).found
             if {region.numbers for region in later} - {region.numbers for region in said}:
                 return Declared(None, found.answer, f"another {kind} after the answer")
-            return _shown(found.answer, kind)
+            return _shown(found.answer, kind, question)
     text = visible_text(response)[-MAX_TEXT_CHARS:].strip()
     action = _ACTION.search(text)
-    return _shown(text[action.end() :] if action else text, kind)
+    return _shown(text[action.end() :] if action else text, kind, question)
 
 
-def _shown(text: str, kind: Kind) -> Declared:
+def _shown(text: str, kind: Kind, question: str) -> Declared:
     """The regions that a text in words shows."""
     read = read_regions(text, kind)
     if read.malformed or not read.found:
@@ -73,6 +74,8 @@ def _shown(text: str, kind: Kind) -> Declared:
             return Declared(None, text[-200:], f"the {kind} is one of several, or a guess")
         if any(_is_changed(text[sentence_start : region.start], text[region.start :]) for region in inside):
             return Declared(None, text[-200:], f"something beside the {kind} makes it another one")
+        if inside and names_another_place(text[sentence_start : inside[0].start], question):
+            return Declared(None, text[-200:], f"the {kind} is of another object")
         if not doubts(words):
             kept += [r for r in inside if not denied_after(without_notation(text[r.end : sentence_end]).strip())]
     if not kept:

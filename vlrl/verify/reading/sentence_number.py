@@ -66,7 +66,8 @@ _OF_ANOTHER_KIND = re.compile(  # what counts pairs, what is gone, and what is c
     r"\s{0,2}(?P<times>pair|couple|score|gross|dozen)s?\b"
     r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally|"
     r"got (?:off|out)|left (?=(?:the|a|his|her|their|its|for)\b)|(?:drove|went|flew|ran|walked) (?:off|away))\b"
-    r"|\s(?:[^\W\d_]+\s)?(?P<than>more|less|fewer|additional|extra|further|other|others|short|too (?:many|few|much))\b",
+    r"|\s(?:[^\W\d_]+\s)?(?P<than>more|less|fewer|"
+    r"[a-z]{2,}er(?=\sthan\b)|additional|extra|further|other|others|short|too (?:many|few|much))\b",
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^\W{0,3}(?!A:|[IX]\b)(?:[A-Za-z]|N[or]|Fig|Tab|Eq)[.:)]?\s+$", re.IGNORECASE)  # "B: 6", "No. 6"

@@ -14,9 +14,9 @@ from vlrl.verify.reading.hedging import asked_verb, doubts, main_clause, maybe
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.words.languages import words
 
-_COPULA = rf"(?:{words('is', apart=True)}|—)(?:\s(?:painted|colou?red|called|named|labell?ed))?"
+_COPULA = rf"(?:{words('is', apart=True)}|belongs\sto|—)(?:\s(?:painted|colou?red|called|named|labell?ed))?"
 _STATES = re.compile(
-    r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,12}?(?:it|this|that|there|c|[^\W\d_]{2,})(?:['’](?:s|est)|\s"
+    r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,12}?(?:it|this|that|there|c|[^\W\d_]{2,})(?:['’](?:s(?!\s\w+\s(?:is|are)\b)|est)|\s"
     rf"{_COPULA}))(?:\s|:\s)(?P<said>[^.;:!?]{{1,200}}?)[.!\s]*"
     r"|(?P<topic>[^，。：、]{0,30}?)(?:是|为|為|叫|在|は|(?<=[\uac00-\ud7af])[은는](?=\s))(?P<joined>[^，。：!?！？]{1,60}?)"
     r"(?:です|である|だ|입니다|이다|이에요)?[。.！!\s]*",
@@ -38,6 +38,24 @@ _ASKS_WHETHER = re.compile(
 _ASKS_WHICH = re.compile(r"\b(?:which|what|who)\b(?:(?!\b(?:which|what|who)\b)[^?])*\?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _ASIDE = re.compile(r",\s|\s[(—–]|\swith\s")
+_BESIDE = (
+    re.compile(  # what a value is worth, and what comes after the first: "(120 units)", ", with 37 million people"
+        r"\s\((?=[^()]*[0-9])[^()]{1,60}\)[.\s]*$|,\swith\s(?=[^;]*[0-9])[^;]{1,60}$|,?\sfollowed by\s[^;]{1,60}$",
+        re.IGNORECASE,
+    )
+)
+_RANKS = re.compile(r"\b(?:\w+est|most|least|maximum|minimum|first)\b", re.IGNORECASE)
+_UNSURE = re.compile(
+    rf"{words('perhaps', 'maybe', 'not', 'wrong', 'or', 'except', 'doubt')}|\b(?:or|and|but|no)\b|[?？/,;]",
+    re.IGNORECASE,
+)
+_IN_CHART = re.compile(
+    rf",?\s(?:in|on|from|according to)\s(?:the|this)\s{words('image', 'seen_in')}(?=\W*$)", re.IGNORECASE
+)
+_HOW = re.compile(
+    r",\s(?:in|from|with|by)\s[^,;.\d]{1,40},(?=\s(?:is|are)\b)", re.IGNORECASE
+)  # "The colors, from left to right, are"
+_VERB = re.compile(rf"{words('is', 'states', 'stating')}|['’](?:s|re|est)\b", re.IGNORECASE)
 _EDGE = re.compile(r"^(?:an?|the|in|on|at)\s", re.IGNORECASE)
 _HAN_EDGE = re.compile(r"[边邊侧側色]$")
 MAX_SUBJECT = 6  # words
@@ -45,12 +63,20 @@ MAX_SUBJECT = 6  # words
 
 def words_in_sentence(sentence: str, question: str) -> tuple[str, ...] | None:
     """What a sentence states, in normal form: as a whole, and without words of the question; None where it doubts."""
-    sentence = sentence.replace("**", "").strip(" *")
+    sentence = _IN_CHART.sub("", _HOW.sub("", sentence.replace("**", "").strip(" *")))
     if _ASKS_WHETHER.search(question) and (found := _YES_NO.fullmatch(sentence)) is not None:
         said, why = found[1].casefold(), found[2]
         unsure = maybe(why) or _TURNS.search(why) or (said == "yes" and doubts(why, question))
         return None if unsure else (said,)
     clause = main_clause(sentence)
+    if (
+        (aside := _BESIDE.search(clause)) is not None
+        and not _UNSURE.search(aside[0].lstrip(","))
+        and ("follow" not in aside[0] or _RANKS.search(question))
+    ):
+        clause = clause[: aside.start()]
+        if len(_WORD.findall(clause)) < 4 and not _VERB.search(clause) and not doubts(clause, question):
+            return (normalise(clause),)  # "Monday (120 units)"
     said = _subject(clause, question) or _said(clause, question) or _subject(_ASIDE.split(clause)[0], question)
     if not said:
         return None
@@ -97,7 +123,7 @@ def _subject(clause: str, question: str) -> str:
 def _which(question: str) -> tuple[str, ...]:
     """The words of the last question that asks which, what or who."""
     found = _ASKS_WHICH.findall(question)
-    return tuple(word.casefold() for word in _WORD.findall(found[-1])) if found else ()
+    return tuple(word.casefold() for word in _WORD.findall(_IN_CHART.sub("", found[-1]))) if found else ()
 
 
 def _without_question(said: str, question: str) -> str:

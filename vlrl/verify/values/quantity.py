@@ -57,6 +57,8 @@ _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "feet": "foot", "geese": "goose", "mice": "mouse",
     "leaves": "leaf",
 }  # fmt: skip
+_SHARE = re.compile(r"\b(?:percent(?:age)?\sof|probability|chance)\b", re.IGNORECASE)
+_COUNT = re.compile(words("how_many", "count_of"), re.IGNORECASE)
 _TOTAL = frozenset(("total", "altogether", "overall", "whole"))
 _NEUTRAL = _TOTAL | {"of", "the", "in", "a", "an", "all", "left"}
 
@@ -202,13 +204,13 @@ def _is_noun(text: str, asked: str) -> bool:
         return False
     if "left" in words and words[words.index("left") + 1 :][:1] in (["the"], ["a"], ["an"]):
         return False  # "14 passengers left the bus"
-    if all(w in _COUNTED for w in words):
-        return True
     known = {stem(w) for w in _WORDS.findall(asked.casefold())}
     content = [w for w in words if w not in _NEUTRAL]
+    if content and _SHARE.search(asked) is not None and _COUNT.search(asked) is None:
+        return False  # "35 people", where a percentage of people is asked
     if not content:
         return not _TOTAL.isdisjoint(words)  # "4 in total"
-    return all(len(w) > 1 and stem(w) in known for w in content)
+    return all(w in _COUNTED for w in words) or all(len(w) > 1 and stem(w) in known for w in content)
 
 
 def stem(word: str) -> str:

@@ -79,7 +79,8 @@ def committed_option(response: str, options: list[str], question: str = "") -> S
         )
 
     statement = committed(
-        response, Reader(lambda text: option_of(text, options), inside, lambda text: leading_option(text, options))
+        response,
+        Reader(lambda text: option_of(text, options), inside, lambda text: leading_option(text, options), question),
     )
     if (
         statement.value

@@ -26,6 +26,7 @@ from vlrl.verify.math.latex import (
     without_excluded_points,
 )
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
+from vlrl.verify.reading.clause.subject import names_another_figure
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
@@ -56,6 +57,8 @@ _ASKS_POINT = re.compile(
     re.IGNORECASE,
 )
 _EXCLUDES = re.compile(r"≠|\\ne|[<>]|\\[lg]e|\\infty|∞|\\cup|\\set|mathbb|ℝ|real|\{|all").search
+_ASKS_CHANCE = re.compile(r"\b(?:probability|chances?|likelihood|fraction)\b", re.IGNORECASE)
+_OUT_OF = re.compile(r"(?<![0-9./])([0-9]{1,6})\s(?:out of|in)\s([0-9]{1,6})(?![0-9]|[./][0-9])")
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -96,9 +99,13 @@ def math(problem: Problem, response: str) -> Verdict:
         return Verdict.right(said)  # "No solution" is no denial here
     if ("\\ne" in response or "≠" in response) and not any(map(_EXCLUDES, golds)):
         response = without_excluded_points(response)
+    if _ASKS_CHANCE.search(problem.question):
+        response = _OUT_OF.sub(r"\1/\2", response)
     extraction = declared_mathematics(response, problem.question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
+    if names_another_figure(extraction.answer, problem.question):
+        return Verdict.wrong("another segment or angle", extraction.answer)
     answer = list(extraction.candidates)
     note = "another value"
     for text in golds:

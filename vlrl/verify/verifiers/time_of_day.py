@@ -45,7 +45,8 @@ def time(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if the gold is no time (the verdict is then a fault).
     """
-    reader = Reader(parse_time, lambda sentence: time_in_sentence(sentence, problem.question), leading_time)
+    question = problem.question
+    reader = Reader(parse_time, lambda sentence: time_in_sentence(sentence, question), leading_time, question)
     statement = committed(response, reader)
     answer = statement.value
     if answer is None:

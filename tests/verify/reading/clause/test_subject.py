@@ -1,0 +1,82 @@
+"""A sentence says it of the question's subject, or is no answer: each right answer beside a near miss."""
+
+from __future__ import annotations
+
+import pytest
+from patience import patiently, problem
+
+import vlrl.verify  # noqa: F401  fills the registry
+
+CLOCK, TRIANGLE = "What time does the clock show?", "What is the perimeter of the triangle?"
+CHOICES, TOP = {"choices": ["12 cm", "14 cm"]}, "Which country has the highest GDP?"
+PENCIL, CAR, TEA = "How long is the pencil in cm?", "What color is the car?", "What percentage of people chose tea?"
+TOWN, PEN = "What is the population of the town?", "How much does the book cost in dollars?"
+BALL = "What is the probability of drawing a red ball?"
+NUMBERS = [
+    (PENCIL, "The pencil is {} cm long.", "The table is {} cm long."),
+    (PENCIL, "Its length is {} cm.", "The pencil is {} cm wide."),
+    (PENCIL, "The pencil measures **{} centimeters**.", "The pencil is {} cm longer than the pen."),
+    ("How fast is the car going in km/h?", "The car is going {} km/h.", "The truck is going {} km/h."),
+    ("How fast is the car going in km/h?", "The speedometer reads {} km/h.", "The speed limit is {} km/h."),
+    ("How fast is the car going in km/h?", "Its speed is {} km/h.", "The maximum speed of the car is {} km/h."),
+    (TEA, "{}% of people chose tea.", "{}% of people chose juice."),
+    (TEA, "Tea was chosen by {}% of people.", "Juice was chosen by {}% of people."),
+    (TEA, "Tea: {}%", "Coffee: {}%"),
+    (TEA, "<answer>{} %</answer>", "{} people chose tea."),
+    (TOWN, "The town has a population of {}.", "The population of the neighbouring town is {}."),
+    (TOWN, "The population of the town is {}.", "The population density of the town is {}."),
+    (PEN, "The book costs ${}.", "The pen costs ${}."),
+    ("Quel est le prix total en euros ?", "Le prix total est de {} €.", "Le prix total n'est pas de {} €."),
+    ("كم عدد الكراسي في الصورة؟", "يوجد في الصورة {} كرسيًا.", "لا يوجد في الصورة {} كرسيًا."),
+]
+
+
+@pytest.mark.parametrize("value", ["25", "48", "80"])
+@pytest.mark.parametrize(("question", "right", "wrong"), NUMBERS)
+def test_a_number_is_said_of_what_is_asked(question: str, right: str, wrong: str, value: str):
+    asked = problem("number", value, question)
+    assert patiently(asked, right.format(value)).correct
+    assert not patiently(asked, wrong.format(value)).correct
+
+
+OTHERS = [
+    ("text", "red", CAR, {}, "The car is red.", "The house is red."),
+    ("text", "red", CAR, {}, "It is a red car.", "The bus is red."),
+    ("text", "France", "Which country has the highest GDP in the chart?", {}, "**France** has the highest GDP.",
+     "After France, Spain has the highest GDP."),
+    ("text", "France", TOP, {}, "It's France (2.9 trillion).", "It's Spain (France?)."),
+    ("text", "France", TOP, {}, "France, followed by Spain.",
+     "Spain, followed by France."),
+    ("text", "Monday", "On which day were sales lowest?", {}, "**Answer:** Monday (120 units)",
+     "**Answer:** Monday (or Tuesday)"),
+    ("time", "10:15", CLOCK, {"hours": 12}, "The time is 10:15.", "The train leaves at 10:15."),
+    ("choice", "B", TRIANGLE, CHOICES, "The perimeter is 14 cm.",
+     "The area is 14 cm."),
+    ("choice", "B", TRIANGLE, CHOICES,
+     "So the answer is option B: 14 cm, not A.", "So the answer is option A: 12 cm, not B."),
+    ("math", "40", "What is the measure of angle BOC?", {}, "\\boxed{\\angle COB = 40^\\circ}",
+     "\\boxed{\\angle AOC = 40^\\circ}"),
+    ("math", "3:2", "What is the ratio of cats to dogs?", {}, "The ratio of cats to dogs is **3:2**.",
+     "The ratio of dogs to cats is **3:2**."),
+    ("math", "(3,4)", "Find the midpoint of the segment.", {}, "The midpoint is at **(3, 4)**.",
+     "The endpoint is (3, 4)."),
+    ("math", "2\\sqrt{3}", "Find the height of the triangle.", {}, "The height is $2\\sqrt{3}$.",
+     "The base is $2\\sqrt{3}$."),
+    ("math", "\\frac{3}{8}", BALL, {}, "The probability is 3 out of 8.", "<answer>three eighths of a ball</answer>"),
+    ("math", "\\frac{3}{8}", BALL, {}, "The chance is **3 in 8**.", "The chance is **8 in 3**."),
+    ("math", "x=2, y=5", "Solve the system.", {}, "The solution is x = 2, y = 5.", "The solution is x = 5, y = 2."),
+    ("math", "\\begin{pmatrix}1\\\\2\\end{pmatrix}", "Find the vector AB.", {}, "\\boxed{(1,2)}", "\\boxed{(2,1)}"),
+    ("list", '["red", "blue"]', "Which colors appear in the flag?", {}, "The flag's colors are **red** and **blue**.",
+     "The flag's colors are **red** or **blue**."),
+    ("box", "[100, 200, 300, 400]", "Locate the dog.", {}, "The dog is at [100, 200, 300, 400].",
+     "The cat is at [100, 200, 300, 400]."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verifier", "gold", "question", "facts", "right", "wrong"), OTHERS)
+def test_so_is_every_other_answer(
+    verifier: str, gold: str, question: str, facts: dict[str, object], right: str, wrong: str
+):
+    asked = problem(verifier, gold, question, **facts)
+    assert patiently(asked, right).correct
+    assert not patiently(asked, wrong).correct
