@@ -163,7 +163,7 @@ def test_foreign_tokens_are_in_no_length_and_responses_left_out_in_no_baseline()
 
 def test_a_part_without_a_weight_has_that_of_its_source():
     named = {"overlong": 1.0, "lead_length": 1.0, "step_grpo": 1.0, "contrast": 0.3, "length_band": 0.2, "calls": 1.0}
-    named["bet"] = 1.0
+    named |= {"bet": 1.0, "heal": 1.0}
     assert {name: CreditSettings(shape=[name]).shape[0].weight for name in named} == named
     assert set(named) | {"format", "length", "repeat", "retention"} == set(shapes)
 
@@ -173,6 +173,7 @@ NEUTRAL = [
     {"name": "calls"},
     {"name": "calls", "bonus": 0.1, "invalid": 1.0, "duplicate": 1.0},  # no response has an environment
     {"name": "format", "weight": 0.0},
+    {"name": "heal", "weight": 0.0},
     {"name": "length", "weight": 0.0},
     {"name": "overlong", "weight": 0.0},
     {"name": "overlong", "weight": 1.0, "margin_rate": 0.01},  # no response comes so near to the budget

@@ -11,13 +11,21 @@ import pytest
 from scipy.stats import chisquare
 
 from vlrl.curriculum.problem_sampler import ProblemSampler, ProblemSamplerSettings
-from vlrl.curriculum.problem_weights import Candidate, EasyToHard, Prioritised, Uniform, WarmupThenHard, problem_weights
+from vlrl.curriculum.problem_weights import (
+    ByEntropyAndAccuracy,
+    Candidate,
+    EasyToHard,
+    Prioritised,
+    Uniform,
+    WarmupThenHard,
+    problem_weights,
+)
 from vlrl.data.mixture import Mixture
 from vlrl.data.recipe import Recipe
 from vlrl.errors import ConfigError, DataError
 from vlrl.scenes.domain import domain
 from vlrl.seeding import stream
-from vlrl.types import Draft, Group, ScoredGroup, Verdict
+from vlrl.types import Draft, Group, Rollout, ScoredGroup, Segment, Verdict
 
 
 @domain("drawing_test_numbers", family="tests", modality="text")
@@ -240,8 +248,60 @@ def test_a_source_without_any_problem_that_is_taken_says_so():
         mixture.draw(1, chooser=sampler(mixture, WarmupThenHard(switch_step=0, by="success", hard=0.8)))
 
 
+def test_general_problems_between_solved_and_hopeless_come_by_their_entropy():
+    """By hand: s = ½ at the largest entropy 1, at half of it ½; s = ¼ half of that; solved ones the floor."""
+    part = ByEntropyAndAccuracy(floor=0.05, prior=0.7)
+    assert part(Candidate(None, 0.5, 1.0, True), 0) == 1.0
+    assert part(Candidate(None, 0.5, 0.5, True), 0) == 0.5
+    assert part(Candidate(None, 0.25, 0.5, True), 0) == part(Candidate(None, 0.75, 0.5, True), 0) == 0.25
+    assert part(Candidate(None, 1.0, 1.0, True), 0) == part(Candidate(None, 0.0, 1.0, True), 0) == 0.05
+    assert part(Candidate(None, None, None, True), 0) == 0.7
+    assert part(Candidate(None, 1.0, None, False), 0) == 1.0, "not general"
+    assert ByEntropyAndAccuracy(floor=1.0)(Candidate(None, 1.0, 0.1, True), 0) == 1.0
+
+
+def uncertain(problem, pass_rate: float, entropy: float) -> ScoredGroup:
+    """Ten tokens a response of which two are uncertain; what an environment wrote is surer still of nothing."""
+    own, seen = Segment((1,) * 10, (0.0,) * 10, 0), Segment((2,) * 5, (0.0,) * 5, 0, "observation")
+    values = ((entropy, entropy, *(0.0,) * 8, *(9.0,) * 5),) * 20
+    verdicts = scored(problem, pass_rate).verdicts
+    group = Group(problem, (Rollout((own, seen), "x", "stop"),) * 20)
+    return ScoredGroup.of(group, verdicts, {"entropy": values})
+
+
+def test_the_order_of_general_problems_follows_their_scores_and_the_shares_stay():
+    """Easy bins solved, hard ones hopeless, between them one uncertain bin and one that is sure of itself."""
+    mixture = Mixture(recipe(endless("target"), endless("pool", 3)), 2)
+    settings = ProblemSamplerSettings(weights=[ByEntropyAndAccuracy(floor=0.01)], bins=4, memory=0.0)
+    chooser = ProblemSampler(settings, mixture, general=["pool"])
+    met = mixture.draw(80, chooser=chooser)
+    assert Counter(p.source for p in met) == {"target": 20, "pool": 60}, "nothing tried yet"
+    outcomes = {0: (1.0, 1.0), 1: (0.5, 1.0), 2: (0.5, 0.25), 3: (0.0, 1.0)}  # bin: success, entropy
+    chooser.observe([uncertain(p, *outcomes[int(p.difficulty * 4)]) for p in met])
+    assert chooser.metrics()["curriculum/entropy"] == pytest.approx(3.25 / 4)
+    drawn = Counter((p.source, int(p.difficulty * 4)) for p in mixture.draw(2000, chooser=chooser))
+    pool = [drawn["pool", b] for b in range(4)]
+    wanted = [0.01, 1.0, 0.25, 0.01]
+    assert chisquare(pool, [1500 * w / sum(wanted) for w in wanted]).pvalue > 1e-3
+    assert chisquare([drawn["target", b] for b in range(4)]).pvalue > 1e-3, "others have their turn"
+    assert sum(pool) == 1500
+    again = ProblemSampler(settings, mixture, general=["pool"])
+    again.load_state_dict(json.loads(json.dumps(chooser.state_dict())))
+    resumed = Mixture(recipe(endless("target"), endless("pool", 3)), 2)
+    resumed.load_state_dict(mixture.state_dict())
+    assert [p.id for p in resumed.draw(40, chooser=again)] == [p.id for p in mixture.draw(40, chooser=chooser)]
+    assert again.metrics() == chooser.metrics()
+
+
+def test_general_sources_are_some_of_the_recipes():
+    mixture = Mixture(recipe(endless("a"), endless("b")), 0)
+    for names in (["c"], ["a", "b"]):
+        with pytest.raises(ConfigError, match=r"rl\.general[\s\S]*name some of them, not all"):
+            ProblemSampler(ProblemSamplerSettings(weights=["heal"]), mixture, general=names)
+
+
 def test_every_weight_is_tested_here():
-    assert set(problem_weights) == {"uniform", "warmup_then_hard", "easy_to_hard", "prioritised"}
+    assert set(problem_weights) == {"uniform", "warmup_then_hard", "easy_to_hard", "prioritised", "heal"}
     assert stream(0, "drawing", "a", 0, 0).random() != stream(0, "drawing", "a", 1, 0).random()
 
 

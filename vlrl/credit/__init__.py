@@ -14,6 +14,7 @@ from vlrl.credit.advantage import (
 from vlrl.credit.rewards import (
     call_reward,  # noqa: F401
     declared_budget,  # noqa: F401
+    entropy_alignment,  # noqa: F401
     format_reward,  # noqa: F401
     group_parts,  # noqa: F401
     length_parts,  # noqa: F401

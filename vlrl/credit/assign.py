@@ -109,7 +109,7 @@ class Credit:
     def _assign(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[ScoredGroup]:
         """Give credit to groups of which every response could be judged."""
         settings = self.settings
-        credited = self._advantages([self._reward(group, context) for group in groups], context)
+        credited = self._advantages(self._rewarded(groups, context), context)
         for number, part in enumerate(settings.adjust):
             moved = part.over(credited, context, self._state(f"adjust.{number}"))
             credited = [replace(group, advantages=new) for group, new in zip(credited, moved, strict=True)]
@@ -140,19 +140,25 @@ class Credit:
             credited.append(replace(group, advantages=values))
         return credited
 
-    def _reward(self, group: ScoredGroup, context: CreditContext) -> ScoredGroup:
-        """Add up score and reward parts."""
-        parts: dict[str, tuple[float, ...]] = {"score": tuple(verdict.score for verdict in group.verdicts)}
+    def _rewarded(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[ScoredGroup]:
+        """Add up score and reward parts. Raises NonFiniteError for a part that isn't finite."""
+        totals = [tuple(verdict.score for verdict in group.verdicts) for group in groups]
+        parts = [{"score": total} for total in totals]
         weights = {"score": 1.0}
-        total = list(parts["score"])
         for shape in self.settings.shape:
             weight = shape.weight_at(context.step)
-            if weight:
-                name = _name(shapes, shape)
-                parts[name], weights[name] = shape.of(group, context), weight
-                _check_finite(f"reward part {name!r}", parts[name], group)
-                total = [t + weight * value for t, value in zip(total, parts[name], strict=True)]
-        return replace(group, rewards=tuple(total), reward_parts=parts, reward_weights=weights)
+            if not weight:
+                continue
+            name = _name(shapes, shape)
+            weights[name] = weight
+            for i, values in enumerate(shape.over(groups, context)):
+                _check_finite(f"reward part {name!r}", values, groups[i])
+                parts[i][name] = values
+                totals[i] = tuple(t + weight * value for t, value in zip(totals[i], values, strict=True))
+        return [
+            replace(group, rewards=total, reward_parts=held, reward_weights=weights)
+            for group, total, held in zip(groups, totals, parts, strict=True)
+        ]
 
     def _state(self, name: str) -> State:
         return self._states.setdefault(name, {})

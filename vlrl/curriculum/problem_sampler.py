@@ -22,6 +22,7 @@ from vlrl.types import MODALITIES, Modality, Problem, ScoredGroup
 
 LABELS = 50_000  # of a finite source that are read at the start, to see that weights leave something to choose
 LABELS_DRAWN = 1_000  # of an endless one
+UNCERTAIN = 0.2  # share of a response's tokens, those of the highest entropy, that `heal` reads
 
 
 class ModalityGap(Settings):
@@ -66,16 +67,26 @@ class ProblemSamplerSettings(Settings):
 class ProblemSampler:
     """One for a run. Raises ConfigError or DataError where the settings don't fit the mixture's sources.
 
+    general  names of the sources of general problems
+
     Success rates are kept for every problem of a finite source, and for every bin of difficulty of a source whose
     problems are endless (a generated problem is never seen twice) or come in a stream. Such a source has one domain.
     """
 
-    def __init__(self, settings: ProblemSamplerSettings, mixture: Mixture, steps: int | None = None) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: ProblemSamplerSettings,
+        mixture: Mixture,
+        steps: int | None = None,
+        general: Sequence[str] = (),
+    ) -> None:
+        self.settings, self._general = settings, frozenset(general)
         self._seed = mixture.seed
         self._sources = {source.name: source for source in mixture.sources}
         self._reads = frozenset(field for part in settings.weights for field in part.reads)
         self._rates: dict[str, float] = {}
+        self._entropies: dict[str, float] = {}  # of general problems, in nats
+        self._largest = 0.0  # of these
         self._ids: dict[str, str] = {}  # "source#index" of a finite source → id of the problem there
         self._gap = 0.0
         held = {source.modality for source in mixture.sources}
@@ -90,6 +101,12 @@ class ProblemSampler:
                 "rl.problem_sampler.modality_gap",
                 f"compares text with rendered, the recipe has {sorted(held)}",
                 "leave it out",
+            )
+        if not self._general <= set(self._sources) or self._general == set(self._sources):
+            raise ConfigError(
+                "rl.general",
+                f"names {sorted(self._general)}, the recipe has the sources {sorted(self._sources)}",
+                "name some of them, not all",
             )
         if settings.utility is not None and len(self._sources) < 2:
             raise ConfigError(
@@ -175,8 +192,14 @@ class ProblemSampler:
             key = self._key(group.problem)
             if key is None:
                 continue
-            before = self._rates.get(key, group.pass_rate)
-            self._rates[key] = self.settings.memory * before + (1 - self.settings.memory) * group.pass_rate
+            self._keep(self._rates, key, group.pass_rate)
+            if "entropy" in self._reads and group.problem.source in self._general:
+                self._keep(self._entropies, key, uncertain_entropy(group))
+                self._largest = max(self._entropies.values())
+
+    def _keep(self, averages: dict[str, float], key: str, value: float) -> None:
+        memory = self.settings.memory
+        averages[key] = memory * averages.get(key, value) + (1 - memory) * value
 
     def validated(self, scores: Mapping[str, float]) -> None:
         """Scores of a validation; of these `twins/text` and `twins/rendered` count."""
@@ -210,11 +233,14 @@ class ProblemSampler:
 
     def metrics(self) -> dict[str, float]:
         """curriculum/success: mean success rate of what was tried; curriculum/tried: how many problems or bins;
-        utility/<source> and pull/<source> with `utility`.
+        curriculum/entropy: mean over general ones of what `heal` reads, in nats; utility/<source> and pull/<source>
+        with `utility`.
         """
         found = {} if self._utilities is None else self._utilities.metrics()
         if not self._rates:
             return found
+        if self._entropies:
+            found["curriculum/entropy"] = sum(self._entropies.values()) / len(self._entropies)
         return {
             **found,
             "curriculum/success": sum(self._rates.values()) / len(self._rates),
@@ -229,7 +255,11 @@ class ProblemSampler:
         else:
             held = self._ids.get(f"{source.name}#{index}")
             key = None if held is None else f"{source.name}:{held}"
-        return Candidate(difficulty, None if key is None else self._rates.get(key))
+        if key is None:
+            return Candidate(difficulty, None, None, source.name in self._general)
+        entropy = self._entropies.get(key)
+        share = None if entropy is None else entropy / self._largest if self._largest else 0.0
+        return Candidate(difficulty, self._rates.get(key), share, source.name in self._general)
 
     def _key(self, problem: Problem) -> str | None:
         """Where a problem's success is kept; None where no weight reads it and a stream's rows have no label."""
@@ -242,12 +272,31 @@ class ProblemSampler:
         return f"{source}@{min(int(difficulty * self.settings.bins), self.settings.bins - 1)}"
 
     def state_dict(self) -> dict[str, Any]:
-        """Success rates, the last gap and utilities, for a checkpoint."""
-        utilities = {} if self._utilities is None else self._utilities.state_dict()
-        return {"rates": dict(self._rates), "ids": dict(self._ids), "gap": self._gap, "utilities": utilities}
+        """Success rates, entropies, the last gap and utilities, for a checkpoint."""
+        return {
+            "rates": dict(self._rates),
+            "entropies": dict(self._entropies),
+            "ids": dict(self._ids),
+            "gap": self._gap,
+            "utilities": {} if self._utilities is None else self._utilities.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self._rates, self._ids, self._gap = dict(state["rates"]), dict(state["ids"]), float(state["gap"])
+        self._entropies = dict(state.get("entropies", {}))  # checkpoints of before have none
+        self._largest = max(self._entropies.values(), default=0.0)
         if self._utilities is not None:
             self._utilities.load_state_dict(state["utilities"])
+
+
+def uncertain_entropy(group: ScoredGroup) -> float:
+    """Mean over responses of the mean entropy, in nats, of the UNCERTAIN share of the tokens that the policy wrote; 0
+    for a response without any.
+    """
+    means = []
+    for rollout, values in zip(group.rollouts, group.statistics["entropy"], strict=True):
+        highest = sorted(rollout.written(values), reverse=True)
+        highest = highest[: math.ceil(UNCERTAIN * len(highest))]
+        means.append(sum(highest) / max(1, len(highest)))
+    return sum(means) / len(means)

@@ -24,10 +24,15 @@ class Candidate:
 
     difficulty  its label in [0, 1], None where it has none
     rate        success rate so far, of the problem itself or of its like; None where nothing of it was tried
+    entropy     mean entropy so far of the uncertain tokens of its responses, in [0, 1] as a share of the largest of any
+                general problem; None where nothing of it was tried
+    general     whether its source is one of `rl.general`
     """
 
     difficulty: float | None
     rate: float | None
+    entropy: float | None = None
+    general: bool = False
 
 
 class Weight(Protocol):
@@ -139,3 +144,32 @@ class Prioritised(Method):
     def __call__(self, one: Candidate, step: int) -> float:
         """In [floor, 1]."""
         return max(self.floor, 1.0 - (self.prior if one.rate is None else one.rate))
+
+
+@problem_weights.register("heal")
+class ByEntropyAndAccuracy(Method):
+    """(1 − 2·|s − ½|)·H of general problems, 1 of all others: s the success rate, H the mean entropy of the top 20 % of
+    its responses' tokens, as a share of the largest of any general problem (HEAL's choice of general data).
+
+    HEAL takes the best 384 of a pool once; here each has its turn with that chance (ours), so that the choice follows
+    the policy and needs no pass over the pool.
+
+    floor  least weight, so that other problems are tried again; 1: every problem has its turn
+    prior  weight of a general problem that was never tried
+    """
+
+    paper: ClassVar[str] = "HEAL, 2604.17928"
+    mark: ClassVar[Mark] = "R"
+    reads: ClassVar[frozenset[str]] = frozenset({"rate", "entropy"})
+    needs: ClassVar[frozenset[str]] = frozenset({"entropy", "general"})
+
+    floor: float = Field(default=0.05, gt=0.0, le=1.0)
+    prior: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    def __call__(self, one: Candidate, step: int) -> float:
+        """In [floor, 1]."""
+        if not one.general:
+            return 1.0
+        if one.rate is None or one.entropy is None:
+            return max(self.floor, self.prior)
+        return max(self.floor, (1.0 - 2.0 * abs(one.rate - 0.5)) * one.entropy)

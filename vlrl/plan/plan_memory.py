@@ -21,6 +21,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineLoad, EngineMemory, Parts
 from vlrl.training.fixed_set_settings import FixedSetSettings
 from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.rl.rl_settings import NO_STATISTICS
 from vlrl.training.run_settings import RunSettings, Stage
 from vlrl.training.teacher.reference_model import ReferenceModel
 
@@ -148,7 +149,7 @@ class MemoryPlan:
         memory |= self._verdicts("rl rollout", {**held, **others}, engine)
         if self._backend.in_shards and engine.given:  # else it takes the policy's own tensors
             memory = {"rl hand-over": {**held, **engine.awake, **self._gathered_weight, **others}, **memory}
-        if rl.needs - {"steps", "contrast"}:
+        if rl.needs - NO_STATISTICS - {"steps"}:
             reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
             memory["rl judging"] = {**held, **engine.awake, **reading, **others}
         rows = -(-rl.groups_wanted // rl.updates_per_step)

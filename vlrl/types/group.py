@@ -95,6 +95,11 @@ class Rollout:
         """What the policy wrote of it, the tokens included that hooks discarded."""
         return self.num_policy_tokens + (0 if self.episode is None else self.episode.discarded_tokens)
 
+    def written(self, values: Sequence[T]) -> tuple[T, ...]:
+        """Of values of all its tokens, (T,), those of the tokens that the policy wrote."""
+        own = (segment.author == "policy" for segment in self.segments for _ in segment.token_ids)
+        return tuple(value for value, wrote in zip(values, own, strict=True) if wrote)
+
     @property
     def turn_start(self) -> int:
         """Where the turn begins that the policy wrote last, or writes next: behind the last observation."""

@@ -6,6 +6,7 @@ A part has a default weight where its source fixes one; elsewhere it must be giv
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -16,8 +17,8 @@ from vlrl.registry import Registry
 from vlrl.types import ScoredGroup
 
 
-class Shape(Method):
-    """The base of reward parts.
+class StepShape(Method):
+    """The base of reward parts; of its own those that compare the responses to several problems of a step.
 
     weight      of this part in the total reward; 0 turns it off
     start_step  the first RL step that counts it: nothing before, then a constant weight
@@ -36,8 +37,20 @@ class Shape(Method):
         return self.weight * share
 
     @abstractmethod
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[tuple[float, ...]]:
+        """(n,) values of every group of a step before the weight."""
+
+
+class Shape(StepShape):
+    """The base of reward parts that look at one group at a time."""
+
+    def over(self, groups: Sequence[ScoredGroup], context: CreditContext) -> list[tuple[float, ...]]:
+        """Group by group."""
+        return [self.of(group, context) for group in groups]
+
+    @abstractmethod
     def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) values before the weight."""
 
 
-shapes: Registry[Any] = Registry("reward part", base=Shape)
+shapes: Registry[Any] = Registry("reward part", base=StepShape)

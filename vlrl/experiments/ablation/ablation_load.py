@@ -111,7 +111,8 @@ def _without_each(run: RunSettings) -> tuple[dict[str, Any], str]:
 
 def _unread(rl: RlSettings, part: Any) -> dict[str, None]:
     """Settings of RL that only this part reads."""
-    others = needs_of([rl.loss, *(one for one in (*rl.credit.parts, *rl.auxiliary) if one is not part)])
+    parts = (*rl.credit.parts, *rl.auxiliary, *rl.problem_sampler.parts)
+    others = needs_of([rl.loss, *(one for one in parts if one is not part)])
     return {f"rl.{name}": None for name, met in MET_BY.items() if getattr(rl, name) is not None and not met & others}
 
 

@@ -37,7 +37,9 @@ MET_BY = {  # settings, and the needs that they meet
     "reference": {"reference"},
     "contrast": {"contrast"},
     "self_teacher": set(NAMES),
+    "general": {"general"},
 }
+NO_STATISTICS = frozenset({"contrast", "general"})  # needs that are no numbers of tokens
 
 
 class OverSampling(Settings):
@@ -100,6 +102,11 @@ class RlSettings(Settings):
     )
     contrast: ContrastSettings | None = Field(default=None, description="for the reward part `contrast`")
     self_teacher: SelfTeacherSettings | None = Field(default=None, description="for the token credit `antisd`")
+    general: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="names of the recipe's sources of general problems, for `heal`, the weight and the reward part",
+    )
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
     auxiliary: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
         default=(), description="terms that are added to the loss"
@@ -185,11 +192,11 @@ class RlSettings(Settings):
 
     @model_validator(mode="after")
     def _needs_are_met(self) -> RlSettings:
-        for part in (*self.credit.parts, self.loss, *self.auxiliary):
+        for part in (*self.credit.parts, self.loss, *self.auxiliary, *self.problem_sampler.parts):
             if missing := needs_of([part]) - self._given():
                 raise ValueError(
                     f"{type(part).__name__} needs {sorted(missing)}, which RL as it is set up has not; "
-                    "teacher, previous and contrast are settings of rl"
+                    "teacher, previous, contrast and general are settings of rl"
                 )
         return self
 
@@ -223,7 +230,7 @@ class RlSettings(Settings):
                 f"reference is given, and {type(self.loss).__name__} as it is set up pulls to none; take loss: "
                 "{name: grpo, beta: …} with beta above 0, or leave it out"
             )
-        for name in ("teacher", "previous", "contrast", "self_teacher"):
+        for name in ("teacher", "previous", "contrast", "self_teacher", "general"):
             if getattr(self, name) is not None and not MET_BY[name] & self.needs:
                 raise ValueError(f"{name} is given, but no part reads it; leave it out or name the part")
         if self.credit.token_credit and not self.loss.reads_token_credit:
@@ -297,9 +304,9 @@ class RlSettings(Settings):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the parts of credit and added losses need besides rollouts and verdicts."""
+        """What the parts of credit, added losses and weights of problems need besides rollouts and verdicts."""
         reference = frozenset() if self.reference is None else MET_BY["reference"]
-        return self.credit.needs | needs_of(self.auxiliary) | reference
+        return self.credit.needs | needs_of((*self.auxiliary, *self.problem_sampler.parts)) | reference
 
     @property
     def groups_wanted(self) -> int:

@@ -14,7 +14,7 @@ from vlrl.model.training.forward import PackedForward
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.environments.environment import Environment
 from vlrl.seeding import derive_seed, stream
-from vlrl.training.rl.rl_settings import FROZEN, RlSettings
+from vlrl.training.rl.rl_settings import FROZEN, NO_STATISTICS, RlSettings
 from vlrl.training.rl.self_teacher import NAMES, read_as_teacher
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.teacher.reference_model import ReferenceModel
@@ -63,6 +63,7 @@ class GroupScorer:
             max_tokens=settings.sampling_at(step).max_tokens,
             version=step,
             mean_over_response=settings.loss.means_over_response,
+            general=frozenset(settings.general or ()),
         )
         return self._credit.assign(scored, context, remember)
 
@@ -96,7 +97,7 @@ class GroupScorer:
             tokenizer = self._model.loaded.tokenizer
             for group, of_group in zip(groups, statistics, strict=True):
                 of_group["steps"] = tuple(step_numbers(r.token_ids, tokenizer) for r in group.rollouts)
-        names = sorted(self._needs - {"steps", "contrast", *NAMES})
+        names = sorted(self._needs - NO_STATISTICS - {"steps", *NAMES})
         if not names:
             return statistics
         written = [[j for j, r in enumerate(group.rollouts) if r.num_tokens] for group in groups]  # not empty

@@ -142,7 +142,8 @@ def _training_problems(
             "compares text problems with their rendered twins, and validation holds none",
             "leave it out, or give the recipe a source of kind `rendered`",
         )
-    return mixture, ProblemSampler(chooses, mixture, settings.rl.steps)
+    general = settings.rl.general if "rl" in settings.stages else None
+    return mixture, ProblemSampler(chooses, mixture, settings.rl.steps, general or ())
 
 
 def _load(context: RunContext, recipe: Recipe, model_folder: Path | None) -> LoadedModel:
