@@ -140,6 +140,7 @@ def test_the_warm_up_chooses_among_what_stays_and_off_changes_nothing(tmp_path):
         ("cut", True),
     ]
     assert on.record()["trimmed"]["responses"]["cut"] == 1
+    assert on.record()["overthinking"]["overthinking/first_answer_accuracy"] == pytest.approx(2 / 3)
     assert [(pair.chosen, pair.rejected) for pair in on.preferences] == [(cut(long).text, long)]
 
 

@@ -39,7 +39,7 @@ def config(images_config, tmp_path):
 
 
 def test_a_run_of_idle_steps_without_validation_says_both(config, tmp_path, capsys):
-    start_run(config, [f"model.shape={SHAPE}", "stages=[rl, eval]"])
+    start_run(config, [f"model.shape={SHAPE}", "stages=[rl, eval]", "rl.overthinking={}"])
     said = capsys.readouterr().out
     assert "no validation: no curve" in said
     assert "no test: the model is not evaluated" in said
@@ -50,6 +50,7 @@ def test_a_run_of_idle_steps_without_validation_says_both(config, tmp_path, caps
     assert len(card["held_out_sets"]) == 2
     lines = [line for line in read_jsonl(tmp_path / "run" / "metrics.jsonl") if line["phase"] == "rl"]
     assert [line["updates/idle_steps"] for line in lines] == [1.0, 2.0, 3.0, 4.0]
+    assert [line["overthinking/outcome_efficiency"] for line in lines] == [0.0] * 4
     assert "steps that changed no weight" in write_report(tmp_path / "run").read_text()
     assert "4 of 4 steps changed no weight" in (tmp_path / "run" / "run_card.md").read_text()
 

@@ -22,6 +22,7 @@ from vlrl.curation.selection.trimming import Kept, TrimSettings, trim, trim_repo
 from vlrl.curation.stage import Answered, Ask, Question
 from vlrl.rollout.engine import Sampling
 from vlrl.types import Demonstration, Preference, Problem, content_digest
+from vlrl.verify.traces.overthinking import overthinking_metrics
 
 STAGE = "warmup"
 LONG_COT = (
@@ -69,6 +70,7 @@ class WarmupSet:
     without: int  # problems without a demonstration
     preferences: tuple[Preference, ...] = ()
     trimmed: tuple[Kept, ...] | None = None  # right responses; None where none is cut
+    overthinking: Mapping[str, float] | None = None  # over all judged responses; None where none is cut
 
     def __post_init__(self) -> None:
         if len(self.demonstrations) + sum(self.rejected.values()) + self.faults != self.sampled:
@@ -85,6 +87,7 @@ class WarmupSet:
             "preferences": len(self.preferences),
             "markers": marker_report([d.response for d in self.demonstrations]),
             **({} if self.trimmed is None else {"trimmed": trim_report(self.trimmed)}),
+            **({} if self.overthinking is None else {"overthinking": dict(self.overthinking)}),
         }
 
 
@@ -125,6 +128,11 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
                     **({"chars_kept": short[index].share, "trimmed": short[index].why} if index in short else {}),
                 }
             )
+    judged = (
+        (problem, rollout.text, verdict)
+        for problem, answered in zip(chosen, answers, strict=True)
+        for rollout, verdict in zip(answered.rollouts, answered.verdicts, strict=True)
+    )
     return WarmupSet(
         tuple(demonstrations),
         tuple(provenance),
@@ -134,6 +142,7 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
         without=without,
         preferences=tuple(preferences),
         trimmed=None if settings.trim is None else tuple(trimmed),
+        overthinking=None if settings.trim is None else overthinking_metrics(judged, settings.trim),
     )
 
 

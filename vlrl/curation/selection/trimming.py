@@ -13,24 +13,16 @@ from typing import Any
 
 from pydantic import Field
 
-from vlrl.config import Settings
 from vlrl.types import Preference, Problem, Rollout
 from vlrl.verify.judge import judge
-from vlrl.verify.traces.conclusions import Concludes, earliest_right
+from vlrl.verify.traces.conclusions import earliest_right
 from vlrl.verify.traces.nodes import trace_of
+from vlrl.verify.traces.overthinking import TraceSettings
 
 
-class TrimSettings(Settings):
+class TrimSettings(TraceSettings):
     """How responses are cut behind their earliest right answer."""
 
-    concludes: Concludes = Field(
-        default="statement",
-        description="what of a node counts: `statement`, an answer that it declares or concludes with; `last_value`, "
-        "what stands last in it, too, for traces that are bare calculations",
-    )
-    separators: tuple[str, ...] = Field(
-        default=(), description="texts that part nodes besides the ends of sentences and lines, e.g. [';']"
-    )
     pairs: bool = Field(
         default=False, description="write preferences.jsonl, too: what was cut against the response as it was"
     )

@@ -21,7 +21,8 @@ from vlrl.training.rl.exports import Exports
 from vlrl.training.rl.rl_budget import Budget, sampled_tokens
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
-from vlrl.types import ScoredGroup
+from vlrl.types import Problem, ScoredGroup, Verdict
+from vlrl.verify.traces.overthinking import overthinking_metrics
 
 
 class RlRecorder:
@@ -116,6 +117,9 @@ class RlRecorder:
                 self._context.note(audit=self._audit.described())
                 if (excess := self._audit.excess()) is not None:
                     self._context.say(excess)
+        if settings.overthinking is not None:
+            with clock.phase("judge"):
+                metrics |= overthinking_metrics(_judged(batch.drawn), settings.overthinking)
         metrics |= self._model.engine.pop_metrics()
         self._validate(step, last, clock)
         metrics |= self._session.problem_sampler.metrics() | clock.metrics(metrics["tokens/written"])
@@ -166,6 +170,12 @@ class RlRecorder:
         except (EngineError, RunError):
             self._context.run.metrics("rl", step + 1, metrics)
             raise
+
+
+def _judged(groups: Sequence[ScoredGroup]) -> Iterator[tuple[Problem, str, Verdict]]:
+    for group in groups:
+        for rollout, verdict in zip(group.rollouts, group.verdicts, strict=True):
+            yield group.problem, rollout.text, verdict
 
 
 def shown(groups: Sequence[ScoredGroup], count: int) -> list[ScoredGroup]:

@@ -28,6 +28,7 @@ from vlrl.training.presets import expand
 from vlrl.training.rl.self_teacher import NAMES, SelfTeacherSettings
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import ScoredGroup
+from vlrl.verify.traces.overthinking import TraceSettings
 
 ALWAYS = frozenset({"steps", "logprobs", "entropy", "square"})  # needs of credit that any policy meets
 FROZEN = ("previous", "reference")  # settings that name frozen models; numbers of tokens under them have these names
@@ -141,6 +142,11 @@ class RlSettings(Settings):
     audit: AuditSettings | None = Field(
         default=None,
         description="judge a share of the rewarded responses again, by another verifier; null: none",
+        json_schema_extra=PACE,
+    )
+    overthinking: TraceSettings | None = Field(
+        default=None,
+        description="measure how much of each response stands behind its first right answer; `{}` by the defaults",
         json_schema_extra=PACE,
     )
     validate_every: int = Field(default=25, ge=1, json_schema_extra=PACE)

@@ -1,3 +1,3 @@
 """What stands in a response before its answer: the nodes of its trace, and which of them conclude.
 
-Read nodes, then conclusions."""
+Read nodes, then conclusions, then overthinking."""
