@@ -56,7 +56,8 @@ _QUALIFIED = re.compile(  # "the neighbouring town", "the top speed"
 _SMALL = plain_words("no_noun")["english"]
 _ANY = re.compile(
     rf"{words('anything', 'answer', 'thing', 'image', 'length', 'width', 'height', 'depth', 'perimeter', 'area')}"
-    rf"|{words('volume', 'angle', 'duration', 'age', 'weight', 'speed', 'temperature', 'price', 'level', 'sum', 'difference')}"
+    rf"|{words('volume', 'angle', 'duration', 'age', 'weight', 'speed', 'temperature', 'price')}"
+    rf"|{words('level', 'sum', 'difference')}"
     r"|\b(?:colou?rs?|shapes?|sizes?|percent(?:age)?|measure(?:ment)?s?|readings?|conclusion|"
     r"calculation|only|other|remaining|m[ae]n|wom[ae]n|boys?|girls?|child|children|person)\b",
     re.IGNORECASE,
