@@ -237,7 +237,7 @@ def test_a_formula_is_not_itself_plus_a_number(tree: object, more: int):
 
 @pytest.mark.slow
 @given(ALGEBRA, ALGEBRA, st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=25)  # each may take a second of processor time, and a machine may be busy
 def test_verdicts_are_those_of_math_verify(one: object, other: object, same: bool):
     gold, answer = written(one, False), written(one if same else other, True)
     ours = same_closed_form(gold, answer)

@@ -78,6 +78,48 @@ def test_the_wall_clock_ends_a_worker_that_does_not_answer(tmp_path: Path):
     pool.close()
 
 
+WORKS = "while time.process_time() < 0.8: pass\n    return {'equal': True}"
+
+
+@pytest.mark.parametrize(
+    ("body", "waits", "came"),
+    [
+        (WORKS, True, "{'equal': True}"),
+        (WORKS, False, "WorkerFault: no reply"),
+        ("time.sleep(60)", True, "WorkerFault: no reply"),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, list(signal.Signals)); exec('while True: pass')", True, "no reply"),
+    ],
+    ids=["works", "works, by the clock", "sleeps", "spins deaf to signals"],
+)
+def test_a_worker_that_gets_processor_time_is_waited_for(tmp_path: Path, body: str, waits: bool, came: str):
+    """The clock of an answer is far shorter here than what it computes, as on a machine that is busy."""
+    pool = WorkerPool(written(tmp_path, body), size=1, wall_seconds=0.3, waits_while_working=waits)
+    assert came in judged_in(pool, JOB)[1]
+    pool.close()
+
+
+def test_answers_wait_for_a_worker_as_long_as_others_compute(tmp_path: Path):
+    body = "begun = time.process_time()\n    while time.process_time() < begun + 0.4: pass\n    return {}"
+    pool = WorkerPool(written(tmp_path, body), size=1, wall_seconds=0.3, waits_while_working=True)
+    came: list[str] = []
+    threads = [threading.Thread(target=lambda: came.append(judged_in(pool, JOB)[1])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert came == ["{}"] * 3
+    pool.close()
+
+
+def test_what_other_answers_compute_is_no_time_of_this_one():
+    asked = mathematics._Worker({})
+    mathematics.pool().processor_seconds += 10 * mathematics.PARTS_SECONDS  # another thread's
+    assert asked.ask("x+1", "1+x")
+    asked.spent.append(2 * mathematics.PARTS_SECONDS)
+    with pytest.raises(TooHeavy):
+        asked.ask("x+1", "1+x")
+
+
 @pytest.mark.parametrize(
     ("body", "came"),
     [

@@ -15,7 +15,8 @@ Everything is JSON lines. On the trainer's socket, whose number is an argument:
     to here     {"fork": 3} with a socket for the worker; {"end": 3}
     from here   {"ended": 3, "status": -9, "seconds": 0.7}: exit status (minus the signal), processor time
 
-On the worker's own socket jobs come in and replies go out, each with the processor `seconds` of the worker so far. The
+On the worker's own socket its process id goes out, then jobs come in and replies go out, each with the processor
+`seconds` of the worker so far. The
 kernel ends a worker whose job takes more processor time than it may (SIGPROF). All workers end with the fork server,
 and the fork server ends when the trainer closes its socket or is gone.
 """
@@ -37,7 +38,7 @@ from types import ModuleType
 from typing import Any
 
 LOOK_SECONDS = 2.0  # how often it looks whether the trainer still lives and whether a worker has died
-ALARM_SECONDS = 60.0  # the kernel ends a worker whose fork server was killed in the middle of its job
+ALARM_SECONDS = 1800.0  # of wall clock: the kernel ends a worker whose fork server was killed in the middle of its job
 
 
 def limit_memory(limit_bytes: int) -> None:
@@ -66,6 +67,7 @@ def work(program: ModuleType, state: Any, channel: socket.socket, processor_seco
     """A worker's life: one reply a job until its input closes."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends the process, also inside one long C call
+    channel.sendall(json.dumps({"process": os.getpid()}).encode() + b"\n")
     with channel, channel.makefile("rb") as jobs:
         for line in jobs:
             job = json.loads(line)

@@ -3,7 +3,8 @@
     answered                     the worker's reply
     over its processor time      `TooHeavy`: the kernel ends the worker
     over the memory              `TooHeavy`
-    over the wall clock          `WorkerFault`: the worker got too little processor time; it is killed
+    over the wall clock          `WorkerFault`: the worker got too little processor time; it is killed.
+                                 One that may go on while it works got none since the last look at the clock
     the worker died              `WorkerFault`
 
 `TooHeavy` is the model's doing and scores zero with a note; `WorkerFault` is the verifier's and becomes a fault.
@@ -83,6 +84,15 @@ class Lines:
 
     def _allow(self, deadline: float) -> None:
         self.link.settimeout(max(0.001, deadline - time.monotonic()))
+
+
+def processor_seconds(process: int | None) -> float:
+    """What a process has had of processor time (proc(5): fields 14 and 15 of its stat); 0 of one that isn't there."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class ForkServer:
@@ -174,6 +184,7 @@ class Worker:
 
     def __init__(self, fork_server: ForkServer, number: int, link: socket.socket) -> None:
         self._fork_server, self._number = fork_server, number
+        self._process: int | None = None  # its id, which it says first
         self._lines = Lines(link)
         self.jobs = 0
         self.seconds = 0.0  # processor time up to the last reply
@@ -184,13 +195,16 @@ class Worker:
         """Whether it can be asked."""
         return not self.ended and not self._lines.closed_there
 
-    def ask(self, job: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-        """The worker's reply. Raises TooHeavy or WorkerFault; the worker has ended after either."""
+    def ask(self, job: Mapping[str, Any], deadline: float, most_seconds: float = 0.0) -> dict[str, Any]:
+        """The worker's reply. Raises TooHeavy or WorkerFault; the worker has ended after either.
+
+        most_seconds  of processor time for which the deadline is moved on as long as the worker gets any
+        """
         self.jobs += 1
         start = time.monotonic()
         try:
             self._lines.write(job, deadline)
-            reply = self._lines.read(deadline)
+            reply = self._reply(deadline, most_seconds)
         except TimeoutError:
             self.end()
             spent = f"{time.monotonic() - start:.2f} s, with {self.seconds:.2f} s of processor time"
@@ -205,6 +219,22 @@ class Worker:
             self.end()
             raise TooHeavy("needs more memory than one answer may have")
         return reply
+
+    def _reply(self, deadline: float, most_seconds: float) -> dict[str, Any]:
+        """Its next line, without the first of all."""
+        patience, spent = deadline - time.monotonic(), self.seconds
+        while True:
+            try:
+                reply = self._lines.read(deadline)
+            except TimeoutError:
+                now = processor_seconds(self._process)
+                if not spent < now < self.seconds + most_seconds:
+                    raise
+                spent, deadline = now, time.monotonic() + patience
+                continue
+            if self._process is not None:
+                return reply
+            self._process = int(reply["process"])
 
     def end(self) -> int | None:
         """Kills it if it lives, and returns its exit status; None where that is unknown."""

@@ -43,8 +43,14 @@ class WorkerPool:
         jobs_per_worker: int = JOBS_PER_WORKER,
         processor_seconds: float = PROCESSOR_SECONDS,
         argument: str | None = None,
+        waits_while_working: bool = False,
     ) -> None:
-        """`argument` is what the program's `load` is called with."""
+        """`argument` is what the program's `load` is called with.
+
+        waits_while_working  an answer whose worker still gets processor time isn't ended by the wall clock, and neither
+                             is one that waits for a worker: how busy the machine is changes no verdict
+        """
+        self.waits_while_working = waits_while_working
         self._limit, self._argument = processor_seconds, argument
         self.program, self.wall_seconds, self.memory_bytes = program, wall_seconds, memory_bytes
         self.size = size or min(4, os.cpu_count() or 1)
@@ -70,21 +76,32 @@ class WorkerPool:
         with self._changed:
             self._living_fork_server()
 
-    def ask(self, job: Mapping[str, Any], wall_seconds: float | None = None) -> dict[str, Any]:
-        """The reply of a worker to this job, within these seconds or the pool's. Raises TooHeavy or WorkerFault."""
+    def ask(
+        self, job: Mapping[str, Any], wall_seconds: float | None = None, spent: list[float] | None = None
+    ) -> dict[str, Any]:
+        """The reply of a worker to this job, within these seconds or the pool's. Raises TooHeavy or WorkerFault.
+
+        spent  gets the processor seconds of this job appended
+        """
         self._own()
         if not self._loaded:
             self.start()
             self._wait_until_loaded(time.monotonic() + self.load_seconds)
-        deadline = time.monotonic() + (wall_seconds or self.wall_seconds)
+        wall = wall_seconds or self.wall_seconds
+        deadline = time.monotonic() + wall
         with self._worker(deadline) as worker:
             before = worker.seconds
             try:
+                if self.waits_while_working:
+                    return worker.ask(job, time.monotonic() + wall, 2 * self._limit)
                 return worker.ask(job, deadline)
             finally:
+                seconds = max(0.0, worker.seconds - before)
+                if spent is not None:
+                    spent.append(seconds)
                 with self._changed:
                     self.jobs += 1
-                    self.processor_seconds += max(0.0, worker.seconds - before)
+                    self.processor_seconds += seconds
 
     def close(self) -> None:
         """Ends all idle workers and the fork server; the pool can be used again afterwards."""
@@ -119,11 +136,13 @@ class WorkerPool:
     def _worker(self, deadline: float) -> Iterator[Worker]:
         with self._changed:
             while self._busy >= self.size:
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                if not self._changed.wait(None if self.waits_while_working else max(0.0, deadline - time.monotonic())):
                     raise WorkerFault("no worker was free: others took all of processor time")
             self._busy += 1
         worker: Worker | None = None
         try:
+            if self.waits_while_working:
+                deadline = time.monotonic() + self.wall_seconds
             worker = self._take() or self._fork(deadline)
             yield worker
         finally:

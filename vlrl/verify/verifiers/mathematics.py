@@ -171,7 +171,8 @@ class _Worker:
         self.strict = bool(metadata.get("strict", True))
         self.relations = bool(metadata.get("allow_set_relation_comp", False))
         self.rounding, self.relative = _decimals(metadata.get("precision")), "precision" not in metadata
-        self.note, self.begun = "", pool().processor_seconds
+        self.note = ""
+        self.spent: list[float] = []  # processor seconds of each part
 
     def ask(self, gold: str, answer: str) -> bool:
         """As `equal`, of two texts."""
@@ -183,11 +184,12 @@ class _Worker:
         if any(map(_WORDS_WRAPPED.search, answer)) and not any(map(_WORDS_WRAPPED.search, gold)):
             self.note = "words that are no unit"
             return False
-        if pool().processor_seconds - self.begun > PARTS_SECONDS:
+        if sum(self.spent) > PARTS_SECONDS:
             raise TooHeavy("takes more time than one answer may have")
         reply = pool().ask(
             {"gold": gold, "answer": answer, "strict": self.strict, "rounding": self.rounding,
-             "relations": self.relations, "relative": self.relative}
+             "relations": self.relations, "relative": self.relative},
+            spent=self.spent,
         )  # fmt: skip
         self.note = f"could not be compared ({reply['error']})" if "error" in reply else ""
         return "error" not in reply and bool(reply["equal"])
@@ -321,4 +323,6 @@ def _decimals(precision: Any) -> int:
 @cache
 def pool() -> WorkerPool:
     """The worker processes of this process; they start with `prepare` or the first answer that needs them."""
-    return WorkerPool(Path(__file__).parents[1] / "math" / "math_worker.py", wall_seconds=STARVED_SECONDS)
+    return WorkerPool(
+        Path(__file__).parents[1] / "math" / "math_worker.py", wall_seconds=STARVED_SECONDS, waits_while_working=True
+    )
