@@ -108,10 +108,9 @@ class Placed:
     wrong: Verdict | None = None
 
 
-def placed(response: str, kind: Kind, problem: Problem) -> Placed:
-    """What a response answers, as boxes or as points."""
-    answers = placings_of(problem)[0]
-    declared = declared_regions(response, kind, problem.question)
+def placed(response: str, kind: Kind, answers: Placing, question: str) -> Placed:
+    """What a response answers to a question, as boxes or as points."""
+    declared = declared_regions(response, kind, question)
     if declared.regions is None:
         return Placed([], declared.text, Verdict.wrong(declared.note, declared.text))
     if len(declared.regions) > MAX_REGIONS:

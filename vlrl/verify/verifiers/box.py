@@ -55,7 +55,7 @@ def box(problem: Problem, response: str) -> Verdict:
         raise DataError(
             f"problem {problem.id}", f"the gold {problem.answer!r} is not one box", "use `boxes` for several"
         )
-    answer = placed(response, "box", problem)
+    answer = placed(response, "box", placings_of(problem)[0], problem.question)
     if answer.wrong is not None:
         return answer.wrong
     found = {replace(box, label="", confidence=1.0) for box in answer.found}
@@ -87,7 +87,7 @@ def boxes(problem: Problem, response: str) -> Verdict:
     Raises DataError if the gold is no list of boxes in the image (the verdict is then a fault).
     """
     golds = gold_boxes(problem)
-    answer = placed(response, "box", problem)
+    answer = placed(response, "box", placings_of(problem)[0], problem.question)
     if answer.wrong is not None:
         return answer.wrong
     metric = problem.metadata.get("metric", "f1")

@@ -93,24 +93,24 @@ def math(problem: Problem, response: str) -> Verdict:
 
     A worker that dies or gets no processor time is raised as WorkerFault, which the judge turns into a fault.
     """
-    golds = golds_of(problem)
+    golds, question = golds_of(problem), problem.question
     said = extract(response).answer if any(map(_is_prose, golds)) else None
     if said is not None and normalise(said) in map(normalise, golds):
         return Verdict.right(said)  # "No solution" is no denial here
     if ("\\ne" in response or "≠" in response) and not any(map(_EXCLUDES, golds)):
         response = without_excluded_points(response)
-    if _ASKS_CHANCE.search(problem.question):
+    if (" in " in response or " out of " in response) and _ASKS_CHANCE.search(question):
         response = _OUT_OF.sub(r"\1/\2", response)
-    extraction = declared_mathematics(response, problem.question)
+    extraction = declared_mathematics(response, question)
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
-    if names_another_figure(extraction.answer, problem.question):
+    if names_another_figure(extraction.answer, question):
         return Verdict.wrong("another segment or angle", extraction.answer)
     answer = list(extraction.candidates)
     note = "another value"
     for text in golds:
         gold = gold_parts(text)
-        equal, note = equivalent(gold, answer, problem.metadata, f"{problem.question} {text}")
+        equal, note = equivalent(gold, answer, problem.metadata, f"{question} {text}")
         if equal:
             return Verdict.right(extraction.answer, note)
     return Verdict.wrong(note, extraction.answer)

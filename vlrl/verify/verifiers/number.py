@@ -44,14 +44,16 @@ def compared(problem: Problem, statement: Statement[Quantity], metadata: Mapping
     alternatives, found = golds(problem), statement.value
     if found is None:
         return Verdict.wrong(statement.note, statement.text)
-    notes = [differs(found, gold, problem.question, metadata) for gold in alternatives]
+    question = problem.question
+    notes = [differs(found, gold, question, metadata) for gold in alternatives]
     return Verdict.right(statement.text) if None in notes else Verdict.wrong(str(notes[-1]), statement.text)
 
 
 def committed_number(response: str, problem: Problem, rough: bool = True) -> Statement[Quantity]:
     """The number that a response commits to; `rough`: "about 6" is 6."""
-    counted = f"{problem.question} {problem.answer} {problem.metadata.get('unit') or ''}"
-    return committed(response, number_reader(problem.question, rough, counted))
+    question = problem.question
+    counted = f"{question} {problem.answer} {problem.metadata.get('unit') or ''}"
+    return committed(response, number_reader(question, rough, counted))
 
 
 @lru_cache(maxsize=1024)

@@ -40,9 +40,9 @@ def point(problem: Problem, response: str) -> Verdict:
     Raises DataError if there is neither, or the gold is no point in the image (the verdict is then a fault).
     """
     metadata = problem.metadata
-    _, golds = placings_of(problem)
+    answers, golds = placings_of(problem)
     corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), metadata.get("radius")
-    answer = placed(response, "point", problem)
+    answer = placed(response, "point", answers, problem.question)
     if answer.wrong is not None:
         return answer.wrong
     places = {*answer.found}
@@ -87,9 +87,9 @@ def points(problem: Problem, response: str) -> Verdict:
 
     Raises DataError if there is neither, or the gold is no list of points in the image (the verdict is then a fault).
     """
-    _, placing = placings_of(problem)
+    answers, placing = placings_of(problem)
     golds, radius = gold_places(problem, placing), problem.metadata.get("radius")
-    answer = placed(response, "point", problem)
+    answer = placed(response, "point", answers, problem.question)
     if answer.wrong is not None:
         return answer.wrong
     pairs = [

@@ -97,8 +97,10 @@ def names_another_place(before: str, question: str) -> bool:
 
 def names_another_figure(text: str, question: str) -> bool:
     """Whether a text gives a segment or an angle, and not the one that is asked: "BC = 4" for AB."""
-    asked, given = _asked(question)[0], _figures(_GIVES_FIGURE, text)
-    return not asked & given and any(len(name) == len(other) for name in given for other in asked)
+    asked = _asked(question)[0]
+    if not asked or asked & (given := _figures(_GIVES_FIGURE, text)):
+        return False
+    return any(len(name) == len(other) for name in given for other in asked)
 
 
 def _is_another(nouns: str, known: frozenset[str]) -> bool:
