@@ -52,9 +52,10 @@ _MATH_WORDS = frozenset(
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
 _POINT = r"\$?\s?[a-zA-Z]\s?(?:\\neq?(?![a-z])|≠)\s?-?(?:[0-9./]+|\\d?frac\s?\{[0-9]+\}\s?\{[0-9]+\}|[a-z](?![a-z]))\s?"
 _EXCLUDED = re.compile(
-    r"(?<=[\w)}$*])(?:\s|\\[,; ]|\\q?quad|~|,)*(?:\\text\s?\{\s?,?\s?\(?)?\(?(?:for|where|if|when|with|"
-    r"provided(?: that)?|assuming)(?: all)?\s?\}?(?:\s|\\[,; ])*"
+    r"(?<=[\w)}$*])(?:\s|\\[,; ]|\\q?quad|~|,)*(?:\\text\s?\{\s?,?\s?\(?)?\(?(?:(?:for|where|if|when|with|"
+    r"provided(?: that)?|assuming)(?: all)?\s?|(?<=\())\}?(?:\s|\\[,; ])*"
     rf"{_POINT}(?:(?:,|and|\\text\s?\{{\s?and\s?\}})\s?(?:{_POINT}|-?[0-9]+))*(?:\\text\s?\{{\)?\}})?(?P<end>\$?)\)?"
+    rf"|(?<=[\w)}}$*]),(?:\s|\\[,; ])*{_POINT}\)?(?=\W*$)"  # "x + 1, x ≠ 1"
 )
 _BOLD_END = re.compile(
     r"(?:\*\*([^*\n]{1,200})\*\*|(?<=\s)("

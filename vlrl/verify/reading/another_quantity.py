@@ -40,6 +40,7 @@ _NOUNS = {
 }
 _ONE_OF = (  # words that exclude each other
     re.compile(r"\b(?:red|blue|green|yellow|orange|purple|pink|brown|black|white|gr[ae]y|cyan)\b", re.IGNORECASE),
+    re.compile(r"\b(?:man|woman|boy|girl)\b", re.IGNORECASE),
     re.compile(r"\b(?:long|wide|thick|tall|heavy)\b", re.IGNORECASE),
     re.compile(r"(?<=\bthe )(?:base|height|altitude|hypotenuse|slope|intercept)\b(?!\s(?:and|times))", re.IGNORECASE),
     re.compile(r"(?<=\bthe )(?:mid-?point|end-?point|vertex|cent(?:er|re)|centroid|focus)\b", re.IGNORECASE),

@@ -14,7 +14,10 @@ from vlrl.verify.reading.hedging import asked_verb, doubts, main_clause, maybe
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.words.languages import words
 
-_COPULA = rf"(?:{words('is', apart=True)}|belongs\sto|—)(?:\s(?:painted|colou?red|called|named|labell?ed))?"
+_COPULA = (
+    rf"(?:(?:is|are|was|were)\s\w+\sby|{words('is', apart=True)}|belongs\sto|—)"
+    r"(?:\s(?:painted|colou?red|called|named|labell?ed))?"
+)
 _STATES = re.compile(
     r"(?P<subject>(?:[^\W\d_]+[’'\s-]+){0,12}?(?:it|this|that|there|c|[^\W\d_]{2,})(?:['’](?:s(?!\s\w+\s(?:is|are)\b)|est)|\s"
     rf"{_COPULA}))(?:\s|:\s)(?P<said>[^.;:!?]{{1,200}}?)[.!\s]*"

@@ -25,6 +25,7 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 _PERCENTAGE = re.compile(rf"%|percent|процент|{words('percent')}", re.IGNORECASE)
+_SHARE_OF = re.compile(r"\b(?:what|which)\spercent(?:age)?\sof\b", re.IGNORECASE)
 _MONEY = frozenset("$€£¥元円₹₽₩")
 _ONE_MONEY = frozenset((("£", "pound"), ("元", "¥"), ("¥", "元"), ("円", "¥"), ("¥", "円")))  # of gold and answer
 _MEASURED = {  # what a question may ask for, and the base units in which it is answered
@@ -126,7 +127,7 @@ def differs(found: Quantity, gold: Quantity, question: str, metadata: Mapping[st
     """Why one quantity is not the gold; None where it is. Units are converted; a bare number has the gold's unit."""
     named = str(metadata.get("unit") or "")
     percent = gold.percent or named == "%"
-    if found.unit is not None and percent:
+    if found.unit is not None and (percent or _SHARE_OF.search(question) is not None):
         return "wrong unit"
     if found.percent and not percent:
         unit = gold.unit or (read_unit(named) if named else None)

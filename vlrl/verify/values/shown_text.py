@@ -22,6 +22,7 @@ _SAYS = (  # crosses, questions, warnings; numbers, letters, flags, hours, cards
 _EMOJI = rf"(?:(?![{_SAYS}])[\u2600-\u27BF\u2B50\u2B55\U0001F300-\U0001FAFF]\uFE0F?\s?)"
 _AROUND_LINE = re.compile(rf"^[ \t]*{_EMOJI}+(?=\S)|(?<=\S)[ \t]*{_EMOJI}+[ \t]*$", re.MULTILINE)
 _EMPHASIS_TAG = re.compile(r"</?(?:b|strong|em|i|u|mark)>", re.IGNORECASE)
+_UNDERSCORES = re.compile(r"(?<![\w\\])__(?=[^\s_])([^_\n]{1,120})__(?!\w)")
 _ONE_STAR = re.compile(  # `*12*`, but not `2*3*4`, `x^*` or the bullet of a list
     r"""(?<![^\s("'“:：—–-])\*(?=[^\s*])([^*\n$]{1,120}?)(?<=[^\s*])\*(?![^\s.,;:!?)"'”—–。，-])"""
 )
@@ -65,6 +66,8 @@ def without_markup(text: str) -> str:
         text = _AROUND_LINE.sub("", text)
     if "*" in text:
         text = _ONE_STAR.sub(r"**\1**", text)
+    if "__" in text:
+        text = _UNDERSCORES.sub(r"**\1**", text)
     if "</" in text:
         text = _EMPHASIS_TAG.sub("**", text)
     if "```" in text and (whole := _FENCE.fullmatch(text)) is not None:

@@ -11,6 +11,8 @@ CLOCK, TRIANGLE = "What time does the clock show?", "What is the perimeter of th
 CHOICES, TOP = {"choices": ["12 cm", "14 cm"]}, "Which country has the highest GDP?"
 PENCIL, CAR, TEA = "How long is the pencil in cm?", "What color is the car?", "What percentage of people chose tea?"
 TOWN, PEN = "What is the population of the town?", "How much does the book cost in dollars?"
+RENT = "What percentage of the budget was spent on rent?"
+JACKET, SIMPLIFY = "What colour is the woman's jacket?", "Simplify $\\frac{x^2-9}{x-3}$."
 BALL = "What is the probability of drawing a red ball?"
 NUMBERS = [
     (PENCIL, "The pencil is {} cm long.", "The table is {} cm long."),
@@ -26,6 +28,14 @@ NUMBERS = [
     (TOWN, "The town has a population of {}.", "The population of the neighbouring town is {}."),
     (TOWN, "The population of the town is {}.", "The population density of the town is {}."),
     (PEN, "The book costs ${}.", "The pen costs ${}."),
+    ("How tall is the man in cm?", "The person is {} cm tall.", "The woman is {} cm tall."),
+    ("How many minutes does the recipe take?", "It takes {} minutes.", "The oven takes {} minutes to warm up."),
+    (RENT, "Rent takes {}% of the budget.", "Food accounts for {}%."),
+    (RENT, "{}% of the budget was spent on rent.", "{}% of the rent was paid."),
+    (RENT, "**{}%** was spent on rent.", "{} dollars were spent on rent."),
+    ("How many birds are there?", "__Answer:__ {}", "例: **{}**"),
+    ("How many birds are there?", "<u>{}</u>", "Someone wrote *{}*, wrongly."),
+    ("How many birds are there?", "I see *{}* birds.", "I'm not able to see the birds. {}"),
     ("Quel est le prix total en euros ?", "Le prix total est de {} €.", "Le prix total n'est pas de {} €."),
     ("كم عدد الكراسي في الصورة؟", "يوجد في الصورة {} كرسيًا.", "لا يوجد في الصورة {} كرسيًا."),
 ]
@@ -42,6 +52,11 @@ def test_a_number_is_said_of_what_is_asked(question: str, right: str, wrong: str
 OTHERS = [
     ("text", "red", CAR, {}, "The car is red.", "The house is red."),
     ("text", "red", CAR, {}, "It is a red car.", "The bus is red."),
+    ("text", "blue", JACKET, {}, "Her jacket is blue.", "Her hat is blue."),
+    ("text", "blue", JACKET, {}, "The jacket worn by the woman is blue.", "The man's jacket is blue."),
+    ("text", "Brazil", "Which country won the tournament?", {}, "The tournament was won by Brazil.",
+     "The tournament was hosted by Peru, not Brazil."),
+    ("math", "x+3", SIMPLIFY, {}, "\\boxed{x+3,\\ x \\neq 3}", "\\boxed{x-3,\\ x \\neq 3}"),
     ("text", "France", "Which country has the highest GDP in the chart?", {}, "**France** has the highest GDP.",
      "After France, Spain has the highest GDP."),
     ("text", "France", TOP, {}, "It's France (2.9 trillion).", "It's Spain (France?)."),

@@ -79,6 +79,7 @@ _GUESSING = re.compile(  # said of oneself, and of what comes after "but", too
 )
 _DENIED_BEHIND = re.compile(words("not", "wrong", "trap", "perhaps", "example"))
 _SAID_BY_OTHERS = re.compile(  # "is what a careless reader would say", but not "is what the sign says"
+    r"\s?(?:is|was)\swhat\s(?:it|there|this|that)\swould\b|"
     r"\s?(?:is|was|would be)\s(?:what|how|the \w+ (?:that )?)\s?(?!(?:i|we|you|it|this)\b)(?:[^\W\d_]+\s){1,6}?"
     r"(?:would|might|may|thinks?|thought|believes?|believed|guess(?:es|ed)?|claim(?:s|ed)?)\b",
     re.IGNORECASE,

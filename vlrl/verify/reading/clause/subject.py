@@ -19,22 +19,25 @@ _ASKS_FIGURE = re.compile(  # "Find AB", "the length of AB", "angle BOC"
     rf"(?:\b(?:[Ff]ind|of|is|[Cc]alculate|[Dd]etermine|for|segment)|∠|\\angle|[Aa]ngle)\W{{0,4}}{_FIGURE}(?![\s$]{{0,3}}(?:[=＝]|is\s[0-9]))"
 )
 _GIVES_FIGURE = re.compile(rf"{_FIGURE}[\s$)*]{{0,3}}(?:=|is\s|equals\s|≈|\\approx)")
-_NOUN = r"(?!(?:of|in|on|at|with|for|from|by|to|that|which|is|are|going|cost|weigh|measure|show|say|read)\b)[^\W\d_]+"
+_NOUN = (
+    r"(?!(?:of|in|on|at|with|for|from|by|to|that|which|is|are|going|cost|weigh|measure|show|say|read|take|last|need)\b)"
+    r"[^\W\d_]+(?:['’]s)?"
+)
 _NOUNS = rf"(?P<nouns>{_NOUN}(?:\s{_NOUN}){{0,3}}?)"
-_THE = r"(?:the|this|that|these|those)\s"
+_THE = r"(?:the|this|that|these|those|her|his|their|its|my|our)\s"
 _BE = r"(?:is|are|was|were)\s"
 _ASKS_WHAT_IT_IS = re.compile(  # "What color is the car", "How tall is the tree", "How much does the pen cost"
-    rf"\b(?:(?:what|which)\s[^\W\d_]+|how\s[^\W\d_]+)\s(?:{_BE}|(?:does|do|did)\s){_THE}{_NOUNS}"
-    r"(?=\s?[?.,(]|\s(?:in|on|at|of|with|going|cost|weigh|measure|show|say|read)\b)",
+    rf"\b(?:(?:what|which)\s[^\W\d_]+|how\s[^\W\d_]+(?:\s[^\W\d_]+)?)\s(?:{_BE}|(?:does|do|did)\s){_THE}{_NOUNS}"
+    r"(?=\s?[?.,(]|\s(?:in|on|at|of|with|going|cost|weigh|measure|show|say|read|take|last|need)\b)",
     re.IGNORECASE,
 )
 _ASKS_SHARE = re.compile(
-    r"\b(?:what|which)\s(?:percent(?:age)?|share|proportion)\sof\s(?P<nouns>(?:[^\W\d_]+\s){1,5}?)(?P<rest>[^?.]+)",
+    r"\b(?:what|which)\s(?:percent(?:age)?|share|proportion)\sof\s(?:(?:the|all|these|those)\s)*(?P<of>[^\W\d_]+)\s"
+    r"(?P<rest>[^?.]+)",
     re.IGNORECASE,
 )
 _SAYS_WHAT_IT_IS = re.compile(
-    rf"\W*(?:so,?\s)?{_THE}{_NOUNS}\s(?:{_BE}|(?:costs?|weighs?|measures?|leaves?|departs?|"
-    r"arrives?|starts?|begins?|opens?|closes?|ends?)\s)",
+    rf"\W*(?:so,?\s)?{_THE}{_NOUNS}\s(?:{_BE}|(?:costs?|weighs?|measures?|takes?|lasts?|needs?)\s)",
     re.IGNORECASE,
 )
 _LOCATED = re.compile(
@@ -43,10 +46,16 @@ _LOCATED = re.compile(
 _SAYS_OF_SHARE = re.compile(
     r"\W*[0-9.]+\s?(?:%|percent)\sof\s(?:the\s|all\s)?(?P<of>[^\W\d_]+)\s(?P<said>[^.;:]+)"
     r"|\W*(?P<label>(?:[^\W\d_]+\s?){1,3}):\W*[0-9.]+\s?(?:%|percent)"
-    r"|\W*(?P<chosen>(?:[^\W\d_]+\s){1,3})(?:is|are|was|were|has|have|had)\s(?:\w+\s)*by\s[0-9.]+\s?(?:%|percent)",
+    r"|\W*(?P<chosen>(?:[^\W\d_]+\s){1,3})(?:(?:is|are|was|were|has|have|had)\s(?:\w+\s)*by|accounts?\sfor|makes?\sup|"
+    r"takes?|represents?)\s[0-9.]+\s?(?:%|percent)",
+    re.IGNORECASE,
+)
+_HAPPENS = re.compile(  # where the time on a clock is asked
+    r"\W*(?:the\s)?(?P<nouns>(?:[^\W\d_]+\s){1,3}?)(?:leaves?|departs?|arrives?|starts?|begins?|opens?|closes?|ends?)\sat\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_OWNER = re.compile(r"\b([^\W\d_]+)['’]s\s")
 _ATTRIBUTE = re.compile(rf"\bwhat\s{_BE}the\s(\w+)\sof\b", re.IGNORECASE)
 _RATIO = re.compile(r"\bratio of (?:the )?(?:number of )?(\w+) to (?:the )?(?:number of )?(\w+)", re.IGNORECASE)
 _QUALIFIED = re.compile(  # "the neighbouring town", "the top speed"
@@ -54,19 +63,20 @@ _QUALIFIED = re.compile(  # "the neighbouring town", "the top speed"
     re.IGNORECASE,
 )
 _SMALL = plain_words("no_noun")["english"]
+_ANYTHING = re.compile(words("anything"), re.IGNORECASE)
 _ANY = re.compile(
     rf"{words('anything', 'answer', 'thing', 'image', 'length', 'width', 'height', 'depth', 'perimeter', 'area')}"
     rf"|{words('volume', 'angle', 'duration', 'age', 'weight', 'speed', 'temperature', 'price')}"
     rf"|{words('level', 'sum', 'difference')}"
     r"|\b(?:colou?rs?|shapes?|sizes?|percent(?:age)?|measure(?:ment)?s?|readings?|conclusion|"
-    r"calculation|only|other|remaining|m[ae]n|wom[ae]n|boys?|girls?|child|children|person)\b",
+    r"calculation|only|other|remaining|child|children|kid|person)\b",
     re.IGNORECASE,
 )
 
 
 def names_another_subject(sentence: str, question: str) -> bool:
     """Whether a sentence is built as the question is and says it of something that the question doesn't speak of."""
-    figures, subject, rest, known = _asked(question)
+    figures, subject, whole, rest, known = _asked(question)
     if figures and names_another_figure(sentence, question):
         return True
     if _QUALIFIED.search(sentence) is not None and _QUALIFIED.search(f"{question} is") is None:
@@ -78,12 +88,17 @@ def names_another_subject(sentence: str, question: str) -> bool:
         return other is not None and _is_another(other[1], known)
     spoken = _stems(sentence)
     if subject and (said := _SAYS_WHAT_IT_IS.match(sentence)) is not None:
-        return subject.isdisjoint(spoken) and _is_another(said["nouns"], known)
-    if not rest or rest in spoken or (said := _SAYS_OF_SHARE.match(sentence)) is None:
+        owner = _OWNER.search(said["nouns"])
+        if owner is not None and _OWNER.search(question) is not None and _is_another(owner[1], known):
+            return True
+        return subject not in spoken and _is_another(said["nouns"], known)
+    if (said := _HAPPENS.match(sentence)) is not None and "what time" in question.casefold():
+        return _is_another(said["nouns"], known)
+    if not rest or (said := _SAYS_OF_SHARE.match(sentence)) is None:
         return False
-    if said["of"] is not None and stem(said["of"].casefold()) not in known:
-        return False
-    return _is_another(said["said"] or said["label"] or said["chosen"], known)
+    if said["of"] is not None and stem(said["of"].casefold()) != whole:
+        return stem(said["of"].casefold()) in known
+    return rest not in spoken and _is_another(said["said"] or said["label"] or said["chosen"], known)
 
 
 def names_another_place(before: str, question: str) -> bool:
@@ -110,13 +125,14 @@ def _is_another(nouns: str, known: frozenset[str]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _asked(question: str) -> tuple[frozenset[str], frozenset[str], str, frozenset[str]]:
-    """(the segments and angles that are asked, the stems of the subject of which something is asked, that of the word
-    with which what a share is asked of ends, those of all words)."""
+def _asked(question: str) -> tuple[frozenset[str], str, str, str, frozenset[str]]:
+    """(the segments and angles that are asked, the stem of the subject of which something is asked, those of what a
+    share is asked of and of the last word on it, those of all words)."""
     subject, share = _ASKS_WHAT_IT_IS.search(question), _ASKS_SHARE.search(question)
-    nouns = _stems(subject["nouns"]) if subject is not None and _ANY.search(subject["nouns"]) is None else frozenset()
-    rest = _WORD.findall(share["rest"].casefold()) if share is not None else [""]
-    return _figures(_ASKS_FIGURE, question), nouns, stem(rest[-1]), _stems(question)
+    head = _WORD.findall(subject["nouns"].casefold())[-1] if subject is not None else ""
+    asked = "" if _ANYTHING.fullmatch(head) else stem(head)
+    whole, rest = (share["of"], _WORD.findall(share["rest"])[-1]) if share is not None else ("", "")
+    return _figures(_ASKS_FIGURE, question), asked, stem(whole.casefold()), stem(rest.casefold()), _stems(question)
 
 
 def _stems(text: str) -> frozenset[str]:
