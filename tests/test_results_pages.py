@@ -84,3 +84,24 @@ def test_a_page_states_what_its_figures_by_seed_give(page):
         outside = (low > 0 and float(row["low2"]) > 0) or (high < 0 and float(row["high2"]) < 0)
         shown = stated < 0.05 and outside
         assert row["verdict"] == (("higher" if gaps.mean() > 0 else "lower") if shown else "no difference shown"), key
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_pair_with_the_reference_is_shown_in_the_matrix_where_it_is_shown_in_its_row(page):
+    """Of pages that are made of their results; the others say that theirs is not corrected."""
+    text = page.read_text()
+    if not page.with_suffix(".json").exists():
+        assert ("row − column" in text) == ("is of a single comparison" in text)
+        return
+    for section in text.split("\n## ")[1:]:
+        head = re.search(r"\| by seed \| − (\w+) \|", section)
+        if head is None or "| row − column" not in section:
+            continue
+        verdicts = {m["arm"]: m["verdict"].strip() for m in ROW.finditer(section)}
+        table = section.split("| row − column |")[1].split("\n\n")[0]
+        names, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines()]
+        column = names.index(head[1]) + 1
+        for row in rows:
+            if row[0] in verdicts:
+                shown = "(not shown)" not in row[column]
+                assert shown == (verdicts[row[0]] in ("higher", "lower")), row[0]

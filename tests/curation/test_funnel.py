@@ -7,6 +7,7 @@ from curation_cases import ask_text, asking
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vlrl.credit.rewards.declared_budget import Declaration, declaration_of, folds
 from vlrl.curation.funnel import run_funnel
 from vlrl.curation.selection.balance import Balance, balance_report, evenness
 from vlrl.curation.selection.long_cot_warmup import WarmupSettings, sample_demonstrations
@@ -180,6 +181,23 @@ def test_longest_first_and_a_limit_on_problems(tmp_path):
     made = sample_demonstrations([ask_text("3+4=?"), ask_text("2+5=?")], settings, ask)
     assert [d.response for d in made.demonstrations] == [RESPONSES[0]]
     assert len(engine.requests) == 1
+
+
+def test_responses_may_declare_what_their_problem_takes_and_a_problem_without_success_is_given_up(tmp_path):
+    answers = {"3+4=?": RESPONSES, "8+9=?": ("<answer>1</answer>", "<answer>2</answer>") * 2 + ("3",)}
+    ask, _ = asking(lambda problem: answers[next(q for q in answers if q in problem.question)], tmp_path)
+    problems = [ask_text("3+4=?"), ask_text("8+9=?")]
+    plain = sample_demonstrations(problems, WarmupSettings(samples=5, keep=2), ask)
+    made = sample_demonstrations(problems, WarmupSettings(samples=5, keep=2, declare=True), ask)
+    *solved, given_up = [d.response for d in made.demonstrations]
+    assert [said.split("\n", 1)[1] for said in solved] == [d.response for d in plain.demonstrations]
+    found = [declaration_of(said) for said in solved]
+    assert {one.solvability for one in found} == {0.8}
+    assert found[0].tokens == len(RESPONSES[1]) + 1, "the shortest right one of three in ten, with its end"
+    assert declaration_of(given_up) == Declaration(0.0, 0)
+    assert folds(given_up)
+    assert (made.folded, made.record()["folded"], plain.folded) == (1, 1, 0)
+    assert made.sampled == len(solved) + sum(made.rejected.values())
 
 
 def test_signs_of_the_four_processes_are_counted():

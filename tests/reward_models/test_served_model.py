@@ -131,6 +131,8 @@ def test_a_server_without_the_model_a_refused_key_and_nobody_are_refused_at_the_
     assert "web address" in refused(url="localhost:8000").problem
     server.models = (401, {"error": "no key"})
     assert refused().place == "reward_model.endpoint.api_key_variable"
+    server.models = (200, "<html>")
+    assert refused().place == "reward_model.endpoint.url"
     server.models = (404, {})  # a server without a list is taken at its word
     configure_reward_model(settings(server))
     configure_reward_model(None)

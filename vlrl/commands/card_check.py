@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from vlrl.errors import RunError
 from vlrl.report.read_run import read_run
-from vlrl.training.lifecycle.run_accounts import changed_weights, token_account
+from vlrl.training.lifecycle.run_accounts import changed_weights, token_account, unstated_weights
+from vlrl.training.lifecycle.stage_inputs import LEAVES
 
 
 def check_card(folder: Path) -> int:
@@ -24,6 +29,8 @@ def check_card(folder: Path) -> int:
     wrong = changed_weights(written, {name: folder / name for name in written})
     folders = {name: Path(held["folder"]) for name, held in read.items()}
     wrong += changed_weights({name: held["files"] for name, held in read.items()}, folders)
+    wrong += unstated_weights(written, {name: folder / name for name in (*LEAVES.values(), *written)})
+    wrong += _other_settings(folder, run.card)
     if token_account(folder / "metrics.jsonl") != run.card.get("tokens"):
         wrong.append("metrics.jsonl sums up to other tokens than the card states")
     for line in wrong:
@@ -31,6 +38,21 @@ def check_card(folder: Path) -> int:
     for name in away:
         print(f"not looked at: the weights of {name} that were read are no longer where they were")
     files = sum(map(len, written.values())) + sum(len(held["files"]) for held in read.values())
+    print("not looked at: machine, versions, code and what was drawn, which nothing in the folder repeats")
     if not wrong:
         print(f"{folder}: {files} files of weights and the tokens of {len(run.card['tokens'])} stages are as stated")
     return 1 if wrong else 0
+
+
+def _other_settings(folder: Path, card: Mapping[str, Any]) -> list[str]:
+    """What the card states of settings and seed, and run.yaml doesn't."""
+    file = folder / "run.yaml"
+    if not file.is_file():
+        return [f"{file} is gone"]
+    held = yaml.safe_load(file.read_text(encoding="utf-8"))
+    stated = card.get("settings") or {}
+    other = sorted(key for key in {*held, *stated} if held.get(key) != stated.get(key))
+    found = [f"run.yaml has another `{key}` than the card" for key in other]
+    if card.get("seed") != held.get("seed"):
+        found.append(f"the card's seed is {card.get('seed')}, that of run.yaml {held.get('seed')}")
+    return found

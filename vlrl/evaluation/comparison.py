@@ -36,12 +36,16 @@ class Difference:
         ends = [self.by_problem, *([] if self.by_seed is None else [self.by_seed])]
         return self.by_seed is not None and (all(e.low > 0 for e in ends) or all(e.high < 0 for e in ends))
 
+    def is_shown(self, adjusted: float) -> bool:
+        """Whether there is a difference, also beside others."""
+        return self.shown and adjusted < ALPHA
+
     def verdict(self, adjusted: float) -> str:
         """`higher`, `lower` or `no difference shown`; one seed never shows a difference.
 
         adjusted  p, adjusted for the other comparisons beside this one
         """
-        if not self.shown or adjusted >= ALPHA:
+        if not self.is_shown(adjusted):
             return "no difference shown" if self.seeds > 1 else "one seed: nothing shown"
         return "higher" if self.mean > 0 else "lower"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def ablation_page(found: AblationReport) -> str:
     for name, arms in found.outcomes.items():
         lines += ["", f"## {name}", "", *_values_table(name, arms, found, adjusted)]
         if len(arms) > 2:
-            lines += ["", *_matrix_table(list(arms), found.matrices[name])]
+            lines += ["", *_matrix_table(list(arms), found.matrices[name], _of_pairs(name, found, adjusted))]
     for caption, path in found.figures.items():
         lines += ["", f"![{caption}]({path})"]
     if found.slopes:
@@ -155,13 +156,37 @@ def _values_table(
     return lines
 
 
-def _matrix_table(arms: list[str], matrix: Mapping[tuple[str, str], Difference]) -> list[str]:
+def _of_pairs(
+    name: str, found: AblationReport, adjusted: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], float]:
+    """p of every pair of arms of an outcome: that of its row where one is the reference, else adjusted for all pairs of
+    the page.
+    """
+    every = holm(
+        {
+            (outcome, *pair): found.matrices[outcome][pair].p
+            for outcome, arms in found.outcomes.items()
+            for pair in combinations(arms, 2)
+        }
+    )
+    values: dict[tuple[str, str], float] = {}
+    for pair in combinations(found.outcomes[name], 2):
+        others = [arm for arm in pair if arm != found.reference]
+        p = adjusted[name, others[0]] if len(others) == 1 else every[name, *pair]
+        values[pair] = values[pair[1], pair[0]] = p
+    return values
+
+
+def _matrix_table(
+    arms: list[str], matrix: Mapping[tuple[str, str], Difference], adjusted: Mapping[tuple[str, str], float]
+) -> list[str]:
     lines = [f"| row − column | {' | '.join(arms)} |", "|---" * (len(arms) + 1) + "|"]
     for row in arms:
         cells = []
         for column in arms:
             gap = matrix.get((row, column))
-            cells.append("" if gap is None else f"{_signed(gap.mean)}{'' if gap.shown else ' (not shown)'}")
+            shown = gap is not None and gap.is_shown(adjusted[row, column])
+            cells.append("" if gap is None else f"{_signed(gap.mean)}{'' if shown else ' (not shown)'}")
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return lines
 

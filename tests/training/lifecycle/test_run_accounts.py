@@ -25,6 +25,8 @@ def test_tokens_by_hand(tmp_path):
             "tokens/image": 4.0,
             "tokens/written": 20.0,
             "tokens/trained": 8.0,
+            "tokens/unused_fault": 3.0,
+            "tokens/unused_no_advantage": 5.0,
         },
         {"phase": "rl", "step": 2, "tokens/text": 6.0, "tokens/written": 10.0, "tokens/trained": 10.0},
         {"phase": "eval", "step": 2, "accuracy/mean": 0.5},
@@ -38,8 +40,14 @@ def test_tokens_by_hand(tmp_path):
             "generated": 30,
             "trained on": 18,
             "generated and not trained on": 12,
+            "unused: groups without an advantage": 5,
+            "unused: could not be judged, or left out": 3,
+            "unused: responses that still wait": 4,
         },
     }
+    old = [{key: value for key, value in line.items() if "unused" not in key} for line in lines]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps({"schema": SCHEMA, **line}) + "\n" for line in old))
+    assert not any("unused" in name for name in token_account(tmp_path / "metrics.jsonl")["rl"])
 
 
 @pytest.mark.slow
@@ -65,6 +73,16 @@ def test_a_card_holds_until_a_file_that_it_states_is_another(tmp_path):
     assert card["tokens"]["rl"]["generated"] >= card["tokens"]["rl"]["trained on"] > 0
     checked = CliRunner().invoke(app, ["card", "check", str(folder)])
     assert (checked.exit_code, "as stated" in checked.output) == (0, True), checked.output
+    rl = card["tokens"]["rl"]
+    assert sum(n for name, n in rl.items() if name.startswith("unused")) == rl["generated and not trained on"]
+    (folder / "model" / "more.safetensors").write_bytes(b"")
+    unstated = CliRunner().invoke(app, ["card", "check", str(folder)])
+    assert (unstated.exit_code, "more.safetensors isn't among" in unstated.output.replace("\n", " ")) == (1, True)
+    (folder / "model" / "more.safetensors").unlink()
+    (folder / "run_card.json").write_text(json.dumps({**card, "seed": 12345}))
+    forged = CliRunner().invoke(app, ["card", "check", str(folder)])
+    assert (forged.exit_code, "the card's seed is 12345" in forged.output) == (1, True)
+    (folder / "run_card.json").write_text(json.dumps(card))
     weights = folder / "model_sft" / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1

@@ -26,6 +26,11 @@ SOUND = [
     ('It is correct.\n{"correct": true}', True),
 ]
 HOSTILE = [
+    '```json\n{"correct": true}\n```\nor not',
+    '```python\n{"correct": true}\n```',
+    '```json\n{"correct": false}\n{"correct": true}\n```',
+    '{"correct": true}\n```',
+    '```json\n{"correct": true}\n```\n```json\n{"correct": false}\n```',
     "",
     " \n ",
     "true",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from vlrl.provenance import Mark
 from vlrl.types import ScoredGroup
 
 _PREDICT = re.compile(r"<predict>\s*([01](?:\.\d+)?|\.\d+)\s*,\s*(\d{1,9})\s*</predict>", re.ASCII)
+FOLDED = "<answer>fold</answer>"
 _FOLD = re.compile(r"<answer>\s*fold\s*</answer>|\\boxed\{\s*(?:\\text\{)?\s*fold\s*\}?\s*\}", re.IGNORECASE)
 SHORTEST = 0.3  # share of the right responses whose mean length is what a problem costs
 SOLVABLE = 0.25  # pass rate from above which brevity is paid
@@ -33,6 +35,11 @@ def declaration_of(text: str) -> Declaration | None:
     if len(found) != 1 or text.lower().count("<predict>") != 1 or float(found[0][0]) > 1.0:
         return None
     return Declaration(float(found[0][0]), int(found[0][1]))
+
+
+def declaration_text(said: Declaration) -> str:
+    """As `declaration_of` reads it; the chance to two digits."""
+    return f"<predict>{said.solvability:.2f}, {said.tokens}</predict>"
 
 
 def folds(text: str) -> bool:
@@ -63,9 +70,7 @@ class DeclaredBudget(Shape):
     def of(self, group: ScoredGroup, context: CreditContext) -> tuple[float, ...]:
         """(n,) R − score."""
         budget = context.max_tokens
-        right = sorted(length for length, correct in zip(group.lengths, group.correct, strict=True) if correct)
-        counted = right[: max(1, round(SHORTEST * len(right)))]
-        cost = sum(counted) / len(counted) if counted else None
+        cost = cost_of([length for length, correct in zip(group.lengths, group.correct, strict=True) if correct])
         rate = sum(group.correct) / len(group.correct) if group.correct else 0.0
         values = []
         for rollout, verdict, length in zip(group.rollouts, group.verdicts, group.lengths, strict=True):
@@ -84,6 +89,12 @@ class DeclaredBudget(Shape):
         if fold:
             return -0.8 if solved else 0.1
         return -0.2 * min(1.0, share)
+
+
+def cost_of(lengths: Sequence[int]) -> float | None:
+    """c*, the mean of the shortest 30 % of the right responses' lengths; None where there is none."""
+    counted = sorted(lengths)[: max(1, round(SHORTEST * len(lengths)))]
+    return sum(counted) / len(counted) if counted else None
 
 
 def calibration(said: Declaration | None, rate: float, target: float | None, budget: int) -> float:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from vlrl.config import Settings
+from vlrl.credit.rewards.declared_budget import FOLDED, Declaration, cost_of, declaration_text
 from vlrl.curation.asked_prompts import check_template, wrapped
 from vlrl.curation.selection.markers import marker_report
 from vlrl.curation.selection.short_answers import preference_pairs
@@ -55,6 +56,11 @@ class WarmupSettings(Settings):
         description="right responses are cut behind their earliest right answer before they are chosen; `{}` takes the "
         "defaults, null leaves them whole",
     )
+    declare: bool = Field(
+        default=False,
+        description="responses begin with what BET declares, from the problem's own pass rate and lengths; a problem "
+        "without a right one is a demonstration of giving up",
+    )
     _template = check_template("prompt")
 
 
@@ -71,9 +77,10 @@ class WarmupSet:
     preferences: tuple[Preference, ...] = ()
     trimmed: tuple[Kept, ...] | None = None  # right responses; None where none is cut
     overthinking: Mapping[str, float] | None = None  # over all judged responses; None where none is cut
+    folded: int = 0  # demonstrations of giving up, which are no response that was sampled
 
     def __post_init__(self) -> None:
-        if len(self.demonstrations) + sum(self.rejected.values()) + self.faults != self.sampled:
+        if len(self.demonstrations) - self.folded + sum(self.rejected.values()) + self.faults != self.sampled:
             raise RuntimeError(f"{self.sampled} responses were sampled, not all are accounted for: {self.rejected}")
 
     def record(self) -> dict[str, Any]:
@@ -84,6 +91,7 @@ class WarmupSet:
             "rejected": dict(self.rejected),
             "faults": self.faults,
             "problems_without": self.without,
+            **({"folded": self.folded} if self.folded else {}),
             "preferences": len(self.preferences),
             "markers": marker_report([d.response for d in self.demonstrations]),
             **({} if self.trimmed is None else {"trimmed": trim_report(self.trimmed)}),
@@ -100,7 +108,7 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
     preferences: list[Preference] = []
     trimmed: list[Kept] = []
     template = content_digest(settings.prompt)[:12]
-    without = 0
+    without = folded = 0
     for problem, answered in zip(chosen, answers, strict=True):
         short = {} if settings.trim is None else trim_right(problem, answered, settings.trim)
         kept, reasons = select(answered, settings, short)
@@ -111,8 +119,14 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
         trimmed += short.values()
         rejected += reasons
         without += not kept
+        said = declared(answered) if settings.declare else None
+        if said is not None and said.solvability == 0.0:
+            demonstrations.append(Demonstration(problem, f"{declaration_text(said)}\n{FOLDED}"))
+            provenance.append({"problem": problem.id, "folded": True, "right": 0, "judged": answered.judged})
+            folded += 1
         for index in kept:
             response = short[index].text if index in short else answered.rollouts[index].text.strip()
+            response = response if said is None else f"{declaration_text(said)}\n{response}"
             demonstrations.append(Demonstration(problem, response))
             provenance.append(
                 {
@@ -142,8 +156,20 @@ def sample_demonstrations(problems: Sequence[Problem], settings: WarmupSettings,
         without=without,
         preferences=tuple(preferences),
         trimmed=None if settings.trim is None else tuple(trimmed),
+        folded=folded,
         overthinking=None if settings.trim is None else overthinking_metrics(judged, settings.trim),
     )
+
+
+def declared(answered: Answered) -> Declaration | None:
+    """Share of right responses and what one costs; chance 0 where all that could be judged are wrong; None where none
+    could be judged.
+    """
+    if not answered.judged:
+        return None
+    pairs = zip(answered.rollouts, answered.verdicts, strict=True)
+    cost = cost_of([rollout.num_policy_tokens for rollout, verdict in pairs if verdict.correct])
+    return Declaration(answered.correct / answered.judged, round(cost or 0))
 
 
 def trim_right(problem: Problem, answered: Answered, settings: TrimSettings) -> dict[int, Kept]:

@@ -16,6 +16,10 @@ COUNTED = {  # metrics of a step: what they are called in the account
     "tokens/written": "generated",
     "tokens/contrast": "generated for contrast",
     "tokens/trained": "trained on",
+    "tokens/unused_no_advantage": "unused: groups without an advantage",
+    "tokens/unused_left_over": "unused: groups drawn beyond what a step learns from",
+    "tokens/unused_fault": "unused: could not be judged, or left out",
+    "tokens/unused_weightless": "unused: weight 0",
 }
 WEIGHTS = ("*.safetensors", "*.bin")
 
@@ -23,12 +27,13 @@ WEIGHTS = ("*.safetensors", "*.bin")
 def token_account(metrics: Path) -> dict[str, dict[str, int]]:
     """By stage, tokens summed over the steps of a metrics.jsonl.
 
-    RL   prompts once a group, generated tokens, those that an update read with a weight above 0, and the rest: groups
-         without an advantage, faults, tokens of weight 0, responses that still wait
+    RL   prompts once a group, generated tokens, those that an update read with a weight above 0, and the rest, by why.
+         What of it has no reason stands in responses that still wait
     else the response tokens of every batch, once an update
     """
     sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for line in read_jsonl(metrics):
+    lines = list(read_jsonl(metrics))
+    for line in lines:
         stage = str(line["phase"])
         if stage == "rl":
             for key, name in COUNTED.items():
@@ -37,7 +42,12 @@ def token_account(metrics: Path) -> dict[str, dict[str, int]]:
             sums[stage]["trained on"] += line["tokens/response"] or 0.0
     found = {stage: {name: round(value) for name, value in held.items() if value} for stage, held in sums.items()}
     if "rl" in found:
-        found["rl"]["generated and not trained on"] = found["rl"].get("generated", 0) - found["rl"].get("trained on", 0)
+        account = found["rl"]
+        account["generated and not trained on"] = account.get("generated", 0) - account.get("trained on", 0)
+        unused = sum(value for name, value in account.items() if name.startswith("unused: "))
+        waits = account["generated and not trained on"] - unused
+        if waits and any("tokens/unused_fault" in line for line in lines):  # not of runs before there were such metrics
+            account["unused: responses that still wait"] = waits
     return found
 
 
@@ -62,6 +72,16 @@ def changed_weights(stated: Mapping[str, Mapping[str, Any]], folders: Mapping[st
             elif file_digest(path) != digest:
                 wrong.append(f"{path} has other contents than the card states")
     return wrong
+
+
+def unstated_weights(stated: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Path]) -> list[str]:
+    """Files of weights beside the stated ones, in words; empty where there is none."""
+    return [
+        f"{file} isn't among the weights that the card states"
+        for name, folder in folders.items()
+        for file in _weights(folder)
+        if file.name not in stated.get(name, {})
+    ]
 
 
 def _weights(folder: Path) -> Iterable[Path]:

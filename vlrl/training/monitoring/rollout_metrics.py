@@ -72,6 +72,41 @@ def example_metrics(examples: Sequence[Example]) -> dict[str, float]:
     return {"tokens/trained": float(sum(trained)), **rate}
 
 
+UNUSED = ("no_advantage", "left_over", "fault", "weightless")
+
+
+def unused_tokens(
+    drawn: Sequence[ScoredGroup],
+    skipped: Sequence[ScoredGroup],
+    examples: Sequence[Example],
+    trained: Sequence[ScoredGroup],
+) -> dict[str, float]:
+    """Tokens of groups that have ended and that no update reads, by why.
+
+    tokens/unused_no_advantage  of groups that were skipped, since there is nothing to learn from them
+    tokens/unused_left_over     of groups that over-sampling drew beyond what a step learns from
+    tokens/unused_fault         of responses that couldn't be judged, or are left out
+    tokens/unused_weightless    of weight 0, and those that hooks discarded
+    """
+    here = {id(group) for group in (*skipped, *trained)}
+    counts = dict.fromkeys(UNUSED, 0)
+    counts["no_advantage"] = sum(map(_written, skipped))
+    counts["left_over"] = sum(_written(group) for group in drawn if id(group) not in here)
+    counts["fault"] = sum(
+        rollout.num_written_tokens
+        for group in trained
+        for rollout, judged in zip(group.rollouts, group.judged, strict=True)
+        if not judged
+    )
+    read = int(example_metrics(examples)["tokens/trained"])
+    counts["weightless"] = sum(map(_written, trained)) - counts["fault"] - read
+    return {f"tokens/unused_{name}": float(count) for name, count in counts.items()}
+
+
+def _written(group: ScoredGroup) -> int:
+    return sum(rollout.num_written_tokens for rollout in group.rollouts)
+
+
 def group_diagnostics(groups: Sequence[ScoredGroup]) -> dict[str, float]:
     """What groups say beyond means.
 

@@ -13,7 +13,7 @@ from vlrl.provenance import source_of
 from vlrl.training.monitoring.audit import Audit
 from vlrl.training.monitoring.engine_agreement import ProbesDue
 from vlrl.training.monitoring.idle_steps import IdleSteps, lines_of, say_idle_steps
-from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics
+from vlrl.training.monitoring.rollout_metrics import example_metrics, group_metrics, prompt_metrics, unused_tokens
 from vlrl.training.rl.carried_credit import read_credit_state
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepBatch, StepCollector
@@ -106,6 +106,7 @@ class RlRecorder:
         saves = last or (step + 1) % settings.checkpoint_every == 0
         metrics = {**batch.metrics, **self._probed} | group_metrics(batch.drawn)
         metrics |= prompt_metrics([one.encoded for one in batch.drawn]) | example_metrics(examples) | learned
+        metrics |= unused_tokens(batch.drawn, batch.skipped, examples, batch.groups)
         if exports or saves:  # while the engine sleeps
             with clock.phase("update"):
                 check_policy(policy, shortest(examples), settings.sampling.temperature, "checkpoint")

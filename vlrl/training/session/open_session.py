@@ -127,6 +127,12 @@ def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
             f"is missing, and {'the audit' if NAME in seconds else 'a source'} names the verifier {NAME}",
             "name the folder of a trained one: `reward_model: {path: …}`, or a served one by `endpoint`",
         )
+    if settings.reward_model is not None and NAME not in (*recipe.verifiers, *seconds):
+        raise ConfigError(
+            "reward_model",
+            "is given, and neither a source nor the audit names it",
+            f"write `verifier: {NAME}` in the recipe, or leave it out",
+        )
     configure_reward_model(settings.reward_model)
 
 

@@ -75,7 +75,7 @@ class EndpointSettings(Settings):
 
     def check(self, place: str) -> None:
         """Ask the server for its models. Raises ConfigError where nobody answers, the key isn't taken, or its list
-        doesn't have this one; a server without a list is taken at its word.
+        doesn't have this one; a server that has no list (404) is taken at its word.
         """
         request = urllib.request.Request(f"{self.url.rstrip('/')}/models", headers=self.headers(place))
         try:
@@ -91,8 +91,12 @@ class EndpointSettings(Settings):
             raise ConfigError(
                 f"{place}.url", f"{self.url} doesn't answer: {error}", "start the server first"
             ) from error
-        except (KeyError, TypeError, ValueError):
-            return
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{place}.url",
+                f"{self.url}/models is no list of models, so this is no server with OpenAI's interface",
+                'give the address that ends in "/v1"',
+            ) from error
         if names and self.model not in names:
             raise ConfigError(f"{place}.model", f"{self.url} serves no {self.model!r}", did_you_mean(self.model, names))
 
