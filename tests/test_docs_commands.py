@@ -156,6 +156,7 @@ def test_the_pages_show_most_commands():
             "reward-model",
             "import",
             "models",
+            "push",
             "--version",
         ),
     }

@@ -17,6 +17,7 @@ from vlrl.commands.models.models_command import models
 from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.commands.scoring.score_cli import score, verify
+from vlrl.commands.sharing.push_cli import push
 from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
 from vlrl.commands.starting.init_cli import init
 from vlrl.errors import ConfigError
@@ -251,7 +252,7 @@ def doctor(
     raise SystemExit(print_examination(found, overrides or [], as_json, step))
 
 
-for listing in (init, compare, watch, score, verify, configs, recipes, models):
+for listing in (init, compare, watch, score, verify, configs, recipes, models, push):
     app.command()(listing)
 app.command("import")(import_config)
 app.command("copy")(copy_to_edit)

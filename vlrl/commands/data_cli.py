@@ -75,3 +75,29 @@ def preview(
     from vlrl.commands.data_commands import write_page
 
     write_page(recipe, overrides or [], page, count, seed, token_side)
+
+
+@data.command()
+def export(
+    problems: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A recipe's YAML file or shipped name, or a problem file such as curated.jsonl.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that isn't there yet.", show_default=False)],
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Training problems, in the recipe's mixture; default: all, of finite sources."),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Write a recipe's problems, or a problem file, as parquet with images, a dataset card and a recipe that reads it.
+
+    `datasets.load_dataset(OUT)` gives them with decoded images; `vlrl push OUT OWNER/NAME` uploads them.
+    """
+    from vlrl.commands.sharing.export_data import export_data
+
+    export_data(problems, out, count, seed)

@@ -127,6 +127,9 @@ class Columns(Settings):
     thought: str | None = Field(default=None, description="a column with a chain of thought for demonstrations")
     response: str | None = Field(default=None, description="a column with a whole response for demonstrations")
     metadata: dict[str, str] = Field(default_factory=dict, description="fact: column, e.g. {precision: precision}")
+    metadata_json: str | None = Field(
+        default=None, description="a column with all metadata of a row at once, a JSON object as text"
+    )
     ignored: tuple[str, ...] = Field(
         default=(), description="columns of images or messages that are of no use; a row with others is refused"
     )

@@ -21,6 +21,7 @@ from vlrl.model.families.decoder_reading import has_state
 from vlrl.model.families.family import family_of
 from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.folders.model_folder import open_folder, refuse_bad_values, refuse_other_weights
+from vlrl.model.optimization.adapter_files import save_adapter
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.sharding.sharded_reading import fill, meta_model
 from vlrl.model.sharding.shards import Shards
@@ -281,8 +282,8 @@ def stop_ids(model: Any) -> tuple[int, ...]:
 
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
-    """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in. Of several ranks the
-    first one saves, and the others `help_saving`.
+    """Hugging Face format: loadable by transformers, vLLM and lmms-eval. Adapters are added in, and lie beside them in
+    `adapter/` where they alone train. Of several ranks the first one saves, and the others `help_saving`.
     """
     if loaded.shards is not None:
         save_streamed(loaded.model, loaded.shards, loaded.processor, folder)
@@ -291,3 +292,4 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     with whole_folder(folder) as unfinished:
         loaded.model.save_pretrained(unfinished, state_dict=state)
         loaded.processor.save_pretrained(unfinished)
+        save_adapter(loaded.model, unfinished)

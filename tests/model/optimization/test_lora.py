@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
+import peft
 import pytest
 import torch
+import transformers
 from small_models import ask, encode, fresh, pixels
 
 from vlrl.errors import ConfigError
 from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.example import Example
 from vlrl.model.load import ModelSettings, load_folder
-from vlrl.model.optimization.lora import LoraSettings, adapted_layers, has_adapters
+from vlrl.model.optimization.lora import LoraSettings, adapted_layers, has_adapters, hub_name
 from vlrl.model.optimization.optimizer import OptimizerSettings
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
@@ -90,6 +94,41 @@ def test_the_next_stage_starts_from_the_merged_weights(model_folders):
     following = TorchPolicy(policy.loaded, PolicySettings())
     assert not has_adapters(policy.loaded.model)
     torch.testing.assert_close(scored(following), expected, rtol=0, atol=1e-5)
+
+
+def test_base_and_saved_adapter_are_the_merged_weights_by_peft(model_folders, tmp_path):
+    base = model_folders["tiny-qwen3-vl"]
+    frozen = PolicySettings(freeze=("vision", "projector"), **settings().model_dump(include={"lora", "optimizer"}))
+    policy = trained(TorchPolicy(fresh(base), frozen))
+    policy.save(tmp_path / "first")
+    config = json.loads((tmp_path / "first/adapter/adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["r"], config["lora_alpha"]) == (str(base), 2, 4.0)
+    second = trained(TorchPolicy(policy.loaded, frozen))  # a stage that goes on with the merged weights
+    second.save(tmp_path / "export")
+    trained(second).save(tmp_path / "second")
+    for name in ("export", "second"):
+        config = json.loads((tmp_path / name / "adapter/adapter_config.json").read_text())
+        assert config["base_model_name_or_path"] == str(tmp_path / "first")
+    for start, name in ((base, "first"), (tmp_path / "first", "second")):
+        whole = transformers.AutoModelForImageTextToText.from_pretrained(tmp_path / name, dtype=torch.float32)
+        started = transformers.AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
+        before = {name: tensor.clone() for name, tensor in started.state_dict().items()}
+        merged = peft.PeftModel.from_pretrained(started, tmp_path / name / "adapter").merge_and_unload()
+        assert any(not torch.equal(tensor, before[name]) for name, tensor in merged.state_dict().items())
+        for key, tensor in whole.state_dict().items():
+            assert torch.equal(merged.state_dict()[key], tensor), key
+    TorchPolicy(second.loaded, PolicySettings()).save(tmp_path / "full")  # no adapters any more
+    assert not (tmp_path / "full" / "adapter").exists()
+
+
+def test_where_more_than_adapters_trains_no_adapter_is_saved(model_folders, tmp_path):
+    TorchPolicy(fresh(model_folders["tiny-qwen3-vl"]), settings()).save(tmp_path / "saved")
+    assert not (tmp_path / "saved" / "adapter").exists()
+
+
+def test_a_cached_snapshot_is_named_by_its_hub_id():
+    assert hub_name("/cache/hub/models--Qwen--Qwen3-VL-2B/snapshots/0a1b") == "Qwen/Qwen3-VL-2B"
+    assert hub_name("runs/mine/model_sft") == "runs/mine/model_sft"
 
 
 def test_names_that_no_layer_has_are_refused(model_folders):

@@ -31,6 +31,7 @@ from vlrl.data.rows.layouts import (
     suggested_layout,
 )
 from vlrl.data.rows.placeholders import Shown, pieces_of, refuse_other_media
+from vlrl.data.rows.row_metadata import metadata_in
 from vlrl.data.rows.row_prompt import images_in_text, prompt_pieces, refuse_image_options
 from vlrl.data.rows.row_view import RowView, is_empty
 from vlrl.data.source_settings import FileSourceSettings, VerifierByColumn, check_verifier
@@ -281,8 +282,10 @@ class RowReader:
         return texts
 
     def _facts(self, row: Row, place: str, options: Options, answers: Sequence[str]) -> dict[str, Any]:
-        metadata = dict(self.settings.metadata)
-        for fact, column in self.settings.columns.metadata.items():
+        metadata, columns = dict(self.settings.metadata), self.settings.columns
+        if columns.metadata_json is not None:
+            metadata |= metadata_in(_cell(row, columns.metadata_json, place), f"{place}, {columns.metadata_json}")
+        for fact, column in columns.metadata.items():
             if column not in row:
                 raise _no_column(row, column, place)
             if row[column] is not None:

@@ -1,13 +1,16 @@
 """LoRA (Hu et al. 2021) through peft: W + (alpha / rank) · B·A with only A and B trained, under the model's own names.
 
 Adapters are put into the model's own modules, so that engine and trainer go on sharing one model. Whatever leaves it
-(`weights()`, a saved folder) has the adapters added in and plain Hugging Face names.
+(`weights()`, a saved folder) has the adapters added in and plain Hugging Face names; a saved folder has them alone, too
+(`adapter_files.py`).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +23,8 @@ from vlrl.model.optimization.parameter_groups import Part, freeze_parts, part_of
 from vlrl.model.sharding.shards import add_to
 
 _BASE, _ADAPTER = ".base_layer.", ".lora_"
+_SNAPSHOT = re.compile(r"/models--(?P<owner>[^/]+?)--(?P<name>[^/]+)/snapshots/")
+ADAPTER_NAME = "default"  # peft's own, of the only one that there is
 
 
 class LoraSettings(Settings):
@@ -86,16 +91,34 @@ def _inject(model: Any, lora: LoraSettings) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     names = adapted_layers(model, lora)
-    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=names, lora_dropout=0.0, bias="none")  # type: ignore[arg-type]
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]
+        target_modules=names,
+        lora_dropout=0.0,
+        bias="none",
+        base_model_name_or_path=hub_name(model.name_or_path),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(lora.seed)
         inject_adapter_in_model(config, model)
     model.eval()
 
 
+def hub_name(path: str) -> str:
+    """The hub id of a snapshot in the cache; any other path as it is."""
+    found = _SNAPSHOT.search(f"{Path(path).absolute().as_posix()}/")
+    return path if found is None else f"{found['owner']}/{found['name']}"
+
+
 def has_adapters(model: Any) -> bool:
     """Whether adapters stand in the model."""
-    return any(_ADAPTER in name for name, _ in model.named_parameters())
+    return any(is_adapter(name) for name, _ in model.named_parameters())
+
+
+def is_adapter(name: str) -> bool:
+    """Whether a parameter of this name is an adapter's."""
+    return _ADAPTER in name
 
 
 def plain_weights(model: Any, named: Iterable[tuple[str, torch.Tensor]]) -> Iterator[tuple[str, torch.Tensor]]:
@@ -114,7 +137,7 @@ def plain_weights(model: Any, named: Iterable[tuple[str, torch.Tensor]]) -> Iter
 
 
 def _delta(layer: Any) -> torch.Tensor:
-    delta: torch.Tensor = layer.get_delta_weight("default")
+    delta: torch.Tensor = layer.get_delta_weight(ADAPTER_NAME)
     return delta
 
 
@@ -127,3 +150,5 @@ def merge_adapters(model: Any) -> None:
             add_to(layer.base_layer.weight, _delta(layer))
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, layer.base_layer)
+    if adapted:
+        del model.peft_config  # or the next stage's would count as a second one

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from transformers.core_model_loading import revert_weight_conversion
 
 from vlrl.model.folders.weight_files import INDEX, SINGLE
+from vlrl.model.optimization.adapter_files import save_adapter
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.sharding.shards import Shards
 from vlrl.runlog.atomic_files import whole_folder
@@ -21,8 +22,8 @@ FILE_BYTES = 2**28  # of one file's weights, at most, which the first rank holds
 
 
 def save_streamed(model: Any, shards: Shards, processor: Any, folder: Path) -> None:
-    """Loadable by transformers, vLLM and lmms-eval; adapters are added in. For the first rank, while the others
-    `help_saving`.
+    """Loadable by transformers, vLLM and lmms-eval; adapters are added in, and lie beside them as `save_model` says.
+    For the first rank, while the others `help_saving`.
     """
     with whole_folder(folder) as unfinished:
         _write_files(_as_published(model, plain_weights(model, shards.weights())), unfinished)
@@ -31,6 +32,7 @@ def save_streamed(model: Any, shards: Shards, processor: Any, folder: Path) -> N
         config.save_pretrained(unfinished)
         model.generation_config.save_pretrained(unfinished)
         processor.save_pretrained(unfinished)
+        save_adapter(model, unfinished)
 
 
 def help_saving(weights: Iterable[object]) -> None:

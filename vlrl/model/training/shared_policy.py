@@ -108,4 +108,5 @@ class SharedPolicy(ABC):
             save_model(self.loaded, folder)
         else:
             self.loaded.help_saving()
+        self.loaded.model.name_or_path = str(folder)  # the base of what a later stage adapts
         dist.barrier()

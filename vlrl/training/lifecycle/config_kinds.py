@@ -33,7 +33,7 @@ TAKEN_BY: dict[ConfigKind, tuple[str, ...]] = {
     "ablation": ("ablate",),
     "long2short": ("long2short",),
     "reward_model": ("reward-model train", "reward-model make", "reward-model eval"),
-    "recipe": ("data stats", "data preview"),
+    "recipe": ("data stats", "data preview", "data export"),
 }
 LOOKED_UP_IN: dict[str, tuple[str, ...]] = {  # folders of shipped configs, for a bare name
     "run": ("", "rl", "sft", "pipelines"),

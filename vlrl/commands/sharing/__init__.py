@@ -1,0 +1,1 @@
+"""`vlrl push`: a saved model or an exported data set to the hub."""
