@@ -67,6 +67,10 @@ def test_what_there_is_to_know_is_as_much_as_the_page_says(walk):
 
 
 def test_what_a_step_enters_is_no_more_than_the_page_says(walk):
+    tree = {function for _, function in told()}
+    beside = {called for caller in tree for called in walk.calls[caller]} - tree
+    (others,) = re.search(r"bodies call at most (\d+) others", PAGE).groups()
+    assert 0.8 * int(others) < len(beside & set(walk.functions)) <= int(others)
     functions, modules = re.search(r"at most (\d+) functions in (\d+) modules", PAGE).groups()
     assert 0.8 * int(functions) < len(walk.functions) <= int(functions)
     assert 0.8 * int(modules) < len(walk.modules) <= int(modules)
