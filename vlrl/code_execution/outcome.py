@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from vlrl.code_execution.languages import LANGUAGES, Language, language_of
+from vlrl.code_execution.languages import Language, language_of
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 
 Ended = Literal[
@@ -85,6 +85,3 @@ class Executor(Protocol):
     def close(self) -> None:
         """Ends whatever it has started."""
         ...
-
-
-ALL_LANGUAGES = tuple(LANGUAGES)

@@ -18,7 +18,6 @@ from vlrl.types.problem import (
     Modality,
     Preference,
     Problem,
-    RatedProblem,
     Text,
     content_digest,
 )
@@ -36,7 +35,6 @@ __all__ = [
     "PerToken",
     "Preference",
     "Problem",
-    "RatedProblem",
     "Rollout",
     "ScoredGroup",
     "Segment",

@@ -126,17 +126,6 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class RatedProblem:
-    """A problem with the pass rate that a model reached on it (k1.5 §2.1)."""
-
-    problem: Problem
-    pass_rate: float
-    num_samples: int
-    model_hash: str
-    temperature: float
-
-
-@dataclass(frozen=True)
 class Demonstration:
     """A problem and one whole response to it, for supervised fine-tuning.
 

@@ -13,7 +13,8 @@ from typing import ClassVar
 import pytest
 
 from vlrl.code_execution.executor import make
-from vlrl.code_execution.outcome import ALL_LANGUAGES, Program
+from vlrl.code_execution.languages import LANGUAGES
+from vlrl.code_execution.outcome import Program
 from vlrl.code_execution.remote import remote_executor
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError
@@ -178,7 +179,7 @@ def test_a_service_that_speaks_another_interface_than_is_named_is_refused(servic
 
 def test_what_an_openenv_server_cannot_take_is_refused_by_name(service):
     there = over(service, "openenv")
-    assert set(there.missing()) == set(ALL_LANGUAGES) - {"python"}
+    assert set(there.missing()) == set(LANGUAGES) - {"python"}
     with pytest.raises(ConfigError, match="runs Python, not cpp"):
         there.prepare(Program("cpp", ""))
     with pytest.raises(ConfigError, match="no files"):

@@ -11,7 +11,7 @@ from pydantic import Field
 from vlrl.curation.asked_prompts import check_template, wrapped
 from vlrl.curation.stage import Answered, Context, Decision, Question, Stage, stage_name, stages
 from vlrl.rollout.engine import Sampling
-from vlrl.types import Problem, RatedProblem
+from vlrl.types import Problem
 
 HARD_POOL = "hard"
 UNJUDGED = "the verifier broke"
@@ -53,15 +53,8 @@ class Difficulty(Stage):
         }
         if too_few_judged(answered):
             return Decision(problem, "fault", UNJUDGED, answered.faults[0], measured)
-        rating = RatedProblem(
-            problem, answered.correct / answered.judged, answered.judged, model_hash, self.sampling.temperature
-        )
-        rate = rating.pass_rate
-        measured |= {
-            "pass_rate": rate,
-            "model_hash": rating.model_hash,
-            "temperature": rating.temperature,
-        }
+        rate = answered.correct / answered.judged
+        measured |= {"pass_rate": rate, "model_hash": model_hash, "temperature": self.sampling.temperature}
         said = f"{answered.correct} of {answered.judged} right"
         if rate >= self.drop_from:
             return Decision(problem, "dropped", "too easy", said, measured)
