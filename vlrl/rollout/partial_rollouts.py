@@ -10,17 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import Field
 
 from vlrl.config import Settings
-from vlrl.model.prompts.encode import Encode, Encoded
+from vlrl.model.prompts.encode import Encode, Encoded, EncodesTurns
 from vlrl.rollout.collector import check_same_content, responses_of
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.runlog.codecs import problem_from, problem_state, rollout_from, rollout_state
 from vlrl.seeding import derive_seed
 from vlrl.types import Group, Problem, Rollout
+
+
+class PartialBuffer(Protocol):
+    """Where unfinished groups wait. Its state is part of the checkpoint; `close` ends what they hold."""
+
+    def serve(
+        self,
+        encode: EncodesTurns,
+        engine: Generates,
+        problems: Sequence[Problem],
+        sampling: Sampling,
+        k: int,
+        seed: int,
+        settings: PartialRollouts,
+        step: int,
+    ) -> tuple[list[Group], dict[str, float]]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class PartialRollouts(Settings):
@@ -60,6 +82,20 @@ class PartialGroup:
     def ended(self) -> bool:
         """Whether all responses have ended."""
         return bool(self.rollouts) and all(rollout.finish_reason != "unfinished" for rollout in self.rollouts)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A group that was drawn in an iteration, with its rollouts before and after this one; none before its first."""
+
+    drawn: int
+    before: tuple[Rollout, ...]
+    after: tuple[Rollout, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether all responses have ended."""
+        return all(rollout.finish_reason != "unfinished" for rollout in self.after)
 
 
 class RolloutBuffer:
@@ -106,7 +142,9 @@ class RolloutBuffer:
         after = [replace(group, rollouts=rollouts) for group, rollouts in zip(served, responses, strict=True)]
         self.waiting = [group for group in after if not group.ended]
         ended = [group for group in after if group.ended]
-        metrics = self._metrics(served, after, ended, step)
+        metrics = partial_metrics(
+            [Served(new.drawn, old.rollouts, new.rollouts) for old, new in zip(served, after, strict=True)], step
+        )
         groups = [Group(group.problem, group.rollouts, group.encoded) for group in ended if group.encoded is not None]
         return groups, metrics
 
@@ -119,37 +157,8 @@ class RolloutBuffer:
                 check_same_content(f"problem {groups[i].problem.id}, begun before the resume", resumed_with, again)
         return [replace(group, encoded=encoded[i]) if i in encoded else group for i, group in enumerate(groups)]
 
-    def _metrics(
-        self, before: Sequence[PartialGroup], after: Sequence[PartialGroup], ended: Sequence[PartialGroup], step: int
-    ) -> dict[str, float]:
-        """Counts of this iteration; ages are in iterations since a group was drawn."""
-        continued = written = 0
-        for old, new in zip(before, after, strict=True):
-            for j, rollout in enumerate(new.rollouts):
-                before_call = old.rollouts[j].num_tokens if old.rollouts else 0
-                written += rollout.num_tokens - before_call
-                continued += rollout.num_tokens - before_call if before_call else 0
-        unfinished = sum(r.finish_reason == "unfinished" for group in self.waiting for r in group.rollouts)
-        ages = [step - group.drawn for group in ended]
-        metrics = {
-            "tokens/written": float(written),
-            "rollout/tokens_continued": float(continued),
-            "rollout/unfinished": float(unfinished),
-            "rollout/groups_waiting": float(len(self.waiting)),
-            "rollout/groups_ended": float(len(ended)),
-            "rollout/oldest_waiting_age": float(max((step - group.drawn for group in self.waiting), default=0)),
-        }
-        if ended:
-            rollouts = [r for group in ended for r in group.rollouts]
-            stale = [step - s.policy_version for r in rollouts for s in r.segments for _ in s.token_ids]
-            metrics |= {
-                "rollout/group_age_mean": sum(ages) / len(ages),
-                "rollout/group_age_max": float(max(ages)),
-                "rollout/segments_mean": sum(len(r.segments) for r in rollouts) / len(rollouts),
-                "rollout/staleness_mean": sum(stale) / len(stale),
-                "rollout/stale_tokens_rate": sum(age > 0 for age in stale) / len(stale),
-            }
-        return metrics
+    def close(self) -> None:
+        """Nothing to end."""
 
     def state_dict(self) -> dict[str, Any]:
         """All waiting groups as plain values; their prompts are encoded again after a resume."""
@@ -158,6 +167,37 @@ class RolloutBuffer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.waiting = [_resumed(values) for values in state["waiting"]]
+
+
+def partial_metrics(served: Sequence[Served], step: int) -> dict[str, float]:
+    """Counts of one iteration, in tokens that the policy wrote; ages are in iterations since a group was drawn."""
+    waiting, ended = [g for g in served if not g.ended], [g for g in served if g.ended]
+    continued = written = 0
+    for group in served:
+        for j, rollout in enumerate(group.after):
+            before_call = group.before[j].num_written_tokens if group.before else 0
+            written += rollout.num_written_tokens - before_call
+            continued += rollout.num_written_tokens - before_call if before_call else 0
+    metrics = {
+        "tokens/written": float(written),
+        "rollout/tokens_continued": float(continued),
+        "rollout/unfinished": float(sum(r.finish_reason == "unfinished" for group in waiting for r in group.after)),
+        "rollout/groups_waiting": float(len(waiting)),
+        "rollout/groups_ended": float(len(ended)),
+        "rollout/oldest_waiting_age": float(max((step - group.drawn for group in waiting), default=0)),
+    }
+    if ended:
+        rollouts, ages = [r for group in ended for r in group.after], [step - group.drawn for group in ended]
+        own = [s for r in rollouts for s in r.segments if s.author == "policy"]
+        stale = [step - s.policy_version for s in own for _ in s.token_ids]
+        metrics |= {
+            "rollout/group_age_mean": sum(ages) / len(ages),
+            "rollout/group_age_max": float(max(ages)),
+            "rollout/segments_mean": len(own) / len(rollouts),
+            "rollout/staleness_mean": sum(stale) / len(stale),
+            "rollout/stale_tokens_rate": sum(age > 0 for age in stale) / len(stale),
+        }
+    return metrics
 
 
 def _plain(group: PartialGroup) -> dict[str, Any]:

@@ -72,13 +72,15 @@ def verdict_from(row: Mapping[str, Any]) -> Verdict:
     )
 
 
+def image_state(image: Image) -> dict[str, Any]:
+    """An image with its content, for a checkpoint; `Image(**state)` is its inverse."""
+    return {field.name: getattr(image, field.name) for field in fields(image)}
+
+
 def problem_state(problem: Problem) -> dict[str, Any]:
     """A problem with its images, for a checkpoint."""
     state = {field.name: getattr(problem, field.name) for field in fields(problem) if field.name != "prompt"}
-    prompt = [
-        {"text": p.text} if isinstance(p, Text) else {field.name: getattr(p, field.name) for field in fields(p)}
-        for p in problem.prompt
-    ]
+    prompt = [{"text": p.text} if isinstance(p, Text) else image_state(p) for p in problem.prompt]
     return {**state, "metadata": dict(problem.metadata), "prompt": prompt}
 
 
@@ -89,9 +91,11 @@ def problem_from(state: Mapping[str, Any]) -> Problem:
 
 
 def rollout_state(rollout: Rollout) -> dict[str, Any]:
-    """A response with its segments, for a checkpoint. Raises ValueError for one that an environment took part in."""
+    """A response with its segments, for a checkpoint. Raises ValueError for one that an environment took part in, of
+    which `EpisodeBuffer` keeps more.
+    """
     if rollout.episode is not None or rollout.images:
-        raise ValueError("an episode is played within one call and never waits in a checkpoint")
+        raise ValueError("an episode waits with its images and its environment: EpisodeBuffer")
     segments = [{name: getattr(one, name) for name in _SEGMENT} for one in rollout.segments]
     return {
         "segments": segments,

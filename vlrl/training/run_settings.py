@@ -19,7 +19,7 @@ from vlrl.report.trackers.tracker import TrackerName
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 from vlrl.rollout.engine import Sampling
 from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
-from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.environment import check_plays, environments
 from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.fixed_set_settings import DistilSettings, DpoSettings, RecordSettings, SftSettings
 from vlrl.training.rl.rl_settings import RlSettings
@@ -143,12 +143,8 @@ class RunSettings(Settings):
         self._the_engine_plays(self.engine)
         if "rl" not in self.stages:
             return self
-        if self.rl.partial and not self.environment.partial_rollouts:
-            raise ConfigError(
-                "rl.partial",
-                f"the environment {type(self.environment).__name__} writes its responses in one iteration",
-                "leave it out, or environment: single_turn",
-            )
+        if self.rl.partial:
+            self.environment.check_partial()
         engine: EngineSettings = self.engine
         partial, can, name = self.rl.partial, engine.capabilities, name_of(engine.inner or engine)
         if partial and not can.partial_rollouts:
@@ -169,14 +165,7 @@ class RunSettings(Settings):
 
     def _the_engine_plays(self, engine: EngineSettings) -> None:
         """Raises ConfigError for an engine that can't go on behind what the environment says."""
-        can, name = engine.capabilities, name_of(engine.inner or engine)
-        if self.environment.several_turns and not (can.partial_rollouts and can.observed_images):
-            raise ConfigError(
-                "environment",
-                f"{environments.name_of(self.environment)} has several turns, and engine {name!r} does not go on "
-                "behind what tools return",
-                "environment: single_turn, or engine: transformers",
-            )
+        check_plays(self.environment, engine)
         if self.environment.several_turns and "record" in self.stages:
             raise ConfigError(
                 "stages",

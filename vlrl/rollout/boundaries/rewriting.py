@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from vlrl.errors import RunError
 from vlrl.model.prompts.encode import Encoded, EncodesTurns
@@ -13,6 +14,10 @@ from vlrl.rollout.boundaries.edited_rollout import with_forced, without
 from vlrl.types import Rollout, Segment
 
 MOST_REWRITES = 64  # of one turn: a hook that asks for more has no bound of its own
+
+
+_NUMBERS = ("attempt", "discarded", "stopped", "boundary", "allowance", "_highest")
+_COUNTS = ("actions", "of_turns", "begun_again")
 
 
 @dataclass
@@ -36,6 +41,18 @@ class Rewritten:
     allowance: int | None = None  # tokens behind injected text up to the next one
     _spent: set[int] = field(default_factory=set)
     _highest: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        counts = {name: dict(getattr(self, name)) for name in _COUNTS}
+        return {**{name: getattr(self, name) for name in _NUMBERS}, **counts, "spent": sorted(self._spent)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Rewritten:
+        """Inverse of `state_dict`."""
+        given: dict[str, Any] = {name: state[name] for name in _NUMBERS}
+        given |= {name: Counter(state[name]) for name in _COUNTS}
+        return cls(**given, _spent=set(state["spent"]))
 
     def pass_by(self, tokens: int) -> None:
         """A boundary lies behind."""

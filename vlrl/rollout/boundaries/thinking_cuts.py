@@ -34,9 +34,9 @@ class EndThinking(BoundaryHook):
     def on_boundary(self, at: Boundary) -> Action:
         """Inject, or go on."""
         segments = at.turn_segments
-        if at.kind != "token" or len(segments) != 1 or self.text in at.rollout.text:
+        if at.kind != "token" or any(s.author != "policy" for s in segments) or self.text in at.rollout.text:
             return Continue()
-        values = segments[0].sampler_logprobs
+        values = [value for segment in segments for value in segment.sampler_logprobs]
         if len(values) < 2 * self.every:
             return Continue()
         now, before = (

@@ -34,39 +34,52 @@ class TurnWriter:
         self._words = tuple(dict.fromkeys(word for hook in hooks for word in hook.step_words))
 
     def write(
-        self, requests: Sequence[Request], problems: Sequence[Problem], states: Sequence[Sequence[Rewritten]]
+        self,
+        requests: Sequence[Request],
+        problems: Sequence[Problem],
+        states: Sequence[Sequence[Rewritten]],
+        rooms: Sequence[list[int | None]],
     ) -> list[tuple[Rollout, ...]]:
-        """The next turn of every response of the requests that goes on; those that its limit of tokens ended are
-        `unfinished`.
+        """The next turn of every response of the requests that goes on, or the rest of it; those that the turn's limit
+        of tokens ended are `unfinished`, and those that were left before: their room is used up, or the engine left
+        them early.
 
         states  by request (k,), what hooks did so far; changed here
+        rooms   by request (k,), tokens that may still be written of each response, None: no limit; changed here
 
         Raises what `responses_of` raises, and RunError for an action that can't be.
         """
-        if not self.rewriter.hooks:
+        if not self.rewriter.hooks and all(room is None for of_request in rooms for room in of_request):
             return responses_of(self._engine, [replace(r, new_tokens=self._turn_tokens) for r in requests], problems)
         now = [list(request.resume_from or (NOTHING,) * request.num_rollouts) for request in requests]
         going = {(r, i) for r, request in enumerate(requests) for i in range(len(now[r])) if request.room(i)}
         for r, i in going:
-            states[r][i].pass_by(now[r][i].num_tokens)
+            if now[r][i].num_tokens == now[r][i].turn_start:  # no turn that is written on
+                states[r][i].pass_by(now[r][i].num_tokens)
         while going:
             chosen = sorted({r for r, _ in going})
             asked = [
-                self._request(requests[r], now[r], [(r, i) in going for i in range(len(now[r]))], states[r])
+                self._request(requests[r], now[r], [(r, i) in going for i in range(len(now[r]))], states[r], rooms[r])
                 for r in chosen
             ]
             written = responses_of(self._engine, asked, [problems[r] for r in chosen])
             for r, responses in zip(chosen, written, strict=True):
                 for i, one in enumerate(responses):
                     if (r, i) in going:
-                        before = now[r][i].num_tokens
+                        before, room = now[r][i].num_tokens, rooms[r][i]
+                        rooms[r][i] = None if room is None else room - (one.num_tokens - before)
                         one = replace(one, segments=merged(one.segments))
                         now[r][i], goes_on = self._at_boundary(problems[r], requests[r], i, one, before, states[r][i])
-                        going -= set() if goes_on else {(r, i)}
+                        going -= set() if goes_on and rooms[r][i] != 0 else {(r, i)}
         return [tuple(self._with_texts(one) for one in responses) for responses in now]
 
     def _request(
-        self, request: Request, now: Sequence[Rollout], going: Sequence[bool], states: Sequence[Rewritten]
+        self,
+        request: Request,
+        now: Sequence[Rollout],
+        going: Sequence[bool],
+        states: Sequence[Rewritten],
+        rooms: Sequence[int | None],
     ) -> Request:
         """What the engine is asked next: the responses that don't go on are shown as ended."""
         shown = tuple(
@@ -75,11 +88,14 @@ class TurnWriter:
         return replace(
             request,
             resume_from=shown if any(one.segments for one in shown) else None,
-            new_tokens=tuple(max(1, self._room(one, state)) for one, state in zip(now, states, strict=True)),
+            new_tokens=tuple(
+                max(1, min(self._up_to_boundary(one, state), self._turn_tokens if room is None else room))
+                for one, state, room in zip(now, states, rooms, strict=True)
+            ),
             attempts=tuple(state.attempt for state in states),
         )
 
-    def _room(self, rollout: Rollout, state: Rewritten) -> int:
+    def _up_to_boundary(self, rollout: Rollout, state: Rewritten) -> int:
         """Tokens up to the next boundary."""
         room = self._turn_tokens - (rollout.num_tokens - rollout.turn_start)
         for most in (self._interval, state.allowance):
@@ -101,6 +117,8 @@ class TurnWriter:
                 rollout = replace(rollout, text=self._encode.text_of(rollout.token_ids[rollout.turn_start :]))
         if kind == "token" and (rollout.finish_reason != "unfinished" or self._turn_is_full(rollout)):
             kind = "turn"
+        if kind == "token" and self._up_to_boundary(rollout, state) > 0:
+            return rollout, False  # left before a boundary
         turn = rollout.num_observations
         shown = self._with_texts(rollout)
         action = self.rewriter.ask(Boundary(kind, problem, shown, turn, (), dict(state.begun_again)), state)

@@ -10,23 +10,28 @@ docs/episodes.md.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
-from vlrl.config import Settings
+from vlrl.config import Settings, declared_effect
+from vlrl.errors import ConfigError
 from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.registry import Registry
 from vlrl.rollout.engine import Generates, Sampling
-from vlrl.types import Group, Problem, Verdict
+from vlrl.rollout.engine_registry import EngineSettings, name_of
+from vlrl.rollout.partial_rollouts import PartialBuffer, RolloutBuffer
+from vlrl.types import Group, Problem, Verdict, content_digest
 
 
 class Environment(Settings):
     """The base of every environment; it keeps nothing from call to call.
 
-    partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which the engine then writes alone:
+    partial_rollouts  whether responses may be cut over iterations (`rl.partial`), which `buffer` then holds:
                       `roll_out` isn't asked. So it is never inherited by a class with a `roll_out` of its own, which
-                      says True in its own body if its responses are the engine's all the same.
+                      says True in its own body if its responses are the buffer's all the same.
     several_turns     whether responses hold observations, behind which the engine goes on
     """
 
@@ -56,6 +61,19 @@ class Environment(Settings):
         """The environment of validation and test, where it differs."""
         return self
 
+    def check_partial(self) -> None:
+        """Raises ConfigError where responses can't be cut over iterations (`rl.partial`)."""
+        if not self.partial_rollouts:
+            raise ConfigError(
+                "rl.partial",
+                f"the environment {type(self).__name__} writes its responses in one iteration",
+                "leave it out, or environment: single_turn",
+            )
+
+    def buffer(self) -> PartialBuffer:
+        """What holds unfinished responses between iterations."""
+        return RolloutBuffer()
+
     @abstractmethod
     def roll_out(
         self,
@@ -77,3 +95,29 @@ class Environment(Settings):
 
 
 environments: Registry[Any] = Registry("environment", base=Environment)
+
+
+def described(environment: Environment) -> str:
+    """All of an environment that changes results, in one line: its settings, and digests of the files that it reads;
+    "" for single turns.
+    """
+    name = environments.name_of(environment)
+    if name == "single_turn":
+        return ""
+    held = {key for key in type(environment).model_fields if declared_effect(type(environment), key) == "pace"}
+    text = json.dumps({"name": name, **environment.model_dump(mode="json", exclude=held)}, sort_keys=True)
+    for file in environment.files():
+        text = text.replace(file, f"{Path(file).name} {content_digest(Path(file).read_bytes())}")
+    return text
+
+
+def check_plays(environment: Environment, engine: EngineSettings, place: str = "environment") -> None:
+    """Raises ConfigError at `place` for an engine that can't go on behind what the environment says."""
+    can, name = engine.capabilities, name_of(engine.inner or engine)
+    if environment.several_turns and not (can.partial_rollouts and can.observed_images):
+        raise ConfigError(
+            place,
+            f"{environments.name_of(environment)} has several turns, and engine {name!r} does not go on "
+            "behind what tools return",
+            "environment: single_turn, or engine: transformers",
+        )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from vlrl.model.training.policy import Policy
-from vlrl.rollout.partial_rollouts import RolloutBuffer
+from vlrl.rollout.partial_rollouts import PartialBuffer
 from vlrl.seeding import derive_seed
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.scoring import GroupScorer
@@ -39,7 +39,8 @@ class StepCollector:
     def __init__(self, session: Session, policy: Policy) -> None:
         self._settings, self._seed = session.settings.rl, session.settings.seed
         self._model, self._environment = session.runtime, session.settings.environment
-        self._mixture, self._problem_sampler, self._buffer = session.mixture, session.problem_sampler, RolloutBuffer()
+        self._mixture, self._problem_sampler = session.mixture, session.problem_sampler
+        self._buffer: PartialBuffer = self._environment.buffer()
         self.scorer = GroupScorer(self._settings, self._seed, self._model, policy, self._environment)
 
     @property
@@ -51,6 +52,10 @@ class StepCollector:
             "mixture": self._mixture,
             "problem_sampler": self._problem_sampler,
         }
+
+    def close(self) -> None:
+        """End what unfinished responses hold."""
+        self._buffer.close()
 
     def collect(self, step: int, progress: Fraction, clock: Clock) -> StepBatch:
         """The groups of 0-based `step`; `progress` is the share of the stage that lies behind it.

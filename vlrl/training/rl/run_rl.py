@@ -35,4 +35,5 @@ def run_rl(session: Session) -> Policy:
             policy.end_iteration()
         recorder.record(step, batch, examples, metrics, clock)
     recorder.end_stage()
+    collector.close()
     return policy

@@ -12,7 +12,11 @@ from small_models import BUDGET, ask
 
 from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.boundaries.boundary import boundary_hooks
+from vlrl.rollout.engine import Sampling
 from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.episodes.episode_group import new_groups
+from vlrl.rollout.environments.episodes.play import Play
+from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
 
 PAGE = Path(__file__).parents[4] / "docs/episodes.md"
 CODE = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)  # a class, and a hook
@@ -51,7 +55,9 @@ def test_the_hook_of_the_page_gives_a_hint_behind_calls_that_failed(tmp_path, lo
         given = {"name": "class", "path": f"{tmp_path / 'my_env.py'}:MazeEnv", "on_boundary": hooks}
         environment = environments.build(given)
         encoder = Encoder(model, BUDGET, tools=environment.tool_schemas())
-        (group,) = environment.scripted(encoder, model, [ask("Go to 3.", answer="3")], [[bad, good, "done"]])
+        groups = new_groups([ask("Go to 3.", answer="3")], 1, [0])
+        play = Play(groups, environment, environment.world, environment.row)
+        (group,) = play.whole(encoder, ScriptedTurns(model, [[bad, good, "done"]]), Sampling(max_tokens=900))
         assert environment.verdicts([group])[0][0].correct
         return [(s.author, s.text) for s in group.rollouts[0].segments]
 

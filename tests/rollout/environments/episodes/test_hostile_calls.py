@@ -16,6 +16,7 @@ from vlrl.rollout.engine import Sampling
 from vlrl.rollout.environments.calls.results import MOST_PIXELS
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.class_environment import ClassEnvironment
+from vlrl.rollout.environments.episodes.episode_group import new_groups
 from vlrl.rollout.environments.episodes.play import Play
 from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
 from vlrl.rollout.environments.tools.image_tools import NAMES, PROGRAMS
@@ -134,11 +135,16 @@ def test_a_tool_that_hangs_eats_memory_or_ends_its_process_costs_its_episode_alo
     scripts = [[fine, written("act", json.dumps({"how": kind})), "3"] for kind in kinds]
     problems = [ask("red?", answer="3")] * len(kinds)
     hostile.warm_up(problems)
-    play = Play(problems, 1, hostile, hostile._opening(), hostile.row)
+    opened: list[Any] = []
+    open_world = hostile.opening()
+
+    def opening(problem):
+        opened.append(open_world(problem))
+        return opened[-1]
+
+    play = Play(new_groups(problems, 1, range(len(kinds))), hostile, opening, hostile.row)
     began = time.monotonic()
-    groups = play.run(
-        Encoder(model, BUDGET), ScriptedTurns(model, scripts), Sampling(max_tokens=900), 0, range(len(kinds))
-    )
+    groups = play.whole(Encoder(model, BUDGET), ScriptedTurns(model, scripts), Sampling(max_tokens=900))
     took = time.monotonic() - began
     verdicts: list[Any] = [one[0] for one in hostile.verdicts(groups)]
     for kind, group, verdict in zip(kinds, groups, verdicts, strict=True):
@@ -150,4 +156,5 @@ def test_a_tool_that_hangs_eats_memory_or_ends_its_process_costs_its_episode_alo
             assert verdict.score == 1.0
             assert len([s for s in rollout.segments if s.author == "observation"][1].text) < 500
     assert took < 10 * SECONDS, "two cores, 28 processes"
-    assert all(world._worker.ended for world in play._worlds.values()), "no process stays behind"
+    assert len(opened) == len(kinds)
+    assert all(world._worker.ended for world in opened), "no process stays behind"

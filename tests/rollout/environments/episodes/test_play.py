@@ -20,6 +20,7 @@ from vlrl.rollout.environments.calls.call_formats import WrittenCall, call_forma
 from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.class_environment import ClassEnvironment
 from vlrl.rollout.environments.episodes.episode_environment import EpisodeEnvironment
+from vlrl.rollout.environments.episodes.episode_group import new_groups
 from vlrl.rollout.environments.episodes.play import Play
 from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
 from vlrl.rollout.environments.single_turn import SingleTurn
@@ -84,8 +85,8 @@ def play(environment: EpisodeEnvironment, model: Any, *scripts: list[str], probl
     encoder = Encoder(model, BUDGET, tools=environment.tool_schemas())
     problems = [problem or ask(pixels(1), "red?", answer="3")] * len(scripts)
     engine = ScriptedTurns(model, scripts)
-    played = Play(problems, 1, environment, environment.world, environment.row)
-    groups = played.run(encoder, engine, Sampling(**{"max_tokens": 900, **sampling}), 0, seeds=range(len(scripts)))
+    played = Play(new_groups(problems, 1, range(len(scripts))), environment, environment.world, environment.row)
+    groups = played.whole(encoder, engine, Sampling(**{"max_tokens": 900, **sampling}))
     return [group.rollouts[0] for group in groups], [verdicts[0] for verdicts in environment.verdicts(groups)]
 
 
@@ -146,9 +147,10 @@ def test_an_episode_that_is_over_is_not_written_on_while_its_groups_others_are(m
             return super()._write(replace(request, seed=index), index)
 
     environment = ClassEnvironment(path=world, tokens_per_turn=80)
-    played = Play([ask("red?", answer="3")], 2, environment, environment.world, environment.row)
+    groups = new_groups([ask("red?", answer="3")], 2, [0])
+    played = Play(groups, environment, environment.world, environment.row)
     engine = Each(model, [["x 3 " * 90], [call("add"), call("add", times=2), "3"]])
-    (group,) = played.run(Encoder(model, BUDGET), engine, Sampling(max_tokens=600), 0, seeds=[0])
+    (group,) = played.whole(Encoder(model, BUDGET), engine, Sampling(max_tokens=600))
     long, other = group.rollouts
     assert [len(s.token_ids) for s in long.segments] == [80]
     assert (long.episode.turns, long.finish_reason) == (1, "length")
@@ -268,8 +270,8 @@ def test_an_episode_that_draws_on_its_images_changes_no_other(model, tmp_path):
     )
     environment = ClassEnvironment(path=f"{tmp_path / 'drawing.py'}:Drawing")
     problem = replace(ask(pixels(1), "red?"), metadata={"tags": []})
-    played = Play([problem], 3, environment, environment.world, environment.row)
-    (group,) = played.run(Encoder(model, BUDGET), ScriptedTurns(model, [["3"]]), Sampling(max_tokens=9), 0, seeds=[0])
+    played = Play(new_groups([problem], 3, [0]), environment, environment.world, environment.row)
+    (group,) = played.whole(Encoder(model, BUDGET), ScriptedTurns(model, [["3"]]), Sampling(max_tokens=9))
     assert [verdict.correct for verdict in environment.verdicts([group])[0]] == [True] * 3
     assert problem.metadata == {"tags": []}
 
@@ -310,9 +312,10 @@ def test_an_engine_that_read_another_crop_is_refused(model, world):
             ]
 
     environment = ClassEnvironment(path=world)
-    played = Play([ask("red?", answer="3")], 1, environment, environment.world, environment.row)
+    groups = new_groups([ask("red?", answer="3")], 1, [0])
+    played = Play(groups, environment, environment.world, environment.row)
     with pytest.raises(EngineError, match="with 1 images of observations"):
-        played.run(Encoder(model, BUDGET), Blind(model, [[call("look"), "0"]]), Sampling(max_tokens=400), 0, seeds=[0])
+        played.whole(Encoder(model, BUDGET), Blind(model, [[call("look"), "0"]]), Sampling(max_tokens=400))
 
 
 def test_the_same_image_in_several_episodes_is_encoded_once(model, world):

@@ -15,6 +15,8 @@ from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.rollout.engine import Generates, Sampling
 from vlrl.rollout.environments.calls.call_formats import call_formats
 from vlrl.rollout.environments.environment import environments
+from vlrl.rollout.environments.episodes.episode_buffer import EpisodeBuffer
+from vlrl.rollout.environments.episodes.episode_group import new_groups
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
 from vlrl.rollout.environments.episodes.play import OpenWorld, Play
 from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
@@ -28,6 +30,7 @@ from vlrl.verify.sandbox.worker_client import ForkServer, WorkerFault
 class EpisodeEnvironment(EpisodeSettings):
     """Episodes of one kind. A subclass says which object plays a problem (`open`), and its tools (`schemas`)."""
 
+    partial_rollouts: ClassVar[bool] = True
     several_turns: ClassVar[bool] = True
 
     @abstractmethod
@@ -93,17 +96,22 @@ class EpisodeEnvironment(EpisodeSettings):
         """k episodes of each problem. Raises EngineError if the content that the engine read differs from the
         encoder's, RunError where `reset` gives episodes of one problem different prompts.
         """
-        return Play(problems, k, self, self._opening(), self.row).run(encode, engine, sampling, seed)
+        return Play(new_groups(problems, k, seed), self, self.opening(), self.row).whole(encode, engine, sampling)
+
+    def buffer(self) -> EpisodeBuffer:
+        """With the environments of what waits."""
+        return EpisodeBuffer(self)
 
     def scripted(
         self, encode: EncodesTurns, loaded: LoadedModel, problems: Sequence[Problem], scripts: Sequence[Sequence[str]]
     ) -> list[Group]:
-        """One episode of each problem in which the policy's turns are given, e.g. by demonstrations."""
+        """One episode of each problem whose turns are given, e.g. by demonstrations; hooks aren't asked."""
         most = max((len(script) for script in scripts), default=1)
-        longest = self.model_copy(update={"turns": max(most, 1), "tokens_per_turn": loaded.context})
+        limits = {"turns": max(most, 1), "tokens_per_turn": loaded.context, "on_boundary": ()}
+        longest = self.model_copy(update=limits)
         engine, sampling = ScriptedTurns(loaded, scripts), Sampling(max_tokens=loaded.context)
-        play = Play(problems, 1, longest, self._opening(), self.row)
-        return play.run(encode, engine, sampling, 0, seeds=range(len(problems)))
+        play = Play(new_groups(problems, 1, range(len(problems))), longest, self.opening(), self.row)
+        return play.whole(encode, engine, sampling)
 
     def verdicts(self, groups: Sequence[Group]) -> list[tuple[Verdict, ...]]:
         """The environment's own; where it has none, those of each problem's verifier on the policy's last turn. What
@@ -137,7 +145,7 @@ class EpisodeEnvironment(EpisodeSettings):
             self, self.episode_memory_mib or 0, self.tool_seconds, environments, call_formats, boundary_hooks
         )
 
-    def _opening(self) -> OpenWorld:
+    def opening(self) -> OpenWorld:
         """What opens an episode's world: here, or in a process of its own once its fork server has loaded. Raises
         RunError where it can't.
         """

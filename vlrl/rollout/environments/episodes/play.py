@@ -1,14 +1,15 @@
 """Episodes from prompt to end: the engine writes a turn, tools answer, their results are appended, the engine goes on.
 
 k episodes of a problem share its prompt as k single responses do: they are the rollouts of one request, which is asked
-again (`Request.resume_from`) until all of them have ended. A single turn without a call is a call of `collect`.
+again (`Request.resume_from`) until all of them have ended, or have the tokens that an iteration gives them. A single
+turn without a call is a call of `collect`.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from vlrl import dist
 from vlrl.errors import RunError
@@ -16,132 +17,119 @@ from vlrl.model.prompts.encode import Encoded, EncodesTurns
 from vlrl.model.prompts.observation_text import Observation
 from vlrl.rollout.boundaries.boundary import Action, Boundary, Continue, Inject, Stop, Truncate
 from vlrl.rollout.boundaries.edited_rollout import kept_turns
-from vlrl.rollout.boundaries.rewriting import Rewriter, Rewritten
+from vlrl.rollout.boundaries.rewriting import Rewriter
 from vlrl.rollout.boundaries.turn_writer import TurnWriter
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.rollout.environments.calls.deadlines import Late, side_by_side
 from vlrl.rollout.environments.calls.results import Pieces
+from vlrl.rollout.environments.episodes.episode_group import EpisodeGroup, Heard, Progress, digest_of
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
 from vlrl.rollout.environments.episodes.world import Plays, Reply, late
-from vlrl.seeding import derive_seed
-from vlrl.types import Episode, Group, Problem, Rollout, Segment, ToolCall, Verdict
+from vlrl.types import Group, Problem, Rollout, Segment, ToolCall, Verdict
 
-Place = tuple[int, int]  # which problem, which of its k episodes
+Place = tuple[int, int]  # which group, which of its k episodes
 OpenWorld = Callable[[Problem], Plays]
 
 
-@dataclass
-class _Progress:
-    """One episode so far, besides its tokens."""
-
-    turns: int = 0
-    calls: list[ToolCall] = field(default_factory=list)
-    rewards: list[float] = field(default_factory=list)
-    over_limit: str | None = None
-    fault: str | None = None
-    going: bool = True
-    verdict: Verdict | None = None
-    rewritten: Rewritten = field(default_factory=Rewritten)
-    discarded_calls: int = 0
-
-    def end(self, over_limit: str | None = None) -> None:
-        """It goes on no more."""
-        self.going, self.over_limit = False, over_limit
-
-    def note(self, reply: Reply) -> None:
-        """What the environment said."""
-        self.calls += reply.calls
-        if reply.reward is not None:
-            self.rewards.append(reply.reward)
-        if reply.fault is not None:
-            self.fault = reply.fault
-            self.end()
-
-    def keep_turns(self, kept: Sequence[int]) -> None:
-        """Of the turns so far these stay, in this order."""
-        number = {turn: n for n, turn in enumerate(kept)}
-        self.discarded_calls += sum(call.turn not in number for call in self.calls)
-        self.calls = [replace(call, turn=number[call.turn]) for call in self.calls if call.turn in number]
-        self.rewards = [reward for turn, reward in enumerate(self.rewards) if turn in number]
-        self.turns = len(kept)
-
-    @property
-    def episode(self) -> Episode:
-        """As the rollout keeps it."""
-        verdict, by_hooks = self.verdict if self.fault is None else Verdict.broken(self.fault), self.rewritten
-        return Episode(
-            self.turns,
-            tuple(self.calls),
-            self.over_limit,
-            verdict,
-            tuple(self.rewards),
-            dict(by_hooks.actions),
-            by_hooks.discarded,
-            self.discarded_calls,
-            by_hooks.stopped,
-        )
-
-
 class Play:
-    """k episodes of each problem, with one environment for each."""
+    """Groups of episodes that begin or go on, with one environment for each episode."""
 
     def __init__(
         self,
-        problems: Sequence[Problem],
-        k: int,
+        groups: Sequence[EpisodeGroup],
         settings: EpisodeSettings,
         open_world: OpenWorld,
         row_of: Callable[[Problem], dict[str, object]],
     ) -> None:
-        self._problems, self._k, self._settings = problems, k, settings
-        self._places = [(p, j) for p in range(len(problems)) for j in range(k)]
-        self._progress = {place: _Progress() for place in self._places}
-        self._open, self._row_of = open_world, row_of
-        self._worlds: dict[Place, Plays] = {}  # those of this rank
+        self.groups, self.settings = list(groups), settings
+        self.open_world, self.row_of = open_world, row_of
+
+    @property
+    def places(self) -> list[Place]:
+        """Of all episodes, in order."""
+        return [(g, j) for g, group in enumerate(self.groups) for j in range(len(group.progress))]
+
+    def whole(self, encode: EncodesTurns, engine: Generates, sampling: Sampling) -> list[Group]:
+        """Play all episodes to their end. Raises as `run` does."""
+        try:
+            self.run(encode, engine, sampling)
+        finally:
+            self.close()
+        return [group.group for group in self.groups]
 
     def run(
-        self, encode: EncodesTurns, engine: Generates, sampling: Sampling, seed: int, seeds: Sequence[int] | None = None
-    ) -> list[Group]:
-        """Play all episodes to their end. Raises EngineError as `collect` does, RunError where `reset` says different
-        things of one problem.
+        self,
+        encode: EncodesTurns,
+        engine: Generates,
+        sampling: Sampling,
+        budget: int | None = None,
+        early_exit_below: float = 0.0,
+    ) -> None:
+        """Play on until every episode has ended or rests: the policy has written `budget` tokens of it in this call, or
+        the engine left it early (`Request.early_exit_below`).
+
+        Raises EngineError as `collect` does, RunError where `reset` says different things of one problem.
         """
-        try:
-            return self._run(encode, engine, sampling, seed, seeds)
-        finally:
-            calls = [lambda world=world: (world.close(),) for world in self._worlds.values()]
-            side_by_side(calls, self._settings.patience_seconds, self._settings.workers)
+        self._begin(encode)
+        left: dict[Place, int | None] = dict.fromkeys(self.places, budget)
+        writer = TurnWriter(engine, encode, self.settings.on_boundary, self.settings.tokens_per_turn)
+        while True:
+            writes = {place for place in self.places if self.progress(place).going and left[place] != 0}
+            chosen = sorted({g for g, _ in writes})
+            if not chosen:
+                break
+            rooms: list[list[int | None]] = [[left[g, j] for j in range(len(self.groups[g].progress))] for g in chosen]
+            requests = [self._request(g, writes, sampling, early_exit_below) for g in chosen]
+            states = [[one.rewritten for one in self.groups[g].progress] for g in chosen]
+            written = writer.write(requests, [self.groups[g].problem for g in chosen], states, rooms)
+            ended = []
+            for g, responses, room in zip(chosen, written, rooms, strict=True):
+                rollouts = list(responses if not self.groups[g].rollouts else self.groups[g].rollouts)
+                for j in (j for j in range(len(rollouts)) if (g, j) in writes):
+                    rollouts[j], left[g, j] = responses[j], room[j]
+                    if self._rests(responses[j]):
+                        left[g, j] = 0
+                    else:
+                        rollouts[j] = self._ended_turn(self.progress((g, j)), responses[j])
+                        ended.append((g, j))
+                self.groups[g].rollouts = tuple(rollouts)
+            self._answer([place for place in ended if self.progress(place).going], encode, sampling, writer.rewriter)
+        self._finish()
 
-    def _run(
-        self, encode: EncodesTurns, engine: Generates, sampling: Sampling, seed: int, seeds: Sequence[int] | None
-    ) -> list[Group]:
-        encoded = encode(self._asked())
-        roots = [derive_seed(seed, p.id, i) for i, p in enumerate(self._problems)] if seeds is None else list(seeds)
-        rollouts: list[tuple[Rollout, ...]] = [()] * len(self._problems)
-        writer = TurnWriter(engine, encode, self._settings.on_boundary, self._settings.tokens_per_turn)
-        while chosen := [p for p in range(len(encoded)) if self._goes_on(p)]:
-            requests = [
-                Request(encoded[p], self._k, sampling, roots[p], resume_from=rollouts[p] or None) for p in chosen
-            ]
-            states = [[self._progress[p, j].rewritten for j in range(self._k)] for p in chosen]
-            written = writer.write(requests, [self._problems[p] for p in chosen], states)
-            for p, responses in zip(chosen, written, strict=True):
-                rollouts[p] = tuple(self._ended_turn((p, j), one) for j, one in enumerate(responses))
-            rollouts = self._answered(rollouts, encoded, encode, sampling, writer.rewriter)
-        self._judge()
-        return [
-            Group(problem, tuple(self._finished((p, j), one) for j, one in enumerate(rollouts[p])), encoded[p])
-            for p, problem in enumerate(self._problems)
-        ]
+    def close(self) -> None:
+        """End every environment that is still open."""
+        self._close(self.places)
 
-    def _goes_on(self, p: int) -> bool:
-        return any(self._progress[p, j].going for j in range(self._k))
+    def progress(self, place: Place) -> Progress:
+        """Of one episode."""
+        return self.groups[place[0]].progress[place[1]]
+
+    def _request(self, g: int, writes: set[Place], sampling: Sampling, early_exit_below: float) -> Request:
+        """What the engine is asked of a group; episodes that don't write now are shown as ended."""
+        group, encoded = self.groups[g], self._encoded((g, 0))
+
+        def ended(one: Rollout) -> Rollout:  # nobody has read yet what its tools returned last
+            images = one.encoded_images
+            content = encoded.hash_again(images) if images else encoded.content_hash
+            return replace(one, finish_reason="stop", content_hash=content)
+
+        shown = tuple(one if (g, j) in writes else ended(one) for j, one in enumerate(group.rollouts))
+        return Request(
+            encoded,
+            len(group.progress),
+            sampling,
+            group.seed,
+            resume_from=shown or None,
+            early_exit_below=early_exit_below,
+        )
 
     # -- the environment's part ---------------------------------------------------------------------------------------
 
-    def _on_owners(self, places: Sequence[Place], work: Callable[[Place], Reply | Verdict | None]) -> list[object]:
+    def on_owners(self, places: Sequence[Place], work: Callable[[Place], Reply | Verdict | None]) -> list[object]:
         """`work` on each place by the rank that has its world, within the deadline; results on every rank."""
-        shares = [[i for i, (p, _) in enumerate(places) if p % dist.world() == r] for r in range(dist.world())]
-        settings = self._settings
+        owner = [self.groups[g].number % dist.world() for g, _ in places]
+        shares = [[i for i, one in enumerate(owner) if one == r] for r in range(dist.world())]
+        settings = self.settings
 
         def mine(some: Sequence[Place]) -> list[object]:
             calls = [lambda place=place: (work(place),) for place in some]
@@ -150,50 +138,49 @@ class Play:
 
         return dist.spread(places, shares, mine)
 
-    def _asked(self) -> list[Problem]:
-        """Begin every episode; the problems with what `reset` adds to their prompts."""
-        rows = [self._row_of(problem) for problem in self._problems]
+    def _begin(self, encode: EncodesTurns) -> None:
+        """Begin every episode that isn't; its prompt is read with what `reset` adds to it."""
+        fresh = [g for g, group in enumerate(self.groups) if group.asked is None]
+        rows = {g: self.row_of(self.groups[g].problem) for g in fresh}
+        places = [(g, j) for g, j in self.places if g in rows]
 
         def begin(place: Place) -> Reply:
-            self._worlds[place] = self._open(self._problems[place[0]])
-            return self._worlds[place].begin(copy.deepcopy(rows[place[0]]))  # no episode changes another's images
+            g, j = place
+            world = self.groups[g].worlds[j] = self.open_world(self.groups[g].problem)
+            return world.begin(copy.deepcopy(rows[g]))  # no episode changes another's images
 
         added: dict[int, Pieces] = {}
-        for place, reply in zip(self._places, self._on_owners(self._places, begin), strict=True):
-            said = reply if isinstance(reply, Reply) else late(self._settings.tool_seconds)
-            self._progress[place].note(said)
-            self._progress[place].going = True  # a fault is told when the first turn has been written
-            if said.messages and added.setdefault(place[0], said.messages[0]) != said.messages[0]:
+        for (g, j), reply in zip(places, self.on_owners(places, begin), strict=True):
+            said = reply if isinstance(reply, Reply) else late(self.settings.tool_seconds)
+            progress = self.progress((g, j))
+            progress.note(said)
+            progress.began = digest_of(said)
+            progress.going = True  # a fault is told when the first turn has been written
+            if said.messages and added.setdefault(g, said.messages[0]) != said.messages[0]:
                 raise RunError(
-                    f"environment, problem {self._problems[place[0]].id}",
+                    f"environment, problem {self.groups[g].problem.id}",
                     "reset gave its episodes different observations, but they share one prompt",
                     "let what is drawn in reset depend on the row alone, e.g. on a seed column",
                 )
-        return [
-            replace(problem, prompt=(*problem.prompt, *added.get(p, ()))) for p, problem in enumerate(self._problems)
+        asked = [
+            replace(self.groups[g].problem, prompt=(*self.groups[g].problem.prompt, *added.get(g, ()))) for g in fresh
         ]
+        for g, problem, encoded in zip(fresh, asked, encode(asked), strict=True):
+            self.groups[g].asked, self.groups[g].encoded = problem, encoded
 
-    def _answered(
-        self,
-        rollouts: list[tuple[Rollout, ...]],
-        encoded: Sequence[Encoded],
-        encode: EncodesTurns,
-        sampling: Sampling,
-        rewriter: Rewriter,
-    ) -> list[tuple[Rollout, ...]]:
+    def _answer(self, places: Sequence[Place], encode: EncodesTurns, sampling: Sampling, rewriter: Rewriter) -> None:
         """Every turn that was just written gets its answer, or its episode ends."""
-        places = [place for place in self._places if self._progress[place].going]
+        rollouts = {place: self.groups[place[0]].rollouts[place[1]] for place in places}
 
         def answer(place: Place) -> Reply:
-            return self._worlds[place].answer(rollouts[place[0]][place[1]].text, self._progress[place].turns - 1)
+            return self.groups[place[0]].worlds[place[1]].answer(rollouts[place].text, self.progress(place).turns - 1)
 
-        replies = dict(zip(places, self._on_owners(places, answer), strict=True))
         observations: dict[Place, Observation] = {}
-        changed: dict[Place, Rollout] = {}
         behind: dict[Place, Inject] = {}
-        for place, reply in replies.items():
-            progress, rollout = self._progress[place], rollouts[place[0]][place[1]]
-            said = reply if isinstance(reply, Reply) else late(self._settings.tool_seconds)
+        for place, reply in zip(places, self.on_owners(places, answer), strict=True):
+            progress, rollout = self.progress(place), rollouts[place]
+            said = reply if isinstance(reply, Reply) else late(self.settings.tool_seconds)
+            progress.heard.append(Heard(rollout.text, progress.turns - 1, digest_of(said)))
             if said.fault is not None and not said.calls:  # which of them broke it isn't known
                 said = replace(said, calls=self._unanswered(rollout.text, progress.turns - 1))
             progress.note(said)
@@ -206,50 +193,44 @@ class Play:
             if isinstance(action, Inject):
                 behind[place] = action
             elif not isinstance(action, Continue):
-                changed[place] = rollout = self._rewritten(place, rollout, action, encoded[place[0]], rewriter)
+                rollout = self._rewritten(progress, rollout, action, self._encoded(place), rewriter)
+                rollouts[place] = rollout
                 if rollout.finish_reason == "unfinished":
                     continue  # the turn that called is gone, and what it was told with it
             if not progress.going:
                 continue
-            if progress.turns >= self._settings.turns:
-                progress.end(f"{self._settings.turns} turns")
+            if progress.turns >= self.settings.turns:
+                progress.end(f"{self.settings.turns} turns")
             else:
-                name = f"problem {self._problems[place[0]].id}, episode {place[1]}, turn {progress.turns}"
+                name = f"problem {self.groups[place[0]].problem.id}, episode {place[1]}, turn {progress.turns}"
                 version = rollout.segments[-1].policy_version
                 ended = not any(rollout.text.endswith(s) for s in sampling.stop)
                 observations[place] = Observation(said.messages, name, ended, version)
-        segments = encode.observe(list(observations.values()), self._settings.image.budget)
-        longer = dict(zip(observations, segments, strict=True))
-        found = [
-            [
-                self._with_observation((p, j), changed.get((p, j), one), longer.get((p, j)), sampling)
-                for j, one in enumerate(of_problem)
-            ]
-            for p, of_problem in enumerate(rollouts)
-        ]
-        for (p, j), action in behind.items():
-            if self._progress[p, j].going:
-                one = rewriter.done(
-                    action, found[p][j], encoded[p], sampling.max_tokens, self._progress[p, j].rewritten
-                )
-                found[p][j] = one
-                if one.finish_reason == "length":  # nothing would be written behind what the tools returned
-                    found[p][j] = rollouts[p][j]
-                    self._progress[p, j].end("tokens of an episode")
-        return [tuple(of_problem) for of_problem in found]
+        segments = encode.observe(list(observations.values()), self.settings.image.budget)
+        for place, segment in zip(observations, segments, strict=True):
+            rollouts[place] = self._behind(place, rollouts[place], segment, behind.get(place), sampling, rewriter)
+        for g in {g for g, _ in places}:
+            kept = self.groups[g].rollouts
+            self.groups[g].rollouts = tuple(rollouts.get((g, j), one) for j, one in enumerate(kept))
+
+    def _encoded(self, place: Place) -> Encoded:
+        encoded = self.groups[place[0]].encoded
+        assert encoded is not None, "it was begun"
+        return encoded
 
     def _at_answer(self, place: Place, rollout: Rollout, rewriter: Rewriter) -> Action:
         """What hooks say once the calls of the turn have been made."""
-        progress = self._progress[place]
-        turn, state = progress.turns - 1, progress.rewritten
+        progress = self.progress(place)
+        turn, state, problem = progress.turns - 1, progress.rewritten, self.groups[place[0]].problem
         calls, again = tuple(progress.calls), dict(state.begun_again)
-        return rewriter.ask(Boundary("answer", self._problems[place[0]], rollout, turn, calls, again), state)
+        return rewriter.ask(Boundary("answer", problem, rollout, turn, calls, again), state)
 
+    @staticmethod
     def _rewritten(
-        self, place: Place, rollout: Rollout, action: Action, encoded: Encoded, rewriter: Rewriter
+        progress: Progress, rollout: Rollout, action: Action, encoded: Encoded, rewriter: Rewriter
     ) -> Rollout:
         """The response behind an action at `answer`; `unfinished` where its last turn is gone."""
-        progress, ended = self._progress[place], rollout.finish_reason
+        ended = rollout.finish_reason
         if isinstance(action, Stop):
             progress.end()
             return rewriter.done(action, rollout, encoded, 0, progress.rewritten)
@@ -264,28 +245,21 @@ class Play:
 
     def _unanswered(self, text: str, turn: int) -> tuple[ToolCall, ...]:
         """The calls of a turn to which nothing came back."""
-        written = self._settings.call_format(text)[: self._settings.calls_per_turn]
+        written = self.settings.call_format(text)[: self.settings.calls_per_turn]
         return tuple(
             ToolCall(turn, call.name, call.arguments, "invalid" if call.wrong is not None else "failed")
             for call in written
         )
 
-    def _judge(self) -> None:
-        places = [p for p in self._places if self._progress[p].fault is None and self._progress[p].over_limit is None]
-        found = self._on_owners(places, lambda place: self._worlds[place].end())
-        for place, verdict in zip(places, found, strict=True):
-            if isinstance(verdict, Late):
-                self._progress[place].fault = late(self._settings.tool_seconds).fault
-            elif isinstance(verdict, Verdict):
-                self._progress[place].verdict = verdict
-
     # -- the rollout's part -------------------------------------------------------------------------------------------
 
-    def _ended_turn(self, place: Place, rollout: Rollout) -> Rollout:
+    def _rests(self, rollout: Rollout) -> bool:
+        """Whether a turn was left before its end, and is written on later."""
+        written = rollout.num_tokens - rollout.turn_start
+        return rollout.finish_reason == "unfinished" and written < self.settings.tokens_per_turn
+
+    def _ended_turn(self, progress: Progress, rollout: Rollout) -> Rollout:
         """A turn as the engine left it; those that a limit or a loop ended end the episode."""
-        progress = self._progress[place]
-        if not progress.going:
-            return rollout
         progress.turns += 1
         *earlier, last = rollout.segments
         written = replace(rollout, segments=(*earlier, last if last.text else replace(last, text=rollout.text)))
@@ -295,20 +269,60 @@ class Play:
         elif rollout.finish_reason == "length":
             progress.end("tokens of an episode")
         elif rollout.finish_reason == "unfinished":
-            progress.end(f"{self._settings.tokens_per_turn} tokens of a turn")
+            progress.end(f"{self.settings.tokens_per_turn} tokens of a turn")
             return replace(written, finish_reason="length")  # its group's others go on without it
         return written
 
-    def _with_observation(self, place: Place, rollout: Rollout, segment: Segment | None, sampling: Sampling) -> Rollout:
-        """The rollout goes on behind its observation, unless that doesn't fit: then it is dropped whole."""
-        if segment is None:
-            return rollout
-        if rollout.num_tokens + len(segment.token_ids) >= sampling.max_tokens:
-            self._progress[place].end("tokens of an episode")
-            return rollout
-        return replace(rollout, segments=(*rollout.segments, segment), finish_reason="unfinished")
+    def _behind(
+        self,
+        place: Place,
+        rollout: Rollout,
+        segment: Segment,
+        inject: Inject | None,
+        sampling: Sampling,
+        rewriter: Rewriter,
+    ) -> Rollout:
+        """The rollout goes on behind its observation, and what a hook puts there, unless that doesn't fit: then it is
+        dropped whole.
+        """
+        progress = self.progress(place)
+        if rollout.num_tokens + len(segment.token_ids) < sampling.max_tokens:
+            longer = replace(rollout, segments=(*rollout.segments, segment), finish_reason="unfinished")
+            if inject is not None:
+                encoded = self._encoded(place)
+                longer = rewriter.done(inject, longer, encoded, sampling.max_tokens, progress.rewritten)
+            if longer.finish_reason == "unfinished":
+                return longer
+        progress.end("tokens of an episode")
+        return rollout
 
-    def _finished(self, place: Place, rollout: Rollout) -> Rollout:
-        progress = self._progress[place]
-        reason = "length" if progress.over_limit is not None else rollout.finish_reason
-        return replace(rollout, finish_reason=reason, episode=progress.episode)
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Judge those that have ended, end their environments, and note what is known of all."""
+        ended = [p for p in self.places if not self.progress(p).going and not self.progress(p).closed]
+        judged = [p for p in ended if self.progress(p).fault is None and self.progress(p).over_limit is None]
+        found = self.on_owners(judged, lambda place: self.groups[place[0]].worlds[place[1]].end())
+        for place, verdict in zip(judged, found, strict=True):
+            if isinstance(verdict, Late):
+                self.progress(place).fault = late(self.settings.tool_seconds).fault
+            elif isinstance(verdict, Verdict):
+                self.progress(place).verdict = verdict
+        self._close(ended)
+        for group in self.groups:
+            group.rollouts = tuple(map(_noted, group.progress, group.rollouts))
+
+    def _close(self, places: Sequence[Place]) -> None:
+        open_worlds = [self.groups[g].worlds.pop(j) for g, j in places if j in self.groups[g].worlds]
+        calls = [lambda world=world: (world.close(),) for world in open_worlds]
+        side_by_side(calls, self.settings.patience_seconds, self.settings.workers)
+        for place in places:
+            self.progress(place).closed = True
+
+
+def _noted(progress: Progress, rollout: Rollout) -> Rollout:
+    """The rollout with its episode; one that a limit ended says so."""
+    reason = "length" if progress.over_limit is not None else rollout.finish_reason
+    if not progress.going and reason == "unfinished":  # in a turn behind a fault
+        reason = "length"
+    return replace(rollout, finish_reason=reason, episode=progress.episode)

@@ -84,6 +84,17 @@ class McpEnvironment(EpisodeEnvironment):
             )
         return self
 
+    def check_partial(self) -> None:
+        """Raises ConfigError for a server that all episodes share: told the same again it would do it twice."""
+        super().check_partial()
+        if not self.server_per_episode:
+            raise ConfigError(
+                "rl.partial",
+                "an episode that waits is restored by making its calls again, and the environment mcp has one "
+                "server for all episodes",
+                "server_per_episode: true, or leave rl.partial out",
+            )
+
     def open(self, problem: Problem) -> Any:
         """Connected when the episode begins."""
         return McpTools(self)
