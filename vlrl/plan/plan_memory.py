@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from vlrl.data.stored_rollouts import largest_group
 from vlrl.installation.host import describe_machine
 from vlrl.model.cost import CostModel, Load
 from vlrl.model.families.family import family_of
@@ -73,7 +74,9 @@ class MemoryPlan:
             if stage == "sft":
                 sft_phases = settings.sft.in_order
                 for number, one in enumerate(sft_phases, 1):
-                    memory |= self._fixed_set("sft", one, f" {number}" if len(sft_phases) > 1 else "")
+                    stored = settings.sft.rollouts
+                    count = 1 if stored is None else largest_group(stored.runs, stored.from_step)
+                    memory |= self._fixed_set("sft", one, f" {number}" if len(sft_phases) > 1 else "", count)
             elif stage == "record":
                 memory |= self._record()
             elif stage == "distil":

@@ -141,8 +141,9 @@ def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> lis
     lines: list[tuple[Stage, str]] = []
     for stage in settings.stages:
         if stage == "sft":
+            stored = settings.sft.rollouts is not None
             for one in settings.sft.in_order:
-                lines.append((stage, f"{_sft_work(one)}; validation: {asked} {one.validate_every} steps"))
+                lines.append((stage, f"{_sft_work(one, stored)}; validation: {asked} {one.validate_every} steps"))
         elif stage == "record" and settings.record is not None:
             said = f"{settings.record.problems:,} problems × {settings.record.rollouts} responses, read by the teacher"
             lines.append((stage, f"{said} {settings.record.teacher.path}"))
@@ -162,7 +163,9 @@ def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> lis
     return lines
 
 
-def _sft_work(one: SftPhase) -> str:
+def _sft_work(one: SftPhase, stored: bool) -> str:
+    if stored:
+        return f"{one.length} of {one.batch:,} stored groups, {_optimizer(one)}"
     wanted = one.demonstrations
     said = "all demonstrations"
     if wanted != "all":

@@ -12,9 +12,10 @@ from vlrl.data.teacher.teacher_records import TeacherRecord, read_records
 from vlrl.errors import DataError
 from vlrl.model.batch.example import Example
 from vlrl.model.training.policy import Policy
+from vlrl.training.response_rows import check_fits
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.open_session import Session
-from vlrl.training.sft import Phase, check_fits, train_on
+from vlrl.training.sft import Phase, train_on
 from vlrl.training.teacher.record_teacher import FOLDER
 from vlrl.training.teacher.reference_model import tokenizer_hash
 from vlrl.training.teacher.teacher_provenance import check_teacher

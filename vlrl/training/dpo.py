@@ -9,9 +9,10 @@ from vlrl.data.problem_files import read_preferences
 from vlrl.errors import DataError
 from vlrl.model.batch.example import Example
 from vlrl.model.training.policy import Policy
+from vlrl.training.response_rows import check_fits, response_tokens
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.open_session import Session
-from vlrl.training.sft import Phase, check_fits, response_tokens, train_on
+from vlrl.training.sft import Phase, train_on
 from vlrl.types import Demonstration, Preference
 
 

@@ -9,8 +9,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from vlrl.config import LENGTH, PACE, RESULT, Settings
+from vlrl.credit.advantage.advantages import advantages
+from vlrl.credit.advantage.fitted import BestOnly, BoltWeights
 from vlrl.data.fixed_sets import DemonstrationCount
 from vlrl.losses.dpo_loss import DpoLoss
+from vlrl.losses.likelihood import LikelihoodLoss
 from vlrl.losses.loss_registry import losses
 from vlrl.losses.policy_gradient.grpo import GrpoLoss
 from vlrl.model.training.torch_policy import PolicySettings
@@ -75,6 +78,29 @@ class SftPhase(FixedSetSettings):
     )
 
 
+class StoredRollouts(Settings):
+    """Rollouts of earlier runs, weighed by their rewards, in place of demonstrations: BOLT without an engine.
+
+    A group's weights are exp(r/β), k in all. β → 0 leaves the best alone, which is `rest`; β → ∞ is supervised learning
+    on all of them. A response is never pushed down: offline nothing would say where that ends.
+    """
+
+    runs: tuple[str, ...] = Field(min_length=1, description="run folders whose rollouts.jsonl are read")
+    from_step: int = Field(default=1, ge=1, description="RL step of those runs from which on groups count")
+    weights: component_field(advantages, default="bolt") = Field(default_factory=BoltWeights)  # type: ignore[valid-type]
+    loss: component_field(losses, default="likelihood") = Field(default_factory=LikelihoodLoss)  # type: ignore[valid-type]
+    temperature: float = Field(default=1.0, gt=0.0, description="that the responses were sampled at")
+
+    @model_validator(mode="after")
+    def _nothing_is_pushed_down(self) -> StoredRollouts:
+        if not isinstance(self.weights, BoltWeights | BestOnly) or not isinstance(self.loss, LikelihoodLoss):
+            raise ValueError(
+                "weights are `bolt` or `rest` and the loss is `likelihood`: another advantage pushes stored responses "
+                "down, another loss compares with a policy that is gone"
+            )
+        return self
+
+
 class SftSettings(SftPhase):
     """Supervised fine-tuning on demonstrations, e.g. a warm-up on a small fixed set.
 
@@ -84,13 +110,16 @@ class SftSettings(SftPhase):
     """
 
     phases: tuple[SftPhase, ...] = Field(default=(), json_schema_extra=RESULT)
+    rollouts: StoredRollouts | None = Field(
+        default=None, description="learn from stored rollouts in place of demonstrations; a batch counts groups"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _written_out(cls, given: Any) -> Any:
         if not isinstance(given, Mapping) or not isinstance(given.get("phases"), list | tuple):
             return given
-        shared = {key: value for key, value in given.items() if key != "phases"}
+        shared = {key: value for key, value in given.items() if key not in ("phases", "rollouts")}
         written = [
             _over({k: v for k, v in shared.items() if k not in _LENGTH or not _LENGTH & set(one)}, one)
             if isinstance(one, Mapping)
@@ -98,6 +127,13 @@ class SftSettings(SftPhase):
             for one in given["phases"]
         ]
         return {**given, "phases": written}
+
+    @model_validator(mode="after")
+    def _one_set(self) -> SftSettings:
+        named = self.demonstrations != SftPhase.model_fields["demonstrations"].default
+        if self.rollouts is not None and (self.phases or self.max_tokens is not None or named):
+            raise ValueError("rollouts take the place of demonstrations, max_tokens and phases; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _adapters_stay(self) -> SftSettings:

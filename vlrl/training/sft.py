@@ -21,7 +21,6 @@ from vlrl.losses.sft_loss import SftLoss
 from vlrl.model.batch.example import Example
 from vlrl.model.finite import check_policy, shortest
 from vlrl.model.load import LoadedModel
-from vlrl.model.prompts.control_tokens import control_tokens
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.model.training.policy import Policy
@@ -29,25 +28,16 @@ from vlrl.seeding import stream
 from vlrl.training.fixed_set_settings import FixedSetSettings, SftPhase
 from vlrl.training.lifecycle.checkpoint import step_of
 from vlrl.training.monitoring.idle_steps import say_idle_steps
+from vlrl.training.response_rows import check_fits, response_tokens
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.scripted_episodes import scripted_examples
 from vlrl.training.session.open_session import Session
 from vlrl.training.session.step_recorder import StepRecorder
+from vlrl.training.stored_rollouts import stored_set
 from vlrl.training.teacher.teacher_provenance import writers_of
-from vlrl.types import Demonstration, Problem
+from vlrl.types import Demonstration
 
 CUT_WORTH_SAYING = 0.02  # share of demonstrated responses that a later stage's budget would cut
-
-
-def response_tokens(loaded: LoadedModel, demonstration: Demonstration, ended: bool = True) -> tuple[int, ...]:
-    """Token ids of a demonstration's response, with the end token where it `ended` by itself; names of control tokens
-    in it are read as text.
-
-    Raises DataError where the tokenizer can't do that.
-    """
-    control = control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids))
-    place = f"demonstration of problem {demonstration.problem.id}"
-    return (*control.read(demonstration.response, place), *((loaded.stop_ids[0],) if ended else ()))
 
 
 def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence[Demonstration]) -> list[Example]:
@@ -56,18 +46,6 @@ def as_examples(loaded: LoadedModel, encoded: Sequence[Encoded], demos: Sequence
         Example(one, (response_tokens(loaded, demo),), advantages=(1.0,))
         for one, demo in zip(encoded, demos, strict=True)
     ]
-
-
-def check_fits(rows: Sequence[Example], problems: Sequence[Problem], context: int, place: str, remedy: str) -> None:
-    """Raises DataError for the first row whose prompt with its longest response exceeds the model's context."""
-    for row, problem in zip(rows, problems, strict=True):
-        prompt, longest = row.encoded.num_tokens, max(len(response) for response in row.responses)
-        if prompt + longest > context:
-            raise DataError(
-                f"{place}, problem {problem.id} ({problem.source or problem.domain})",
-                f"its prompt takes {prompt} tokens and its response {longest}, the context holds {context}",
-                f"{remedy}, lower the recipe's image.max_pixels, or raise model.context",
-            )
 
 
 Ready = Callable[[Policy, Sequence[Example]], tuple[Sequence[Example], dict[str, float]]]
@@ -101,13 +79,18 @@ def run_sft(
     stage: str = "sft",
     clock: Callable[[], float] = time.monotonic,
 ) -> Policy:
-    """Train on the recipe's demonstrations; leaves the best validated weights in the model.
+    """Train on the recipe's demonstrations, or on stored rollouts; leaves the best validated weights in the model.
 
     `steps` make one phase of that length, whatever `phases` say; `seconds` on `clock` end the stage instead of a
     step count. Both are for matched comparisons.
     """
     settings = session.settings.sft
     chosen = settings.in_order if steps is None else (settings.model_copy(update={"steps": steps, "epochs": None}),)
+    if settings.rollouts is not None:
+        stored = stored_set(session.runtime, settings.rollouts, session.held_out.problems.all)
+        session.context.note(sft_rollouts=stored.counts)
+        of_stored = Phase(chosen[0], stored.examples, settings.rollouts.temperature)
+        return train_on(session, [of_stored], settings.rollouts.loss, stage, seconds, clock)
     phases = [sft_phase(session, one, f"sft.phases.{i}" if settings.phases else "sft") for i, one in enumerate(chosen)]
     session.context.note(sft_phases=[described(one) for one in phases])
     policy = train_on(session, phases, SftLoss(), stage, seconds, clock)

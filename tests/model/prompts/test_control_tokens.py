@@ -19,7 +19,7 @@ from vlrl.errors import DataError
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.control_tokens import ControlTokens, control_tokens
 from vlrl.model.prompts.encode import Encoded, Encoder
-from vlrl.training.sft import response_tokens
+from vlrl.training.response_rows import response_tokens
 from vlrl.types import Demonstration
 
 NAMES = (

@@ -16,6 +16,7 @@ import yaml
 
 from vlrl.data.fingerprint import FileState, files_in, files_of, fingerprint, portable
 from vlrl.data.recipe import Recipe
+from vlrl.data.stored_rollouts import FILE
 from vlrl.errors import RunError
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.training.lifecycle.run_changes import flatten
@@ -63,6 +64,9 @@ def _files(settings: RunSettings, recipe: Recipe, folder: Path) -> dict[str, Pat
     named |= {f"environment: {Path(one).name}": one for one in settings.environment.files()}
     if "dpo" in settings.stages and settings.dpo.pairs is not None:
         named["dpo.pairs"] = settings.dpo.pairs
+    if "sft" in settings.stages and settings.sft.rollouts is not None:
+        for run in settings.sft.rollouts.runs:
+            named |= {f"sft.rollouts: {run}/{part}": f"{run}/{part}" for part in (FILE, "images")}
     if "distil" in settings.stages and settings.distil.records is not None:
         named["distil.records"] = settings.distil.records
     if settings.reward_model is not None and settings.reward_model.read is not None:

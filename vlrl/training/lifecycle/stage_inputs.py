@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from vlrl.credit.assign import CreditSettings
+from vlrl.data.stored_rollouts import FILE
 from vlrl.data.teacher.teacher_records import holds_records
 from vlrl.errors import ConfigError
 from vlrl.model.folders.model_folder import check_folder
@@ -53,6 +54,8 @@ def _read_by(stage: Stage, settings: RunSettings) -> list[tuple[str, str | None,
     """Place, path and how it is looked for, of everything that a stage reads."""
     if stage == "record" and settings.record is not None:
         return [("record.teacher.path", settings.record.teacher.path, check_folder)]
+    if stage == "sft" and settings.sft.rollouts is not None:
+        return [("sft.rollouts.runs", run, _rollouts) for run in settings.sft.rollouts.runs]
     if stage == "distil":
         return [("distil.records", settings.distil.records, _records)]
     if stage == "dpo":
@@ -81,6 +84,11 @@ def check_file(path: str, place: str) -> None:
     """Raises ConfigError at `place` for a path that is no file."""
     if not Path(path).expanduser().is_file():
         raise ConfigError(place, f"no such file: {path}", "check the path")
+
+
+def _rollouts(path: str, place: str) -> None:
+    if not (Path(path).expanduser() / FILE).is_file():
+        raise ConfigError(place, f"no {FILE} is in {path}", "name the folder of a run whose stages had `rl`")
 
 
 def _records(path: str, place: str) -> None:

@@ -87,7 +87,7 @@ def open_session(
     _open_judge(settings, recipe)
     held_out = HeldOutProblems.draw(recipe, settings)
     held_out.say_what_is_missing(context)
-    if "sft" in settings.stages and model_folder is None:
+    if "sft" in settings.stages and settings.sft.rollouts is None and model_folder is None:
         for phase in settings.sft.in_order:
             check_demonstrations(recipe, settings.seed, phase.demonstrations, held_out.all)
     mixture, problem_sampler = _training_problems(settings, recipe, held_out)
