@@ -167,7 +167,7 @@ def test_the_pool_goes_onto_any_config_as_it_is_written(place, config):
 
 
 def test_the_k1_5_settings_are_the_papers():
-    for config in ("rl/k1_5", "rl/qwen2_5_vl_3b", "rl/qwen2_5_vl_7b", "rl/qwen3_vl_4b"):
+    for config in ("rl/k1_5", "rl/k1_5_7b", "rl/k1_5_32b", "rl/qwen2_5_vl_3b", "rl/qwen2_5_vl_7b", "rl/qwen3_vl_4b"):
         rl = load_settings(RunSettings, f"configs/{config}.yaml").rl
         assert type(rl.loss).__name__ == "KimiLoss"
         assert rl.loss.logratio_norm == "none"  # the log ratio of the whole sequence
@@ -182,11 +182,26 @@ def test_the_k1_5_settings_are_the_papers():
         assert rl.rollouts_per_problem == 8
 
 
-def test_the_config_that_bears_the_papers_name_has_every_part_of_its_rl_on():
+NAMED = [config for config in CONFIGS if Path(config).name.startswith("k1_5")]
+
+
+@pytest.mark.parametrize("config", NAMED)
+def test_a_config_that_bears_the_papers_name_has_every_part_of_its_rl_on(config):
     """Curriculum, prioritised sampling, length reward, repetition stop, partial rollouts (§2.3.3, §2.3.4, §2.6.2)."""
-    rl = load_settings(RunSettings, "configs/rl/k1_5.yaml").rl
+    rl = load_settings(RunSettings, config).rl
+    assert rl.loss.tau > 0
+    assert rl.updates_per_step > 1
+    assert rl.policy.reset_optimizer == "each_iteration"
     assert [type(part).__name__ for part in rl.problem_sampler.weights] == ["EasyToHard", "Prioritised"]
     assert [type(part).__name__ for part in rl.credit.shape] == ["LengthReward", "RepeatPenalty"]
     assert rl.sampling.repetition is not None
     assert rl.partial is not None
     assert rl.partial.budget < rl.sampling.max_tokens
+
+
+@pytest.mark.parametrize(("config", "ranks", "gib"), [("k1_5_7b", 8, 80), ("k1_5_32b", 16, 80), ("k1_5_32b", 8, 141)])
+def test_the_papers_recipe_fits_where_its_comment_says(config, ranks, gib):
+    assert f"{gib} GB" in Path(f"configs/rl/{config}.yaml").read_text()
+    plan = make_plan(Path(f"configs/rl/{config}.yaml"), ranks=ranks, gpu_gib=gib)
+    assert plan.fits, plan.obstacles
+    assert "engine's weights" not in plan.memory["rl update"]

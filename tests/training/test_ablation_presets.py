@@ -66,10 +66,11 @@ def test_a_preset_runs_to_the_end_and_its_page_names_every_arm(file, tmp_path, m
     assert plan.expected
     assert plan.sweep is None or len(plan.sweep.values) == 3
     monkeypatch.setattr(ablate, "run_cells", run_here)
+    stages = {"rl.max_tokens_from_step": {0: 3, 1: 6}} if "rl.max_tokens_from_step" in plan.overrides else {}
     small = plan.model_copy(
         update={
             "folder": str(tmp_path / "runs"),
-            "overrides": {**plan.overrides, **TINY},
+            "overrides": {**plan.overrides, **TINY, **stages},
             "arms": {arm: {k: v for k, v in held.items() if k not in TINY} for arm, held in plan.arms.items()},
             "before": tuple(link.model_copy(update={"set": {**link.set, **TINY_CURATION}}) for link in plan.before),
             "sweep": None,
