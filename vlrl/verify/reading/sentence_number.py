@@ -289,10 +289,12 @@ def _word(sentence: str, question: str) -> Quantity | None:
     sentence = _THE_ONE.sub("", sentence)
     found = [m for m in _WORD.finditer(sentence) if any(w in NUMBER_WORDS for w in m[0].casefold().split("-"))]
     words = sentence[found[0].start() : found[-1].end()] if found else ""
+    after = sentence[found[-1].end() :] if found else ""
+    before = sentence[: found[0].start()] if found else ""
+    if words.casefold() in SCALES and before[-2:].casefold() == "a ":
+        words, before = f"a {words}", before[:-2]  # "There are a dozen chairs"
     if not found or (value := read_quantity(words)) is None:
         return None
-    after = sentence[found[-1].end() :]
-    before = sentence[: found[0].start()]
     if (
         not (committed_before(before) or asked_verb(before, question))
         or denied_after(after)

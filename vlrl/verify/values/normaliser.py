@@ -118,6 +118,7 @@ def unwrapped(text: str) -> str:
 
 
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z]*[a-z]{2})")
+_POINTED = re.compile(r"\\([lr])angle(?![a-z])")  # of a vector
 _PI = re.compile(r"(?<![A-Za-z\\])pi(?![A-Za-z])")
 _ROOT_SIGN = re.compile(r"√\s?([0-9]{1,20}|[a-z]|\([^()]{1,100}\)|\{[^{}]{1,100}\})")
 
@@ -130,6 +131,8 @@ def spelled(text: str) -> str:
         text = _PI.sub(r"\\pi ", text)
     if not text.isascii():
         text = plain_characters(text).replace("π", "\\pi ").replace("÷", "\\div ").replace("·", "\\cdot ")
+    if "angle" in text:
+        text = _POINTED.sub(lambda m: "(" if m[1] == "l" else ")", text)
     if "colon" in text or "{:}" in text:
         text = _COLON.sub(":", text)
     return undouble(text)

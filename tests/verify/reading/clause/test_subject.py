@@ -6,6 +6,7 @@ import pytest
 from patience import patiently, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
+from vlrl.verify.reading.clause.subject import names_another_subject
 
 CLOCK, TRIANGLE = "What time does the clock show?", "What is the perimeter of the triangle?"
 CHOICES, TOP = {"choices": ["12 cm", "14 cm"]}, "Which country has the highest GDP?"
@@ -47,6 +48,17 @@ def test_a_number_is_said_of_what_is_asked(question: str, right: str, wrong: str
     asked = problem("number", value, question)
     assert patiently(asked, right.format(value)).correct
     assert not patiently(asked, wrong.format(value)).correct
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["answer", "correct option", "final count", "estimate", "reading", "value", "speed", "one", "object", "unit"],
+)
+@pytest.mark.parametrize("question", [CAR, TOWN, TEA, "How fast is the car going in km/h?"])
+def test_words_for_anything_name_no_other_subject(head: str, question: str):
+    assert not names_another_subject(f"The {head} is 5.", question)
+    assert names_another_subject("The average speed is 5.", "How fast did it go?")
+    assert not names_another_subject("The average speed is 5.", "How fast was it on average?")
 
 
 OTHERS = [

@@ -65,11 +65,9 @@ _QUALIFIED = re.compile(  # "the neighbouring town", "the top speed"
 _SMALL = plain_words("no_noun")["english"]
 _ANYTHING = re.compile(words("anything"), re.IGNORECASE)
 _ANY = re.compile(
-    rf"{words('anything', 'answer', 'thing', 'image', 'length', 'width', 'height', 'depth', 'perimeter', 'area')}"
-    rf"|{words('volume', 'angle', 'duration', 'age', 'weight', 'speed', 'temperature', 'price')}"
-    rf"|{words('level', 'sum', 'difference')}"
-    r"|\b(?:colou?rs?|shapes?|sizes?|percent(?:age)?|measure(?:ment)?s?|readings?|conclusion|"
-    r"calculation|only|other|remaining|child|children|kid|person)\b",
+    rf"{words('abstract', 'anything', 'answer', 'thing', 'image', 'length', 'width', 'height', 'depth', 'perimeter')}"
+    rf"|{words('area', 'volume', 'angle', 'radius', 'diameter', 'duration', 'age', 'weight', 'speed', 'temperature')}"
+    rf"|{words('price', 'level', 'sum', 'difference', 'probability')}",
     re.IGNORECASE,
 )
 
@@ -79,7 +77,8 @@ def names_another_subject(sentence: str, question: str) -> bool:
     figures, subject, whole, rest, known = _asked(question)
     if figures and names_another_figure(sentence, question):
         return True
-    if _QUALIFIED.search(sentence) is not None and _QUALIFIED.search(f"{question} is") is None:
+    qualified = _QUALIFIED.search(sentence)
+    if qualified is not None and qualified[0].split()[0].casefold() not in question.casefold():
         return True
     if (asked := _RATIO.search(question)) is not None and (said := _RATIO.search(sentence)) is not None:
         return (asked[1].casefold(), asked[2].casefold()) == (said[2].casefold(), said[1].casefold())
