@@ -6,19 +6,23 @@ import importlib.util
 import json
 
 import pytest
-from classic_problems import CLASSICS, classic
+from classic_problems import CLASSICS, ONE, classic
+from curation_cases import asking
 from sandbox_fixture import SMALL, require_sandbox
 
 import vlrl.curation  # noqa: F401  (files the stages)
 from vlrl.code_execution import executor
 from vlrl.code_execution.outcome import Execution, Program
 from vlrl.code_execution.sandbox_settings import SandboxSettings
+from vlrl.commands.curate import funnel_table
 from vlrl.curation.funnel import run_funnel
-from vlrl.curation.stage import Context
+from vlrl.curation.stage import Answered, Context
 from vlrl.curation.test_cases.agreement import agreed, normalized, select
 from vlrl.curation.test_cases.generate_tests import GenerateTests
 from vlrl.curation.test_cases.generator_library import library_files
+from vlrl.curation.test_cases.written_generators import PROMPT, Written, counts_said
 from vlrl.errors import ConfigError
+from vlrl.types import Rollout, Segment
 from vlrl.verify.code.code_tests import read_tests
 from vlrl.verify.code.majority_vote import majority_program
 from vlrl.verify.judge import judge
@@ -138,9 +142,12 @@ def test_a_sandbox_that_fails_is_a_fault_and_drops_nothing(boxes, monkeypatch):
 def test_a_generator_may_use_cyaron(boxes):
     if importlib.util.find_spec("cyaron") is None:
         pytest.skip("cyaron is not installed: pip install 'vlrl[testcases]'")
+    shown = PROMPT[
+        PROMPT.index("import random\n") : PROMPT.index("\n\nGive the whole")
+    ]  # the calls that models are told
     generator = (
-        "import random\nfrom cyaron import Vector\nrandom.seed(int(input()))\nn = random.randint(2, 8)\n"
-        "print(n)\nprint(*[v[0] for v in Vector.random(n, [(-9, 9)])])\n"
+        f"low, high, n = -9, 9, 8\n{shown}\n"
+        "assert len(edges) == n - 1 and len(word) == n and terms[:3] == [1, 3, 5]\nprint(n)\nprint(*values)\n"
     )
     problem = classic("largest sum of a part", 0, generators=[generator])
     (decision,) = GenerateTests(cases=10, min_valid_cases=8).decide([problem], Context(seed=0))
@@ -151,6 +158,77 @@ def test_a_library_that_is_missing_is_named_with_what_to_install():
     assert library_files("import random", ("cyaron",)) == {}
     with pytest.raises(ConfigError, match="no_such_library' is not installed"):
         library_files("from no_such_library import x", ("no_such_library",))
+
+
+WRITES = {"samples": 4, "prompt": "Write a generator.\n{question}"}
+
+
+def block(source):
+    return f"Here it is.\n```python\n{source}```"
+
+
+@pytest.mark.sandbox
+def test_a_model_writes_the_generator_of_a_problem_that_has_none(boxes, tmp_path):
+    """Two blocks, one that fails, one whose inputs no submission can read, one that serves, in this order."""
+    script = {
+        "coins": [
+            f"{block(ONE)} or\n{block('print(3)')}",
+            block("1 / 0\n"),
+            block("print(-int(input()))\n"),
+            block(ONE),
+        ],
+        "prime": [block("1 / 0\n"), "no program", block("print(7)\n"), block("import sys\n")],
+        "palindrome": ["I can't."] * 4,
+    }
+    by_question = {CLASSICS[name][0]: replies for name, replies in script.items()}
+    ask, engine = asking(lambda problem: by_question[problem.question.partition("\n")[2]], tmp_path)
+    problems = [classic(name, 0, generators=[]) for name in script]
+    problems += [classic("coins", 1), classic("coins", 0, generators=[], special_judge=True)]
+    few = {"submissions": 3, "agree": 2, "pass_all": 2}
+    stage = GenerateTests(cases=6, min_valid_cases=4, write_generators=WRITES, **few)
+    assert (stage.needs_model, GenerateTests().needs_model) == (True, False)
+    funnel = run_funnel(problems, (stage,), Context(seed=0, ask=ask))
+    result = funnel.stages[-1]
+    assert dict(result.dropped) == {
+        "no generator was written that runs": 1,
+        "no generator was written": 1,
+        "special judge": 1,
+    }
+    said = "generators: 12 asked, 6 unreadable, 4 failing, 1 disagreed, 1 used"
+    assert counts_said(result.totals) == said
+    assert said in funnel_table(funnel)
+    assert len(engine.requests) == 3  # what has a generator, or can't be kept, isn't asked about
+    assert "Write a generator." in engine.requests[0].encoded.problem.question
+    of_model, _ = funnel.kept
+    inputs = [case.stdin for case in read_tests(of_model.answer).stdout]
+    assert len(set(inputs)) == len(inputs) >= 4
+    again, later = asking(lambda _: [], tmp_path)
+    assert run_funnel(problems, (stage,), Context(seed=0, ask=again)).kept == funnel.kept
+    assert later.requests == []
+
+
+@pytest.mark.sandbox
+def test_a_generator_that_ends_too_rarely_is_left_early(boxes, tmp_path, monkeypatch):
+    asked = []
+    run = type(boxes).run
+    monkeypatch.setattr(type(boxes), "run", lambda *given: asked.append(1) or run(*given))
+    ask, _ = asking(lambda _: [block("1 / 0\n")], tmp_path)
+    stage = GenerateTests(cases=50, min_valid_cases=40, write_generators={**WRITES, "samples": 1})
+    (decision,) = stage.decide([classic("coins", 0, generators=[])], Context(seed=0, ask=ask))
+    assert decision.reason == "no generator was written that runs"
+    assert len(asked) == 12  # with 12 failures of 50 no 40 inputs are left; two boxes
+
+
+def test_a_generator_that_was_cut_before_its_end_is_none():
+    whole, cut = (Rollout((Segment((1,), (0.0,), 0),), block(ONE), ended) for ended in ("stop", "length"))
+    assert Written.of(Answered((whole, cut), ())) == Written((ONE,), 2, 1)
+
+
+def test_what_generators_may_import_is_looked_for_before_a_model_is_loaded(monkeypatch):
+    monkeypatch.setattr(executor, "check", lambda: None)
+    GenerateTests(libraries=["no_such_library"]).check()
+    with pytest.raises(ConfigError, match="no_such_library' is not installed"):
+        GenerateTests(libraries=["no_such_library"], write_generators=WRITES).check()
 
 
 @pytest.mark.parametrize("settings", [{"agree": 11}, {"pass_all": 11}, {"cases": 30}, {"submissions": 5}])

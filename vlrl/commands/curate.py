@@ -18,6 +18,7 @@ from vlrl.curation.funnel import Funnel
 from vlrl.curation.matching.text_words import typed_text
 from vlrl.curation.model_answers import EngineAsk, model_hash
 from vlrl.curation.stage import stage_name
+from vlrl.curation.test_cases.written_generators import counts_said
 from vlrl.data.fixed_sets import held_out_problems, ids_of, usable_items
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.mixture import Mixture
@@ -48,6 +49,8 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     """
     settings = load_settings(CurateSettings, config, overrides)
     executor.configure(settings.sandbox)
+    for stage in settings.stages:
+        stage.check()
     folder = Path(settings.folder)
     _refuse_other_runs(folder)
     if settings.model is not None and settings.model.path is not None and settings.needs_model:
@@ -192,5 +195,6 @@ def funnel_table(funnel: Funnel) -> str:
     for stage in funnel.stages:
         reasons = [f"{count} {reason}" for reason, count in stage.dropped.items()]
         reasons += [f"{count} FAULT {reason}" for reason, count in stage.faults.items()]
+        reasons += [said] if (said := counts_said(stage.totals)) else []
         lines.append(f"{stage.name:<18} {stage.entered:>7} → {stage.out:<7} {', '.join(reasons)}".rstrip())
     return "\n".join(lines)

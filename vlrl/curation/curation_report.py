@@ -20,6 +20,7 @@ from vlrl.curation.curation_settings import CurateSettings
 from vlrl.curation.funnel import Funnel, StageResult
 from vlrl.curation.selection.long_cot_warmup import WarmupSet
 from vlrl.curation.stage import Decision
+from vlrl.curation.test_cases.written_generators import counts_said
 from vlrl.data.images.open_images import BadImageError, open_image
 from vlrl.runlog.run_folder import write_atomically
 from vlrl.types import Image, Problem, content_digest
@@ -104,6 +105,7 @@ def _stage(stage: StageResult, read: int, examples: int) -> dict[str, Any]:
         "reasons": reasons,
         "opened": int(stage.totals.get("opened", 0)),
         "not_asked": int(stage.totals.get("not_asked", 0)),
+        "generators": counts_said(stage.totals),
         "fault_verdicts": int(stage.totals.get("faults", 0)),
         "verdicts": int(stage.totals.get("judged", 0)) + int(stage.totals.get("faults", 0)),
         "seconds": f"{stage.seconds:.1f}",

@@ -16,6 +16,7 @@ from vlrl.curation.selection.balance import balance_report
 from vlrl.curation.selection.difficulty import HARD_POOL
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSet, sample_demonstrations
 from vlrl.curation.stage import Context
+from vlrl.curation.test_cases.written_generators import counts_said
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.problem_files import write_problem_file
 from vlrl.runlog.own_files import remove_own
@@ -100,6 +101,7 @@ def results_of(funnel: Funnel, warmup: WarmupSet | None, ask: EngineAsk | None) 
 def _line(result: StageResult) -> str:
     reasons = [f"{count} {reason}" for reason, count in result.dropped.items()]
     reasons += [f"{count} FAULT: {reason}" for reason, count in result.faults.items()]
+    reasons += [said] if (said := counts_said(result.totals)) else []
     return f"{result.name}: {result.entered} → {result.out}" + (f" ({', '.join(reasons)})" if reasons else "")
 
 

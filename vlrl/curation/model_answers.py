@@ -108,7 +108,13 @@ class EngineAsk:
         asked = [question.asked for question in questions]
         groups = collect(self._encode, self._engine, asked, sampling, n, seeds)
         pairs = list(zip(questions, groups, strict=True))
-        verdicts = judge_all([(question.problem, [r.text for r in group.rollouts]) for question, group in pairs])
+        by_verifier = iter(
+            judge_all([(q.problem, [r.text for r in group.rollouts]) for q, group in pairs if q.judged_by is None])
+        )
+        verdicts = [
+            next(by_verifier) if q.judged_by is None else tuple(q.judged_by(r.text) for r in group.rollouts)
+            for q, group in pairs
+        ]
         return [
             Answered(group.rollouts, group_verdicts) for group, group_verdicts in zip(groups, verdicts, strict=True)
         ]

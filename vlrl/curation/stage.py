@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -65,10 +65,14 @@ class Answered:
 
 @dataclass(frozen=True)
 class Question:
-    """A problem as the model is asked it (`asked`: other text, images removed) and as it is judged (`problem`)."""
+    """A problem as the model is asked it (`asked`: other text, images removed) and as it is judged (`problem`).
+
+    judged_by  judges a response to something else than the problem's own question, instead of its verifier
+    """
 
     problem: Problem
     asked: Problem
+    judged_by: Callable[[str], Verdict] | None = None
 
 
 class Ask(Protocol):
@@ -101,12 +105,19 @@ class Context:
 class Stage(Settings):
     """Base of every stage: its settings, and `decide`. `label` tells two stages of one kind apart in the report."""
 
-    needs_model: ClassVar[bool] = False
     label: str = Field(default="", description="the stage's name in the report; default: the name of its kind")
 
     def asks(self) -> tuple[str, int] | None:
         """The template in which a model is asked and the most tokens that it may answer with; None: none is asked."""
         return None
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether the stage asks a model."""
+        return self.asks() is not None
+
+    def check(self) -> None:
+        """Raises ConfigError for what the stage needs and this host lacks; called before a model is loaded."""
 
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
         """One decision for every problem, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,6 @@ class Difficulty(Stage):
     A problem of which fewer than half of the responses could be judged is a fault: its rate is not known.
     """
 
-    needs_model: ClassVar[bool] = True
     samples: int = Field(default=10, ge=1, description="responses a problem")
     sampling: Sampling = Sampling(temperature=1.0, max_tokens=1024)
     prompt: str = Field(default="{question}", description="template around the question; must hold {question}")

@@ -24,7 +24,6 @@ NO_REASONING = "{question}\n\nGuess at once. Write no reasoning and no steps, on
 class _Guess(Stage):
     """What both guessing stages share."""
 
-    needs_model: ClassVar[bool] = True
     reason: ClassVar[str]
     samples: int = Field(default=8, ge=1, description="guesses a problem")
     min_correct: int = Field(default=1, ge=1, description="right guesses from which the problem is dropped")

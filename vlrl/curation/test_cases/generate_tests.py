@@ -1,5 +1,7 @@
 """The stage `generate_tests`: cases from generator programs, outputs from known solutions, both run in the sandbox.
 
+Generators are given, or written by a model (`written_generators`).
+
 Kimi k1.5, §2.3.4: 50 cases a problem by generators that were written with CYaRon, ten ground-truth submissions; a case
 holds where at least seven of them agree, a problem is kept where at least nine pass all cases that hold. Of 1,000
 problems about 614 needed no special judge, 463 got 40 valid cases or more, 323 were kept.
@@ -16,15 +18,17 @@ from pydantic import Field, model_validator
 
 from vlrl.code_execution import executor as programs
 from vlrl.code_execution.outcome import Execution, Executor, Prepared, Program
-from vlrl.curation.stage import Context, Decision, Stage, stages
-from vlrl.curation.test_cases.agreement import Output, normalized, select
+from vlrl.curation.stage import Context, Decision, Stage, stage_name, stages
+from vlrl.curation.test_cases.agreement import Output, Selected, normalized, select
 from vlrl.curation.test_cases.generator_library import library_files
+from vlrl.curation.test_cases.written_generators import COUNTS, Written, WrittenGenerators
 from vlrl.errors import ConfigError
 from vlrl.seeding import stream
 from vlrl.types import Problem
 from vlrl.verify.code.code_tests import CodeTests, StdoutCase, gold_of
 
 MAX_INPUT_BYTES = 1 << 20  # ours: of one case
+NO_GENERATOR = "no generator"
 
 
 class SandboxFaultError(Exception):
@@ -39,12 +43,24 @@ class _Given:
     submissions: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class _Cases:
+    """Inputs of one generator, or of several in turns, and what submissions make of them."""
+
+    inputs: Sequence[str]
+    selected: Selected
+
+
+NOTHING = _Cases((), Selected({}, ()))
+
+
 @stages.register("generate_tests")
 class GenerateTests(Stage):
     """Replaces a problem's gold by generated cases; drops problems whose known solutions don't agree.
 
     A problem's metadata holds `generators` (Python programs that read a seed from standard input and print one case),
     `submissions` (texts, or {language, source}) and, where more than one output is right, `special_judge: true`.
+    With `write_generators` a model is asked for a generator where a problem has none.
     """
 
     cases: int = Field(default=50, ge=1, le=1000, description="generated for each problem")
@@ -55,6 +71,15 @@ class GenerateTests(Stage):
     libraries: tuple[str, ...] = Field(
         default=("cyaron",), description="that generators may import, without compiled parts"
     )
+
+    write_generators: WrittenGenerators | None = Field(
+        default=None, description="the curation's model writes a generator for a problem without one: {samples: 4}"
+    )
+
+    def asks(self) -> tuple[str, int] | None:
+        """The template of `write_generators` and the most tokens of a response."""
+        asked = self.write_generators
+        return None if asked is None else (asked.prompt, asked.sampling.max_tokens)
 
     @model_validator(mode="after")
     def _possible(self) -> GenerateTests:
@@ -67,33 +92,64 @@ class GenerateTests(Stage):
                 raise ConfigError(f"generate_tests, {name}", f"is {value}, of {most}", "lower it")
         return self
 
+    def check(self) -> None:
+        """Raises ConfigError where the sandbox, or a library that written generators may import, is missing."""
+        programs.check()
+        if self.write_generators is not None:
+            for name in self.libraries:
+                library_files(f"import {name}", self.libraries)
+
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
         """Kept with generated cases, or dropped with the first threshold that it misses. Raises ConfigError."""
         executor = programs.executor()
+        written = self._written(problems, context)
         decisions = []
         with ThreadPoolExecutor(executor.settings.count, thread_name_prefix="submissions") as beside:
-            for number, problem in enumerate(problems, 1):
-                decisions.append(self._decide(problem, executor, beside, context.seed))
-                context.told(number)
+            for number, problem in enumerate(problems):
+                decisions.append(self._decide(problem, written.get(number), executor, beside, context.seed))
+                context.told(number + 1)
         return decisions
 
-    def _decide(self, problem: Problem, executor: Executor, beside: ThreadPoolExecutor, seed: int) -> Decision:
+    def _written(self, problems: Sequence[Problem], context: Context) -> dict[int, Written]:
+        """What a model writes, by a problem's place: for those that lack nothing but a generator."""
+        if self.write_generators is None:
+            return {}
+        places = [number for number, problem in enumerate(problems) if self._lacking(problem) == NO_GENERATOR]
+        asked = [problems[number] for number in places]
+        found = self.write_generators.ask(asked, context.model, stage_name(self)) if asked else []
+        return dict(zip(places, found, strict=True))
+
+    def _lacking(self, problem: Problem) -> str:
+        """Why nothing can be generated for a problem as it is; "" where it can."""
         if problem.metadata.get("special_judge"):
-            return Decision(problem, "dropped", "special judge")
+            return "special judge"
         given = _given(problem.metadata)
-        if not given.generators:
-            return Decision(problem, "dropped", "no generator")
         if len(given.submissions) < self.submissions:
-            reason = f"fewer than {self.submissions} submissions"
-            return Decision(problem, "dropped", reason, str(len(given.submissions)))
+            return f"fewer than {self.submissions} submissions"
+        return "" if given.generators else NO_GENERATOR
+
+    def _decide(
+        self, problem: Problem, written: Written | None, executor: Executor, beside: ThreadPoolExecutor, seed: int
+    ) -> Decision:
+        given = _given(problem.metadata)
+        lacking = self._lacking(problem)
+        if lacking and written is None:
+            detail = str(len(given.submissions)) if lacking.endswith("submissions") else ""
+            return Decision(problem, "dropped", lacking, detail)
+        measured: dict[str, Any] = {}
         try:
-            inputs = self._inputs(problem, given.generators, executor, beside, seed)
-            outputs = self._outputs(given.submissions[: self.submissions], inputs, executor, beside)
+            if written is None:
+                cases = self._cases(problem, given.generators, given, executor, beside, seed)
+            else:
+                cases, measured = self._first_that_serves(problem, written, given, executor, beside, seed)
         except SandboxFaultError as error:
             return Decision(problem, "fault", "the sandbox failed", str(error))
-        selected = select(outputs, self.agree)
-        measured = {
-            "cases": len(inputs),
+        if written is not None and not cases.inputs:
+            reason = "no generator was written that runs" if written.sources else "no generator was written"
+            return Decision(problem, "dropped", reason, measured=measured)
+        selected = cases.selected
+        measured |= {
+            "cases": len(cases.inputs),
             "valid_cases": len(selected.cases),
             "passing_submissions": len(selected.passing),
         }
@@ -103,16 +159,72 @@ class GenerateTests(Stage):
         if len(selected.passing) < self.pass_all:
             reason = f"fewer than {self.pass_all} submissions pass"
             return Decision(problem, "dropped", reason, str(len(selected.passing)), measured)
-        tests = CodeTests(stdout=tuple(StdoutCase(inputs[n], (output,)) for n, output in selected.cases.items()))
+        tests = CodeTests(stdout=tuple(StdoutCase(cases.inputs[n], (output,)) for n, output in selected.cases.items()))
         left = {name: value for name, value in problem.metadata.items() if name not in ("generators", "submissions")}
         return Decision(replace(problem, answer=gold_of(tests), metadata=left), measured=measured)
 
+    def _first_that_serves(
+        self,
+        problem: Problem,
+        written: Written,
+        given: _Given,
+        executor: Executor,
+        beside: ThreadPoolExecutor,
+        seed: int,
+    ) -> tuple[_Cases, dict[str, Any]]:
+        """Cases of the first written generator with enough valid ones, else of the one with most; and what was counted.
+
+        Whether submissions pass doesn't choose between generators: the easiest tests would win.
+        """
+        best = NOTHING
+        failing = disagreed = used = 0
+        for source in written.sources:
+            cases = self._cases(problem, (source,), given, executor, beside, seed, least=self.min_valid_cases)
+            failing += not cases.inputs
+            if len(cases.selected.cases) > len(best.selected.cases) or not best.inputs:
+                best = cases
+            if len(cases.selected.cases) >= self.min_valid_cases:
+                used = 1
+                break
+            disagreed += bool(cases.inputs)
+        counted = (written.asked, written.unreadable, failing, disagreed, used)
+        return best, {f"generators_{name}": count for name, count in zip(COUNTS, counted, strict=True)}
+
+    def _cases(
+        self,
+        problem: Problem,
+        generators: Sequence[str],
+        given: _Given,
+        executor: Executor,
+        beside: ThreadPoolExecutor,
+        seed: int,
+        least: int = 0,
+    ) -> _Cases:
+        """Empty where there are fewer than `least` different inputs; submissions then aren't run."""
+        inputs = self._inputs(problem, generators, executor, beside, seed, least)
+        if len(inputs) < least:
+            return NOTHING
+        return _Cases(
+            inputs, select(self._outputs(given.submissions[: self.submissions], inputs, executor, beside), self.agree)
+        )
+
     def _inputs(
-        self, problem: Problem, generators: Sequence[str], executor: Executor, beside: ThreadPoolExecutor, seed: int
+        self,
+        problem: Problem,
+        generators: Sequence[str],
+        executor: Executor,
+        beside: ThreadPoolExecutor,
+        seed: int,
+        least: int = 0,
     ) -> list[str]:
-        """Different inputs that the generators print, in turns; one that fails gives none."""
+        """Different inputs that the generators print, in turns; one that fails gives none.
+
+        With `least` it ends as soon as too many runs failed for so many inputs: an endless loop takes its time limit
+        each time.
+        """
         prepared = [
-            executor.prepare(Program("python", source, library_files(source, self.libraries))) for source in generators
+            _unbroken(executor.prepare(Program("python", source, library_files(source, self.libraries))))
+            for source in generators
         ]
 
         def run(number: int) -> str | None:
@@ -124,7 +236,14 @@ class GenerateTests(Stage):
             fits = ran.ended == "finished" and 0 < len(ran.stdout) <= MAX_INPUT_BYTES
             return ran.stdout.decode("utf-8", errors="replace") if fits else None
 
-        return list(dict.fromkeys(text for text in beside.map(run, range(self.cases)) if text is not None))
+        printed: dict[str, None] = {}
+        at_once = executor.settings.count
+        for start in range(0, self.cases, at_once):
+            if len(printed) + self.cases - start < least:
+                break
+            ran = beside.map(run, range(start, min(start + at_once, self.cases)))
+            printed |= dict.fromkeys(text for text in ran if text is not None)
+        return list(printed)
 
     def _outputs(
         self,
@@ -134,10 +253,7 @@ class GenerateTests(Stage):
         beside: ThreadPoolExecutor,
     ) -> list[list[Output]]:
         """What each submission prints for each input; None where it doesn't compile, fails, or takes too long."""
-        prepared = list(beside.map(lambda one: executor.prepare(Program(*one)), submissions))
-        for one in prepared:
-            if isinstance(one, Execution) and one.is_fault:
-                raise SandboxFaultError(one.note)
+        prepared = list(beside.map(lambda one: _unbroken(executor.prepare(Program(*one))), submissions))
 
         def run(asked: tuple[int, int]) -> Output:
             chosen = prepared[asked[1]]
@@ -149,6 +265,13 @@ class GenerateTests(Stage):
         pairs = [(c, s) for c in range(len(inputs)) for s in range(len(prepared))]
         flat = list(beside.map(run, pairs))
         return [flat[c * len(prepared) : (c + 1) * len(prepared)] for c in range(len(inputs))]
+
+
+def _unbroken(prepared: Prepared | Execution) -> Prepared | Execution:
+    """What `prepare` returned. Raises SandboxFaultError for a fault."""
+    if isinstance(prepared, Execution) and prepared.is_fault:
+        raise SandboxFaultError(prepared.note)
+    return prepared
 
 
 def _run(prepared: Prepared, stdin: str) -> Execution:
