@@ -219,7 +219,7 @@ class GenerateTests(Stage):
     ) -> list[str]:
         """Different inputs that the generators print, in turns; one that fails gives none.
 
-        With `least` it ends as soon as too many runs failed for so many inputs: an endless loop takes its time limit
+        With `least` it ends as soon as too many runs failed to give that number: an endless loop takes its time limit
         each time.
         """
         prepared = [
