@@ -105,3 +105,8 @@ def test_a_pair_with_the_reference_is_shown_in_the_matrix_where_it_is_shown_in_i
             if row[0] in verdicts:
                 shown = "(not shown)" not in row[column]
                 assert shown == (verdicts[row[0]] in ("higher", "lower")), row[0]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.with_suffix(".json").exists()], ids=lambda page: page.stem)
+def test_a_page_that_is_made_of_its_results_names_the_commit(page):
+    assert re.search(r"measured \d{4}-\d\d-\d\d at [0-9a-f]{7}[.,]", page.read_text())

@@ -221,3 +221,14 @@ def test_accuracy_over_length_is_a_image_with_a_mark_an_arm_and_a_table_of_slope
     assert "| pulled | +2.00 | +2.00 … +2.00 | 3 |" in page  # .2 → .6 over 10 → 30 tokens
     image = (plan.place / "report_accuracy_against_tokens.svg").read_text()
     assert all(f">{arm}<" in image for arm in ARMS)
+
+
+def test_a_page_names_the_day_of_its_latest_run_and_every_commit(tmp_path):
+    held = [("2026-01-02T10", "a" * 40, []), ("2026-01-03T09", "b" * 40, ["M x.py"]), ("2026-01-01T09", "", [])]
+    for number, (started, commit, changed) in enumerate(held):
+        (tmp_path / str(number)).mkdir()
+        card = {"started": started, "code": {"commit": commit, "changed_files": changed} if commit else {}}
+        (tmp_path / str(number) / "run_card.json").write_text(json.dumps(card))
+    runs = [tmp_path / str(number) for number in range(3)]
+    assert ablate.measured_when(runs) == "2026-01-03 at aaaaaaa, bbbbbbb with changes"
+    assert ablate.measured_when(runs[2:]) == "2026-01-01"

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,9 +204,19 @@ def _of_answers(file: Path, outcome: Outcome) -> Floats:
     return np.asarray([np.mean(row[outcome.decoding][outcome.of]) for row in rows], dtype=np.float64)
 
 
-def _started(run: Path) -> str:
-    """The day of a run."""
-    return str(json.loads((run / "run_card.json").read_text(encoding="utf-8")).get("started", ""))[:10]
+def measured_when(runs: Iterable[Path]) -> str:
+    """The day of the latest run, and the commits of all: `2026-12-03 at 4fbdc85`, `… with changes` where a checkout had
+    some.
+    """
+    cards = [json.loads((run / "run_card.json").read_text(encoding="utf-8")) for run in runs]
+    day = max(str(card.get("started", ""))[:10] for card in cards)
+    codes = [card.get("code") or {} for card in cards]
+    commits = {
+        code["commit"][:7] + (" with changes" if code.get("changed_files") else "")
+        for code in codes
+        if code.get("commit")
+    }
+    return f"{day} at {', '.join(sorted(commits))}" if commits else day
 
 
 def start_ablation(settings: AblationSettings, command: str, out: Path | None = None) -> Path:
@@ -234,7 +244,7 @@ def _ablated(settings: AblationSettings, command: str, out: Path | None) -> Path
         expected=settings.expected,
         budgets={arm: settings.run_of(arm).rl.response_tokens for arm in settings.arms},
         spent=found.spent,
-        measured=max(_started(run) for runs in found.folders.values() for run in runs),
+        measured=measured_when(run for runs in found.folders.values() for run in runs),
         seeds=settings.seeds,
         reference=settings.compared_with,
         arms={
