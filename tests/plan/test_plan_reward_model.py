@@ -14,6 +14,7 @@ from vlrl.model.sizes import count_parameters, find_architecture
 from vlrl.model.tiny import build_tiny
 from vlrl.plan.plan import make_plan
 from vlrl.plan.plan_reward_model import judge_memory
+from vlrl.plan.plan_work import judge_work
 from vlrl.reward_models.reward_model_settings import RewardModelSettings
 
 WEIGHTS = "weights of reward model"
@@ -71,6 +72,12 @@ def test_a_judge_that_sleeps_takes_nothing_of_a_gpu_between_two_calls(judge, eng
 def test_a_served_one_takes_nothing_and_a_folder_that_is_gone_is_refused(images_config):
     served = RewardModelSettings(endpoint={"url": "http://localhost:1/v1", "model": "judge"})
     assert not judge_memory(served, torch.device("cpu"), GIB, 28).judging
+    given = "reward_model={endpoint: {url: http://localhost:1/v1, model: judge, concurrency: 3}, swap: true}"
+    rl = "rl={problems_per_step: 4, rollouts_per_problem: 2}"
+    (line,) = judge_work(make_plan(images_config, ["stages=[rl]", rl, given]).settings)
+    assert line.startswith(
+        "judging: at most 16 questions a step and round to the reward model at http://localhost:1/v1, 3"
+    )
     with pytest.raises(ConfigError) as error:
         make_plan(images_config, ["reward_model={path: /nowhere}"])
     assert error.value.place == "reward_model.path"

@@ -153,7 +153,8 @@ def run_work(settings: RunSettings, prompt_tokens: float, work: StepWork) -> lis
             lines.append((stage, f"{said}; validation: {asked} {of.validate_every} steps"))
         elif stage == "rl":
             said = f"validation: {asked} {settings.rl.validate_every} steps"
-            of_rl = [*rl_work(settings, prompt_tokens), *update_work(work), said, *benchmark_work(settings)]
+            of_rl = [*rl_work(settings, prompt_tokens), *update_work(work), *judge_work(settings), said]
+            of_rl += benchmark_work(settings)
             lines += [(stage, line) for line in of_rl]
         elif stage == "eval":
             said = f"{held.problems:,} problems a modality, {held.samples} sampled and 1 greedy response each"
@@ -178,6 +179,17 @@ def _sft_work(one: SftPhase, stored: bool) -> str:
 
 def _optimizer(one: FixedSetSettings) -> str:
     return f"{one.policy.optimizer.name} at {one.policy.optimizer.lr:g}"
+
+
+def judge_work(settings: RunSettings) -> list[str]:
+    """What a reward model is asked at most; nothing where there is none."""
+    judge, rl = settings.reward_model, settings.rl
+    if judge is None:
+        return []
+    asked = rl.problems_per_step * rl.rollouts_per_problem * (2 if judge.swap else 1)
+    served = judge.endpoint
+    by = f"at {served.url}, {served.concurrency} at a time" if served is not None else f"{judge.path}"
+    return [f"judging: at most {asked:,} questions a step and round to the reward model {by}; equal ones once"]
 
 
 def benchmark_work(settings: RunSettings) -> list[str]:
