@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vlrl.errors import EngineError, NonFiniteError
 from vlrl.model.finite import LOGITS_REMEDY
@@ -81,3 +82,19 @@ def check_same_content(place: str, before: str, again: Encoded) -> None:
             "look for an image file, an image budget or a processor that has changed; where the change is wanted, "
             "start a fresh run",
         )
+
+
+class AsksForRouting:
+    """`engine` with `record_routing` in all requests: its rollouts say which experts their tokens went to."""
+
+    def __init__(self, engine: Generates) -> None:
+        self._engine = engine
+
+    def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
+        """Raises EngineError for a rollout that names no experts."""
+        responses = list(self._engine.generate([replace(request, record_routing=True) for request in requests]))
+        if any(rollout.routing is None for rollouts in responses for rollout in rollouts):
+            raise EngineError(
+                "rl.replay_routing", f"{type(self._engine).__name__} names no experts", "leave rl.replay_routing out"
+            )
+        return responses

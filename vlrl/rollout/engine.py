@@ -12,7 +12,7 @@ from vlrl.config import Settings
 from vlrl.errors import EngineError
 from vlrl.rollout.repetition import Repetition
 from vlrl.seeding import derive_seed
-from vlrl.types import FinishReason, Rollout, Segment
+from vlrl.types import FinishReason, Rollout, Routing, Segment
 
 
 class Sampling(Settings):
@@ -42,6 +42,7 @@ class Request:
                   to its budget. A response that has added them and hasn't ended comes back `unfinished`
     attempts      how often each of the k was begun again behind tokens that it keeps (`rollout/boundaries/`): another
                   attempt draws other tokens. None: no response was
+    record_routing  whether rollouts say which experts their tokens went to (`Rollout.routing`)
     early_exit_below  a permission to return early: once no response waits for a slot and fewer than this share of the
                   slots is busy, what is still being written may come back `unfinished`. 0: never
 
@@ -59,6 +60,7 @@ class Request:
     new_tokens: int | tuple[int, ...] | None = None
     early_exit_below: float = 0.0
     attempts: tuple[int, ...] | None = None
+    record_routing: bool = False
 
     def seed_of(self, index: int, *branch: int) -> int:
         """Root of the randomness of response `index` in its present attempt, or of a `branch` of it."""
@@ -136,12 +138,18 @@ def check_requests(requests: Sequence[Request], context: int) -> None:
 
 
 def joined(
-    resume_from: Rollout | None, segment: Segment, text: str, finish_reason: FinishReason, content_hash: str
+    resume_from: Rollout | None,
+    segment: Segment,
+    text: str,
+    finish_reason: FinishReason,
+    content_hash: str,
+    routing: Routing | None = None,
 ) -> Rollout:
     """What earlier calls wrote and what this one added, which may be nothing; `text` is that of the whole turn."""
     earlier = () if resume_from is None else resume_from.segments
     segments = (*earlier, segment) if segment.token_ids or not earlier else earlier
-    return Rollout(segments, text, finish_reason, content_hash, None if resume_from is None else resume_from.episode)
+    episode = None if resume_from is None else resume_from.episode
+    return Rollout(segments, text, finish_reason, content_hash, episode, routing)
 
 
 class Generates(Protocol):

@@ -42,6 +42,7 @@ class EngineCapabilities:
     in_step            starts, ends and replaces a failed engine on all ranks together, so that each call reaches every
                        rank's, one without requests too
     ranks_per_engine   neighbouring ranks that are one engine together and get the same requests
+    records_routing    says which experts of a mixture the tokens went to (`Request.record_routing`)
     library, remedy    the module that must be installed, None: no other; and how to get it
     """
 
@@ -52,6 +53,7 @@ class EngineCapabilities:
     serves_all_ranks: bool = False
     in_step: bool = False
     ranks_per_engine: int = 1
+    records_routing: bool = False
     library: str | None = None
     remedy: str = ""
 

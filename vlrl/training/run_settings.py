@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import torch
 from pydantic import Field, model_validator
 
 from vlrl import dist
@@ -11,6 +12,7 @@ from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.evaluation.harness.harness_settings import HarnessTasks
+from vlrl.model.experts.active_weights import experts_per_token
 from vlrl.model.load import ModelSettings
 from vlrl.model.training.backends import backends, default_backend
 from vlrl.model.training.torch_policy import PolicySettings
@@ -159,9 +161,23 @@ class RunSettings(Settings):
                 f"is {partial.early_exit_below}, but engine {name!r} leaves no response early",
                 "early_exit_below: 0, so that every response uses its budget, or engine: transformers",
             )
+        if self.rl.replay_routing and not can.records_routing:
+            raise ConfigError(
+                "rl.replay_routing",
+                f"is true, but engine {name!r} doesn't say which experts its tokens went to",
+                "leave it out, or engine: transformers",
+            )
         if self.rl.policy.lora is not None:
             engine.check_adapters("rl.policy.lora", self.rl.policy.lora.parts)
         return self
+
+    def check_model(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
+        """Raises ConfigError, before weights are read, where the engine can't take a model of this configuration, or
+        has no experts whose choice could be replayed.
+        """
+        self.engine.check(config, device, context, dtype)
+        if "rl" in self.stages and self.rl.replay_routing and not experts_per_token(config):
+            raise ConfigError("rl.replay_routing", f"is true, but {config.model_type!r} has no experts", "leave it out")
 
     def _the_engine_plays(self, engine: EngineSettings) -> None:
         """Raises ConfigError for an engine that can't go on behind what the environment says."""

@@ -9,7 +9,7 @@ needs neither.
 """
 
 from vlrl.types.episode import Episode, ToolCall
-from vlrl.types.group import Author, FinishReason, Group, PerToken, Rollout, ScoredGroup, Segment, Verdict
+from vlrl.types.group import Author, FinishReason, Group, PerToken, Rollout, Routing, ScoredGroup, Segment, Verdict
 from vlrl.types.problem import (
     MODALITIES,
     Demonstration,
@@ -36,6 +36,7 @@ __all__ = [
     "Preference",
     "Problem",
     "Rollout",
+    "Routing",
     "ScoredGroup",
     "Segment",
     "Text",

@@ -53,6 +53,18 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """The experts that a response's tokens were sent to in a rollout: int16, k in each of L layers with experts.
+
+    prompt    (P, L, k) of the prompt's tokens
+    response  (T, L, k); −1 at tokens that nobody has read yet: the last one of a turn, an observation
+    """
+
+    prompt: Any
+    response: Any
+
+
+@dataclass(frozen=True)
 class Rollout:
     """One response, T tokens long.
 
@@ -62,6 +74,7 @@ class Rollout:
     content_hash   of the prompt's tokens and pixels, and of the pixels of all observations, as the engine that wrote it
                    read them; "" where no engine says it
     episode        where an environment took part, what is known besides; None: it did not
+    routing        the experts of its tokens, where they were asked for (`rl.replay_routing`)
     """
 
     segments: tuple[Segment, ...]
@@ -69,6 +82,7 @@ class Rollout:
     finish_reason: FinishReason
     content_hash: str = ""
     episode: Episode | None = None
+    routing: Routing | None = field(default=None, repr=False, compare=False)
 
     @property
     def token_ids(self) -> tuple[int, ...]:

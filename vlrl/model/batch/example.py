@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from vlrl.model.prompts.encode import Encoded, EncodedImage
-from vlrl.types import PerToken, Rollout
+from vlrl.types import PerToken, Rollout, Routing
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,16 @@ def observations_of(rollouts: Sequence[Rollout]) -> tuple[Observations | None, .
     return found if any(found) else None
 
 
+def routing_of(rollouts: Sequence[Rollout]) -> tuple[Routing, ...] | None:
+    """(k,) of these responses; None unless it was recorded of all."""
+    found = tuple(rollout.routing for rollout in rollouts if rollout.routing is not None)
+    return found if rollouts and len(found) == len(rollouts) else None
+
+
 def read_rollouts(encoded: Encoded, rollouts: Sequence[Rollout]) -> Example:
     """Responses behind their prompt, to be read."""
-    return Example(encoded, tuple(one.token_ids for one in rollouts), observations=observations_of(rollouts))
+    responses = tuple(one.token_ids for one in rollouts)
+    return Example(encoded, responses, observations=observations_of(rollouts), routing=routing_of(rollouts))
 
 
 def _observations(rollout: Rollout) -> Observations | None:
@@ -67,6 +74,7 @@ class Example:
     ref_logprobs        per response (T_j,) of a frozen reference model, or None: the loss has none
     pull_scales         (k,) > 0, or None: what the loss's pull to an earlier policy is multiplied by
     observations        per response what an environment wrote into it, or None; None: the policy wrote all of them
+    routing             per response the experts that its tokens, and the prompt's, are sent to; None: routers choose
     """
 
     encoded: Encoded
@@ -81,6 +89,7 @@ class Example:
     ref_logprobs: PerToken | None = None
     observations: tuple[Observations | None, ...] | None = None
     pull_scales: tuple[float, ...] | None = None
+    routing: tuple[Routing, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def images(self) -> tuple[EncodedImage, ...]:
@@ -113,14 +122,18 @@ class Example:
             return self.num_response_tokens
         return sum(weight > 0 for response in self.token_weights for weight in response)
 
+    def freely_routed(self) -> Example:
+        """The same where routers choose, as those of another model do."""
+        return self if self.routing is None else replace(self, routing=None)
+
     def take(self, chosen: Sequence[int]) -> Example:
         """The same prompt with these of its responses only."""
         if list(chosen) == list(range(len(self.responses))):
             return self
         by_response: dict[str, Any] = {
-            field.name: None if held is None else tuple(held[j] for j in chosen)
-            for field in fields(self)
-            if field.name != "encoded"
-            for held in [getattr(self, field.name)]
+            one.name: None if held is None else tuple(held[j] for j in chosen)
+            for one in fields(self)
+            if one.name != "encoded"
+            for held in [getattr(self, one.name)]
         }
         return replace(self, **by_response)

@@ -1,9 +1,10 @@
-"""The tokens that the passes of training read, in the order in which routers see them."""
+"""The tokens that training's passes read, in the order in which routers see them, and the experts of their rollout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 
 from vlrl.model.batch.example import Example
@@ -25,6 +26,42 @@ def real_tokens(examples: Sequence[Example], batch: Batch) -> list[torch.Tensor]
             rows = [torch.arange(width) < len(tokens) - 1 for tokens in example.responses]
             found.append(torch.stack(rows).reshape(-1))
     return found
+
+
+def given_experts(examples: Sequence[Example], batch: Batch) -> list[torch.Tensor | None]:
+    """For each pass over a batch, (N, L, k) experts that its tokens are sent to, −1 where nobody noted them; None for
+    a pass whose tokens have none.
+    """
+    shape = next(one.prompt.shape[1:] for example in examples for one in example.routing or ())
+    if batch.apart is None:
+        lines = np.full((*batch.token_ids.shape, *shape), -1, np.int16)
+        for line, begin, example in _places(examples, batch):
+            for number, one in enumerate(example.routing or ()):
+                if not number:
+                    lines[line, begin : begin + len(one.prompt)] = one.prompt
+                    begin += len(one.prompt)
+                lines[line, begin : begin + len(one.response)] = one.response
+                begin += len(example.responses[number])
+        return [_flat(lines, batch)]
+    found: list[torch.Tensor | None] = []
+    for example in examples:
+        width = width_behind(example)
+        if example.routing is None:
+            found += [None] * (1 + (width > 0))
+            continue
+        found.append(_flat(example.routing[0].prompt[None], batch))
+        if width:
+            rows = np.full((len(example.responses), width, *shape), -1, np.int16)
+            for row, tokens, one in zip(rows, example.responses, example.routing, strict=True):
+                known = min(len(one.response), len(tokens) - 1)
+                row[:known] = one.response[:known]
+            found.append(_flat(rows, batch))
+    return found
+
+
+def _flat(experts: np.ndarray, batch: Batch) -> torch.Tensor:
+    """(B, T, L, k) → (B·T, L, k) on the batch's device."""
+    return torch.from_numpy(experts).flatten(0, 1).to(batch.token_ids.device, torch.long)
 
 
 def _places(examples: Sequence[Example], batch: Batch) -> Iterator[tuple[int, int, Example]]:

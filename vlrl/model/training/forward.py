@@ -21,7 +21,7 @@ from vlrl.model.batch.micro_batches import Bytes, rows_by_micro_batch, split_res
 from vlrl.model.batch.packing import Batch, pack
 from vlrl.model.batch.rank_schedule import Lockstep, MicroBatchShape
 from vlrl.model.experts.expert_load import ExpertLoad
-from vlrl.model.experts.routed_tokens import real_tokens
+from vlrl.model.experts.routed_tokens import given_experts, real_tokens
 from vlrl.model.experts.routers import Routers
 from vlrl.model.families.image_types import ImageFeatures
 from vlrl.model.finite import cause_of
@@ -140,7 +140,8 @@ class PackedForward:
         model = self._loaded.model
         batch = self._pack(examples)
         features = ImageFeatureCache(self.tower, [_images(examples)], trains=False).features(0)
-        return response_hidden(model, self.tower, batch, features), batch.targets
+        with self._routed(examples, batch):
+            return response_hidden(model, self.tower, batch, features), batch.targets
 
     def learn_from_hidden(
         self, examples: Sequence[Example], loss: Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
@@ -297,13 +298,16 @@ class PackedForward:
             )
 
     @contextmanager
-    def _routed(self, examples: Sequence[Example], batch: Batch, load: ExpertLoad | None) -> Iterator[None]:
-        """`load` counts the experts to which the tokens of the block's passes went."""
-        if load is None or not self._routers:
+    def _routed(self, examples: Sequence[Example], batch: Batch, load: ExpertLoad | None = None) -> Iterator[None]:
+        """In the block tokens go to the experts that the examples name; `load` counts those to which they went."""
+        replayed = any(example.routing is not None for example in examples)
+        if not self._routers or (load is None and not replayed):
             yield
             return
-        with self._routers.watched() as passes:
+        with self._routers.watched(given_experts(examples, batch) if replayed else ()) as passes:
             yield
+        if load is None:
+            return
         for one, real in zip(passes, real_tokens(examples, batch), strict=True):
             load.add(one.chosen(len(self._routers)), real, self._routers.experts)
 

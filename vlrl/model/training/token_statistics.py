@@ -45,7 +45,8 @@ def token_statistics(
         some = [parts[i] for i in chosen]
         found = _of_batch(policy, some, temperature, frozenset(names), teacher)
         for name in frozen.keys() & set(names):
-            flat = [p for row in frozen[name].logprobs(some, temperature) for response in row for p in response]
+            freely = [row.freely_routed() for row in some]
+            flat = [p for row in frozen[name].logprobs(freely, temperature) for response in row for p in response]
             found[name] = torch.tensor(flat)
         for name in names:
             values = iter(found[name].tolist())
@@ -69,7 +70,9 @@ def _of_batch(
     if not names & (OF_POLICY | OF_TEACHER):
         return {}
     own, targets = policy.hidden(rows)
-    theirs = teacher.hidden(rows)[0] if teacher is not None and names & OF_TEACHER else None
+    theirs = None
+    if teacher is not None and names & OF_TEACHER:
+        theirs = teacher.hidden([row.freely_routed() for row in rows])[0]
     size = max(1, CHUNK_LOGITS // (2 * policy.vocabulary))
     parts: dict[str, list[torch.Tensor]] = {}
     for start in range(0, len(own), size):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from vlrl.model.attention.shared_prefix import SharedPrefix, seats
@@ -26,6 +27,7 @@ class RunningResponse:
 
     tokens, logprobs  all tokens so far, and the log-probabilities of those that this call wrote
     turn              where among the tokens the turn begins that is being written
+    experts           of the tokens that this call wrote and read, where they are recorded: (L, k) each
     """
 
     request: int
@@ -40,6 +42,7 @@ class RunningResponse:
     logprobs: list[float] = field(default_factory=list)
     finish_reason: FinishReason = "unfinished"
     turn: int = 0
+    experts: list[np.ndarray] = field(default_factory=list)
 
     @property
     def may_write(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vlrl.model.cost import CostModel
 from vlrl.rollout.engine import Request
+from vlrl.types import Rollout
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,14 @@ def passes(lengths: Sequence[int], limit: int, cost: CostModel) -> list[list[int
             width, padding = lengths[i], 0.0
         found[-1].append(i)
     return found
+
+
+def begun(request: Request, index: int) -> Rollout:
+    """Response `index` as an earlier call left it."""
+    assert request.resume_from is not None
+    return request.resume_from[index]
+
+
+def resumed(request: Request) -> list[int]:
+    """Indices of a request's responses that earlier calls began and this one goes on with."""
+    return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]

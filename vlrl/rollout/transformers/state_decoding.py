@@ -18,6 +18,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.vision.image_encoding import VisionTower
 from vlrl.rollout.engine import Request
+from vlrl.rollout.transformers.expert_recording import Recorder
 from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
 
 # the next token of each row, and its log-probability
@@ -75,6 +76,7 @@ class StateDecoding:
         row_of: Callable[[Request, int, int], RunningResponse],
         draw: Draw,
         write: Write,
+        experts: Recorder,
     ) -> list[RunningResponse]:
         """Write every response that has room, until it ends or its room is used up."""
         started = []
@@ -85,8 +87,12 @@ class StateDecoding:
             features = self._tower.encode_images(request.encoded.images)
             with self._tower.given([features[image.digest] for image in request.encoded.images]) as image_inputs:
                 state, hidden = read_prompt(self._model, request.encoded, self._rule, image_inputs)
+            experts.read_rows(requests, [(r, ())])
             for alike in _of_one_length(rows, self._most):
-                self._decode(self._begin(request, alike, state, hidden), requests, draw, write)
+                live = self._begin(request, alike, state, hidden)
+                if alike[0].tokens:
+                    experts.read_resumed(alike)
+                self._decode(live, requests, draw, write, experts)
             started += rows
         return started
 
@@ -109,7 +115,9 @@ class StateDecoding:
         following = positions.amax((0, 2)).to(self._device) + 1
         return StateBatch(rows, own, read[:, -1], following, self._device)
 
-    def _decode(self, live: StateBatch, requests: Sequence[Request], draw: Draw, write: Write) -> None:
+    def _decode(
+        self, live: StateBatch, requests: Sequence[Request], draw: Draw, write: Write, experts: Recorder
+    ) -> None:
         while live.rows:
             tokens, chosen = draw(live)
             self.steps, self.tokens = self.steps + 1, self.tokens + len(live.rows)
@@ -118,6 +126,7 @@ class StateDecoding:
                 live.hidden = read_behind(self._model, tokens[:, None], live.position[:, None], self._rule, live.state)[
                     :, 0
                 ]
+                experts.read_written(live.rows)
                 live.position, live.step = live.position + 1, live.step + 1
 
 

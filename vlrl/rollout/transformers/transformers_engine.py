@@ -23,6 +23,7 @@ from vlrl.model.decoding.decode_step import DecodeStep, single_layers
 from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
 from vlrl.model.decoding.prefill_last_token import cache_argument
 from vlrl.model.decoding.supported_decoders import what_is_unknown
+from vlrl.model.experts.routers import Routers
 from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters
@@ -33,9 +34,10 @@ from vlrl.rollout.engine import Request, check_requests, joined
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
+from vlrl.rollout.transformers.expert_recording import Recorder, recorded_experts
 from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
 from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
-from vlrl.rollout.transformers.scheduler import Queue, passes
+from vlrl.rollout.transformers.scheduler import Queue, begun, passes, resumed
 from vlrl.rollout.transformers.state_decoding import StateDecoding
 from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
 from vlrl.types import Rollout, Segment
@@ -51,7 +53,7 @@ class TransformersEngine:
         self._loaded = loaded
         self._model = loaded.model
         self._settings = settings or TransformersEngineSettings()
-        self._rule = PositionRule(loaded.model)
+        self._rule, self._routers = PositionRule(loaded.model), Routers(loaded.model)
         self._cost = cost_of(loaded.config, loaded.model, trained=(), checkpointed=False)
         self.tower = VisionTower(loaded.model, loaded.store)
         first = loaded.config.get_text_config().per_layer_config[0]  # layers with other heads copy prompts
@@ -130,17 +132,18 @@ class TransformersEngine:
                     f"decode_step: own doesn't know {what_is_unknown(self._model)}",
                     stacklevel=2,
                 )
-            if self._rule.recurrent:
-                written = self._decode_states(requests)
-            else:
-                with self._reader(known) as read_written:
-                    written = self._decode(requests, self._prefill(known), read_written)
+            with recorded_experts(self._routers, requests) as experts:
+                if self._rule.recurrent:
+                    written = self._decode_states(requests, experts)
+                else:
+                    with self._reader(known) as read_written:
+                        written = self._decode(requests, self._prefill(known), read_written, experts)
             rows = {(row.request, row.index): row for row in written}
         finally:
             self._model.train(was_training)
         read = [request.encoded.hash_again() for request in requests]
         return [
-            tuple(self._finish(request, i, rows.get((r, i)), read[r]) for i in range(request.num_rollouts))
+            tuple(self._finish(request, r, i, rows.get((r, i)), read[r], experts) for i in range(request.num_rollouts))
             for r, request in enumerate(requests)
         ]
 
@@ -163,7 +166,9 @@ class TransformersEngine:
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(self, requests: Sequence[Request], prefill: Prefill, read_written: Reader) -> list[RunningResponse]:
+    def _decode(
+        self, requests: Sequence[Request], prefill: Prefill, read_written: Reader, experts: Recorder
+    ) -> list[RunningResponse]:
         """Write every response that has room, until it ends, its room is used up, or an early exit is allowed."""
         queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
         early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
@@ -173,7 +178,7 @@ class TransformersEngine:
         steps = written = 0
         while queue or live.rows:
             if queue and len(live.rows) < queue.slots:
-                started += self._fill(live, queue, requests, prefill, waiting)
+                started += self._fill(live, queue, requests, prefill, waiting, experts)
             tokens, chosen = self._draw(live)
             steps += 1
             written += sum(row.goes_on for row in live.rows)
@@ -185,6 +190,7 @@ class TransformersEngine:
                 tokens = tokens[live.keep(going, queue.waiting)]
             if live.rows:
                 live.hidden = read_written(live, tokens)
+                experts.read_written(live.rows)
                 live.position, live.step = live.position + 1, live.step + 1
         self._slots.add(written, steps, queue.slots)
         self.tokens_written += written
@@ -194,10 +200,10 @@ class TransformersEngine:
         """(N,) the next token of every row, and its log-probability."""
         return live.draw(head_logits(self._model, live.hidden), self._forbidden)
 
-    def _decode_states(self, requests: Sequence[Request]) -> list[RunningResponse]:
+    def _decode_states(self, requests: Sequence[Request], experts: Recorder) -> list[RunningResponse]:
         """The same with recurrent layers, request by request."""
         decoding = StateDecoding(self._loaded, self.tower, self._rule, self._settings.max_num_seqs)
-        started = decoding.run(requests, self._row, self._draw, self._write)
+        started = decoding.run(requests, self._row, self._draw, self._write, experts)
         self._slots.add(decoding.tokens, decoding.steps, min(self._settings.max_num_seqs, max(1, len(started))))
         self.tokens_written += decoding.tokens
         return started
@@ -209,6 +215,7 @@ class TransformersEngine:
         requests: Sequence[Request],
         prefill: Prefill,
         waiting: dict[tuple[int, int], ReadResponse],
+        experts: Recorder,
     ) -> list[RunningResponse]:
         """Give free slots to responses of the queue, and read their prompts in as few passes as the limit allows.
 
@@ -230,14 +237,15 @@ class TransformersEngine:
         _join_resumed(live, rows, waiting)
         bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
         for to_read in (pieces, bare):
-            written = [[_begun(requests[r], i) for i in piece] for r, piece in to_read]
+            written = [[begun(requests[r], i) for i in piece] for r, piece in to_read]
             lengths = [
-                requests[r].encoded.num_tokens + sum(one.num_tokens for one in begun)
-                for (r, _), begun in zip(to_read, written, strict=True)
+                requests[r].encoded.num_tokens + sum(one.num_tokens for one in earlier)
+                for (r, _), earlier in zip(to_read, written, strict=True)
             ]
             for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
                 now = [to_read[c] for c in chunk]
                 prompts = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
+                experts.read_rows(requests, now)
                 live.hold([r for r, _ in now], prompts)
                 for (r, piece), responses in zip(now, prompts.responses, strict=True):
                     waiting.update({(r, i): response for i, response in zip(piece, responses, strict=True)})
@@ -248,10 +256,10 @@ class TransformersEngine:
 
     def _pieces(self, request: Request) -> list[tuple[int, ...]]:
         """Indices of the unfinished responses by forward pass: as many as `max_num_batched_tokens` allows, or one."""
-        resumed = _resumed(request)
-        lengths = [len(request.written(i)) for i in resumed]
+        unfinished = resumed(request)
+        lengths = [len(request.written(i)) for i in unfinished]
         parts = split_responses(request.encoded.num_tokens, lengths, self._settings.max_num_batched_tokens)
-        return [tuple(resumed[part.start : part.stop]) for part in parts if part]
+        return [tuple(unfinished[part.start : part.stop]) for part in parts if part]
 
     def _row(self, request: Request, r: int, i: int) -> RunningResponse:
         sampling = request.sampling
@@ -315,7 +323,9 @@ class TransformersEngine:
             going.append(row.goes_on)
         return going
 
-    def _finish(self, request: Request, index: int, row: RunningResponse | None, content_hash: str) -> Rollout:
+    def _finish(
+        self, request: Request, r: int, index: int, row: RunningResponse | None, content_hash: str, experts: Recorder
+    ) -> Rollout:
         earlier = None if request.resume_from is None else request.resume_from[index]
         if row is None:  # nothing was added: it had ended before
             assert earlier is not None
@@ -326,18 +336,7 @@ class TransformersEngine:
         text = response_text(self._loaded.tokenizer, turn, self._stop_ids, request.sampling.stop)
         if observed := request.observed(index):
             content_hash = request.encoded.hash_again(observed)
-        return joined(earlier, segment, text, row.finish_reason, content_hash)
-
-
-def _begun(request: Request, index: int) -> Rollout:
-    """Response `index` as an earlier call left it."""
-    assert request.resume_from is not None
-    return request.resume_from[index]
-
-
-def _resumed(request: Request) -> list[int]:
-    """Indices of a request's responses that earlier calls began and this one goes on with."""
-    return [i for i in range(request.num_rollouts) if request.room(i) and request.written(i)]
+        return joined(earlier, segment, text, row.finish_reason, content_hash, experts.routing(request, r, row))
 
 
 def _join_resumed(

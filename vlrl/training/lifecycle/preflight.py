@@ -38,7 +38,7 @@ def obstacles(
     Libraries are looked for where the device is `here`, on this machine. `more` are further checks.
     """
     found, model = [], settings.model
-    checks = [lambda: settings.engine.check(config, device, context_of(config, model), DTYPES[model.dtype]), *more]
+    checks = [lambda: settings.check_model(config, device, context_of(config, model), DTYPES[model.dtype]), *more]
     checks.insert(0, (lambda: check_machine(settings, ranks)) if here else (lambda: settings.engine.check_ranks(ranks)))
     for check in checks:
         try:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from vlrl.model.training.policy import Policy
+from vlrl.rollout.collector import AsksForRouting
 from vlrl.rollout.partial_rollouts import PartialBuffer
 from vlrl.seeding import derive_seed
 from vlrl.training.rl.clock import Clock
@@ -101,7 +102,8 @@ class StepCollector:
         settings, encode, engine = self._settings, self._model.encoder, self._model.engine
         sampling, k = settings.sampling_at(step), settings.rollouts_per_problem
         if settings.partial is None:
-            return self._environment.roll_out(encode, engine, problems, sampling, k, seed), {}
+            writes = AsksForRouting(engine) if settings.replay_routing else engine
+            return self._environment.roll_out(encode, writes, problems, sampling, k, seed), {}
         return self._buffer.serve(encode, engine, problems, sampling, k, seed, settings.partial, step)
 
     def _parted(self, drawn: list[ScoredGroup]) -> tuple[list[ScoredGroup], list[ScoredGroup]]:

@@ -128,6 +128,10 @@ class RlSettings(Settings):
     partial: PartialRollouts | None = Field(
         default=None, description="cut rollouts over iterations; null: every response is written to its end"
     )
+    replay_routing: bool = Field(
+        default=False,
+        description="of a mixture of experts: updates send each token to the experts that it went to in its rollout",
+    )
     agreement: AgreementSettings = Field(default=AgreementSettings(), json_schema_extra=PACE)
     policy: PolicySettings = Field(
         default=PolicySettings(), description="reset_optimizer is `each_iteration` with the loss `kimi`, else `never`"
@@ -276,6 +280,15 @@ class RlSettings(Settings):
             raise ValueError(
                 "partial and over_sampling are both given: the groups of an iteration with partial rollouts are those "
                 "that have ended, none is drawn for more; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _replayed_rollouts_are_whole(self) -> RlSettings:
+        if self.partial and self.replay_routing:
+            raise ValueError(
+                "partial and replay_routing are both given: what waits for its next iteration is kept without the "
+                "experts that it went to, which were an earlier policy's; leave one of them out"
             )
         return self
 

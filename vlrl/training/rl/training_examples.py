@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vlrl.credit.tokens.token_weights import staleness
-from vlrl.model.batch.example import Example, observations_of
+from vlrl.model.batch.example import Example, observations_of, routing_of
 from vlrl.model.training.logprob_mismatch import GIVEN, STALE
 from vlrl.model.training.policy import Policy
 from vlrl.training.rl.rl_settings import RlSettings
@@ -64,6 +64,7 @@ def _example(group: ScoredGroup, step: int, pulls: Mapping[str, float] | None) -
         ref_logprobs=group.statistics.get("reference"),
         observations=observations_of(group.rollouts),
         pull_scales=None if pulls is None else (pulls[group.problem.source],) * len(group.rollouts),
+        routing=routing_of(group.rollouts),
     )
 
 

@@ -155,7 +155,7 @@ def _training_problems(
 def _load(context: RunContext, recipe: Recipe, model_folder: Path | None) -> LoadedModel:
     """The model; a small one is built by the first rank, while the others wait."""
     settings, built = context.settings, context.run.path / "built_model"
-    check, in_shards = settings.engine.check, settings.backend.in_shards
+    check, in_shards = settings.check_model, settings.backend.in_shards
     if model_folder is not None:
         return load_folder(str(model_folder), settings.model, check, in_shards=in_shards)
     if settings.model.build is not None and dist.launched():

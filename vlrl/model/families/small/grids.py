@@ -1,4 +1,4 @@
-"""Small models whose tower reads patches of any grid: GLM-4.6V, Qwen3-VL with experts, Qwen3.5, Mistral 3."""
+"""Small models whose tower reads patches of any grid: GLM-4.6V, Qwen3-VL and Qwen3.5 with experts, Mistral 3."""
 
 from __future__ import annotations
 
@@ -80,6 +80,19 @@ def _recurrent_config(shape: TinyShape, tokenizer: Any) -> Any:
     )
 
 
+def _recurrent_experts_config(shape: TinyShape, tokenizer: Any) -> Any:
+    config = _recurrent_config(shape, tokenizer).to_dict()
+    text = {
+        name: value for name, value in config["text_config"].items() if name not in ("model_type", "intermediate_size")
+    }
+    text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": shape.mlp_width // 2}
+    text["shared_expert_intermediate_size"] = shape.mlp_width // 2
+    vision = {name: value for name, value in config["vision_config"].items() if name != "model_type"}
+    return transformers.Qwen3_5MoeConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=True, **special_ids(tokenizer)
+    )
+
+
 def _mistral_config(shape: TinyShape, tokenizer: Any) -> Any:
     return transformers.Mistral3Config(
         text_config={"model_type": "mistral", **text_of(shape, tokenizer, sliding_window=None)},
@@ -103,6 +116,7 @@ MODELS = {
     "tiny-glm-4.6v": TinyModel(lambda shape: (*FRAME, *_GLM, *_GLM_NAMED.values()), _glm_config, _glm_processor),
     "tiny-qwen3-vl-moe": TinyModel(special_tokens, _experts_config, small_processor),
     "tiny-qwen3.5": TinyModel(special_tokens, _recurrent_config, small_processor),
+    "tiny-qwen3.5-moe": TinyModel(special_tokens, _recurrent_experts_config, small_processor),
     "tiny-mistral3": TinyModel(
         lambda shape: (*FRAME, "[IMG]", "[IMG_BREAK]", "[IMG_END]"), _mistral_config, _mistral_processor
     ),
