@@ -106,7 +106,7 @@ def test_an_environment_for_tests_serves_a_run_but_not_the_other_way_round(insta
     assert run(installed, "scripts/setup").returncode == 0
     assert [call.split()[5] for call in pip_calls(installed) if " -e " in call] == [
         ".",
-        ".[dev,wandb,bench,ray,deepspeed,gymnasium,mcp]",
+        ".[dev,wandb,bench,ray,deepspeed,gymnasium,mcp,video]",
     ]
 
 

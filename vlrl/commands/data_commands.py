@@ -90,6 +90,9 @@ def print_stats(
         f"tokens: text {tokens['text_share']:.1%}, image {tokens['image_share']:.1%}, response "
         f"{tokens['response_share']:.1%} ({how}; {tokens['with_response_rate']:.0%} of them with a worked response)"
     )
+    for name, row in found["sources"].items():
+        if (video := row["frames"]) is not None:
+            out.print(f"{escape(name)}: {video['videos']} videos, {video['mean']:.1f} frames each")
     out.print(
         f"repeats among {found['problems']:,}: {repeats['problems']} problems, {repeats['images']} images, "
         f"{repeats['prompts_with_another_answer']} prompts with another answer"

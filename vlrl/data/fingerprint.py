@@ -29,7 +29,9 @@ NAMED_ROWS = 100_000
 RACE_SECONDS = 2.0
 BLOCK = 2**20
 EDGE = 2**16
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif", ".ico", ".tga")
+STILLS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".jp2", ".avif", ".ico", ".tga")
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+IMAGES = (*STILLS, *VIDEOS)
 
 
 @dataclass(frozen=True)

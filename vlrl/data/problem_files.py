@@ -26,6 +26,10 @@ OPTIONAL = ("source", "difficulty", "metadata", "tags", "twin", "system")
 Item = Problem | Demonstration | Preference
 SAID = ("response", "chosen", "rejected")
 TURNS = "turns"  # of a demonstration: texts of the policy's turns before its response
+BESIDE: dict[str, tuple[type, ...]] = {
+    "source_text": (str,),
+    "second": (int, float),
+}  # what a piece may say of its image, and as what
 ENDED = ("chosen_ended", "rejected_ended")  # false: the response was cut or looped
 
 
@@ -103,8 +107,9 @@ def _line(item: Item, problem: Problem, names: dict[str, str]) -> str:
         ) from error
 
 
-def _named(image: Image, names: dict[str, str]) -> dict[str, str]:
-    return {"image": names[image.digest]} | ({} if image.source_text is None else {"source_text": image.source_text})
+def _named(image: Image, names: dict[str, str]) -> dict[str, Any]:
+    said = {name: getattr(image, name) for name in BESIDE if getattr(image, name) is not None}
+    return {"image": names[image.digest]} | said
 
 
 def _suffix(image: Image, problem: Problem) -> str:
@@ -166,15 +171,14 @@ def _problem(row: dict[str, Any], place: str, folder: Path) -> tuple[Problem, di
 
 
 def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
-    source_text = piece.get("source_text") if isinstance(piece, dict) else None
-    kind = (
-        set(piece) - ({"source_text"} if isinstance(source_text, str) else set()) if isinstance(piece, dict) else set()
-    )
-    if kind not in ({"image"}, {"digest"}) and not (kind == {"text"} and source_text is None):
+    given = piece if isinstance(piece, dict) else {}
+    said = {name: given[name] for name, kinds in BESIDE.items() if isinstance(given.get(name), kinds)}
+    kind = set(given) - set(said)
+    if kind not in ({"image"}, {"digest"}) and not (kind == {"text"} and not said):
         raise DataError(
             f"{place}, prompt",
             f"got {piece!r}",
-            'a piece is {"text": …}, {"image": path} or {"digest": …}, the last two may have "source_text"',
+            'a piece is {"text": …}, {"image": path} or {"digest": …}, these two may have "source_text", "second"',
         )
     if "text" in piece:
         return Text(str(piece["text"]))
@@ -186,7 +190,7 @@ def _piece(piece: Any, place: str, folder: Path) -> Text | Image:
     else:
         path = folder / str(piece["image"])
     try:
-        return dataclasses.replace(Image.from_file(str(path)), source_text=source_text)
+        return dataclasses.replace(Image.from_file(str(path)), **said)
     except OSError as error:
         raise DataError(
             f"{place}, prompt",

@@ -26,6 +26,7 @@ from vlrl.data.source_settings import (
     FileSourceSettings,
     RenderedSourceSettings,
     SourceSettings,
+    VideoFrames,
     inside,
     is_local,
     modality_of,
@@ -77,6 +78,8 @@ class Recipe(Settings):
         for source in self.sources:
             if isinstance(source, RenderedSourceSettings):
                 self._check_rendered(source, by_name)
+            if isinstance(source, FileSourceSettings) and source.columns.video is not None:
+                self._check_video(source)
             if not self.shares[source.name]:
                 raise ConfigError(
                     f"source {source.name!r}, weight",
@@ -86,6 +89,18 @@ class Recipe(Settings):
         for tag, cap in self.caps.items():
             self._check_cap(tag, cap)
         return self
+
+    def _check_video(self, source: FileSourceSettings) -> None:
+        """A frame below the recipe's least pixels would be enlarged, and the video leave its budget."""
+        video = source.video or VideoFrames()
+        each = video.max_pixels // video.frames
+        if each < self.image.min_pixels:
+            raise ConfigError(
+                f"source {source.name!r}, video.max_pixels",
+                f"{video.max_pixels} for {video.frames} frames is {each} pixels a frame, below image.min_pixels "
+                f"{self.image.min_pixels}",
+                "raise it, take fewer frames, or lower image.min_pixels",
+            )
 
     def _check_cap(self, tag: str, cap: float) -> None:
         """A source whose own tag is capped gives nothing else, so its share must lie under the cap throughout."""

@@ -12,6 +12,7 @@ import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes
 from vlrl.config import Settings, build_settings
 from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.evaluation_sets import is_evaluation_set
+from vlrl.data.images.video_frames import require_video
 from vlrl.data.rows.code_rows import CODE_LAYOUTS
 from vlrl.data.rows.layouts import known_layouts
 from vlrl.data.rows.prompt_template import QUESTION, Asking, check_prompt_template
@@ -106,6 +107,18 @@ class RenderedSourceSettings(SourceSettings):
     instruction: str = Field(default="", description="text typed after the image, e.g. 'Answer the question shown.'")
 
 
+class VideoFrames(Settings):
+    """How a video file is read: as images at the middles of equal parts, each behind the second at which it is seen."""
+
+    frames: int = Field(default=8, ge=1, le=512, description="images a video")
+    max_pixels: int = Field(
+        default=802_816,
+        ge=1,
+        description="pixels of all frames of a video together, e.g. 802816 = 1,024 visual tokens of 28×28; frames "
+        "above their share are reduced",
+    )
+
+
 class Columns(Settings):
     """Which column of a row holds what; a column that is named must be in every row (it may be null where optional).
     `thought` or `response` make demonstrations possible."""
@@ -115,6 +128,7 @@ class Columns(Settings):
     images: str | tuple[str, ...] | None = Field(
         default=None, description="one column or several in order; default: `images`, `image` …; '' for none"
     )
+    video: str | None = Field(default=None, description="a column with the path of a video file")
     context: str | None = Field(default=None, description="a column of text that stands before the question")
     choices: str | None = Field(
         default=None, description="default: the column `choices` where there is one; '' for none"
@@ -168,6 +182,7 @@ class FileSourceSettings(SourceSettings):
         description="of rows in a layout: asked with the system_prompt of the run or source (leave_out), or theirs",
     )
     columns: Columns = Columns()
+    video: VideoFrames | None = Field(default=None, description="how the videos of `columns.video` are read")
     verifier: str | VerifierByColumn | None = Field(default=None, description="a name, or {column: …, values: {…}}")
     metadata: dict[str, Any] = Field(default_factory=dict, description="metadata that is the same in every row")
     choice_answers: Literal["letter", "text", "index", "number"] | None = Field(
@@ -216,6 +231,7 @@ class FileSourceSettings(SourceSettings):
         if self.layout is not None and self.layout not in known_layouts():
             closest = did_you_mean(self.layout, known_layouts())
             raise ConfigError(f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", closest)
+        self._check_video()
         if self.system_messages == "keep" and self.system_prompt is not None:
             raise ConfigError(
                 f"source {self.name!r}, system_messages", "is keep, beside a system_prompt", "leave one of them out"
@@ -234,6 +250,18 @@ class FileSourceSettings(SourceSettings):
         for name in named:
             check_verifier(name, f"source {self.name!r}, verifier")
         return self
+
+    def _check_video(self) -> None:
+        place = f"source {self.name!r}, columns.video"
+        if self.columns.video is None:
+            if self.video is not None:
+                raise ConfigError(place, "is missing, beside `video`", "name the column of paths, or leave `video` out")
+            return
+        if self.modality == "text":
+            raise ConfigError(place, "is given, and the modality is 'text'", "name the modality of the videos")
+        if self.layout is not None:
+            raise ConfigError(place, f"is given, beside layout {self.layout!r}", "rows with videos are read by columns")
+        require_video(place)
 
     @property
     def is_evaluation_set(self) -> bool:

@@ -15,7 +15,7 @@ from vlrl.types import Image, Problem, Rollout, Segment, Text, Verdict
 _SEGMENT = ("token_ids", "sampler_logprobs", "policy_version", "author")
 
 
-def problem_row(problem: Problem, image: Callable[[Image], dict[str, str]]) -> dict[str, Any]:
+def problem_row(problem: Problem, image: Callable[[Image], Mapping[str, Any]]) -> dict[str, Any]:
     """A problem for readers; `image` says what stands for an image of the prompt."""
     return {
         "id": problem.id,

@@ -39,6 +39,7 @@ class Image:
 
     digest       identifies the encoded bytes; two references with one digest are one image and are encoded once
     path, data   where the bytes are: a file, or memory
+    second       when it is seen in the video that it is a frame of; None: of no video
     source_text  the text that a rendered image was drawn from, for comparing problems, never for a prompt; else None
     """
 
@@ -46,6 +47,7 @@ class Image:
     path: str | None = None
     data: bytes | None = field(default=None, repr=False, compare=False)
     source_text: str | None = field(default=None, repr=False, compare=False)
+    second: float | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if (self.path is None) == (self.data is None):

@@ -129,7 +129,7 @@ def test_updates_replay_and_routers_learn_through_the_scores_of_the_given_expert
         loss, sums = losses.build("kimi"), policy.update([], losses.build("kimi"), 1.0, 0.0)
         for run, _ in policy._learning.micro_batches(rows, loss, 1.0, rows, sums):
             run().backward()
-        batch = policy._learning._packed(rows)
+        batch = policy._learning._pack(rows)
         expected = np.zeros((2, 4), int)
         for given, real in zip(given_experts(rows, batch), real_tokens(rows, batch), strict=True):
             for layer in range(2):

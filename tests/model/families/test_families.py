@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 import transformers
-from small_models import ask, encode, pixels
+from small_models import ask, encode, pixels, plain_logprobs
 
 from vlrl.errors import ConfigError
+from vlrl.model.batch.example import Example
 from vlrl.model.families.decoder_reading import reading_of
 from vlrl.model.families.family import Family, families, family_of, known_families, refuse_other_reading
 from vlrl.model.optimization.parameter_groups import part_of
 from vlrl.model.sizes import count_parameters, published_models
+from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 
+FRAMES = ("<0.5 seconds>", pixels(5), "<1.5 seconds>", pixels(6), "<2.5 seconds>", pixels(7), "Which is red?")
 READS = {  # classes of configurations with their defaults, and how their decoders read besides
     "Qwen2VLConfig": set(),
     "Qwen2_5_VLConfig": set(),
@@ -29,6 +32,15 @@ READS = {  # classes of configurations with their defaults, and how their decode
     "PaliGemmaConfig": {"bidirectional_attention"},
     "JambaConfig": {"recurrent_state"},
 }
+
+
+def test_frames_of_a_video_are_read_as_transformers_reads_them(loaded, model_folders, architecture):
+    response = (70, 80, 90)
+    (found,) = TorchPolicy(loaded, PolicySettings()).logprobs(
+        [Example(encode(loaded, ask(*FRAMES))[0], (response,))], 1.0
+    )
+    plain = plain_logprobs(model_folders[architecture], "eager", FRAMES, response, loaded.placeholder_ids)
+    assert found[0] == pytest.approx(plain, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", READS)

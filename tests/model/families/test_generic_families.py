@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from generic_models import K, tried
-from small_models import GENERIC, SHAPE, TEXTS, fresh
+from small_models import GENERIC, SHAPE, TEXTS, ask, encode, fresh, pixels
 
 from vlrl.errors import ConfigError
 from vlrl.model.batch.example import Example, Observations
@@ -59,6 +59,15 @@ def test_packed_rows_and_engine_give_the_logprobs_of_the_plain_forward_pass(mode
                 plain = model.forward(number, rollout.token_ids).tolist()
                 assert mine == pytest.approx(plain, abs=1e-5)
                 assert rollout.sampler_logprobs == pytest.approx(plain, abs=1e-5)
+
+
+def test_frames_of_a_video_are_read_as_transformers_reads_them(model):
+    frames = ("<0.5 seconds>", pixels(5, 24, 24), "<1.5 seconds>", pixels(6, 24, 24), "Which one is red?")
+    shown = replace(model, asked=[frames], encoded=encode(model.loaded, ask(*frames)))
+    response = (70, 80, 90)
+    (found,) = TorchPolicy(model.loaded, PolicySettings()).logprobs([Example(shown.encoded[0], (response,))], 1.0)
+    with torch.no_grad():
+        assert found[0] == pytest.approx(shown.forward(0, response).tolist(), abs=1e-5)
 
 
 def test_gradients_are_those_of_the_plain_forward_pass(model, answers):

@@ -24,6 +24,7 @@ from vlrl.registry import Registry
 from vlrl.types import Image, Problem
 
 TILES = 4  # a side, where an image's parts change places
+FRAME_ORDER = "frame_order"  # frames of a video in another order: of several images, too
 MISMATCHED = "mismatched"  # another problem's image: the one perturbation that needs more than the image
 perturbations: Registry[Any] = Registry("perturbation")
 
@@ -55,10 +56,9 @@ def tiles(image: Pillow.Image, rng: np.random.Generator) -> Pillow.Image:
 
 def check_perturbation(name: str) -> str:
     """The name back. Raises ConfigError where there is no such perturbation."""
-    if name != MISMATCHED and name not in perturbations:
-        raise ConfigError(
-            "perturbation", f"unknown perturbation {name!r}", did_you_mean(name, [MISMATCHED, *perturbations])
-        )
+    if name not in (MISMATCHED, FRAME_ORDER) and name not in perturbations:
+        known = [MISMATCHED, FRAME_ORDER, *perturbations]
+        raise ConfigError("perturbation", f"unknown perturbation {name!r}", did_you_mean(name, known))
     return name
 
 
@@ -69,6 +69,23 @@ def perturbed(problem: Problem, name: str, rng: np.random.Generator) -> Problem:
     """
     change = perturbations.get(name)
     return _with_images(problem, [_encoded(change(open_image(image), rng)) for image in problem.images])
+
+
+def in_another_order(problem: Problem, rng: np.random.Generator) -> Problem | None:
+    """The problem with the frames of its video in a random other order; the seconds stay as they are written (T-GRPO,
+    Video-R1, arXiv:2503.21776). None where it has no video, or all frames are the same.
+    """
+    places = [i for i, image in enumerate(problem.images) if image.second is not None]
+    frames = [problem.images[i] for i in places]
+    if len({frame.digest for frame in frames}) < 2:
+        return None
+    order = list(range(len(frames)))
+    while all(frames[a].digest == frame.digest for a, frame in zip(order, frames, strict=True)):
+        order = [int(a) for a in rng.permutation(len(frames))]
+    images = list(problem.images)
+    for place, a in zip(places, order, strict=True):
+        images[place] = replace(frames[a], second=problem.images[place].second)
+    return _with_images(problem, images)
 
 
 def mismatched(problems: Sequence[Problem]) -> list[Problem | None]:

@@ -57,6 +57,7 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
     tokens               shares of text, image and response tokens over the whole sample; response only over problems
                          that have a worked response
     skipped, images      by source: rows of the sample that were left out and why; images in the sample
+    frames               by source: problems with a video, and how many images stand for one; None without
     tables               by source, of all rows of its tables: rows, images, options, golds that their verifier accepts,
                          rows left out and why, columns of no use
     answers              by source: different ones, the most frequent and its share
@@ -80,6 +81,7 @@ def recipe_stats(recipe: Recipe, sample: Sample, token_side: int, count: Countin
                 "asked": sample.asked[name],
                 "skipped": sample.bad.get(name, {}),
                 "images": sum(len(sample.items[i].problem.images) for i in places),
+                "frames": _frames([sample.items[i].problem for i in places]),
                 "tables": {key: _table(report) for key, report in sample.tables.get(name, {}).items()},
                 **_means([lengths[i] for i in places]),
                 "answers": _answers([sample.items[i].problem for i in places]),
@@ -107,6 +109,12 @@ def _lengths(
 ) -> tuple[int, int, int | None]:
     images = sum(image_tokens(*sizes.size(image), recipe.image, token_side) for image in item.problem.images)
     return count(item.typed) if item.typed else 0, images, None if item.response is None else count(item.response)
+
+
+def _frames(problems: Sequence[Problem]) -> dict[str, float] | None:
+    counts = [sum(image.second is not None for image in problem.images) for problem in problems]
+    videos = [count for count in counts if count]
+    return {"videos": len(videos), "mean": _mean(videos)} if videos else None
 
 
 def _table(report: TableReport) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from vlrl.data.tables.table_files import Table
 from vlrl.errors import BadRowError, DataError
 from vlrl.types import Demonstration, Problem
 
-AT_ONCE = 2000  # problems held in memory while their golds are asked
+AT_ONCE = 2000  # problems held in memory while their golds are asked,
+BYTES_AT_ONCE = 2**28  # and the images that lie in memory with them
 NAMED = 3  # rows that a message names
 
 _Waiting = tuple[int, str, Problem, Demonstration | None]  # row number, place, and what the row became
@@ -64,7 +65,7 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
     settings = reader.settings
     report = TableReport(rows=len(table))
     waiting: list[_Waiting] = []
-    bounded, last = 0, None
+    bounded, last, held = 0, None, 0
     for index in range(len(table)):
         place = table.place(index)
         try:
@@ -87,8 +88,10 @@ def check_table(table: Table, reader: RowReader, must_hold: bool = True) -> Tabl
             continue
         _count(report, problem)
         waiting.append((index, place, problem, demonstration))
-        if len(waiting) == AT_ONCE:
+        held += sum(len(image.data or b"") for image in problem.images)
+        if len(waiting) == AT_ONCE or held > BYTES_AT_ONCE:
             _ask(report, waiting)
+            held = 0
     _ask(report, waiting)
     report.unread = tuple(sorted(reader.unread))
     if last is not None and bounded:

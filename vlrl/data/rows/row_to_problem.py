@@ -18,7 +18,8 @@ from vlrl.data.choices.gold_choice import gold_of
 from vlrl.data.choices.option_columns import refuse_empty, refuse_stray, row_options
 from vlrl.data.choices.option_forms import options_in
 from vlrl.data.choices.options import Options
-from vlrl.data.images.image_refs import image_of, payload
+from vlrl.data.images.image_refs import image_of
+from vlrl.data.images.video_in_prompt import keys_of, reference_of, video_file, with_video, without_mark
 from vlrl.data.rows.code_rows import CODE_LAYOUTS, question_of, read_code_row, refuse_no_tests
 from vlrl.data.rows.gold_columns import golds_in, refuse_second_golds, unwrapped
 from vlrl.data.rows.grounding import refuse_marks
@@ -71,7 +72,8 @@ class RowReader:
         verifier = self._verifier(view, place)
         options = row_options(view, columns.choices, place)
         pieces = prompt_pieces(asked, options, settings.modality, place)
-        prompt = tuple(Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces)
+        shown = [Text(p) if isinstance(p, str) else image_of(p.given, self._folder, place) for p in pieces]
+        prompt = with_video(shown, video_file(settings, view, self._folder, place), settings.video, place)
         if settings.modality != "text":
             refuse_image_options(options, self._folder, place)
         if not options and verifier == "choice":
@@ -155,17 +157,16 @@ class RowReader:
         if self.settings.columns.group:
             return [str(_cell(row, self.settings.columns.group, place))]
         images, question = self._shown(row, place)
-        return [image_of(image, self._folder, place).digest for image in images] or [question]
+        video = video_file(self.settings, row, self._folder, place)
+        return keys_of(images, video, self._folder, place) or [question]
 
     def key_by_path(self, row: Row, place: str) -> str:
         """As `keys`, without reading files: the first image as the row refers to it. Raises BadRowError."""
         if self.settings.columns.group:
             return str(_cell(row, self.settings.columns.group, place))
         images, question = self._shown(row, place)
-        if not images:
-            return question
-        reference = payload(images[0], place)
-        return reference if isinstance(reference, str) else image_of(reference, self._folder, place).digest
+        video = video_file(self.settings, row, self._folder, place)
+        return reference_of(images, video, self._folder, place) if images or video else question
 
     def _shown(self, row: Row, place: str) -> tuple[list[Any], str]:
         """The row's images as it refers to them, and its question."""
@@ -209,7 +210,7 @@ class RowReader:
             )
         text = written(question, f"{place}, {columns.question}")
         if self.settings.modality != "text":
-            refuse_other_media(text, place)
+            refuse_other_media(without_mark(text, self.settings), place)
             refuse_marks(text, place)
         images = self._column_images(row, place)
         answer = _cell(row, columns.answer, place)

@@ -40,8 +40,10 @@ def given_experts(examples: Sequence[Example], batch: Batch) -> list[torch.Tenso
                 if not number:
                     lines[line, begin : begin + len(one.prompt)] = one.prompt
                     begin += len(one.prompt)
-                lines[line, begin : begin + len(one.response)] = one.response
-                begin += len(example.responses[number])
+                length = len(example.responses[number])
+                noted = one.response[:length]  # observations that end an episode are behind it
+                lines[line, begin : begin + len(noted)] = noted
+                begin += length
         return [_flat(lines, batch)]
     found: list[torch.Tensor | None] = []
     for example in examples:
@@ -53,8 +55,8 @@ def given_experts(examples: Sequence[Example], batch: Batch) -> list[torch.Tenso
         if width:
             rows = np.full((len(example.responses), width, *shape), -1, np.int16)
             for row, tokens, one in zip(rows, example.responses, example.routing, strict=True):
-                known = min(len(one.response), len(tokens) - 1)
-                row[:known] = one.response[:known]
+                noted = one.response[: len(tokens) - 1]
+                row[: len(noted)] = noted
             found.append(_flat(rows, batch))
     return found
 

@@ -30,6 +30,7 @@ class TestedFamily:
     decoding  by what the transformers engine decodes: `own` fast step, `model`'s forward pass, or `state`
     vllm      whether vLLM's class is tested
     torchvision  whether its processor needs torchvision, so that the tests need it, too
+    experts   whether it has experts, whose load is counted and whose choice is replayed in tests
     images    how it reads images
     """
 
@@ -41,6 +42,7 @@ class TestedFamily:
     decoding: Literal["own", "model", "state"] = "own"
     vllm: bool = False
     torchvision: bool = False
+    experts: bool = False
 
 
 GRIDS, TILES = "patches of any grid", "tiles of one size"
@@ -48,8 +50,11 @@ BEHIND = "prompt read once, its state to each response"
 TESTED = (
     TestedFamily("Qwen2-VL, Qwen2.5-VL", ("qwen2_vl", "qwen2_5_vl"), ("tiny-qwen2.5-vl",), GRIDS, vllm=True),
     TestedFamily("Qwen3-VL", ("qwen3_vl",), ("tiny-qwen3-vl",), GRIDS, vllm=True),
-    TestedFamily("Qwen3-VL with experts", ("qwen3_vl_moe",), ("tiny-qwen3-vl-moe",), GRIDS, decoding="model"),
+    TestedFamily(
+        "Qwen3-VL with experts", ("qwen3_vl_moe",), ("tiny-qwen3-vl-moe",), GRIDS, decoding="model", experts=True
+    ),
     TestedFamily("Qwen3.5", ("qwen3_5",), ("tiny-qwen3.5",), GRIDS, BEHIND, "state"),
+    TestedFamily("Qwen3.5 with experts", ("qwen3_5_moe",), ("tiny-qwen3.5-moe",), GRIDS, BEHIND, "state", experts=True),
     TestedFamily("Idefics3, SmolVLM", ("idefics3", "smolvlm"), ("tiny-idefics3",), f"{TILES}, and the whole image"),
     TestedFamily("InternVL3, 3.5 (HF)", ("internvl",), ("tiny-internvl",), f"{TILES}, and the whole image"),
     TestedFamily("LLaVA-NeXT", ("llava_next",), ("tiny-llava-next",), f"{TILES}, and the whole image"),
@@ -113,11 +118,15 @@ def _untried(name: str, config_class: type) -> ListedModel:
 
 def tested_table() -> list[str]:
     """The table of docs/models.md, line by line."""
-    lines = ["| family | `model_type` | `model.build` | reads images as | prompt and responses | engine | vLLM |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = ["| family | `model_type` | `model.build` | reads images as | prompt and responses | engine | vLLM "]
+    lines[0] += "| experts | video |"
+    lines.append("|---|---|---|---|---|---|---|---|---|")
     for one in TESTED:
         types, small = (", ".join(f"`{name}`" for name in names) for names in (one.types, one.small))
         decoding = {"own": "fast step", "model": "model's forward pass", "state": "request by request"}[one.decoding]
         vllm = "yes" if one.vllm else "–"
-        lines.append(f"| {one.title} | {types} | {small} | {one.images} | {one.prompts} | {decoding} | {vllm} |")
+        lines.append(
+            f"| {one.title} | {types} | {small} | {one.images} | {one.prompts} | {decoding} | {vllm} "
+            f"| {'load, replay' if one.experts else '–'} | frames |"
+        )
     return lines

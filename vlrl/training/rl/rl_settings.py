@@ -66,7 +66,8 @@ class ContrastSettings(Settings):
     Their tokens are in `tokens/contrast` and count in `rl.response_tokens`.
 
     perturbation  blank (one colour), blurred, tiles (parts in random places), mismatched (the images of another
-                  problem of the step; a problem is not asked where none has others), or one that a plugin registers
+                  problem of the step; a problem is not asked where none has others), frame_order (a video's frames in
+                  another order; problems without a video are not asked), or one that a plugin registers
     rollouts      responses to a perturbed problem; default: half as many as to the true one
     """
 

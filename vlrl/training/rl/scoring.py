@@ -7,7 +7,7 @@ from typing import Any
 
 from vlrl.credit.assign import Credit
 from vlrl.credit.credit_context import CreditContext
-from vlrl.data.images.perturbation import MISMATCHED, mismatched, perturbed
+from vlrl.data.images.perturbation import FRAME_ORDER, MISMATCHED, in_another_order, mismatched, perturbed
 from vlrl.model.batch.example import read_rollouts
 from vlrl.model.batch.response_steps import step_numbers
 from vlrl.model.training.forward import PackedForward
@@ -124,8 +124,12 @@ class GroupScorer:
             return {}
         seed = self._seed
         problems = [groups[i].problem for i in asked_of]
-        if settings.perturbation == MISMATCHED:
-            others = mismatched(problems)
+        if settings.perturbation in (MISMATCHED, FRAME_ORDER):
+            others = (
+                mismatched(problems)
+                if settings.perturbation == MISMATCHED
+                else [in_another_order(p, stream(seed, "contrast", step, p.id)) for p in problems]
+            )
             asked_of = [i for i, other in zip(asked_of, others, strict=True) if other is not None]
             problems = [other for other in others if other is not None]
         else:
