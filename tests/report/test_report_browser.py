@@ -7,13 +7,17 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from tests_report_fakes import group_of, problem_of
 
 from vlrl.report.report import write_report
+from vlrl.runlog.run_folder import RunFolder
+from vlrl.seeding import stream
 
 pytestmark = pytest.mark.slow
 FLAGS = [
@@ -60,6 +64,32 @@ document.title = JSON.stringify({hash: location.hash, cards: document.querySelec
   current: document.querySelectorAll(".pair.current").length,
   texts: [...document.querySelectorAll(".facts")].map((e) => e.textContent)});
 """
+
+
+TWINS = """
+const select = [...document.querySelectorAll("#viewer select")].at(-1);
+const shown = select.parentElement.style.display;
+select.value = "twin";
+select.dispatchEvent(new Event("change"));
+const dots = (row) => [...row.querySelectorAll(".dot")].map((dot) => dot.className);
+const pairs = [...document.querySelectorAll(".pair")].map(dots);
+document.title = JSON.stringify({ shown, hash: location.hash, pairs });
+"""
+
+
+def test_a_text_problem_stands_beside_its_drawn_twin(tmp_path: Path, browse: Callable[..., str]):
+    rng, run = stream(1, "twins"), RunFolder(tmp_path / "run", {})
+    text = problem_of(rng, "text")
+    drawn = replace(problem_of(rng, "rendered"), twin=text.id)
+    run.rollouts("rl", 1, [group_of(rng, one, 0.5) for one in (text, drawn, problem_of(rng, "text"))])
+    run.rollouts("rl", 2, [group_of(rng, one, 0.5) for one in (drawn, problem_of(rng, "real"), text)])
+    page = write_report(tmp_path / "run")
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"<script>{TWINS}</script></body>"))
+    dom = browse(page, tmp_path / "profile", "--dump-dom")
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom)[1]))
+    assert found["pairs"] == [["dot text", "dot rendered"]]
+    assert "beside=twin" in found["hash"]
+    assert found["shown"] == ""
 
 
 def test_an_address_keeps_filters_and_keys_move(fake_run: Path, tmp_path: Path, browse: Callable[..., str]):

@@ -51,6 +51,8 @@
   const domain = choice("domain", named(distinct("domain").sort()));
   const outcome = choice("problems", [["", "all"], ["mixed", "some right, some wrong"], ["right", "all right"], ["wrong", "all wrong"]]);
   const verdict = choice("responses", [["", "all"], ["right", "right"], ["wrong", "wrong"]]);
+  const beside = choice("beside it", [["", "another step"], ["twin", "its twin: text and drawn"]]);
+  beside.parentElement.style.display = data.entries.some((entry) => twins(entry.groups).length) ? "" : "none";
   const search = make("input");
   search.type = "search";
   search.placeholder = "words of question, answer, responses";
@@ -103,7 +105,7 @@
   const searchWords = () => search.value.toLowerCase().split(/\s+/).filter(Boolean);
 
   // What is chosen stands in the address, so that a link shows the same. Steps stand there as steps, not as places.
-  const kept = () => ({ phase, modality, domain, problems: outcome, responses: verdict, search });
+  const kept = () => ({ phase, modality, domain, problems: outcome, responses: verdict, beside, search });
   const isSelect = (control) => control.tagName === "SELECT";
 
   function changed() {
@@ -176,6 +178,12 @@
     for (const key of ["id", "domain", "modality"])
       for (const pair of pairs) pair[1] = pair[1] || take((group) => group[key] === pair[0][key]);
     return [...pairs, ...rest.map((group) => [null, group])];
+  }
+
+  // A text problem and the image that was drawn of it, of one step.
+  function twins(groups) {
+    const byId = new Map(groups.map((group) => [group.id, group]));
+    return groups.filter((group) => byId.has(group.twin)).map((group) => [byId.get(group.twin), group]);
   }
 
   function share(entry) {
@@ -288,8 +296,11 @@
     });
     const single = entries.length < 2;
     const [left, right] = chosen.map((entry) => entry.groups.filter(passes));
+    const byTwin = beside.value === "twin";
     const names = chosen.map((entry) => `step ${entry.step}`);
-    const pairs = single ? left.map((group, i) => (i % 2 ? null : [group, left[i + 1] || null])).filter(Boolean) : pairUp(left, right);
+    if (byTwin) names.fill(`step ${chosen[1].step}`);
+    early.input.parentElement.style.display = byTwin ? "none" : "";
+    const pairs = byTwin ? twins(chosen[1].groups).filter((pair) => pair.some(passes)) : single ? left.map((group, i) => (i % 2 ? null : [group, left[i + 1] || null])).filter(Boolean) : pairUp(left, right);
     rows.replaceChildren();
     current = -1;
     for (const [a, b] of oneOfEachFirst(pairs)) {
@@ -298,7 +309,7 @@
       if (b || !single) row.append(groupCard(b, names[1]));
       rows.append(row);
     }
-    if (!pairs.length) rows.append(make("p", "nothing", "No problem passes these filters."));
+    if (!pairs.length) rows.append(make("p", "nothing", byTwin ? "This step shows no twins that pass these filters." : "No problem passes these filters."));
     show();
   }
 

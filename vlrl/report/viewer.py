@@ -112,7 +112,7 @@ def _group(record: Mapping[str, Any]) -> dict[str, Any]:
             parts = [{**part, "text": _shorten(part["text"])} for part in shown["episode"]["parts"]]
             shown["episode"] = {**shown["episode"], "parts": parts}
         merged.setdefault(json.dumps(shown, sort_keys=True), {**shown, "count": 0})["count"] += 1
-    kept = ("id", "prompt", "answer", "modality", "domain", "difficulty", "verifier")
+    kept = ("id", "prompt", "answer", "modality", "domain", "difficulty", "verifier", "twin")
     responses = sorted(merged.values(), key=lambda r: (not r["correct"], -r["count"]))
     return {**{name: problem.get(name) for name in kept}, "responses": responses}
 
