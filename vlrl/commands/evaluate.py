@@ -19,6 +19,7 @@ from vlrl.model.load import LoadedModel, load_model
 from vlrl.report.report import write_report
 from vlrl.rollout.distributed_engine import check_engine, open_engine
 from vlrl.rollout.engine import RolloutEngine
+from vlrl.runlog.codecs import episode_row
 from vlrl.runlog.run_folder import RunFolder, write_atomically
 from vlrl.training.lifecycle.run_claim import claimed
 from vlrl.training.lifecycle.run_ending import recorded_ending
@@ -63,7 +64,7 @@ def _texts(benchmarks: Sequence[Benchmark]) -> list[str]:
 
 def _ask(one: Benchmark, loaded: LoadedModel, engine: RolloutEngine, batch: int, run: RunFolder) -> dict[str, Any]:
     benchmark, encoder = with_model(one, loaded)
-    result = benchmark.run(encoder.encode, engine, batch)
+    result = benchmark.run(encoder, engine, batch)
     write_shown(run, result)
     write_atomically(run.path / f"responses_{benchmark.name}_{benchmark.protocol.hash}.jsonl", response_lines(result))
     return result.record()
@@ -85,12 +86,13 @@ def response_lines(result: BenchmarkResult) -> str:
                     "verifier": problem.verifier,
                     "response": rollout.text,
                     "finish_reason": rollout.finish_reason,
-                    "tokens": rollout.num_tokens,
+                    "tokens": rollout.num_policy_tokens,
                     "score": verdict.score,
                     "correct": verdict.correct,
                     "answer": verdict.answer,
                     "note": verdict.fault or verdict.note,
                     "fault": verdict.fault,
+                    **episode_row(rollout),
                 }
                 lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     return "".join(lines)

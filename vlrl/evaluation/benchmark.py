@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vlrl.data.rows.prompt_template import wrapped
 from vlrl.data.source_settings import check_verifier
 from vlrl.data.tables.records import read_records
 from vlrl.errors import ConfigError, DataError, did_you_mean
+from vlrl.evaluation.episode_metrics import episode_metrics
 from vlrl.evaluation.left_out import LeftOut, OnBad
 from vlrl.evaluation.official import score_answers
 from vlrl.evaluation.protocol import EvaluationProtocol, footnote
@@ -34,12 +35,13 @@ from vlrl.evaluation.scores import (
     token_percentile,
 )
 from vlrl.evaluation.tally import Groups, tally_groups, tally_sets
-from vlrl.model.prompts.encode import Encode
-from vlrl.rollout.collector import collect
+from vlrl.model.prompts.encode import EncodesTurns
+from vlrl.registry import component_field
 from vlrl.rollout.engine import Generates, Sampling
+from vlrl.rollout.environments.environment import Environment, described, environments
+from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem, Rollout, Verdict
-from vlrl.verify.judge import warm_up_verifiers
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.values.quantity import read_quantity
 
@@ -65,6 +67,9 @@ class BenchmarkSettings(Settings):
     on_bad_image: OnBad | None = Field(
         default=None, description="the same for images that can't be read; default: as on_bad_row"
     )
+    environment: component_field(environments, default="single_turn") = Field(  # type: ignore[valid-type]
+        default_factory=SingleTurn, description="what plays it, with its `evaluation_turns`; default: single turns"
+    )
     protocol: EvaluationProtocol = EvaluationProtocol()
 
     @field_validator("benchmark")
@@ -83,6 +88,7 @@ class Benchmark:
     groups    one mapping a problem: grouping → values
     places    file and line of each
     left_out  rows that aren't among them, and why
+    environment  what plays them; the protocol says which
     """
 
     name: str
@@ -92,6 +98,7 @@ class Benchmark:
     protocol: EvaluationProtocol
     places: tuple[str, ...] = ()
     left_out: LeftOut | None = None
+    environment: Environment = field(default_factory=SingleTurn)
 
     def usable(self, check: Check) -> Benchmark:
         """Without the problems that `check` raises for. Raises the error of the first one where it stops for it."""
@@ -117,11 +124,11 @@ class Benchmark:
             left_out=left_out,
         )
 
-    def run(self, encode: Encode, engine: Generates, batch: int = 64) -> BenchmarkResult:
+    def run(self, encode: EncodesTurns, engine: Generates, batch: int = 64) -> BenchmarkResult:
         """Ask every problem, once for every seed of the protocol, `batch` problems at a time, and judge."""
         protocol = self.protocol
-        if protocol.mode == "reward":
-            warm_up_verifiers(self.problems)
+        if protocol.mode == "reward" or self.environment.several_turns:
+            self.environment.warm_up(self.problems)
         sampling = Sampling(
             temperature=protocol.temperature,
             top_p=protocol.top_p,
@@ -134,13 +141,16 @@ class Benchmark:
             rollouts: list[tuple[Rollout, ...]] = []
             for start in range(0, len(self.problems), batch):
                 asked = self.problems[start : start + batch]
-                collected = collect(encode, engine, asked, sampling, protocol.samples, derive_seed(branch, start))
-                rollouts += [one.rollouts for one in collected]
+                root = derive_seed(branch, start)
+                played = self.environment.roll_out(encode, engine, asked, sampling, protocol.samples, root)
+                rollouts += [one.rollouts for one in played]
             runs.append((tuple(rollouts), self._judge(rollouts)))
         return BenchmarkResult(self, tuple(r for r, _ in runs), tuple(v for _, v in runs))
 
     def _judge(self, rollouts: Sequence[tuple[Rollout, ...]]) -> tuple[tuple[Verdict, ...], ...]:
-        """(P, S) verdicts. Sample by sample in row order, as a published script would read S separate files."""
+        """(P, S) verdicts. Sample by sample in row order, as a published script would read S separate files; an
+        environment's own verdict stands.
+        """
         columns = []
         for sample in range(self.protocol.samples):
             texts = [row[sample].text for row in rollouts]
@@ -153,7 +163,9 @@ class Benchmark:
                     Verdict.wrong("cut off", verdict.answer) if finish_reason in ("length", "unfinished") else verdict
                     for verdict, finish_reason in zip(verdicts, finish_reasons, strict=True)
                 ]
-            columns.append(verdicts)
+            episodes = [row[sample].episode for row in rollouts]
+            own = [None if episode is None else episode.verdict for episode in episodes]
+            columns.append([said or verdict for said, verdict in zip(own, verdicts, strict=True)])
         return tuple(zip(*columns, strict=True))
 
 
@@ -188,7 +200,9 @@ class BenchmarkResult:
         mean = sum(runs) / len(runs)
         per_problem = [sum(column) / len(column) for column in zip(*values, strict=True)]
         flat = [rollout for run in self.rollouts for row in run for rollout in row]
-        tokens = [rollout.num_tokens for rollout in flat]
+        tokens = [rollout.num_policy_tokens for rollout in flat]
+        judged = [verdict for run in self.verdicts for row in run for verdict in row]
+        episodes = episode_metrics(zip(flat, judged, strict=True))
         error = standard_error(per_problem)
         return {
             "benchmark": self.benchmark.name,
@@ -206,7 +220,8 @@ class BenchmarkResult:
             "interval": list(self.interval(values)),
             "tokens": {"mean": sum(tokens) / len(tokens), "p95": token_percentile(tokens)},
             "cut_off_rate": cut_off_rate([rollout.finish_reason for rollout in flat]),
-            "faults": sum(v.fault is not None for run in self.verdicts for row in run for v in row),
+            **({"episodes": episodes} if episodes else {}),
+            "faults": sum(verdict.fault is not None for verdict in judged),
             "groups": {g: {v: t.record() for v, t in values.items()} for g, values in self.groups().items()},
             "protocol": self.benchmark.protocol.model_dump(mode="json"),
             "protocol_hash": self.benchmark.protocol.hash,
@@ -259,8 +274,10 @@ def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
         check_verifier(settings.protocol.grader, f"benchmark {name!r}, protocol.grader")
         problems = [replace(problem, verifier=settings.protocol.grader) for problem in problems]
     asked = tuple(wrapped(problem, settings.protocol.prompt) for problem in problems)
-    protocol = settings.protocol.model_copy(update={"benchmark": name, "split": settings.split}).for_problems(asked)
-    found = Benchmark(name, settings.benchmark, asked, tuple(groups), protocol, tuple(places), left_out)
+    environment = settings.environment.for_evaluation()
+    bound = {"benchmark": name, "split": settings.split, "environment": described(environment)}
+    protocol = settings.protocol.model_copy(update=bound).for_problems(asked)
+    found = Benchmark(name, settings.benchmark, asked, tuple(groups), protocol, tuple(places), left_out, environment)
     return found.usable(_check_images)
 
 

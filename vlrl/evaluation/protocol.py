@@ -48,6 +48,9 @@ class EvaluationProtocol(Settings):
         default="int", description="MathVista's integers in official mode"
     )
     grader_version: int = Field(default=GRADER_VERSION, description="version of the verifiers")
+    environment: str = Field(
+        default="", description="what plays it, with all that changes results; empty: single turns"
+    )
     min_pixels: int | None = Field(default=None, ge=1, description="an image's least size, in pixels")
     max_pixels: int | None = Field(default=None, ge=1, description="image budget: upper bound of an image, pixels")
     cut_offs: Literal["judged", "wrong"] = Field(default="judged", description="a response that the token budget ended")
@@ -64,8 +67,11 @@ class EvaluationProtocol(Settings):
 
     @cached_property
     def hash(self) -> str:
-        """12 hexadecimal characters over every field."""
-        return content_digest(json.dumps(self.model_dump(mode="json"), sort_keys=True))[:12]
+        """12 hexadecimal characters over every field; that of single turns is as it was before there was an
+        environment.
+        """
+        values = self.model_dump(mode="json", exclude=set() if self.environment else {"environment"})
+        return content_digest(json.dumps(values, sort_keys=True))[:12]
 
     @property
     def label(self) -> str:

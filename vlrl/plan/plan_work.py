@@ -198,7 +198,7 @@ def benchmark_work(settings: RunSettings) -> list[str]:
     return [
         f"benchmark {one.name}: {len(one.benchmark.problems):,} problems, {one.benchmark.protocol.label}, "
         f"every {settings.eval.benchmarks_every} steps (protocol {one.benchmark.protocol.hash})"
-        for one in load_curve_benchmarks(settings.eval.benchmarks)
+        for one in load_curve_benchmarks(settings.eval.benchmarks, settings.engine)
     ] + [
         f"{CALLED[harness]} {task}: {(harnesses and harnesses.limit) or 'all'} rows, "
         f"every {settings.eval.benchmarks_every} steps"

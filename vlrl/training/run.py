@@ -70,7 +70,7 @@ def start_run(
     if {*LEARNING, "record"} & set(settings.stages):
         recipe.refuse_evaluation_sets()
     if "rl" in settings.stages:
-        load_curve_benchmarks(settings.eval.benchmarks)  # and one in a benchmark
+        load_curve_benchmarks(settings.eval.benchmarks, settings.engine)  # and one in a benchmark
         if settings.eval.harness is not None:
             check_tasks(settings.eval.harness, "eval.harness")
     with claimed(folder, "run", fresh) if dist.is_first() else nullcontext() as claim:

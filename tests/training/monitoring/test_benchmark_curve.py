@@ -12,6 +12,7 @@ from vlrl.errors import ConfigError, VlrlError
 from vlrl.plan.plan import print_plan
 from vlrl.report.figures.metric_charts import benchmark_charts
 from vlrl.report.read_run import read_run
+from vlrl.rollout.engine_registry import default_engine
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
 from vlrl.training.run import start_run
@@ -107,9 +108,9 @@ def test_a_benchmark_that_can_not_be_read_stops_a_run_before_a_model_is_loaded(t
 
 def test_one_benchmark_twice_under_one_protocol_is_refused(tmp_path):
     file = own(tmp_path)
-    assert [one.name for one in load_curve_benchmarks([file])] == ["doubles"]
+    assert [one.name for one in load_curve_benchmarks([file], default_engine())] == ["doubles"]
     with pytest.raises(ConfigError, match="twice"):
-        load_curve_benchmarks([file, file])
+        load_curve_benchmarks([file, file], default_engine())
 
 
 def test_prompts_that_leave_no_room_for_a_response_are_refused_before_the_first_step(tmp_path):

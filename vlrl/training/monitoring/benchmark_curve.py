@@ -17,7 +17,8 @@ from vlrl.evaluation.harness.run_tasks import HarnessResult, HarnessRun
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoder
 from vlrl.rollout.engine import Generates
-from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, with_model
+from vlrl.rollout.engine_registry import EngineSettings
+from vlrl.training.monitoring.evaluation_settings import EvaluationSettings, check_played, with_model
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class CurveBenchmark:
     batch: int
 
 
-def load_curve_benchmarks(files: Sequence[str] | None) -> list[CurveBenchmark]:
+def load_curve_benchmarks(files: Sequence[str] | None, engine: EngineSettings) -> list[CurveBenchmark]:
     """All benchmarks of these evaluation configs, rows and images read. Needs no model.
 
-    Raises ConfigError or DataError; a benchmark that is named twice under one protocol is an error.
+    Raises ConfigError or DataError; a benchmark that is named twice under one protocol is an error, and one that the
+    run's engine can't play.
     """
     loaded: list[tuple[str, Benchmark, int]] = []
     for file in files or ():
         settings = load_settings(EvaluationSettings, file)
+        check_played(settings.benchmarks, engine)
         loaded += [(file, load_benchmark(one), settings.batch) for one in settings.benchmarks]
     times = Counter(benchmark.name for _, benchmark, _ in loaded)
     found: dict[str, CurveBenchmark] = {}
@@ -81,7 +84,7 @@ class BenchmarkCurve:
         """
         found: dict[str, float] = {}
         for one, benchmark, encoder in self._asked:
-            record = benchmark.run(encoder.encode, self._engine, one.batch).record()
+            record = benchmark.run(encoder, self._engine, one.batch).record()
             found[f"benchmark/{one.name}"] = record["value"]
             if record["standard_error"] is not None:
                 found[f"benchmark_error/{one.name}"] = record["standard_error"]

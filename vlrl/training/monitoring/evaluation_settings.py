@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlrl.config import Settings, read_yaml
 from vlrl.data.images.image_budget import ImageBudget
@@ -15,7 +16,8 @@ from vlrl.model.load import LoadedModel, ModelSettings
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.registry import PluginFiles
-from vlrl.rollout.engine_registry import EngineField, default_engine
+from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine
+from vlrl.rollout.environments.environment import check_plays
 from vlrl.types import Problem, content_digest
 
 
@@ -34,10 +36,21 @@ class EvaluationSettings(Settings):
     batch: int = Field(default=32, ge=1, description="problems that are encoded and asked at a time")
     threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
 
+    @model_validator(mode="after")
+    def _the_engine_can(self) -> EvaluationSettings:
+        check_played(self.benchmarks, self.engine)
+        return self
+
     @property
     def folder(self) -> str:
         """The run folder: `run_folder`, or runs/<name>."""
         return self.run_folder or f"runs/{self.name}"
+
+
+def check_played(benchmarks: Sequence[BenchmarkSettings], engine: EngineSettings) -> None:
+    """Raises ConfigError for a benchmark whose environment the engine can't play."""
+    for number, one in enumerate(benchmarks):
+        check_plays(one.environment, engine, f"benchmarks.{number}.environment")
 
 
 def names_benchmarks(config: Path) -> bool:
@@ -55,7 +68,7 @@ def with_model(benchmark: Benchmark, loaded: LoadedModel) -> tuple[Benchmark, En
     protocol = benchmark.protocol.model_copy(update={"chat_template": template})
     limits = {"min_pixels": protocol.min_pixels, "max_pixels": protocol.max_pixels}
     budget = ImageBudget(**{key: value for key, value in limits.items() if value is not None})
-    encoder = Encoder(loaded, budget, protocol.system or None)
+    encoder = Encoder(loaded, budget, protocol.system or None, benchmark.environment.tool_schemas())
     fits = PromptCheck(loaded, encoder, budget, longest=protocol.max_tokens)
 
     def check(problem: Problem) -> None:

@@ -91,7 +91,7 @@ def open_session(
         for phase in settings.sft.in_order:
             check_demonstrations(recipe, settings.seed, phase.demonstrations, held_out.all)
     mixture, problem_sampler = _training_problems(settings, recipe, held_out)
-    benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None)
+    benchmarks = load_curve_benchmarks(settings.eval.benchmarks if "rl" in settings.stages else None, settings.engine)
     harness = settings.eval.harness if "rl" in settings.stages else None
     loaded = _load(context, recipe, model_folder)
     for _, policy in settings.policies:
