@@ -25,7 +25,8 @@ PACE = {  # what is declared to leave the result alone; a field that joins is to
     "EndpointSettings": "url api_key_variable timeout_seconds retries pause_seconds concurrency",
     "RunSettings": "plugins name run_folder data stages judging tracker threads patience_minutes",
     "SandboxSettings": "isolation url interface boxes",
-    "RlSettings": "agreement audit max_fault_rate validate_every checkpoint_every export_every log_groups log_every",
+    "RlSettings": "agreement audit overthinking max_fault_rate validate_every checkpoint_every "
+    "export_every log_groups log_every",
     "EvalSettings": "samples benchmarks harness benchmarks_every",
     "EpisodeSettings": "tool_seconds workers",
     "FixedSetSettings": "checkpoint_every",
