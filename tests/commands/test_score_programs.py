@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_type_hints
 
 import pytest
 from sandbox_fixture import SMALL, require_sandbox
@@ -10,11 +11,14 @@ from sandbox_fixture import SMALL, require_sandbox
 from vlrl.code_execution import executor
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.commands.scoring.score import score_command
+from vlrl.commands.scoring.score_cli import score
+from vlrl.data.benchmarks.benchmark_definition import benchmarks
+from vlrl.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def boxes():
     require_sandbox()
     executor.configure(SandboxSettings(boxes=1, limits=SMALL))
@@ -42,3 +46,96 @@ def test_human_eval_is_scored_by_its_tests(tmp_path, capsys):
     scored = score_command("humaneval", str(tmp_path / "problems.jsonl"), str(tmp_path / "responses.jsonl"))
     assert (scored.overall.correct, scored.overall.total, scored.faults) == (1, 3, 0)
     assert "humaneval" in capsys.readouterr().out
+
+
+# --- majority vote ---------------------------------------------------------------------------------------------------
+
+RIGHT = ("n = int(input())\nprint(n * n)\n", "n = int(input())\nprint(sum(n for _ in range(n)))\n")
+WRONG = ("print(int(input()) * 2)\n", "n = int(input())\nprint(n)\n")
+NUMBER = "import random\nrandom.seed(int(input()))\nprint(random.randint(3, 50))\n"
+
+
+def fenced(source):
+    return f"```python\n{source}```"
+
+
+def written(folder, **tables):
+    paths = []
+    for name, rows in tables.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        paths.append(str(folder / f"{name}.jsonl"))
+    return paths
+
+
+def squares(folder, responses, **inputs):
+    row = {
+        "id": "a",
+        "question": "Print a square.",
+        "input_output": json.dumps({"inputs": ["7\n"], "outputs": ["49\n"]}),
+    }
+    given = [{"id": "a", "response": text} for text in responses]
+    return written(folder, problems=[row], responses=given, inputs=[{"id": "a", **inputs}])
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"inputs": ["3\n", "5\n"]}, {"generators": NUMBER}, {"generators": [fenced(NUMBER)]}]
+)
+def test_the_program_that_agrees_with_most_is_scored(tmp_path, capsys, inputs):
+    """Two wrong programs come first; two right ones alone print the same on all inputs."""
+    said = [fenced(WRONG[0]), "no program", fenced(WRONG[1]), fenced(RIGHT[0]), fenced(RIGHT[1])]
+    problems, responses, votes = squares(tmp_path, said, **inputs)
+    scored = score_command("apps", problems, responses, majority=votes)
+    assert (scored.overall.correct, scored.overall.total) == (1, 1)
+    assert "majority of 5 responses to 1 problems, 4 with a program: 40.0% agree" in capsys.readouterr().out
+    assert scored.record()["majority"]["undecided"] == 0
+    with pytest.raises(DataError, match="occur more than once"):
+        score_command("apps", problems, responses)
+
+
+def test_the_majority_is_blind_to_expected_outputs(tmp_path):
+    """Where most are wrong alike the vote is wrong, too."""
+    problems, responses, votes = squares(
+        tmp_path, map(fenced, (*RIGHT, WRONG[0], WRONG[0] + "#\n", WRONG[0] + "##\n")), inputs=["3\n"]
+    )
+    assert score_command("apps", problems, responses, majority=votes).overall.correct == 0
+
+
+def test_functions_vote_by_what_they_return(tmp_path):
+    row = {"task_id": "HumanEval/1", "prompt": "def f(x: int) -> int:\n", "entry_point": "f"}
+    row["test"] = "def check(candidate):\n    assert candidate(4) == 5\n"
+    programs = ["def f(x): return x", "def f(x): return x + 1", "def f(x): return 1 + x", "print(7)"]
+    given = [{"task_id": "HumanEval/1", "response": fenced(p + "\n")} for p in programs]
+    paths = written(
+        tmp_path, problems=[row], responses=given, inputs=[{"task_id": "HumanEval/1", "inputs": [[1], [2]]}]
+    )
+    scored = score_command("humaneval", *paths[:2], majority=paths[2])
+    assert (scored.overall.correct, scored.majority.agreeing) == (1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "has no inputs"),
+        ({"inputs": [[1]]}, "write a list of texts for standard input"),
+        ({"generators": ["1 / 0"]}, "none of them runs"),
+        ({"id": "b", "inputs": ["1"]}, "1 problems have no inputs: a"),
+    ],
+)
+def test_inputs_that_no_vote_can_use_are_refused(tmp_path, inputs, message):
+    problems, responses, votes = squares(tmp_path, [fenced(RIGHT[0])], **inputs)
+    with pytest.raises(DataError, match=message):
+        score_command("apps", problems, responses, majority=votes)
+
+
+def test_only_programs_are_voted_on(tmp_path):
+    rows = [{"id": "a", "question": "2 + 2?", "answer": "#### 4", "response": "4"}]
+    path = written(tmp_path, rows=rows)[0]
+    with pytest.raises(ConfigError, match="isn't judged by running programs"):
+        score_command("gsm8k", path, path, majority=path)
+
+
+def test_help_lists_every_benchmark_that_is_scored():
+    argument = get_type_hints(score, include_extras=True)["benchmark"].__metadata__[0]
+    assert set(argument.help.removesuffix(", or a plugin's.").split(", ")) == {
+        name for name in benchmarks if benchmarks.get(name).scored
+    }

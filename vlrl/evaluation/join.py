@@ -44,8 +44,8 @@ def join_responses(
     names the ids for keys that occur twice, ids that the problems don't have, and (unless allowed) missing responses.
     """
     names = shared_key([row.keys for row in rows], [record for _, record in records])
-    problems = _unique(((_key(row.keys, names, row.place), row) for row in rows), "problems")
-    responses = _unique(((_key(r, names, place), _response(place, r, names)) for place, r in records), "responses")
+    problems = _unique(((row_key(row.keys, names, row.place), row) for row in rows), "problems")
+    responses = _unique(((row_key(r, names, place), _response(place, r, names)) for place, r in records), "responses")
     by = "+".join(names)
     unknown = [key for key in responses if key not in problems]
     if unknown:
@@ -74,7 +74,8 @@ def shared_key(problems: Sequence[Mapping[str, Any]], responses: Sequence[Mappin
     return (name, "model") if "model" in both else (name,)
 
 
-def _key(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> Key:
+def row_key(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> Key:
+    """A row's values of the columns to join on. Raises DataError for a row without one of them."""
     absent = [name for name in names if row.get(name) is None]
     if absent:
         raise DataError(place, f"has no {absent[0]!r}", "every row needs it: rows are joined on it")

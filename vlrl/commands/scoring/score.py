@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
+from vlrl.commands.scoring.majority import Elected, elect
 from vlrl.data.benchmarks.benchmark_definition import Answer, RecordedVerdicts, benchmark_named, benchmarks
 from vlrl.data.benchmarks.benchmark_rows import read_benchmark
 from vlrl.data.tables.records import Record, read_records
@@ -34,6 +35,7 @@ class Scored:
     faults: int
     missing: int
     lines: tuple[dict[str, Any], ...]
+    majority: Elected | None = None
 
     def record(self) -> dict[str, Any]:
         """The object that --json prints."""
@@ -41,7 +43,8 @@ class Scored:
             grouping: {value: figure.record() for value, figure in values.items()}
             for grouping, values in self.groups.items()
         }
-        return {**self.overall.record(), "groups": groups, "faults": self.faults}
+        voted = {} if self.majority is None else {"majority": self.majority.record()}
+        return {**self.overall.record(), "groups": groups, "faults": self.faults, **voted}
 
 
 def score_command(
@@ -55,9 +58,10 @@ def score_command(
     as_json: bool = False,
     out: Path | None = None,
     plugins: Sequence[Path] = (),
+    majority: str | None = None,
 ) -> Scored:
     """Score a responses file and print the table, or one JSON object; `plugins` are Python files that register
-    benchmarks or verifiers.
+    benchmarks or verifiers. `majority` is a file of inputs (`elect`).
 
     Raises ConfigError or DataError with file, line or ids for whatever doesn't fit together.
     """
@@ -66,11 +70,16 @@ def score_command(
     _check_names(benchmark, mode, integer_rule)
     given = read_records(responses, "--responses")
     asked = given if _same_file(problems, responses) else read_records(problems, "--problems")
+    elected = None
+    if majority is not None:
+        elected = elect(benchmark, read_benchmark(benchmark, asked), given, read_records(majority, "--majority"))
+        given = list(elected.records)
     recorded = benchmark_named(benchmark).recorded(asked, given, allow_missing)
     if recorded is not None:
         scored = _recorded(recorded)
     else:
         scored = _score(benchmark, asked, given, mode, integer_rule, use_extraction, allow_missing)
+    scored = replace(scored, majority=elected)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in scored.lines))
@@ -146,6 +155,7 @@ def table(benchmark: str, mode: Mode, scored: Scored) -> str:
         f"{benchmark}, {rule}: {scored.overall.correct}/{scored.overall.total} = {100 * scored.overall.accuracy:.2f}% "
         f"[95% {100 * low:.2f}–{100 * high:.2f}], faults {scored.faults}, missing {scored.missing}"
     ]
+    lines += [] if scored.majority is None else [scored.majority.said()]
     for grouping, values in scored.groups.items():
         lines.append(f"\n{grouping}")
         width = max(map(len, values), default=0)

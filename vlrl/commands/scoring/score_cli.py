@@ -12,7 +12,9 @@ def score(
     benchmark: Annotated[
         str,
         typer.Argument(
-            metavar="BENCH", help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath, a plugin's."
+            metavar="BENCH",
+            help="mathvista, mmmu, mmmu-pro, mathvision, math, gsm8k, tabmwp, dynamath, hr-bench, vstar, apps, "
+            "code_contests, humaneval, livecodebench, mbpp, multipl-e, taco, or a plugin's.",
         ),
     ],
     problems: Annotated[str, typer.Option(help="The benchmark in its own schema: JSON, JSONL or parquet.")],
@@ -30,6 +32,14 @@ def score(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Rows without a response count as wrong.")
     ] = False,
+    majority: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INPUTS",
+            help="Of several responses to a programming problem score the program that agrees with most on inputs of "
+            "this file: rows of id and `inputs`, or `generators`.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write one JSON line a row: id, correct, answer, note.")] = None,
     plugin: Annotated[
@@ -43,7 +53,7 @@ def score(
     from vlrl.commands.scoring.score import score_command
 
     modes = (mode, integer_rule, use_extraction, allow_missing)
-    score_command(benchmark, problems, responses, *modes, as_json, out, plugin or ())  # type: ignore[arg-type]
+    score_command(benchmark, problems, responses, *modes, as_json, out, plugin or (), majority)  # type: ignore[arg-type]
 
 
 def verify(

@@ -17,9 +17,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from vlrl.code_execution import executor as programs
-from vlrl.code_execution.outcome import Execution, Executor, Prepared, Program
+from vlrl.code_execution.outcome import Execution, Executor, Program
 from vlrl.curation.stage import Context, Decision, Stage, stage_name, stages
 from vlrl.curation.test_cases.agreement import Output, Selected, normalized, select
+from vlrl.curation.test_cases.generated_inputs import SandboxFaultError, generated_inputs, run_once, unbroken
 from vlrl.curation.test_cases.generator_library import library_files
 from vlrl.curation.test_cases.written_generators import COUNTS, Written, WrittenGenerators
 from vlrl.errors import ConfigError
@@ -27,12 +28,7 @@ from vlrl.seeding import stream
 from vlrl.types import Problem
 from vlrl.verify.code.code_tests import CodeTests, StdoutCase, gold_of
 
-MAX_INPUT_BYTES = 1 << 20  # ours: of one case
 NO_GENERATOR = "no generator"
-
-
-class SandboxFaultError(Exception):
-    """The sandbox failed, so that nothing is known of the problem."""
 
 
 @dataclass(frozen=True)
@@ -217,33 +213,9 @@ class GenerateTests(Stage):
         seed: int,
         least: int = 0,
     ) -> list[str]:
-        """Different inputs that the generators print, in turns; one that fails gives none.
-
-        With `least` it ends as soon as too many runs failed to give that number: an endless loop takes its time limit
-        each time.
-        """
-        prepared = [
-            _unbroken(executor.prepare(Program("python", source, library_files(source, self.libraries))))
-            for source in generators
-        ]
-
-        def run(number: int) -> str | None:
-            chosen = prepared[number % len(prepared)]
-            if isinstance(chosen, Execution):
-                return None
-            draw = int(stream(seed, "test cases", problem.id, number).integers(1 << 31))
-            ran = _run(chosen, f"{draw}\n")
-            fits = ran.ended == "finished" and 0 < len(ran.stdout) <= MAX_INPUT_BYTES
-            return ran.stdout.decode("utf-8", errors="replace") if fits else None
-
-        printed: dict[str, None] = {}
-        at_once = executor.settings.count
-        for start in range(0, self.cases, at_once):
-            if len(printed) + self.cases - start < least:
-                break
-            ran = beside.map(run, range(start, min(start + at_once, self.cases)))
-            printed |= dict.fromkeys(text for text in ran if text is not None)
-        return list(printed)
+        """Different inputs that the generators print, in turns, by seeds of the problem's own."""
+        draws = [int(stream(seed, "test cases", problem.id, k).integers(1 << 31)) for k in range(self.cases)]
+        return generated_inputs(generators, draws, executor, beside, self.libraries, least)
 
     def _outputs(
         self,
@@ -253,32 +225,18 @@ class GenerateTests(Stage):
         beside: ThreadPoolExecutor,
     ) -> list[list[Output]]:
         """What each submission prints for each input; None where it doesn't compile, fails, or takes too long."""
-        prepared = list(beside.map(lambda one: _unbroken(executor.prepare(Program(*one))), submissions))
+        prepared = list(beside.map(lambda one: unbroken(executor.prepare(Program(*one))), submissions))
 
         def run(asked: tuple[int, int]) -> Output:
             chosen = prepared[asked[1]]
             if isinstance(chosen, Execution):
                 return None
-            ran = _run(chosen, inputs[asked[0]])
+            ran = run_once(chosen, inputs[asked[0]])
             return normalized(ran.stdout) if ran.ended == "finished" else None
 
         pairs = [(c, s) for c in range(len(inputs)) for s in range(len(prepared))]
         flat = list(beside.map(run, pairs))
         return [flat[c * len(prepared) : (c + 1) * len(prepared)] for c in range(len(inputs))]
-
-
-def _unbroken(prepared: Prepared | Execution) -> Prepared | Execution:
-    """What `prepare` returned. Raises SandboxFaultError for a fault."""
-    if isinstance(prepared, Execution) and prepared.is_fault:
-        raise SandboxFaultError(prepared.note)
-    return prepared
-
-
-def _run(prepared: Prepared, stdin: str) -> Execution:
-    ran = prepared.run(stdin.encode())
-    if ran.is_fault:
-        raise SandboxFaultError(ran.note)
-    return ran
 
 
 def _given(metadata: Mapping[str, Any]) -> _Given:

@@ -5,11 +5,12 @@ No expected output is needed: programs that print the same on all inputs form a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from vlrl.code_execution.outcome import Execution, Executor, Program
+from vlrl.code_execution.sandbox_settings import Limits
 
 LEFT_OUT = "\0failed"
 
@@ -23,15 +24,29 @@ class Vote:
     classes: tuple[tuple[int, ...], ...]
 
 
-def majority_program(executor: Executor, programs: Sequence[Program], inputs: Sequence[str]) -> Vote:
+def printed_words(ran: Execution) -> str:
+    """What a program prints, white space aside."""
+    return " ".join(ran.stdout.decode("utf-8", errors="replace").split())
+
+
+def majority_program(
+    executor: Executor,
+    programs: Sequence[Program],
+    inputs: Sequence[str],
+    limits: Limits | None = None,
+    read: Callable[[Execution], str | None] = printed_words,
+) -> Vote:
     """Runs all programs on all inputs. Of two classes of one size the one with the earlier program wins.
+
+    limits  of each run; None: the sandbox's own
+    read    what programs are compared by, of a run that finished; None where it gave nothing
 
     Programs that fail on an input differ from those that don't; those that fail on all are in no class. Raises
     RuntimeError where the sandbox fails, for then nothing is known.
     """
 
     def behaviour(program: Program) -> tuple[str, ...] | None:
-        prepared = executor.prepare(program)
+        prepared = executor.prepare(program, limits)
         if isinstance(prepared, Execution):
             if prepared.is_fault:
                 raise RuntimeError(prepared.note)
@@ -41,8 +56,8 @@ def majority_program(executor: Executor, programs: Sequence[Program], inputs: Se
             ran = prepared.run(stdin.encode())
             if ran.is_fault:
                 raise RuntimeError(ran.note)
-            text = " ".join(ran.stdout.decode("utf-8", errors="replace").split())
-            printed.append(text if ran.ended == "finished" else LEFT_OUT)
+            text = read(ran) if ran.ended == "finished" else None
+            printed.append(LEFT_OUT if text is None else text)
         return None if all(text == LEFT_OUT for text in printed) else tuple(printed)
 
     with ThreadPoolExecutor(executor.settings.count, thread_name_prefix="vote") as beside:

@@ -48,7 +48,7 @@ def run_tests(executor: Executor, source: str, tests: CodeTests, judging: Judgin
 
     Raises ConfigError for a language whose toolchain is missing.
     """
-    limits = _limits(executor, judging)
+    limits = limits_of(executor, judging)
     if tests.unit is not None:
         return _unit(executor, source, tests.unit, judging, limits)
     if tests.calls:
@@ -61,7 +61,8 @@ def run_tests(executor: Executor, source: str, tests: CodeTests, judging: Judgin
     return _cases(prepared, [case.stdin.encode() for case in tests.stdout], check, judging)
 
 
-def _limits(executor: Executor, judging: Judging) -> Limits:
+def limits_of(executor: Executor, judging: Judging) -> Limits:
+    """Limits of one case: the sandbox's own where the problem names none."""
     own = executor.settings.limits
     changed: dict[str, Any] = {}
     if judging.time_seconds is not None:
@@ -120,23 +121,17 @@ def _calls(executor: Executor, source: str, tests: CodeTests, judging: Judging, 
         return ProgramReport(
             "sandbox_fault", 0, tests.count, 1, f"calls of functions are for Python, not {judging.language}"
         )
-    files = {
-        **judging.files,
-        "solution.py": source.encode("utf-8", "surrogatepass"),
-        "plain_data.py": _text("plain_data.py").encode(),
-    }
-    prepared = executor.prepare(Program("python", _text("call_harness.py"), files), limits)
+    prepared = executor.prepare(calling_program(source, judging), limits)
     marks = [secrets.token_hex(16) for _ in tests.calls]
-    inputs = []
-    for case, mark in zip(tests.calls, marks, strict=True):
-        arguments = [encode(argument) for argument in case.arguments]
-        call = {"function": tests.function, "arguments": arguments, "mark": mark, "in_place": tests.in_place}
-        inputs.append(json.dumps(call).encode())
+    inputs = [
+        call_text(tests.function, case.arguments, mark, tests.in_place).encode()
+        for case, mark in zip(tests.calls, marks, strict=True)
+    ]
 
     def check(number: int, ran: Execution) -> tuple[CaseResult, str]:
         if ran.ended != "finished":
             return _name(ran), ran.note
-        said = _marked(ran.stdout, marks[number])
+        said = marked_value(ran.stdout, marks[number])
         if said is None:
             return "runtime_error", "it ended before it returned"
         try:
@@ -154,7 +149,23 @@ def _calls(executor: Executor, source: str, tests: CodeTests, judging: Judging, 
     return report
 
 
-def _marked(stdout: bytes, mark: str) -> Any:
+def calling_program(source: str, judging: Judging) -> Program:
+    """A Python program that calls a function of `source` as standard input says (`call_text`)."""
+    files = {
+        **judging.files,
+        "solution.py": source.encode("utf-8", "surrogatepass"),
+        "plain_data.py": _text("plain_data.py").encode(),
+    }
+    return Program("python", _text("call_harness.py"), files)
+
+
+def call_text(function: str, arguments: Sequence[Any], mark: str, in_place: bool = False) -> str:
+    """One call; what it returns is printed on a line that begins with `mark` (`marked_value`)."""
+    encoded = [encode(argument) for argument in arguments]
+    return json.dumps({"function": function, "arguments": encoded, "mark": mark, "in_place": in_place})
+
+
+def marked_value(stdout: bytes, mark: str) -> Any:
     """What stands on the one line with the mark; None where there is none or more than one."""
     lines = [line for line in stdout.split(b"\n") if line.startswith(mark.encode())]
     if len(lines) != 1:
@@ -202,7 +213,7 @@ def _separate(
     ran = executor.run_tested(tester, tested, limits)
     if ran.ended != "finished":
         return ProgramReport(_name(ran), 0, 1, 1, ran.note)
-    said = _marked(ran.stdout, mark)
+    said = marked_value(ran.stdout, mark)
     if not isinstance(said, dict):
         return ProgramReport("runtime_error", 0, 1, 1, "the tests did not end")
     ended, text = str(said.get("ended")), str(said.get("text", ""))
