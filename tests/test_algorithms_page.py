@@ -20,6 +20,7 @@ from vlrl.losses.loss_registry import losses
 from vlrl.provenance import MARKS
 from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.training.presets import PRESETS
+from vlrl.training.scheduling.length_head import LengthHeadSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "algorithms.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -29,6 +30,7 @@ SECTIONS = {
     "Adjustments": [adjusts, token_credits, weighers, additions],
     "Hooks at boundaries": [boundary_hooks],
     "Which problem comes next": [problem_weights, {"utility": TaskUtility}],
+    "The longest responses first": [{"length_head": LengthHeadSettings}],
 }
 
 

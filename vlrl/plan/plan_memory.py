@@ -152,7 +152,7 @@ class MemoryPlan:
         memory |= self._verdicts("rl rollout", {**held, **others}, engine)
         if self._backend.in_shards and engine.given:  # else it takes the policy's own tensors
             memory = {"rl hand-over": {**held, **engine.awake, **self._gathered_weight, **others}, **memory}
-        if rl.needs - NO_STATISTICS - {"steps"}:
+        if rl.length_head is not None or rl.needs - NO_STATISTICS - {"steps"}:
             reading = self._reading(policy, rl.problems_per_step, k, length, list(models.values()))
             memory["rl judging"] = {**held, **engine.awake, **reading, **others}
         rows = -(-rl.groups_wanted // rl.updates_per_step)

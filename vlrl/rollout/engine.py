@@ -45,6 +45,8 @@ class Request:
     record_routing  whether rollouts say which experts their tokens went to (`Rollout.routing`)
     early_exit_below  a permission to return early: once no response waits for a slot and fewer than this share of the
                   slots is busy, what is still being written may come back `unfinished`. 0: never
+    expected_tokens  a prediction of what this call adds to the longest response, and a hint: of requests that may begin
+                  an engine begins the longest first, if it doesn't take them in the order of the call. None: unknown
 
     Token t of response i depends on (seed, i, attempt, t), so that under one policy any cut into calls gives the tokens
     of one long call. An engine whose sampler can't be placed at token t draws from `seed_of(i, t)` from there on; its
@@ -61,6 +63,7 @@ class Request:
     early_exit_below: float = 0.0
     attempts: tuple[int, ...] | None = None
     record_routing: bool = False
+    expected_tokens: float | None = None
 
     def seed_of(self, index: int, *branch: int) -> int:
         """Root of the randomness of response `index` in its present attempt, or of a `branch` of it."""

@@ -75,6 +75,7 @@ def test_what_is_read_was_brought_up_to_date_before(policy, tmp_path):
     for read in (
         lambda: policy.logprobs(rows, 1.0),
         lambda: policy.statistics(rows, 1.0, {"entropy"}),
+        lambda: policy.hidden_states(rows, 2),
         lambda: policy.weights(),
         lambda: policy.save(tmp_path / "model"),
     ):

@@ -45,6 +45,16 @@ def served(queue, sizes):
     return order
 
 
+def test_who_is_expected_to_be_longest_begins_first_after_those_that_were_begun():
+    """Prompts of 9, 5 and 7 tokens; without an expectation the longest prompt is first."""
+    asked = requests([(9, 1), (5, 1), (7, 1)])
+    assert [one.request for one in Queue(asked, 3, 100).take(0, {})] == [0, 2, 1]
+    told = [replace(one, expected_tokens=tokens) for one, tokens in zip(asked, (10.0, 80.0, 80.0), strict=True)]
+    assert [one.request for one in Queue(told, 3, 100).take(0, {})] == [2, 1, 0]
+    begun = [with_begun(told[0], 2), *told[1:]]
+    assert [one.request for one in Queue(begun, 3, 100).take(0, {})] == [0, 2, 1]
+
+
 SIZES = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 20), st.booleans()), max_size=20)
 
 

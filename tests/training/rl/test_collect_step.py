@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 from scoring_cases import runtime_of
-from small_models import ask
+from small_models import ask, fresh
 
 from vlrl.config import build_settings
 from vlrl.errors import ConfigError, VerifierFaultError
+from vlrl.model.training.torch_policy import TorchPolicy
 from vlrl.rollout.environments.single_turn import SingleTurn
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.collect_step import StepCollector
@@ -127,3 +128,26 @@ def test_a_step_whose_verifier_breaks_too_often_ends_the_run(qwen3, monkeypatch)
     assert kept[0].judged == (False, True, True, True)
     with pytest.raises(VerifierFaultError):
         collected(qwen3, [[MIXED]], max_fault_rate=0.2, **NO_MORE)
+
+
+def test_a_length_head_changes_no_response_and_is_kept_in_the_checkpoint(model_folders):
+    """One step with it and one without: the same groups; what it learned is a part of the checkpoint."""
+    loaded = fresh(model_folders["tiny-qwen3-vl"])
+    problems = [ask(f"{i} 3+4=?") for i in range(4)]
+    script = {p.id: (RIGHT, WRONG) if i % 2 else ALL_WRONG for i, p in enumerate(problems)}
+    mixture = SimpleNamespace(draw=lambda *rest: problems)
+    sampler = SimpleNamespace(at=lambda step: None, observe=lambda groups: None)
+    found = []
+    for head in (None, {"gamma": 0.9}):
+        settings = build_settings(RlSettings, {"sampling": {"max_tokens": 40}, "length_head": head}, "rl")
+        context = RunContext(SimpleNamespace(rl=settings, seed=0, environment=SingleTurn()), None, None)
+        session = Session(context, None, mixture, sampler, runtime_of(loaded, script), None, None)
+        collector = StepCollector(session, TorchPolicy(loaded, settings.policy))
+        found.append((collector.collect(0, Fraction(0), Clock()), collector.parts))
+    (plain, without), (batch, parts) = found
+    assert batch.drawn == plain.drawn
+    assert set(parts) - set(without) == {"length_head"}
+    assert "length_head/loss" not in plain.metrics
+    before = parts["length_head"].state_dict()["head"]
+    assert float(before["weight"].norm()) > 0
+    assert batch.metrics["length_head/loss"] > 0

@@ -22,7 +22,7 @@ class Policy(Protocol):
     what it added up.
 
     `skipped` are examples that have no gradient and needn't run: they stay in the loss's averages.
-    `statistics` are those of vlrl.model.training.token_statistics, under the present weights.
+    `statistics` and `hidden_states` are those of vlrl.model.training.token_statistics, under the present weights.
     With several ranks all call the same methods with the same arguments and get the same answers. `close` gives back
     what a backend holds beside the model; after it the model is the user's again.
     """
@@ -39,6 +39,8 @@ class Policy(Protocol):
         teacher: PackedForward | None = None,
         frozen: Mapping[str, PackedForward] = MappingProxyType({}),
     ) -> list[dict[str, tuple[tuple[float, ...], ...]]]: ...
+
+    def hidden_states(self, examples: Sequence[Example], count: int) -> list[torch.Tensor]: ...
 
     def update(
         self,

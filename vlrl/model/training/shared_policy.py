@@ -17,7 +17,7 @@ from vlrl.model.batch.rank_sharding import Shares, sum_over_ranks
 from vlrl.model.load import LoadedModel, save_model
 from vlrl.model.optimization.lora import plain_weights
 from vlrl.model.training.forward import MicroBatch, PackedForward
-from vlrl.model.training.token_statistics import Tokens, token_statistics
+from vlrl.model.training.token_statistics import Tokens, hidden_states, token_statistics
 from vlrl.model.training.update_metrics import UpdateMetrics
 
 
@@ -70,6 +70,11 @@ class SharedPolicy(ABC):
         return self.shares.read(
             examples, lambda some: token_statistics(self._reading, some, temperature, names, teacher, frozen)
         )
+
+    def hidden_states(self, examples: Sequence[Example], count: int) -> list[torch.Tensor]:
+        """Per example (n, d): the states that predict `count` tokens of each response, as `places_of` spreads them."""
+        self._bring_up_to_date()
+        return self.shares.read(examples, lambda some: hidden_states(self._reading, some, count))
 
     def update(
         self,

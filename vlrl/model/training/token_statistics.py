@@ -59,6 +59,35 @@ def token_statistics(
     return result
 
 
+def places_of(length: int, count: int) -> list[int]:
+    """At most `count` places of a response of T tokens, spread evenly from its first token on."""
+    count = min(count, length)
+    return [length * i // count for i in range(count)]
+
+
+@torch.no_grad()
+def hidden_states(policy: PackedForward, rows: Sequence[Example], count: int) -> list[torch.Tensor]:
+    """Per row (n, d), float32 on the CPU: the last hidden states that predict the tokens at `places_of` of each of its
+    responses, one response after the other.
+    """
+    pieces = [(r, row.take(chosen)) for r, row in enumerate(rows) for chosen in policy.split(row)]
+    parts = [part for _, part in pieces]
+    read: dict[int, torch.Tensor] = {}
+    for chosen in policy.batches(parts):
+        hidden, _ = policy.hidden([parts[i] for i in chosen])
+        start = 0
+        for i in chosen:
+            kept = []
+            for response in parts[i].responses:
+                kept += [start + place for place in places_of(len(response), count)]
+                start += len(response)
+            read[i] = hidden[kept].float().cpu()
+    by_row: list[list[torch.Tensor]] = [[] for _ in rows]
+    for i, (r, _) in enumerate(pieces):
+        by_row[r].append(read[i])
+    return [torch.cat(states) for states in by_row]
+
+
 def _of_batch(
     policy: PackedForward,
     rows: Sequence[Example],

@@ -23,10 +23,11 @@ class Queue:
     tokens are held.
 
     Continued requests come first: while a response of theirs waits, no fresh one gets a slot. Among the continued, as
-    among the fresh, prompts are ordered by length, longest first, so that those that are held together pad little: by
-    age they would fill `max_num_batched_tokens` with padding and leave slots idle. Responses get their slots one by
-    one; those
-    that wait do so behind their prompt, which is read once. A prompt above the limit enters when no other is held.
+    among the fresh, those whose responses are expected to be longest come first, where that is known: a long one that
+    begins late keeps a slot when all others are idle. Else prompts are ordered by length, longest first, so that those
+    that are held together pad little: by age they would fill `max_num_batched_tokens` with padding and leave slots
+    idle. Responses get their slots one by one; those that wait do so behind their prompt, which is read once. A prompt
+    above the limit enters when no other is held.
     """
 
     def __init__(self, requests: Sequence[Request], max_num_seqs: int, max_num_batched_tokens: int) -> None:
@@ -36,7 +37,12 @@ class Queue:
             r: indices
             for r in sorted(
                 range(len(requests)),
-                key=lambda r: (requests[r].resume_from is None, -requests[r].encoded.num_tokens, r),
+                key=lambda r: (
+                    requests[r].resume_from is None,
+                    -(requests[r].expected_tokens or 0.0),
+                    -requests[r].encoded.num_tokens,
+                    r,
+                ),
             )
             if (indices := [i for i in range(requests[r].num_rollouts) if requests[r].room(i)])
         }

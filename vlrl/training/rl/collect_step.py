@@ -9,10 +9,12 @@ from typing import Any
 
 from vlrl.model.training.policy import Policy
 from vlrl.rollout.collector import AsksForRouting
+from vlrl.rollout.engine import Generates
 from vlrl.rollout.partial_rollouts import PartialBuffer
 from vlrl.seeding import derive_seed
 from vlrl.training.rl.clock import Clock
 from vlrl.training.rl.scoring import GroupScorer
+from vlrl.training.scheduling.long_first import LongFirst
 from vlrl.training.session.open_session import Session
 from vlrl.types import Group, Problem, ScoredGroup
 from vlrl.verify.judge import stop_on_faults
@@ -42,6 +44,8 @@ class StepCollector:
         self._model, self._environment = session.runtime, session.settings.environment
         self._mixture, self._problem_sampler = session.mixture, session.problem_sampler
         self._buffer: PartialBuffer = self._environment.buffer()
+        head = self._settings.length_head
+        self._long_first = None if head is None else LongFirst(head, self._model.loaded, policy)
         self.scorer = GroupScorer(self._settings, self._seed, self._model, policy, self._environment)
 
     @property
@@ -52,6 +56,7 @@ class StepCollector:
             "buffer": self._buffer,
             "mixture": self._mixture,
             "problem_sampler": self._problem_sampler,
+            **({} if self._long_first is None else {"length_head": self._long_first}),
         }
 
     def close(self) -> None:
@@ -94,12 +99,16 @@ class StepCollector:
         stop_on_faults([v for group in drawn for v in group.verdicts], settings.max_fault_rate, "judge", remedy)
         written = sum(rollout.num_written_tokens for group in drawn for rollout in group.rollouts)
         metrics = {"tokens/written": float(written), **metrics}
+        if self._long_first is not None:
+            with clock.phase("length_head"):
+                metrics |= self._long_first.learn(drawn)
         if settings.contrast is not None:
             metrics["tokens/contrast"] = float(contrast_tokens)
         return StepBatch(*self._parted(drawn), drawn, metrics)
 
     def _roll_out(self, problems: Sequence[Problem], step: int, seed: int) -> tuple[list[Group], dict[str, float]]:
-        settings, encode, engine = self._settings, self._model.encoder, self._model.engine
+        settings, encode, own = self._settings, self._model.encoder, self._model.engine
+        engine: Generates = own if self._long_first is None else self._long_first.through(own)
         sampling, k = settings.sampling_at(step), settings.rollouts_per_problem
         if settings.partial is None:
             writes = AsksForRouting(engine) if settings.replay_routing else engine

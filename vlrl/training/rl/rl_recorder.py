@@ -49,7 +49,8 @@ class RlRecorder:
         self._exports = Exports(session.context.run.path, session.context.say)
         if self._settings.export_every is not None:
             self._parts["exports"] = self._exports
-        algorithm = (self._settings.loss, *self._settings.auxiliary, *self._settings.problem_sampler.parts)
+        head, chooses = self._settings.length_head, self._settings.problem_sampler
+        algorithm = (self._settings.loss, *self._settings.auxiliary, *chooses.parts, *([] if head is None else [head]))
         self._context.note(algorithm=[*self._settings.credit.sources(), *map(source_of, algorithm)])
         checkpoint = self._steps.latest_checkpoint()
         if checkpoint is None and self._settings.continue_credit is not None:

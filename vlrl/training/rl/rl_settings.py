@@ -26,6 +26,7 @@ from vlrl.training.monitoring.audit import AuditSettings
 from vlrl.training.monitoring.engine_agreement import AgreementSettings
 from vlrl.training.presets import expand
 from vlrl.training.rl.self_teacher import NAMES, SelfTeacherSettings
+from vlrl.training.scheduling.length_head import LengthHeadSettings
 from vlrl.training.teacher.reference_model import ReferenceModel
 from vlrl.types import ScoredGroup
 from vlrl.verify.traces.overthinking import TraceSettings
@@ -108,6 +109,9 @@ class RlSettings(Settings):
         default=None,
         min_length=1,
         description="names of the recipe's sources of general problems, for `heal`, the weight and the reward part",
+    )
+    length_head: LengthHeadSettings | None = Field(
+        default=None, description="predicts how long responses become; the engine begins the longest first. null: off"
     )
     loss: component_field(losses, default="kimi") = Field(default_factory=KimiLoss)  # type: ignore[valid-type]
     auxiliary: tuple[component_field(additions), ...] = Field(  # type: ignore[valid-type]
