@@ -68,6 +68,7 @@ def test_states_of_another_scale_say_the_same():
     states, lengths = planted(0)
     head.learn(states, lengths)
     assert head.lengths(3.0 * states) == pytest.approx(head.lengths(states), rel=1e-4)
+    assert min(head.lengths(states)) > 1.0, "not all of them at an end of the scale"
 
 
 def test_a_head_goes_on_from_its_state_as_if_it_had_never_stopped(tmp_path):
