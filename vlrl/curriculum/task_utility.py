@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from vlrl.credit.advantage.advantages import Advantage
+from vlrl.losses.loss_registry import Loss
 from vlrl.provenance import Mark, Method
 from vlrl.types import ScoredGroup
 
@@ -38,6 +40,31 @@ class TaskUtility(Method):
     memory: float = Field(default=0.8, ge=0.0, lt=1.0)
     trend: float = Field(default=1.0, ge=0.0)
     pull: bool = False
+
+    def check_pull(self, loss: Loss, advantage: Advantage, first_updates: bool) -> None:
+        """Raises ValueError where `pull` multiplies nothing, or only one of two places where τ stands.
+
+        first_updates  whether every update is its step's first, in which the policy hasn't left the step's start, and
+                       there is no other policy that the loss pulls to
+        """
+        if not self.pull:
+            return
+        place = "problem_sampler.utility.pull multiplies the loss's pull to an earlier policy source by source"
+        if not loss.reads_pull_scales:
+            raise ValueError(
+                f"{place}, and {type(loss).__name__} as it is set up has none; take kimi with tau or grpo with beta "
+                "above 0, or leave it out"
+            )
+        if first_updates:
+            raise ValueError(
+                f"{place}, which is zero in the first update of a step; make several (updates_per_step, "
+                "epochs_per_step), or leave it out"
+            )
+        if advantage.objective_tau is not None:
+            raise ValueError(
+                f"{place}, and the baseline of {type(advantage).__name__} has one τ for all; take another advantage, "
+                "or leave it out"
+            )
 
 
 class TaskUtilities:

@@ -217,25 +217,9 @@ class RlSettings(Settings):
 
     @model_validator(mode="after")
     def _a_scaled_pull_is_there(self) -> RlSettings:
-        utility = self.problem_sampler.utility
-        if utility is None or not utility.pull:
-            return self
-        place = "problem_sampler.utility.pull multiplies the loss's pull to an earlier policy source by source"
-        if not self.loss.reads_pull_scales:
-            raise ValueError(
-                f"{place}, and {type(self.loss).__name__} as it is set up has none; take kimi with tau or grpo with "
-                "beta above 0, or leave it out"
-            )
-        if self.updates_per_step * self.epochs_per_step == 1 and self.reference is None:
-            raise ValueError(
-                f"{place}, which is zero in the first update of a step; make several (updates_per_step, "
-                "epochs_per_step), or leave it out"
-            )
-        if self.credit.advantage.objective_tau is not None:
-            raise ValueError(
-                f"{place}, and the baseline of {type(self.credit.advantage).__name__} has one τ for all; take another "
-                "advantage, or leave it out"
-            )
+        if (utility := self.problem_sampler.utility) is not None:
+            first_updates = self.updates_per_step * self.epochs_per_step == 1 and self.reference is None
+            utility.check_pull(self.loss, self.credit.advantage, first_updates)
         return self
 
     @model_validator(mode="after")
