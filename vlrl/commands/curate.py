@@ -31,6 +31,7 @@ from vlrl.errors import ConfigError, DataError, RunError
 from vlrl.installation.shipped import locate
 from vlrl.model.folders.model_folder import check_folder
 from vlrl.model.load import LoadedModel, load_model
+from vlrl.model.prompts.control_tokens import control_tokens
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.prompts.prompt_check import PromptCheck
 from vlrl.rollout.distributed_engine import check_engine, open_engine
@@ -55,6 +56,8 @@ def start_curation(config: Path, overrides: Sequence[str] = (), fresh: bool = Fa
     _refuse_other_runs(folder)
     if settings.model is not None and settings.model.path is not None and settings.needs_model:
         check_folder(settings.model.path, "model.path")
+    if settings.hints is not None:
+        settings.hints.check_traces()
     problems, budget, recipe = read_input(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -127,6 +130,7 @@ def asking(
         settings.batch,
         settings.max_fault_rate,
         lambda stage, done, _, figures: progress.step(stage, done, figures),
+        control_tokens(loaded.tokenizer, (*loaded.placeholder_ids, *loaded.stop_ids)).read,
     )
 
 

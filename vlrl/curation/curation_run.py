@@ -14,6 +14,8 @@ from vlrl.curation.model_answers import EngineAsk
 from vlrl.curation.recipe_rows import write_with_recipe
 from vlrl.curation.selection.balance import balance_report
 from vlrl.curation.selection.difficulty import HARD_POOL
+from vlrl.curation.selection.hint_tuning import STAGE as HINTS
+from vlrl.curation.selection.hint_tuning import HintSet, tune_hints
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSet, sample_demonstrations
 from vlrl.curation.stage import Context
 from vlrl.curation.test_cases.written_generators import counts_said
@@ -35,10 +37,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Curated:
-    """The funnel and the warm-up set of a finished curation."""
+    """The funnel, the warm-up set and the hints of a finished curation."""
 
     funnel: Funnel
     warmup: WarmupSet | None
+    hints: HintSet | None = None
 
 
 def curate(
@@ -53,8 +56,8 @@ def curate(
     """Run all stages and write everything into the run folder:
 
     curated.jsonl (+ images/, curated_recipe.yaml), dropped.jsonl, pass_rates.jsonl, hard.jsonl, faults.jsonl,
-    demonstrations.jsonl (+ recipe, provenance), preferences.jsonl, results.json and curation.html. Raises what the
-    stages raise.
+    demonstrations.jsonl and hints.jsonl (+ recipe, provenance), preferences.jsonl, results.json and curation.html.
+    Raises what the stages raise.
     """
     shown = shown or Shown()
     now = ""
@@ -75,11 +78,21 @@ def curate(
         started(STAGE, len(funnel.kept[: settings.warmup.problems]))
         warmup = sample_demonstrations(funnel.kept, settings.warmup, context.model)
         shown.say(f"{STAGE}: {warmup.sampled} responses → {len(warmup.demonstrations)} demonstrations")
+    hints = None
+    if settings.hints is not None:
+        started(HINTS, len(funnel.kept))
+        hints = tune_hints(funnel.kept, settings.hints, context.model)
+        shown.say(
+            f"{HINTS}: {hints.problems} problems → {len(hints.demonstrations)} demonstrations ({dict(hints.cases)})"
+        )
+        share, writer = settings.recipe_held_out, context.model.model_hash
+        write_with_recipe(run.path, HINTS, hints.demonstrations, budget, share, plugins, writer)
+        write_atomically(run.path / f"{HINTS}_provenance.jsonl", _lines(hints.provenance))
     _write(funnel, warmup, settings, run, budget, plugins, None if ask is None else ask.model_hash)
-    results = results_of(funnel, warmup, ask)
+    results = results_of(funnel, warmup, ask) | ({} if hints is None else {"hints": hints.record()})
     run.results(results)
     write_curation_report(run.path, settings, funnel, warmup, results)
-    return Curated(funnel, warmup)
+    return Curated(funnel, warmup, hints)
 
 
 def results_of(funnel: Funnel, warmup: WarmupSet | None, ask: EngineAsk | None) -> dict[str, Any]:

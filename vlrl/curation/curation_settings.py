@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 import vlrl.curation  # noqa: F401  (files the stages under their names)
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.config import Settings
+from vlrl.curation.selection.hint_tuning import STAGE as HINTS
+from vlrl.curation.selection.hint_tuning import HintSettings
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSettings
 from vlrl.curation.stage import stage_name
 from vlrl.curation.stage import stages as registered
@@ -16,7 +18,7 @@ from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
 from vlrl.registry import PluginFiles, component_field
-from vlrl.rollout.engine_registry import EngineField, default_engine
+from vlrl.rollout.engine_registry import EngineField, default_engine, name_of
 
 
 class CurateSettings(Settings):
@@ -42,6 +44,9 @@ class CurateSettings(Settings):
     image: ImageBudget | None = Field(default=None, description="image budget; default: the recipe's")
     stages: tuple[component_field(registered), ...] = ()  # type: ignore[valid-type]
     warmup: WarmupSettings | None = None
+    hints: HintSettings | None = Field(
+        default=None, description="find how much of a worked trace the model needs, and write SFT data; null: don't"
+    )
     model: ModelSettings | None = Field(default=None, description="the model that is asked, where a stage asks one")
     engine: EngineField = Field(default_factory=default_engine)
     system_prompt: str | None = None
@@ -60,12 +65,21 @@ class CurateSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> CurateSettings:
-        if not self.stages and self.warmup is None:
+        if not self.stages and self.warmup is None and self.hints is None:
             raise ConfigError(
-                "stages", "nothing is to be done", f"name stages ({', '.join(registered)}) or a `warmup:` set"
+                "stages", "nothing is to be done", f"name stages ({', '.join(registered)}), `warmup:` or `hints:`"
+            )
+        if self.hints is not None and not self.engine.capabilities.partial_rollouts:
+            inner = self.engine.inner or self.engine
+            raise ConfigError(
+                "hints",
+                f"begin responses, and engine {name_of(inner)!r} does not go on behind a beginning",
+                "engine: transformers, or leave hints out",
             )
         if self.needs_model and self.model is None:
-            asking = [stage_name(stage) for stage in self.stages if stage.needs_model] or [STAGE]
+            asking = [stage_name(stage) for stage in self.stages if stage.needs_model] or [
+                STAGE if self.hints is None else HINTS
+            ]
             raise ConfigError("model", f"is missing, and {asking[0]} asks one", "add `model: {path: …}`")
         names = [stage_name(stage) for stage in self.stages]
         for name in names:
@@ -75,14 +89,14 @@ class CurateSettings(Settings):
 
     @property
     def needs_model(self) -> bool:
-        """Whether any stage, or the warm-up set, asks a model."""
-        return self.warmup is not None or any(stage.needs_model for stage in self.stages)
+        """Whether any stage, or the warm-up set, or hints ask a model."""
+        return self.warmup is not None or self.hints is not None or any(stage.needs_model for stage in self.stages)
 
     @property
     def asked(self) -> list[tuple[str, int]]:
         """Template and most tokens of an answer of everything that a model is asked."""
         found = [asks for stage in self.stages if (asks := stage.asks()) is not None]
-        return found + ([] if self.warmup is None else [(self.warmup.prompt, self.warmup.sampling.max_tokens)])
+        return found + [(one.prompt, one.sampling.max_tokens) for one in (self.warmup, self.hints) if one is not None]
 
     @property
     def folder(self) -> str:

@@ -36,6 +36,7 @@ class EngineAsk:
     engine          any RolloutEngine
     model_hash      of the model behind the engine
     conditions      what else an answer depends on (system prompt, image budget); part of the journal's key
+    tokenize        (text, place) → token ids, for questions whose responses begin with a text
     batch           problems that are encoded and asked at a time
     max_fault_rate  share of faulted verdicts in one stage that stops the run, as in RL
 
@@ -54,10 +55,12 @@ class EngineAsk:
         batch: int = 32,
         max_fault_rate: float = 0.05,
         told: Told | None = None,
+        tokenize: Callable[[str, str], Sequence[int]] | None = None,
     ) -> None:
         self._encode, self._engine, self._journal = encode, engine, journal
         self.model_hash, self.seed = model_hash, seed
         self._conditions = dict(conditions or {})
+        self._tokenize = tokenize
         self._batch, self._max_fault_rate, self._told = batch, max_fault_rate, told
         self.asked = 0  # problems that the engine was asked in this session
         self.reused = 0  # problems whose answers were on disk
@@ -100,13 +103,15 @@ class EngineAsk:
             "n": n,
             "asked": question.asked.id,
             "conditions": self._conditions,
+            **({"begin": question.begin} if question.begin else {}),
         }
         return stage, content_digest(json.dumps(depends_on, sort_keys=True))[:16], question.problem.id
 
     def _ask(self, stage: str, questions: Sequence[Question], sampling: Sampling, n: int) -> list[Answered]:
         seeds = [derive_seed(self.seed, "curation", stage, question.problem.id) for question in questions]
         asked = [question.asked for question in questions]
-        groups = collect(self._encode, self._engine, asked, sampling, n, seeds)
+        begins = [self._begin(question) for question in questions]
+        groups = collect(self._encode, self._engine, asked, sampling, n, seeds, begins if any(begins) else None)
         pairs = list(zip(questions, groups, strict=True))
         by_verifier = iter(
             judge_all([(q.problem, [r.text for r in group.rollouts]) for q, group in pairs if q.judged_by is None])
@@ -118,6 +123,12 @@ class EngineAsk:
         return [
             Answered(group.rollouts, group_verdicts) for group, group_verdicts in zip(groups, verdicts, strict=True)
         ]
+
+    def _begin(self, question: Question) -> tuple[int, ...]:
+        if not question.begin:
+            return ()
+        assert self._tokenize is not None, "who asks for a beginning gives a tokenizer"
+        return tuple(self._tokenize(question.begin, f"problem {question.problem.id}, the hint"))
 
     def _check_faults(self, stage: str, answered: Sequence[Answered]) -> None:
         remedy = "mend the verifier or the problems, or raise max_fault_rate"

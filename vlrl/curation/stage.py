@@ -68,11 +68,13 @@ class Question:
     """A problem as the model is asked it (`asked`: other text, images removed) and as it is judged (`problem`).
 
     judged_by  judges a response to something else than the problem's own question, instead of its verifier
+    begin      what every response begins with; the model writes on behind it
     """
 
     problem: Problem
     asked: Problem
     judged_by: Callable[[str], Verdict] | None = None
+    begin: str = ""
 
 
 class Ask(Protocol):

@@ -11,7 +11,7 @@ from vlrl.model.finite import LOGITS_REMEDY
 from vlrl.model.prompts.encode import Encode, Encoded, EncodedImage
 from vlrl.rollout.engine import Generates, Request, Sampling
 from vlrl.seeding import derive_seed
-from vlrl.types import Group, Problem, Rollout
+from vlrl.types import Group, Problem, Rollout, Segment
 
 
 def collect(
@@ -21,18 +21,35 @@ def collect(
     sampling: Sampling,
     k: int,
     seed: int | Sequence[int],
+    begins: Sequence[Sequence[int]] | None = None,
 ) -> list[Group]:
     """k rollouts of every problem, in order.
 
-    seed  that of each request comes from it, the problem and its index; or one for each problem
+    seed    that of each request comes from it, the problem and its index; or one for each problem
+    begins  token ids that all responses to a problem begin with, as `forced`, beside what `sampling.max_tokens` allows;
+            None: they begin with the policy's own
 
     Raises EngineError if the content hash that the engine read differs from the encoder's.
     """
     seeds = [derive_seed(seed, p.id, i) for i, p in enumerate(problems)] if isinstance(seed, int) else seed
     encoded = encode(problems)
-    requests = [Request(one, k, sampling, seed) for one, seed in zip(encoded, seeds, strict=True)]
+    requests = [
+        begun(Request(one, k, sampling, seed), () if begins is None else begins[i])
+        for i, (one, seed) in enumerate(zip(encoded, seeds, strict=True))
+    ]
     responses = responses_of(engine, requests, problems)
     return [Group(*parts) for parts in zip(problems, responses, encoded, strict=True)]
+
+
+def begun(request: Request, token_ids: Sequence[int]) -> Request:
+    """The request with responses that begin with these tokens; without any as it is."""
+    if not token_ids:
+        return request
+    forced = Segment(tuple(token_ids), (0.0,) * len(token_ids), 0, "forced")
+    begin = Rollout((forced,), "", "unfinished", request.encoded.content_hash)
+    budget = request.sampling.max_tokens + len(token_ids)
+    k = request.num_rollouts
+    return replace(request, resume_from=(begin,) * k, max_tokens=(budget,) * k)
 
 
 def responses_of(

@@ -15,7 +15,9 @@ from vlrl.report.model_cards.base_model import README
 from vlrl.report.model_cards.card_files import is_ours
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".parquet", ".py")
-PATHS = ("path", "folder", "data", "pairs", "records", "first", "second", "long", "short")  # ends of keys of paths
+PATHS = (  # ends of keys of paths
+    *("path", "folder", "data", "pairs", "records", "runs", "traces", "first", "second", "long", "short"),
+)
 ELSEWHERE = ("run_folder", "name")  # keys of what a link leaves
 
 

@@ -70,6 +70,7 @@ KINDS: dict[KindName, Kind] = {
             *("metrics.jsonl", "rollouts.jsonl", "images", "answers.jsonl", "curation.html"),
             *("curated.jsonl", "curated_rows", "curated_recipe.yaml", "dropped.jsonl", "pass_rates.jsonl"),
             *("demonstrations.jsonl", "demonstrations_rows", "demonstrations_recipe.yaml"),
+            *("hints.jsonl", "hints_rows", "hints_recipe.yaml", "hints_provenance.jsonl"),
             *("demonstrations_provenance.jsonl", "preferences.jsonl", "hard.jsonl", "faults.jsonl"),
         ),
         ("answers.jsonl", "curated.jsonl"),

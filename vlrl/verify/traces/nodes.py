@@ -36,6 +36,12 @@ class Trace:
         """The nodes as they stand in the response."""
         return [self.response[start:stop] for start, stop in self.nodes]
 
+    def answer(self) -> str:
+        """The end without the tag that closes the thinking, and without white space around it."""
+        tail = self.response[self.end :].strip()
+        closing = THINK_TAG.match(tail)
+        return tail if closing is None else tail[closing.end() :].strip()
+
     def up_to(self, node: int) -> str:
         """The response without what stands between this node and the end. Thinking that is open there is closed."""
         cut = self.nodes[node][1]
