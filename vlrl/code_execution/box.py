@@ -83,6 +83,7 @@ class Told:
     why: str
     cpu: float
     wall: float
+    waited: float
     peak: int
     compiled: bool
     setup: str
@@ -185,6 +186,7 @@ class Box:
                 str(told["why"]),
                 float(told["cpu"]),
                 float(told["wall"]),
+                float(told["waited"]),
                 int(told["peak"]),
                 bool(told.get("compile", True)),
                 str(told.get("setup", "" if told.get("begun") else "it did not begin")),

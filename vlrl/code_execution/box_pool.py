@@ -216,7 +216,7 @@ class PreparedHere:
 def execution_of(told: Told, limits: Limits) -> Execution:
     """What a server's word means. What a program prints decides nothing but the name of a failure."""
     ended, note = _ended(told, limits)
-    return Execution(ended, told.status, told.stdout, told.stderr, told.cpu, told.wall, told.peak, note)
+    return Execution(ended, told.status, told.stdout, told.stderr, told.cpu, told.wall, told.peak, note, told.waited)
 
 
 def _ended(told: Told, limits: Limits) -> tuple[Ended, str]:

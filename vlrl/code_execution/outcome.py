@@ -34,6 +34,7 @@ class Execution:
 
     ended      finished is exit code 0 within all limits; sandbox_fault says that the sandbox failed, not the program
     exit_code  negative for a signal, None where there is none
+    waited_seconds  of the wall-clock time: what the program, or the sandbox that watches it, waited for a processor
     """
 
     ended: Ended
@@ -44,6 +45,7 @@ class Execution:
     wall_seconds: float = 0.0
     memory_bytes: int = 0
     note: str = ""
+    waited_seconds: float = 0.0
 
     @property
     def is_fault(self) -> bool:

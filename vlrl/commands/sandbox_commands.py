@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vlrl.code_execution.attacks.attack import Result, Traps, all_attacks, run_attack
-from vlrl.code_execution.attacks.leftovers import alive, below, files_now, processes_left
+from vlrl.code_execution.attacks.leftovers import alive, below, files_now, processes_left, processor_seconds
 from vlrl.code_execution.box_pool import BoxPool
 from vlrl.code_execution.bubblewrap import box_python
 from vlrl.code_execution.outcome import Execution, Program
@@ -44,7 +44,9 @@ def check_sandbox(only: str | None, as_json: bool) -> int:
         if not chosen and not forged:
             raise ConfigError("--only", f"no attack has {only!r} in its name", "leave it out to see all names")
         for attack in chosen:
-            results.append(run_attack(attack, pool, traps, lambda: processes_left(pool)))
+            results.append(
+                run_attack(attack, pool, traps, lambda: processes_left(pool), lambda: processor_seconds(pool))
+            )
             processes = sorted({*processes, *pool.process_ids()})
             if not as_json:
                 print(_line(results[-1]), flush=True)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,8 @@ class Attack:
 
     may_end   ends that say it was contained; a fault of the sandbox never does
     after     a second program that is run behind it in the same box, to see whether anything of it was left
-    wall_seconds  how long it may take altogether, by the clock, with what the machine does besides
+    cpu_seconds   processor time that it may take altogether, on the host's account: limits, compilers and ends overshoot
+    wall_seconds  how long its programs may run, by the clock, less what they waited for a processor
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attack:
     source: str
     may_end: frozenset[Ended] = ANYTHING
     after: str = ""
+    cpu_seconds: float = 30.0
     wall_seconds: float = 60.0
 
 
@@ -126,10 +128,15 @@ class Result:
 
 
 Left = Callable[[], str]  # what is left of programs outside of their cells, in words
+Used = Callable[[], Mapping[int, float]]  # process id of a box and of all below → processor seconds so far
 
 
-def run_attack(attack: Attack, executor: Executor, traps: Traps, left: Left) -> Result:
-    """Runs one attack and looks at all the traps."""
+def run_attack(attack: Attack, executor: Executor, traps: Traps, left: Left, used: Used) -> Result:
+    """Runs one attack and looks at all the traps.
+
+    What counts is what the attack could do. A busy machine makes everything take longer, and is no breach.
+    """
+    before = used()
     begun = time.monotonic()
 
     def result(contained: bool | None, said: str) -> Result:
@@ -157,8 +164,12 @@ def run_attack(attack: Attack, executor: Executor, traps: Traps, left: Left) -> 
         return result(False, sprung)
     if remains := left():
         return result(False, remains)
-    if time.monotonic() - begun > attack.wall_seconds:
-        return result(False, f"it took {time.monotonic() - begun:.0f} s")
+    computed = sum(seconds - before.get(process, 0.0) for process, seconds in used().items())
+    if computed > attack.cpu_seconds:
+        return result(False, f"it took {computed:.0f} s of processor time")
+    ran = sum(one.wall_seconds - one.waited_seconds for one in ends)
+    if ran > attack.wall_seconds:
+        return result(False, f"it ran for {ran:.0f} s")
     return result(True, f"{ends[0].ended}{f': {ends[0].note}' if ends[0].note else ''}")
 
 

@@ -11,6 +11,7 @@ from vlrl.code_execution.box_pool import BoxPool
 
 OPEN_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 OUR_NAMES = ("vlrl-trap-", "vlrl-programs-", "vlrl-x")
+HERTZ = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 2.0  # that the kernel has to take a process apart
 
 
@@ -25,6 +26,18 @@ def processes_left(pool: BoxPool) -> str:
         if time.monotonic() > until:
             return f"{alive} of its processes still run"
         time.sleep(0.02)
+
+
+def processor_seconds(pool: BoxPool) -> dict[int, float]:
+    """Process id → processor seconds so far of the boxes and all below, with those of children that they waited for."""
+    found = {}
+    for process in (one for root in pool.process_ids() for one in (root, *below(root))):
+        try:
+            fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        found[process] = sum(map(int, fields[11:15])) / HERTZ
+    return found
 
 
 def below(root: int) -> list[int]:

@@ -13,7 +13,7 @@ On the control socket (sequenced packets, JSON), whose number is the first argum
 
     from here   {"ready": true}
     to here     a job (see `Job`), with its file descriptors
-    from here   {"status": …, "cpu": …, "wall": …, "peak": …, "why": …}
+    from here   {"status": …, "cpu": …, "wall": …, "waited": …, "peak": …, "why": …}
 
 What is secret from the program: descriptors of this process (closed before it begins), memory of `init` and of a tester
 (not dumpable, so that /proc/1/mem stays shut), and other jobs' files, which this process hands on without reading.
@@ -221,6 +221,7 @@ class Server:
         poll.register(report, select.POLLIN | select.POLLHUP)
         poll.register(self.control, select.POLLHUP)
         why, peak, waited, cpu, said = "", 0, 0.0, 0.0, b""
+        own = job_processes.waited(os.getpid())
         over = False
         while not over:
             for descriptor, event in poll.poll(TICK_SECONDS * 1000):
@@ -254,7 +255,8 @@ class Server:
         outcome: dict[str, Any] = {"status": None, "cpu": cpu, "largest": 0}
         for line in said.splitlines():
             outcome.update(json.loads(line))
-        return {**outcome, "why": why, "peak": max(peak, outcome["largest"]), "wall": time.monotonic() - started}
+        outcome |= {"why": why, "peak": max(peak, outcome["largest"]), "wall": time.monotonic() - started}
+        return {**outcome, "waited": waited + job_processes.waited(os.getpid()) - own}
 
 
 def start() -> "Begun":

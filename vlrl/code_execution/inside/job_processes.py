@@ -55,12 +55,17 @@ def measure(root: int) -> "tuple[int, float, float]":
     for number, fields in descendants(root):
         cpu += sum(map(int, fields[11:15])) / HERTZ  # utime, stime, and those of children that were waited for
         memory += resident(number)
-        try:
-            with open(f"/proc/{number}/schedstat", "rb") as file:
-                behind = max(behind, int(file.read().split()[1]) / 1e9)
-        except (OSError, IndexError):  # it has ended meanwhile, or the kernel keeps no such count
-            continue
+        behind = max(behind, waited(number))
     return memory, behind, cpu
+
+
+def waited(number: int) -> float:
+    """Seconds that a process was ready and got no processor; 0 of one that has ended, or without such a count."""
+    try:
+        with open(f"/proc/{number}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def gives_way(root: int) -> bool:
