@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from vlrl.cli import app
 from vlrl.errors import ConfigError, RunError
+from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.runlog.run_folder import read_jsonl
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run import start_run
@@ -106,6 +107,14 @@ def test_a_recipe_that_wants_a_reward_model_says_so_before_a_model_is_loaded(rl_
         start_run(Path(rl_config), [])
     with pytest.raises(ConfigError, match="no such folder: nowhere"):
         start_run(Path(rl_config), ["reward_model.path=nowhere"])
+    folder = Path(rl_config).parent / "judge"
+    folder.mkdir()
+    RewardModelCard("classic", ".", "Is it right?", "").write(folder)
+    for name in ("config.json", "value_head.safetensors"):
+        (folder / name).write_text("{}")
+    process = "rl.audit={verifier: number, process: reward_model}"
+    with pytest.raises(ConfigError, match="a classic one reads no reasoning"):
+        start_run(Path(rl_config), [f"reward_model.path={folder}", process])
 
 
 def test_rows_of_other_settings_are_refused_and_those_of_the_same_are_left(config: str):

@@ -209,6 +209,14 @@ def training_charts(run: RunRecord) -> list[Chart]:
             "share that a second verifier refuses, so far",
             from_zero=True,
         ),
+        _metric_chart(
+            run,
+            "rl",
+            "Right answers by wrong ways",
+            {"wrong way": "audit/wrong_way_rate", "95 % from": "audit/wrong_way_low", "to": "audit/wrong_way_high"},
+            "share whose reasoning a judge refuses, so far",
+            from_zero=True,
+        ),
     ]
     return [chart for chart in charts if chart]
 

@@ -120,7 +120,7 @@ def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
     none.
     """
     audit = settings.rl.audit if "rl" in settings.stages else None
-    seconds = () if audit is None else (audit.verifier,) if isinstance(audit.verifier, str) else audit.verifier.values()
+    seconds = () if audit is None else audit.asked
     if settings.reward_model is None and NAME in (*recipe.verifiers, *seconds):
         raise ConfigError(
             "reward_model",
@@ -133,6 +133,14 @@ def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
             "is given, and neither a source nor the audit names it",
             f"write `verifier: {NAME}` in the recipe, or leave it out",
         )
+    if settings.reward_model is not None and audit is not None and audit.process == NAME:
+        kind = settings.reward_model.kind or settings.reward_model.card().kind
+        if kind == "classic":
+            raise ConfigError(
+                "rl.audit, process",
+                "is reward_model, and a classic one reads no reasoning",
+                "name a chain_of_thought one",
+            )
     configure_reward_model(settings.reward_model)
 
 
