@@ -225,3 +225,11 @@ def test_the_lines_that_contributing_counts_are_those_of_the_pages(kind, page, d
     told = re.search(rf"^\| {kind} \| 1 \| (\d+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert told is not None
     assert int(told[1]) == sum(bool(line.strip()) for line in code.splitlines())
+
+
+def test_the_lines_that_contributing_counts_of_a_family_are_those_of_the_example():
+    told = re.search(
+        r"^\| family \| 1 \| (\d+), .*`(examples/\w+\.py)`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+    assert told is not None
+    assert int(told[1]) == sum(bool(line.strip()) for line in (ROOT / told[2]).read_text().splitlines())

@@ -52,73 +52,7 @@ class ParrotSettings(EngineSettings):
 """
 
 
-FAMILY = """
-import numpy as np
-import torch
-from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaProcessor
-from transformers.modeling_outputs import BaseModelOutputWithPooling
-
-from vlrl.model.families.family import Family, TowerShape, families
-from vlrl.model.families.image_types import ImageFeatures, Pixels
-from vlrl.model.families.tiny_parts import CHAT_TEMPLATE, SPECIAL, TinyModel, text_settings
-
-SIDE = 4  # patches of a small model's images
-
-
-def config(shape, tokenizer):
-    vision = {"hidden_size": shape.vision_width, "intermediate_size": 2 * shape.vision_width, "patch_size": shape.patch}
-    vision |= {"num_hidden_layers": shape.vision_layers, "num_attention_heads": shape.vision_heads}
-    vision |= {"model_type": "clip_vision_model", "image_size": SIDE * shape.patch, "projection_dim": 8}
-    text = {"model_type": "llama", **text_settings(shape, tokenizer, {})}
-    token = tokenizer.convert_tokens_to_ids("<image>")
-    ids = {"image_token_id": token, "image_seq_length": SIDE**2}
-    return LlavaConfig(vision_config=vision, text_config=text, tie_word_embeddings=True, **ids)
-
-
-def processor(shape, tokenizer):
-    side = SIDE * shape.patch
-    images = CLIPImageProcessorPil(size={"height": side, "width": side}, crop_size={"height": side, "width": side})
-    template = CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>")
-    return LlavaProcessor(images, tokenizer, shape.patch, "default", template, num_additional_image_tokens=1)
-
-
-@families.register("llava")
-class Llava(Family):
-    tiny = {"tiny-llava": TinyModel(lambda shape: (*SPECIAL[:3], "<image>"), config, processor)}
-
-    def side(self, config):
-        return config.vision_config.image_size // config.vision_config.patch_size
-
-    def cut(self, output, prompts, counts, loaded):
-        side = self.side(loaded.config)
-        values = torch.from_numpy(np.asarray(output["pixel_values"], dtype=np.float32))
-        return [Pixels(one[None], (1, side, side)) for one in values]
-
-    def encode_images(self, core, own, images, device):
-        values = torch.cat([one.values for one in images]).to(device)
-        return [ImageFeatures(one) for one in own(core, values, return_dict=True).pooler_output]
-
-    def stand_in(self, features):
-        merged = [one.merged for one in features]
-        return BaseModelOutputWithPooling(pooler_output=merged), {"pixel_values": merged[0]}
-
-    def merge(self, config):
-        return 1
-
-    def patches(self, config, image_processor, width, height):
-        return self.side(config) ** 2
-
-    def misfit(self, config, pixels):
-        side, wanted = pixels.values.shape[-1], config.vision_config.image_size
-        return None if side == wanted else f"makes images of {side} pixels, the tower reads {wanted}"
-
-    def tower(self, config):
-        vision = config.vision_config
-        return TowerShape(vision.num_hidden_layers, vision.hidden_size, vision.intermediate_size)
-
-    def tower_pairs(self, config, patches):
-        return float(config.vision_config.num_hidden_layers * (patches + 1) ** 2)
-"""
+FAMILY = Path(__file__).parent.parent / "examples/llava_family.py"
 
 
 BENCHMARK = """
@@ -201,9 +135,8 @@ def test_a_family_is_planned_trained_and_evaluated(tmp_path):
     settings = {"name": "llava", "data": str(recipe), "model": model, **stages, **held}
     with pytest.raises(ConfigError, match="unknown small architecture 'tiny-llava'"):
         make_plan(written(tmp_path / "without.yaml", **settings))
-    (tmp_path / "llava.py").write_text(FAMILY)
     with families.temporarily():
-        config = written(tmp_path / "run.yaml", plugins=[str(tmp_path / "llava.py")], **settings)
+        config = written(tmp_path / "run.yaml", plugins=[str(FAMILY)], **settings)
         assert make_plan(config).image_bounds == (16, 16)
         start_run(config, [f"run_folder={tmp_path / 'run'}"])
         assert json.loads((tmp_path / "run" / "run_card.json").read_text())["status"] == "finished"
