@@ -30,6 +30,7 @@ OTHER = {
     "min_pixels": 1,
     "max_pixels": 1000,
     "cut_offs": "wrong",
+    "environment": "abc",
 }
 
 

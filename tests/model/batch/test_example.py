@@ -24,6 +24,7 @@ def full():
         advantages=(1.0, 0.0, -1.0),
         ref_logprobs=numbers,
         pull_scales=(1.0, 2.0, 0.5),
+        routing=tuple(SimpleNamespace(response=response) for response in RESPONSES),
         teacher_token_ids=RESPONSES,
         observations=(*(Observations((True,) * len(r), (0,) * len(r), ()) for r in RESPONSES[:2]), None),
         origins=((("text", 3),), (("stale", 1),), (("text", 2),)),

@@ -27,6 +27,9 @@ from vlrl.rollout.transformers.transformers_engine import TransformersEngine
 
 NEEDS_TORCHVISION = {name for one in TESTED if one.torchvision for name in one.small}
 TOKENS = 30  # beyond the small models' windows of 24
+# 1e-5, and 2e-5 where a recurrence over tokens and sums over experts meet: 1.1e-5 of 5.35 at one token of 30 was seen,
+# which is some twenty roundings of float32
+BARS = {"qwen3_5_moe": 2e-5}
 
 
 @pytest.fixture(scope="module", params=GENERIC)
@@ -53,12 +56,13 @@ def examples(model, answers):
 
 def test_packed_rows_and_engine_give_the_logprobs_of_the_plain_forward_pass(model, answers):
     packed = TorchPolicy(model.loaded, PolicySettings()).logprobs(examples(model, answers), 1.0)
+    bar = BARS.get(model.loaded.model.config.model_type, 1e-5)
     with torch.no_grad():
         for number, (rollouts, by_trainer) in enumerate(zip(answers, packed, strict=True)):
             for rollout, mine in zip(rollouts, by_trainer, strict=True):
                 plain = model.forward(number, rollout.token_ids).tolist()
-                assert mine == pytest.approx(plain, abs=1e-5)
-                assert rollout.sampler_logprobs == pytest.approx(plain, abs=1e-5)
+                assert mine == pytest.approx(plain, abs=bar)
+                assert rollout.sampler_logprobs == pytest.approx(plain, abs=bar)
 
 
 def test_frames_of_a_video_are_read_as_transformers_reads_them(model):
