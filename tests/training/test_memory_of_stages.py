@@ -48,6 +48,7 @@ def test_the_optimiser_of_a_finished_stage_is_gone_before_its_evaluation_and_the
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     engine = SimpleNamespace(to_training=lambda: None)
     model = ModelRuntime(loaded, Encoder(loaded, BUDGET), engine, settings.backend)
+    (tmp_path / "run_card.json").write_text("{}")
     folder = SimpleNamespace(path=tmp_path, results=lambda found: None, note=lambda **fields: None)
     context = RunContext(settings, folder, Progress({}))
     session = Session(context, None, None, None, model, None, None)

@@ -21,6 +21,7 @@ class Policy:
 
 @pytest.fixture
 def exported(tmp_path):
+    (tmp_path / "run_card.json").write_text("{}")  # a model's card is made of it
     exports = Exports(tmp_path, lambda line: None)
     for step in (2, 4):
         exports.save(Policy(step), step)

@@ -23,11 +23,8 @@ _MARK = re.compile(re.escape(_BEGIN) + "([0-9a-f]{64})" + re.escape(_END))
 def write_model_cards(run: RunRecord | Path) -> list[Path]:
     """A card into every model that a run has left so far, exports among them; returns those that were written.
 
-    None where the folder has no run card yet: there is nothing to say of its models. Raises RunError where a file of it
-    can't be read.
+    Raises RunError where the folder is no run folder or a file of it can't be read.
     """
-    if isinstance(run, Path) and not (run / "run_card.json").is_file():
-        return []
     record = read_run(run) if isinstance(run, Path) else run
     cards = [write_card(file.parent, model_card(record, file.parent)) for file in _models(record.folder)]
     for card in filter(None, cards):
