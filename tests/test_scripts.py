@@ -121,7 +121,9 @@ def test_vllm_comes_with_the_tests_or_by_name_without_what_it_asks_for(installed
     assert len(pip_calls(installed)) == 2
     assert run(installed, "scripts/setup", "test").returncode == 0
     assert run(installed, "scripts/setup", "vllm").returncode == 0
-    assert len(pip_calls(installed)) == 5
+    assert len(pip_calls(installed)) == 6
+    for line, name in zip(pip_calls(installed)[-2:], ("harness", "openenv"), strict=True):
+        assert line == f"install --quiet --no-deps --target .venv/{name} -r scripts/{name}.txt"
 
 
 def host_with_torch(checkout: Path, version: str, cuda: str) -> dict[str, str]:

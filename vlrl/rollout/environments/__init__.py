@@ -7,5 +7,5 @@
 from vlrl.rollout.environments import single_turn  # noqa: F401  files it under its name
 from vlrl.rollout.environments.calls import family_formats  # noqa: F401
 from vlrl.rollout.environments.episodes import class_environment, gymnasium_environment  # noqa: F401
-from vlrl.rollout.environments.servers import mcp_environment  # noqa: F401
+from vlrl.rollout.environments.servers import mcp_environment, openenv_environment  # noqa: F401
 from vlrl.rollout.environments.tools import tool_environment  # noqa: F401
