@@ -37,9 +37,10 @@ def test_the_class_of_the_page_plays(tmp_path, loaded_models):
 
 def test_the_settings_of_the_page_hold():
     blocks = re.findall(r"```yaml\nenvironment:\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    environment, hooked = (environments.build(yaml.safe_load(block)) for block in blocks)
+    environment, grid, hooked = (environments.build(yaml.safe_load(block)) for block in blocks)
     assert environment.turns == 4
     assert environment.image.per_episode == 12
+    assert (grid.id, grid.image.per_episode) == ("minigrid:MiniGrid-DoorKey-5x5-v0", 20)
     assert [type(hook).__name__ for hook in hooked.on_boundary] == ["PruneFailedCalls", "ResampleTurns"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from typing import ClassVar
 
 import pytest
 from episode_cases import roomy
@@ -53,6 +55,71 @@ def test_frozen_lake_is_won_and_lost_and_ends_by_itself(frozen_lake, loaded_mode
     assert len(won.encoded.images) == 1, "the prompt shows where the episode begins"
     assert len(first.images) == 3
     assert len({image.digest for image in first.images}) == 3
+
+
+def test_a_taxi_whose_observation_is_a_number_begins_as_its_seed_says(frozen_lake):
+    taxi = environments.build({"name": "gymnasium", "id": "Taxi-v4", "reward_range": [-200, 20]})
+    first, again, other = (taxi.world(ask("?")) for _ in range(3))
+    shown = [one.begin({"id": "x", "seed": seed}).messages[0] for one, seed in ((first, 1), (again, 1), (other, 2))]
+    assert shown[0] == shown[1] != shown[2]
+    assert first.answer(*steps("0"), 0).reward == -1.0
+    for world in (first, again, other):
+        world.close()
+
+
+def test_one_that_reads_texts_tells_its_task_and_says_what_became_of_them_as_visgyms_do(frozen_lake):
+    import gymnasium
+    import numpy as np
+
+    class Line(gymnasium.Env):
+        """By VisGym's interface: https://github.com/visgym/VisGym."""
+
+        metadata: ClassVar = {"render_modes": ["rgb_array"]}
+        action_space = gymnasium.spaces.Dict({})
+        observation_space = gymnasium.spaces.Dict({})
+
+        def __init__(self, render_mode):
+            self.render_mode = render_mode
+
+        def get_prompt(self):
+            return f"Walk from {self.at} to 2 by `('move', 1)`."
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            self.at = 0
+            return {"agent": self.at, "mission": "go"}, {"env_feedback": None}
+
+        def step(self, action):
+            try:
+                self.at += ast.literal_eval(action)[1]
+                said = "Action executed successfully."
+            except (SyntaxError, ValueError):
+                said = f"Cannot parse {action}."
+            return {"agent": self.at, "mission": "go"}, float(self.at == 2), self.at == 2, False, {"env_feedback": said}
+
+        def render(self):
+            return np.full((32, 32, 3), 20 * self.at, np.uint8)
+
+    gymnasium.register("Line-v0", Line, disable_env_checker=True)
+    try:
+        settings = {"name": "gymnasium", "id": "Line-v0", "text_actions": True, "task": "get_prompt"}
+        world = environments.build({**settings, "shown_info": ["env_feedback"]}).world(ask("?"))
+        (begun,) = world.begin({"id": "x"}).messages
+        assert [getattr(one, "text", "<image>") for one in begun] == [
+            "Walk from 0 to 2 by `('move', 1)`.",
+            "go",
+            "<image>",
+        ]
+        moves = steps("('move', 1)", "north", "('move', 1)")
+        replies = [world.answer(move, turn) for turn, move in enumerate(moves)]
+        done = "Action executed successfully."
+        assert [one.messages[0][1].text for one in replies] == [done, "Cannot parse north.", done]
+        assert [(one.reward, one.over) for one in replies] == [(0.0, False), (0.0, False), (1.0, True)]
+        assert world.end().correct
+    finally:
+        gymnasium.registry.pop("Line-v0")
+    with pytest.raises(ConfigError, match=r"environment\.actions"):
+        environments.build({**settings, "actions": ["left"]})
 
 
 def test_without_the_library_the_error_names_the_extra(monkeypatch):

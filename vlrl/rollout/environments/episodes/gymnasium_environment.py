@@ -1,17 +1,21 @@
 """A Gymnasium environment by its id: the policy acts by a tool, and every step answers with an image.
 
 environment: {name: gymnasium, id: FrozenLake-v1, actions: [left, down, right, up], turns: 20}
+
+Interfaces read: https://gymnasium.farama.org/api/env/, and VisGym's (https://github.com/visgym/VisGym), whose
+environments parse actions from text, tell the task by `get_prompt` and what became of a step by `info["env_feedback"]`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from vlrl.errors import ConfigError
 from vlrl.installation.extras import install, require_library
 from vlrl.rollout.environments.calls.toolbox import schemas_of
 from vlrl.rollout.environments.environment import environments
@@ -23,16 +27,18 @@ from vlrl.types import Problem
 class Steps:
     """One Gymnasium environment as an object with a tool; its own reset begins with a seed that the problem fixes."""
 
-    def __init__(self, make: Any, actions: Sequence[str]) -> None:
-        self._make, self._actions = make, list(actions)
+    def __init__(self, settings: GymnasiumEnvironment) -> None:
+        self._settings, self._actions = settings, list(settings.actions)
         self.over, self.total, self.last = False, 0.0, 0.0
 
     def reset(self, **row: Any) -> Any:
         """Begin; what is seen first, for the prompt."""
-        self._environment = self._make()
+        self._environment = self._settings.make()
         seed = row["seed"] if "seed" in row else derive_seed(0, "gymnasium", str(row["id"])) % 2**31
-        observation, _ = self._environment.reset(seed=int(seed))
-        return self._seen(observation)
+        observation, info = self._environment.reset(seed=int(seed))
+        task = self._settings.task
+        told = [] if task is None else [str(self._environment.get_wrapper_attr(task)())]
+        return [*map(_text, told), *self._seen(observation, info)]
 
     def act(self, action: int | str | list[float]) -> Any:
         """Do one step.
@@ -42,10 +48,11 @@ class Steps:
         """
         if self.over:
             raise ValueError("the episode is over")
-        observation, reward, ended, cut, _ = self._environment.step(self._action(action))
+        taken = str(action) if self._settings.text_actions else self._action(action)
+        observation, reward, ended, cut, info = self._environment.step(taken)
         self.last, self.over = float(reward), bool(ended or cut)
         self.total += self.last
-        return self._seen(observation)
+        return self._seen(observation, info)
 
     def get_reward(self) -> float:
         """The sum over all steps."""
@@ -73,35 +80,57 @@ class Steps:
             raise ValueError(f"{action!r:.80} is none of {space}")
         return action
 
-    def _seen(self, observation: Any) -> list[Any]:
-        """An observation that is an image, else what the environment draws of itself."""
+    def _seen(self, observation: Any, info: Mapping[str, Any]) -> list[Any]:
+        """What the observation says in words and what `info` says, and an image: the observation, where it is one, else
+        what the environment draws of itself.
+        """
+        parts = list(observation.values()) if isinstance(observation, Mapping) else [observation]
+        texts = [part for part in parts if isinstance(part, str)]
+        texts += [str(info[name]) for name in self._settings.shown_info if info.get(name) is not None]
         frame = np.asarray(observation) if isinstance(observation, np.ndarray) else None
         if frame is None or frame.dtype != np.uint8 or frame.ndim != 3:
             frame = self._environment.render()
-        return [{"type": "image", "image": np.asarray(frame, np.uint8)}]
+        return [*map(_text, texts), {"type": "image", "image": np.asarray(frame, np.uint8)}]
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
 
 
 @environments.register("gymnasium")
 class GymnasiumEnvironment(EpisodeEnvironment):
     """The environment of this id, with `render_mode: rgb_array`. Rewards are added up; `reward_range` is their sum's.
 
-    A problem's metadata may name a `seed`; else its id is one.
+    A problem's metadata may name a `seed`; else its id is one. Texts in its observations are shown beside the image.
+
+    text_actions  an action is the text that the policy writes; the environment reads it
+    task          a method of the environment whose text goes into the prompt, once it is reset
+    shown_info    keys of `info` whose text is shown with an observation
     """
 
     id: str = Field(description="as Gymnasium registers it; module:Name-v0 imports the module first")
     arguments: Mapping[str, Any] = Field(default={}, description="keyword arguments of gymnasium.make")
     actions: tuple[str, ...] = Field(default=(), description="names of a discrete space's actions, in order")
 
+    text_actions: bool = Field(default=False, description="whether it parses actions itself, from text")
+    task: str | None = Field(default=None, description="its method that tells the task: get_prompt in VisGym")
+    shown_info: tuple[str, ...] = Field(default=(), description="keys of info that are shown: env_feedback in VisGym")
+
     @model_validator(mode="after")
     def _is_installed(self) -> GymnasiumEnvironment:
         require_library("gymnasium", install("gymnasium"), "environment")
+        if self.text_actions and self.actions:
+            raise ConfigError(
+                "environment.actions", "names actions that text_actions hands on as text", "leave one of them out"
+            )
         return self
 
     def open(self, problem: Problem) -> Any:
         """Made when the episode begins."""
-        return Steps(self._make, self.actions)
+        return Steps(self)
 
-    def _make(self) -> Any:
+    def make(self) -> Any:
+        """The environment as the library makes it."""
         import gymnasium
 
         return gymnasium.make(self.id, **{"render_mode": "rgb_array", **self.arguments})
