@@ -66,15 +66,20 @@ def responses_of(
         raise error.at("rollout") from None
     for problem, request, rollouts in zip(problems, requests, responses, strict=True):
         for number, rollout in enumerate(rollouts):
-            check_content(problem, request.encoded, rollout, request.observed(number))
-            if not math.isfinite(math.fsum(rollout.sampler_logprobs)):
-                token = next(t for t, value in enumerate(rollout.sampler_logprobs) if not math.isfinite(value))
-                raise NonFiniteError(
-                    f"rollout, problem {problem.id}, response {number}, token {token}",
-                    f"the engine's log-probability is {rollout.sampler_logprobs[token]}",
-                    LOGITS_REMEDY,
-                )
+            check_response(problem, request, number, rollout)
     return responses
+
+
+def check_response(problem: Problem, request: Request, number: int, rollout: Rollout) -> None:
+    """Raises NonFiniteError and EngineError as `responses_of` does."""
+    check_content(problem, request.encoded, rollout, request.observed(number))
+    if not math.isfinite(math.fsum(rollout.sampler_logprobs)):
+        token = next(t for t, value in enumerate(rollout.sampler_logprobs) if not math.isfinite(value))
+        raise NonFiniteError(
+            f"rollout, problem {problem.id}, response {number}, token {token}",
+            f"the engine's log-probability is {rollout.sampler_logprobs[token]}",
+            LOGITS_REMEDY,
+        )
 
 
 def check_content(problem: Problem, encoded: Encoded, rollout: Rollout, observed: Sequence[EncodedImage] = ()) -> None:

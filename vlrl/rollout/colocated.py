@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from vlrl.rollout.engine import Request, RolloutEngine
+from vlrl.errors import EngineError
+from vlrl.rollout.engine import GeneratesTurns, NextTurns, Request, RolloutEngine
 from vlrl.types import Rollout
 
 GIB = 2**30
@@ -52,6 +53,17 @@ class ColocatedEngine:
         """The engine's answers; one that was never told to wake writes with the weights of the loaded model."""
         self._begin()
         return self.engine.generate(requests)
+
+    def generate_turns(self, requests: Sequence[Request], turns: NextTurns) -> list[tuple[Rollout, ...]]:
+        """The same of an engine that goes on with single responses. Raises EngineError where it doesn't."""
+        if not isinstance(self.engine, GeneratesTurns):
+            raise EngineError(
+                "environment.next_turn",
+                f"{type(self.engine).__name__} writes all turns together",
+                "next_turn: together",
+            )
+        self._begin()
+        return self.engine.generate_turns(requests, turns)
 
     def _begin(self) -> None:
         if not self._awake:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -87,6 +87,11 @@ class Request:
         """First token of the turn that this call writes: stop strings, loops and the text are looked for from there."""
         return 0 if self.resume_from is None else self.resume_from[index].turn_start
 
+    def longer(self, index: int, rollout: Rollout) -> Request:
+        """The same where response `index` goes on behind this one."""
+        before = self.resume_from or (Rollout((), "", "unfinished"),) * self.num_rollouts
+        return replace(self, resume_from=(*before[:index], rollout, *before[index + 1 :]))
+
     def room(self, index: int) -> int:
         """Tokens that this call may add to response `index`: 0 where it has ended."""
         if self.resume_from is not None and self.resume_from[index].finish_reason != "unfinished":
@@ -163,6 +168,27 @@ class Generates(Protocol):
     """
 
     def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]: ...
+
+
+class NextTurns(Protocol):
+    """Who makes responses longer while an engine writes others.
+
+    `ended` is told of each that this call has written as far as it may. `longer` gives those that may be written on,
+    by request and index: `unfinished`, as in `Request.resume_from`; with `wait` at least one, unless none is to come.
+    """
+
+    def ended(self, request: int, index: int, rollout: Rollout) -> None: ...
+
+    def longer(self, wait: bool) -> list[tuple[int, int, Rollout]]: ...
+
+
+@runtime_checkable
+class GeneratesTurns(Generates, Protocol):
+    """Goes on with responses within a call, as soon as they are longer, while it writes others. Their tokens are those
+    of separate calls; log-probabilities may differ in their last digits, with the batch that read them.
+    """
+
+    def generate_turns(self, requests: Sequence[Request], turns: NextTurns) -> list[tuple[Rollout, ...]]: ...
 
 
 class RolloutEngine(Generates, Protocol):

@@ -37,6 +37,7 @@ class EngineCapabilities:
     partial_rollouts   goes on with responses of an earlier call (`Request.resume_from`, `new_tokens`)
     observed_images    reads images in the responses that it goes on with (observations of an environment)
     exact_resume       sampled responses, too, are the same however they are cut into calls; else only greedy ones are
+    next_turns         goes on with a response within a call, as soon as it is longer (`GeneratesTurns`)
     early_exit         may return before the last responses have ended, where a request allows it (`early_exit_below`)
     serves_all_ranks   has processes of its own: the first rank opens it for all, and it saves the model once meanwhile
     in_step            starts, ends and replaces a failed engine on all ranks together, so that each call reaches every
@@ -49,6 +50,7 @@ class EngineCapabilities:
     partial_rollouts: bool = True
     observed_images: bool = False
     exact_resume: bool = True
+    next_turns: bool = False
     early_exit: bool = True
     serves_all_ranks: bool = False
     in_step: bool = False

@@ -167,6 +167,8 @@ class RunSettings(Settings):
                 f"is true, but engine {name!r} doesn't say which experts its tokens went to",
                 "leave it out, or engine: transformers",
             )
+        if self.rl.replay_routing and self.environment.turns_apart:
+            raise ConfigError("rl.replay_routing", "is true, but turns begin one by one", "next_turn: together")
         if self.rl.policy.lora is not None:
             engine.check_adapters("rl.policy.lora", self.rl.policy.lora.parts)
         return self

@@ -130,6 +130,46 @@ def test_policy_tokens_of_episodes_with_tool_images_have_the_trainers_logprobs(h
         assert rollout.sampler_logprobs == pytest.approx(values, abs=1e-4)
 
 
+@one_architecture
+def test_a_response_goes_on_within_a_call_once_it_is_longer_while_others_wait(here):
+    """Greedy, with an image behind the first turn; the second response of each prompt comes back when nothing is written."""
+    encoder, problems = Encoder(here.loaded, BUDGET), [ask(pixels(1), "red?"), ask("3+4=?")]
+    encoded, greedy = encoder(problems), Sampling(max_tokens=100, temperature=0.0)
+    asked = [Request(one, 2, greedy, n, new_tokens=4) for n, one in enumerate(encoded)]
+
+    def behind(rollout):
+        pieces = (Text("3"),) if rollout.num_observations else (as_image(pixels(9)),)
+        (segment,) = encoder.observe([Observation((pieces,), "tests", ended=False)])
+        return replace(rollout, segments=(*rollout.segments, segment), finish_reason="unfinished")
+
+    class Turns:
+        def __init__(self):
+            self.ready, self.held, self.order = [], [], []
+
+        def ended(self, request, index, rollout):
+            self.order.append((request, index))
+            if rollout.num_observations < 2:
+                (self.held if index else self.ready).append((request, index, behind(rollout)))
+
+        def longer(self, wait):
+            found, self.ready = self.ready or (self.held if wait else []), []
+            self.held = [one for one in self.held if one not in found]
+            return found
+
+    turns = Turns()
+    together = here.engine.generate_turns(asked, turns)
+    assert [turns.order.count((r, i)) for r in range(2) for i in range(2)] == [3] * 4
+    assert max(n for n, one in enumerate(turns.order) if one[1] == 0) < turns.order.index((0, 1), 4)
+    rollouts = here.engine.generate(asked)
+    for _ in range(2):
+        longer = [tuple(map(behind, of_request)) for of_request in rollouts]
+        rollouts = here.engine.generate([replace(a, resume_from=b) for a, b in zip(asked, longer, strict=True)])
+    assert furthest(together, rollouts) < 1e-4
+    assert [[r.content_hash for r in some] for some in together] == [
+        [r.content_hash for r in some] for some in rollouts
+    ]
+
+
 def test_requests_of_several_temperatures_share_a_call(here):
     one = here.encoded[1]
     mixed = [Request(one, 3, Sampling(temperature=t, max_tokens=8), 4) for t in (0.5, 0.0, 1.5, 1.0)]

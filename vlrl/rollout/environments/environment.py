@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from vlrl import dist
 from vlrl.config import Settings, declared_effect
 from vlrl.errors import ConfigError
 from vlrl.model.prompts.encode import EncodesTurns
@@ -45,6 +46,11 @@ class Environment(Settings):
         said = next(one for one in cls.__mro__ if "partial_rollouts" in vars(one))
         if cls.__mro__.index(writes) < cls.__mro__.index(said):
             cls.partial_rollouts = False
+
+    @property
+    def turns_apart(self) -> bool:
+        """Whether turns of a call begin one by one (`GeneratesTurns`)."""
+        return False
 
     def warm_up(self, problems: Sequence[Problem]) -> None:
         """Begin what the verdicts on these problems will need, and return at once."""
@@ -121,3 +127,6 @@ def check_plays(environment: Environment, engine: EngineSettings, place: str = "
             "behind what tools return",
             "environment: single_turn, or engine: transformers",
         )
+    if environment.turns_apart and (not can.next_turns or dist.world() > 1):
+        where = f"engine {name!r}" if not can.next_turns else f"an engine of {dist.world()} ranks"
+        raise ConfigError(f"{place}.next_turn", f"{where} writes all turns together", "next_turn: together")

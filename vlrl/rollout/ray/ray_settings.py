@@ -97,6 +97,7 @@ class RayPoolSettings(EngineSettings):
         return replace(
             self.inner.capabilities,
             serves_all_ranks=True,
+            next_turns=False,
             in_step=False,
             ranks_per_engine=1,
             library="ray",

@@ -57,6 +57,10 @@ class Queue:
         """Requests with responses that wait."""
         return frozenset(self._waiting)
 
+    def add(self, request: int, index: int) -> None:
+        """A response that goes on, behind those that wait."""
+        self._waiting.setdefault(request, []).append(index)
+
     def take(self, busy: int, held: Mapping[int, int]) -> list[Entry]:
         """Responses for the slots that `busy` rows leave free. `held` has the tokens of each prompt that is held."""
         prompts = dict(held)

@@ -17,7 +17,6 @@ from typing import Any, Literal
 import torch
 
 from vlrl.errors import EngineError, NonFiniteError
-from vlrl.model.batch.micro_batches import split_responses
 from vlrl.model.cost import cost_of
 from vlrl.model.decoding.decode_step import DecodeStep, single_layers
 from vlrl.model.decoding.onednn_linear import packed_layers, packed_products
@@ -30,17 +29,19 @@ from vlrl.model.optimization.lora import has_adapters
 from vlrl.model.prompts.positions import PositionRule
 from vlrl.model.training.logprobs import head_logits
 from vlrl.model.vision.image_encoding import VisionTower
-from vlrl.rollout.engine import Request, check_requests, joined
-from vlrl.rollout.response_text import ends_in_stop_string, response_text
+from vlrl.rollout.engine import NextTurns, Request, check_requests
+from vlrl.rollout.response_text import ends_in_stop_string
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.transformers.decode_graph import DecodeGraphs, by_step
 from vlrl.rollout.transformers.expert_recording import Recorder, recorded_experts
-from vlrl.rollout.transformers.prefill import Prefill, ReadResponse
+from vlrl.rollout.transformers.prefill import Prefill
 from vlrl.rollout.transformers.running_batch import RunningBatch, RunningResponse
-from vlrl.rollout.transformers.scheduler import Queue, begun, passes, resumed
+from vlrl.rollout.transformers.scheduler import Queue
+from vlrl.rollout.transformers.slot_filling import SlotFilling
 from vlrl.rollout.transformers.state_decoding import StateDecoding
 from vlrl.rollout.transformers.transformers_settings import TransformersEngineSettings
-from vlrl.types import Rollout, Segment
+from vlrl.rollout.transformers.written_responses import Written, running
+from vlrl.types import Rollout
 
 # reads the tokens (N,) that were just written: (N, d), what predicts the next ones
 Reader = Callable[[RunningBatch, torch.Tensor], torch.Tensor]
@@ -118,34 +119,41 @@ class TransformersEngine:
         """rollout/slot_utilisation since the last call of this."""
         return self._slots.pop_metrics()
 
-    @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
         """k responses per request, in request order."""
+        return self._generate(requests, None)
+
+    def generate_turns(self, requests: Sequence[Request], turns: NextTurns) -> list[tuple[Rollout, ...]]:
+        """The same; a response that ended goes on as soon as it is longer. Raises EngineError for a recurrent model,
+        whose requests are written one by one.
+        """
+        if self._rule.recurrent:
+            raise EngineError("environment.next_turn", "the model has recurrent layers", "next_turn: together")
+        return self._generate(requests, turns)
+
+    @torch.inference_mode()
+    def _generate(self, requests: Sequence[Request], turns: NextTurns | None) -> list[tuple[Rollout, ...]]:
         check_requests(requests, self._loaded.context)
         was_training = self._model.training
         self._model.eval()
+        written = Written(requests, self._loaded.tokenizer, self._stop_ids, self.version, turns)
         try:
             known = self.decode_step == "own"
             if not known and self._settings.decode_step == "auto" and self._loaded.shards is None:
                 warnings.warn(
                     "engine: tokens are read by the model's own forward pass, which is slower: "
                     f"decode_step: own doesn't know {what_is_unknown(self._model)}",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
             with recorded_experts(self._routers, requests) as experts:
                 if self._rule.recurrent:
-                    written = self._decode_states(requests, experts)
+                    written.started += self._decode_states(requests, experts)
                 else:
                     with self._reader(known) as read_written:
-                        written = self._decode(requests, self._prefill(known), read_written, experts)
-            rows = {(row.request, row.index): row for row in written}
+                        self._decode(written, self._prefill(known), read_written, experts)
         finally:
             self._model.train(was_training)
-        read = [request.encoded.hash_again() for request in requests]
-        return [
-            tuple(self._finish(request, r, i, rows.get((r, i)), read[r], experts) for i in range(request.num_rollouts))
-            for r, request in enumerate(requests)
-        ]
+        return written.rollouts(experts)
 
     def _prefill(self, known: bool) -> Prefill:
         return Prefill(self._loaded, self.tower, self._rule, known)
@@ -166,35 +174,37 @@ class TransformersEngine:
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
-    def _decode(
-        self, requests: Sequence[Request], prefill: Prefill, read_written: Reader, experts: Recorder
-    ) -> list[RunningResponse]:
+    def _decode(self, written: Written, prefill: Prefill, read_written: Reader, experts: Recorder) -> None:
         """Write every response that has room, until it ends, its room is used up, or an early exit is allowed."""
-        queue = Queue(requests, self._settings.max_num_seqs, self._settings.max_num_batched_tokens)
+        requests, settings = written.requests, self._settings
+        queue = Queue(requests, settings.max_num_seqs, settings.max_num_batched_tokens)
         early_exit_below = min((request.early_exit_below for request in requests), default=0.0) * queue.slots
         live = RunningBatch(self._loaded.device, self._per_group, self._rule.patterns, self._rule.sources)
-        waiting: dict[tuple[int, int], ReadResponse] = {}  # resumed responses that were read, by request and index
-        started: list[RunningResponse] = []
-        steps = written = 0
-        while queue or live.rows:
+        filling = SlotFilling(live, queue, written, prefill, self._cost, settings.max_num_batched_tokens)
+        steps = tokens_written = 0
+        while queue or live.rows or written.may_come:
+            for r, i in written.longer(wait=not queue and not live.rows):
+                queue.add(r, i)
             if queue and len(live.rows) < queue.slots:
-                started += self._fill(live, queue, requests, prefill, waiting, experts)
+                filling.fill(experts)
+            if not live.rows:
+                continue  # nothing came
             tokens, chosen = self._draw(live)
             steps += 1
-            written += sum(row.goes_on for row in live.rows)
+            tokens_written += sum(row.goes_on for row in live.rows)
             going = self._write(live, tokens.tolist(), chosen.tolist(), requests)
+            written.tell(live.rows)
             busy = sum(going)
-            if not queue and busy < max(early_exit_below, 1):
+            if not queue and busy < max(early_exit_below, 1) and not written.may_come:
                 break
-            if not busy or busy < len(live.rows) * (1 - (0.0 if queue else self._settings.drop_share)):
+            if not busy or busy < len(live.rows) * (1 - (0.0 if queue else settings.drop_share)):
                 tokens = tokens[live.keep(going, queue.waiting)]
             if live.rows:
                 live.hidden = read_written(live, tokens)
                 experts.read_written(live.rows)
                 live.position, live.step = live.position + 1, live.step + 1
-        self._slots.add(written, steps, queue.slots)
-        self.tokens_written += written
-        return started
+        self._slots.add(tokens_written, steps, queue.slots)
+        self.tokens_written += tokens_written
 
     def _draw(self, live: RunningBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """(N,) the next token of every row, and its log-probability."""
@@ -203,78 +213,10 @@ class TransformersEngine:
     def _decode_states(self, requests: Sequence[Request], experts: Recorder) -> list[RunningResponse]:
         """The same with recurrent layers, request by request."""
         decoding = StateDecoding(self._loaded, self.tower, self._rule, self._settings.max_num_seqs)
-        started = decoding.run(requests, self._row, self._draw, self._write, experts)
+        started = decoding.run(requests, running, self._draw, self._write, experts)
         self._slots.add(decoding.tokens, decoding.steps, min(self._settings.max_num_seqs, max(1, len(started))))
         self.tokens_written += decoding.tokens
         return started
-
-    def _fill(
-        self,
-        live: RunningBatch,
-        queue: Queue,
-        requests: Sequence[Request],
-        prefill: Prefill,
-        waiting: dict[tuple[int, int], ReadResponse],
-        experts: Recorder,
-    ) -> list[RunningResponse]:
-        """Give free slots to responses of the queue, and read their prompts in as few passes as the limit allows.
-
-        Without rl.partial no response is resumed: `waiting` stays empty, prompts are read alone (`bare`).
-        A prompt is read together with its resumed responses, as far as one pass allows; those without a slot stay in
-        `waiting`. Returns the rows that were started.
-        """
-        entries = queue.take(len(live.rows), live.held())
-        rows = [self._row(requests[entry.request], entry.request, i) for entry in entries for i in entry.indices]
-        unread = [entry.request for entry in entries if entry.request not in live.held()]
-        pieces: list[tuple[int, tuple[int, ...]]] = []
-        for entry in entries:
-            r, by_pass = entry.request, self._pieces(requests[entry.request])
-            missing = {i for i in entry.indices if requests[r].written(i) and (r, i) not in waiting}
-            wanted = [piece for piece in by_pass if missing & set(piece)]
-            if not wanted and r in unread:
-                wanted = by_pass[:1]  # slots for fresh ones alone: the prompt is read once all the same
-            pieces += [(r, piece) for piece in wanted]
-        _join_resumed(live, rows, waiting)
-        bare: list[tuple[int, tuple[int, ...]]] = [(r, ()) for r in unread if r not in dict(pieces)]
-        for to_read in (pieces, bare):
-            written = [[begun(requests[r], i) for i in piece] for r, piece in to_read]
-            lengths = [
-                requests[r].encoded.num_tokens + sum(one.num_tokens for one in earlier)
-                for (r, _), earlier in zip(to_read, written, strict=True)
-            ]
-            for chunk in passes(lengths, self._settings.max_num_batched_tokens, self._cost):
-                now = [to_read[c] for c in chunk]
-                prompts = prefill.read([requests[r].encoded for r, _ in now], [written[c] for c in chunk])
-                experts.read_rows(requests, now)
-                live.hold([r for r, _ in now], prompts)
-                for (r, piece), responses in zip(now, prompts.responses, strict=True):
-                    waiting.update({(r, i): response for i, response in zip(piece, responses, strict=True)})
-                _join_resumed(live, rows, waiting)
-        if fresh := [row for row in rows if not row.tokens]:
-            live.join(fresh)
-        return rows
-
-    def _pieces(self, request: Request) -> list[tuple[int, ...]]:
-        """Indices of the unfinished responses by forward pass: as many as `max_num_batched_tokens` allows, or one."""
-        unfinished = resumed(request)
-        lengths = [len(request.written(i)) for i in unfinished]
-        parts = split_responses(request.encoded.num_tokens, lengths, self._settings.max_num_batched_tokens)
-        return [tuple(unfinished[part.start : part.stop]) for part in parts if part]
-
-    def _row(self, request: Request, r: int, i: int) -> RunningResponse:
-        sampling = request.sampling
-        return RunningResponse(
-            request=r,
-            index=i,
-            seed=request.seed_of(i),
-            budget=request.budget(i),
-            room=request.room(i),
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            repetition=sampling.repetition,
-            tokens=list(request.written(i)),
-            turn=request.turn_start(i),
-        )
 
     def _by_model(self, live: RunningBatch, tokens: torch.Tensor) -> torch.Tensor:
         """By the model's own forward pass."""
@@ -322,26 +264,3 @@ class TransformersEngine:
                 row.finish_reason = "length"
             going.append(row.goes_on)
         return going
-
-    def _finish(
-        self, request: Request, r: int, index: int, row: RunningResponse | None, content_hash: str, experts: Recorder
-    ) -> Rollout:
-        earlier = None if request.resume_from is None else request.resume_from[index]
-        if row is None:  # nothing was added: it had ended before
-            assert earlier is not None
-            return earlier
-        first = len(row.tokens) - len(row.logprobs)  # token of this call
-        segment = Segment(tuple(row.tokens[first:]), tuple(row.logprobs), self.version)
-        turn = row.tokens[row.turn :]
-        text = response_text(self._loaded.tokenizer, turn, self._stop_ids, request.sampling.stop)
-        if observed := request.observed(index):
-            content_hash = request.encoded.hash_again(observed)
-        return joined(earlier, segment, text, row.finish_reason, content_hash, experts.routing(request, r, row))
-
-
-def _join_resumed(
-    live: RunningBatch, rows: Sequence[RunningResponse], waiting: dict[tuple[int, int], ReadResponse]
-) -> None:
-    """Let those rows join the batch whose tokens have been read; they leave `waiting`."""
-    if ready := [row for row in rows if (row.request, row.index) in waiting]:
-        live.join_resumed(ready, [waiting.pop((row.request, row.index)) for row in ready])

@@ -49,7 +49,7 @@ class TransformersEngineSettings(EngineSettings):
     @property
     def capabilities(self) -> EngineCapabilities:
         """Everything that a request may ask."""
-        return EngineCapabilities(observed_images=True, records_routing=True)
+        return EngineCapabilities(observed_images=True, next_turns=True, records_routing=True)
 
     def check(self, config: Any, device: torch.device, context: int, dtype: torch.dtype) -> None:
         """Any model that can be loaded will do. Raises ConfigError where `own` doesn't know the decoder."""

@@ -27,12 +27,12 @@ from vlrl.model.families.family import family_of
 from vlrl.model.load import LoadedModel
 from vlrl.model.optimization.lora import has_adapters, plain_weights
 from vlrl.model.sharding.streamed_saving import help_saving
-from vlrl.rollout.engine import Request, check_requests
+from vlrl.rollout.engine import NextTurns, Request, check_requests
 from vlrl.rollout.engine_registry import require_engine
 from vlrl.rollout.slot_utilization import SlotCount
 from vlrl.rollout.vllm import vllm_library as library
 from vlrl.rollout.vllm.vllm_inputs import PromptReader
-from vlrl.rollout.vllm.vllm_responses import Writing
+from vlrl.rollout.vllm.vllm_responses import Writing, check_leaves, sampling_params
 from vlrl.rollout.vllm.vllm_settings import CPU_CACHE_GIB, VllmEngineSettings
 from vlrl.types import Rollout
 
@@ -126,17 +126,28 @@ class VllmEngine:
 
         Raises EngineFailedError where it fails once more, EngineError for a request that can't be answered.
         """
-        check_requests(requests, self._loaded.context)
-        _check_leaves(requests)
-        if self._asleep:
-            raise EngineError("vllm", "the engine sleeps", "call wake() first")
+        self._check(requests)
         return self._replacing(lambda: self._generate(requests))
 
-    def _replacing(self, work: Callable[[], T]) -> T:
+    def generate_turns(self, requests: Sequence[Request], turns: NextTurns) -> list[tuple[Rollout, ...]]:
+        """The same; a response that ended goes on as soon as it is longer. The engine isn't replaced: what tools were
+        told can't be told again.
+        """
+        self._check(requests)
+        return self._replacing(lambda: self._generate(requests, turns), restarts=0)
+
+    def _check(self, requests: Sequence[Request]) -> None:
+        check_requests(requests, self._loaded.context)
+        check_leaves(requests)
+        if self._asleep:
+            raise EngineError("vllm", "the engine sleeps", "call wake() first")
+
+    def _replacing(self, work: Callable[[], T], restarts: int | None = None) -> T:
         """What `work` returns. Where an engine fails in it, be it another rank's, all end, and the work is redone as
         often as `restarts` says.
         """
-        for attempt in range(self._settings.restarts + 1):
+        most = self._settings.restarts if restarts is None else restarts
+        for attempt in range(most + 1):
             own: Exception | None = None
             try:
                 done = work()
@@ -146,7 +157,7 @@ class VllmEngine:
             if not failed:
                 return done
             self._end()
-            if attempt == self._settings.restarts:
+            if attempt == most:
                 said = "; ".join(f"rank {r}: {said}" if dist.launched() else said for r, said in failed)
                 raise EngineFailedError("vllm", said, "VLLM_LOGGING_LEVEL=INFO makes it say more") from own
             self.restarted += 1
@@ -154,27 +165,30 @@ class VllmEngine:
 
     # -- one call -----------------------------------------------------------------------------------------------------
 
-    def _generate(self, requests: Sequence[Request]) -> list[tuple[Rollout, ...]]:
+    def _generate(self, requests: Sequence[Request], turns: NextTurns | None = None) -> list[tuple[Rollout, ...]]:
         self._ready()
         assert self._reader is not None
         self._engine.reset_prefix_cache()  # so that the same call does the same work again
         hashes = [self._reader.content_hash(request.encoded) for request in requests]
         rollouts: dict[tuple[int, int], Rollout] = {}
         heats = [request.sampling.temperature or 1.0 for request in requests]  # greedy: probabilities at 1
+        if turns is not None and len(set(heats)) > 1:
+            raise EngineError(
+                "vllm", f"temperatures {sorted(set(heats))} in one call of several turns", "ask one by one"
+            )
         for heat in sorted(set(heats)):
             library.set_temperature(self._engine, heat)
-            rollouts |= self._write(requests, [r for r in range(len(requests)) if heats[r] == heat], hashes)
+            rollouts |= self._write(requests, [r for r in range(len(requests)) if heats[r] == heat], hashes, turns)
         self._reader.forget()
         return [tuple(rollouts[r, i] for i in range(request.num_rollouts)) for r, request in enumerate(requests)]
 
     def _write(
-        self, requests: Sequence[Request], chosen: Sequence[int], hashes: Sequence[str]
+        self, requests: Sequence[Request], chosen: Sequence[int], hashes: Sequence[str], turns: NextTurns | None
     ) -> dict[tuple[int, int], Rollout]:
         """All responses of the chosen requests; waiting ones take the slots of those that end.
 
         hashes  by request, of the prompts as they are read
         """
-        assert self._reader is not None
         done: dict[tuple[int, int], Rollout] = {}
         writing: dict[str, tuple[tuple[int, int], Writing]] = {}
         for r in chosen:
@@ -183,17 +197,16 @@ class VllmEngine:
                 if request.room(i) == 0:
                     assert request.resume_from is not None
                     done[r, i] = request.resume_from[i]
-                    continue
-                self._count += 1
-                content, observed = hashes[r], request.observed(i)
-                if observed:
-                    content = self._reader.content_hash(request.encoded, observed)
-                one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids, content)
-                writing[str(self._count)] = (r, i), one
-                prompt = self._prompt(request, i)
-                self._engine.add_request(str(self._count), prompt, self._sampling(request, i, one.watched))
+                else:
+                    self._begin_response(request, r, i, hashes[r], writing)
+        slots = min(self._settings.max_num_seqs, len(writing))
         steps = 0
-        while self._engine.has_unfinished_requests():
+        while True:
+            for r, i, longer in turns.longer(wait=not self._engine.has_unfinished_requests()) if turns else ():
+                del done[r, i]
+                self._begin_response(requests[r].longer(i, longer), r, i, hashes[r], writing)
+            if not self._engine.has_unfinished_requests():
+                break
             steps += 1
             for output in self._engine.step():
                 index, one = writing[output.request_id]
@@ -207,12 +220,27 @@ class VllmEngine:
                 if output.finished or one.finish_reason != "unfinished":
                     self.prompt_tokens_reused += output.num_cached_tokens or 0
                     done[index] = one.rollout(self.version)
-        added = sum(len(one.logprobs) for _, one in writing.values())
-        self._slots.add(added, steps, min(self._settings.max_num_seqs, len(writing)))
+                    if turns is not None:
+                        turns.ended(*index, done[index])
+        self._slots.add(sum(len(one.logprobs) for _, one in writing.values()), steps, slots)
         lost = sum(index not in done for index, _ in writing.values())
         if lost:
             raise RuntimeError(f"{lost} of {len(writing)} responses were lost")
         return done
+
+    def _begin_response(
+        self, request: Request, r: int, i: int, content: str, writing: dict[str, tuple[tuple[int, int], Writing]]
+    ) -> None:
+        """Let vLLM write response `i` of request number `r`; `content` is the hash of its prompt."""
+        assert self._reader is not None
+        self._count += 1
+        if observed := request.observed(i):
+            content = self._reader.content_hash(request.encoded, observed)
+        one = Writing(request, i, self._loaded.tokenizer, self._loaded.stop_ids, content)
+        writing[str(self._count)] = (r, i), one
+        self._engine.add_request(
+            str(self._count), self._prompt(request, i), sampling_params(request, i, self._loaded.stop_ids, one.watched)
+        )
 
     def _prompt(self, request: Request, index: int) -> Any:
         """vLLM's input: the prompt, and what response `index` holds, with its images."""
@@ -222,23 +250,6 @@ class VllmEngine:
         (seen,) = observations_of([request.resume_from[index]]) or (None,)
         assert seen is not None
         return self._reader.read(request.encoded.followed_by(request.written(index), seen.token_types, seen.images))
-
-    def _sampling(self, request: Request, index: int, watched: bool) -> Any:
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
-        begins = len(request.written(index))  # vLLM's sampler can't be placed at a later token
-        return SamplingParams(
-            temperature=0.0 if request.sampling.temperature == 0 else 1.0,  # the model tempers its logits itself
-            top_p=request.sampling.top_p,
-            seed=request.seed_of(index, *((begins,) if begins else ())),
-            max_tokens=request.room(index),
-            stop_token_ids=list(self._loaded.stop_ids),
-            ignore_eos=True,  # the model's end tokens are named above; a tokenizer may know others
-            logprobs=0,  # of the sampled token alone
-            detokenize=False,
-            output_kind=RequestOutputKind.DELTA if watched else RequestOutputKind.FINAL_ONLY,
-        )
 
     # -- its life -----------------------------------------------------------------------------------------------------
 
@@ -323,17 +334,6 @@ class VllmEngine:
         if self._described is not None:
             self._described.cleanup()
             self._described = None
-
-
-def _check_leaves(requests: Sequence[Request]) -> None:
-    """vLLM tells most responses when they have ended, so what it would leave unfinished is not known."""
-    for r, request in enumerate(requests):
-        if request.early_exit_below:
-            raise EngineError(
-                f"request {r}, early_exit_below",
-                f"{request.early_exit_below}: vLLM leaves no response early",
-                "early_exit_below: 0",
-            )
 
 
 def _failures() -> tuple[type[Exception], ...]:

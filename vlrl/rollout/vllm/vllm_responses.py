@@ -6,9 +6,10 @@ whose tokens vLLM reads as a prompt; so they are looked for here.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from vlrl.errors import EngineError
 from vlrl.rollout.engine import Request, joined
 from vlrl.rollout.repetition import LoopWatch
 from vlrl.rollout.response_text import ends_in_stop_string, response_text
@@ -65,3 +66,33 @@ class Writing:
         segment = Segment(tuple(self._tokens[added:]), tuple(self.logprobs), version)
         text = response_text(self._tokenizer, self._tokens[self._turn :], self._stop_ids, request.sampling.stop)
         return joined(resume_from, segment, text, self.finish_reason, self._content_hash)
+
+
+def sampling_params(request: Request, index: int, stop_ids: Collection[int], watched: bool) -> Any:
+    """How vLLM is to write response `index`; `watched` ones are told of token by token."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    begins = len(request.written(index))  # vLLM's sampler can't be placed at a later token
+    return SamplingParams(
+        temperature=0.0 if request.sampling.temperature == 0 else 1.0,  # the model tempers its logits itself
+        top_p=request.sampling.top_p,
+        seed=request.seed_of(index, *((begins,) if begins else ())),
+        max_tokens=request.room(index),
+        stop_token_ids=list(stop_ids),
+        ignore_eos=True,  # the model's end tokens are named above; a tokenizer may know others
+        logprobs=0,  # of the sampled token alone
+        detokenize=False,
+        output_kind=RequestOutputKind.DELTA if watched else RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def check_leaves(requests: Sequence[Request]) -> None:
+    """vLLM tells most responses when they have ended, so what it would leave unfinished is not known: EngineError."""
+    for r, request in enumerate(requests):
+        if request.early_exit_below:
+            raise EngineError(
+                f"request {r}, early_exit_below",
+                f"{request.early_exit_below}: vLLM leaves no response early",
+                "early_exit_below: 0",
+            )

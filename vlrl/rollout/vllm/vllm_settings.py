@@ -71,6 +71,7 @@ class VllmEngineSettings(EngineSettings):
         """
         return EngineCapabilities(
             observed_images=True,
+            next_turns=True,
             exact_resume=False,
             early_exit=False,
             in_step=True,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from vlrl.data.images.open_images import open_image
-from vlrl.errors import RunError
+from vlrl.errors import ConfigError, RunError
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import EncodesTurns
 from vlrl.rollout.boundaries.boundary import boundary_hooks
@@ -18,6 +18,7 @@ from vlrl.rollout.environments.environment import environments
 from vlrl.rollout.environments.episodes.episode_buffer import EpisodeBuffer
 from vlrl.rollout.environments.episodes.episode_group import new_groups
 from vlrl.rollout.environments.episodes.episode_settings import EpisodeSettings
+from vlrl.rollout.environments.episodes.next_turns import PlayAsAnswered
 from vlrl.rollout.environments.episodes.play import OpenWorld, Play
 from vlrl.rollout.environments.episodes.scripted_turns import ScriptedTurns
 from vlrl.rollout.environments.episodes.world import World, WorldLimits
@@ -96,7 +97,18 @@ class EpisodeEnvironment(EpisodeSettings):
         """k episodes of each problem. Raises EngineError if the content that the engine read differs from the
         encoder's, RunError where `reset` gives episodes of one problem different prompts.
         """
-        return Play(new_groups(problems, k, seed), self, self.opening(), self.row).whole(encode, engine, sampling)
+        kind = PlayAsAnswered if self.turns_apart else Play
+        return kind(new_groups(problems, k, seed), self, self.opening(), self.row).whole(encode, engine, sampling)
+
+    def check_partial(self) -> None:
+        """Raises ConfigError where turns begin one by one."""
+        super().check_partial()
+        if self.turns_apart:
+            raise ConfigError(
+                "rl.partial",
+                "episodes that wait are cut between turns that all wait",
+                "environment.next_turn: together",
+            )
 
     def buffer(self) -> EpisodeBuffer:
         """With the environments of what waits."""

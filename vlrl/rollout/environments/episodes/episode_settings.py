@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from vlrl.config import PACE, Settings
 from vlrl.data.images.image_budget import ImageBudget
+from vlrl.errors import ConfigError
 from vlrl.registry import component_field
 from vlrl.rollout.boundaries.boundary import boundary_hooks
 from vlrl.rollout.environments.calls.call_formats import call_formats, hermes
@@ -53,6 +54,11 @@ class EpisodeSettings(Environment):
     calls_per_turn: int = Field(default=4, ge=1, description="calls of one turn that are made; others are refused")
     image: ToolImages = ToolImages()
     over_limit: Literal["no_gradient", "zero"] = "no_gradient"
+    next_turn: Literal["together", "as_answered"] = Field(
+        default="together",
+        description="when turns begin: all once every tool has answered, or each once its own has: log-probabilities "
+        "may then differ in their last digits from run to run",
+    )
     call_format: component_field(call_formats, default="hermes") = hermes  # type: ignore[valid-type]
     describe_tools: bool = Field(default=True, description="whether prompts describe the tools")
     result_characters: int = Field(default=20_000, ge=1, description="of one result; a longer one is dropped whole")
@@ -84,9 +90,24 @@ class EpisodeSettings(Environment):
         """How long an answer is waited for: a process has its own deadline, and is ended behind it."""
         return self.tool_seconds + (0.0 if self.episode_memory_mib is None else END_SECONDS)
 
+    @property
+    def turns_apart(self) -> bool:
+        """Each as soon as the one before it was answered."""
+        return self.next_turn == "as_answered"
+
     @model_validator(mode="after")
     def _a_range(self) -> EpisodeSettings:
         low, high = self.reward_range
         if not low < high:
             raise ValueError(f"reward_range is [{low:g}, {high:g}]: give the lowest reward, then a higher one")
+        return self
+
+    @model_validator(mode="after")
+    def _no_hooks_between(self) -> EpisodeSettings:
+        if self.turns_apart and self.on_boundary:
+            raise ConfigError(
+                "environment.next_turn",
+                "as_answered: hooks are asked between turns that all wait",
+                "next_turn: together",
+            )
         return self

@@ -70,7 +70,7 @@ class Play:
 
         Raises EngineError as `collect` does, RunError where `reset` says different things of one problem.
         """
-        self._begin(encode)
+        self.begin(encode)
         left: dict[Place, int | None] = dict.fromkeys(self.places, budget)
         writer = TurnWriter(engine, encode, self.settings.on_boundary, self.settings.tokens_per_turn)
         while True:
@@ -79,7 +79,7 @@ class Play:
             if not chosen:
                 break
             rooms: list[list[int | None]] = [[left[g, j] for j in range(len(self.groups[g].progress))] for g in chosen]
-            requests = [self._request(g, writes, sampling, early_exit_below) for g in chosen]
+            requests = [self.request(g, writes, sampling, early_exit_below) for g in chosen]
             states = [[one.rewritten for one in self.groups[g].progress] for g in chosen]
             written = writer.write(requests, [self.groups[g].problem for g in chosen], states, rooms)
             ended = []
@@ -90,11 +90,11 @@ class Play:
                     if self._rests(responses[j]):
                         left[g, j] = 0
                     else:
-                        rollouts[j] = self._ended_turn(self.progress((g, j)), responses[j])
+                        rollouts[j] = self.ended_turn(self.progress((g, j)), responses[j])
                         ended.append((g, j))
                 self.groups[g].rollouts = tuple(rollouts)
             self._answer([place for place in ended if self.progress(place).going], encode, sampling, writer.rewriter)
-        self._finish()
+        self.finish()
 
     def close(self) -> None:
         """End every environment that is still open."""
@@ -104,7 +104,7 @@ class Play:
         """Of one episode."""
         return self.groups[place[0]].progress[place[1]]
 
-    def _request(self, g: int, writes: set[Place], sampling: Sampling, early_exit_below: float) -> Request:
+    def request(self, g: int, writes: set[Place], sampling: Sampling, early_exit_below: float) -> Request:
         """What the engine is asked of a group; episodes that don't write now are shown as ended."""
         group, encoded = self.groups[g], self._encoded((g, 0))
 
@@ -138,7 +138,7 @@ class Play:
 
         return dist.spread(places, shares, mine)
 
-    def _begin(self, encode: EncodesTurns) -> None:
+    def begin(self, encode: EncodesTurns) -> None:
         """Begin every episode that isn't; its prompt is read with what `reset` adds to it."""
         fresh = [g for g, group in enumerate(self.groups) if group.asked is None]
         rows = {g: self.row_of(self.groups[g].problem) for g in fresh}
@@ -170,14 +170,27 @@ class Play:
 
     def _answer(self, places: Sequence[Place], encode: EncodesTurns, sampling: Sampling, rewriter: Rewriter) -> None:
         """Every turn that was just written gets its answer, or its episode ends."""
+        replies = self.on_owners(places, self.asked)
+        self.heard(places, replies, encode, sampling, rewriter)
+
+    def asked(self, place: Place) -> Reply:
+        """What its environment says to the turn that was written last."""
+        text = self.groups[place[0]].rollouts[place[1]].text
+        return self.groups[place[0]].worlds[place[1]].answer(text, self.progress(place).turns - 1)
+
+    def heard(
+        self,
+        places: Sequence[Place],
+        replies: Sequence[object],
+        encode: EncodesTurns,
+        sampling: Sampling,
+        rewriter: Rewriter,
+    ) -> None:
+        """Episodes go on behind what their environments said, or end; anything but a Reply is no answer in time."""
         rollouts = {place: self.groups[place[0]].rollouts[place[1]] for place in places}
-
-        def answer(place: Place) -> Reply:
-            return self.groups[place[0]].worlds[place[1]].answer(rollouts[place].text, self.progress(place).turns - 1)
-
         observations: dict[Place, Observation] = {}
         behind: dict[Place, Inject] = {}
-        for place, reply in zip(places, self.on_owners(places, answer), strict=True):
+        for place, reply in zip(places, replies, strict=True):
             progress, rollout = self.progress(place), rollouts[place]
             said = reply if isinstance(reply, Reply) else late(self.settings.tool_seconds)
             progress.heard.append(Heard(rollout.text, progress.turns - 1, digest_of(said)))
@@ -258,7 +271,7 @@ class Play:
         written = rollout.num_tokens - rollout.turn_start
         return rollout.finish_reason == "unfinished" and written < self.settings.tokens_per_turn
 
-    def _ended_turn(self, progress: Progress, rollout: Rollout) -> Rollout:
+    def ended_turn(self, progress: Progress, rollout: Rollout) -> Rollout:
         """A turn as the engine left it; those that a limit or a loop ended end the episode."""
         progress.turns += 1
         *earlier, last = rollout.segments
@@ -298,7 +311,7 @@ class Play:
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Judge those that have ended, end their environments, and note what is known of all."""
         ended = [p for p in self.places if not self.progress(p).going and not self.progress(p).closed]
         judged = [p for p in ended if self.progress(p).fault is None and self.progress(p).over_limit is None]
