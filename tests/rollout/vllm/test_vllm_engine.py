@@ -132,7 +132,7 @@ def test_policy_tokens_of_episodes_with_tool_images_have_the_trainers_logprobs(h
 
 @one_architecture
 def test_a_response_goes_on_within_a_call_once_it_is_longer_while_others_wait(here):
-    """Greedy, with an image behind the first turn; the second response of each prompt comes back when nothing is written."""
+    """Greedy, an image behind the first turn; second responses come back when nothing else is written."""
     encoder, problems = Encoder(here.loaded, BUDGET), [ask(pixels(1), "red?"), ask("3+4=?")]
     encoded, greedy = encoder(problems), Sampling(max_tokens=100, temperature=0.0)
     asked = [Request(one, 2, greedy, n, new_tokens=4) for n, one in enumerate(encoded)]
