@@ -54,6 +54,15 @@ def test_the_shared_prefix_benchmark_finds_equal_gradients(run_script: Callable[
 
 
 @pytest.mark.slow
+def test_the_benchmark_of_episodes_finds_equal_gradients_and_the_engines_logprobs(
+    run_script: Callable[..., str],
+) -> None:
+    found = rows(run_script("episodes.py", "--smoke"))
+    assert [row[0] for row in found] == ["rollout", "training"]
+    assert all(float(figure) < 1e-5 for row in found for figure in row[-1].split(", "))
+
+
+@pytest.mark.slow
 def test_the_packed_sft_benchmark_finds_equal_gradients_and_saves_the_padding(run_script: Callable[..., str]) -> None:
     found = rows(run_script("packed_sft.py", "--smoke"))
     assert [row[0] for row in found] == ["the quickstart's", "long and short"]
