@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from vlrl.model.families.tiny_parts import TinyShape
 from vlrl.model.load import LoadedModel, ModelSettings, load_folder
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.tiny import build_tiny, tiny_models
+from vlrl.model.vision.feature_cache import FeatureStore
 from vlrl.types import Image, Problem, Text
 
 GENERIC = tuple(generic_models())  # read without code of their own: tests/model/families/test_generic_families.py
@@ -42,8 +45,24 @@ def build_spread(architecture: str, folder: Path, factor: float = 8.0, shape: Ti
 
 
 def fresh(folder: Path, device: str = "cpu", in_shards: bool = False, **settings: Any) -> LoadedModel:
-    """A copy of its own, for a test that changes weights."""
-    return load_folder(str(folder), ModelSettings(path=str(folder), device=device, **settings), in_shards=in_shards)
+    """A copy of its own, for a test that changes weights. A folder that is as it was is read once a process."""
+    asked = ModelSettings(path=str(folder), device=device, **settings)
+    if in_shards:  # all ranks read together
+        return load_folder(str(folder), asked, in_shards=True)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    key = (asked.model_dump_json(), *((str(file), (at := file.stat()).st_mtime_ns, at.st_size) for file in files))
+    if key not in _read:
+        if len(_read) == MOST_READ:
+            _read.pop(next(iter(_read)))
+        _read[key] = load_folder(str(folder), asked)
+    pristine = _read[key]
+    model, processor = copy.deepcopy(pristine.model), copy.deepcopy(pristine.processor)
+    store = pristine.store and FeatureStore(model, asked.feature_store_mib * 2**20)
+    return replace(pristine, model=model, processor=processor, store=store)
+
+
+MOST_READ = 12  # of some 2 MB each
+_read: dict[tuple[Any, ...], LoadedModel] = {}
 
 
 def pixels(seed: int, width: int = 32, height: int = 32) -> Pillow.Image:
