@@ -44,6 +44,8 @@ class Hostile:
             while True: held.append(bytearray(2**24))
         if how == "die": os._exit(3)
         if how == "kill": os.kill(os.getpid(), signal.SIGKILL)
+        if how == "stop": os.kill(os.getpid(), signal.SIGSTOP)
+        if how == "close": os.closerange(0, 64)
         if how == "segfault": os.kill(os.getpid(), signal.SIGSEGV)
         if how == "bytes": return b"\\xff"
         if how == "deep":
@@ -58,7 +60,8 @@ class Hostile:
         return 1.0
 '''
 TOLD = {"raise": "failed", "eat": "failed", "leak": "failed", "huge": "dropped", "print": "done", "fine": "done"}
-FAULTS = ("hang", "spin", "die", "kill", "segfault", "bytes", "deep", "exit")
+FAULTS = ("die", "kill", "segfault", "bytes", "deep", "exit")
+ENDLESS = ("hang", "spin"), ("stop", "close")  # one that spins takes a core up to the deadline: once
 SECONDS = 5.0  # a loaded machine starts a process late
 
 
@@ -130,7 +133,8 @@ def hostile(tmp_path_factory):
 def test_a_tool_that_hangs_eats_memory_or_ends_its_process_costs_its_episode_alone(hostile, loaded_models):
     """28 episodes at once, each of a call that must go well and one that is hostile."""
     model = roomy(loaded_models["tiny-qwen3-vl"])
-    kinds = [*TOLD, *FAULTS] * 2
+    kinds = [kind for endless in ENDLESS for kind in (*TOLD, *FAULTS, *endless)]
+    faults = {*FAULTS, *ENDLESS[0], *ENDLESS[1]}
     fine = written("act", '{"how": "fine"}')
     scripts = [[fine, written("act", json.dumps({"how": kind})), "3"] for kind in kinds]
     problems = [ask("red?", answer="3")] * len(kinds)
@@ -150,9 +154,9 @@ def test_a_tool_that_hangs_eats_memory_or_ends_its_process_costs_its_episode_alo
     for kind, group, verdict in zip(kinds, groups, verdicts, strict=True):
         rollout = group.rollouts[0]
         assert [c.outcome for c in rollout.episode.calls] == ["done", TOLD.get(kind, "failed")], kind
-        assert (verdict.fault is not None) == (kind in FAULTS), (kind, verdict)
-        assert rollout.episode.turns == (2 if kind in FAULTS else 3), kind
-        if kind not in FAULTS:
+        assert (verdict.fault is not None) == (kind in faults), (kind, verdict)
+        assert rollout.episode.turns == (2 if kind in faults else 3), kind
+        if kind not in faults:
             assert verdict.score == 1.0
             assert len([s for s in rollout.segments if s.author == "observation"][1].text) < 500
     assert took < 10 * SECONDS, "two cores, 28 processes"
