@@ -31,8 +31,9 @@ def config(tmp_path):
     return tmp_path / "run.yaml"
 
 
-def test_a_run_of_episodes_leaves_its_conversations_and_figures(config):
-    folder = start_run(config, [])
+@pytest.mark.parametrize("next_turn", ["together", "as_answered"])
+def test_a_run_of_episodes_leaves_its_conversations_and_figures(config, next_turn):
+    folder = start_run(config, [f"environment.next_turn={next_turn}"])
     lines = list(read_jsonl(folder / "metrics.jsonl"))
     (step,) = [line for line in lines if line["phase"] == "rl"]
     assert {"episodes/call_rate", "episodes/turns", "episodes/images", "episodes/over_limit_rate"} <= step.keys()

@@ -62,7 +62,9 @@ def test_a_taxi_whose_observation_is_a_number_begins_as_its_seed_says(frozen_lak
     first, again, other = (taxi.world(ask("?")) for _ in range(3))
     shown = [one.begin({"id": "x", "seed": seed}).messages[0] for one, seed in ((first, 1), (again, 1), (other, 2))]
     assert shown[0] == shown[1] != shown[2]
-    assert first.answer(*steps("0"), 0).reward == -1.0
+    turns = steps("0")[0], steps("0")[0] + steps("1")[0], steps("nowhere")[0], "no call"
+    assert [first.answer(text, turn).reward for turn, text in enumerate(turns)] == [-1.0, -2.0, 0.0, 0.0]
+    assert first.played.get_reward() == -3.0
     for world in (first, again, other):
         world.close()
 

@@ -85,7 +85,7 @@ def test_a_servers_environment_is_played_and_judged_by_its_rewards(served, loade
     ]
     assert [c.outcome for c in rollout.episode.calls] == ["done", "invalid", "failed", "done", "done"]
     assert (rollout.episode.turns, rollout.episode.over_limit) == (5, None), "the server ended it"
-    assert rollout.episode.turn_rewards[0] == 0.25
+    assert rollout.episode.turn_rewards == (0.25, 0.0, 0.0, 0.0, 0.5)
     assert [served.verdicts([one])[0][0].score for one in (group, other)] == [0.75, 0.25]
     assert len(group.encoded.images) == 1, "what reset shows is in the prompt"
     assert '{"at": 0}' in model.tokenizer.decode(group.encoded.token_ids)
@@ -123,6 +123,7 @@ def test_tools_of_an_mcp_server_behind_it_are_called_and_their_images_shown(addr
         "error: the argument by is no integer",
     ]
     assert [c.outcome for c in rollout.episode.calls] == ["done", "done", "failed", "invalid"]
+    assert rollout.episode.turn_rewards == ()
     assert desk.verdicts([group])[0][0].score == 1.0
 
 

@@ -29,7 +29,7 @@ class Steps:
 
     def __init__(self, settings: GymnasiumEnvironment) -> None:
         self._settings, self._actions = settings, list(settings.actions)
-        self.over, self.total, self.last = False, 0.0, 0.0
+        self.over, self.total, self._of_turn = False, 0.0, 0.0
 
     def reset(self, **row: Any) -> Any:
         """Begin; what is seen first, for the prompt."""
@@ -50,13 +50,19 @@ class Steps:
             raise ValueError("the episode is over")
         taken = str(action) if self._settings.text_actions else self._action(action)
         observation, reward, ended, cut, info = self._environment.step(taken)
-        self.last, self.over = float(reward), bool(ended or cut)
-        self.total += self.last
+        self.over = bool(ended or cut)
+        self.total += float(reward)
+        self._of_turn += float(reward)
         return self._seen(observation, info)
 
     def get_reward(self) -> float:
         """The sum over all steps."""
         return self.total
+
+    def _pop_turn_reward(self) -> float:
+        """The sum over the steps since it was asked last."""
+        found, self._of_turn = self._of_turn, 0.0
+        return found
 
     def _close(self) -> None:
         self._environment.close()
@@ -144,5 +150,5 @@ class GymnasiumEnvironment(EpisodeEnvironment):
         return bool(played.over)
 
     def turn_reward(self, played: Any) -> float | None:
-        """Of the last step."""
-        return float(played.last)
+        """The sum over the turn's steps: 0 where none was done."""
+        return float(played._pop_turn_reward())

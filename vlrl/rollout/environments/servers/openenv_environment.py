@@ -40,8 +40,8 @@ class OpenEnvSteps:
         self._environment = environment
         self._client: Any = None
         self.over = False
-        self.last: float | None = None
         self._total: float | None = None
+        self._of_turn = 0.0
         self._silent = False
 
     def reset(self, **row: Any) -> Any:
@@ -62,7 +62,6 @@ class OpenEnvSteps:
         """
         if self.over:
             raise ValueError("the episode is over")
-        self.last = None
         action = dict(arguments)
         if name != ACT:
             action = {"type": "call_tool", "tool_name": name, "arguments": action}
@@ -79,6 +78,11 @@ class OpenEnvSteps:
             raise EnvironmentFault(f"the server is gone: {error}") from error
         return self._seen(result)
 
+    def _pop_turn_reward(self) -> float:
+        """The sum over the steps since it was asked last."""
+        found, self._of_turn = self._of_turn, 0.0
+        return found
+
     def _close(self) -> None:
         """End the session; a server that didn't answer isn't waited for."""
         if self._client is None:
@@ -91,9 +95,9 @@ class OpenEnvSteps:
     def _seen(self, result: Any) -> list[dict[str, Any]]:
         """A step's observation as blocks; its reward and end are noted."""
         self.over = bool(result.done)
-        self.last = None if result.reward is None else float(result.reward)
-        if self.last is not None:
-            self._total = (self._total or 0.0) + self.last
+        if result.reward is not None:
+            self._total = (self._total or 0.0) + float(result.reward)
+            self._of_turn += float(result.reward)
         observation = result.observation
         if "tool_name" in observation and "result" in observation:
             if error := observation.get("error"):
@@ -231,8 +235,8 @@ class OpenEnvEnvironment(EpisodeEnvironment):
         return bool(played.over)
 
     def turn_reward(self, played: Any) -> float | None:
-        """Of the last step."""
-        return None if played.last is None else float(played.last)
+        """The sum over the turn's steps, 0 where none was done; None where the server doesn't judge."""
+        return float(played._pop_turn_reward()) if self.judged_by == "rewards" else None
 
 
 def _function(name: str, description: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
