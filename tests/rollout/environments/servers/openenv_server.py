@@ -1,6 +1,6 @@
-"""OpenEnv servers as their authors write them, by the official library, at /line and /desk; nothing of ours in them.
+"""OpenEnv servers as their authors write them, by the official library; nothing of ours in them.
 
-python openenv_server.py PORT
+python openenv_server.py PORT serves /line, /desk and /narrow
 """
 
 import base64
@@ -106,4 +106,5 @@ if __name__ == "__main__":
     app = FastAPI()
     app.mount("/line", create_fastapi_app(Line, Move, Seen, max_concurrent_envs=64))
     app.mount("/desk", create_fastapi_app(Desk, CallToolAction, CallToolObservation, max_concurrent_envs=64))
+    app.mount("/narrow", create_fastapi_app(Line, Move, Seen, max_concurrent_envs=1))
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")

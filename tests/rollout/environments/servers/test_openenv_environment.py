@@ -136,6 +136,15 @@ def test_an_episode_without_rewards_is_a_zero_and_a_fault_only_where_the_server_
     world.close()
 
 
+def test_a_server_that_takes_too_few_sessions_says_what_would_help(address):
+    narrow = environments.build({"name": "openenv", "url": f"{address}/narrow", "images": ["screen"]})
+    first, second = (narrow.world(ask("?")) for _ in range(2))
+    assert first.begin({"id": "x"}).fault is None
+    assert "as many sessions as episodes" in second.begin({"id": "x"}).fault
+    for world in (first, second):
+        world.close()
+
+
 def test_a_server_that_is_silent_or_gone_is_a_fault_and_one_that_is_not_there_an_error(served):
     hurried = served.model_copy(update={"tool_seconds": 1.0})
     world = hurried.world(replace(ask("?"), metadata={"goal": 4}))

@@ -54,7 +54,14 @@ class OpenEnvSteps:
         self._client = client.sync()
         seed = row["seed"] if "seed" in row else derive_seed(0, "openenv", str(row["id"])) % 2**31
         given = {name: row[name] for name in environment.reset_columns if name in row}
-        return self._seen(self._client.reset(seed=int(seed), **given))
+        try:
+            return self._seen(self._client.reset(seed=int(seed), **given))
+        except RuntimeError as error:
+            if "CAPACITY_REACHED" not in str(error):
+                raise
+            raise EnvironmentFault(
+                f"{error}: the server must take as many sessions as episodes are played at once (max_concurrent_envs)"
+            ) from None
 
     def _call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """A step. Raises ValueError, for the policy, for an action that the server doesn't take, and EnvironmentFault
