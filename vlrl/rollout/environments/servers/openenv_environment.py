@@ -47,6 +47,7 @@ class OpenEnvSteps:
     def reset(self, **row: Any) -> Any:
         """Begin a session; what is seen first, for the prompt."""
         from openenv.core import GenericEnvClient
+        from websockets.exceptions import ConnectionClosed
 
         environment = self._environment
         seconds = environment.tool_seconds
@@ -56,11 +57,12 @@ class OpenEnvSteps:
         given = {name: row[name] for name in environment.reset_columns if name in row}
         try:
             return self._seen(self._client.reset(seed=int(seed), **given))
-        except RuntimeError as error:
-            if "CAPACITY_REACHED" not in str(error):
+        except (RuntimeError, ConnectionClosed) as error:  # it says why, or has closed before it could be asked
+            if isinstance(error, RuntimeError) and "CAPACITY_REACHED" not in str(error):
                 raise
             raise EnvironmentFault(
-                f"{error}: the server must take as many sessions as episodes are played at once (max_concurrent_envs)"
+                f"the server begins no session ({error}): it must take as many at once as there are episodes "
+                "(max_concurrent_envs)"
             ) from None
 
     def _call_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
