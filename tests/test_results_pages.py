@@ -110,3 +110,23 @@ def test_a_pair_with_the_reference_is_shown_in_the_matrix_where_it_is_shown_in_i
 @pytest.mark.parametrize("page", [p for p in PAGES if p.with_suffix(".json").exists()], ids=lambda page: page.stem)
 def test_a_page_that_is_made_of_its_results_names_the_commit(page):
     assert re.search(r"measured \d{4}-\d\d-\d\d at [0-9a-f]{7}[.,]", page.read_text())
+
+
+def test_agreement_on_the_mixtures_page_stands_beside_what_its_accuracies_give_by_chance():
+    text = (PAGES[0].parent / "mixture.md").read_text()
+
+    def by_seed(section: str, arm: str) -> np.ndarray:
+        part = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
+        return np.array(
+            [float(one) for one in re.search(rf"^\| {arm} \| [\d.]+ \| ([\d., ]+) \|", part, re.M)[1].split(", ")]
+        )
+
+    table = text.split("| arm | agreement | by chance |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == 3
+    for line in table:
+        arm, *figures, each = [cell.strip() for cell in line.strip("|").split("|")]
+        same, p, q = (by_seed(section, arm) for section in ("agreement", "text", "images"))
+        chance = p * q + (1 - p) * (1 - q)
+        of_means = (same.mean() - chance.mean()) / (1 - chance.mean())
+        assert [float(one) for one in figures] == pytest.approx([same.mean(), chance.mean(), of_means], abs=6e-4)
+        assert [float(one) for one in each.split(", ")] == pytest.approx((same - chance) / (1 - chance), abs=6e-4)

@@ -3,6 +3,7 @@
     python scripts/results/quickstart.py run --seeds 1001 1002 --out runs/learning     # any number of processes
     python scripts/results/quickstart.py sweep --seed 900 --rates 1e-3 3e-3 6e-3        # the baseline's learning rate
     python scripts/results/quickstart.py table --out runs/learning                      # figures as Markdown
+    python scripts/results/quickstart.py results --out runs/learning --to docs/results/quickstart.json
 
 Every seed has its own demonstrations, model, training problems and held-out draw (configs/quickstart.yaml unchanged but
 for `seed`, `run_folder` and, with --threads 1 for several processes side by side, `threads`). RL starts from its own
@@ -18,6 +19,7 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,7 @@ def run_seed(seed: int, rates: list[float], out: Path) -> None:
         "further": again.held_out.evaluate().table(),
         "seconds": seconds,
         "versions": session.context.run.card["versions"],
+        "code": session.context.run.card["code"],
     }
     write_atomically(out / f"{seed}.json", json.dumps(results, indent=1) + "\n")
 
@@ -108,9 +111,16 @@ def sweep(seed: int, rates: list[float], out: Path) -> None:
         print(json.dumps(row), flush=True)
 
 
-def table(out: Path) -> str:
-    """Markdown: absolute accuracies and paired differences with 95 % t-intervals over seeds."""
+def runs_in(out: Path) -> list[dict[str, Any]]:
+    """What `run` left, by seed. Raises SystemExit where there is nothing."""
     runs = [json.loads(file.read_text()) for file in sorted(out.glob("[0-9]*.json"))]
+    if not runs:
+        raise SystemExit(f"{out} holds no results: call `run --out {out}` first")
+    return runs
+
+
+def table(runs: Sequence[dict[str, Any]]) -> str:
+    """Markdown: absolute accuracies and paired differences with 95 % t-intervals over seeds."""
     lines = [f"{len(runs)} seeds: {', '.join(str(r['seed']) for r in runs)}", ""]
     lines += [
         "| | after warm-up | further warm-up | after RL | RL − warm-up (95 %) | RL − further (95 %) |",
@@ -141,20 +151,33 @@ def table(out: Path) -> str:
         after = np.array([r["rl"]["domains"][name]["sampled"] for r in runs])
         low, high = t_interval(after)
         lines.append(f"| {name} | {before.mean():.3f} | {after.mean():.3f} ({low:.3f} … {high:.3f}) |")
-    pairs = {arm: np.array([r[arm]["consistency"]["sampled"] for r in runs]).mean() for arm in ("sft", "rl")}
-    lines += ["", f"Text and rendered twin get the same verdict: {pairs['sft']:.3f} → {pairs['rl']:.3f} (sampled)."]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *agreement(runs)])
+
+
+def agreement(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Of text and rendered twin, sampled, means over seeds: agreement beside what chance gives, and Cohen's κ."""
+    lines = ["| text and rendered twin, sampled | same verdict | by chance | Cohen's κ |", "|---|---|---|---|"]
+    for arm, name in (("sft", "after warm-up"), ("further", "further warm-up"), ("rl", "after RL")):
+        same, chance = (
+            float(np.mean([r[arm][key]["sampled"] for r in runs])) for key in ("consistency", "consistency_by_chance")
+        )
+        beyond = [r[arm]["consistency_kappa"]["sampled"] for r in runs]
+        known = [one for one in beyond if one is not None]
+        few = f" ({len(known)} of {len(runs)} seeds)" if len(known) < len(runs) else ""
+        lines.append(f"| {name} | {same:.3f} | {chance:.3f} | {f'{np.mean(known):.3f}' if known else 'none'}{few} |")
+    return lines
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("run", "sweep", "table"))
+    parser.add_argument("command", choices=("run", "sweep", "table", "results"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1001, 1002, 1003, 1004, 1005])
     parser.add_argument("--seed", type=int, default=900)
     parser.add_argument("--rates", type=float, nargs="+", default=[], help="of the warm-up, beside the config's own")
     parser.add_argument("--threads", type=int, help="default: the config's")
     parser.add_argument("--out", type=Path, default=Path("runs/learning"))
+    parser.add_argument("--to", type=Path, help="of results: the file that they go to, default <out>/quickstart.json")
     asked = parser.parse_args()
     threads.extend([f"threads={asked.threads}"] if asked.threads else [])
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -164,8 +187,11 @@ def main() -> None:
                 run_seed(seed, asked.rates, asked.out)
     elif asked.command == "sweep":
         sweep(asked.seed, asked.rates, asked.out)
+    elif asked.command == "results":
+        held = {"table_of": "quickstart", "runs": runs_in(asked.out)}
+        write_atomically(asked.to or asked.out / "quickstart.json", json.dumps(held) + "\n")
     else:
-        print(table(asked.out))
+        print(table(runs_in(asked.out)))
 
 
 if __name__ == "__main__":

@@ -139,6 +139,14 @@ def test_outcomes_are_read_from_the_test_or_from_the_curve_at_a_share_of_the_tok
     assert outcome_of(run, Outcome(of="accuracy/mean", at=0.5)).tolist() == [0.2]
     with pytest.raises(RunError, match="no metric 'accuracy/maen'"):
         outcome_of(run, Outcome(of="accuracy/maen"))
+    file = tmp_path / "run" / "metrics.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    first = next(line for line in lines if line["phase"] == "eval")
+    first["consistency/kappa"] = 0.25  # and none in the last
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert outcome_of(run, Outcome(of="consistency/kappa", at=0.25)).tolist() == [0.25]
+    with pytest.raises(RunError, match="no 'consistency/kappa' in the validation that is read, at 100%"):
+        outcome_of(run, Outcome(of="consistency/kappa"))
     with pytest.raises(RunError, match="no test problem of modality 'real'"):
         outcome_of(run, Outcome(modality="real"))
 

@@ -10,7 +10,7 @@ from untrained_world import DOMAIN, LOOP, SHAPE, write
 
 from vlrl.config import as_arguments, build_settings, load_settings
 from vlrl.errors import ConfigError
-from vlrl.experiments.long2short import long2short
+from vlrl.experiments.long2short import long2short, long2short_page
 from vlrl.experiments.long2short.long2short import (
     Long2ShortSettings,
     choose_start,
@@ -18,7 +18,7 @@ from vlrl.experiments.long2short.long2short import (
     links_of,
     start_long2short,
 )
-from vlrl.experiments.long2short.long2short_page import write_page
+from vlrl.experiments.long2short.long2short_page import read_findings, write_page
 from vlrl.experiments.pipeline.pipeline import PipelineSettings, check_link
 from vlrl.training.rl.rl_settings import RlSettings
 from vlrl.training.run import start_run
@@ -152,6 +152,7 @@ def answer(plan, right, tokens):
 def page_of(plan) -> tuple[str, list[str]]:
     """The page, and the cells of its line of RL."""
     text = write_page(found_by(plan, ["L"], "vlrl long2short x.yaml"), plan.folder).read_text()
+    assert long2short_page.page_of(read_findings(plan.folder / f"{plan.name}.json"))[0] == text
     (row,) = [line for line in text.splitlines() if line.startswith("| rl |")]
     return text, [cell.strip() for cell in row.strip("|").split("|")]
 

@@ -187,12 +187,18 @@ def outcome_of(cell: Cell, outcome: Outcome) -> Floats:
     if outcome.of in ("correct", "tokens"):
         answers = folder / "answers_rl.jsonl" if cell.test is None else cell.test.folder / "answers_model.jsonl"
         return _of_answers(answers, outcome)
-    curve = curve_of(folder, outcome.of)
-    if not len(curve):
+    curve = curve_of(folder, outcome.of, gaps=True)
+    if np.isnan(curve[:, 1]).all():
         raise RunError(
             f"{folder}", f"its curve has no metric {outcome.of!r}", "see the keys of phase eval in metrics.jsonl"
         )
     place = int(np.argmin(np.abs(curve[:, 0] - outcome.at)))
+    if np.isnan(curve[place, 1]):  # an earlier validation's value would be that of another policy
+        raise RunError(
+            f"{folder}",
+            f"has no {outcome.of!r} in the validation that is read, at {curve[place, 0]:.0%} of the tokens",
+            "read it `at` another share, or leave it out of outcomes: κ has no value where chance leaves nothing",
+        )
     return curve[place : place + 1, 1]
 
 

@@ -21,15 +21,18 @@ def spent_by_step(folder: Path) -> dict[int, float]:
     return {line["step"]: sampled_tokens(line) for line in lines if line["phase"] == "rl"}
 
 
-def curve_of(folder: Path, metric: str) -> Floats:
-    """(N, 2): share of all the response tokens that the run sampled, a metric of phase eval after them."""
+def curve_of(folder: Path, metric: str, gaps: bool = False) -> Floats:
+    """(N, 2): share of all the response tokens that the run sampled, a metric of phase eval after them.
+
+    Validations without the metric are left out; with `gaps` they are NaN.
+    """
     by_step = spent_by_step(folder)
     spent = dict(zip(by_step, accumulate(by_step.values()), strict=True))
     total = sum(by_step.values())
     points = [
-        (spent[e["step"]] / total, e[metric])
+        (spent[e["step"]] / total, np.nan if e.get(metric) is None else e[metric])
         for e in read_jsonl(folder / "metrics.jsonl")
-        if e["phase"] == "eval" and e.get(metric) is not None
+        if e["phase"] == "eval" and (gaps or e.get(metric) is not None)
     ]
     return np.asarray(points, dtype=np.float64).reshape(-1, 2)
 

@@ -25,6 +25,7 @@ from vlrl.credit.rewards.length_reward import LengthReward
 from vlrl.curation.selection.trimming import TrimSettings
 from vlrl.errors import ConfigError
 from vlrl.evaluation.comparison import best_balance
+from vlrl.experiments.ablation.ablate import measured_when
 from vlrl.experiments.long2short.long2short_page import Long2ShortFindings, answers_of, write_page
 from vlrl.experiments.pipeline.pipeline import Link, PipelineSettings, run_links
 from vlrl.training.run_settings import RunSettings
@@ -112,8 +113,10 @@ def found_by(settings: Long2ShortSettings, starts: Sequence[str], command: str) 
         for name in names
         if (places[0] / f"test_{name}").is_dir()
     }
+    tests = [place / f"test_{name}" for name in answers for place in places]
+    when = measured_when(tests) if all((run / "run_card.json").is_file() for run in tests) else ""
     return Long2ShortFindings(
-        settings.name, command, settings.expected, tuple(dict.fromkeys(starts)), settings.seeds, answers
+        settings.name, command, settings.expected, tuple(dict.fromkeys(starts)), settings.seeds, answers, when
     )
 
 

@@ -1,11 +1,15 @@
-"""The page of long2short: every model's accuracy and tokens with intervals, and both on one image (k1.5 figure 7)."""
+"""The page of long2short: every model's accuracy and tokens with intervals, and both on one image (k1.5 figure 7).
+
+`<name>.json` beside it holds every problem's values, so that the page can be made again.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +22,16 @@ from vlrl.seeding import stream
 
 Floats = NDArray[np.float64]
 RESAMPLES = 2000
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Long2ShortFindings:
     """What the page is written from.
 
-    starts   the long models that were started from
-    answers  model → by seed, (P,) accuracy and (P,) tokens of every test problem; all are compared with `long`
+    starts    the long models that were started from
+    answers   model → by seed, (P,) accuracy and (P,) tokens of every test problem; all are compared with `long`
+    measured  day and commits of the tests
     """
 
     name: str
@@ -34,6 +40,7 @@ class Long2ShortFindings:
     starts: Sequence[str]
     seeds: Sequence[int]
     answers: Mapping[str, Sequence[tuple[Floats, Floats]]]
+    measured: str = ""
 
 
 def answers_of(run: Path) -> tuple[Floats, Floats]:
@@ -44,12 +51,40 @@ def answers_of(run: Path) -> tuple[Floats, Floats]:
 
 
 def write_page(found: Long2ShortFindings, out: Path) -> Path:
-    """`<name>.md` and `<name>.svg` in `out`, over all seeds; differences are paired by problem."""
+    """`<name>.md`, `<name>.svg` and `<name>.json` in `out`; returns the first."""
+    text, marks = page_of(found)
+    marks_figure(marks, "mean response tokens", "accuracy", out / f"{found.name}.svg")
+    held = {field.name: getattr(found, field.name) for field in fields(found)}
+    held["answers"] = {
+        name: [{"correct": correct.tolist(), "tokens": tokens.tolist()} for correct, tokens in rows]
+        for name, rows in found.answers.items()
+    }
+    write_atomically(out / f"{found.name}.json", json.dumps({"schema": SCHEMA, **held}) + "\n")
+    page = out / f"{found.name}.md"
+    write_atomically(page, text)
+    return page
+
+
+def read_findings(file: Path) -> Long2ShortFindings:
+    """What `write_page` left as JSON. Raises ValueError for another schema."""
+    held: dict[str, Any] = json.loads(file.read_bytes())
+    if held.pop("schema") != SCHEMA:
+        raise ValueError(f"{file}: this version reads schema {SCHEMA}")
+    answers = {
+        name: [tuple(np.array(row[key], dtype=np.float64) for key in ("correct", "tokens")) for row in rows]
+        for name, rows in held["answers"].items()
+    }
+    return Long2ShortFindings(**{**held, "answers": answers})
+
+
+def page_of(found: Long2ShortFindings) -> tuple[str, dict[str, Mark]]:
+    """The page over all seeds, differences paired by problem; and by model, its mark on the image."""
     count = len(found.seeds)
+    measured = f", measured {found.measured}" if found.measured else ""
     lines = [
         f"# {found.name.replace('_', ' ').capitalize()}",
         "",
-        f"Made by `{found.command}` from `{', '.join(found.starts)}`; {count} seed{'s' if count > 1 else ''} "
+        f"Made by `{found.command}` from `{', '.join(found.starts)}`{measured}; {count} seed{'s' if count > 1 else ''} "
         f"({', '.join(map(str, found.seeds))}), {len(found.answers['long'][0][0])} problems each, sampled.",
         "Intervals are 95 %, by resampling "
         + (
@@ -90,10 +125,7 @@ def write_page(found: Long2ShortFindings, out: Path) -> Path:
         lines.append(
             f"| {name} | {_ends(right, '.3f')} | {correct} | {_ends(length, '.1f')} | {tokens} | {share:.2f} |"
         )
-    image = marks_figure(marks, "mean response tokens", "accuracy", out / f"{found.name}.svg")
-    page = out / f"{found.name}.md"
-    write_atomically(page, "\n".join([*lines, "", f"![accuracy against tokens]({image.name})"]) + "\n")
-    return page
+    return "\n".join([*lines, "", f"![accuracy against tokens]({found.name}.svg)"]) + "\n", marks
 
 
 def _against(
