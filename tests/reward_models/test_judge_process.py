@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -51,8 +53,8 @@ def sevens(tmp_path_factory) -> Path:
     prompts = encoder.encode([as_judged(row, "", "salt") for row in ROWS])
     texts = [judgement_text(row.answer == "7") for row in ROWS]
     replies = [[*loaded.tokenizer(text)["input_ids"], loaded.stop_ids[0]] for text in texts]
-    learner = torch.optim.AdamW(loaded.model.parameters(), 3e-3)
-    for _ in range(60):
+    learner = torch.optim.AdamW(loaded.model.parameters(), 4e-3)
+    for _ in range(30):
         loss = sum(reply_loss(loaded.model, *pair) for pair in zip(prompts, replies, strict=True))
         learner.zero_grad()
         loss.backward()
@@ -128,8 +130,7 @@ def test_a_rank_s_judge_says_what_the_trainer_s_process_would_is_replaced_and_en
 
 
 def test_a_judge_that_can_not_live_ends_with_one_error(sevens: Path, monkeypatch):
-    monkeypatch.setattr(judge_process, "check_judge", lambda settings, place: None)
-    monkeypatch.setattr(judge_process, "_serve", ends_at_once)
+    forks(monkeypatch, ends_at_once)
     judge = JudgeProcess(settings(sevens))
     with pytest.raises(EngineFailedError, match=r"reward_model\.engine: the judge's process ended with exit code 3"):
         judge(ROWS)
@@ -137,8 +138,7 @@ def test_a_judge_that_can_not_live_ends_with_one_error(sevens: Path, monkeypatch
 
 
 def test_after_an_interruption_the_next_question_gets_its_own_answer(sevens: Path, monkeypatch):
-    monkeypatch.setattr(judge_process, "check_judge", lambda settings, place: None)
-    monkeypatch.setattr(judge_process, "_serve", says_what_it_was_asked)
+    forks(monkeypatch, says_what_it_was_asked)
     judge = JudgeProcess(settings(sevens))
     try:
         assert judge(ROWS[:1]) == tuple(ROWS[:1])
@@ -150,7 +150,15 @@ def test_after_an_interruption_the_next_question_gets_its_own_answer(sevens: Pat
         assert judge(ROWS[2:]) == tuple(ROWS[2:])
         assert judge.started == 2
     finally:
-        judge.close()
+        judge.close(0.0)  # the fork holds this end of the pipe, too
+
+
+def forks(monkeypatch, serve: Callable[..., None]) -> None:
+    """Let a forked process `serve` in place of vLLM, without the seconds that a new one spends on imports."""
+    monkeypatch.setattr(judge_process, "check_judge", lambda settings, place: None)
+    monkeypatch.setattr(judge_process, "_serve", serve)
+    forking = SimpleNamespace(get_context=lambda kind: multiprocessing.get_context("fork"))
+    monkeypatch.setattr(judge_process, "multiprocessing", forking)
 
 
 def interrupt() -> None:
