@@ -9,7 +9,7 @@ from functools import lru_cache
 from vlrl.verify.reading.clause.subject import names_another_subject
 from vlrl.verify.reading.hedging import main_clause
 from vlrl.verify.values.compare import says_nothing
-from vlrl.verify.words.languages import words
+from vlrl.verify.words.languages import entries, words
 
 _LARGEST = r"(?:tall|high|larg|great|bigg|long|old|heavi|strong|fast)est|maximum"
 _SMALLEST = r"(?:short|low|small|few|young|light|weak|slow)est|minimum"
@@ -38,17 +38,9 @@ _NOUNS = {
     noun: (re.compile(rf"\b(?:{noun})\b", re.IGNORECASE), re.compile(asks, re.IGNORECASE))
     for noun, asks in (*_COMPUTED.items(), *_MEASURED.items())
 }
-_ONE_OF = (  # words that exclude each other
-    re.compile(r"\b(?:red|blue|green|yellow|orange|purple|pink|brown|black|white|gr[ae]y|cyan)\b", re.IGNORECASE),
-    re.compile(r"\b(?:man|woman|boy|girl)\b", re.IGNORECASE),
-    re.compile(r"\b(?:long|wide|thick|tall|heavy)\b", re.IGNORECASE),
-    re.compile(r"(?<=\bthe )(?:base|height|altitude|hypotenuse|slope|intercept)\b(?!\s(?:and|times))", re.IGNORECASE),
-    re.compile(r"(?<=\bthe )(?:mid-?point|end-?point|vertex|cent(?:er|re)|centroid|focus)\b", re.IGNORECASE),
-    re.compile(r"(?<=\bthe )(?:first|second|third|fourth|fifth)\b(?!\s(?:step|thing))", re.IGNORECASE),
-    re.compile(r"\b(?:home|away|visiting)\b(?=\s(?:team|side))", re.IGNORECASE),
-    re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"),
-    re.compile(r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"),
-)
+_ONE_OF = [  # groups of words that exclude each other
+    [re.compile(rf"\b(?:{word})\b", re.IGNORECASE) for word in group.split(" / ")] for group in entries("opposites")
+]
 _VALUE = re.compile(r"[-$€£]{0,3}[0-9]|$")
 
 
@@ -62,21 +54,24 @@ def names_another(sentence: str, question: str) -> bool:
             return True
         if not second and _NOT_THE_FIRST.search(sentence):
             return True
-    if says_nothing(question):
-        return False
     clause = main_clause(sentence)
     if names_another_subject(clause, question):
         return True
+    if says_nothing(question):
+        return False
     values = [match.start() for match in _VALUE.finditer(clause)]
     before = clause[: values[-2] if len(values) > 1 else values[-1]]  # up to the last number
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]
     if named and nouns.isdisjoint(named) and (measured or not _COMPUTED.keys().isdisjoint(named)):
         return True
-    for others in _ONE_OF:
-        said = {word.casefold() for word in others.findall(clause)}
-        if said and (asked := {word.casefold() for word in others.findall(question)}) and said.isdisjoint(asked):
-            return True
-    return False
+    return any(_excludes(group, clause, question) for group in _ONE_OF)
+
+
+def _excludes(group: list[re.Pattern[str]], clause: str, question: str) -> bool:
+    """Whether clause and question have words of this group, and different ones."""
+    said = {place for place, word in enumerate(group) if word.search(clause)}
+    asked = {place for place, word in enumerate(group) if word.search(question)} if said else set()
+    return bool(asked) and said.isdisjoint(asked)
 
 
 @lru_cache(maxsize=1024)

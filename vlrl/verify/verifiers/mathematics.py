@@ -26,7 +26,7 @@ from vlrl.verify.math.latex import (
     without_excluded_points,
 )
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
-from vlrl.verify.reading.clause.subject import names_another_figure
+from vlrl.verify.reading.clause.figures import names_another_figure
 from vlrl.verify.reading.declared import extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool

@@ -33,10 +33,10 @@ def words(*kinds: str, abroad: bool = False, apart: bool | None = None, language
     """
     whole: dict[str, None] = {}
     inside: dict[str, None] = {}
-    for name, (spaced, entries) in _files().items():
+    for name, (spaced, listed) in _files().items():
         if (abroad and name == "english") or (apart is not None and apart != spaced) or language not in ("", name):
             continue
-        for entry in (e.strip() for kind in kinds for e in entries.get(kind, ())):
+        for entry in (e.strip() for kind in kinds for e in listed.get(kind, ())):
             (whole if spaced and entry[0] != "~" else inside)[entry.removeprefix("~")] = None
     bounded = [rf"\b(?:{'|'.join(whole)})\b"] if whole else []  # one boundary for all is faster
     return f"(?:{'|'.join([*bounded, *inside])})"
@@ -55,3 +55,8 @@ def in_each_language(first: str, between: str, second: str, abroad: bool = False
 def plain_words(kind: str) -> dict[str, frozenset[str]]:
     """Words of a kind that has plain words parted by spaces, such as "small", by language."""
     return {name: frozenset(kinds[kind][0].split()) for name, (_, kinds) in _files().items() if kind in kinds}
+
+
+def entries(kind: str) -> list[str]:
+    """The entries of a kind as they stand, of all languages."""
+    return [entry.strip() for _, kinds in _files().values() for entry in kinds.get(kind, ())]

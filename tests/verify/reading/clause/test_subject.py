@@ -6,6 +6,7 @@ import pytest
 from patience import patiently, problem
 
 import vlrl.verify  # noqa: F401  fills the registry
+from vlrl.verify.reading.another_quantity import names_another
 from vlrl.verify.reading.clause.subject import names_another_subject
 
 CLOCK, TRIANGLE = "What time does the clock show?", "What is the perimeter of the triangle?"
@@ -40,6 +41,40 @@ NUMBERS = [
     ("Quel est le prix total en euros ?", "Le prix total est de {} €.", "Le prix total n'est pas de {} €."),
     ("كم عدد الكراسي في الصورة؟", "يوجد في الصورة {} كرسيًا.", "لا يوجد في الصورة {} كرسيًا."),
 ]
+
+
+FLOORS = "How many floors does the building have?"
+TRAIN, LEEDS = "What is the current speed of the train in km/h?", "What time does the train to Leeds arrive?"
+ROOM, DOG = "How many chairs are in the room?", "What is the weight of the dog in kg?"
+SUBJECTS = [  # (question, what is said of its subject, what is said of others)
+    (FLOORS, ["The building has 3 floors.", "It has 3 floors.", "The house has 3 floors."],
+     ["The neighbouring building has 3 floors.", "The adjoining building has 3 floors.", "The bridge has 3 floors."]),
+    (DOG, ["The dog weighs 40 kg.", "Its weight is 40 kg.", "The weight of the dog is 40 kg."],
+     ["The leash weighs 40 kg.", "The dog's owner weighs 40 kg.", "The weight of the sack is 40 kg."]),
+    ("How old is Maria?", ["Maria is 25.", "She is 25."], ["Tom is 25.", "Maria's cousin is 25."]),
+    (TRAIN, ["The speed is 90 km/h.", "The train's current speed is 90 km/h."],
+     ["The train's cruising speed is 90 km/h.", "The speed limit is 90 km/h.", "The tram travels at 90 km/h."]),
+    (LEEDS, ["The train arrives at 7:30.", "The train to Leeds gets in at 7:30."],
+     ["The train departs at 7:30.", "The train to York arrives at 7:30.", "The coach to Leeds arrives at 7:30."]),
+    (ROOM, ["There are 12 chairs in the room.", "The classroom has 12 chairs."],
+     ["The hall next door holds 12 chairs.", "There are 12 chairs in the garage."]),
+    ("How many students play football?", ["Football: 7", "Total: 7"], ["Tennis: 7", "Chess: 7"]),
+    ("How many books did Anna borrow?", ["Anna borrowed 6 books."], ["Anna lent 6 books.", "Ben borrowed 6 books."]),
+    ("What color is the vehicle?", ["The van is red.", "The vehicle is red."], ["The house is red.", "The hat is red"]),
+    ("De quelle couleur est la voiture ?", ["La voiture est rouge."], ["La maison est rouge.", "Le vélo est rouge."]),
+    ("Wie groß ist Lena in Metern?", ["Lena ist 1,75 m groß."], ["Max ist 1,75 m groß.", "Lenas Opa ist 1,75 m groß."]),
+    ("¿Cuál es la capital de España?", ["La capital de España es Madrid."], ["La capital de Francia es Madrid."]),
+    ("Сколько яблок в корзине?", ["В корзине 15 яблок."], ["В ящике 15 яблок."]),
+    ("车的颜色是什么？", ["车的颜色是红色。"], ["房子的颜色是红色。"]),
+    ("求角A的度数。", ["∠A=30°", "角A的度数为30°"], ["∠B=30°", "角A的补角是30度。"]),
+    ("What is the value of x?", ["x=5"], ["y=5"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "own", "others"), SUBJECTS)
+def test_what_nothing_in_the_question_accounts_for_is_another_subject(question: str, own: list[str], others: list[str]):
+    assert not [sentence for sentence in own if names_another(sentence, question)]
+    assert not [sentence for sentence in others if not names_another(sentence, question)]
 
 
 @pytest.mark.parametrize("value", ["25", "48", "80"])

@@ -17,8 +17,8 @@ from vlrl.verify.words.languages import plain_words, words
 
 _COUNTS = re.compile(words("how_many", "count_of"), re.IGNORECASE)
 _ANYTHING = re.compile(words("anything"), re.IGNORECASE)
-_SCRIPTS = (("ru", "\u0400", "\u04ff"), ("ja", "\u3040", "\u30ff"), ("ko", "\uac00", "\ud7af"),
-            ("zh", "\u4e00", "\u9fff"))  # fmt: skip
+_SCRIPTS = (("russian", "\u0400", "\u04ff"), ("japanese", "\u3040", "\u30ff"), ("korean", "\uac00", "\ud7af"),
+            ("chinese", "\u4e00", "\u9fff"))  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _PHRASE = re.compile(r"[\s*)]{1,4}((?:[^\W\d_]+[\s-]){0,3}[^\W\d_]+)")
 _NO_NOUN = frozenset().union(*plain_words("no_noun").values())  # at which a noun phrase is over
@@ -112,14 +112,16 @@ def counts_another(sentence: str, start: int, end: int, question: str) -> bool:
         return True
     if asked.part and _is_given(sentence, before, sentence[start:end], question, asked.words):
         return True
-    if asked.anything or asked.languages.isdisjoint(_languages(sentence)):
+    if asked.anything or asked.languages.isdisjoint(
+        languages_of(sentence) or (asked.languages if sentence.isascii() else ())
+    ):
         return False
     if (topic := _TOPIC.search(before)) is not None:
         noun = topic[1] or topic[2]
         return noun not in _TOPIC_OF_ALL and _is_unknown_in_han(noun, question)
     if (named := _NAMED.search(before)) is not None:
         spoken = [word.casefold() for word in _WORD.findall(named[1])]
-        return not any(_is_known(word, asked.nouns) or word in _NO_NOUN for word in spoken)
+        return not any(is_known(word, asked.nouns) or word in _NO_NOUN for word in spoken)
     if not after.isascii() and (han := _HAN_PHRASE.match(after)) is not None and han[1]:
         return _is_unknown_in_han(_HAN_END.split(han[1])[0], question)
     phrase = _PHRASE.match(after)
@@ -140,10 +142,10 @@ def _asked(question: str) -> _Asked | None:
     content = frozenset(stem(word) for w in _WORD.findall(question) if (word := w.casefold()) not in _NO_NOUN)
     nouns = frozenset(map(stem, head)) or content
     anything = _ANYTHING.search(question) is not None or (not nouns and question.isascii())
-    return _Asked(_languages(question), nouns, content, anything, _PART_OF.search(question) is not None)
+    return _Asked(languages_of(question), nouns, content, anything, _PART_OF.search(question) is not None)
 
 
-def _languages(text: str) -> frozenset[str]:
+def languages_of(text: str) -> frozenset[str]:
     """The languages that a text may be in, by its script and its small words; none where nothing tells."""
     scripts = (
         [name for name, low, high in _SCRIPTS if any(low <= c <= high for c in text)] if not text.isascii() else []
@@ -161,7 +163,7 @@ def _is_another_noun(phrase: str, known: frozenset[str]) -> bool:
     spoken = [word.casefold() for word in _WORD.findall(phrase)]
     ending = next((place for place, word in enumerate(spoken) if word in _NO_NOUN), len(spoken))
     noun = spoken[:ending]
-    if not noun or read_unit(noun[0]) is not None or any(_is_known(word, known) for word in noun):
+    if not noun or read_unit(noun[0]) is not None or any(is_known(word, known) for word in noun):
         return False
     if not _PERSONS.isdisjoint(noun) and any(_PERSON.search(f"{one}s") or one in _PERSON_STEMS for one in known):
         return False
@@ -206,7 +208,7 @@ def _is_given(sentence: str, before: str, number: str, question: str, stems: fro
     return bool(asked) and asked.isdisjoint(stem(word.casefold()) for word in _WORD.findall(sentence))
 
 
-def _is_known(word: str, known: frozenset[str]) -> bool:
+def is_known(word: str, known: frozenset[str]) -> bool:
     """Whether a word is one of these stems, perhaps with another ending, as in languages that decline their nouns."""
     if (root := stem(word)) in known:
         return True

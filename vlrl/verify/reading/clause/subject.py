@@ -1,143 +1,313 @@
-"""Whether an English sentence says something of another subject than the question: the house for the car, coffee for
-tea, ∠AOC for ∠BOC.
+"""Whether a sentence says something of another subject than the question: the house for the car, coffee for tea, the
+dog's owner for the dog, the basket for the box.
 
-Only sentences built as the question is are compared ("What color is the car?" and "The house is red"), and only their
-nouns: a word of the question, a word for anything ("the object") and a word for what is measured ("the length") name no
-other subject, and neither does a sentence that has the question's subject anywhere.
+Question and sentence are read by one small grammar: a subject (a noun phrase, its owner, what hangs on it by a
+preposition), a verb, and the rest. A sentence answers where all that its subject speaks of is accounted for: by a word
+of the question, a word for anything ("the object"), for what is measured ("the length"), or for a kind of what is asked
+("the van", where a vehicle is). No word is listed as a wrong one, but for those that say "not this one" ("the other
+house"). Nothing is compared where either is built in another way, or the two are in different languages.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
+from vlrl.verify.reading.clause.counted import is_known, languages_of
+from vlrl.verify.reading.clause.figures import names_another_figure
 from vlrl.verify.values.quantity import stem
 from vlrl.verify.words.languages import plain_words, words
 
-_FIGURE = r"(?:(?:m\s?)?(?:\\angle|∠|[Aa]ngle)\s?)?(?<![A-Za-z])(?P<name>[A-Z]{2,3})(?![A-Za-z])"
-_ASKS_FIGURE = re.compile(  # "Find AB", "the length of AB", "angle BOC"
-    rf"(?:\b(?:[Ff]ind|of|is|[Cc]alculate|[Dd]etermine|for|segment)|∠|\\angle|[Aa]ngle)\W{{0,4}}{_FIGURE}(?![\s$]{{0,3}}(?:[=＝]|is\s[0-9]))"
+MAX_SUBJECT = 10  # words before the verb
+
+_TOKEN = re.compile(r"[^\W\d_]+|[0-9]+|[^\w\s]")
+_WORD = re.compile(r"[^\W\d_]+")
+_ASKS_HOW = re.compile(words("asks_of"), re.IGNORECASE)  # what asks for a quantity or a property of a subject
+_COUNTS = re.compile(words("how_many"), re.IGNORECASE)
+_ANYTHING = re.compile(words("anything"), re.IGNORECASE)
+_MEASURES = (
+    f"{words('length', 'width', 'height', 'depth', 'perimeter', 'area', 'volume', 'angle', 'radius', 'diameter')}"
+    f"|{words('duration', 'age', 'weight', 'speed', 'temperature', 'price')}"
 )
-_GIVES_FIGURE = re.compile(rf"{_FIGURE}[\s$)*]{{0,3}}(?:=|is\s|equals\s|≈|\\approx)")
-_NOUN = (
-    r"(?!(?:of|in|on|at|with|for|from|by|to|that|which|is|are|going|cost|weigh|measure|show|say|read|take|last|need)\b)"
-    r"[^\W\d_]+(?:['’]s)?"
-)
-_NOUNS = rf"(?P<nouns>{_NOUN}(?:\s{_NOUN}){{0,3}}?)"
-_THE = r"(?:the|this|that|these|those|her|his|their|its|my|our)\s"
-_BE = r"(?:is|are|was|were)\s"
-_ASKS_WHAT_IT_IS = re.compile(  # "What color is the car", "How tall is the tree", "How much does the pen cost"
-    rf"\b(?:(?:what|which)\s[^\W\d_]+|how\s[^\W\d_]+(?:\s[^\W\d_]+)?)\s(?:{_BE}|(?:does|do|did)\s){_THE}{_NOUNS}"
-    r"(?=\s?[?.,(]|\s(?:in|on|at|of|with|going|cost|weigh|measure|show|say|read|take|last|need)\b)",
+_MEASURED = re.compile(_MEASURES, re.IGNORECASE)
+_ANY = re.compile(
+    rf"{words('abstract', 'anything', 'answer', 'thing', 'image', 'level', 'sum', 'difference', 'probability')}"
+    rf"|{_MEASURES}",
     re.IGNORECASE,
 )
+_NOT_THIS = re.compile(words("not_this"), re.IGNORECASE)
+_ARTICLES, _VERBS, _PLACES = plain_words("article"), plain_words("verb"), plain_words("place")
+_SMALL, _PRONOUNS = plain_words("no_noun"), plain_words("pronoun")
+_NEUTRAL = plain_words("neutral")["english"]
+_OF = frozenset(("of", "de", "du", "des", "del", "da", "do", "von", "der"))
+_IT = frozenset(("it", "him", "them"))
+_WHAT = frozenset(("what", "cuál", "qual", "quelle", "quel"))
+_BARE = frozenset(("russian",))  # languages without articles
+_HEAD_FIRST = frozenset(("french", "spanish", "portuguese", "italian"))
+_KINDS = {
+    stem(kind): frozenset(map(stem, names.split(",")))
+    for kind, names in (entry.split("=") for entry in plain_words("kinds")["english"])
+}
+_OTHER_SCRIPT = re.compile("[\u0600-\u06ff\u0900-\u097f]")
+_PARTICIPLE = re.compile(r"\w{2,}(?:ed|ing|wn|rn|ten|ken|ven)$")  # "the jacket worn by the woman"
+_OWNER = re.compile(r"\b([^\W\d_]+)['’]s\s")
+_RATIO = re.compile(r"\bratio of (?:the )?(?:number of )?(\w+) to (?:the )?(?:number of )?(\w+)", re.IGNORECASE)
 _ASKS_SHARE = re.compile(
-    r"\b(?:what|which)\s(?:percent(?:age)?|share|proportion)\sof\s(?:(?:the|all|these|those)\s)*(?P<of>[^\W\d_]+)\s"
-    r"(?P<rest>[^?.]+)",
+    r"\b(?:what|which)\s(?:percent(?:age)?|share|proportion|fraction|part)\sof\s(?:(?:the|all|these|those)\s)*"
+    r"(?P<of>[^\W\d_]+)\s(?P<rest>[^?.]+)",
     re.IGNORECASE,
 )
-_SAYS_WHAT_IT_IS = re.compile(
-    rf"\W*(?:so,?\s)?{_THE}{_NOUNS}\s(?:{_BE}|(?:costs?|weighs?|measures?|takes?|lasts?|needs?)\s)",
-    re.IGNORECASE,
-)
-_LOCATED = re.compile(
-    rf"\W*{_THE}{_NOUNS}\s(?:{_BE})?(?:located\s|found\s|visible\s)?(?:at|in|within)\W*$", re.IGNORECASE
-)
+_A_SHARE = r"\W*[0-9.]+(?:\s?/\s?[0-9]+)?\s?(?:%|percent|(?<=/[0-9])|(?<=/[0-9][0-9]))"
 _SAYS_OF_SHARE = re.compile(
-    r"\W*[0-9.]+\s?(?:%|percent)\sof\s(?:the\s|all\s)?(?P<of>[^\W\d_]+)\s(?P<said>[^.;:]+)"
+    rf"{_A_SHARE}\s?of\s(?:the\s|all\s)?(?P<of>[^\W\d_]+)\s(?P<said>[^.;:]+)"
     r"|\W*(?P<label>(?:[^\W\d_]+\s?){1,3}):\W*[0-9.]+\s?(?:%|percent)"
     r"|\W*(?P<chosen>(?:[^\W\d_]+\s){1,3})(?:(?:is|are|was|were|has|have|had)\s(?:\w+\s)*by|accounts?\sfor|makes?\sup|"
     r"takes?|represents?)\s[0-9.]+\s?(?:%|percent)",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"\W*(?P<label>(?:[^\W\d_]+\s?){1,3})(?:\*\*)?:\W*-?[$€£]?[0-9][0-9.,]*\W*$")
 _HAPPENS = re.compile(  # where the time on a clock is asked
-    r"\W*(?:the\s)?(?P<nouns>(?:[^\W\d_]+\s){1,3}?)(?:leaves?|departs?|arrives?|starts?|begins?|opens?|closes?|ends?)\sat\b",
+    r"\W*(?:the\s)?(?P<nouns>(?:[^\W\d_]+\s){1,3}?)(?:\w+s)(?:\s(?:off|up|out|in))?\sat\b", re.IGNORECASE
+)
+_LOCATED = re.compile(
+    r"\W*(?:the|this|that|these|those|her|his|their|its|my|our)\s(?P<nouns>(?:[^\W\d_]+\s){1,3}?)(?:(?:is|are|was|were)\s)?"
+    r"(?:located\s|found\s|visible\s)?(?:at|in|within)\W*$",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+")
-_OWNER = re.compile(r"\b([^\W\d_]+)['’]s\s")
-_ATTRIBUTE = re.compile(rf"\bwhat\s{_BE}the\s(\w+)\sof\b", re.IGNORECASE)
-_RATIO = re.compile(r"\bratio of (?:the )?(?:number of )?(\w+) to (?:the )?(?:number of )?(\w+)", re.IGNORECASE)
-_QUALIFIED = re.compile(  # "the neighbouring town", "the top speed"
-    r"\b(?:neighbou?ring|nearby)\s(?:\w+\s){1,2}(?:is|are|was|were|has|have|costs?)\b|\b(?:maximum|top|average)\sspeed\b",
-    re.IGNORECASE,
+_HAN_TOPIC = re.compile(r"\W*([^，。,.:：\d\s]{1,16}?)(?:は|是|的?颜色)")
+_HAN_ASKS = re.compile(
+    r"([\u3040-\u30ff\u4e00-\u9fff]{1,8})[の的](?:色|颜色|形|形状|長さ|高さ|重さ|値段|高度|长度|价格)"
 )
-_SMALL = plain_words("no_noun")["english"]
-_ANYTHING = re.compile(words("anything"), re.IGNORECASE)
-_ANY = re.compile(
-    rf"{words('abstract', 'anything', 'answer', 'thing', 'image', 'length', 'width', 'height', 'depth', 'perimeter')}"
-    rf"|{words('area', 'volume', 'angle', 'radius', 'diameter', 'duration', 'age', 'weight', 'speed', 'temperature')}"
-    rf"|{words('price', 'level', 'sum', 'difference', 'probability')}",
-    re.IGNORECASE,
-)
+
+
+_Hung = tuple[tuple[str, tuple[str, ...]], ...]  # (preposition, words) of each
+
+
+@dataclass(frozen=True)
+class _Phrase:
+    """A noun phrase.
+
+    nouns  its own words, without articles
+    hung   what hangs on it by prepositions
+    name   whether it has no article and begins with a capital letter
+    """
+
+    nouns: tuple[str, ...]
+    hung: _Hung
+    name: bool
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a question asks of.
+
+    subject   the phrase of which a quantity or property is asked, or of the place where something is counted
+    anything  whether that may be anything at all
+    asks_how  whether a quantity or property is asked, in one language
+    whole, rest  the stems of what a share is asked of, and of the last word on it
+    """
+
+    languages: frozenset[str]
+    stems: frozenset[str]
+    subject: _Phrase | None
+    anything: bool
+    counts: bool
+    asks_how: bool = False
+    whole: str = ""
+    rest: str = ""
 
 
 def names_another_subject(sentence: str, question: str) -> bool:
     """Whether a sentence is built as the question is and says it of something that the question doesn't speak of."""
-    figures, subject, whole, rest, known = _asked(question)
-    if figures and names_another_figure(sentence, question):
+    if names_another_figure(sentence, question):
         return True
-    qualified = _QUALIFIED.search(sentence)
-    if qualified is not None and qualified[0].split()[0].casefold() not in question.casefold():
+    asked = _asked(question)
+    if (ratio := _RATIO.search(question)) is not None and (said := _RATIO.search(sentence)) is not None:
+        return (ratio[1].lower(), ratio[2].lower()) == (said[2].lower(), said[1].lower())
+    if (
+        (said := _HAPPENS.match(sentence)) is not None
+        and "what time" in question.lower()
+        and _is_another(_WORD.findall(said["nouns"]), asked)
+    ):
         return True
-    if (asked := _RATIO.search(question)) is not None and (said := _RATIO.search(sentence)) is not None:
-        return (asked[1].casefold(), asked[2].casefold()) == (said[2].casefold(), said[1].casefold())
-    if (asked := _ATTRIBUTE.search(question)) is not None:
-        other = re.search(rf"\bthe\s{asked[1]}\s(\w+)\sof\b", sentence, re.IGNORECASE)
-        return other is not None and _is_another(other[1], known)
-    spoken = _stems(sentence)
-    if subject and (said := _SAYS_WHAT_IT_IS.match(sentence)) is not None:
-        owner = _OWNER.search(said["nouns"])
-        if owner is not None and _OWNER.search(question) is not None and _is_another(owner[1], known):
-            return True
-        return subject not in spoken and _is_another(said["nouns"], known)
-    if (said := _HAPPENS.match(sentence)) is not None and "what time" in question.casefold():
-        return _is_another(said["nouns"], known)
-    if not rest or (said := _SAYS_OF_SHARE.match(sentence)) is None:
+    if asked.whole and (said := _SAYS_OF_SHARE.match(sentence)) is not None:
+        return _is_another_share(said, sentence, asked)
+    if asked.counts and not asked.anything and (said := _LABEL.match(sentence)) is not None:
+        return _is_another(_WORD.findall(said["label"]), asked)
+    if not sentence.isascii() and (topic := _HAN_TOPIC.match(sentence)) is not None and _HAN_ASKS.search(question):
+        head = re.split("[の的]", topic[1])[-1]
+        return bool(head) and _ANY.search(head) is None and head not in question and head[-1] not in "色答解"
+    spoken = languages_of(sentence) or (asked.languages if not _OTHER_SCRIPT.search(sentence) else frozenset())
+    if not asked.asks_how or asked.languages.isdisjoint(spoken):
         return False
-    if said["of"] is not None and stem(said["of"].casefold()) != whole:
-        return stem(said["of"].casefold()) in known
-    return rest not in spoken and _is_another(said["said"] or said["label"] or said["chosen"], known)
+    language = next(iter(asked.languages & spoken))
+    subject, place = _subject(sentence, language, question)
+    if subject is not None and language == "english" and _is_another_measure(subject, asked):
+        return True
+    if asked.subject is None or asked.anything:
+        return False
+    if place and asked.counts and _hangs_elsewhere(place, asked):
+        return True
+    return subject is not None and _is_another_phrase(subject, asked, language, sentence, question)
 
 
 def names_another_place(before: str, question: str) -> bool:
-    """Whether what stands before a box or point says that something else lies there: "The cat is at"."""
-    said = _LOCATED.match(before)
-    known = _stems(question)
-    return (
-        said is not None and len(known) > 1 and known.isdisjoint(_stems(before)) and _is_another(said["nouns"], known)
+    """Whether what stands before a box or point says that something else lies there: "The cat is at", "the menu
+    button" for the search button."""
+    said, asked = _LOCATED.match(before), _asked(question)
+    if said is None or not asked.stems - _WHAT:
+        return False
+    nouns = [word for word in map(str.lower, _WORD.findall(said["nouns"])) if word not in _SMALL["english"]]
+    return _is_another(nouns, asked) or (len(nouns) > 1 and all(_is_another([word], asked) for word in nouns[:-1]))
+
+
+def _is_another_phrase(said: _Phrase, asked: _Asked, language: str, sentence: str, question: str) -> bool:
+    """Whether a subject has a head, an owner, a measure or a place that nothing accounts for."""
+    assert asked.subject is not None
+    if said.name and not asked.subject.name:
+        return False
+    text = " ".join((*said.nouns, *(word for preposition, hung in said.hung for word in (preposition, *hung))))
+    if (contrast := _NOT_THIS.search(text)) is not None and contrast[0] not in question.lower():
+        return True
+    if any(not _IT.isdisjoint(hung) for _, hung in said.hung):
+        return True  # "the building behind it"
+    owner = _OWNER.search(sentence)
+    if owner is not None and _OWNER.search(question) is not None and _is_another([owner[1]], asked):
+        return True
+    head = said.nouns[0 if language in _HEAD_FIRST else -1]
+    if _is_another([head], asked) and not (language in _HEAD_FIRST and not _is_another(list(said.nouns), asked)):
+        return True
+    return _hangs_elsewhere(said.hung, asked)
+
+
+def _is_another_measure(said: _Phrase, asked: _Asked) -> bool:
+    """Whether a measure is a special one that isn't asked: "the train's maximum speed"."""
+    return _MEASURED.fullmatch(said.nouns[-1]) is not None and any(
+        word not in _NEUTRAL and not is_known(word, asked.stems) for word in said.nouns[:-1]
     )
 
 
-def names_another_figure(text: str, question: str) -> bool:
-    """Whether a text gives a segment or an angle, and not the one that is asked: "BC = 4" for AB."""
-    asked = _asked(question)[0]
-    if not asked or asked & (given := _figures(_GIVES_FIGURE, text)):
+def _hangs_elsewhere(said: _Hung, asked: _Asked) -> bool:
+    """Whether something hangs on a phrase that the question has otherwise: "of the garden" for "of the field"."""
+    own = {} if asked.subject is None else dict(asked.subject.hung)
+    return any(
+        hung
+        and (preposition in own or (preposition in _OF and not own))
+        and all(_is_another([word], asked) and word not in _NEUTRAL for word in hung)
+        for preposition, hung in said
+    )
+
+
+def _is_another(nouns: list[str], asked: _Asked) -> bool:
+    """Whether the last of these words is no word of the question, none for anything, and no kind of what is asked."""
+    small = [_SMALL[language] for language in asked.languages | {"english"} if language in _SMALL]
+    spoken = [word for word in map(str.lower, nouns) if not any(word in known for known in small)]
+    if not spoken or _ANY.search(spoken[-1]) is not None or is_known(spoken[-1], asked.stems):
         return False
-    return any(len(name) == len(other) for name in given for other in asked)
+    one = stem(spoken[-1])
+    return not any(one in _KINDS.get(other, ()) or (len(other) > 3 and one.endswith(other)) for other in asked.stems)
 
 
-def _is_another(nouns: str, known: frozenset[str]) -> bool:
-    """Whether the last of these words is no word of the question and none for anything."""
-    spoken = [word for word in map(str.casefold, _WORD.findall(nouns)) if word not in _SMALL]
-    return bool(spoken) and _ANY.search(spoken[-1]) is None and stem(spoken[-1]) not in known
+def _is_another_share(said: re.Match[str], sentence: str, asked: _Asked) -> bool:
+    """Whether a share is said of another whole, or of another part of it."""
+    if said["of"] is not None and stem(said["of"].lower()) != asked.whole:
+        return stem(said["of"].lower()) in asked.stems or ("/" in sentence and _is_another([said["of"]], asked))
+    nouns = _WORD.findall(said["said"] or said["label"] or said["chosen"])
+    return asked.rest not in _stems(sentence) and (_is_another(nouns, asked) or nouns[-1].lower().startswith("un"))
 
 
 @lru_cache(maxsize=1024)
-def _asked(question: str) -> tuple[frozenset[str], str, str, str, frozenset[str]]:
-    """(the segments and angles that are asked, the stem of the subject of which something is asked, those of what a
-    share is asked of and of the last word on it, those of all words)."""
-    subject, share = _ASKS_WHAT_IT_IS.search(question), _ASKS_SHARE.search(question)
-    head = _WORD.findall(subject["nouns"].casefold())[-1] if subject is not None else ""
-    asked = "" if _ANYTHING.fullmatch(head) else stem(head)
+def _asked(question: str) -> _Asked:
+    """What a question asks of, in its last sentence that asks how or how many."""
+    share, how = _ASKS_SHARE.search(question), None
+    for how in _ASKS_HOW.finditer(question):  # noqa: B007  the last one
+        pass
+    counts = _COUNTS.search(question) is not None
+    languages = languages_of(question)
     whole, rest = (share["of"], _WORD.findall(share["rest"])[-1]) if share is not None else ("", "")
-    return _figures(_ASKS_FIGURE, question), asked, stem(whole.casefold()), stem(rest.casefold()), _stems(question)
+    stems, share_of = _stems(question), (stem(whole.lower()), stem(rest.lower()))
+    if how is None or len(languages) != 1:
+        return _Asked(languages, stems, None, _ANYTHING.search(question) is not None, counts, False, *share_of)
+    (language,) = languages
+    tokens = _TOKEN.findall(question[how.end() :])
+    verb = next((i for i, t in enumerate(tokens) if t.lower() in _VERBS.get(language, ())), -1)
+    clause = list(takewhile(lambda token: token not in "?.,;:(", tokens[verb + 1 :]))
+    subject = _phrase(clause, language)
+    if subject is None and counts and (hung := _hung(clause, language)):
+        subject = _Phrase(hung[-1][1], hung, False)
+    head = "" if subject is None else " ".join(subject.nouns)
+    anything = (counts and _ANYTHING.search(question[: how.end()]) is not None) or (
+        _ANYTHING.fullmatch(head) is not None and stem(head) not in _KINDS
+    )
+    if subject is not None and how[0].lower() in _WHAT:  # "What is the length in cm?" is asked of anything
+        anything = _OWNER.search(question) is None and not any(of in _OF and nouns for of, nouns in subject.hung)
+    return _Asked(languages, stems, subject, anything, counts, True, *share_of)
+
+
+def _subject(sentence: str, language: str, question: str) -> tuple[_Phrase | None, _Hung]:
+    """(the subject of a sentence, what hangs before it or behind its verb by a preposition of place); None where it is
+    a pronoun, or where no verb is known in the beginning."""
+    tokens = _TOKEN.findall(sentence)
+    asked = _stems(question)
+    known = _VERBS.get(language, frozenset())
+
+    def is_verb(place: int, token: str) -> bool:
+        word = token.lower()
+        if word in known or token in "=—":
+            return True
+        if place == 0 or language != "english":
+            return False
+        if word.endswith("ed") and any(word[:-2].startswith(s[:-1]) for s in asked if len(s) > 3):
+            return True
+        at = place + 1 + (tokens[place + 1 : place + 2] in (["off"], ["up"], ["out"], ["in"]))
+        return tokens[at : at + 1] == ["at"] and tokens[at + 1 : at + 2] != [] and tokens[at + 1][0].isdigit()
+
+    end = next((i for i, token in enumerate(tokens[: MAX_SUBJECT + 1]) if is_verb(i, token)), None)
+    places = _PLACES.get(language, frozenset())
+    first = next((i for i, token in enumerate(tokens) if token[0].isalnum()), 0)
+    fronted = tokens[first].lower() in places if tokens else False
+    hung = _hung(tokens[first:] if fronted else tokens[end or 0 :], language)
+    if end is None or fronted or any(token.isdigit() or token in ",;:?" for token in tokens[:end]):
+        return None, hung
+    return _phrase(tokens[first:end], language), hung
+
+
+def _phrase(tokens: list[str], language: str) -> _Phrase | None:
+    """The noun phrase that words begin with; None where they begin with none, or with a pronoun."""
+    places, articles = _PLACES.get(language, frozenset()), _ARTICLES.get(language, frozenset())
+    spoken = [token for token in tokens if token[0].isalpha()]
+    own = list(takewhile(lambda word: word.lower() not in places, spoken))
+    small = _SMALL.get(language, frozenset())
+    if 1 < len(own) < len(spoken) and _PARTICIPLE.match(own[-1]):
+        own = own[:-1]
+    if not own or own[0].lower() in _PRONOUNS.get(language, ()):
+        return None
+    nouns = tuple(w.lower() for w in own if w.lower() not in small and w.lower() not in articles and len(w) > 1)
+    if not nouns:
+        return None
+    bare = own[0].lower() not in articles and language not in _BARE
+    if bare and not (own[0][0].isupper() and len(own) < 4 and articles.isdisjoint(w.lower() for w in own)):
+        return None
+    return _Phrase(nouns, _hung(spoken[len(own) :], language), bare)
+
+
+def _hung(tokens: list[str], language: str) -> _Hung:
+    """(preposition, words) of every noun phrase after a preposition."""
+    places, articles = _PLACES.get(language, frozenset()), _ARTICLES.get(language, frozenset())
+    verbs, small = _VERBS.get(language, frozenset()), _SMALL.get(language, frozenset())
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for place, token in enumerate(tokens):
+        if token.lower() in places:
+            behind = takewhile(
+                lambda t: t[0].isalpha() and t.lower() not in places and t.lower() not in verbs, tokens[place + 1 :]
+            )
+            said = [t for t in behind if t.lower() not in articles]
+            nouns = tuple(w for w in map(str.lower, said[:3]) if w in _IT or w not in small)
+            found.append((token.lower(), nouns))
+    return tuple(found)
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in map(str.casefold, _WORD.findall(text)) if word not in _SMALL)
-
-
-def _figures(pattern: re.Pattern[str], text: str) -> frozenset[str]:
-    """The segments and angles that a text names, each in one spelling: AB and BA, BOC and COB are one."""
-    return frozenset(min(name, name[::-1]) for name in (match["name"] for match in pattern.finditer(text)))
+    return frozenset(stem(word) for word in map(str.lower, _WORD.findall(text)) if word not in _SMALL["english"])
