@@ -62,6 +62,6 @@ class SdistWithCommit(sdist):
 setup(
     packages=[*find_packages(include=["vlrl", "vlrl.*"]), *BESIDE, *FOLDERS],
     package_dir=BESIDE,
-    package_data={package: ["**/*.yaml", "**/*.py", "**/*.md"] for package in BESIDE},
+    package_data={package: ["**/*.yaml", "**/*.py", "**/*.md", "**/*.ipynb"] for package in BESIDE},
     cmdclass={"build_py": BuildWithCommit, "sdist": SdistWithCommit},
 )

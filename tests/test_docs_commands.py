@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -28,8 +29,11 @@ from vlrl.training.run_settings import RunSettings
 WrongUse = typer.BadParameter.__mro__[1]  # click's, or that of the copy that newer typers hold
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES += sorted((ROOT / "examples").glob("*.ipynb"))
 PREFIX = r"\$?\s*(?:[A-Z_]+=\S+\s+)*"
-VLRL = re.compile(PREFIX + r"(?:(?:torchrun|deepspeed)\s.*(?:-m|--module)\s+|\.venv/bin/)?vlrl\s+(?=\S)")
+VLRL = re.compile(
+    PREFIX + r"(?:(?:torchrun|deepspeed)\s.*(?:-m|--module)\s+|docker run\s.*\s|\.venv/bin/)?vlrl\s+(?=\S)"
+)
 SCRIPT = re.compile(PREFIX + r"(?:(?:\.venv/bin/)?python\s+|sbatch\s+(?:-\S+\s+)*|\./)?(scripts/[\w./-]+\.?\w*)(.*)")
 STANDS_FOR = {  # what a page leaves to its reader
     "CONFIG": "quickstart",
@@ -77,6 +81,8 @@ class Shown:
 def pieces(page: Path) -> Iterator[tuple[str, bool]]:
     """Lines of code blocks, and code within the text."""
     text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        text = "\n\n".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "markdown")
     for language, block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL):
         if language in ("", "bash", "sh", "shell", "console"):
             yield from ((line, False) for line in block.replace("\\\n", " ").splitlines())

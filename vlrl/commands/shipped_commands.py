@@ -33,7 +33,10 @@ def recipes() -> None:
 
 def copy_to_edit(
     name: Annotated[
-        str, typer.Argument(help="A shipped config or recipe, e.g. quickstart, rl/k1_5.", show_default=False)
+        str,
+        typer.Argument(
+            help="A shipped config, recipe or notebook, e.g. quickstart, rl/k1_5, first_run.", show_default=False
+        ),
     ],
     folder: Annotated[Path, typer.Argument(help="Where its folders configs/ and data_recipes/ go.")] = Path(),
 ) -> None:

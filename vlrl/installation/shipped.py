@@ -20,10 +20,20 @@ import vlrl
 from vlrl import dist
 from vlrl.errors import ConfigError
 
-Kind = Literal["config", "recipe", "example"]
-FOLDERS: dict[Kind, str] = {"config": "configs", "recipe": "data_recipes", "example": "examples"}
-SUFFIXES: dict[Kind, str] = {"config": ".yaml", "recipe": ".yaml", "example": ".py"}
-LISTED_BY: dict[Kind, str] = {"config": "vlrl configs", "recipe": "vlrl recipes", "example": "vlrl recipes"}
+Kind = Literal["config", "recipe", "example", "notebook"]
+FOLDERS: dict[Kind, str] = {
+    "config": "configs",
+    "recipe": "data_recipes",
+    "example": "examples",
+    "notebook": "examples",
+}
+SUFFIXES: dict[Kind, str] = {"config": ".yaml", "recipe": ".yaml", "example": ".py", "notebook": ".ipynb"}
+LISTED_BY: dict[Kind, str] = {
+    "config": "vlrl configs",
+    "recipe": "vlrl recipes",
+    "example": "vlrl recipes",
+    "notebook": "vlrl recipes",
+}
 _NAMED_FILE = re.compile(rf"(?:{'|'.join(FOLDERS.values())})/[\w./-]+\.(?:yaml|py)")
 
 
@@ -111,14 +121,14 @@ def about(file: Path) -> str:
 
 
 def copy(name: str, target: Path, kind: Kind | None = None) -> list[Path]:
-    """Write a shipped config or recipe, and every shipped file that it names, below `target` to be edited.
+    """Write a shipped file of any kind, and every shipped file that it names, below `target` to be edited.
 
     They keep their paths (`configs/rl/k1_5.yaml`, `data_recipes/quickstart.yaml`), so that commands given in `target`
     take the copies. Returns the files written, the one that was named first. Raises ConfigError for a name that isn't
     shipped, and for a file that is there already and differs; then nothing is written.
     """
     source = None
-    for one in (kind,) if kind else ("config", "recipe", "example"):
+    for one in (kind,) if kind else tuple(FOLDERS):
         source = source or _shipped(name, one, ("",))
     if source is None:
         raise not_there(name, kind or "config")
