@@ -41,12 +41,13 @@ _NOUNS = {
 _ONE_OF = [  # groups of words that exclude each other
     [re.compile(rf"\b(?:{word})\b", re.IGNORECASE) for word in group.split(" / ")] for group in entries("opposites")
 ]
+_LETTERS = re.compile(r"[^\W\d_]|∠")
 _VALUE = re.compile(r"[-$€£]{0,3}[0-9]|$")
 
 
 def names_another(sentence: str, question: str) -> bool:
     """Whether a sentence speaks of another quantity than the question; never where the question says nothing."""
-    if not question:
+    if not question or _LETTERS.search(sentence) is None:
         return False
     extreme, second, nouns, measured = _asked(question)
     if extreme is not None:
@@ -64,14 +65,21 @@ def names_another(sentence: str, question: str) -> bool:
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]
     if named and nouns.isdisjoint(named) and (measured or not _COMPUTED.keys().isdisjoint(named)):
         return True
-    return any(_excludes(group, clause, question) for group in _ONE_OF)
+    return any(
+        any(other.search(clause) for other in others) and not any(word.search(clause) for word in asked)
+        for asked, others in _excluded(question)
+    )
 
 
-def _excludes(group: list[re.Pattern[str]], clause: str, question: str) -> bool:
-    """Whether clause and question have words of this group, and different ones."""
-    said = {place for place, word in enumerate(group) if word.search(clause)}
-    asked = {place for place, word in enumerate(group) if word.search(question)} if said else set()
-    return bool(asked) and said.isdisjoint(asked)
+@lru_cache(maxsize=1024)
+def _excluded(question: str) -> list[tuple[list[re.Pattern[str]], list[re.Pattern[str]]]]:
+    """(the words that the question has of a group, the others of that group) of every group of which it has any."""
+    found = []
+    for group in _ONE_OF:
+        asked = [word for word in group if word.search(question)]
+        if asked:
+            found.append((asked, [word for word in group if word not in asked]))
+    return found
 
 
 @lru_cache(maxsize=1024)
