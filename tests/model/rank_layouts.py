@@ -96,7 +96,7 @@ VARIANTS = {
     "second_frozen_3": Variant(zero(3), 4, {"freeze": ("vision",)}, of="shallow", earlier={}, **ON),
     "second_adapters_2": Variant(zero(2), 6, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
     "second_adapters_3": Variant(zero(3), 4, ADAPTERS, of="shallow", earlier=ADAPTERS, **ON),
-    "fsdp": Variant(FsdpBackend(), 24, of="shallow"),
+    "fsdp": Variant(FsdpBackend(), 15, of="shallow"),
     "moments_fsdp": Variant(
         FsdpBackend(), 6, model={"gradient_checkpointing": True}, chained=True, resumed=True, begun_alone=True
     ),
