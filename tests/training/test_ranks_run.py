@@ -185,14 +185,16 @@ def test_two_ranks_with_whole_weights_are_one_process_and_go_on_after_ctrl_c(alo
 
 @pytest.mark.slow
 def test_two_ranks_hold_shards_where_nothing_else_is_said_and_one_process_goes_on_with_them(
-    alone, built, recipe, tmp_path
+    alone, built, recipe, tmp_path, forked
 ):
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vlrl"]
     folder = tmp_path / "run"
     begun = start(command(launcher, recipe, folder, *built))
     break_off(folder, lambda: os.killpg(begun.pid, signal.SIGINT), begun)
     assert (folder / "checkpoints").is_dir()
-    assert "resumed from" in finish(start(command(["vlrl"], recipe, folder, *built, "backend=fsdp")))
+    went_on = forked(*command(["vlrl"], recipe, folder, *built, "backend=fsdp")[2:], cwd=ROOT)
+    assert went_on.returncode == 0, went_on.stderr
+    assert "resumed from" in went_on.stdout + went_on.stderr
     compare(folder, alone)
 
 
