@@ -10,8 +10,12 @@ import yaml
 
 from vlrl.errors import RunError
 from vlrl.report.read_run import read_run
+from vlrl.runlog.card_digest import DIGEST, card_digest
 from vlrl.training.lifecycle.run_accounts import changed_weights, token_account, unstated_weights
 from vlrl.training.lifecycle.stage_inputs import LEAVES
+from vlrl.training.monitoring.integrity import integrity_checks
+
+SECTIONS = ("settings", "tokens", "weights", "integrity")  # that every finished run's card has
 
 
 def check_card(folder: Path) -> int:
@@ -31,6 +35,12 @@ def check_card(folder: Path) -> int:
     wrong += changed_weights({name: held["files"] for name, held in read.items()}, folders)
     wrong += unstated_weights(written, {name: folder / name for name in (*LEAVES.values(), *written)})
     wrong += _other_settings(folder, run.card)
+    wrong += [f"the card has no section `{name}`" for name in SECTIONS if name not in run.card]
+    if run.card.get(DIGEST) != card_digest(run.card):
+        wrong.append(f"run_card.json was edited after the run, or is older than its digest (`{DIGEST}`)")
+    rl = (run.card.get("settings") or {}).get("rl") or {}
+    if "integrity" in run.card and integrity_checks(folder / "metrics.jsonl", rl) != run.card["integrity"]:
+        wrong.append("metrics.jsonl gives the integrity checks other results than the card states")
     if token_account(folder / "metrics.jsonl") != run.card.get("tokens"):
         wrong.append("metrics.jsonl sums up to other tokens than the card states")
     for line in wrong:
@@ -40,7 +50,8 @@ def check_card(folder: Path) -> int:
     files = sum(map(len, written.values())) + sum(len(held["files"]) for held in read.values())
     print("not looked at: machine, versions, code and what was drawn, which nothing in the folder repeats")
     if not wrong:
-        print(f"{folder}: {files} files of weights and the tokens of {len(run.card['tokens'])} stages are as stated")
+        tokens, checks = len(run.card["tokens"]), len(run.card["integrity"])
+        print(f"{folder}: {files} files of weights, tokens of {tokens} stages, {checks} integrity checks are as stated")
     return 1 if wrong else 0
 
 

@@ -12,9 +12,11 @@ import yaml
 from vlrl.report.figures.metric_charts import total_seconds
 from vlrl.report.read_run import RunRecord, read_run
 from vlrl.report.tables import Table, result_tables
+from vlrl.runlog.card_digest import DIGEST
 from vlrl.runlog.run_folder import write_atomically
 
 _OWN_PLACE = {"schema", "settings", "command", "versions", "machine", "code", "sessions", "started", "status", "seed"}
+_SECTIONS = {"integrity", DIGEST}  # of run_card.md, or of no reader
 
 
 def write_run_card(run_folder: Path) -> Path:
@@ -24,6 +26,8 @@ def write_run_card(run_folder: Path) -> Path:
     lines += [f"- **{name}**: {_plain(value)}" for name, value in card_facts(run)]
     for table in result_tables(run):
         lines += ["", f"## Test accuracy, {table.title.lower()}", "", *markdown_table(table)]
+    if run.card.get("integrity"):
+        lines += ["", "## Integrity checks", "", *integrity_table(run.card["integrity"])]
     lines += ["", "## Settings", "", "```yaml", settings_text(run).rstrip(), "```", ""]
     target = run_folder / "run_card.md"
     write_atomically(target, "\n".join(lines))
@@ -45,9 +49,36 @@ def card_facts(run: RunRecord) -> list[tuple[str, str]]:
         ("code", _code(card.get("code") or {})),
     ]
     for name, held in card.items():
-        if name not in _OWN_PLACE:
+        if name not in _OWN_PLACE | _SECTIONS:
             metadata.append((name.replace("_", " "), _pairs(held) if isinstance(held, Mapping) else _value(held)))
+    if card.get("integrity"):
+        metadata.append(("integrity checks", _passed(card["integrity"])))
     return [(name, value) for name, value in metadata if value]
+
+
+def integrity_table(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Each check with what it asks, what was found, whether it holds and who measured it, as lines of Markdown."""
+    lines = ["| check | asks | found | bound | holds | measured by |", "|---|---|---|---|---|---|"]
+    for name, check in checks.items():
+        cells = [name, check["asks"], _pairs(check["found"]) or "–", check.get("bound", "–"), _verdict(check)]
+        lines.append("| " + " | ".join(_plain(cell) for cell in [*cells, check["measured_by"]]) + " |")
+    return lines
+
+
+def _verdict(check: Mapping[str, Any]) -> str:
+    return {True: "yes", False: "**no**"}.get(check["passed"], "no bound" if check["found"] else "not measured")
+
+
+def _passed(checks: Mapping[str, Mapping[str, Any]]) -> str:
+    """How the checks came out, in one line; those that failed by name."""
+    failed = [name for name, check in checks.items() if check["passed"] is False]
+    counts = {
+        "hold": sum(check["passed"] is True for check in checks.values()),
+        "have no bound": sum(check["passed"] is None and bool(check["found"]) for check in checks.values()),
+        "were not measured": sum(not check["found"] for check in checks.values()),
+    }
+    said = [f"{count} {words}" for words, count in counts.items() if count]
+    return ", ".join([*([f"fail: {', '.join(failed)}"] if failed else []), *said])
 
 
 def settings_text(run: RunRecord) -> str:

@@ -24,6 +24,7 @@ import yaml
 from vlrl.installation.host import describe_code, describe_machine, describe_versions
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically as write_atomically  # what others write into a run folder, too
+from vlrl.runlog.card_digest import DIGEST, card_digest
 from vlrl.runlog.codecs import episode_row, problem_row, verdict_row
 from vlrl.runlog.kept_images import kept_images, refuse_lost_images
 from vlrl.runlog.log_lines import SCHEMA as SCHEMA
@@ -130,6 +131,7 @@ class RunFolder:
         return {}
 
     def _write_card(self) -> None:
+        self.card[DIGEST] = card_digest(self.card)
         write_atomically(self.path / "run_card.json", json.dumps(self.card, indent=2, ensure_ascii=False) + "\n")
 
     def note(self, **fields: Any) -> None:

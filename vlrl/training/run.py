@@ -33,6 +33,7 @@ from vlrl.training.lifecycle.run_inputs import RunInputs
 from vlrl.training.lifecycle.run_state import RunState
 from vlrl.training.lifecycle.stage_inputs import LEAVES, check_inputs
 from vlrl.training.monitoring.benchmark_curve import load_curve_benchmarks
+from vlrl.training.monitoring.integrity import integrity_checks
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.prepare import run_prepare
 from vlrl.training.rl.carried_credit import keep_credit_state
@@ -170,7 +171,7 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
 
 
 def _note_accounts(session: Session) -> None:
-    """Tokens by kind and digests of weights into the run card."""
+    """Tokens by kind, integrity checks and digests of weights into the run card."""
     settings, run = session.settings, session.context.run
     judge = settings.reward_model
     read = {
@@ -180,8 +181,10 @@ def _note_accounts(session: Session) -> None:
     }
     local = {name: Path(path).expanduser() for name, path in read.items() if path is not None and is_local(path)}
     written = {name: run.path / name for name in LEAVES.values()}
+    metrics = run.path / "metrics.jsonl"
     run.note(
-        tokens=token_account(run.path / "metrics.jsonl") if (run.path / "metrics.jsonl").is_file() else {},
+        tokens=token_account(metrics),
+        integrity=integrity_checks(metrics, settings.rl.model_dump(mode="json")),
         weights={
             "read": {
                 name: {"folder": str(local[name].resolve()), "files": files}

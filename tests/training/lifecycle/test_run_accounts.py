@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from untrained_world import DOMAIN, SHAPE, write
 
 from vlrl.cli import app
+from vlrl.runlog.card_digest import DIGEST, card_digest
 from vlrl.runlog.log_lines import SCHEMA
 from vlrl.training.lifecycle.run_accounts import token_account
 from vlrl.training.run import start_run
@@ -50,6 +51,24 @@ def test_tokens_by_hand(tmp_path):
     assert not any("unused" in name for name in token_account(tmp_path / "metrics.jsonl")["rl"])
 
 
+def forgeries(card):
+    """(card with one thing changed, what is said of it); the digest is made to fit, but for the first."""
+    edited = {**card, "machine": {"cores": 64}}
+    yield edited, "edited after the run"
+    for name in ("integrity", "tokens", "weights", "settings"):
+        yield sealed({key: held for key, held in card.items() if key != name}), f"has no section `{name}`"
+    yield sealed({**card, "seed": 12345}), "the card's seed is 12345"
+    idle = {
+        **card["integrity"]["steps without effect"],
+        "passed": not card["integrity"]["steps without effect"]["passed"],
+    }
+    yield sealed({**card, "integrity": {**card["integrity"], "steps without effect": idle}}), "integrity checks other"
+
+
+def sealed(card):
+    return {**card, DIGEST: card_digest(card)}
+
+
 @pytest.mark.slow
 def test_a_card_holds_until_a_file_that_it_states_is_another(tmp_path):
     (tmp_path / "domain.py").write_text(DOMAIN.replace("even_length", "even_length_on_a_card"))
@@ -79,9 +98,12 @@ def test_a_card_holds_until_a_file_that_it_states_is_another(tmp_path):
     unstated = CliRunner().invoke(app, ["card", "check", str(folder)])
     assert (unstated.exit_code, "more.safetensors isn't among" in unstated.output.replace("\n", " ")) == (1, True)
     (folder / "model" / "more.safetensors").unlink()
-    (folder / "run_card.json").write_text(json.dumps({**card, "seed": 12345}))
-    forged = CliRunner().invoke(app, ["card", "check", str(folder)])
-    assert (forged.exit_code, "the card's seed is 12345" in forged.output) == (1, True)
+    assert "## Integrity checks" in (folder / "run_card.md").read_text()
+    assert card["integrity"]["steps without effect"]["found"]["steps"] == 1
+    for forged, words in forgeries(card):
+        (folder / "run_card.json").write_text(json.dumps(forged))
+        checked = CliRunner().invoke(app, ["card", "check", str(folder)])
+        assert (checked.exit_code, words in checked.output.replace("\n", " ")) == (1, True), checked.output
     (folder / "run_card.json").write_text(json.dumps(card))
     weights = folder / "model_sft" / "model.safetensors"
     data = bytearray(weights.read_bytes())

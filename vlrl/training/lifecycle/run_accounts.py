@@ -25,14 +25,14 @@ WEIGHTS = ("*.safetensors", "*.bin")
 
 
 def token_account(metrics: Path) -> dict[str, dict[str, int]]:
-    """By stage, tokens summed over the steps of a metrics.jsonl.
+    """By stage, tokens summed over the steps of a metrics.jsonl; of none where no stage wrote one.
 
     RL   prompts once a group, generated tokens, those that an update read with a weight above 0, and the rest, by why.
          What of it has no reason stands in responses that still wait
     else the response tokens of every batch, once an update
     """
     sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
-    lines = list(read_jsonl(metrics))
+    lines = list(read_jsonl(metrics)) if metrics.is_file() else []
     for line in lines:
         stage = str(line["phase"])
         if stage == "rl":
