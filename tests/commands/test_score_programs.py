@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import get_type_hints
 
 import pytest
 from sandbox_fixture import SMALL, require_sandbox
 
 from vlrl.code_execution import executor
+from vlrl.code_execution.languages import LANGUAGES
 from vlrl.code_execution.sandbox_settings import SandboxSettings
 from vlrl.commands.scoring.score import score_command
 from vlrl.commands.scoring.score_cli import score
@@ -110,6 +112,88 @@ def test_functions_vote_by_what_they_return(tmp_path):
     )
     scored = score_command("humaneval", *paths[:2], majority=paths[2])
     assert (scored.overall.correct, scored.majority.agreeing) == (1, 0.5)
+
+
+# what MultiPL-E gives, a call, two programs that agree with each other on it and by the tests, and one that doesn't
+FOREIGN = {
+    "cpp": (
+        "#include <cassert>\n#include <iostream>\n#include <map>\n#include <vector>\n"
+        "std::map<std::string, bool> f(std::vector<long> a) {",
+        "}\nint main() {\n  auto candidate = f;\n  assert(candidate({1, 2}).size() == 1);\n}\n",
+        "f(std::vector<long>({1, 2, 3}))",
+        '  std::cout << "by the way";\n  return {{"a", a.size() > 1}};\n}\n',
+        '  std::map<std::string, bool> m;\n  m["a"] = a.size() > 1;\n  return m;\n}\n',
+        '  return {{"a", false}};\n}\n',
+    ),
+    "java": (
+        "import java.util.*;\nclass Problem {\n    public static Set<Long> f(long a) {",
+        "    }\n    public static void main(String[] args) {\n    assert(f(4L).size() == 2);\n    }\n\n}\n",
+        "f(12L)",
+        "        return new HashSet<>(Arrays.asList(a, 2 * a));\n    }\n}\n",
+        "        return new LinkedHashSet<>(Arrays.asList(2 * a, a));\n    }\n}\n",
+        "        return new HashSet<>(Arrays.asList(a, a + 1));\n    }\n}\n",
+    ),
+    "csharp": (
+        "using System;\nusing System.Collections.Generic;\nusing System.Diagnostics;\n"
+        "class Problem {\n    public static Dictionary<string, double> F(long a) {",
+        "    }\n    public static void Main(string[] args) {\n    Debug.Assert(F(4L).Count == 2);\n    }\n\n}\n",
+        "F(1L)",
+        '        return new Dictionary<string, double>{{"a", 0.5}, {"b", a}};\n    }\n}\n',
+        '        return new Dictionary<string, double>{{"b", a}, {"a", 0.5}};\n    }\n}\n',
+        '        return new Dictionary<string, double>{{"a", 0.25}, {"b", a}};\n    }\n}\n',
+    ),
+    "javascript": (
+        "function f(a){",
+        "const assert = require('node:assert');\nassert.equal(f(2).size, 2);\n",
+        "f('x}')",
+        "  console.log(a);\n  return new Map([[1, a], [2, null]]);\n}\n",
+        "  return new Map([[2, null], [1, a]]);\n}\n",
+        "  return new Map([[2, undefined], [1, a]]);\n}\n",
+    ),
+    "typescript": (
+        "function f(a: number): number[] {",
+        "declare var require: any;\nconst assert = require('node:assert');\nassert.equal(f(2).length, 1);\n",
+        "f(3)",
+        "  return [a * a];\n}\n",
+        "  return [a ** 2];\n}\n",
+        "  return [a];\n}\n",
+    ),
+    "php": (
+        "<?php\nfunction f($a) {",
+        "if (count(f(2)) !== 1) { throw new Exception(); }\n",
+        "f(array(1.0, 2))",
+        "  return ['a' => $a[0] ?? 0];\n}\n",
+        "  $b = $a[0] ?? 0;\n  return ['a' => $b];\n}\n",
+        "  return ['a' => (int) ($a[0] ?? 0)];\n}\n",
+    ),
+    "bash": (
+        "#!/bin/bash\nf() {",
+        '[[ $(f "2") = "4" ]] || exit 1\n',
+        'f "7 8"',
+        "  for a in $1; do echo $((a * a)); done\n}\n",
+        '  for a in $1; do printf "%s\\n" $((a ** 2)); done\n}\n',
+        "  for a in $1; do echo $((a + 2)); done\n}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "language",
+    [pytest.param(name, marks=pytest.mark.slow) if LANGUAGES[name].compiler else name for name in FOREIGN],
+)
+def test_programs_with_unit_tests_in_other_languages_vote_by_what_calls_give(tmp_path, language):
+    """The wrong program comes first; white space, order in maps and sets and what is printed besides don't matter."""
+    if (missing := LANGUAGES[language].missing()) and not os.environ.get("VLRL_REQUIRE_SUITES"):
+        pytest.skip(f"{', '.join(missing)} is missing")
+    prompt, tests, call, first, second, wrong = FOREIGN[language]
+    row = {"name": "a", "language": language, "prompt": f"{prompt}\n", "tests": tests, "stop_tokens": []}
+    texts = [f"```{language}\n{prompt}\n{body}```" for body in (wrong, first, second)]
+    said = [{"name": "a", "language": language, "response": text} for text in texts]
+    votes = [{"name": "a", "language": language, "inputs": [call]}]
+    paths = written(tmp_path, problems=[row], responses=said, inputs=votes)
+    scored = score_command("multipl-e", *paths[:2], majority=paths[2])
+    assert (scored.majority.agreeing, scored.majority.undecided) == (pytest.approx(2 / 3), 0)
+    assert scored.overall.correct == 1
 
 
 @pytest.mark.parametrize(

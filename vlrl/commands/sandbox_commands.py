@@ -15,6 +15,7 @@ from vlrl.code_execution.attacks.attack import Result, Traps, all_attacks, run_a
 from vlrl.code_execution.attacks.leftovers import alive, below, files_now, processes_left, processor_seconds
 from vlrl.code_execution.box_pool import BoxPool
 from vlrl.code_execution.bubblewrap import box_python
+from vlrl.code_execution.memory_control import memory_control
 from vlrl.code_execution.outcome import Execution, Program
 from vlrl.code_execution.sandbox_settings import Limits, SandboxSettings
 from vlrl.errors import ConfigError, RunError
@@ -34,6 +35,11 @@ def check_sandbox(only: str | None, as_json: bool) -> int:
     and where no attack has the name.
     """
     pool = BoxPool(SandboxSettings(boxes=1, limits=Limits(wall_seconds=3.0), compiling=COMPILING))
+    memory = memory_control()
+    if not as_json:
+        print(
+            f"memory is limited {memory.said()}" + (f"\n  → {memory.remedy()}" if memory.remedy() else ""), flush=True
+        )
     before = files_now()
     traps = Traps.lay()
     results: list[Result] = []
@@ -60,7 +66,8 @@ def check_sandbox(only: str | None, as_json: bool) -> int:
     results += _afterwards(processes, sorted(files_now() - before))
     held, ran, missing = _counts(results)
     if as_json:
-        print(json.dumps({"contained": held, "of": ran, "missing": missing, "attacks": [asdict(r) for r in results]}))
+        counts = {"contained": held, "of": ran, "missing": missing, "memory": memory.record()}
+        print(json.dumps({**counts, "attacks": [asdict(r) for r in results]}))
     else:
         for result in results[-2:]:
             print(_line(result))

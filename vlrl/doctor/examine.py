@@ -19,6 +19,7 @@ from vlrl.doctor.machine import (
     check_instructions,
     check_memory,
     check_open_files,
+    check_sandbox_memory,
     check_shared_memory,
     check_threads,
 )
@@ -41,6 +42,7 @@ def examine(config: Path | None, overrides: Sequence[str] = (), with_step: bool 
     yield check_instructions()
     yield check_threads(threads if isinstance(threads, int) else None, allowed_cores())
     yield check_memory()
+    yield check_sandbox_memory()
     yield check_shared_memory(needed_by=[name for name in ("ray", "vllm") if find_spec(name) is not None])
     yield check_open_files()
     run_folder = Path(str(values.get("run_folder") or "runs"))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from vlrl.code_execution.memory_control import memory_control
 from vlrl.doctor.finding import Finding, note, ok, problem
 from vlrl.installation.instruction_set import instruction_set
 
@@ -77,6 +78,14 @@ def check_memory(cgroup: Path = CGROUP, meminfo: Path = Path("/proc/meminfo")) -
             "memory", f"{said}, {free / GIB:.1f} GiB for a run", "end other work; the quickstart takes about 1.5 GiB"
         )
     return ok("memory", said)
+
+
+def check_sandbox_memory() -> Finding:
+    """Whether the memory of programs that the sandbox runs is limited by a control group, too."""
+    found = memory_control()
+    return (
+        note("sandbox memory", found.said(), found.remedy()) if found.remedy() else ok("sandbox memory", found.said())
+    )
 
 
 def check_shared_memory(folder: Path = Path("/dev/shm"), needed_by: Sequence[str] = ()) -> Finding:

@@ -24,10 +24,13 @@ from vlrl.verify.code.code_tests import CodeTests, Judging, judging_of, read_tes
 from vlrl.verify.code.majority_vote import Vote, majority_program, printed_words
 from vlrl.verify.code.program_text import program_text
 from vlrl.verify.code.run_tests import call_text, calling_program, limits_of, marked_value
+from vlrl.verify.code.shown_calls import PRINTERS, printing_program, shown_value
 
 GENERATED = 10  # ours: runs of generators a problem
 OPTION = "--majority"
 WRITE = "give it `inputs` (texts, or lists of arguments) or `generators` (Python programs that read a seed)"
+# what an input is, by how a problem's programs are run
+TEXTS, ARGUMENTS, CALLS = "texts for standard input", "lists of arguments: its tests call a function", "calls, as texts"
 
 
 @dataclass(frozen=True)
@@ -123,15 +126,22 @@ def _vote(row: BenchmarkRow, responses: Sequence[str], asked: Record, executor: 
     found = [program_text(text, judging.language) for text in responses]
     places = [number for number, one in enumerate(found) if one.source is not None]
     sources = [(found[n].language, found[n].source or "") for n in places]
-    given = _given(asked, executor, bool(tests.stdout))
+    foreign = tests.unit is not None and judging.language != "python"
+    given = _given(asked, executor, TEXTS if tests.stdout else CALLS if foreign else ARGUMENTS)
     read: Callable[[Execution], str | None] = printed_words
+    mark = secrets.token_hex(16)
     if tests.stdout:
         written = [Program(language, source, judging.files) for language, source in sources]
+    elif tests.unit is not None and judging.language in PRINTERS:
+        written = [printing_program(source, tests.unit, given, mark, judging) for _, source in sources]
+        given = [f"{number}\n" for number in range(len(given))]
+
+        def read(ran: Execution) -> str | None:
+            return shown_value(ran.stdout, mark)
     else:
         function = _called(tests, judging, row.place)
         prelude = f"{tests.unit.prelude}\n" if tests.unit is not None and tests.unit.prelude else ""
         written = [calling_program(prelude + source, judging) for _, source in sources]
-        mark = secrets.token_hex(16)
         given = [call_text(function, arguments, mark, tests.in_place) for arguments in given]
 
         def read(ran: Execution) -> str | None:
@@ -146,21 +156,19 @@ def _called(tests: CodeTests, judging: Judging, place: str) -> str:
     function = tests.function or (tests.unit.entry if tests.unit is not None else "")
     if not function or judging.language != "python":
         raise DataError(
-            place, f"has unit tests in {judging.language} that name no function", "leave it out of a majority vote"
+            place, f"has tests in {judging.language} that name no function", "leave it out of a majority vote"
         )
     return function
 
 
-def _given(asked: Record, executor: Executor, printed: bool) -> list[Any]:
-    """The inputs of a row: texts for standard input, or lists of arguments. Raises DataError for neither."""
+def _given(asked: Record, executor: Executor, wanted: str) -> list[Any]:
+    """The inputs of a row: texts, or lists of arguments where those are `wanted`. Raises DataError for neither."""
     place, row = asked
     inputs, generators = row.get("inputs"), row.get("generators")
     if isinstance(inputs, Sequence) and not isinstance(inputs, str) and inputs:
-        kind: type = str if printed else list
-        if all(isinstance(one, kind) for one in inputs):
+        if all(isinstance(one, list if wanted == ARGUMENTS else str) for one in inputs):
             return list(inputs)
-        what = "texts for standard input" if printed else "lists of arguments: its tests call a function"
-        raise DataError(f"{place}, inputs", f"got {str(inputs)[:80]}", f"write a list of {what}")
+        raise DataError(f"{place}, inputs", f"got {str(inputs)[:80]}", f"write a list of {wanted}")
     sources = [generators] if isinstance(generators, str) else generators
     if not isinstance(sources, Sequence) or not sources or not all(isinstance(one, str) for one in sources):
         raise DataError(place, "has no inputs", WRITE)
@@ -168,10 +176,12 @@ def _given(asked: Record, executor: Executor, printed: bool) -> list[Any]:
     draws = [int(stream(0, "majority", *readable, k).integers(1 << 31)) for k in range(GENERATED)]
     with ThreadPoolExecutor(executor.settings.count, thread_name_prefix="inputs") as beside:
         texts = generated_inputs(readable, draws, executor, beside)
-    found = texts if printed else [said for text in texts if isinstance(said := _arguments(text), list)]
+    found: list[Any] = list(texts)
+    if wanted == ARGUMENTS:
+        found = [said for text in texts if isinstance(said := _arguments(text), list)]
     if not found:
-        wanted = "prints nothing" if printed else "prints no list of arguments in JSON"
-        raise DataError(f"{place}, generators", f"none of them runs, or it {wanted}", "mend it, or give `inputs`")
+        lacks = "prints no list of arguments in JSON" if wanted == ARGUMENTS else "prints nothing"
+        raise DataError(f"{place}, generators", f"none of them runs, or it {lacks}", "mend it, or give `inputs`")
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vlrl.data.tables.records import Record
 
 COMMON_KEYS = ("pid", "id", "raw_id", "unique_id")
-KEYS = (*COMMON_KEYS, "task_id", "question_id", "problem_id", "model")
+KEYS = (*COMMON_KEYS, "task_id", "question_id", "problem_id", "name", "model")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import re
 from vlrl.verify.code.code_tests import UnitTests
 
 _LAST_BRACE = re.compile(r"\}\s*\Z")
+_QUOTED = re.compile(r""" "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' """, re.VERBOSE)  # whose braces close nothing
 _PRINT = {
     "python": "print('{mark}')",
     "cpp": 'std::printf("%s\\n", "{mark}");',
@@ -28,7 +29,8 @@ _INSIDE = {"cpp": 1, "java": 2, "csharp": 2}  # braces between the end of main a
 def assembled(language: str, source: str, unit: UnitTests, mark: str) -> str:
     """The program that is run: what the question gave, the program, the tests, and the mark."""
     body = source
-    for _ in range(max(0, unit.tests.count("}") - unit.tests.count("{"))):
+    bare = _QUOTED.sub("", unit.tests)
+    for _ in range(max(0, bare.count("}") - bare.count("{"))):
         body = _LAST_BRACE.sub("", body.rstrip())
     prelude = _missing_lines(unit.prelude, source)
     tests = unit.tests
