@@ -1,8 +1,9 @@
 """A prompt read once by a decoder with recurrent layers: what it leaves (states, convolutions' tails, keys and values)
 starts each of k responses, in rollout and in training, with gradients through all of it.
 
-Recurrent layers keep no keys by which responses in one packed row could be told apart. So a prompt is read in a pass of
-its own, without padding, and its responses in one more, below each other, behind k copies of what the prompt left.
+Recurrent layers keep no keys by which responses in one packed row could be told apart. So prompts of one length
+are read in a pass of their own, below each other and without padding, and their responses in one more, behind copies of
+what each prompt left.
 """
 
 from __future__ import annotations
@@ -95,14 +96,18 @@ def _taken(layer: Any, rows: torch.Tensor) -> Any:
     return found
 
 
-def read_prompt(
-    model: Any, encoded: Encoded, rule: PositionRule, image_inputs: dict[str, Any]
+def read_prompts(
+    model: Any, prompts: Sequence[Encoded], rule: PositionRule, image_inputs: dict[str, Any]
 ) -> tuple[PromptState, torch.Tensor]:
-    """Read one prompt: what it leaves, and (1, P, d) the decoder's output."""
+    """Read N prompts of P tokens each: what they leave, and (N, P, d) the decoder's output.
+
+    `image_inputs` hold their images in the order of the prompts.
+    """
     state = PromptState(model.get_decoder().config)
+    positions = torch.stack([rule.prompt(encoded) for encoded in prompts], 1)
     hidden = model.model(
-        input_ids=torch.tensor([encoded.token_ids], device=model.device),
-        position_ids=_of_rows(rule.prompt(encoded)[:, None], rule).to(model.device),
+        input_ids=torch.tensor([encoded.token_ids for encoded in prompts], device=model.device),
+        position_ids=_of_rows(positions, rule).to(model.device),
         use_cache=True,
         **image_inputs,
         **{cache_argument(model.model): state},

@@ -9,7 +9,7 @@ import torch
 
 from vlrl.model.batch.example import Example
 from vlrl.model.batch.packing import Batch
-from vlrl.model.decoding.state_rows import width_behind
+from vlrl.model.decoding.state_rows import readings
 
 
 def real_tokens(examples: Sequence[Example], batch: Batch) -> list[torch.Tensor]:
@@ -20,11 +20,12 @@ def real_tokens(examples: Sequence[Example], batch: Batch) -> list[torch.Tensor]
             real[line, begin : begin + example.num_tokens] = True
         return [real.reshape(-1)]
     found = []
-    for example in examples:
-        found.append(torch.ones(example.encoded.num_tokens, dtype=torch.bool))
-        if width := width_behind(example):
-            rows = [torch.arange(width) < len(tokens) - 1 for tokens in example.responses]
-            found.append(torch.stack(rows).reshape(-1))
+    for numbers, width in readings(examples):
+        together = [examples[number] for number in numbers]
+        found.append(torch.ones(sum(example.encoded.num_tokens for example in together), dtype=torch.bool))
+        if width:
+            responses = [tokens for example in together for tokens in example.responses]
+            found.append(torch.stack([torch.arange(width) < len(tokens) - 1 for tokens in responses]).reshape(-1))
     return found
 
 
@@ -46,18 +47,21 @@ def given_experts(examples: Sequence[Example], batch: Batch) -> list[torch.Tenso
                 begin += length
         return [_flat(lines, batch)]
     found: list[torch.Tensor | None] = []
-    for example in examples:
-        width = width_behind(example)
-        if example.routing is None:
+    for numbers, width in readings(examples):
+        together = [examples[number] for number in numbers]
+        if all(example.routing is None for example in together):
             found += [None] * (1 + (width > 0))
             continue
-        found.append(_flat(example.routing[0].prompt[None], batch))
-        if width:
-            rows = np.full((len(example.responses), width, *shape), -1, np.int16)
-            for row, tokens, one in zip(rows, example.responses, example.routing, strict=True):
-                noted = one.response[: len(tokens) - 1]
-                row[: len(noted)] = noted
-            found.append(_flat(rows, batch))
+        prompts = np.full((len(together), together[0].encoded.num_tokens, *shape), -1, np.int16)
+        rows = np.full((sum(len(example.responses) for example in together), width, *shape), -1, np.int16)
+        begin = 0
+        for prompt, example in zip(prompts, together, strict=True):
+            for i, one in enumerate(example.routing or ()):
+                prompt[:] = one.prompt
+                noted = one.response[: len(example.responses[i]) - 1]
+                rows[begin + i, : len(noted)] = noted
+            begin += len(example.responses)
+        found += [_flat(one, batch) for one in ([prompts, rows] if width else [prompts])]
     return found
 
 

@@ -1,18 +1,19 @@
 """Decoding with recurrent layers: a prompt is read once, and what it leaves starts each of its k responses.
 
-Rows of one request that have the same number of tokens are decoded together, request by request: unlike lengths would
-need padding, which a recurrent state would take in.
+Prompts of one length are read together, and rows with equally many tokens behind them are decoded together: unlike
+lengths would need padding, which a recurrent state would take in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 
 from vlrl.model.batch.example import read_rollouts
-from vlrl.model.decoding.prompt_state import PromptState, read_behind, read_prompt
+from vlrl.model.decoding.prompt_state import PromptState, read_behind, read_prompts
 from vlrl.model.decoding.state_rows import behind_prompt
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.positions import PositionRule
@@ -27,7 +28,7 @@ Write = Callable[[RunningBatch, Sequence[int], Sequence[float], Sequence[Request
 
 
 class StateBatch(RunningBatch):
-    """N rows of one request with equally many tokens, each with what it has left in the layers so far."""
+    """N rows with equally many tokens, behind equally long prompts, each with what it has left in the layers so far."""
 
     def __init__(
         self,
@@ -80,16 +81,22 @@ class StateDecoding:
     ) -> list[RunningResponse]:
         """Write every response that has room, until it ends or its room is used up."""
         started = []
-        for r, request in enumerate(requests):
-            rows = [row_of(request, r, i) for i in range(request.num_rollouts) if request.room(i)]
-            if not rows:
-                continue
-            features = self._tower.encode_images(request.encoded.images)
-            with self._tower.given([features[image.digest] for image in request.encoded.images]) as image_inputs:
-                state, hidden = read_prompt(self._model, request.encoded, self._rule, image_inputs)
-            experts.read_rows(requests, [(r, ())])
+        for together in _of_one_prompt_length(requests, self._most):
+            prompts = [requests[r].encoded for r in together]
+            features = self._tower.encode_images([image for encoded in prompts for image in encoded.images])
+            shown = [features[image.digest] for encoded in prompts for image in encoded.images]
+            with self._tower.given(shown) as image_inputs:
+                state, hidden = read_prompts(self._model, prompts, self._rule, image_inputs)
+            experts.read_rows(requests, [(r, ()) for r in together])
+            rows = [
+                row_of(requests[r], r, i)
+                for r in together
+                for i in range(requests[r].num_rollouts)
+                if requests[r].room(i)
+            ]
             for alike in _of_one_length(rows, self._most):
-                live = self._begin(request, alike, state, hidden)
+                prompt_of = torch.tensor([together.index(row.request) for row in alike], device=self._device)
+                live = self._begin(requests, alike, state.take(prompt_of), hidden[prompt_of, -1])
                 if alike[0].tokens:
                     experts.read_resumed(alike)
                 self._decode(live, requests, draw, write, experts)
@@ -97,23 +104,26 @@ class StateDecoding:
         return started
 
     def _begin(
-        self, request: Request, rows: Sequence[RunningResponse], state: PromptState, hidden: torch.Tensor
+        self, requests: Sequence[Request], rows: Sequence[RunningResponse], state: PromptState, hidden: torch.Tensor
     ) -> StateBatch:
-        own = state.take(torch.zeros(len(rows), dtype=torch.long, device=self._device))
+        """`state` and `hidden` (N, d) are what each row's prompt has left."""
         if not rows[0].tokens:
-            first = self._rule.after(self._rule.prompt(request.encoded))
-            following = torch.full((len(rows),), first, device=self._device)
-            return StateBatch(rows, own, hidden[0, -1:].expand(len(rows), -1), following, self._device)
-        assert request.resume_from is not None
-        resumed = read_rollouts(request.encoded, [request.resume_from[row.index] for row in rows])
-        positions = torch.stack([behind_prompt(self._rule, resumed, j) for j in range(len(rows))], 1)
-        images = resumed.images[len(request.encoded.images) :]
+            after = {r: self._rule.after(self._rule.prompt(requests[r].encoded)) for r in {row.request for row in rows}}
+            following = torch.tensor([after[row.request] for row in rows], device=self._device)
+            return StateBatch(rows, state, hidden, following, self._device)
+        resumed = []
+        for r, some in groupby(rows, key=lambda row: row.request):
+            before = requests[r].resume_from
+            assert before is not None
+            resumed.append(read_rollouts(requests[r].encoded, [before[row.index] for row in some]))
+        places = [behind_prompt(self._rule, one, j) for one in resumed for j in range(len(one.responses))]
+        positions = torch.stack(places, 1).to(self._device)
+        images = [image for one in resumed for image in one.images[len(one.encoded.images) :]]
         features = self._tower.encode_images(images)
         with self._tower.given([features[image.digest] for image in images]) as image_inputs:
-            ids = torch.tensor(resumed.responses, device=self._device)
-            read = read_behind(self._model, ids, positions.to(self._device), self._rule, own, image_inputs)
-        following = positions.amax((0, 2)).to(self._device) + 1
-        return StateBatch(rows, own, read[:, -1], following, self._device)
+            ids = torch.tensor([tokens for one in resumed for tokens in one.responses], device=self._device)
+            read = read_behind(self._model, ids, positions, self._rule, state, image_inputs)
+        return StateBatch(rows, state, read[:, -1], positions.amax((0, 2)) + 1, self._device)
 
     def _decode(
         self, live: StateBatch, requests: Sequence[Request], draw: Draw, write: Write, experts: Recorder
@@ -128,6 +138,23 @@ class StateDecoding:
                 ]
                 experts.read_written(live.rows)
                 live.position, live.step = live.position + 1, live.step + 1
+
+
+def _of_one_prompt_length(requests: Sequence[Request], most: int) -> list[list[int]]:
+    """Numbers of the requests that have room, by how long their prompts are, as many as have `most` rows at once."""
+    open_groups: dict[int, tuple[list[int], int]] = {}
+    found = []
+    for r, request in enumerate(requests):
+        count = sum(request.room(i) > 0 for i in range(request.num_rollouts))
+        if not count:
+            continue
+        together, rows = open_groups.get(request.encoded.num_tokens, ([], most))
+        if rows + count > most:
+            together, rows = [], 0
+            found.append(together)
+        together.append(r)
+        open_groups[request.encoded.num_tokens] = (together, rows + count)
+    return found
 
 
 def _of_one_length(rows: Sequence[RunningResponse], most: int) -> list[list[Any]]:
