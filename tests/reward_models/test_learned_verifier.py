@@ -107,7 +107,9 @@ class Replies:
 
 
 def reasons(loaded, engine) -> ChainOfThoughtModel:
-    return ChainOfThoughtModel(loaded, Encoder(loaded, BUDGET), engine, "", "salt", max_tokens=8)
+    return ChainOfThoughtModel(
+        loaded, Encoder(loaded, BUDGET), engine, RewardModelCard("chain_of_thought", "", "", "salt", max_tokens=8)
+    )
 
 
 def test_a_reply_with_a_verdict_is_asked_for_once_and_greedily(qwen3):
@@ -155,7 +157,9 @@ def test_a_classic_model_is_right_from_its_threshold_on(model_folders):
     loaded = fresh(model_folders["tiny-qwen3-vl"])
     forward = PackedForward(loaded, 10_000, vision_trains=False)
     for threshold, correct in ((0.5, True), (0.6, False)):
-        model = ClassicModel(loaded, Encoder(loaded, BUDGET), forward, head_of(loaded), "", "", threshold)
+        model = ClassicModel(
+            loaded, Encoder(loaded, BUDGET), forward, head_of(loaded), RewardModelCard("classic", "", "", ""), threshold
+        )
         assert model([asked("7")]) == [Judgement(correct, 0.5, "p = 0.500")]  # a head at zero
 
 

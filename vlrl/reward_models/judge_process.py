@@ -188,7 +188,7 @@ class _Judge:
         self._engine = VllmEngine(loaded, cast("VllmEngineSettings", settings.engine_on(device)))
         loaded.model.to("cpu")
         encoder = Encoder(loaded, ImageBudget.model_validate(card.image), "")
-        self._judges = ChainOfThoughtModel(loaded, encoder, self._engine, card.instruction, card.salt, card.max_tokens)
+        self._judges = ChainOfThoughtModel(loaded, encoder, self._engine, card)
 
     def judge(self, asked: Sequence[AskedAnswer]) -> list[Judgement]:
         self._engine.wake()

@@ -16,6 +16,7 @@ from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.training.forward import PackedForward
 from vlrl.reward_models.judged_row import as_judged
+from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.reward_models.value_head import ValueHead, logits_of
 from vlrl.rollout.collector import collect
 from vlrl.rollout.engine import Generates, Sampling
@@ -37,13 +38,12 @@ class ClassicModel:
     encoder: Encoder
     forward: PackedForward
     head: ValueHead
-    instruction: str
-    salt: str
+    card: RewardModelCard
     threshold: float = 0.5
 
     def __call__(self, asked: Sequence[AskedAnswer]) -> list[Judgement]:
         """Judgements with probabilities."""
-        problems = [as_judged(one, self.instruction, self.salt) for one in asked]
+        problems = [as_judged(one, self.card.instruction, self.card.salt) for one in asked]
         read = read_prompts(self.encoder, problems, self.loaded.context - 1)
         prompts = [one for one in read if isinstance(one, Encoded)]
         logits = logits_of(self.loaded, self.forward, self.head, prompts) if prompts else torch.empty(0)
@@ -64,21 +64,19 @@ class ChainOfThoughtModel:
     loaded: LoadedModel
     encoder: Encoder
     engine: Generates
-    instruction: str
-    salt: str
-    max_tokens: int = 512
+    card: RewardModelCard
     seed: int = 0
 
     def __call__(self, asked: Sequence[AskedAnswer]) -> list[Judgement]:
         """Judgements as `judgements_of` reads them."""
-        problems = [as_judged(one, self.instruction, self.salt) for one in asked]
-        room = self.loaded.context - self.max_tokens
+        problems = [as_judged(one, self.card.instruction, self.card.salt) for one in asked]
+        room = self.loaded.context - self.card.max_tokens
         prompts = read_prompts(self.encoder, problems, room)
 
         def replies(places: Sequence[int], temperature: float, attempt: int) -> list[Reply]:
             encoded = [one for i in places if isinstance(one := prompts[i], Encoded)]
             chosen = [problems[i] for i in places]
-            sampling = Sampling(temperature=temperature, max_tokens=self.max_tokens)
+            sampling = Sampling(temperature=temperature, max_tokens=self.card.max_tokens)
             seeds = [derive_seed(self.seed, "reward model", problem.id, attempt) for problem in chosen]
             groups = collect(lambda _: encoded, self.engine, chosen, sampling, 1, seeds)
             return [Reply(one.rollouts[0].text, one.rollouts[0].finish_reason == "stop") for one in groups]

@@ -46,7 +46,7 @@ def open_reward_model(settings: RewardModelSettings, place: str = "reward_model"
     card = settings.card(place)
     if settings.endpoint is not None:
         settings.endpoint.check(f"{place}.endpoint")
-        return OpenedModel(None, ServedModel(settings.endpoint, card.instruction, card.salt, card.max_tokens))
+        return OpenedModel(None, ServedModel(settings.endpoint, card))
     if settings.apart:
         return OpenedModel(None, JudgeProcess(settings, place))
     loaded = load_folder(str(settings.weights), settings.model(), place=f"{place}.path")
@@ -62,14 +62,12 @@ def opened_on(loaded: LoadedModel, card: RewardModelCard, settings: RewardModelS
         head = load_head(settings.folder / card.weights, loaded)
         return OpenedModel(
             loaded,
-            ClassicModel(loaded, encoder, forward, head, card.instruction, card.salt, settings.threshold),
+            ClassicModel(loaded, encoder, forward, head, card, settings.threshold),
         )
     # graphs hold addresses of weights, which move when they sleep
     held = settings.engine.model_copy(update={"cuda_graphs": settings.engine.cuda_graphs and not settings.sleeps})
     engine = held.open(loaded)
-    return OpenedModel(
-        loaded, ChainOfThoughtModel(loaded, encoder, engine, card.instruction, card.salt, card.max_tokens)
-    )
+    return OpenedModel(loaded, ChainOfThoughtModel(loaded, encoder, engine, card))
 
 
 class LearnedVerifier:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vlrl.reward_models.judged_row import as_judged
 from vlrl.reward_models.judging_models import judgements_of
+from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.seeding import derive_seed
 from vlrl.types import Problem
 from vlrl.verify.learned.chat_endpoint import EndpointSettings, NoReplyError, Reply
@@ -26,14 +27,12 @@ class ServedModel:
     """
 
     endpoint: EndpointSettings
-    instruction: str
-    salt: str
-    max_tokens: int = 512
+    card: RewardModelCard
     seed: int = 0
 
     def __call__(self, asked: Sequence[AskedAnswer]) -> list[Judgement]:
         """Judgements as `judgements_of` reads them."""
-        problems = [as_judged(one, self.instruction, self.salt) for one in asked]
+        problems = [as_judged(one, self.card.instruction, self.card.salt) for one in asked]
         line = _Line(self.endpoint.concurrency)
 
         def replies(places: Sequence[int], temperature: float, attempt: int) -> list[Reply | Judgement]:
@@ -50,7 +49,7 @@ class ServedModel:
             return Judgement(None, note=f"not asked: none of the {self.endpoint.concurrency} before it had a reply")
         seed = derive_seed(self.seed, "reward model", problem.id, attempt) % 2**31
         try:
-            reply = self.endpoint.ask(problem.prompt, self.max_tokens, temperature, seed, PLACE)
+            reply = self.endpoint.ask(problem.prompt, self.card.max_tokens, temperature, seed, PLACE)
         except (NoReplyError, OSError) as error:  # OSError: of an image
             line.note(answered=False)
             return Judgement(None, note=f"no reply: {error}")
