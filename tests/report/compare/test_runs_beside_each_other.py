@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from vlrl.cli import app
 from vlrl.errors import ConfigError
+from vlrl.report.compare.compare_page import shown_responses
 from vlrl.report.compare.compared import curve, differing, open_runs, paired_gains, shared_problems
 
 
@@ -56,6 +57,17 @@ def test_problems_that_runs_answer_differently_stand_first(two):
     spreads = [one.spread for one in shown]
     assert spreads == sorted(spreads, reverse=True)
     assert all(len(one.groups) == 2 for one in shown)
+
+
+def test_no_verdict_is_hidden_behind_another_and_equal_responses_are_one_with_a_count():
+    right = {"text": "4", "correct": True, "fault": None, "reward": 1.0, "tokens": 2, "finish_reason": "stop"}
+    wrong, broken = right | {"text": "5", "correct": False, "reward": 0.0}, right | {"text": "6", "fault": "number: x"}
+    others = [right | {"text": f"{n} = 4"} for n in "abc"]
+    shown = shown_responses([*others, right, right, wrong, broken])
+    assert [one["verdict"] for one in shown] == ["✓ right × 2", "✗ wrong", "! fault"]
+    assert [one["text"] for one in shown] == ["4", "5", "6"]
+    assert shown[1]["note"] == "reward +0.00, 2 tokens, stop"
+    assert [one["verdict"] for one in shown_responses([wrong, *others])] == ["✓ right", "✗ wrong", "✓ right"]
 
 
 def test_the_command_prints_tables_and_writes_a_page_without_scripts(two, tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ CURVES = (  # phase, key, title
     ("sft", "loss/total", "Loss of the warm-up"),
 )
 MOST_PROBLEMS, MOST_RESPONSES = 40, 3
+SYMBOLS = {"right": "✓", "wrong": "✗", "fault": "!"}
+VERDICTS = tuple(SYMBOLS)
 SHORT = 60  # characters of a setting in a terminal
 LONG = 1500  # characters of a response on the page
 
@@ -145,20 +148,12 @@ def _problem(one: SharedProblem, runs: Sequence[Run]) -> dict[str, Any]:
     folders = [run.record.folder for run, group in zip(runs, one.groups, strict=True) if group is not None]
     sides = []
     for run, group, right in zip(runs, one.groups, one.right, strict=True):
-        responses = [] if group is None else sorted(group["rollouts"], key=lambda r: -r["reward"])[:MOST_RESPONSES]
         sides.append(
             {
                 "run": run.name,
                 "right": "not logged" if group is None else "faults alone" if right is None else f"{right:.0%} right",
                 "step": "" if group is None else f"{group['phase']} step {group['step']}",
-                "responses": [
-                    {
-                        "state": "fault" if r["fault"] is not None else "right" if r["correct"] else "",
-                        "text": r["text"][:LONG] + ("…" if len(r["text"]) > LONG else ""),
-                        "note": f"reward {r['reward']:+.2f}, {r['tokens']} tokens, {r['finish_reason']}",
-                    }
-                    for r in responses
-                ],
+                "responses": [] if group is None else shown_responses(group["rollouts"]),
             }
         )
     return {
@@ -168,6 +163,33 @@ def _problem(one: SharedProblem, runs: Sequence[Run]) -> dict[str, Any]:
         "images": [embed_image(folders[0] / "images", digest) for digest in digests],
         "sides": sides,
     }
+
+
+def shown_responses(rollouts: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """At most MOST_RESPONSES different responses of a group: the most frequent of each verdict (right, wrong, fault)
+    first, so that no verdict is hidden behind another. Equal ones are one with its count.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for rollout in rollouts:
+        state = "fault" if rollout["fault"] is not None else "right" if rollout["correct"] else "wrong"
+        key = (state, rollout["text"])
+        counts[key] += 1
+        first.setdefault(key, rollout)
+    met: Counter[str] = Counter()
+    ranked = []
+    for key, count in counts.most_common():
+        met[key[0]] += 1
+        ranked.append((met[key[0]], VERDICTS.index(key[0]), key, count))
+    return [
+        {
+            "state": "" if state == "wrong" else state,
+            "verdict": f"{SYMBOLS[state]} {state}" + (f" × {count}" if count > 1 else ""),
+            "text": text[:LONG] + ("…" if len(text) > LONG else ""),
+            "note": "reward {reward:+.2f}, {tokens} tokens, {finish_reason}".format(**first[state, text]),
+        }
+        for _, _, (state, text), count in sorted(ranked)[:MOST_RESPONSES]
+    ]
 
 
 def terminal_tables(
