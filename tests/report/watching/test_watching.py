@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -173,8 +174,11 @@ def test_a_browser_draws_curves_and_rollouts_and_runs_no_script_of_a_model(
 ):
     records = [json.loads(one) for one in (run / "rollouts.jsonl").read_text().splitlines()]
     records[-1]["rollouts"][0]["text"] = records[-1]["problem"]["answer"] = HOSTILE
+    records[-1]["rollouts"] += [records[-1]["rollouts"][0]] * 2
     with open(run / "rollouts.jsonl", "a") as held:
         held.write(json.dumps(records[-1]) + "\n")
+    with open(run / "metrics.jsonl", "a") as held:
+        held.write(line(1, "alone"))
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
     flags += ["--dump-dom"]
     server.RequestHandlerClass = LoadsLate
@@ -186,3 +190,5 @@ def test_a_browser_draws_curves_and_rollouts_and_runs_no_script_of_a_model(
     assert dom.count('<article class="group">') == 12
     assert "&lt;/script&gt;&lt;script&gt;" in dom
     assert "The run has ended." in dom
+    assert re.search(r'<span class="verdict">[✓✗!] [a-z ]+ × 3</span>&lt;/script&gt;', dom)
+    assert dom.count('class="dot-only"') == 1  # a curve of one point is seen

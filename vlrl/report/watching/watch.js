@@ -3,6 +3,7 @@
 (() => {
   const MOST_GROUPS = 12, MOST_LINES = 200, MOST_POINTS = 400;
   const FIRST = ["accuracy/mean", "reward/mean", "length/mean", "loss/total", "entropy/mean", "gradient/norm", "groups/informative_rate", "logprob_gap/max", "time/step_seconds", "tokens/rollout_per_second"];
+  const VERDICTS = { right: "✓ right", wrong: "✗ wrong", fault: "! verifier fault" };
   const byId = (id) => document.getElementById(id);
   let metrics = [], groups = [], ended = false;
 
@@ -13,7 +14,10 @@
     return element;
   }
 
-  const shown = (x) => (Math.abs(x) >= 1000 ? x.toFixed(0) : Number(x.toPrecision(4)).toString());
+  function shown(x) {
+    if (x !== 0 && Math.abs(x) < 1e-3) return x.toExponential(2);
+    return Math.abs(x) >= 1000 ? x.toFixed(0) : Number(x.toPrecision(4)).toString();
+  }
 
   function chart(phase, key, points) {
     const figure = make("figure");
@@ -28,6 +32,8 @@
     svg.setAttribute("viewBox", "0 0 100 100");
     svg.setAttribute("preserveAspectRatio", "none");
     const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+    if (kept.length === 1) kept.push(kept[0]); // a line without length: its round ends are a dot
+    if (x0 === x1) line.setAttribute("class", "dot-only");
     line.setAttribute("points", kept.map((p) => `${(100 * place(p[0], x0, x1)).toFixed(2)},${(96 - 92 * place(p[1], y0, y1)).toFixed(2)}`).join(" "));
     svg.append(line);
     const ends = make("div", "ends");
@@ -71,6 +77,7 @@
         image.src = `/image/${piece.image}`;
         image.alt = "image of the problem";
         image.width = 160;
+        image.onload = () => image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) < 100);
         images.append(image);
       }
     }
@@ -80,9 +87,17 @@
     if (images.childElementCount) problem.append(images);
     problem.append(asked);
     const list = make("ul", "responses");
+    const counts = new Map(); // equal responses with equal credit stand once
     for (const response of group.responses) {
+      const key = JSON.stringify(response);
+      counts.set(key, (counts.get(key) || 0) + 1);
+    }
+    for (const [key, count] of counts) {
+      const response = JSON.parse(key);
       const item = make("li", response.state === "wrong" ? "" : response.state);
-      item.append(make("div", "said", response.text || "(nothing)"));
+      const said = make("div", "said");
+      said.append(make("span", "verdict", VERDICTS[response.state] + (count > 1 ? ` × ${count}` : "")), response.text || "(nothing)");
+      item.append(said);
       const figures = ["reward", "advantage"].filter((key) => typeof response[key] === "number").map((key) => `${key} ${response[key].toFixed(2)}`);
       item.append(make("div", "credit", [...figures, `${response.tokens} tokens`].join(" · ")));
       list.append(item);
