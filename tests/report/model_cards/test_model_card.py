@@ -16,6 +16,7 @@ from vlrl.report.model_cards.card_files import is_ours, missing_cards, write_mod
 from vlrl.report.model_cards.merge_card import merge_card
 from vlrl.report.model_cards.public_text import settings_without_folders, without_folders
 from vlrl.report.report import write_report
+from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.runlog import own_files
 
 
@@ -51,6 +52,22 @@ def run(finished: Path, tmp_path: Path) -> Path:
 def card_of(run: Path, name: str = "model") -> ModelCard:
     write_model_cards(run)
     return ModelCard.load(run / name / "README.md")
+
+
+def test_a_classic_reward_model_is_no_model_that_writes_and_its_salt_stays_here(run: Path):
+    rows = {"train.jsonl": "cd" * 32}
+    RewardModelCard("classic", "model", "Judge.\nBriefly.", "s4lt", provenance={"rows": rows}).write(run)
+    held = json.loads((run / "run_card.json").read_text())
+    held |= {"classic": {"best_validation_accuracy": 0.875}, "data": {"validation": 1200}}
+    (run / "run_card.json").write_text(json.dumps(held))
+    card = card_of(run)
+    assert card.data.tags == ["vlrl", "vision-language", "reward-model"]
+    assert card.data.pipeline_tag is card.data.eval_results is None
+    for said in ("Accuracy 0.875 on 1,200 validation rows", "> Briefly.", "cd" * 32, "value_head.safetensors"):
+        assert said in card.text
+    assert "s4lt" not in card.content
+    assert "/home/me" not in card.content
+    assert "reward-model" not in ModelCard.load(run / "model_sft" / "README.md").data.tags
 
 
 def test_the_hub_reads_each_accuracy_of_each_modality_by_itself(run: Path):

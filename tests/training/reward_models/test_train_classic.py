@@ -12,6 +12,7 @@ import torch
 from resumed_runs import Killed, lines
 from small_models import BUDGET, ask, fresh
 
+from vlrl.commands.sharing.parcel import parcel_of
 from vlrl.errors import DataError, NonFiniteError, RunError
 from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.torch_policy import PolicySettings
@@ -117,6 +118,11 @@ def test_a_killed_training_goes_on_to_the_same_end_and_a_finished_one_is_left(tm
     asked = [row.asked for row in make_rows(whole.make, 0).splits["test"]][:5]
     assert judges[0](asked) == judges[1](asked)
     assert all(one.probability is not None for one in judges[0](asked))
+
+    written = (tmp_path / "whole/classic/model/README.md").read_text()
+    assert "A classic reward model" in written
+    assert "validation rows" in written
+    assert parcel_of(tmp_path / "whole/classic").card == written  # `vlrl push` takes it
 
     before = (tmp_path / "whole/classic/metrics.jsonl").read_bytes()
     train_classic(whole)

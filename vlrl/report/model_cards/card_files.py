@@ -11,7 +11,9 @@ from pathlib import Path
 
 from vlrl.report.model_cards.base_model import README
 from vlrl.report.model_cards.model_card import model_card
+from vlrl.report.model_cards.reward_model_text import classic_card
 from vlrl.report.read_run import RunRecord, read_run
+from vlrl.reward_models.reward_model_card import RewardModelCard, read_card
 from vlrl.runlog import own_files
 from vlrl.runlog.atomic_files import write_atomically
 
@@ -23,10 +25,12 @@ _MARK = re.compile(re.escape(_BEGIN) + "([0-9a-f]{64})" + re.escape(_END))
 def write_model_cards(run: RunRecord | Path) -> list[Path]:
     """A card into every model that a run has left so far, exports among them; returns those that were written.
 
-    Raises RunError where the folder is no run folder or a file of it can't be read.
+    Raises RunError where the folder is no run folder or a file of it can't be read, ConfigError for a damaged
+    reward_model.json.
     """
     record = read_run(run) if isinstance(run, Path) else run
-    cards = [write_card(file.parent, model_card(record, file.parent)) for file in _models(record.folder)]
+    judge = read_card(record.folder, "reward_model.json")
+    cards = [write_card(file.parent, _text(record, judge, file.parent)) for file in _models(record.folder)]
     for card in filter(None, cards):
         own_files.note_page(record.folder, card)
     return [card for card in cards if card is not None]
@@ -61,6 +65,12 @@ def marked(text: str) -> str:
     """A card with the mark behind its front matter."""
     end = text.index("\n---\n", 3) + len("\n---\n")
     return f"{text[:end]}{_BEGIN}{_digest(text)}{_END}{text[end:]}"
+
+
+def _text(record: RunRecord, judge: RewardModelCard | None, folder: Path) -> str:
+    if judge is not None and judge.kind == "classic" and folder.name == judge.weights:
+        return classic_card(record, judge, folder)
+    return model_card(record, folder)
 
 
 def _models(run_folder: Path) -> list[Path]:

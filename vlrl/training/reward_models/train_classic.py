@@ -23,6 +23,7 @@ from vlrl.model.load import LoadedModel, load_model, save_model
 from vlrl.model.optimization.lora import adapted_layers
 from vlrl.model.prompts.encode import Encoded, Encoder
 from vlrl.model.training.backends import TorchBackend
+from vlrl.report.model_cards.card_files import write_model_cards
 from vlrl.reward_models.judging_models import read_prompts
 from vlrl.reward_models.reward_model_card import RewardModelCard
 from vlrl.reward_models.row_files import RowFolder, read_row_folder
@@ -71,6 +72,7 @@ def train_classic(config: RewardModelConfig, fresh: bool = False) -> Path:
         with recorded_ending(run), Progress({STAGE: config.classic.steps}) as progress:
             context = RunContext(config.run_settings("classic"), run, progress)
             _train(config, context, rows, demonstrations["train"], demonstrations["validation"])
+            write_model_cards(folder)
         claim.finish()
     return folder
 
