@@ -163,6 +163,7 @@ def test_the_pages_show_most_commands():
             "import",
             "models",
             "push",
+            "export",
             "--version",
         ),
     }

@@ -17,6 +17,7 @@ from vlrl.commands.models.models_command import models
 from vlrl.commands.reward_models.reward_model_cli import reward_model
 from vlrl.commands.sandbox_cli import sandbox
 from vlrl.commands.scoring.score_cli import score, verify
+from vlrl.commands.sharing.export_cli import export
 from vlrl.commands.sharing.push_cli import push
 from vlrl.commands.shipped_commands import configs, copy_to_edit, recipes
 from vlrl.commands.starting.init_cli import init
@@ -34,7 +35,13 @@ app = typer.Typer(
 
 OVER_RANKS = ("run", "prepare", "sft", "rl", "eval")  # what torchrun may start as several processes
 
-for group, group_name in ((data, "data"), (card, "card"), (reward_model, "reward-model"), (sandbox, "sandbox")):
+for group, group_name in (
+    (data, "data"),
+    (card, "card"),
+    (reward_model, "reward-model"),
+    (sandbox, "sandbox"),
+    (export, "export"),
+):
     app.add_typer(group, name=group_name)
 
 Config = Annotated[

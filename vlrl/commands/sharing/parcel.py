@@ -47,7 +47,7 @@ def parcel_of(source: Path, model: str | None = None) -> Parcel:
 
     Raises ConfigError for a folder that holds neither, lacks files of a model, or has no card.
     """
-    folder = _folder(source, model)
+    folder = folder_of(source, model)
     tables = sorted(folder.glob("data/*.parquet"))
     is_model = (folder / "config.json").is_file()
     if not is_model and not tables:
@@ -69,10 +69,11 @@ def parcel_of(source: Path, model: str | None = None) -> Parcel:
     return Parcel(folder, "model" if is_model else "dataset", files)
 
 
-def _folder(source: Path, model: str | None) -> Path:
+def folder_of(source: Path, model: str | None, place: str = PLACE) -> Path:
+    """The folder that is meant: as it is given, or of a run one of its models. Raises ConfigError at `place`."""
     folder = run_folder_of(source)
     if not folder.is_dir():
-        raise ConfigError(f"{PLACE}, {folder}", "no such folder", "check the path")
+        raise ConfigError(f"{place}, {folder}", "no such folder", "check the path")
     if (folder / "config.json").is_file() or any(folder.glob("data/*.parquet")):
         if model is not None:
             raise ConfigError("--model", f"{folder} is no run", "leave it out")
@@ -81,7 +82,7 @@ def _folder(source: Path, model: str | None) -> Path:
     wanted = model or "model"
     if wanted not in inside:
         remedy = f"it has: {', '.join(inside)}" if inside else "train it first, or name a model's folder"
-        raise ConfigError(f"{PLACE}, {folder}", f"has no {wanted}/", f"{remedy} (`--model NAME`)" if inside else remedy)
+        raise ConfigError(f"{place}, {folder}", f"has no {wanted}/", f"{remedy} (`--model NAME`)" if inside else remedy)
     return folder / wanted
 
 
