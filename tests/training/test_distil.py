@@ -200,6 +200,8 @@ def test_a_student_comes_nearer_to_its_teacher_from_records_alone(tmp_path):
     assert sum(after) < 0.97 * sum(before)
     assert (folder / "model_distil" / "model.safetensors").is_file()
     assert {"sft", "distil"} <= set(json.loads((folder / "results.json").read_text()))
+    learned_from = json.loads((folder / "run_card.json").read_text())["data_overlap"]["problems"]
+    assert learned_from == {"sft": 48, "distil": len({one.problem.id for one in found})}
     with pytest.raises(DataError, match=r"distil\.teacher is abc"):
         start_run(
             "configs/quickstart.yaml",

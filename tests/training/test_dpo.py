@@ -17,6 +17,7 @@ from vlrl.model.prompts.encode import Encoder
 from vlrl.model.training.torch_policy import PolicySettings, TorchPolicy
 from vlrl.runlog.run_folder import RunFolder, read_jsonl
 from vlrl.training.dpo import pair_examples, run_dpo
+from vlrl.training.monitoring.data_overlap import overlap_account
 from vlrl.training.run import start_run
 from vlrl.types import Preference
 
@@ -122,6 +123,7 @@ def test_a_killed_stage_goes_on_with_the_reference_that_it_started_with(tmp_path
     monkeypatch.undo()
     killed = start_run("configs/quickstart.yaml", [*given, f"run_folder={tmp_path / 'killed'}"])
     assert lines(killed) == lines(tmp_path / "whole")
+    assert overlap_account(killed)["problems"] == {"dpo": 6}  # told twice, and counted once
     losses = [line["loss/total"] for line in read_jsonl(killed / "metrics.jsonl") if line["phase"] == "dpo"]
     assert losses[0] == pytest.approx(float(torch.tensor(2.0).log()), abs=1e-5)
     assert losses[4] < losses[3] < losses[2] < losses[0]

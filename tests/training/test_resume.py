@@ -15,6 +15,7 @@ from vlrl.runlog.run_folder import SCHEMA, RunFolder, read_jsonl
 from vlrl.training import rl, sft
 from vlrl.training.lifecycle.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from vlrl.training.lifecycle.run_state import RunState
+from vlrl.training.monitoring.data_overlap import overlap_account
 from vlrl.training.run import start_run
 from vlrl.training.run_settings import RunSettings
 
@@ -50,6 +51,7 @@ def test_a_killed_run_writes_in_the_end_what_an_uninterrupted_one_writes(
     start_run(CONFIG, overrides(killed))
     assert lines(killed) == lines(whole)
     assert lines(killed, "rollouts.jsonl") == lines(whole, "rollouts.jsonl")
+    assert overlap_account(killed) == overlap_account(whole)
     results = [json.loads((folder / "results.json").read_text())["rl"] for folder in (whole, killed)]
     assert results[0] == results[1]
     assert [f.name for f in sorted(whole.glob("model_step_*"))] == ["model_step_3"]  # 6 is model/

@@ -196,6 +196,7 @@ def test_a_run_learns_from_the_rollouts_of_another_and_remembers_what_it_read(st
     start_run("configs/quickstart.yaml", [*small, f"sft.rollouts={{runs: [{stored}]}}", "sft.demonstrations=480"])
     card = json.loads((tmp_path / "run" / "run_card.json").read_text())
     assert card["sft_rollouts"]["groups"] == 2
+    assert card["data_overlap"]["problems"] == {"sft": 2}
     assert any(
         name.startswith("sft.rollouts") for name in json.loads((tmp_path / "run" / "inputs.json").read_text())["files"]
     )

@@ -14,7 +14,7 @@ card = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Hold
 def check(
     run_folder: Annotated[Path, typer.Argument(help="The folder of a run, or its config.", show_default=False)],
 ) -> None:
-    """Compare what the card states (weights, tokens, settings, integrity checks) with the files; exit code 1 where
+    """Compare what the card states (weights, tokens, settings, integrity, overlap) with the files; exit code 1 where
     something differs.
     """
     from vlrl.commands.card_check import check_card

@@ -16,7 +16,7 @@ from vlrl.runlog.card_digest import DIGEST
 from vlrl.runlog.run_folder import write_atomically
 
 _OWN_PLACE = {"schema", "settings", "command", "versions", "machine", "code", "sessions", "started", "status", "seed"}
-_SECTIONS = {"integrity", DIGEST}  # of run_card.md, or of no reader
+_SECTIONS = {"integrity", "data_overlap", DIGEST}  # of run_card.md, or of no reader
 
 
 def write_run_card(run_folder: Path) -> Path:
@@ -28,6 +28,9 @@ def write_run_card(run_folder: Path) -> Path:
         lines += ["", f"## Test accuracy, {table.title.lower()}", "", *markdown_table(table)]
     if run.card.get("integrity"):
         lines += ["", "## Integrity checks", "", *integrity_table(run.card["integrity"])]
+    if run.card.get("data_overlap"):
+        lines += ["", "## Training data that is near what the run was tested on", ""]
+        lines += overlap_table(run.card["data_overlap"])
     lines += ["", "## Settings", "", "```yaml", settings_text(run).rstrip(), "```", ""]
     target = run_folder / "run_card.md"
     write_atomically(target, "\n".join(lines))
@@ -53,6 +56,10 @@ def card_facts(run: RunRecord) -> list[tuple[str, str]]:
             metadata.append((name.replace("_", " "), _pairs(held) if isinstance(held, Mapping) else _value(held)))
     if card.get("integrity"):
         metadata.append(("integrity checks", _passed(card["integrity"])))
+    if card.get("data_overlap"):
+        near = {name: held["problems"] for name, held in card["data_overlap"]["near"].items()}
+        found = {name: near.get(name, 0) for name in card["data_overlap"]["sets"]}
+        metadata.append(("training problems near those of", _pairs(found)))
     return [(name, value) for name, value in metadata if value]
 
 
@@ -62,6 +69,24 @@ def integrity_table(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, check in checks.items():
         cells = [name, check["asks"], _pairs(check["found"]) or "–", check.get("bound", "–"), _verdict(check)]
         lines.append("| " + " | ".join(_plain(cell) for cell in [*cells, check["measured_by"]]) + " |")
+    return lines
+
+
+def overlap_table(overlap: Mapping[str, Any]) -> list[str]:
+    """A row an evaluation set with how many training problems are near its own and how, as lines of Markdown."""
+    lines = [
+        f"Different problems trained on: {_pairs(overlap['problems']) or 'none'}. "
+        f"Looked through {_pairs(overlap['compared']) or 'none'}. Took {overlap['time']}.",
+        *(f"Not compared: {name}." for name in overlap["not_compared"]),
+        "",
+        "| tested on | its problems | training problems near them | how | e.g. |",
+        "|---|---|---|---|---|",
+    ]
+    for name, held in overlap["sets"].items():
+        near = dict(overlap["near"].get(name, {}))
+        count, first = near.pop("problems", 0), near.pop("first", [])
+        cells = [name, f"{held['problems']:,}", f"{count:,}", _pairs(near) or "–", "; ".join(first) or "–"]
+        lines.append("| " + " | ".join(map(_plain, cells)) + " |")
     return lines
 
 

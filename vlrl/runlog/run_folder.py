@@ -2,10 +2,11 @@
 
     run.yaml          the resolved settings            run_card.json   what ran, where, on what (from the first second)
     metrics.jsonl     one line a step, `area/what`     rollouts.jsonl  groups with responses, verdicts and credit
-    results.json      final figures                    images/         images of rollouts.jsonl, by digest
+    problems.jsonl    what each step drew              images/         images of rollouts.jsonl, by digest
+    results.json      final figures                    run_card.md     the card in words
     checkpoints/      step_000123/, whole or absent    model/          Hugging Face format        report.html
 
-Every line of the two JSONL files carries `schema`; a reader refuses a number it doesn't know.
+Every line of the JSONL files carries `schema`; a reader refuses a number it doesn't know.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from vlrl.runlog.log_lines import read_jsonl as read_jsonl
 from vlrl.runlog.shown_rollouts import ShownRollout, shown_of
 from vlrl.types import Image, ScoredGroup
 
-LOGS = ("metrics.jsonl", "rollouts.jsonl")
+PROBLEMS = "problems.jsonl"
+LOGS = ("metrics.jsonl", "rollouts.jsonl", PROBLEMS)
 
 
 def group_record(group: ScoredGroup, trained: bool = True) -> dict[str, Any]:
@@ -166,6 +168,10 @@ class RunFolder:
         if self._shown is not None and groups:
             self._shown(phase, step, shown_of(groups, self._image_file))
 
+    def problems(self, phase: str, step: int, line: Mapping[str, Any]) -> None:
+        """Append what a step learned from to problems.jsonl: `line` as vlrl.training.monitoring.data_overlap has it."""
+        self._append(PROBLEMS, [{"schema": SCHEMA, "phase": phase, "step": step, **line}])
+
     def _image_file(self, digest: str) -> Path | None:
         return next((self.path / "images").glob(f"{digest}.*"), None)
 
@@ -191,7 +197,7 @@ class RunFolder:
         own_files.note_grown(self.path / name)
 
     def truncate_after(self, phase: str, step: int) -> None:
-        """Drop lines of `phase` later than `step` from both JSONL files: a resumed run writes them again."""
+        """Drop lines of `phase` later than `step` from the JSONL files: a resumed run writes them again."""
         for name in LOGS:
             file = self.path / name
             if file.is_file():

@@ -33,6 +33,7 @@ def run_distil(session: Session) -> Policy:
     if head.tokenizer != tokenizer_hash(session.runtime.loaded):
         raise DataError(str(folder), "was written with another tokenizer", "record with the model that is distilled")
     check_teacher(head, folder, settings.teacher, session.runtime.taught_by)
+    session.overlap.note(session.context.run, "distil", 0, [one.problem for one in records])
     from_writer = settings.reference == "writer"
     examples = [
         Recorded(

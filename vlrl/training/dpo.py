@@ -27,6 +27,7 @@ def run_dpo(session: Session) -> Policy:
     pairs = read_preferences(settings.pairs)
     if not pairs:
         raise DataError(settings.pairs, "holds no pair", "sample more problems, or responses of more kinds")
+    session.overlap.note(session.context.run, "dpo", 0, [one.problem for one in pairs])
     policy = session.runtime.policy(settings.policy)
     examples = pair_examples(session.runtime, policy, pairs)
     return train_on(session, [Phase(settings, examples)], settings.loss, "dpo", first=policy)

@@ -15,7 +15,7 @@ from vlrl import dist
 from vlrl.config import load_settings
 from vlrl.data.recipe import Recipe, load_recipe
 from vlrl.errors import NonFiniteError
-from vlrl.evaluation.harness.harness_settings import check_tasks
+from vlrl.evaluation.harness.harness_settings import CALLED, check_tasks
 from vlrl.model.folders.hub import is_local
 from vlrl.model.training.policy import Policy
 from vlrl.report.model_cards.card_files import write_model_cards
@@ -171,7 +171,7 @@ def _train_and_evaluate(session: Session, done: RunState, started: float) -> Non
 
 
 def _note_accounts(session: Session) -> None:
-    """Tokens by kind, integrity checks and digests of weights into the run card."""
+    """Tokens by kind, overlap of data, integrity checks and digests of weights into the run card."""
     settings, run = session.settings, session.context.run
     judge = settings.reward_model
     read = {
@@ -184,6 +184,7 @@ def _note_accounts(session: Session) -> None:
     metrics = run.path / "metrics.jsonl"
     run.note(
         tokens=token_account(metrics),
+        data_overlap=session.overlap.described(run.path, _harness_tasks(settings)),
         integrity=integrity_checks(metrics, settings.rl.model_dump(mode="json")),
         weights={
             "read": {
@@ -193,6 +194,12 @@ def _note_accounts(session: Session) -> None:
             "written": weight_digests(written),
         },
     )
+
+
+def _harness_tasks(settings: RunSettings) -> list[str]:
+    """Evaluation sets whose problems their harnesses keep to themselves."""
+    harness = settings.eval.harness if "rl" in settings.stages else None
+    return [] if harness is None else [f"{CALLED[name]} {task}" for name, task in harness.names]
 
 
 def _work(session: Session, stage: Stage) -> Policy | None:

@@ -89,6 +89,7 @@ def run_sft(
     if settings.rollouts is not None:
         stored = stored_set(session.runtime, settings.rollouts, session.held_out.problems.all)
         session.context.note(sft_rollouts=stored.counts)
+        session.overlap.note(session.context.run, "sft", 0, stored.problems)
         of_stored = Phase(chosen[0], stored.examples, settings.rollouts.temperature)
         return train_on(session, [of_stored], settings.rollouts.loss, stage, seconds, clock)
     phases = [sft_phase(session, one, f"sft.phases.{i}" if settings.phases else "sft") for i, one in enumerate(chosen)]
@@ -135,6 +136,7 @@ def sft_phase(session: Session, settings: SftPhase, place: str) -> Phase:
         )
     problems = [demos[i].problem for i in fits]
     check_fits(short, problems, model.loaded.context, place, remedy)
+    session.overlap.note(session.context.run, "sft", 0, problems)
     if not any(demo.turns for demo in demos):  # an episode's budget is of each turn
         for line in longer_than_budgets(short, session.settings, place):
             session.context.say(line)

@@ -26,11 +26,13 @@ from vlrl.types import Demonstration, Problem
 class StoredSet:
     """Update examples, one a group, and what the run card says of them.
 
+    problems  of the groups, each known by the id that it was asked under
     counts  groups, responses, how many of these are trained, groups that were left out because they are held out here,
             and effective_sample_rate: (Σw)² / (k·Σw²) of a group's weights, its mean
     """
 
     examples: tuple[Example, ...]
+    problems: tuple[Problem, ...]
     counts: dict[str, Any]
 
 
@@ -72,7 +74,8 @@ def stored_set(model: ModelRuntime, settings: StoredRollouts, held_out: Sequence
         "trained_responses": trained,
         "effective_sample_rate": sum(rates) / len(rates) if rates else 0.0,
     }
-    return StoredSet(tuple(examples), counts)
+    problems = tuple(replace(group.problem, untemplated_id=group.problem_id) for group in kept)
+    return StoredSet(tuple(examples), problems, counts)
 
 
 def group_weights(rule: GroupAdvantage, group: StoredGroup) -> tuple[float, ...]:

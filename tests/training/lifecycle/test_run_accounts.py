@@ -55,7 +55,7 @@ def forgeries(card):
     """(card with one thing changed, what is said of it); the digest is made to fit, but for the first."""
     edited = {**card, "machine": {"cores": 64}}
     yield edited, "edited after the run"
-    for name in ("integrity", "tokens", "weights", "settings"):
+    for name in ("integrity", "tokens", "weights", "settings", "data_overlap"):
         yield sealed({key: held for key, held in card.items() if key != name}), f"has no section `{name}`"
     yield sealed({**card, "seed": 12345}), "the card's seed is 12345"
     idle = {
@@ -63,6 +63,13 @@ def forgeries(card):
         "passed": not card["integrity"]["steps without effect"]["passed"],
     }
     yield sealed({**card, "integrity": {**card["integrity"], "steps without effect": idle}}), "integrity checks other"
+
+    overlap, test = card["data_overlap"], card["data_overlap"]["sets"]["test"]
+    yield sealed({**card, "data_overlap": {**overlap, "near": {"test": {"problems": 1}}}}), "another overlap"
+    fewer = {**overlap["sets"], "test": {**test, "problems": test["problems"] + 1}}
+    yield sealed({**card, "data_overlap": {**overlap, "sets": fewer}}), "test has 2 problems, and the card states 3"
+    without = {name: held for name, held in overlap["sets"].items() if name != "test"}
+    yield sealed({**card, "data_overlap": {**overlap, "sets": without}}), "states no overlap with test"
 
 
 def sealed(card):
@@ -98,7 +105,10 @@ def test_a_card_holds_until_a_file_that_it_states_is_another(tmp_path):
     unstated = CliRunner().invoke(app, ["card", "check", str(folder)])
     assert (unstated.exit_code, "more.safetensors isn't among" in unstated.output.replace("\n", " ")) == (1, True)
     (folder / "model" / "more.safetensors").unlink()
-    assert "## Integrity checks" in (folder / "run_card.md").read_text()
+    written = (folder / "run_card.md").read_text()
+    assert "## Integrity checks" in written
+    assert "| test | 2 | 0 | – | – |" in written
+    assert card["data_overlap"]["problems"] == {"sft": 8, "rl": 4}
     assert card["integrity"]["steps without effect"]["found"]["steps"] == 1
     for forged, words in forgeries(card):
         (folder / "run_card.json").write_text(json.dumps(forged))

@@ -5,7 +5,7 @@ Text is what is typed and what drawn pages say: a benchmark's question doesn't c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ from vlrl.types import Image, Problem
 
 OWN = "problems"
 SHARED_IMAGE = "shared_image"
+LEAST_WORDS = 5
 
 
 class BenchmarkFile(Settings):
@@ -83,7 +84,7 @@ class Contamination(Stage):
     min_shared: float = Field(
         default=MIN_SHARED, gt=0.0, le=1.0, description="share of the words' weight from which texts are the same"
     )
-    least_words: int = Field(default=5, ge=1, description="words that a question without images must have")
+    least_words: int = Field(default=LEAST_WORDS, ge=1, description="words that a question without images must have")
     max_difference: float = Field(
         default=MAX_DIFFERENCE,
         ge=0.0,
@@ -95,39 +96,81 @@ class Contamination(Stage):
 
     def decide(self, problems: Sequence[Problem], context: Context) -> list[Decision]:
         """One decision for every problem, in order. Raises BadImageError for an image that can't be read."""
-        rows = [_Row(f"{f.benchmark} {name}", problem) for f in self.benchmarks for name, problem in f.rows()]
+        rows = [(f"{f.benchmark} {name}", problem) for f in self.benchmarks for name, problem in f.rows()]
         texts = [MatchText.of(whole_text(problem)) for problem in problems]
-        weights = Weights([*(row.text for row in rows), *texts])
-        answers = [row.answer for row in rows]
-        asked = TextIndex([row.text for row in rows], weights, self.min_shared, answers)
-        images = _BenchmarkImages(rows, problems, self.max_difference)
+        against = BenchmarkComparison(
+            rows, texts, self.min_shared, self.least_words, self.max_difference, self.shared_image == "keep"
+        )
+        against.look_at([image for problem in problems for image in wordless_images(problem)])
         decisions = []
         for number, (problem, text) in enumerate(zip(problems, texts, strict=True)):
-            decisions.append(self._decide(problem, text, rows, asked, images))
+            decisions.append(against.decide(problem, text))
             if number % TOLD_EVERY == 0:
                 context.told(number)
         return decisions
 
-    def _decide(
-        self, problem: Problem, text: MatchText, rows: list[_Row], asked: TextIndex, images: _BenchmarkImages
-    ) -> Decision:
-        alike = asked.alike(text, problem.answer)
+
+class BenchmarkComparison:
+    """Rows of benchmarks, and which of them a problem is, as `Contamination` says.
+
+    named  each row's benchmark and name, in one word and the rest; the row
+    texts  of what will be compared, as far as they are known: with the rows they say how rare a word is
+    keeps_shared_image  whether a problem that asks something else about a row's image is kept, and measured alone
+
+    An image counts as a copy only byte for byte until `look_at` has compared it with the rows' images by their looks.
+    """
+
+    def __init__(
+        self,
+        named: Sequence[tuple[str, Problem]],
+        texts: Iterable[MatchText] = (),
+        min_shared: float = MIN_SHARED,
+        least_words: int = LEAST_WORDS,
+        max_difference: float = MAX_DIFFERENCE,
+        keeps_shared_image: bool = False,
+    ) -> None:
+        self._least_words, self._keeps_shared_image = least_words, keeps_shared_image
+        rows = [_Row(name, problem) for name, problem in named]
+        weights = Weights([*(row.text for row in rows), *texts])
+        self._rows, self._shown = ([r for r in rows if not r.images], [r for r in rows if r.images])
+        self._asked, self._asked_of_images = (
+            TextIndex([row.text for row in some], weights, min_shared, [row.answer for row in some])
+            for some in (self._rows, self._shown)
+        )
+        self._images = _BenchmarkImages(self._shown, max_difference)
+
+    def index_image(self) -> bool:
+        """Make one more image of the rows ready for `look_at`; False where all are. Raises BadImageError."""
+        return self._images.index_one()
+
+    def look_at(self, images: Sequence[Image]) -> None:
+        """Compare these with the rows' images place by place. Raises BadImageError where one can't be read."""
+        self._images.look_at(images)
+
+    def decide(self, problem: Problem, text: MatchText) -> Decision:
+        """Dropped, with the row's name, or kept; `text` is that of the problem's `whole_text`."""
         shown = wordless_images(problem)
-        same = [(rows[match.number], match.share) for match in alike if match.same]
-        for row, share in same:
-            if not row.images and min(text.length, row.text.length) >= self.least_words:
-                said = f"shares {share:.2f} of its words' weight with {row.name}"
+        if not shown and text.length < self._least_words:
+            return Decision(problem)
+        for match in self._asked.alike(text, problem.answer):
+            row = self._rows[match.number]
+            if match.same and min(text.length, row.text.length) >= self._least_words:
+                said = f"shares {match.share:.2f} of its words' weight with {row.name}"
                 return _dropped(problem, "text", row, said)
+        if not self._images.any_like(shown):
+            return Decision(problem)
+        alike = self._asked_of_images.alike(text, problem.answer)
         others = {match.number for match in alike if match.answers is Answers.CONTRADICT}
-        copies = images.copies(shown, others)
-        for row, share in same:
-            if row.images and all(image.digest in copies for image in row.images):
-                said = f"looks like {row.name} and shares {share:.2f} of its words' weight"
+        copies = self._images.copies(shown, others)
+        for match in alike:
+            row = self._shown[match.number]
+            if match.same and all(image.digest in copies for image in row.images):
+                said = f"looks like {row.name} and shares {match.share:.2f} of its words' weight"
                 return _dropped(problem, "image and text", row, said)
         if not copies:
             return Decision(problem)
-        row = rows[min(number for digest in copies for number in images.rows_with(digest))]
-        if self.shared_image == "keep":
+        row = self._shown[min(number for digest in copies for number in self._images.rows_with(digest))]
+        if self._keeps_shared_image:
             return Decision(problem, measured={SHARED_IMAGE: 1, "row": row.name})
         said = f"asks something else about an image of {row.name}"
         return _dropped(problem, SHARED_IMAGE, row, said, {SHARED_IMAGE: 1})
@@ -148,25 +191,35 @@ class _Row:
 
 
 class _BenchmarkImages:
-    """Which rows of the benchmarks have a copy of an image."""
+    """Which rows of the benchmarks have a copy of an image. Nothing is read before there is something to compare."""
 
-    def __init__(self, rows: Sequence[_Row], problems: Sequence[Problem], max_difference: float) -> None:
+    def __init__(self, rows: Sequence[_Row], max_difference: float) -> None:
         self._comparison = ImageComparison(max_difference)
         self._rows: dict[str, list[int]] = {}
         self._found: dict[str, list[tuple[str, Likeness]]] = {}
-        index = ImageIndex(self._comparison)
-        shown = {image.digest: image for problem in problems for image in wordless_images(problem)}
-        if not shown:  # problems without images cost nothing
-            return
+        self._index = ImageIndex(self._comparison)
+        self._to_index: list[Image] = []
         for number, row in enumerate(rows):
             for image in row.images:
                 if image.digest not in self._rows:
-                    index.add(image)
+                    self._to_index.append(image)
                     self._rows[image.digest] = []
                 self._rows[image.digest].append(number)
-        images = list(shown.values())
-        for image, candidates in zip(images, index.candidates(images), strict=True):
-            near = [index.images[candidate] for candidate in candidates]
+        self._to_index.reverse()
+
+    def index_one(self) -> bool:
+        """Make one more image ready to be compared; False where all are."""
+        if self._to_index:
+            self._index.add(self._to_index.pop())
+        return bool(self._to_index)
+
+    def look_at(self, images: Sequence[Image]) -> None:
+        """Find the copies of these."""
+        images = list({image.digest: image for image in images if image.digest not in self._found}.values())
+        while images and self.index_one():
+            pass
+        for image, candidates in zip(images, self._index.candidates(images), strict=True):
+            near = [self._index.images[candidate] for candidate in candidates]
             found = [(other.digest, self._comparison.likeness(other, image)) for other in near]
             self._found[image.digest] = [pair for pair in found if pair[1] is not Likeness.OTHER]
 
@@ -174,11 +227,16 @@ class _BenchmarkImages:
         """Numbers of the rows that show this image of the benchmarks."""
         return self._rows[digest]
 
+    def any_like(self, shown: Sequence[Image]) -> bool:
+        """Whether the rows have an image that may be a copy of one of these."""
+        return any(image.digest in self._rows or self._found.get(image.digest) for image in shown)
+
     def copies(self, shown: Sequence[Image], others: Set[int]) -> set[str]:
         """Digests of the benchmarks' images that these are copies of.
 
         `others` are rows that ask the same and have another answer: what differs from their images, however small, may
         be what is asked for.
         """
+        same = {image.digest for image in shown if image.digest in self._rows}
         found = ((digest, likeness) for image in shown for digest, likeness in self._found.get(image.digest, ()))
-        return {d for d, likeness in found if likeness is Likeness.CLOSE or others.isdisjoint(self._rows[d])}
+        return same | {d for d, likeness in found if likeness is Likeness.CLOSE or others.isdisjoint(self._rows[d])}

@@ -51,7 +51,7 @@ KINDS: dict[KindName, Kind] = {
         (
             *_COMMON,
             *("metrics.jsonl", "rollouts.jsonl", "images", "answers_*.jsonl", "state.json", "report.html"),
-            *("recipe.yaml", "inputs.json"),
+            *("problems.jsonl", "recipe.yaml", "inputs.json"),
             *("checkpoints", *(f"checkpoints_{stage}" for stage in ("sft", "distil", "dpo", "classic"))),
             *(
                 "model",

@@ -124,6 +124,7 @@ class RlRecorder:
                 metrics |= overthinking_metrics(_judged(batch.drawn), settings.overthinking)
         metrics |= self._model.engine.pop_metrics()
         self._validate(step, last, clock)
+        self._session.overlap.note(run, "rl", step + 1, [group.problem for group in batch.drawn])
         metrics |= self._session.problem_sampler.metrics() | clock.metrics(metrics["tokens/written"])
         metrics["updates/idle_steps"] = self._idle.after(metrics)
         self._steps.metrics(step, metrics)

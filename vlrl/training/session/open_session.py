@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ from vlrl.rollout.colocated import ColocatedEngine
 from vlrl.rollout.distributed_engine import open_engine
 from vlrl.runlog.run_folder import RunFolder
 from vlrl.training.lifecycle.preflight import check_machine
-from vlrl.training.monitoring.benchmark_curve import BenchmarkCurve, load_curve_benchmarks
+from vlrl.training.monitoring.benchmark_curve import BenchmarkCurve, CurveBenchmark, load_curve_benchmarks
+from vlrl.training.monitoring.data_overlap import DataOverlap
 from vlrl.training.monitoring.progress import Progress
 from vlrl.training.run_settings import RunSettings
 from vlrl.training.session.held_out_sets import HeldOutProblems, HeldOutSets
 from vlrl.training.session.model_runtime import ModelRuntime
 from vlrl.training.session.run_context import RunContext
 from vlrl.training.teacher.teacher_provenance import teachers_of
+from vlrl.types import Problem
 from vlrl.verify.learned.reward_model import NAME
 from vlrl.verify.plugins import guarded
 
@@ -47,6 +50,7 @@ class Session:
 
     mixture, problem_sampler  the training problems, and who chooses among them
     benchmarks                those on the training curve
+    overlap                   holds what stages train on against what the run is tested on
     """
 
     context: RunContext
@@ -56,6 +60,7 @@ class Session:
     runtime: ModelRuntime
     held_out: HeldOutSets
     benchmarks: BenchmarkCurve
+    overlap: DataOverlap = field(default_factory=DataOverlap)
 
     @property
     def settings(self) -> RunSettings:
@@ -112,7 +117,15 @@ def open_session(
     curve = BenchmarkCurve(benchmarks, loaded, engine, harness, run.path / "harness.log")
     _note_in_card(context, recipe, held_out, loaded, curve)
     sets = HeldOutSets(held_out, settings, recipe, model)
-    return Session(context, recipe, mixture, problem_sampler, model, sets, curve)
+    fresh = [source.name for source in mixture.sources if source.fresh]
+    overlap = DataOverlap(evaluation_sets(held_out, benchmarks), fresh)
+    return Session(context, recipe, mixture, problem_sampler, model, sets, curve, overlap)
+
+
+def evaluation_sets(held_out: HeldOutProblems, benchmarks: Sequence[CurveBenchmark]) -> dict[str, Sequence[Problem]]:
+    """By name, all problems that a run is tested on."""
+    named = {f"benchmark {one.name}": one.benchmark.problems for one in benchmarks}
+    return {"validation": held_out.validation, "test": held_out.test, **named}
 
 
 def _open_judge(settings: RunSettings, recipe: Recipe) -> None:
