@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from vlrl.verify.reading.another_quantity import names_another
-from vlrl.verify.reading.clause.box_spans import boxed
+from vlrl.verify.reading.clause.box_spans import box_spans, boxed
 from vlrl.verify.reading.clause.declaration import standing
-from vlrl.verify.reading.committed_answer import committed, is_sentence, without_exclamation
+from vlrl.verify.reading.committed_answer import committed, is_sentence, sentences_of, without_exclamation
 from vlrl.verify.reading.declared import MAX_TEXT_CHARS, Extraction, extract
 from vlrl.verify.reading.gold import gold_text
 from vlrl.verify.reading.hedging import doubts, without_connective
@@ -33,6 +33,11 @@ _SEGMENT = re.compile(
 )
 _AND = r"(?:\s|,|;|\.?\\quad|\\qquad|\\text\{\s{0,3}(?:and|or)\s{0,3}\}|\band\b|\bor\b|\\\(|\\\)|\\\[|\\\]|\$|\\[ ,;])"
 _ONLY_AND = re.compile(_AND + "{0,20}")
+_ASSIGNED = re.compile(
+    r"(?<![A-Za-z0-9_^}\\])([A-Za-z](?:_\{?[A-Za-z0-9]\}?)?)\s?&?\s?=\s?(?P<value>[^=<>,;&]{1,80}?)"
+    r"(?=\s*(?:[,;&$]|\\\\|\\[\])]|\\quad|\s(?:and|y|et|und)\s|\.?\s*$))"
+)
+_BEFORE_BOX = re.compile(r"(?<![A-Za-z0-9_^}\\])([A-Za-z](?:_\{?[A-Za-z0-9]{1,3}\}?)?)\s?=$")
 _UNIT_TAIL = re.compile(
     r"(?:\\[ ,;]|\s|~)*\\(?:text|mbox|textbf|textit|textrm|mathrm|operatorname)\s?\{([^{}]{1,40})\}"
     r"((?:\s?\^\s?(?:\{\s?-?[0-9]\s?\}|[0-9]))?)\s*$"
@@ -47,7 +52,7 @@ _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{3,}")
 _ABROAD = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _WORD_APART = re.compile(r"(?:^|\s)[A-Za-z]{3,}(?:\s|$)")
 _MATH_WORDS = frozenset(
-    re.findall(r"\w+", "sin cos tan cot sec csc log exp sqrt max min mod gcd lcm and inf pct"),
+    re.findall(r"\w+", "sin cos tan cot sec csc log exp sqrt max min mod gcd lcm and inf pct arg deg det dim lim"),
 )
 _MORE_WORDS = re.compile(r"\b(?:is|are|was|be|equals?)\b\s+[^\s]*[0-9]|=\s*[-0-9]")  # a value after the last formula
 _POINT = r"\$?\s?[a-zA-Z]\s?(?:\\neq?(?![a-z])|≠)\s?-?(?:[0-9./]+|\\d?frac\s?\{[0-9]+\}\s?\{[0-9]+\}|[a-z](?![a-z]))\s?"
@@ -78,7 +83,8 @@ def declared_mathematics(response: str, question: str = "") -> Extraction:
     if found.answer is None:
         if found.how == "box" and found.note == "more than one answer":
             parts = one_list_of_boxes(visible_text(response)[-MAX_TEXT_CHARS:])
-            if set(parts) == set(found.candidates):  # and no later "the answer is …" says something else
+            unnamed = {part.rpartition(" = ")[2] for part in parts}
+            if set(found.candidates) in (set(parts), unnamed):  # and no later "the answer is …" says something else
                 return Extraction(", ".join(parts), "box", candidates=tuple(parts))
         return found if found.declared else _in_prose(response, found, question)
     if found.how == "json" and found.answer.startswith("{") and '"' in found.answer:
@@ -167,6 +173,25 @@ def _last_end(text: str) -> int:
     return max((match.end() for match in _SEGMENT.finditer(text)), default=0)
 
 
+def named_values(response: str, gold: str) -> str:
+    """The values that the end of a response gives to the names of a gold `x=3, y=-1`, each once, over several lines or
+    in one sentence; "" where the gold names less than two, or the response doesn't give them all."""
+    names = [match[1] for match in _ASSIGNED.finditer(gold)]
+    if len(names) < 2 or len(set(names)) < len(names):
+        return ""
+    found: dict[str, str] = {}
+    for sentence in reversed(sentences_of(response)):
+        text = _ENVIRONMENT.sub(" ", sentence)
+        here = [(match[1], match["value"].strip()) for match in _ASSIGNED.finditer(text)]
+        rest = _ASSIGNED.sub(" ", text)
+        if not here or doubts(rest) or any(c.isdigit() for c in rest) or not {name for name, _ in here} <= set(names):
+            break
+        if len(dict(here)) < len(here) or not found.keys().isdisjoint(dict(here)):
+            break
+        found |= dict(here)
+    return ", ".join(f"{name} = {found[name]}" for name in names) if len(found) == len(names) else ""
+
+
 def gold_parts(gold: str) -> list[str]:
     """The parts of a gold answer, which may be wrapped in a box, in dollar signs or in a sentence."""
     if "####" in gold:
@@ -181,15 +206,22 @@ def gold_parts(gold: str) -> list[str]:
 
 
 def one_list_of_boxes(text: str) -> list[str]:
-    """The boxes of a text that has nothing but commas, "and" or "or" between them; [] if anything else stands there."""
-    boxes = boxed(text)
-    position = text.find(boxes[0]) + len(boxes[0]) if boxes else 0
-    for box in boxes[1:]:
-        start = re.compile(r"\\f?box(?:ed)?\s{0,3}\{").search(text, position)
-        if start is None or not _ONLY_AND.fullmatch(text[position : start.start()].lstrip().removeprefix("}")):
+    r"""The boxes of a text that has nothing but commas, "and" or "or" between them; [] if anything else stands there.
+
+    One name before each is the name of all, `x = \boxed{1} or x = \boxed{-2}`; different ones name each its own.
+    """
+    spans = box_spans(text)
+    named = [_BEFORE_BOX.search(text[:start].rstrip("$ \\([")) for start, _, _ in spans]
+    names = [match[1] if match is not None else "" for match in named]
+    for (_, _, end), (start, _, _), name in zip(spans[:-1], spans[1:], names[1:], strict=True):
+        between = text[end + 1 : start]
+        if not _ONLY_AND.fullmatch(_BEFORE_BOX.sub("", between.rstrip("$ \\([")) if name else between):
             return []
-        position = start.end() + len(box)
-    return [box.strip() for box in boxes] if len(boxes) <= MAX_PARTS else []
+    if not 0 < len(spans) <= MAX_PARTS or len(set(names)) not in (1, len(spans)) or ("" in names and any(names[1:])):
+        return []
+    alone = len(set(names)) == 1
+    contents = [text[content:end].strip() for _, content, end in spans]
+    return contents if alone else [f"{name} = {content}" for name, content in zip(names, contents, strict=True)]
 
 
 def formulas(text: str) -> list[str]:

@@ -29,7 +29,8 @@ _MEASURED = {  # what is measured, and how a question asks for it
         "length": "length perimeter radius diameter", "width|breadth": "width", "height|altitude": "height",
         "depth": "depth", "area": "area", "volume|capacity": "volume", "perimeter|circumference": "perimeter length",
         "radius": "radius length", "diameter": "diameter length width", "speed|velocity": "speed",
-        "weight|mass": "weight", "age": "age", "price|cost": "price", "profit": "profit", "revenue|income": "revenue",
+        "weight|mass": "weight", "age": "age", r"prices?|costs?(?!\s[$€£¥0-9])": "price", "profit": "profit",
+        "revenues?|incomes?": "revenue",
         "median": "median", "mode": "mode", "range": "range", "probability": "probability",
     }.items()
 }  # fmt: skip
@@ -60,6 +61,10 @@ def names_another(sentence: str, question: str) -> bool:
         return True
     if says_nothing(question):
         return False
+    if _DIFFERENCE in nouns and extreme is None and not _NOUNS[_DIFFERENCE][1].search(clause):
+        told = [e.search(clause) is not None for e in _EXTREMES if e.search(question)]
+        if len(told) == 2 and sum(told) == 1:
+            return True  # one of the two of which the difference is asked
     values = [match.start() for match in _VALUE.finditer(clause)]
     before = clause[: values[-2] if len(values) > 1 else values[-1]]  # up to the last number
     named = [noun for noun, (spoken, _) in _NOUNS.items() if spoken.search(before)]

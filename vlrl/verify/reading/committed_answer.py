@@ -38,7 +38,7 @@ _CONTRAST = re.compile(  # "It isn't Venus; it is Mars"
     r"(?:\b(?:not(?! only| just)|nicht|pas|no|não|не)\b|n['’]t\b|不是)[^.;,，]{1,60}(?:[;,，]\s?(?:but\s|"
     r"rather\s)?(?=(?:it|this|"
     r"that)(?:['’]s|\sis)\b)|,\s(?:sondern|mais|sino|mas sim|а)\s|[，,]?而是|"
-    r"\sbut\s(?!also\b))",
+    r"\sbut\s(?!also\b))|^\W*not\s-?[0-9][0-9.,]*\s?[^\W\d_]{0,12}\s?[:;—–]\s(?=the\b)",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)|<<[^<>\n]{0,200}>>", re.DOTALL)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from vlrl.verify.words.languages import words
+from vlrl.verify.words.languages import plain_words, words
+
+_VERBS_ABROAD = frozenset().union(*(verbs for language, verbs in plain_words("verb").items() if language != "english"))
 
 LATIN_ANSWER = (  # "la bonne réponse est", "die Antwort lautet"
     rf"(?:(?:{words('free', abroad=True)}|l['’]|ma|meine|mi|{words('right', abroad=True)})\s?){{0,4}}"
@@ -26,7 +28,9 @@ COURTESY = re.compile(
     r"need|want)|thank)",
     re.IGNORECASE,
 )
-STATES_ABROAD = words("states", "is", abroad=True, apart=True)  # verbs right before a value
+STATES_ABROAD = (  # verbs right before a value
+    rf"(?:{words('states', 'is', abroad=True, apart=True)}|\b(?:{'|'.join(sorted(_VERBS_ABROAD))})\b)"
+)
 STATES_JOINED = words("states", apart=False)
 TAIL_ABROAD = re.compile(rf"\s?{words('closes')}\s?[。．.!！]?$")  # "is", "are left", "are seen" behind a value
 SETUP = re.compile(

@@ -47,11 +47,6 @@ _ASIDE = re.compile(  # blocks in which nobody answers: other names of thinking,
     r"example)\].*?(?:\[/(?P=mark)\]|\Z)|\\begin\s?\{comment\}.*?(?:\\end\s?\{comment\}|\Z)|<!--.*?(?:-->|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_END_TOKEN = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end)\|>|</s>")
-_START_TOKENS = re.compile(  # `<s>8</s> 7` is 7 with an 8 struck out
-    r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<\|(?:im_end|im_start|endoftext|begin_of_text|assistant)\|>)\s*)+(?:assistant\s*\n)?",
-    re.DOTALL,
-)
 _ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)
 _TAG_LIKE = re.compile(r"<\s{0,3}/?\s{0,3}answer\b", re.IGNORECASE)
 _BARE_WORDS = 4  # a sentence of so few words without a verb is an answer on a line of its own
@@ -107,10 +102,6 @@ def extract(response: str, question: str = "") -> Extraction:
     text = without_markup(visible_text(response))
     if ("<" in text or "[" in text or "comment" in text) and len(text) <= 2 * MAX_TEXT_CHARS:
         text = _ASIDE.sub(" ", text)
-    if "<" in text:
-        text = _END_TOKEN.split(_START_TOKENS.sub("", text, count=1) if text.lstrip()[:1] == "<" else text, maxsplit=1)[
-            0
-        ]
     text = text[-MAX_TEXT_CHARS:].strip()
     if not text:
         return Extraction(None, "none", "empty response" if not response.strip() else "nothing outside the thinking")

@@ -8,9 +8,11 @@ only words that change nothing (`committed_before`), before "the answer is" only
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import takewhile
 
 from vlrl.verify.reading.cues import STATES_ABROAD, STATES_JOINED
-from vlrl.verify.words.languages import words
+from vlrl.verify.words.languages import pairs, plain_words, words
 
 _DENIAL_SIGNS = (
     r"[≠¬✗✘❌]|!=|<>|~~|\\(?:neq?|neg|lnot|not|cancel|xcancel|bcancel|sout|st)(?![a-z])|<(?:s|del|strike)>|<!--"
@@ -56,6 +58,9 @@ _STATED_BEFORE = re.compile(
     rf"(?:(?:{words('stating')}|{STATES_ABROAD})\s+|{STATES_JOINED}\s?|{MAKES_SOMETHING})"
     r"(?:(?:about|approximately|around|roughly|exactly|only|also|therefore|just|still|the|a)\s+)*(?:\*\*)?$",
 )
+_IS_THERE = frozenset(("visible", "seen", "shown", "counted", "present", "depicted", "pictured", "located", "found"))
+_IS_THERE |= {"here", "there"}
+_OF = re.compile(r"(?:\s(?:of|in|on|at|from)\s(?:(?:the|this|that|these)\s)?[^\W\d_]+){1,2}")
 _PREDICATE = re.compile(
     r"\W{0,3}\b(?:is|are|was|were|isn|does|has been|can be|would|might|could)\b"
     r"(?!\s+(?:visible|seen|shown|counted|present|depicted|pictured|aboard|on board|inside|here|there)"
@@ -119,7 +124,13 @@ _SPACES = re.compile(r"\s+")
 _AFTER = re.compile(r"\s+(?:the\s|an?\s)?[^\W\d_]+|\s+[0-9$(*]")
 _GIVEN = re.compile(rf"\s+(?:[0-9$(*]|(?:zero|{_A_NUMBER})$|[A-Z]$)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_VERB_FORM = re.compile(r"\b([a-z]{2,}?)(?:e?d|e?s)\s(?:\*\*)?(?:(?:a total of|exactly|only|about)\s)?$")
+_VERB_FORM = re.compile(r"\b([a-z]{2,})\s(?:\*\*)?(?:(?:a total of|exactly|only|about)\s)?$")
+_AUXILIARY = re.compile(r"\b(?:(?P<does>did|does|do)|has|have|had|is|are|was|were)\b(?P<rest>[^?.,;]*)", re.IGNORECASE)
+_PARTICIPLE = re.compile(r"ing$|..(?<!e)ed$")
+_OPEN_VERB = re.compile(r"(?:\b(?:will|would|shall|to|not|should|could|might|may|can)|n['’]t)\s$", re.IGNORECASE)
+_ENDS_CLAUSE = (plain_words("no_noun")["english"] | plain_words("place")["english"]) - plain_words("article")["english"]
+_ENDS_CLAUSE -= {"of", "he", "she", "it", "they", "we", "you", "i", "make", "give"} | plain_words("verb")["english"]
+_BASE = {form: base for (base,), forms in pairs("irregular", "english") for form in forms}
 
 
 def doubts(sentence: str, question: str = "") -> bool:
@@ -200,11 +211,14 @@ def denied_after(after: str, question: str = "") -> bool:
     """Whether a value is the subject of a statement that says more of it than the question asks: "6 is out", but not
     "6 is the answer", nor "the mine is closer to the sea" where that is asked."""
     match = _PREDICATE.match(after)
+    if match is None and question and (of := _OF.match(after)) is not None:
+        after = after[of.end() :]
+        match = _PREDICATE.match(after)
     if match is None or not question:
         return match is not None
-    words = [w.casefold() for w in _WORD.findall(after[match.end() :])][:3]
-    asked = question.casefold()
-    return not words or doubts(after) or not all(w in asked for w in words)
+    words = [w.casefold() for w in _WORD.findall(after[match.end() :]) if w.casefold() not in _IS_THERE][:3]
+    asked, verbs = question.casefold(), asked_verbs(question)
+    return not words or doubts(after) or not all(w in asked or verb_stem(w) in verbs for w in words)
 
 
 def declared_by(before: str) -> bool:
@@ -216,10 +230,33 @@ def declared_by(before: str) -> bool:
 def asked_verb(before: str, question: str) -> bool:
     """Whether the verb of the question stands right before a number: "scored" where it says "did … score"."""
     match = _VERB_FORM.search(before)
-    if match is None or not question:
+    if match is None or not question or _OPEN_VERB.search(before[: match.start()]):
         return False
-    base = match[1].casefold()
-    return (
-        re.search(rf"\b(?:did|does|do|has|have)\b.*\b{re.escape(base)}(?:e|{re.escape(base[-1])}?ed|ed|d)?\b", question)
-        is not None
-    )
+    return verb_stem(match[1]) in asked_verbs(question)
+
+
+def is_to_come(before: str, question: str) -> bool:
+    """Whether the verb before a value is what will be done, where the question asks what was: "They will sell 9"."""
+    match = _VERB_FORM.search(before)
+    return match is not None and " did " in question and _OPEN_VERB.search(before[: match.start()]) is not None
+
+
+@lru_cache(maxsize=1024)
+def asked_verbs(question: str) -> frozenset[str]:
+    """The stems of the verbs of a question: the last word behind "did" or "does" before a preposition or an adverb, a
+    participle behind "is" or "has"."""
+    found = set()
+    for clause in _AUXILIARY.finditer(question):
+        spoken = _WORD.findall(clause["rest"])
+        spoken = spoken[:1] + list(takewhile(lambda word: word not in _ENDS_CLAUSE, spoken[1:]))
+        if clause["does"] and spoken:
+            found.add(verb_stem(spoken[-1]))
+        found |= {verb_stem(w) for w in spoken if not clause["does"] and (_PARTICIPLE.search(w) or w in _BASE)}
+    return frozenset(found)
+
+
+def verb_stem(word: str) -> str:
+    """What the forms of an English verb share: "sel" of sell, sells, sold, selling."""
+    word = _BASE.get(word.casefold(), word.casefold())
+    word = re.sub(r"(?<=\w\w)(?:(?<=i)e[ds]|ing|ed|es|s|e)$", "", word)
+    return re.sub(r"y$", "i", re.sub(r"([^aeiou])\1$", r"\1", word))

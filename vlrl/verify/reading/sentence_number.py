@@ -15,16 +15,20 @@ from vlrl.verify.reading.committed_answer import MAX_SENTENCE, Reader, without_e
 from vlrl.verify.reading.hedging import (
     MAKES_SOMETHING,
     asked_verb,
+    asked_verbs,
     committed_before,
     denied_after,
     hedges,
+    is_to_come,
     main_clause,
     stated_before,
+    verb_stem,
 )
 from vlrl.verify.values.compare import asks_percentage, says_nothing
 from vlrl.verify.values.normaliser import plain_characters, without_latex
-from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES
+from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES, spoken_numbers
 from vlrl.verify.values.quantity import Quantity, read_quantity
+from vlrl.verify.words.languages import languages_of
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9.,_^/\\%!])(?<![0-9]\s)(?<![0-9]:)(?:-\s?)?(?:\$|[€£¥₹]\s?)?-?"
@@ -35,7 +39,7 @@ _NUMBER = re.compile(
     r"(?![0-9A-Za-z_^!'‰]|[.,:][0-9]|\s[0-9]|\s?[-+*×/÷=^:]\s?[0-9(\\]|[̀-ͯ⃐-⃿]|-(?!\w*\s))|"
     r"(?<![A-Za-z0-9.,_^/\\%!])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,20})(?:\.[0-9]{1,9})?(?=(?:[cmk]?m|"
     r"km|k?g|m?l|ft|in|lb|oz|h|s|"
-    r"°[CF]?|%)(?:\^?[23])?(?![A-Za-z0-9]))"
+    r"°[CF]?|%|[MBK]|bn|mn|million|billion)(?:\^?[23])?(?![A-Za-z0-9]))"
 )
 _SPACES = re.compile(r"[ \t]{2,}")  # `10\,\text{cm}`
 _WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
@@ -66,6 +70,7 @@ _OF_ANOTHER_KIND = re.compile(  # what counts pairs, what is gone, and what is c
     r"\s{0,2}(?P<times>pair|couple|score|gross|dozen)s?\b"
     r"|\s(?:[^\W\d_]+\s)?(?P<gone>removed|subtracted|missing|gone|hidden|before|initially|originally|"
     r"got (?:off|out)|left (?=(?:the|a|his|her|their|its|for)\b)|(?:drove|went|flew|ran|walked) (?:off|away))\b"
+    r"|\s(?:[^\W\d_]+\s)?(?P<away>away|off)\b"
     r"|\s(?:[^\W\d_]+\s)?(?P<than>more|less|fewer|"
     r"[a-z]{2,}er(?=\sthan\b)|additional|extra|further|other|others|short|too (?:many|few|much))\b",
     re.IGNORECASE,
@@ -83,6 +88,7 @@ _SETTING = re.compile(
 _SUBJECT = re.compile(r"^\W{0,3}(?:the|in)\s([^\W\d_]{3,})\s$", re.IGNORECASE)
 _OR = re.compile(r"\bor\b(?=\s[0-9$])", re.IGNORECASE)
 _ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by|need\w*|miss\w*)\b", re.IGNORECASE)
+_ASKS_DISTANCE = re.compile(r"\b(?:far|distan|discount|sav|reduc|apart)", re.IGNORECASE)
 _RESTATED = re.compile(
     rf"\b(?:which|that) (?:is|equals)\s+$|,\s(?:which\s|that\s)?(?:{MAKES_SOMETHING}|(?:leav|mak|giv|total|bring)"
     r"(?:es?|ing|s)\s(?:us\s|him\s|her\s|them\s|it\sto\s)?(?:with\s)?)$"
@@ -144,8 +150,8 @@ def number_in_sentence(sentence: str, question: str = "", rough: bool = True) ->
             return _quantity(sentence, [match], question) if _names_or_computes(sentence, equals, question) else None
     matches = list(_NUMBER.finditer(sentence))
     if not matches:
-        digits = any(c.isdigit() for c in sentence) or _ENUMERATION.search(sentence)
-        return None if digits else _word(sentence, question)
+        spoken = None if any(c.isdigit() for c in sentence) else _in_digits(sentence, question)
+        return None if spoken is None else number_in_sentence(spoken, question, rough)
     set_up = len(matches) == len(equals) == 1 and not sentence[equals[0].end() : matches[0].start()].strip()
     if set_up and _SETTING.search(sentence[: equals[0].start()]):
         return None  # "Let x = 8"
@@ -198,7 +204,9 @@ def given_numbers(question: str) -> frozenset[Fraction]:
 def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     """Whether the words before a number state it, and neither side makes it another number."""
     before, after = sentence[: match.start()], sentence[match.end() :]
-    if _CHANGED_BEFORE.search(before) or _is_changed_after(after, question) or denied_after(after):
+    if _CHANGED_BEFORE.search(before) or _is_changed_after(after, question) or is_to_come(before, question):
+        return False
+    if denied_after(after) or denied_after(after, question):
         return False
     counted = _NUMBER_OF.match(after)
     if counted is not None and counted[1].casefold().rstrip("s") not in question.casefold():
@@ -210,7 +218,7 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
         return False
     if asks_percentage(question) and _SHARE_OF.match(after) and not any(c.isalnum() for c in before):
         return True  # "28% of the students walk"
-    if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _VERB.search(after):
+    if not any(c.isalnum() for c in before) and any(c.isalpha() for c in after) and not _states_more(after, question):
         return False  # "7 squared", "7 more": what follows a number at the start is read as a whole, or not at all
     subject = _SUBJECT.match(before)
     if subject is not None and subject[1].casefold() in question.casefold() and not denied_after(after, question):
@@ -218,6 +226,12 @@ def _is_sound(sentence: str, match: re.Match[str], question: str) -> bool:
     return (committed_before(before) or asked_verb(before, question)) and not (
         tail is not None and denied_after(after[tail.end() :], question)
     )
+
+
+def _states_more(after: str, question: str) -> bool:
+    """Whether a verb follows, or the verb of the question: "4 of the people wear hats"."""
+    verbs = asked_verbs(question)
+    return _VERB.search(after) is not None or any(verb_stem(word) in verbs for word in _WORD.findall(after)[:6])
 
 
 def _opens(before: str, after: str, brackets: str) -> bool:
@@ -233,6 +247,8 @@ def _is_changed_after(after: str, question: str) -> bool:
     kind = _OF_ANOTHER_KIND.match(after)
     if kind is None or str(kind[kind.lastgroup or 0]).casefold() in question.casefold():
         return False
+    if kind["away"] is not None:
+        return _ASKS_DISTANCE.search(question) is None
     return kind["than"] is None or not (_ASKS_MORE.search(question) or says_nothing(question))
 
 
@@ -284,25 +300,20 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
     return read_quantity(match[0])
 
 
-def _word(sentence: str, question: str) -> Quantity | None:
-    """The only number of a sentence in words: "There are six cards", "twelve hundred cards"."""
+def _in_digits(sentence: str, question: str) -> str | None:
+    """The sentence with its only number in words as digits, "There are 6 cards", "1200 cards"; None where it has none,
+    or more than one."""
+    for language in sorted(languages_of(question) - {"english"}):
+        if len(spoken := spoken_numbers(sentence.lower(), language)) == 1:
+            start, end, number = spoken[0]
+            apart = " " if sentence[end : end + 1].isalpha() else ""
+            return f"{sentence[:start]}{number}{apart}{sentence[end:]}"
     sentence = _THE_ONE.sub("", sentence)
     found = [m for m in _WORD.finditer(sentence) if any(w in NUMBER_WORDS for w in m[0].casefold().split("-"))]
-    words = sentence[found[0].start() : found[-1].end()] if found else ""
-    after = sentence[found[-1].end() :] if found else ""
-    before = sentence[: found[0].start()] if found else ""
-    if words.casefold() in SCALES and before[-2:].casefold() == "a ":
-        words, before = f"a {words}", before[:-2]  # "There are a dozen chairs"
-    if not found or (value := read_quantity(words)) is None:
+    if not found:
         return None
-    if (
-        not (committed_before(before) or asked_verb(before, question))
-        or denied_after(after)
-        or _is_changed_after(after, question)
-    ):
-        return None
-    if counts_another(sentence, found[0].start(), found[-1].end(), question):
-        return None
-    tail = _TAIL.match(after)
-    united = read_quantity(words + tail[0]) if tail is not None else None
-    return value if united is None else united
+    start, end = found[0].start(), found[-1].end()
+    if sentence[start:end].casefold() in SCALES and sentence[:start][-2:].casefold() == "a ":
+        start -= 2  # "There are a dozen chairs"
+    value = read_quantity(sentence[start:end])
+    return None if value is None else f"{sentence[:start]}{value.value}{sentence[end:]}"

@@ -15,7 +15,7 @@ from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.words.languages import words
 
 _COPULA = (
-    rf"(?:(?:is|are|was|were)\s\w+\sby|{words('is', apart=True)}|belongs\sto|—)"
+    rf"(?:(?:is|are|was|were)\s\w+\sby|{words('is', apart=True)}|belongs\sto|(?:looks|appears|seems)(?:\sto\sbe)?|—)"
     r"(?:\s(?:painted|colou?red|called|named|labell?ed))?"
 )
 _STATES = re.compile(
@@ -59,6 +59,9 @@ _HOW = re.compile(
     r",\s(?:in|from|with|by)\s[^,;.\d]{1,40},(?=\s(?:is|are)\b)", re.IGNORECASE
 )  # "The colors, from left to right, are"
 _VERB = re.compile(rf"{words('is', 'states', 'stating')}|['’](?:s|re|est)\b", re.IGNORECASE)
+_DID = re.compile(r"((?:[^\W\d_]+\s){1,3})(?:did|does|do|is|was|has|had)[.!\s]*", re.IGNORECASE)
+_ASKS_WHO = re.compile(r"(?:^|[.?!]\s)who\b[^?]*\?\s*$", re.IGNORECASE)
+_PLACED = re.compile(r"(?:in|on|at)\s", re.IGNORECASE)  # "On July 14"
 _EDGE = re.compile(r"^(?:an?|the|in|on|at)\s", re.IGNORECASE)
 _HAN_EDGE = re.compile(r"[边邊侧側色]$")
 MAX_SUBJECT = 6  # words
@@ -80,6 +83,10 @@ def words_in_sentence(sentence: str, question: str) -> tuple[str, ...] | None:
         clause = clause[: aside.start()]
         if len(_WORD.findall(clause)) < 4 and not _VERB.search(clause) and not doubts(clause, question):
             return (normalise(clause),)  # "Monday (120 units)"
+    if (did := _DID.fullmatch(clause)) is not None and _ASKS_WHO.search(question) and not doubts(clause, question):
+        return (normalise(did[1]),)
+    if 1 < len(_WORD.findall(clause)) < 6 and _PLACED.match(clause) and not _VERB.search(clause):
+        return None if doubts(clause, question) else (normalise(clause), normalise(_PLACED.sub("", clause)))
     said = _subject(clause, question) or _said(clause, question) or _subject(_ASIDE.split(clause)[0], question)
     if not said:
         return None

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from vlrl.verify.values.normaliser import clean
+from vlrl.verify.values.number_words import spoken_number
 from vlrl.verify.values.quantity import read_quantity
 
 HALF_DAY = 12 * 3600
@@ -25,7 +26,7 @@ _CLOCK = re.compile(
 )
 _ABROAD = re.compile(  # 3点45分, 下午3時45分, 오후 3시 45분, 3h45, 3 Uhr 45, 3 ч 45 мин
     r"(?:(?P<am>上午|早上|午前|오전)|(?P<pm>下午|晚上|午後|오후))?\s?([0-9]{1,2})\s?(?:点|點|時|时|시|h(?![0-9\s]{1,6}m)|Uhr|ч\.?|часов|часа)\s?"
-    r"(?:([0-9]{1,2})\s?(?:分|분|мин\.?)?|(?P<half>半|반))?"
+    r"(?:([0-9]{1,2})\s?(?:分|분|мин\.?)?|(?P<half>半|반)|(?P<quarters>[一三])刻)?"
 )
 _LIKE_ONE = re.compile(r"\d\s?[-/.年][\d\s]+[-/.月]|\d\s?(?:[-–:：∶−]|to)\s?\d|[A-Za-z]{3}.*\d{4}")
 _WITH_COLON = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]\.?\s?m\.?)?", re.IGNORECASE)
@@ -44,6 +45,8 @@ SPOKEN_TIME = (  # "quarter to four pm", "three forty-five", "ten o'clock in the
     rf"|\b(?:{_HOURS})\s(?:{_MINUTES}|o'clock)\b(?:{_DAY_HALF})?"
 )
 _HOUR_MINUTES = re.compile(rf"({_HOURS})\s({_MINUTES})")
+_QUARTERS = {"一": 15, "三": 45}
+_HAN_TIME = re.compile(r"[零〇一二两三四五六七八九十]+(?=\s?[点點時时分])")
 _SCORE = re.compile(r"([0-9]{1,3})\s?(?:[-:]|\bto\b)\s?([0-9]{1,3})")
 _ASKS_RATIO = re.compile(
     r"\b(?:ratio|proportion|odds|scale|verhältnis|rapport|razón|razão)\b|отношение|比|비율|نسبة", re.IGNORECASE
@@ -100,10 +103,12 @@ def dates(text: str) -> set[datetime.date]:
 def parse_time(text: str) -> tuple[int, bool] | None:
     """(seconds after midnight, whether the half of the day is known); None for what is not a time of day."""
     text = clean(text)
-    there = _ABROAD.fullmatch(text)
-    if there is not None and (there[4] or there["half"] or not text.endswith(("h", "시", "ч"))):  # "3 h" is a duration
-        minutes, part = int(there[4] or (30 if there["half"] else 0)), "am" if there["am"] else "pm"
-        return _seconds(int(there[3]), minutes, 0, part if there["am"] or there["pm"] else None)
+    there = _ABROAD.fullmatch(with_digits(text))
+    if there is not None:
+        minutes = there[4] or (there["half"] and 30) or _QUARTERS.get(there["quarters"], "")
+        if minutes or not text.endswith(("h", "시", "ч")):  # "3 h" is a duration
+            part = "am" if there["am"] else "pm" if there["pm"] else None
+            return _seconds(int(there[3]), int(minutes or 0), 0, part)
     match = _CLOCK.fullmatch(text)
     if match:
         hour, minute, second, oclock, half = match.groups()
@@ -118,6 +123,11 @@ def parse_time(text: str) -> tuple[int, bool] | None:
     if seconds is None or half is None:
         return None if seconds is None else (seconds, False)
     return seconds % HALF_DAY + (0 if half[1] == "a" or half[2] == "morning" else HALF_DAY), True
+
+
+def with_digits(text: str) -> str:
+    """A time in Han numerals with digits: 8点15分 of 八点十五分."""
+    return text if text.isascii() else _HAN_TIME.sub(lambda m: str(spoken_number(m[0], "chinese")[0]), text)
 
 
 def _spoken(words: str) -> int | None:

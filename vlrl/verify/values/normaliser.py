@@ -14,7 +14,9 @@ _VULGAR = {c: unicodedata.normalize("NFKC", c).replace("⁄", "/") for c in "½�
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUBSCRIPTS = str.maketrans({c: f"_{d}" for c, d in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True)})
-_BEFORE = str.maketrans("º˚∘−‐‑‒–﹣－⁄∕∶٫٬。、‘’′״”“ʹ", "°°°-------//:.,.,'''\"\"\"'")
+_BEFORE = str.maketrans(
+    "º˚∘−‐‑‒–﹣－⁄∕∶٫٬。、‘’′״”“ʹ", "°°°-------//:.,.,'''\"\"\"'", "".join(map(chr, range(0x64B, 0x653)))
+)  # the last: the vowel signs of Arabic
 _WRAP = re.compile(
     r"\\(?:text[a-z]*|math(?:rm|bf|it|sf|tt|normal|bb|cal|frak)|mbox|hbox|operatorname\*?|emph|boldsymbol|bm|underline)"
     r"\s?\{((?:[^{}]|\{[^{}]*\})*)\}"

@@ -1,27 +1,32 @@
-"""Numbers in words: English numbers, words of scale in many languages, fractions in words, Chinese numerals."""
+"""Numbers in words, put together by one rule from the numerals of ten languages; words of scale; fractions in words."""
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
+from functools import cache
 from itertools import takewhile
 
-from vlrl.verify.words.languages import plain_words
+from vlrl.verify.words.languages import pairs, plain_words
 
-_WORD = re.compile(r"[a-z]+")
-_SMALL = _WORD.findall(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-_TENS = _WORD.findall("twenty thirty forty fifty sixty seventy eighty ninety")
-WORDS: dict[str, int] = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-SCALES = {  # what a number of digits may be followed by
-    name: int(size)
-    for language in plain_words("scales").values()
-    for names, size in (pair.split("=") for pair in language)
-    for name in names.split(",")
+_NUMERALS = {  # (value, whether it multiplies what stands before it)
+    language: {
+        name: (int(size.lstrip("*")), size[0] == "*")
+        for names, (size,) in pairs("numerals", language)
+        for name in names
+    }
+    for language in plain_words("numerals")
 }
+LANGUAGES = tuple(_NUMERALS)
+_JOINED = {language: "".join(word) for language, word in plain_words("numerals_joined").items()}
+_MYRIADS = ("chinese", "japanese", "korean")  # four digits make a group, and 10 multiplies
+_UNIT_FIRST = ("german", "arabic")  # "einundzwanzig"
+_TEENS_PARTED = ("french", "spanish", "portuguese", "korean")  # "dix-sept"
+SINO_KOREAN = "일이삼사오육칠팔구"  # which don't stand alone
+_WORD = re.compile("[a-z]+")
+WORDS = {word: value for word, (value, times) in _NUMERALS["english"].items() if not times}
+SCALES = {name: int(size) for names, (size,) in pairs("scales") for name in names}  # behind a number of digits
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
     "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "sixteenth": 16, "twentieth": 20, "hundredth": 100,
@@ -29,10 +34,10 @@ _PARTS = {
 }  # fmt: skip
 NUMBER_WORDS = frozenset(  # words that give a text a value, also where it is not read
     _WORD.findall(
-        "hundred dozen once twice double triple pair couple single minus plus times over root squared cubed infinite "
+        "dozen once twice double triple pair couple single minus plus times over root squared cubed infinite "
         "infinitely and a"
     )
-) - {"and", "a"} | {*WORDS, *_SCALES, *_PARTS, *(f"{part}s" for part in _PARTS)}
+) - {"and", "a"} | {*_NUMERALS["english"], *_PARTS, *(f"{part}s" for part in _PARTS)}
 _CHINESE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2, "〇": 0}
 _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
 
@@ -40,6 +45,71 @@ _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
 def part_word(word: str) -> int:
     """The denominator that a word names, 8 for "eighths"; 0 where it names none."""
     return _PARTS.get(word) or _PARTS.get(word.removesuffix("s"), 0)
+
+
+@cache
+def _numeral(language: str) -> re.Pattern[str]:
+    """One numeral of a language, with what joins it to the one before."""
+    names = "|".join(sorted(map(re.escape, _NUMERALS[language]), key=len, reverse=True))
+    end = r"(?![a-z])" if language == "english" else ""
+    return re.compile(rf"[\s-]*(?P<joined>{_JOINED.get(language, '(?!)')})?[\s-]*(?P<name>{names}){end}")
+
+
+def spoken_number(text: str, language: str) -> tuple[int, int]:
+    """(value, end) of the whole number in words, in lower case, that a text in a language begins with; end 0: none.
+
+    Multipliers fall (thousand, hundred), and a numeral fits where the one before leaves room for it: 1 to 9 behind
+    twenty, 1 to 19 behind soixante, nothing behind seven but what multiplies it.
+    """
+    total = group = digit = used = 0
+    room = below = beyond = math.inf  # for a numeral, for what multiplies one, for thousands
+    while (match := _numeral(language).match(text, used)) is not None:
+        value, times = _NUMERALS[language][match["name"]]
+        spoken, joined = group + digit, match["joined"] is not None
+        if times and value >= (10_000 if language in _MYRIADS else 1000):
+            if value >= beyond or not (spoken or language != "english") or (total and not spoken):
+                return 0, 0
+            total, group, digit, room, below, beyond = total + (spoken or 1) * value, 0, 0, value, math.inf, value
+        elif times:
+            if value >= below or digit >= value or not (digit or language != "english") or (digit and digit % 10 == 0):
+                return 0, 0
+            group, digit, room, below = group + (digit or 1) * value, 0, value, value
+        elif language in _UNIT_FIRST and 0 < digit % 100 < 10 and value % 10 == 0 and 10 <= value < 100:
+            if joined == (value == 10):
+                return 0, 0
+            digit, room = digit + value, 0
+        elif value < room and not (joined and language == "english" and room < 100):
+            digit, room = digit + value, _room(value, language)
+        else:
+            return 0, 0
+        used = match.end()
+    whole = language in _MYRIADS or not text[used : used + 1].isalpha()
+    return (total + group + digit, used) if used and whole else (0, 0)
+
+
+def spoken_numbers(text: str, language: str) -> list[tuple[int, int, int]]:
+    """(start, end, value) of the numbers in words of a text in lower case; of Han and Korean signs more than one
+    together, or a word by itself."""
+    found: list[tuple[int, int, int]] = []
+    begins = "" if language in ("chinese", "japanese") else r"(?<!\w)"
+    for match in re.finditer(begins + _numeral(language).pattern.replace(r"[\s-]*", "", 2), text):
+        if found and match.start() < found[-1][1]:
+            continue
+        value, length = spoken_number(text[match.start() :], language)
+        together = match[0] == "一" and text[match.end() :][:1] in ("共", "起", "些")
+        alone = length == 1 and (together or match[0] in SINO_KOREAN)
+        if length and not alone:
+            found.append((match.start(), match.start() + length, value))
+    return found
+
+
+def _room(value: int, language: str) -> int:
+    """What a numeral behind this one must be smaller than."""
+    if language == "french" and value in (60, 80):
+        return 20
+    if value < 100 and value % 10 == 0 and (language in _UNIT_FIRST or value == 10):
+        return 10 if language in _TEENS_PARTED else 0
+    return 10 ** (len(str(value)) - len(str(value).rstrip("0"))) if value >= 20 or value == 0 else 0
 
 
 def words_to_number(words: list[str]) -> tuple[Fraction, int]:
@@ -51,50 +121,19 @@ def words_to_number(words: list[str]) -> tuple[Fraction, int]:
         return Fraction(1, part_word(words[words[0] == "a"])), 1 + (words[0] == "a")
     if words[:2] == ["a", "dozen"]:
         return Fraction(12), 2
-    total = group = 0
-    last = 10**15  # size of the last word: numbers run from large to small
-    used = 0
-    for index, word in enumerate(words):
-        if word == "and" and used and index + 1 < len(words) and words[index + 1] in WORDS and last in (100, 1000):
-            continue
-        if word in WORDS:
-            size = WORDS[word]
-            if (20 <= last < 100 and not 0 < size < 10) or last < 20 or last == 0:
-                break
-            group += size
-            last = size if size >= 20 else 19
-        elif word == "hundred" and last == 19 and (0 < group < 10 or (group % 10 and not total)):  # twelve hundred
-            group, last = group * 100, 100
-        elif word == "dozen" and group and last == 19:
-            group, last = group * 12, 0
-        elif word in _SCALES and group and (total == 0 or total % (_SCALES[word] * 1000) == 0):
-            total, group, last = total + group * _SCALES[word], 0, 1000
-        else:
-            break
-        used = index + 1
-    if not used:
+    text = " ".join(words)
+    whole, end = spoken_number(text, "english")
+    if not end:
         return Fraction(0), 0
-    value, rest = Fraction(total + group), words[used:]
+    used = len(text[:end].split())
+    value, rest = Fraction(whole), words[used:]
     digits = [str(WORDS[word]) for word in takewhile(lambda word: WORDS.get(word, 10) < 10, rest[1:])]
     if rest[:1] == ["point"] and digits:
         return value + Fraction(int("".join(digits)), 10 ** len(digits)), used + 1 + len(digits)
+    if rest[:1] == ["dozen"] and value < 20:
+        return value * 12, used + 1
     if rest and part_word(rest[0]) and value:
         return value / part_word(rest[0]), used + 1
     if rest[:3] == ["and", "a", "half"]:
         return value + Fraction(1, 2), used + 3
     return value, used
-
-
-def chinese_number(text: str) -> int | None:
-    """The value of Chinese numerals below 10,000, 十八 or 二百零五; None for every other text."""
-    if not text or any(c not in _CHINESE and c not in _CHINESE_UNITS for c in text):
-        return None
-    total, digit = 0, 0
-    for place, c in enumerate(text):
-        if c in _CHINESE:
-            if digit:
-                return None
-            digit = _CHINESE[c]
-        else:
-            total, digit = total + (digit or (1 if place == 0 else 0)) * _CHINESE_UNITS[c], 0
-    return total + digit

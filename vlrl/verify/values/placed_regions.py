@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import Problem, Verdict
+from vlrl.verify.reading.clause.subject import names_another_object
 from vlrl.verify.reading.region_grammar import MAX_REGIONS, Kind, Region
 from vlrl.verify.reading.regions import declared_regions
 from vlrl.verify.values.image_frame import UNIT, Frame, frames_of
 from vlrl.verify.verifiers.geometry import MAX_COORDINATE, Box
+from vlrl.verify.words.languages import words
 
+_LOCATES = re.compile(words("locates"), re.IGNORECASE)
 LAYOUTS = ("xyxy", "yxyx", "xywh", "cxcywh")
 CORNERS = ("ordered", "any")
 
@@ -108,13 +112,19 @@ class Placed:
     wrong: Verdict | None = None
 
 
-def placed(response: str, kind: Kind, answers: Placing, question: str) -> Placed:
-    """What a response answers to a question, as boxes or as points."""
+def placed(response: str, kind: Kind, answers: Placing, question: str, one: bool = False) -> Placed:
+    """What a response answers to a question, as boxes or as points; of one thing, its label must not name another."""
     declared = declared_regions(response, kind, question)
     if declared.regions is None:
         return Placed([], declared.text, Verdict.wrong(declared.note, declared.text))
     if len(declared.regions) > MAX_REGIONS:
         return Placed([], declared.text, Verdict.wrong(f"more than {MAX_REGIONS} of a {kind}", declared.text))
+    if (
+        one
+        and _LOCATES.search(question)
+        and any(names_another_object(region.label, question) for region in declared.regions)
+    ):
+        return Placed([], declared.text, Verdict.wrong("the label names another object", declared.text))
     try:
         found = [answers.box(r) if kind == "box" else answers.point(r) for r in declared.regions]
     except NoPlaceError as error:

@@ -18,9 +18,17 @@ from fractions import Fraction
 
 from vlrl.verify.values.names import value_start
 from vlrl.verify.values.normaliser import clean
-from vlrl.verify.values.number_words import SCALES, WORDS, chinese_number, part_word, words_to_number
+from vlrl.verify.values.number_words import (
+    LANGUAGES,
+    SCALES,
+    SINO_KOREAN,
+    WORDS,
+    part_word,
+    spoken_number,
+    words_to_number,
+)
 from vlrl.verify.values.units import Unit, read_unit
-from vlrl.verify.words.languages import plain_words, words
+from vlrl.verify.words.languages import languages_of, plain_words, words
 
 MAX_DIGITS = 400
 MAX_EXPONENT = 400
@@ -204,19 +212,34 @@ def _is_noun(text: str, asked: str) -> bool:
         return False
     if "left" in words and words[words.index("left") + 1 :][:1] in (["the"], ["a"], ["an"]):
         return False  # "14 passengers left the bus"
-    known = {stem(w) for w in _WORDS.findall(asked.casefold())}
+    known = frozenset(stem(w) for w in _WORDS.findall(asked.casefold()))
     content = [w for w in words if w not in _NEUTRAL]
     if content and _SHARE.search(asked) is not None and _COUNT.search(asked) is None:
         return False  # "35 people", where a percentage of people is asked
     if not content:
         return not _TOTAL.isdisjoint(words)  # "4 in total"
-    return all(w in _COUNTED for w in words) or all(len(w) > 1 and stem(w) in known for w in content)
+    return all(w in _COUNTED for w in words) or all(
+        len(w) > 1 and (stem(w) in known or (not w.isascii() and is_known(w, known))) for w in content
+    )
 
 
 def stem(word: str) -> str:
     """A noun in lower case without its plural, as its singular gives it: "citi" of city and cities."""
+    if "\u0600" <= word[:1] <= "\u06ff":  # Arabic: the consonants, which singular and plural share
+        root = re.sub("[اأإآويىئؤء]|ة$", "", re.sub("^(?:وال|بال|ال|لل)(?=..)", "", word))
+        return root[:-1] if len(root) > 3 and root[-1] in "نت" else root or word
     word = _IRREGULAR.get(word, word)
     return re.sub(r"(?:ies|y)$", "i", word) if word.endswith(("ies", "y")) else re.sub(r"(?<=\w\w)e?s$", "", word)
+
+
+def is_known(word: str, known: frozenset[str]) -> bool:
+    """Whether a word is one of these stems, perhaps with another ending, as in languages that decline their nouns."""
+    if (root := stem(word)) in known:
+        return True
+    if word.isascii() and len(word) < 5:
+        return False
+    root = root[: max(4, len(root) - 2)]
+    return any(len(other) >= 4 and other.startswith(root) for other in known)
 
 
 def _value(match: re.Match[str]) -> tuple[Fraction, Fraction | None] | None:
@@ -297,13 +320,15 @@ def _power(text: str) -> Fraction | None:
 
 
 def _from_words(text: str, asked: str) -> Quantity | None:
-    """ "twenty-one apples", "minus three", "one hundred and five", 十八个."""
+    """ "twenty-one apples", "minus three", "one hundred and five", 十八个, "trente et une pommes"."""
     if (part := _HAN_PART.fullmatch(text)) is not None:
-        below, above = chinese_number(part[1]), chinese_number(part[2])
-        if below and above is not None:
+        (below, end), (above, stop) = spoken_number(part[1], "chinese"), spoken_number(part[2], "chinese")
+        if below and (end, stop) == (len(part[1]), len(part[2])):
             return Quantity(Fraction(above), None, True) if below == 100 else Quantity(Fraction(above, below))
-    if (han := _HAN.match(text)) is not None and (number := chinese_number(han[0])) is not None:
-        return _with_tail(Fraction(number), None, text[han.end() :], "", asked)
+    for language in sorted(languages_of(asked) | languages_of(text)) or LANGUAGES:
+        spoken, used = spoken_number(text.lower(), language) if len(text) <= 100 else (0, 0)
+        if used and language != "english" and not (used == 1 and text[0] in SINO_KOREAN):
+            return _with_tail(Fraction(spoken), None, text[used:], "", asked)
     words = text.casefold().replace("-", " ").split()
     if not words or len(words) > 20 or not words[0].isalpha():
         return None

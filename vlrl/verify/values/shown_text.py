@@ -3,7 +3,8 @@ r"""What a response shows: without its thinking, whatever it is set with.
 Thinking is cut out. So is markup that would part or hide what stands together:
 a model's own marks around its answer become a box, a power of a unit that is set as a formula of its own joins its unit
 (`cm$^2$`, `cm\(^2\)`), a label in `\text{Answer: }` is its words, emoji around a line are none of it, and a response
-that is one code fence is what the fence holds. Emphasis is bold type, however it is written: `<b>`, `<strong>`, `*12*`.
+that is one code fence is what the fence holds. Tokens that begin and end a turn are none of it; `[ANSWER]` is a tag, or
+a label where nothing closes it. Emphasis is bold type, however it is written: `<b>`, `<strong>`, `*12*`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,15 @@ _UNDERSCORES = re.compile(r"(?<![\w\\])__(?=[^\s_])([^_\n]{1,120})__(?!\w)")
 _ONE_STAR = re.compile(  # `*12*`, but not `2*3*4`, `x^*` or the bullet of a list
     r"""(?<![^\s("'“:：—–-])\*(?=[^\s*])([^*\n$]{1,120}?)(?<=[^\s*])\*(?![^\s.,;:!?)"'”—–。，-])"""
 )
+_END_TOKEN = re.compile(
+    r"<\|(?:im_end|im_start|endoftext|eot_id|eom_id|end|end_of_text|eos|pad)\|>|</s>|<(?:eos|pad|end_of_turn|end_of_utterance)>"
+)
+_START_TOKENS = re.compile(  # `<s>8</s> 7` is 7 with an 8 struck out
+    r"\s*(?:(?:</s>|<s>(?!.*</s>\s*[^\s<])|<bos>|<start_of_turn>(?:model)?|<\|(?:im_end|im_start|endoftext|begin_of_text|"
+    r"assistant)\|>)\s*)+(?:assistant\s*\n)?",
+    re.DOTALL,
+)
+_BRACKETED_TAG = re.compile(r"(?<!\\)\[\s?(/?)\s?answer\s?\](?!\()", re.IGNORECASE)
 _FENCE = re.compile(r"\s*```[ \t]*(?:text|txt|plaintext|markdown|md)?[ \t]*\n([^`]*?)\n?[ \t]*```\s*")
 
 
@@ -54,6 +64,11 @@ def visible_text(response: str) -> str:
 
 def without_markup(text: str) -> str:
     """The text without what shows nothing; text without such marks comes back as it is."""
+    if "<" in text:
+        text = _START_TOKENS.sub("", text, count=1) if text.lstrip()[:1] == "<" else text
+        text = _END_TOKEN.split(text, maxsplit=1)[0]
+    if "[" in text and _BRACKETED_TAG.search(text):
+        text = _BRACKETED_TAG.sub(r"<\1answer>" if "[/" in text else "\nAnswer: ", text)
     if "<|begin_of_box|>" in text:
         text = _BOX_MARKS.sub(r"\\boxed{\1}", text)
     if "^" in text and ("$" in text or "\\(" in text):

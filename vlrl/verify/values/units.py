@@ -28,7 +28,7 @@ class Unit:
 _ATOM = re.compile(
     r"(?:(square|sq\.?|cubic|cu\.?)\s?(?![a-z]\b))?"
     r"([^\W\d_]+(?:\s(?:celsius|fahrenheit|old|ton|sterling))?|[°$€£¥₹₽₩¢Ω′″'%]+[CF]?)\.?"
-    r"(?:\s?\^\s?\{?\s?([-+]?[1-4])\s?\}?|([23])(?![0-9])|\s(squared|cubed))?",
+    r"(?:\s?\^\s?\{?\s?([-+]?[1-4])\s?\}?|([23]|-[1-4])(?![0-9])|\s(squared|cubed))?",
     re.IGNORECASE,
 )
 _RUSSIAN_CASE = re.compile(r"(?<=[\u0400-\u04ff]{3})(?:ов|а|у|ы|и)$")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +15,6 @@ from vlrl.verify.reading.region_grammar import read_regions
 from vlrl.verify.values.placed_regions import boxes_as_answer, measured, placed, placed_gold, placings_of
 from vlrl.verify.verifiers.geometry import Box, iou, matching_f1
 
-_LOCATES = re.compile(
-    r"\b(?:locate|locali[sz]e|find|detect|ground|mark|where (?:is|are)|box(?:es)? (?:of|for|around)|position of|"
-    r"coordinates of)\s+(?:the|an?|all|every|each|this|that)?\s*[^\W\d_]{2,}",
-    re.IGNORECASE,
-)
-_ANY_OBJECT = frozenset(
-    re.findall(r"\w+", "object target region answer box bbox item thing result location area the in of an on")
-)
 COCO_THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 EQUAL = 1 - 1e-9  # an IoU from here on is 1: a box that went through another convention and back
 
@@ -55,14 +46,12 @@ def box(problem: Problem, response: str) -> Verdict:
         raise DataError(
             f"problem {problem.id}", f"the gold {problem.answer!r} is not one box", "use `boxes` for several"
         )
-    answer = placed(response, "box", placings_of(problem)[0], problem.question)
+    answer = placed(response, "box", placings_of(problem)[0], problem.question, one=True)
     if answer.wrong is not None:
         return answer.wrong
     found = {replace(box, label="", confidence=1.0) for box in answer.found}
     if len(found) != 1:
         return Verdict.wrong("more than one box" if found else "no box", answer.text)
-    if any(names_another_object(box.label, problem.question) for box in answer.found):
-        return Verdict.wrong("the label names another object", answer.text)
     overlap = iou(golds[0], found.pop())
     correct = overlap >= float(problem.metadata.get("threshold", 0.5)) - 1e-9
     return measured(1.0 if overlap > EQUAL else overlap, correct, problem, answer.text, "IoU")
@@ -99,16 +88,6 @@ def boxes(problem: Problem, response: str) -> Verdict:
         raise DataError(f"problem {problem.id}, metadata.metric", f"unknown metric {metric!r}", 'write "f1" or "map"')
     correct = value >= float(problem.metadata.get("correct_at", 1.0)) - 1e-9
     return measured(value, correct, problem, answer.text, str(metric))
-
-
-def names_another_object(label: str, question: str) -> bool:
-    """Whether a label names a thing and has no word of a question that asks to locate one."""
-    words = _stems(label) - _ANY_OBJECT
-    return bool(words) and _LOCATES.search(question) is not None and not words & _stems(question)
-
-
-def _stems(text: str) -> set[str]:
-    return {re.sub(r"(?:es|s)$", "", word) for word in re.findall(r"[^\W\d_]{2,}", text.casefold())}
 
 
 def gold_boxes(problem: Problem) -> list[Box]:

@@ -20,6 +20,7 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.math.latex import (
     declared_mathematics,
     gold_parts,
+    named_values,
     plain_form,
     split_unit,
     too_complex,
@@ -27,13 +28,13 @@ from vlrl.verify.math.latex import (
 )
 from vlrl.verify.math.same_structure import EqualityRules, same_answer
 from vlrl.verify.reading.clause.figures import names_another_figure
-from vlrl.verify.reading.declared import extract
+from vlrl.verify.reading.declared import Extraction, extract
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerPool
 from vlrl.verify.values.compare import differs, is_rounded, speaks_of, within
 from vlrl.verify.values.moments import read_moment
 from vlrl.verify.values.normaliser import clean, normalise, spelled
-from vlrl.verify.values.number_words import NUMBER_WORDS
+from vlrl.verify.values.number_words import NUMBER_WORDS, WORDS
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.values.units import DEGREE, read_unit
 
@@ -58,7 +59,8 @@ _ASKS_POINT = re.compile(
 )
 _EXCLUDES = re.compile(r"≠|\\ne|[<>]|\\[lg]e|\\infty|∞|\\cup|\\set|mathbb|ℝ|real|\{|all").search
 _ASKS_CHANCE = re.compile(r"\b(?:probability|chances?|likelihood|fraction)\b", re.IGNORECASE)
-_OUT_OF = re.compile(r"(?<![0-9./])([0-9]{1,6})\s(?:out of|in)\s([0-9]{1,6})(?![0-9]|[./][0-9])")
+_A_NUMBER = rf"([0-9]{{1,6}}|{'|'.join(WORDS)})"
+_OUT_OF = re.compile(rf"(?<![0-9./])\b{_A_NUMBER}\s(?:out of|in)\s{_A_NUMBER}\b(?![./][0-9])", re.IGNORECASE)
 _OPTION = re.compile(r"^\(([A-Z])\)$")
 _OPTIONS = re.compile(r"\(?[A-Z]\)?(?:(?:,|,?\s?(?:and|or))\s?\(?[A-Z]\)?)+\.?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -100,8 +102,10 @@ def math(problem: Problem, response: str) -> Verdict:
     if ("\\ne" in response or "≠" in response) and not any(map(_EXCLUDES, golds)):
         response = without_excluded_points(response)
     if (" in " in response or " out of " in response) and _ASKS_CHANCE.search(question):
-        response = _OUT_OF.sub(r"\1/\2", response)
+        response = _OUT_OF.sub(lambda m: "/".join(str(WORDS.get(n.lower(), n)) for n in m.groups()), response)
     extraction = declared_mathematics(response, question)
+    if not extraction.declared and (said := named_values(response, problem.answer)):
+        extraction = Extraction(said, "sentence", candidates=(said,))
     if extraction.answer is None:
         return Verdict.wrong(extraction.note)
     if names_another_figure(extraction.answer, question):

@@ -42,7 +42,7 @@ def point(problem: Problem, response: str) -> Verdict:
     metadata = problem.metadata
     answers, golds = placings_of(problem)
     corners, gold, radius = gold_region(problem, golds), gold_point(problem, golds), metadata.get("radius")
-    answer = placed(response, "point", answers, problem.question)
+    answer = placed(response, "point", answers, problem.question, one=True)
     if answer.wrong is not None:
         return answer.wrong
     places = {*answer.found}

@@ -10,7 +10,8 @@ from vlrl.verify.judge import verifier
 from vlrl.verify.reading.committed_answer import Reader, committed
 from vlrl.verify.reading.gold import golds_of
 from vlrl.verify.reading.hedging import committed_before, denied_after, hedges, main_clause
-from vlrl.verify.values.moments import HALF_DAY, SPOKEN_TIME, parse_time
+from vlrl.verify.values.moments import HALF_DAY, SPOKEN_TIME, parse_time, with_digits
+from vlrl.verify.words.languages import words
 
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _MAY_FOLLOW = re.compile(  # "3:45 ago", "3:45 left", "3:45 minutes" are something else
@@ -22,10 +23,11 @@ _LASTS = re.compile(
     r"\b(?:in|for|after|until|till|before|since|takes?|took|lasts?|lasted|within|during)\W*$", re.IGNORECASE
 )
 _LATER = re.compile(r"\b(?:will (?:be|show|read)|wird|sera|será|будет)\b|将|將", re.IGNORECASE)
+_AT_ABROAD = re.compile(rf"(?:{words('clock', apart=True)}\s|{words('clock', apart=False)})$", re.IGNORECASE)
 _IN_PROSE = re.compile(
-    r"(?<![-−–0-9:])[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s{0,2}[ap]\.?\s?m\b\.?)?(?![0-9:]|\s?[-–])"
+    r"(?<![0-9.:])[0-9]{1,2}\.[0-9]{2}\sUhr|(?<![-−–0-9:])[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s{0,2}[ap]\.?\s?m\b\.?)?(?![0-9:]|\s?[-–])"
     r"|(?:(?:上午|早上|午前|오전|下午|晚上|午後|오후)\s?)?(?<![0-9:])[0-9]{1,2}\s?(?:点|點|時|时|시|h|Uhr)\s?"
-    rf"(?:[0-9]{{1,2}}(?![0-9])\s?(?:分|분)?|半|반)|{SPOKEN_TIME}",
+    rf"(?:[0-9]{{1,2}}(?![0-9])\s?(?:分|분)?|半|반|[一三]刻)|{SPOKEN_TIME}",
     re.IGNORECASE,
 )
 
@@ -62,14 +64,15 @@ def time(problem: Problem, response: str) -> Verdict:
 
 def time_in_sentence(sentence: str, question: str) -> tuple[int, bool] | None:
     """The one time of day that a sentence states without a hedge."""
-    sentence = main_clause(sentence).replace("**", "")
+    sentence = with_digits(main_clause(sentence).replace("**", ""))
     times = list(_IN_PROSE.finditer(sentence))
     if len({match[0] for match in times}) != 1 or hedges(sentence, question) or _OR.search(sentence):
         return None
     before, after = sentence[: times[-1].start()], sentence[times[-1].end() :]
-    if _LASTS.search(before) or _LATER.search(before) or not _MAY_FOLLOW.match(after) or denied_after(after):
+    goes_on = _MAY_FOLLOW.match(after) is not None or (not after.isascii() and after[:2] in question)
+    if _LASTS.search(before) or _LATER.search(before) or not goes_on or denied_after(after):
         return None
-    return parse_time(times[-1][0]) if committed_before(before) else None
+    return parse_time(times[-1][0]) if committed_before(before) or _AT_ABROAD.search(before) else None
 
 
 def leading_time(text: str) -> tuple[int, bool] | None:

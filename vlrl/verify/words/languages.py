@@ -7,6 +7,7 @@ said in `english.yaml`. Patterns are for `re.IGNORECASE`, or for text in lower c
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -52,11 +53,37 @@ def in_each_language(first: str, between: str, second: str, abroad: bool = False
     return "|".join(f"{words(first, language=name)}{between}{words(second, language=name)}" for name in known)
 
 
+@cache
 def plain_words(kind: str) -> dict[str, frozenset[str]]:
     """Words of a kind that has plain words parted by spaces, such as "small", by language."""
     return {name: frozenset(kinds[kind][0].split()) for name, (_, kinds) in _files().items() if kind in kinds}
 
 
+def pairs(kind: str, language: str = "") -> list[tuple[list[str], list[str]]]:
+    """(what stands before "=", what stands behind it) of each word of a kind of plain words: "get=got,gotten"."""
+    known = plain_words(kind)
+    said = sorted(pair for name, words in known.items() if language in ("", name) for pair in words)
+    return [(before.split(","), after.split(",")) for before, _, after in (pair.rpartition("=") for pair in said)]
+
+
 def entries(kind: str) -> list[str]:
     """The entries of a kind as they stand, of all languages."""
     return [entry.strip() for _, kinds in _files().values() for entry in kinds.get(kind, ())]
+
+
+_SCRIPTS = (("russian", "\u0400", "\u04ff"), ("japanese", "\u3040", "\u30ff"), ("korean", "\uac00", "\ud7af"),
+            ("chinese", "\u4e00", "\u9fff"), ("arabic", "\u0600", "\u06ff"))  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def languages_of(text: str) -> frozenset[str]:
+    """The languages that a text may be in, by its script and its small words; none where nothing tells."""
+    scripts = (
+        [name for name, low, high in _SCRIPTS if any(low <= c <= high for c in text)] if not text.isascii() else []
+    )
+    if scripts:
+        return frozenset(scripts[:1])
+    spoken = [word.casefold() for word in _WORD.findall(text)]
+    hits = {language: sum(word in known for word in spoken) for language, known in plain_words("small").items()}
+    most = max(hits.values())
+    return frozenset(language for language, count in hits.items() if count == most) if most else frozenset()

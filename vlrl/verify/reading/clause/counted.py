@@ -11,18 +11,15 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vlrl.verify.values.quantity import stem
+from vlrl.verify.values.quantity import is_known, stem
 from vlrl.verify.values.units import read_unit
-from vlrl.verify.words.languages import plain_words, words
+from vlrl.verify.words.languages import languages_of, plain_words, words
 
 _COUNTS = re.compile(words("how_many", "count_of"), re.IGNORECASE)
 _ANYTHING = re.compile(words("anything"), re.IGNORECASE)
-_SCRIPTS = (("russian", "\u0400", "\u04ff"), ("japanese", "\u3040", "\u30ff"), ("korean", "\uac00", "\ud7af"),
-            ("chinese", "\u4e00", "\u9fff"))  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _PHRASE = re.compile(r"[\s*)]{1,4}((?:[^\W\d_]+[\s-]){0,3}[^\W\d_]+)")
 _NO_NOUN = frozenset().union(*plain_words("no_noun").values())  # at which a noun phrase is over
-_SMALL = plain_words("small")
 _OF = frozenset(("of", "de", "von", "do", "da"))  # "pairs of shoes"
 _PERSONS = frozenset(("people", "persons", "individuals"))
 _PERSON = re.compile(r"(?:ers|ors|ists|ents|ants|women|men|children|kids|boys|girls|adults|guests|friends)$")
@@ -141,21 +138,9 @@ def _asked(question: str) -> _Asked | None:
         head += [] if word in _NO_NOUN else [word]
     content = frozenset(stem(word) for w in _WORD.findall(question) if (word := w.casefold()) not in _NO_NOUN)
     nouns = frozenset(map(stem, head)) or content
-    anything = _ANYTHING.search(question) is not None or (not nouns and question.isascii())
+    people = not _PERSONS.isdisjoint(head) and len(_ANYTHING.findall(question)) == 1
+    anything = (_ANYTHING.search(question) is not None and not people) or (not nouns and question.isascii())
     return _Asked(languages_of(question), nouns, content, anything, _PART_OF.search(question) is not None)
-
-
-def languages_of(text: str) -> frozenset[str]:
-    """The languages that a text may be in, by its script and its small words; none where nothing tells."""
-    scripts = (
-        [name for name, low, high in _SCRIPTS if any(low <= c <= high for c in text)] if not text.isascii() else []
-    )
-    if scripts:
-        return frozenset(scripts[:1])
-    spoken = [word.casefold() for word in _WORD.findall(text)]
-    hits = {language: sum(word in known for word in spoken) for language, known in _SMALL.items()}
-    most = max(hits.values())
-    return frozenset(language for language, count in hits.items() if count == most) if most else frozenset()
 
 
 def _is_another_noun(phrase: str, known: frozenset[str]) -> bool:
@@ -165,6 +150,8 @@ def _is_another_noun(phrase: str, known: frozenset[str]) -> bool:
     noun = spoken[:ending]
     if not noun or read_unit(noun[0]) is not None or any(is_known(word, known) for word in noun):
         return False
+    if "people" in known or "person" in known or "individual" in known:
+        return not any(_PERSON.search(f"{w.removesuffix('s')}s") or stem(w) in _PERSON_STEMS for w in noun)
     if not _PERSONS.isdisjoint(noun) and any(_PERSON.search(f"{one}s") or one in _PERSON_STEMS for one in known):
         return False
     return not (len(noun) == 1 and noun[0].endswith(("ed", "ing", "ly")))  # "7 standing in line"
@@ -206,13 +193,3 @@ def _is_given(sentence: str, before: str, number: str, question: str, stems: fro
     counted = re.search(rf"{re.escape(number)}\s([^\W\d_]+)", question)
     asked = stems - ({stem(counted[1].casefold())} if counted is not None else set())
     return bool(asked) and asked.isdisjoint(stem(word.casefold()) for word in _WORD.findall(sentence))
-
-
-def is_known(word: str, known: frozenset[str]) -> bool:
-    """Whether a word is one of these stems, perhaps with another ending, as in languages that decline their nouns."""
-    if (root := stem(word)) in known:
-        return True
-    if word.isascii() and len(word) < 5:
-        return False
-    root = root[: max(4, len(root) - 2)]
-    return any(len(other) >= 4 and other.startswith(root) for other in known)

@@ -15,6 +15,7 @@ _ASKS = re.compile(  # "Find AB", "the length of AB", "angle BOC", 求角A
     r"(?![\s$]{0,3}(?:[=＝]|is\s[0-9]))"
 )
 _CHANGED = re.compile(rf"{_FIGURE}[\s$]{{0,2}}(?:\^|²|³|的(?!度数|大小|值|角度|长))")  # AB^2, and 角A的补角
+_TIMES = re.compile(r"(?<![A-Za-z0-9/.])[0-9./]+\s?(?:\\angle|∠)(?!\s?[0-9])")
 _UNKNOWN = re.compile(r"(?:\b[Vv]alue of|[Ff]ind|[Ss]olve for)\s(?:\$|\\\()?([a-z])(?![A-Za-z]|\s?[(_^\\∠])")
 _NAMED = re.compile(r"(?:^|[\s$(])([a-z])[\s$]{0,2}=[^=]*$")
 _GIVES = re.compile(rf"{_FIGURE}[\s$)*]{{0,3}}(?:=|[是为為]|等于|is\s|equals\s|≈|\\approx|的度数)")
@@ -26,6 +27,8 @@ def names_another_figure(text: str, question: str) -> bool:
     if _UNKNOWN.search(question) is not None and (named := _NAMED.search(text)) is not None:
         return named[1] not in question
     asked = _asked(question)
+    if asked and _TIMES.search(text) and not _TIMES.search(question):
+        return True
     if asked & _figures(_CHANGED, text) and not asked & _figures(_CHANGED, question):
         return True
     if not asked or asked & (given := _figures(_GIVES, text)):

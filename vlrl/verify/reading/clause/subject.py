@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
-from vlrl.verify.reading.clause.counted import is_known, languages_of
 from vlrl.verify.reading.clause.figures import names_another_figure
-from vlrl.verify.values.quantity import stem
-from vlrl.verify.words.languages import plain_words, words
+from vlrl.verify.reading.hedging import asked_verbs, verb_stem
+from vlrl.verify.values.quantity import is_known, stem
+from vlrl.verify.words.languages import languages_of, pairs, plain_words, words
 
 MAX_SUBJECT = 10  # words before the verb
 
@@ -27,29 +27,26 @@ _WORD = re.compile(r"[^\W\d_]+")
 _ASKS_HOW = re.compile(words("asks_of"), re.IGNORECASE)  # what asks for a quantity or a property of a subject
 _COUNTS = re.compile(words("how_many"), re.IGNORECASE)
 _ANYTHING = re.compile(words("anything"), re.IGNORECASE)
-_MEASURES = (
-    f"{words('length', 'width', 'height', 'depth', 'perimeter', 'area', 'volume', 'angle', 'radius', 'diameter')}"
-    f"|{words('duration', 'age', 'weight', 'speed', 'temperature', 'price')}"
-)
-_MEASURED = re.compile(_MEASURES, re.IGNORECASE)
-_ANY = re.compile(
-    rf"{words('abstract', 'anything', 'answer', 'thing', 'image', 'level', 'sum', 'difference', 'probability')}"
-    rf"|{_MEASURES}",
-    re.IGNORECASE,
-)
+_ANY = re.compile(words("abstract", "anything", "answer", "thing", "image"), re.IGNORECASE)
+_MEASURES = [  # nouns that speak of what is asked, where a question asks for their kind
+    re.compile(words(*kinds.split()), re.IGNORECASE)
+    for kinds in ("length width height depth perimeter radius diameter area volume", "angle", "duration age", "weight",
+                  "speed", "temperature", "price", "level", "sum", "difference", "probability", "price money revenue")
+]  # fmt: skip
+_PART = re.compile(r"(?:side|edge|segment|leg|base|border|hypotenuse)s?")  # of a thing, and of a figure
 _NOT_THIS = re.compile(words("not_this"), re.IGNORECASE)
-_ARTICLES, _VERBS, _PLACES = plain_words("article"), plain_words("verb"), plain_words("place")
+_ARTICLES, _PLACES, _PAST = plain_words("article"), plain_words("place"), plain_words("verb_past")
+_VERBS = {language: verbs | _PAST.get(language, set()) for language, verbs in plain_words("verb").items()}
 _SMALL, _PRONOUNS = plain_words("no_noun"), plain_words("pronoun")
 _NEUTRAL = plain_words("neutral")["english"]
 _OF = frozenset(("of", "de", "du", "des", "del", "da", "do", "von", "der"))
+_CONTRACTED = {form: preposition for (preposition,), forms in pairs("contracted") for form in forms}
+_BESIDE = plain_words("beside")["english"]
 _IT = frozenset(("it", "him", "them"))
 _WHAT = frozenset(("what", "cuál", "qual", "quelle", "quel"))
 _BARE = frozenset(("russian",))  # languages without articles
 _HEAD_FIRST = frozenset(("french", "spanish", "portuguese", "italian"))
-_KINDS = {
-    stem(kind): frozenset(map(stem, names.split(",")))
-    for kind, names in (entry.split("=") for entry in plain_words("kinds")["english"])
-}
+_KINDS = {stem(kind): frozenset(map(stem, names)) for (kind,), names in pairs("kinds")}
 _OTHER_SCRIPT = re.compile("[\u0600-\u06ff\u0900-\u097f]")
 _PARTICIPLE = re.compile(r"\w{2,}(?:ed|ing|wn|rn|ten|ken|ven)$")  # "the jacket worn by the woman"
 _OWNER = re.compile(r"\b([^\W\d_]+)['’]s\s")
@@ -68,6 +65,7 @@ _SAYS_OF_SHARE = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"\W*(?P<label>(?:[^\W\d_]+\s?){1,3})(?:\*\*)?:\W*-?[$€£]?[0-9][0-9.,]*\W*$")
+_DOES = re.compile(r"\b(?:is|are|was|were)\s(?:\w+ly\s)?(\w+ing)\b", re.IGNORECASE)
 _HAPPENS = re.compile(  # where the time on a clock is asked
     r"\W*(?:the\s)?(?P<nouns>(?:[^\W\d_]+\s){1,3}?)(?:\w+s)(?:\s(?:off|up|out|in))?\sat\b", re.IGNORECASE
 )
@@ -107,6 +105,8 @@ class _Asked:
     anything  whether that may be anything at all
     asks_how  whether a quantity or property is asked, in one language
     whole, rest  the stems of what a share is asked of, and of the last word on it
+    kinds     of measures that it asks for
+    doing     the stem of the verb of "What is the boy holding?"
     """
 
     languages: frozenset[str]
@@ -117,6 +117,8 @@ class _Asked:
     asks_how: bool = False
     whole: str = ""
     rest: str = ""
+    kinds: tuple[re.Pattern[str], ...] = ()
+    doing: str = ""
 
 
 def names_another_subject(sentence: str, question: str) -> bool:
@@ -143,6 +145,9 @@ def names_another_subject(sentence: str, question: str) -> bool:
     if not asked.asks_how or asked.languages.isdisjoint(spoken):
         return False
     language = next(iter(asked.languages & spoken))
+    does = _DOES.search(sentence) if asked.doing not in ("", "do") else None
+    if does is not None and verb_stem(does[1]) != asked.doing:
+        return True
     subject, place = _subject(sentence, language, question)
     if subject is not None and language == "english" and _is_another_measure(subject, asked):
         return True
@@ -156,11 +161,21 @@ def names_another_subject(sentence: str, question: str) -> bool:
 def names_another_place(before: str, question: str) -> bool:
     """Whether what stands before a box or point says that something else lies there: "The cat is at", "the menu
     button" for the search button."""
-    said, asked = _LOCATED.match(before), _asked(question)
-    if said is None or not asked.stems - _WHAT:
+    said = _LOCATED.match(before)
+    return said is not None and names_another_object(said["nouns"], question)
+
+
+def names_another_object(label: str, question: str) -> bool:
+    """Whether a label names another thing than the one whose place is asked: "menu button" for the search button."""
+    asked = _asked(question)
+    nouns = [word for word in map(str.lower, _WORD.findall(label)) if word not in _SMALL["english"]]
+    if not nouns or not asked.stems - _WHAT or _ANYTHING.search(question) is not None:
         return False
-    nouns = [word for word in map(str.lower, _WORD.findall(said["nouns"])) if word not in _SMALL["english"]]
-    return _is_another(nouns, asked) or (len(nouns) > 1 and all(_is_another([word], asked) for word in nouns[:-1]))
+    if _is_another(nouns, asked):
+        return True
+    before = re.search(rf"([^\W\d_]+)\s{re.escape(nouns[-1])}\b", question.lower())
+    described = before is not None and before[1] not in _SMALL["english"] and before[1] not in _ARTICLES["english"]
+    return described and len(nouns) > 1 and all(_is_another([word], asked) for word in nouns[:-1])
 
 
 def _is_another_phrase(said: _Phrase, asked: _Asked, language: str, sentence: str, question: str) -> bool:
@@ -173,6 +188,8 @@ def _is_another_phrase(said: _Phrase, asked: _Asked, language: str, sentence: st
         return True
     if any(not _IT.isdisjoint(hung) for _, hung in said.hung):
         return True  # "the building behind it"
+    if any(preposition in _BESIDE and not hung for preposition, hung in said.hung) and not _ANY.search(said.nouns[-1]):
+        return True  # "the shelf below"
     owner = _OWNER.search(sentence)
     if owner is not None and _OWNER.search(question) is not None and _is_another([owner[1]], asked):
         return True
@@ -184,7 +201,7 @@ def _is_another_phrase(said: _Phrase, asked: _Asked, language: str, sentence: st
 
 def _is_another_measure(said: _Phrase, asked: _Asked) -> bool:
     """Whether a measure is a special one that isn't asked: "the train's maximum speed"."""
-    return _MEASURED.fullmatch(said.nouns[-1]) is not None and any(
+    return any(kind.fullmatch(said.nouns[-1]) for kind in _MEASURES[:7]) and any(
         word not in _NEUTRAL and not is_known(word, asked.stems) for word in said.nouns[:-1]
     )
 
@@ -192,8 +209,16 @@ def _is_another_measure(said: _Phrase, asked: _Asked) -> bool:
 def _hangs_elsewhere(said: _Hung, asked: _Asked) -> bool:
     """Whether something hangs on a phrase that the question has otherwise: "of the garden" for "of the field"."""
     own = {} if asked.subject is None else dict(asked.subject.hung)
+    if any(nouns and _ANY.search(nouns[-1]) for nouns in own.values()):
+        return False  # "in the image", "of the shape"
+    for preposition, hung in said:  # "next to the cake" for "on the cake"
+        at = {other for other, nouns in own.items() if hung and nouns and stem(nouns[-1]) == stem(hung[-1])}
+        if at and preposition in _BESIDE and at.isdisjoint(_BESIDE):
+            return True
+    known = {preposition for preposition, hung in said if any(not _is_another([word], asked) for word in hung)}
     return any(
         hung
+        and preposition not in known
         and (preposition in own or (preposition in _OF and not own))
         and all(_is_another([word], asked) and word not in _NEUTRAL for word in hung)
         for preposition, hung in said
@@ -205,6 +230,8 @@ def _is_another(nouns: list[str], asked: _Asked) -> bool:
     small = [_SMALL[language] for language in asked.languages | {"english"} if language in _SMALL]
     spoken = [word for word in map(str.lower, nouns) if not any(word in known for known in small)]
     if not spoken or _ANY.search(spoken[-1]) is not None or is_known(spoken[-1], asked.stems):
+        return False
+    if not _PART.fullmatch(spoken[-1]) and any(kind.search(spoken[-1]) for kind in asked.kinds):
         return False
     one = stem(spoken[-1])
     return not any(one in _KINDS.get(other, ()) or (len(other) > 3 and one.endswith(other)) for other in asked.stems)
@@ -228,8 +255,9 @@ def _asked(question: str) -> _Asked:
     languages = languages_of(question)
     whole, rest = (share["of"], _WORD.findall(share["rest"])[-1]) if share is not None else ("", "")
     stems, share_of = _stems(question), (stem(whole.lower()), stem(rest.lower()))
+    kinds = tuple(kind for kind in _MEASURES if kind.search(question))
     if how is None or len(languages) != 1:
-        return _Asked(languages, stems, None, _ANYTHING.search(question) is not None, counts, False, *share_of)
+        return _Asked(languages, stems, None, _ANYTHING.search(question) is not None, counts, False, *share_of, kinds)
     (language,) = languages
     tokens = _TOKEN.findall(question[how.end() :])
     verb = next((i for i, t in enumerate(tokens) if t.lower() in _VERBS.get(language, ())), -1)
@@ -241,16 +269,17 @@ def _asked(question: str) -> _Asked:
     anything = (counts and _ANYTHING.search(question[: how.end()]) is not None) or (
         _ANYTHING.fullmatch(head) is not None and stem(head) not in _KINDS
     )
-    if subject is not None and how[0].lower() in _WHAT:  # "What is the length in cm?" is asked of anything
+    doing = next((verb_stem(w) for w in reversed(tokens) if w.endswith("ing")), "") if how[0].lower() in _WHAT else ""
+    if subject is not None and how[0].lower() in _WHAT and not doing:  # "What is the length?" is asked of anything
         anything = _OWNER.search(question) is None and not any(of in _OF and nouns for of, nouns in subject.hung)
-    return _Asked(languages, stems, subject, anything, counts, True, *share_of)
+    return _Asked(languages, stems, subject, anything, counts, True, *share_of, kinds, doing)
 
 
 def _subject(sentence: str, language: str, question: str) -> tuple[_Phrase | None, _Hung]:
     """(the subject of a sentence, what hangs before it or behind its verb by a preposition of place); None where it is
     a pronoun, or where no verb is known in the beginning."""
     tokens = _TOKEN.findall(sentence)
-    asked = _stems(question)
+    verbs = asked_verbs(question)
     known = _VERBS.get(language, frozenset())
 
     def is_verb(place: int, token: str) -> bool:
@@ -259,7 +288,7 @@ def _subject(sentence: str, language: str, question: str) -> tuple[_Phrase | Non
             return True
         if place == 0 or language != "english":
             return False
-        if word.endswith("ed") and any(word[:-2].startswith(s[:-1]) for s in asked if len(s) > 3):
+        if word not in _PLACES["english"] and verb_stem(word) in verbs:
             return True
         at = place + 1 + (tokens[place + 1 : place + 2] in (["off"], ["up"], ["out"], ["in"]))
         return tokens[at : at + 1] == ["at"] and tokens[at + 1 : at + 2] != [] and tokens[at + 1][0].isdigit()
@@ -305,7 +334,10 @@ def _hung(tokens: list[str], language: str) -> _Hung:
             )
             said = [t for t in behind if t.lower() not in articles]
             nouns = tuple(w for w in map(str.lower, said[:3]) if w in _IT or w not in small)
-            found.append((token.lower(), nouns))
+            preposition = _CONTRACTED.get(token.lower(), token.lower())
+            if found and not found[-1][1] and tokens[place - 1].lower() in places:
+                preposition = found.pop()[0]  # "next to"
+            found.append((preposition, nouns))
     return tuple(found)
 
 
