@@ -43,10 +43,10 @@ FLAGS = (
     "--hide-scrollbars", "--force-device-scale-factor=1", "--default-background-color=FFFFFFFF",
     "--virtual-time-budget=2000", "--user-data-dir=/tmp/profile", f"--screenshot={FILE}",
 )  # fmt: skip
-TYPESETTING = ("pdflatex", "pdftoppm")  # programs
+TYPESETTING = ("pdflatex", "pdftoppm", "pdfimages")  # programs
 INSTALL: dict[DrawingKind, str] = {
     "matplotlib": "apt-get install python3-matplotlib (Debian), sandbox: {python: …} that has it, or take another kind",
-    "latex": "apt-get install texlive-latex-base texlive-pictures poppler-utils (Debian), or take another kind",
+    "latex": "apt-get install texlive-latex-base texlive-images poppler-utils (Debian), or take another kind",
 }
 # what is drawn once before anything of a model: where it fails, so would every source, and none of them is wrong for it
 TRIED: dict[DrawingKind, str] = {
@@ -60,6 +60,7 @@ SCRIPTS: dict[DrawingKind, tuple[Path, str, Limits]] = {
     "latex": (INSIDE / "draw_latex.py", "document.tex", DOCUMENT),
 }
 UNREAD = 65  # their exit code for what is no Python and what TeX refuses
+HOLDS_IMAGE = 66  # and for a document with a bitmap on its page
 LOWEST = 160  # pixels: Chromium takes its frame off lower windows
 
 
@@ -79,6 +80,11 @@ class Drawing:
     def is_unread(self) -> bool:
         """Whether the source of a plot is no Python, or TeX refuses a document."""
         return self.execution.exit_code == UNREAD
+
+    @property
+    def holds_image(self) -> bool:
+        """Whether a document has a bitmap on its page."""
+        return self.execution.exit_code == HOLDS_IMAGE
 
 
 def browser() -> str | None:

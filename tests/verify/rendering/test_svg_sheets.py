@@ -125,7 +125,10 @@ def test_a_drawing_is_the_same_alone_and_beside_others_of_any_kind():
     rng = np.random.default_rng(4)
     tiles = [tile("".join(one.format(int(rng.integers(8, 40))) for one in SHAPES)) for _ in range(3)]
     tiles += [tile(SHAPES[0].format(n), width, height) for n, width, height in ((9, 64, 64), (20, 31, 17))]
-    hostile = [tile(inside) for inside in HOSTILE.values()]
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 40" width="48" height="40">'
+    hostile = [
+        SvgTile(f"{head}{inside}</svg>", 48, 40) for inside in HOSTILE.values()
+    ]  # as if nothing had refused them
     mixed = [one for pair in zip(tiles, hostile[: len(tiles)], strict=True) for one in pair] + hostile[len(tiles) :]
     beside = dict(zip(mixed, draw_tiles(executor.drawing_sandbox(), mixed), strict=True))
     for one in tiles:

@@ -1,4 +1,4 @@
-"""Sets `document.tex` by pdflatex and leaves its first page as `drawing.png`.
+"""Sets `document.tex` by pdflatex and leaves its first page as `drawing.png`, where it holds no bitmap.
 
 A source without \\documentclass is the body of an article with amsmath, amssymb and TikZ. Run as a script by a box's
 Python.
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 UNREAD = 65  # exit code of what TeX refuses
+HOLDS_IMAGE = 66  # and of a page with a bitmap in it
 DOTS_PER_INCH = 150
 HEAD = "\\documentclass{article}\n\\usepackage{amsmath,amssymb,tikz}\n\\pagestyle{empty}\n\\begin{document}\n"
 
@@ -27,6 +28,11 @@ def main() -> None:
         print(next((one for one in said if one.startswith("!")), "pdflatex stopped"), file=sys.stderr)
         sys.exit(UNREAD if told.returncode == 1 else 1)
     if Path("document.pdf").exists():
+        line = ["pdfimages", "-list", "-l", "1", "document.pdf"]
+        bitmaps = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        if len(bitmaps) > 2:  # below two lines of titles
+            print(f"{len(bitmaps) - 2} bitmaps on the page", file=sys.stderr)
+            sys.exit(HOLDS_IMAGE)
         page = ["pdftoppm", "-png", "-singlefile", "-r", str(DOTS_PER_INCH), "document.pdf", "drawing"]
         sys.exit(subprocess.run(page, stdin=subprocess.DEVNULL).returncode)
 

@@ -1,9 +1,10 @@
 """Runs `program.py`, a matplotlib program, and leaves what it drew as `drawing.png`.
 
-That is the file of this name where the program writes it, else the figure that it saved last, as it saved it, else the
-one that is open at its end. Run as a script by a box's Python.
+That is the figure that the program saved under this name, else the one that it saved last, as it saved it, else the one
+that is open at its end. A file that matplotlib didn't save is no drawing of its. Run as a script by a box's Python.
 """
 
+import io
 import shutil
 import sys
 from pathlib import Path
@@ -15,20 +16,24 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-FILE, KEPT = Path("drawing.png"), Path("kept.png")
+FILE = Path("drawing.png")
 UNREAD = 65  # exit code of what is no Python
 OPTIONS = ("dpi", "facecolor", "edgecolor", "bbox_inches", "pad_inches", "transparent")
 saving = Figure.savefig
+
+
+saved: dict[bool, bytes] = {}  # PNG of the figure saved last, by whether it was saved as FILE
 
 
 def save_and_keep(figure, target, *args, **options):  # type: ignore[no-untyped-def]
     """`Figure.savefig`, and a copy of what it wrote; as PNG where it wrote something else."""
     saving(figure, target, *args, **options)
     if isinstance(target, str | Path) and str(target).lower().endswith(".png"):
-        if Path(target).resolve() not in (FILE.resolve(), KEPT.resolve()):
-            shutil.copyfile(target, KEPT)
+        saved[Path(target).resolve() == FILE.resolve()] = Path(target).read_bytes()
     else:
-        saving(figure, KEPT, **{name: options[name] for name in OPTIONS if name in options})
+        copy = io.BytesIO()
+        saving(figure, copy, format="png", **{name: options[name] for name in OPTIONS if name in options})
+        saved[False] = copy.getvalue()
 
 
 def main() -> None:
@@ -45,10 +50,11 @@ def main() -> None:
     except SystemExit as end:
         if end.code not in (None, 0):
             raise
-    if FILE.exists():
-        return
-    if KEPT.exists():
-        KEPT.rename(FILE)
+    if FILE.is_dir():
+        shutil.rmtree(FILE)
+    FILE.unlink(missing_ok=True)
+    if saved:
+        FILE.write_bytes(saved[True in saved])
     elif plt.get_fignums():
         saving(plt.gcf(), FILE)
 

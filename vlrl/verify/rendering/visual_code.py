@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from vlrl.code_execution import executor
@@ -21,14 +22,16 @@ from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.types import Problem, Verdict
 from vlrl.verify.code.program_text import ProgramText, bare_text, one_block
 from vlrl.verify.judge import verifier
+from vlrl.verify.rendering.image_data import allowance, image_bytes, refusal
 from vlrl.verify.rendering.image_pixels import MAX_PIXELS, pixels_of_drawing, pixels_of_row, within_margins
 from vlrl.verify.rendering.image_similarity import Pixels, Target
 from vlrl.verify.rendering.svg_sheets import draw_tiles
-from vlrl.verify.rendering.svg_text import svg_for_window
+from vlrl.verify.rendering.svg_text import EmbeddedImage, svg_for_window
 
 WALL_SECONDS = 600.0  # of one verdict, with those before it; each drawing has limits of its own
 WINDOW = (800, 600)  # of a gold given as a source that names no size
 KEPT_TARGETS = 256  # of golds that are sources, drawn once
+KEPT_IMAGES = 64  # of golds that are images
 ROOM = 2048 * 2048  # pixels that a drawing may have in any case; else four times those of its target
 TAGS: Mapping[DrawingKind, tuple[str, ...]] = {
     "html": ("html", "htm"),
@@ -46,12 +49,30 @@ class _Asked:
     """What a problem wants: a kind, the target, what a response earns that parses or draws, and where it is right."""
 
     kind: DrawingKind
-    target: Target
+    drawn: _DrawnTarget
     earned: Mapping[str, float]
     correct_at: float
 
+    @property
+    def target(self) -> Target:
+        """What a drawing is compared with."""
+        return self.drawn.target
 
-_targets: OrderedDict[tuple[str, str, int, int], Target] = OrderedDict()
+
+@dataclass(frozen=True)
+class _DrawnTarget:
+    """A target, and the bytes of information that a source which draws it may hold."""
+
+    target: Target
+    allowance: float
+
+    @classmethod
+    def of(cls, kind: DrawingKind, pixels: Pixels, source: str | None = None) -> _DrawnTarget:
+        """Of an image (H, W, 3), and the source that draws it where that is known. Raises ValueError as Target.of."""
+        return cls(Target.of(pixels), allowance(kind, image_bytes(pixels), source))
+
+
+_targets: OrderedDict[tuple[str, str, int, int], _DrawnTarget] = OrderedDict()
 _drawing = threading.Lock()
 
 
@@ -97,7 +118,7 @@ def _asked_of_svg(problem: Problem) -> _Asked | None:
 def _tile(asked: _Asked | None, response: str) -> SvgTile | None:
     """A response's drawing; None where it isn't drawn."""
     found = None if asked is None else source_text("svg", response)
-    if asked is None or found is None or found.source is None:
+    if asked is None or found is None or found.source is None or refusal(found.source, asked.drawn.allowance):
         return None
     width, height = asked.target.width, asked.target.height
     try:
@@ -118,17 +139,24 @@ def visual_code(problem: Problem, response: str) -> Verdict:
     correct_at   right from this score on (default 0.9)
     earned       {parses: 0.0, draws: 0.0}: what a response gets that comes so far, where the likeness is below it
 
-    What doesn't parse, draws nothing or takes too long is a wrong answer; a sandbox that fails is a fault.
+    What doesn't parse, draws nothing or takes too long is a wrong answer, and so is a source that holds an image or as
+    much data as one (`image_data`), whatever it draws; a sandbox that fails is a fault.
     """
     asked = _asked(problem)
     found = source_text(asked.kind, response)
     if found.source is None:
         return Verdict.wrong(found.note)
+    if refused := refusal(found.source, asked.drawn.allowance):
+        return Verdict.wrong(refused)
     width, height = asked.target.width, asked.target.height
     try:
         drawn = _draw(asked.kind, found.source, width, height)
+    except EmbeddedImage as error:
+        return Verdict.wrong(f"holds an image: {error}")
     except ValueError as error:
         return Verdict.wrong(f"does not parse: {error}")
+    if drawn.holds_image:
+        return Verdict.wrong(f"holds an image: {drawn.execution.note}"[:160])
     if drawn.is_unread:
         return Verdict.wrong(f"does not parse: {drawn.execution.note}"[:160])
     return _verdict(asked, _pixels(asked.kind, drawn, max(4 * width * height, ROOM)), drawn.execution)
@@ -203,18 +231,23 @@ def _asked(problem: Problem) -> _Asked:
     return _Asked(cast(DrawingKind, gold["kind"]), _target(problem, gold), earned, float(correct_at))
 
 
-def _target(problem: Problem, gold: Mapping[str, Any]) -> Target:
-    place = f"problem {problem.id}, answer"
+def _target(problem: Problem, gold: Mapping[str, Any]) -> _DrawnTarget:
+    place, kind = f"problem {problem.id}, answer", cast(DrawingKind, gold["kind"])
     if (source := gold.get("source")) is not None:
-        return _drawn_gold(cast(DrawingKind, gold["kind"]), str(source), gold.get("size", WINDOW), place)
+        return _drawn_gold(kind, str(source), gold.get("size", WINDOW), place)
     number = gold.get("image", 0)
     if not isinstance(number, int) or not 0 <= number < len(problem.images):
         raise DataError(place, f"names image {number!r} of {len(problem.images)}", "number them from 0")
     try:
-        pixels = pixels_of_row(problem.images[number].read_bytes())
-        return Target.of(within_margins(pixels) if gold["kind"] in PAGES else pixels)
+        return _image_target(kind, problem.images[number].read_bytes())
     except ValueError as error:
         raise DataError(f"problem {problem.id}, image {number}", str(error), "give another target") from error
+
+
+@lru_cache(maxsize=KEPT_IMAGES)
+def _image_target(kind: DrawingKind, data: bytes) -> _DrawnTarget:
+    pixels = pixels_of_row(data)
+    return _DrawnTarget.of(kind, within_margins(pixels) if kind in PAGES else pixels)
 
 
 def _draw_targets(problems: Sequence[Problem]) -> None:
@@ -238,12 +271,12 @@ def _draw_targets(problems: Sequence[Problem]) -> None:
         for key, drawn in zip(new, draw_tiles(executor.drawing_sandbox(), list(new.values())), strict=True):
             if drawn.pixels is not None and not drawn.execution.is_fault:
                 try:
-                    _keep_target(key, Target.of(drawn.pixels))
+                    _keep_target(key, _DrawnTarget.of("svg", drawn.pixels, key[1]))
                 except ValueError:
                     continue
 
 
-def _keep_target(key: tuple[str, str, int, int], target: Target) -> None:
+def _keep_target(key: tuple[str, str, int, int], target: _DrawnTarget) -> None:
     _targets[key] = target
     if len(_targets) > KEPT_TARGETS:
         _targets.popitem(last=False)
@@ -256,7 +289,7 @@ def _size(size: Any, place: str) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target:
+def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> _DrawnTarget:
     width, height = _size(size, place)
     key = (kind, source, width, height)
     with _drawing:
@@ -268,7 +301,7 @@ def _drawn_gold(kind: DrawingKind, source: str, size: Any, place: str) -> Target
                 pixels = _pixels(kind, drawn, MAX_PIXELS)
                 if pixels is None:
                     raise ValueError(f"its source draws nothing: {drawn.execution.note}")
-                target = Target.of(pixels)
+                target = _DrawnTarget.of(kind, pixels, source)
             except ValueError as error:
                 raise DataError(place, str(error), "mend the source") from error
             _keep_target(key, target)
