@@ -19,6 +19,7 @@ _NUMERALS = {  # (value, whether it multiplies what stands before it)
     for language in plain_words("numerals")
 }
 LANGUAGES = tuple(_NUMERALS)
+NUMERAL = re.compile("|".join(re.escape(name) for names in _NUMERALS.values() for name in names), re.IGNORECASE)
 _JOINED = {language: "".join(word) for language, word in plain_words("numerals_joined").items()}
 _MYRIADS = ("chinese", "japanese", "korean")  # four digits make a group, and 10 multiplies
 _UNIT_FIRST = ("german", "arabic")  # "einundzwanzig"

@@ -20,6 +20,7 @@ from vlrl.verify.values.names import value_start
 from vlrl.verify.values.normaliser import clean
 from vlrl.verify.values.number_words import (
     LANGUAGES,
+    NUMERAL,
     SCALES,
     SINO_KOREAN,
     WORDS,
@@ -325,7 +326,8 @@ def _from_words(text: str, asked: str) -> Quantity | None:
         (below, end), (above, stop) = spoken_number(part[1], "chinese"), spoken_number(part[2], "chinese")
         if below and (end, stop) == (len(part[1]), len(part[2])):
             return Quantity(Fraction(above), None, True) if below == 100 else Quantity(Fraction(above, below))
-    for language in sorted(languages_of(asked) | languages_of(text)) or LANGUAGES:
+    languages = sorted(languages_of(asked) | languages_of(text)) or LANGUAGES if NUMERAL.match(text) else ()
+    for language in languages:
         spoken, used = spoken_number(text.lower(), language) if len(text) <= 100 else (0, 0)
         if used and language != "english" and not (used == 1 and text[0] in SINO_KOREAN):
             return _with_tail(Fraction(spoken), None, text[used:], "", asked)

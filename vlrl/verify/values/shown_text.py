@@ -66,7 +66,7 @@ def without_markup(text: str) -> str:
     """The text without what shows nothing; text without such marks comes back as it is."""
     if "<" in text:
         text = _START_TOKENS.sub("", text, count=1) if text.lstrip()[:1] == "<" else text
-        text = _END_TOKEN.split(text, maxsplit=1)[0]
+        text = text[: end.start()] if (end := _END_TOKEN.search(text)) is not None else text
     if "[" in text and _BRACKETED_TAG.search(text):
         text = _BRACKETED_TAG.sub(r"<\1answer>" if "[/" in text else "\nAnswer: ", text)
     if "<|begin_of_box|>" in text:
