@@ -142,3 +142,28 @@ def test_boxes_behind_one_name_are_a_set_and_behind_two_are_named(one, other):
     named = f"x = \\boxed{{{one}}}, y = \\boxed{{{other}}}"
     assert patiently(problem("math", f"x={one}, y={other}", "Solve the system."), named).correct
     assert not patiently(problem("math", f"x={other}, y={one}", "Solve the system."), named).correct
+
+
+@pytest.mark.parametrize("year", [1998, 2015, 2023])
+@pytest.mark.parametrize("rate", ["unemployment", "birth", "growth"])
+def test_another_year_and_another_rate_are_not_asked(rate, year):
+    question = f"What was the {rate} rate in {year} (in %)?"
+    assert right("number", "7.2", question, f"In {year}, the {rate} rate was 7.2%.")
+    assert right("number", "7.2", question, f"The rate in {year} was 7.2%.")
+    assert not right("number", "7.2", question, f"In {year + 1}, the {rate} rate was 7.2%.")
+    assert not right("number", "7.2", question, f"The inflation rate in {year} was 7.2%.")
+    assert right("number", str(year + 3), f"How many births were there in {year}?", f"There were {year + 3} births.")
+
+
+def test_a_sign_is_no_word_for_anything_where_its_place_is_asked():
+    for label, found in (("traffic light", True), ("the light", True), ("stop sign", False), ("lamp post", False)):
+        said = f'{{"bbox_2d": [12, 30, 90, 140], "label": "{label}"}}'
+        assert right("box", "[12, 30, 90, 140]", "Find the traffic light.", said) == found, label
+
+
+@pytest.mark.parametrize("unit", ["kg", "m", "s"])
+def test_a_unit_that_goes_on_is_another_unit(unit):
+    question = f"What is the value in {unit}?"
+    assert right("number", "12", question, f"The value is 12 {unit}.")
+    for tail in ("·m", "/cd", "^3", "*A"):
+        assert not right("number", "12", question, f"The value is 12 {unit}{tail}."), tail

@@ -42,6 +42,7 @@ _NOUNS = {
 _ONE_OF = [  # groups of words that exclude each other
     [re.compile(rf"\b(?:{word})\b", re.IGNORECASE) for word in group.split(" / ")] for group in entries("opposites")
 ]
+_YEAR = re.compile(r"\b(?:[Ii]n|[Ff]or|[Dd]uring|[Ii]n the year)\s((?:1[89]|20)[0-9]{2})\b(?![.,]?[0-9%])")
 _LETTERS = re.compile(r"[^\W\d_]|∠")
 _VALUE = re.compile(r"[-$€£]{0,3}[0-9]|$")
 
@@ -56,6 +57,8 @@ def names_another(sentence: str, question: str) -> bool:
             return True
         if not second and _NOT_THE_FIRST.search(sentence):
             return True
+    if (years := _years(question)) and (spoken := _years(sentence)) and years.isdisjoint(spoken):
+        return True
     clause = main_clause(sentence)
     if names_another_subject(clause, question):
         return True
@@ -74,6 +77,11 @@ def names_another(sentence: str, question: str) -> bool:
         any(other.search(clause) for other in others) and not any(word.search(clause) for word in asked)
         for asked, others in _excluded(question)
     )
+
+
+def _years(text: str) -> frozenset[str]:
+    """The years of which a text speaks: 2015 of "in 2015"."""
+    return frozenset(_YEAR.findall(text))
 
 
 @lru_cache(maxsize=1024)

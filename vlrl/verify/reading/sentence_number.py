@@ -26,7 +26,7 @@ from vlrl.verify.reading.hedging import (
 )
 from vlrl.verify.values.compare import asks_percentage, says_nothing
 from vlrl.verify.values.normaliser import plain_characters, without_latex
-from vlrl.verify.values.number_words import NUMBER_WORDS, SCALES, spoken_numbers
+from vlrl.verify.values.number_words import NUMBER_WORDS, PARTS, SCALES, spoken_numbers
 from vlrl.verify.values.quantity import Quantity, read_quantity
 from vlrl.verify.words.languages import languages_of
 
@@ -61,7 +61,8 @@ _HYPHENATED = "year|month|week|day|hour|minute|second|meter|metre|mile|foot|inch
 _CHANGED_AFTER = re.compile(
     r"\s{0,2}(?:[!^_²³+*×÷=‰π√\u0300-\u036f\u20d0-\u20ff∈'′]|\\(?!text|mathrm|mbox|circ)[A-Za-z]|"
     rf"[)\]]?-(?:(?!(?:{_HYPHENATED})\s[a-z])[A-Za-z]|\s*$)|"
-    r"(?:\w{2,9}ths?|thirds?|quarters?)\b|[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
+    rf"(?:{'|'.join(PARTS)})s?\b|"
+    r"[ap]\.?m\b|o['’]clock|-\s?[0-9]|\.[0-9]|\.\.|…|"
     r"(?:squared|cubed|half|halves|times|plus|minus|less|per (?:mille|thousand|hundred|ten)|below zero|"
     r"and a|factorial|percent of(?=\s[0-9])|out of|or|/)\b|%\s?of\s[0-9])",
     re.IGNORECASE,
@@ -89,6 +90,7 @@ _SUBJECT = re.compile(r"^\W{0,3}(?:the|in)\s([^\W\d_]{3,})\s$", re.IGNORECASE)
 _OR = re.compile(r"\bor\b(?=\s[0-9$])", re.IGNORECASE)
 _ASKS_MORE = re.compile(r"\b(?:more|less|fewer|differ\w*|than|by|need\w*|miss\w*)\b", re.IGNORECASE)
 _ASKS_DISTANCE = re.compile(r"\b(?:far|distan|discount|sav|reduc|apart)", re.IGNORECASE)
+_MULTIPLIED = re.compile(r"\s?[·⋅×*^²³/]\s?[^\W\d_]")
 _RESTATED = re.compile(
     rf"\b(?:which|that) (?:is|equals)\s+$|,\s(?:which\s|that\s)?(?:{MAKES_SOMETHING}|(?:leav|mak|giv|total|bring)"
     r"(?:es?|ing|s)\s(?:us\s|him\s|her\s|them\s|it\sto\s)?(?:with\s)?)$"
@@ -282,7 +284,13 @@ def _quantity(sentence: str, matches: list[re.Match[str]], question: str) -> Qua
     if counts_another(sentence, match.start(), match.end(), question):
         return None
     tail = _TAIL.match(sentence, match.end())
+    if tail is not None and _MULTIPLIED.match(sentence, tail.end()):
+        return None  # "12 kg·m"
     united = read_quantity(match[0] + tail[0]) if tail is not None else None
+    if tail is not None and united is None and "/" in tail[0]:
+        first = read_quantity(match[0] + tail[0].split("/")[0])
+        if first is not None and first.unit is not None:
+            return None  # "12 kg/cd"
     end = tail.end() if tail is not None and united is not None else match.end()
     if (goes_on := _GOES_ON.match(sentence, end)) is not None:
         end = goes_on.end()

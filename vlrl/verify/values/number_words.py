@@ -28,7 +28,7 @@ SINO_KOREAN = "일이삼사오육칠팔구"  # which don't stand alone
 _WORD = re.compile("[a-z]+")
 WORDS = {word: value for word, (value, times) in _NUMERALS["english"].items() if not times}
 SCALES = {name: int(size) for names, (size,) in pairs("scales") for name in names}  # behind a number of digits
-_PARTS = {
+PARTS = {
     "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
     "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "sixteenth": 16, "twentieth": 20, "hundredth": 100,
     "thousandth": 1000, "millionth": 10**6,
@@ -38,14 +38,14 @@ NUMBER_WORDS = frozenset(  # words that give a text a value, also where it is no
         "dozen once twice double triple pair couple single minus plus times over root squared cubed infinite "
         "infinitely and a"
     )
-) - {"and", "a"} | {*_NUMERALS["english"], *_PARTS, *(f"{part}s" for part in _PARTS)}
+) - {"and", "a"} | {*_NUMERALS["english"], *PARTS, *(f"{part}s" for part in PARTS)}
 _CHINESE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2, "〇": 0}
 _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
 
 
 def part_word(word: str) -> int:
     """The denominator that a word names, 8 for "eighths"; 0 where it names none."""
-    return _PARTS.get(word) or _PARTS.get(word.removesuffix("s"), 0)
+    return PARTS.get(word) or PARTS.get(word.removesuffix("s"), 0)
 
 
 @cache

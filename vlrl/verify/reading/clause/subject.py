@@ -11,7 +11,7 @@ house"). Nothing is compared where either is built in another way, or the two ar
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 
@@ -28,10 +28,12 @@ _ASKS_HOW = re.compile(words("asks_of"), re.IGNORECASE)  # what asks for a quant
 _COUNTS = re.compile(words("how_many"), re.IGNORECASE)
 _ANYTHING = re.compile(words("anything"), re.IGNORECASE)
 _ANY = re.compile(words("abstract", "anything", "answer", "thing", "image"), re.IGNORECASE)
+_THING = re.compile(words("anything", "answer", "thing"), re.IGNORECASE)
 _MEASURES = [  # nouns that speak of what is asked, where a question asks for their kind
     re.compile(words(*kinds.split()), re.IGNORECASE)
     for kinds in ("length width height depth perimeter radius diameter area volume", "angle", "duration age", "weight",
-                  "speed", "temperature", "price", "level", "sum", "difference", "probability", "price money revenue")
+                  "speed", "temperature", "price", "rate", "level", "sum", "difference", "probability",
+                  "price money revenue")
 ]  # fmt: skip
 _PART = re.compile(r"(?:side|edge|segment|leg|base|border|hypotenuse)s?")  # of a thing, and of a figure
 _NOT_THIS = re.compile(words("not_this"), re.IGNORECASE)
@@ -106,6 +108,7 @@ class _Asked:
     asks_how  whether a quantity or property is asked, in one language
     whole, rest  the stems of what a share is asked of, and of the last word on it
     kinds     of measures that it asks for
+    any       words that may stand for it, whatever it is
     doing     the stem of the verb of "What is the boy holding?"
     """
 
@@ -119,6 +122,7 @@ class _Asked:
     rest: str = ""
     kinds: tuple[re.Pattern[str], ...] = ()
     doing: str = ""
+    any: re.Pattern[str] = _ANY
 
 
 def names_another_subject(sentence: str, question: str) -> bool:
@@ -171,7 +175,7 @@ def names_another_object(label: str, question: str) -> bool:
     nouns = [word for word in map(str.lower, _WORD.findall(label)) if word not in _SMALL["english"]]
     if not nouns or not asked.stems - _WHAT or _ANYTHING.search(question) is not None:
         return False
-    if _is_another(nouns, asked):
+    if _is_another(nouns, replace(asked, any=_THING)):
         return True
     before = re.search(rf"([^\W\d_]+)\s{re.escape(nouns[-1])}\b", question.lower())
     described = before is not None and before[1] not in _SMALL["english"] and before[1] not in _ARTICLES["english"]
@@ -201,7 +205,7 @@ def _is_another_phrase(said: _Phrase, asked: _Asked, language: str, sentence: st
 
 def _is_another_measure(said: _Phrase, asked: _Asked) -> bool:
     """Whether a measure is a special one that isn't asked: "the train's maximum speed"."""
-    return any(kind.fullmatch(said.nouns[-1]) for kind in _MEASURES[:7]) and any(
+    return any(kind.fullmatch(said.nouns[-1]) for kind in _MEASURES[:8]) and any(
         word not in _NEUTRAL and not is_known(word, asked.stems) for word in said.nouns[:-1]
     )
 
@@ -229,7 +233,7 @@ def _is_another(nouns: list[str], asked: _Asked) -> bool:
     """Whether the last of these words is no word of the question, none for anything, and no kind of what is asked."""
     small = [_SMALL[language] for language in asked.languages | {"english"} if language in _SMALL]
     spoken = [word for word in map(str.lower, nouns) if not any(word in known for known in small)]
-    if not spoken or _ANY.search(spoken[-1]) is not None or is_known(spoken[-1], asked.stems):
+    if not spoken or asked.any.search(spoken[-1]) is not None or is_known(spoken[-1], asked.stems):
         return False
     if not _PART.fullmatch(spoken[-1]) and any(kind.search(spoken[-1]) for kind in asked.kinds):
         return False
@@ -298,7 +302,7 @@ def _subject(sentence: str, language: str, question: str) -> tuple[_Phrase | Non
     first = next((i for i, token in enumerate(tokens) if token[0].isalnum()), 0)
     fronted = tokens[first].lower() in places if tokens else False
     hung = _hung(tokens[first:] if fronted else tokens[end or 0 :], language)
-    if end is None or fronted or any(token.isdigit() or token in ",;:?" for token in tokens[:end]):
+    if end is None or fronted or any((t.isdigit() and len(t) != 4) or t in ",;:?" for t in tokens[:end]):
         return None, hung
     return _phrase(tokens[first:end], language), hung
 
@@ -309,7 +313,7 @@ def _phrase(tokens: list[str], language: str) -> _Phrase | None:
     spoken = [token for token in tokens if token[0].isalpha()]
     own = list(takewhile(lambda word: word.lower() not in places, spoken))
     small = _SMALL.get(language, frozenset())
-    if 1 < len(own) < len(spoken) and _PARTICIPLE.match(own[-1]):
+    if 2 < len(own) < len(spoken) and _PARTICIPLE.match(own[-1]):
         own = own[:-1]
     if not own or own[0].lower() in _PRONOUNS.get(language, ()):
         return None
