@@ -73,6 +73,36 @@ def test_what_any_drawing_says_is_nearly_free_and_what_is_repeated_is_told_once(
     assert information("") == 0
 
 
+HONEST = {
+    "matplotlib": "import matplotlib.pyplot as plt\n# Visitors of the three museums by week\n"
+    + "".join(
+        f"{name} = {[100 + (k * n * 37) % 91 for k in range(52)]}\n" for n, name in enumerate(("art", "air", "sea"), 2)
+    )
+    + "fig, ax = plt.subplots(figsize=(10, 5))\nfor name, values in {'Art': art, 'Air': air, 'Sea': sea}.items():\n"
+    "    ax.plot(range(1, 53), values, marker='o', label=name)\nax.set_xlabel('Week')\nax.legend()\n",
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="480">'
+    + "".join(
+        f'<rect x="{20 + 150 * (k % 4)}" y="{30 + 90 * (k // 4)}" width="120" height="50" rx="8" fill="#bbdefb" '
+        f'stroke="#333"/><text x="{80 + 150 * (k % 4)}" y="{60 + 90 * (k // 4)}" font-size="9">Step {k + 1}</text>'
+        f'<path d="M{140 + 150 * (k % 4)} {55 + 90 * (k // 4)} C 150 60 {k * 7} 80 {k * 11} 90" fill="none"/>'
+        for k in range(16)
+    )
+    + "</svg>",
+    "html": "<!DOCTYPE html><html><head><style>table { border-collapse: collapse; } th, td { border: 1px solid "
+    "#999; padding: 6px 14px; text-align: right; }</style></head><body><h1>Population of the districts</h1><table>"
+    + "".join(
+        f"<tr><td>District {k}</td><td>{k * 7919 % 9973}</td><td>{k * 104729 % 9967}</td></tr>" for k in range(60)
+    )
+    + "</table><p>Numbers are estimates of the office; the last year's are provisional.</p></body>",
+}
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_a_source_that_draws_says_less_than_any_target_allows(kind):
+    assert len(HONEST[kind]) > 1000
+    assert refusal(HONEST[kind], allowance(kind, 0)) == ""
+
+
 def test_reading_ends_where_it_is_enough():
     text = noise(3000).hex()
     assert 50 <= information(text, 50) < 51
