@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from vlrl.verify.reading.hedging import asked_verb, doubts, main_clause, maybe
+from vlrl.verify.reading.hedging import asked_verb, doubts, main_clause, maybe, verb_stem
 from vlrl.verify.values.normaliser import normalise
 from vlrl.verify.words.languages import words
 
@@ -102,7 +102,7 @@ def _said(clause: str, question: str) -> str:
         return clause[verb.end() :].strip(" .!") if not doubts(clause, question) else ""  # "He plays the piano"
     if match is None:
         named = _NAMES.fullmatch(clause)
-        known = named is not None and all(_stem(w) in _stems(question) for w in _WORD.findall(named["name"]))
+        known = named is not None and all(verb_stem(w) in _stems(question) for w in _WORD.findall(named["name"]))
         return named["said"] if named is not None and known and not doubts(clause, question) else ""
     if any(doubts(match[part] or "", question) for part in ("subject", "said", "topic", "joined")):
         return ""
@@ -139,18 +139,13 @@ def _which(question: str) -> tuple[str, ...]:
 def _without_question(said: str, question: str) -> str:
     """What is said without the words at both its ends that the question has, too."""
     known, words = _stems(question), said.split(" ")
-    while len(words) > 1 and (_stem(words[0]) in known or _EDGE.match(f"{words[0]} ")):
+    while len(words) > 1 and (verb_stem(words[0]) in known or _EDGE.match(f"{words[0]} ")):
         words = words[1:]
-    while len(words) > 1 and _stem(words[-1]) in known:
+    while len(words) > 1 and verb_stem(words[-1]) in known:
         words = words[:-1]
     return _HAN_EDGE.sub("", words[0]) if len(words) == 1 and len(words[0]) > 1 else " ".join(words)
 
 
 @lru_cache(maxsize=1024)
 def _stems(question: str) -> frozenset[str]:
-    return frozenset(_stem(word) for word in _WORD.findall(question))
-
-
-def _stem(word: str) -> str:
-    word = word.casefold()
-    return re.sub(r"(?<=\w\w\w)(?:ing|ed|e?s)$", "", word)
+    return frozenset(verb_stem(word) for word in _WORD.findall(question))

@@ -39,8 +39,6 @@ NUMBER_WORDS = frozenset(  # words that give a text a value, also where it is no
         "infinitely and a"
     )
 ) - {"and", "a"} | {*_NUMERALS["english"], *PARTS, *(f"{part}s" for part in PARTS)}
-_CHINESE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "兩": 2, "〇": 0}
-_CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
 
 
 def part_word(word: str) -> int:
