@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import as_image, pixels
 
-from vlrl.data.fixed_sets import demonstrations
+from vlrl.data.fixed_sets import demonstrations, usable_items
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.recipe import load_recipe
+from vlrl.data.rows.bad_rows import SkippedRows
+from vlrl.data.sources import build_sources
 from vlrl.errors import ConfigError, DataError
 from vlrl.reward_models.judged_row import JudgedRow, as_judged, group_of, row_of
 from vlrl.reward_models.make_rows import (
@@ -29,6 +31,7 @@ from vlrl.reward_models.make_rows import (
 from vlrl.reward_models.rollout_rows import rollout_rows
 from vlrl.reward_models.row_files import read_row_folder, write_rows
 from vlrl.runlog.run_folder import RunFolder
+from vlrl.training.reward_models.train_chain_of_thought import all_reasoned
 from vlrl.types import Group, Image, Problem, Rollout, ScoredGroup, Segment, Text, Verdict
 from vlrl.verify.learned.asked_answer import tame
 
@@ -189,3 +192,35 @@ def test_rows_without_a_reasoning_demonstrate_nothing_in_the_recipe(made, tmp_pa
     rows = [json.loads(line) for line in (tmp_path / "rows/recipe_rows/text_train.jsonl").read_text().splitlines()]
     assert {one["response"] for one in rows} == {None}
     assert held.rows("train")[0].thought == ""
+    recipe = load_recipe(held.recipe)
+    problems = list(usable_items(build_sources(recipe, 0)[0], "train", SkippedRows(recipe)))
+    assert len(problems) == len(rows)
+    with pytest.raises(ConfigError, match="has no demonstrations"):
+        demonstrations(recipe, 0, "all")
+
+
+def test_rows_with_a_reasoning_demonstrate_beside_those_without(made, tmp_path: Path):
+    mixed = {
+        name: [replace(one, thought=one.thought if at % 2 else "") for at, one in enumerate(rows)]
+        for name, rows in made.splits.items()
+    }
+    held = write_rows(tmp_path / "rows", replace(made, splits=mixed), "", "", ImageBudget(), {})
+    drawn = demonstrations(load_recipe(held.recipe), 0, "all")
+    assert len(drawn) == len(mixed["train"]) // 2
+    assert all(one.response.startswith("<think>") for one in drawn)
+    assert all_reasoned(held) == "all"
+
+
+def test_a_source_without_any_reasoning_is_asked_for_none(made, tmp_path: Path):
+    image = as_image(pixels(1))
+    seen = [
+        replace(one, problem=replace(one.problem, modality="real", prompt=(image, *one.problem.prompt)), thought="")
+        if at % 3 == 0
+        else one
+        for at, one in enumerate(made.splits["train"])
+    ]
+    splits = {**made.splits, "train": seen}
+    held = write_rows(tmp_path / "rows", replace(made, splits=splits), "", "", ImageBudget(), {})
+    asked = all_reasoned(held)
+    assert asked == {"judgements_text": sum(bool(one.thought) for one in seen)}
+    assert len(demonstrations(load_recipe(held.recipe), 0, asked)) == asked["judgements_text"]

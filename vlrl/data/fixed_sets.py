@@ -192,17 +192,23 @@ def demonstrations(
         items = usable_items(source, "demonstrations", skipped, banned, check=check, check_response=check_response)
         if amounts[source.name] < 0 and source.size is None:
             raise ConfigError("sft.demonstrations", f"is all, and source {source.name!r} is endless", "say how many")
-        for _, demonstration in islice(items, None if amounts[source.name] < 0 else amounts[source.name]):
-            if demonstration is None and may_lack:
-                break
+        lacking = False
+        for _, demonstration in items:
             if demonstration is None:
-                raise ConfigError(
-                    f"source {source.name!r}",
-                    "has no demonstrations",
-                    "name a column `thought` or `response`, or warm up on another recipe",
-                )
+                lacking = True
+                if may_lack or source.size is None:
+                    break
+                continue  # some rows of a file may have none
             drawn.append(demonstration)
             kept += 1
+            if kept == amounts[source.name]:
+                break
+        if lacking and not kept and not may_lack:
+            raise ConfigError(
+                f"source {source.name!r}",
+                "has no demonstrations",
+                "name a column `thought` or `response`, or warm up on another recipe",
+            )
         if kept < amounts[source.name] and not may_lack:
             raise DataError(
                 f"source {source.name!r}, demonstrations",

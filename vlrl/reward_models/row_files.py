@@ -141,10 +141,15 @@ def _row(demonstration: Demonstration) -> dict[str, Any]:
     return row | ({"images": images} if images else {})
 
 
+def source_name(modality: str) -> str:
+    """The recipe's source of the rows of a modality."""
+    return f"judgements_{modality}"
+
+
 def _write_recipe(file: Path, sources: Mapping[str, Mapping[str, Any]], budget: ImageBudget) -> None:
     lines: Sequence[Mapping[str, Any]] = [
         {
-            "name": f"judgements_{modality}",
+            "name": source_name(modality),
             "kind": "file",
             **paths,
             "modality": modality,

@@ -118,9 +118,11 @@ class RowReader:
         return options
 
     def _response(self, view: RowView, asked: AskedRow, answer: str, place: str) -> str | None:
-        """The worked response: of its column, of a thought with the answer, or of a layout's messages."""
+        """The worked response: of its column (null: none), of a thought with the answer, or of a layout's messages."""
         columns = self.settings.columns
         if columns.response:
+            if view.get(columns.response, "") is None:  # null: a row to ask, which demonstrates nothing
+                return None
             return written(_cell(view, columns.response, place), f"{place}, {columns.response}")
         if columns.thought:
             thought = written(_cell(view, columns.thought, place), f"{place}, {columns.thought}")

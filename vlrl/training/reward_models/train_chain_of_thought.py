@@ -5,14 +5,16 @@ SFT learns the worked reasonings; RL, where it is asked for, has the labels as g
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import yaml
 
+from vlrl.data.fixed_sets import DemonstrationCount
 from vlrl.errors import ConfigError
 from vlrl.installation.host import describe_code
 from vlrl.reward_models.reward_model_card import RewardModelCard
-from vlrl.reward_models.row_files import RowFolder, read_row_folder
+from vlrl.reward_models.row_files import RowFolder, read_row_folder, source_name
 from vlrl.runlog.atomic_files import write_atomically
 from vlrl.training.lifecycle.stage_inputs import LEAVES
 from vlrl.training.reward_models.reward_model_config import RewardModelConfig
@@ -26,6 +28,9 @@ def train_chain_of_thought(config: RewardModelConfig, fresh: bool = False) -> Pa
     rows = read_row_folder(config.rows_folder)
     stages = stages_of(config, rows)
     settings = config.run_settings("chain_of_thought", stages)
+    if settings.sft is not None and settings.sft.demonstrations == "all":
+        sft = settings.sft.model_copy(update={"demonstrations": all_reasoned(rows)})
+        settings = settings.model_copy(update={"sft": sft})
     file = config.folder / CONFIG
     written = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_atomically(file, f"# What `vlrl reward-model train` runs for the model that reasons.\n{written}")
@@ -47,6 +52,15 @@ def train_chain_of_thought(config: RewardModelConfig, fresh: bool = False) -> Pa
         provenance,
     ).write(folder)
     return folder
+
+
+def all_reasoned(rows: RowFolder) -> DemonstrationCount:
+    """All rows that have a worked reasoning: "all", or their numbers by source where some source has none at all."""
+    demonstrations = rows.demonstrations("train")
+    reasoned = Counter(one.problem.modality for one in demonstrations if one.response.startswith("<think>"))
+    if {one.problem.modality for one in demonstrations} == set(reasoned):
+        return "all"
+    return {source_name(modality): number for modality, number in reasoned.items()}
 
 
 def stages_of(config: RewardModelConfig, rows: RowFolder) -> tuple[str, ...]:
