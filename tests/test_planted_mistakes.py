@@ -210,7 +210,35 @@ CONFIGS = [
     M("float16 training", "run run.yaml", ("float16",), run(model={"build": "tiny-qwen3-vl", "dtype": "float16"})),
     M("an unknown dtype", "run run.yaml", ("dtype", "int7"), run(model={"build": "tiny-qwen3-vl", "dtype": "int7"})),
 ]
+CONFIGS += [
+    M(
+        "two documents",
+        "run run.yaml",
+        ("run.yaml, line 3", "not valid YAML"),
+        text("run.yaml", "name: x\n---\na: 1\n"),
+    ),
+    M("a name that is the folder of all runs", "run run.yaml", ("run.yaml, name", "'.'"), run(name=".")),
+    M("a name that leaves the folder of runs", "run run.yaml", ("run.yaml, name", "'../x'"), run(name="../x")),
+    M("a name of two lines", "run run.yaml", ("run.yaml, name", "printable"), run(name="a\nb")),
+    M("a name too long for a disk", "run run.yaml", ("run.yaml, name", "200 bytes"), run(name="n" * 300)),
+    M("a name with NUL", "run run.yaml", ("run.yaml", "name is 'a\\x00b'", "NUL"), run(name="a\0b")),
+    M("a run folder without a name", "run run.yaml", ("run.yaml, run_folder", "''"), run(run_folder="")),
+    M("a run folder that no system makes", "run run.yaml", ("/proc/x", "run_folder=…"), run(run_folder="/proc/x")),
+    M("a stop text without characters", "run run.yaml", ("rl.sampling.stop",), run(rl={"sampling": {"stop": [""]}})),
+    M("a model as a word", "run run.yaml", ("run.yaml, model", "'Qwen/x'", "its keys: path"), run(model="Qwen/x")),
+    M("a name that is a number", "run run.yaml", ("run.yaml, name", "quotes", "got 5"), run(name=5)),
+    M("more threads than a machine has", "run run.yaml", ("threads", "1000000", "1024"), run(threads=1_000_000)),
+    M(
+        "an empty default of a variable",
+        "run run.yaml",
+        ("nowhere.yaml",),
+        run(data="${NOTHING:-nowhere.yaml}"),
+        {"NOTHING": ""},
+    ),
+]
 OVERRIDES = [
+    M("a seed beyond 64 bits", "run run.yaml seed=99999999999999999999", ("seed is 99999999999999999999", "64 bits")),
+    M("a recipe that is this folder", "run run.yaml data=.", (".", "no such file", "starts at")),
     M("no equals sign", "run run.yaml nonsense", ("'nonsense'", "is not an override", "dotted.key=value")),
     M("no key", "run run.yaml =3", ("'=3'", "dotted.key=value")),
     M("an unknown override", "run run.yaml rl.stpes=3", ("rl.stpes", "did you mean 'steps'")),
@@ -268,6 +296,20 @@ RECIPES = [
     M("an evaluation set", "run run.yaml", ("is an evaluation set", "force: true"), rows(layout="mathvision")),
     M("an unknown source of an override", "data stats recipe.yaml sources.summs.weight=1", ("summs",)),
     M("a config as a recipe", "data stats run.yaml", ("run.yaml", "`vlrl data stats` doesn't take", "recipe.yaml")),
+]
+RECIPES += [
+    M("a weight that is infinite", "run run.yaml", ("'sums', weight:", "inf"), recipe(domain(weight=float("inf")))),
+    M(
+        "rows as a recipe",
+        "run run.yaml data=rows.jsonl",
+        ("rows.jsonl", "not a recipe", "vlrl init my_project --data rows.jsonl"),
+        rows(),
+    ),
+    M("rows to count", "data stats rows.jsonl", ("rows.jsonl", "not a recipe", "vlrl init"), rows()),
+    M("a path without a name", "run run.yaml", ("'own', path", "''"), rows(path="")),
+    M("a path with NUL", "run run.yaml", ("'own'", "path is", "NUL"), rows(path="a\0b.jsonl")),
+    M("a split of one file", "run run.yaml", ("'own', split", "'test'", "without splits"), rows(split="test")),
+    M("a subset of one file", "run run.yaml", ("'own', subset", "'main'", "leave it out"), rows(subset="main")),
 ]
 ROWS = [
     M(
@@ -481,7 +523,62 @@ VARIABLES = [
     M("a rank of no number", "plan run.yaml", ("RANK",), variables={"WORLD_SIZE": "2", "RANK": "one"}),
     M("a world of no number", "plan run.yaml", ("WORLD_SIZE",), variables={"WORLD_SIZE": "two", "RANK": "0"}),
 ]
+VARIABLES += [
+    M(
+        "a folder of sets without a name",
+        "data stats documents",
+        ("VLRL_DATA", "is empty"),
+        variables={"VLRL_DATA": ""},
+    ),
+    M("a world of nobody", "plan run.yaml", ("WORLD_SIZE", "'0'"), variables={"WORLD_SIZE": "0", "RANK": "0"}),
+]
+
+
+def benchmarks(*problems: dict[str, Any]) -> Callable[[Path], None]:
+    """ev.yaml, which asks these problems twice in the same way."""
+
+    def plant(folder: Path) -> None:
+        text("p.jsonl", "".join(json.dumps(problem) + "\n" for problem in problems))(folder)
+        asked = [{"benchmark": "problems", "name": "own", "path": "p.jsonl"}] * 2
+        values = {"name": "e", "model": {"build": "tiny-qwen3-vl"}, "benchmarks": asked}
+        text("ev.yaml", yaml.safe_dump(values))(folder)
+
+    return plant
+
+
+ONE_PROBLEM = {"id": "a", "prompt": [{"text": "1 + 1 = ?"}], "answer": "2", "verifier": "number", "modality": "text"}
+ABLATION = {
+    "name": "a",
+    "base": "run.yaml",
+    "arms": {"x": {}, "y": {"rl.steps": 2}},
+    "seeds": [1],
+    "outcomes": {"accuracy": {"of": "corect"}},
+}
+CHAIN = {"name": "p", "pipeline": [{"name": "a", "config": "run.yaml", "set": {"model.path": "{b}/model"}}]}
 COMMANDS = [
+    M("an evaluation of no problems", "eval ev.yaml", ("p.jsonl", "holds no problems"), benchmarks()),
+    M(
+        "an evaluation that asks twice",
+        "eval ev.yaml",
+        ("benchmarks", "'own'", "name:"),
+        benchmarks({**ONE_PROBLEM, "domain": "sums"}),
+    ),
+    M(
+        "an outcome that nothing measures",
+        "ablate abl.yaml",
+        ("outcomes", "'corect'", "did you mean 'correct'"),
+        text("abl.yaml", yaml.safe_dump(ABLATION)),
+    ),
+    M(
+        "a first link that goes on from another",
+        "run pipe.yaml",
+        ("pipeline, 'a'", "{b} is no earlier link", "before it"),
+        text("pipe.yaml", yaml.safe_dump(CHAIN)),
+    ),
+    M("a plan for endless memory", "plan run.yaml --gpu-gib inf", ("--gpu-gib", "inf")),
+    M("a project that is a file", "init recipe.yaml --data rows.jsonl", ("recipe.yaml", "is a file"), rows()),
+    M("a copy into a file", "copy quickstart recipe.yaml", ("recipe.yaml", "is a file")),
+    M("a copy of an empty name", "copy ", ("no such file", "vlrl configs")),
     M("an unknown command", "trian run.yaml", ("trian",)),
     M("no config", "run", ("CONFIG",)),
     M("an unknown option", "run run.yaml --stpes 3", ("--stpes",)),

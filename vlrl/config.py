@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vlrl.errors import ConfigError, VlrlError, did_you_mean
 from vlrl.installation import shipped
@@ -40,9 +40,14 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _yes_is_no_number(cls, given: Any) -> Any:
-        """YAML's yes and no, on and off are truth values, which Python would count as 1 and 0."""
+    def _plain_values(cls, given: Any) -> Any:
+        """YAML's yes and no, on and off are truth values, which Python would count as 1 and 0. Numbers beyond 64 bits
+        and texts with NUL are values that no library below can take: seeds, counts, paths.
+        """
         if isinstance(given, Mapping):
+            for name, value in given.items():
+                if (why := _unusable(value)) is not None:
+                    raise ValueError(f"{name} {why}")
             for name, field in cls.model_fields.items():
                 if isinstance(given.get(name), bool) and not takes_truth(field.annotation):
                     raise ValueError(
@@ -53,6 +58,28 @@ class Settings(BaseModel):
     def effect_of(self, name: str) -> Effect | None:
         """What this field is declared to change; None without a declaration. For a rule that reads other fields."""
         return declared_effect(type(self), name)
+
+
+def _unusable(value: Any) -> str | None:
+    """Why a plain value, or one in a list of them, can't be a setting's; None where it can."""
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_unusable, value)), None)
+    if isinstance(value, str) and "\0" in value:
+        return f"is {value!r}, with a NUL character"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return f"is {value}, beyond whole numbers of 64 bits"
+    return None
+
+
+def _folder_name(name: str) -> str:
+    """A name that is a folder's below runs/, `/` between several."""
+    parts = name.split("/")
+    if not name.isprintable() or {"", ".", ".."} & set(parts) or max(len(part.encode()) for part in parts) > LONGEST:
+        raise ValueError(
+            "is the name of a folder below runs/: printable characters, no `.` or `..`, no `/` in front or behind, "
+            f"at most {LONGEST} bytes"
+        )
+    return name
 
 
 def takes_truth(annotation: Any) -> bool:
@@ -73,18 +100,31 @@ def declared_effect(model: type[BaseModel], name: str) -> Effect | None:
     return cast("Effect | None", found)
 
 
+LONGEST = 200  # bytes of a folder's name; files beside it are named after it, and file systems take 255
+FolderName = Annotated[str, Field(min_length=1), AfterValidator(_folder_name)]  # of a run, chain or ablation
+FolderPath = Annotated[str, Field(min_length=1)]
+Threads = Annotated[int, Field(ge=1, le=1024)]  # CPU threads of torch
+
 S = TypeVar("S", bound=Settings)
 SHOWN = 60  # characters of a block of settings that a message repeats
-_PLAIN = {"tuple_type": "is no list; write [one, another]", "dict_type": "is no block of keys; write {key: value}"}
+_PLAIN = {
+    "tuple_type": "is no list; write [one, another]",
+    "dict_type": "is no block of keys; write {key: value}",
+    "model_type": "is no block of keys; write {key: value}",
+    "string_type": "is no text; a number or a date in quotes is one",
+}
+_OF_UNION = re.compile(r"float|int|str|bool|.*\[.*|function-.*")  # what pydantic calls the members of a union
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 def read_yaml(path: str | Path, kind: shipped.Kind = "config") -> dict[str, Any]:
-    """A YAML mapping from a file. `${NAME}` and `${NAME:-default}` are taken from the environment.
+    """A YAML mapping from a file. `${NAME}` and `${NAME:-default}` are taken from the environment; `${NAME:-}` may be
+    empty.
 
     What is no file may be the name of a shipped one of that kind (`vlrl.installation.shipped`).
 
-    Raises ConfigError for a missing file, malformed YAML (with line), a variable that isn't set, or a non-mapping.
+    Raises ConfigError for a missing file, malformed YAML (with line), a variable that isn't set or is
+    empty, a non-mapping.
     """
     file = shipped.locate(path, kind)
     if not file.is_file():
@@ -94,7 +134,11 @@ def read_yaml(path: str | Path, kind: shipped.Kind = "config") -> dict[str, Any]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}", f"not valid YAML: {getattr(error, 'problem', error)}") from error
+        raise ConfigError(
+            f"{path}{line}",
+            f"not valid YAML: {getattr(error, 'problem', error)}",
+            "mend that line: spaces in front of keys, closed quotes and brackets, plain values, one document a file",
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), f"is not UTF-8 text: {error}", "save it as UTF-8") from error
     except OSError as error:
@@ -146,11 +190,11 @@ def _expand(value: Any, file: str, key: str) -> Any:
         return value
 
     def fill(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1], match[2])
+        held = os.environ.get(match[1])
+        found = held or match[2]  # an empty one counts as not set, as `:-` has it in a shell
         if found is None:
-            raise ConfigError(
-                f"{file}, {key}", f"the environment variable {match[1]} is not set", f"export {match[1]}=…"
-            )
+            said = "is not set" if held is None else "is empty"
+            raise ConfigError(f"{file}, {key}", f"the environment variable {match[1]} {said}", f"export {match[1]}=…")
         return found
 
     return _VARIABLE.sub(fill, value)
@@ -169,7 +213,8 @@ def apply_overrides(settings: dict[str, Any], overrides: Sequence[str]) -> dict[
         try:
             value = yaml.load(text, Loader=_StrictLoader)
         except yaml.YAMLError as error:
-            raise ConfigError(f"command line, {override!r}", "the value is not valid YAML") from error
+            remedy = "close its brackets and quotes, and put it in the shell's quotes: 'key={a: 1}'"
+            raise ConfigError(f"command line, {override!r}", "the value is not valid YAML", remedy) from error
         _put(merged, re.sub(r"\[(\d+)\]", r".\1", key).split("."), value, f"command line, {override!r}")
     return dict(merged)
 
@@ -223,7 +268,7 @@ def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
         raise ConfigError(place, error.problem, error.remedy) from error
     except ValidationError as error:
         first = error.errors()[0]
-        path = [str(part) for part in first["loc"]]
+        path = [str(part) for part in first["loc"] if not (isinstance(part, str) and _OF_UNION.fullmatch(part))]
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, VlrlError):
             raise cause from error
@@ -236,7 +281,8 @@ def build_settings(model: type[S], values: dict[str, Any], file: str) -> S:
         shown = repr(first["input"])
         given = "" if isinstance(first["input"], dict) and len(shown) > SHOWN else f", got {shown}"
         message = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise ConfigError(place, f"{message}{given}", _expected(model, path)) from error
+        of_block = first["type"] == "model_type" and "its keys: " + ", ".join(_known_keys(model, path))
+        raise ConfigError(place, f"{message}{given}", of_block or _expected(model, path)) from error
 
 
 def load_settings(model: type[S], path: str | Path, overrides: Sequence[str] = ()) -> S:

@@ -32,8 +32,8 @@ def check_variables() -> None:
     given = {name: os.environ[name] for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK") if name in os.environ}
     remedy = "a launcher such as torchrun sets it; unset it to run alone"
     for name, value in given.items():
-        if not value.isdecimal():
-            raise ConfigError(f"environment variable {name}", f"is {value!r}, no whole number", remedy)
+        if not value.isdecimal() or (name == "WORLD_SIZE" and not int(value)):
+            raise ConfigError(f"environment variable {name}", f"is {value!r}, no whole number of processes", remedy)
     if launched() and rank() >= world():
         raise ConfigError("environment variable RANK", f"is {rank()}, and WORLD_SIZE is {world()}", remedy)
 

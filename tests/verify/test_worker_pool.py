@@ -18,7 +18,7 @@ from patience import answered, problem
 
 import vlrl.verify
 from vlrl.verify.judge import judge
-from vlrl.verify.sandbox.worker_pool import TooHeavy, WorkerFault, WorkerPool
+from vlrl.verify.sandbox.worker_pool import LOADS, TooHeavy, WorkerFault, WorkerPool
 from vlrl.verify.verifiers import mathematics
 
 PROGRAM = Path(vlrl.verify.__file__).parent / "math" / "math_worker.py"
@@ -189,6 +189,19 @@ def test_libraries_that_do_not_load_are_a_fault_that_says_why(tmp_path: Path, co
     for _ in range(2):
         with pytest.raises(WorkerFault, match=said):
             pool.ask(JOB)
+    pool.close()
+
+
+def test_libraries_that_never_load_are_not_tried_for_every_answer(tmp_path: Path):
+    """Forty golds of a plugin that fails in its worker took eight minutes."""
+    program = tmp_path / "program.py"
+    tried = f"open({str(tmp_path / 'tried')!r}, 'a').write('x')"
+    program.write_text(f"{tried}\nraise OSError('no such card')\n")
+    pool = WorkerPool(program, size=1)
+    for _ in range(LOADS + 4):
+        with pytest.raises(WorkerFault, match="no such card"):
+            pool.ask(JOB)
+    assert len((tmp_path / "tried").read_text()) == LOADS
     pool.close()
 
 

@@ -14,6 +14,7 @@ import torch
 import vlrl.verify  # noqa: F401  (files the verifiers under their names)
 from vlrl.commands.benchmark_page import write_shown
 from vlrl.config import load_settings
+from vlrl.errors import ConfigError
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkResult, load_benchmark, results_table
 from vlrl.model.load import LoadedModel, load_model
 from vlrl.report.report import write_report
@@ -35,6 +36,9 @@ def evaluate_benchmarks(config: Path, overrides: Sequence[str] = (), fresh: bool
     settings = load_settings(EvaluationSettings, config, overrides)
     check_engine(settings.engine)
     benchmarks = [load_benchmark(one) for one in settings.benchmarks]
+    asked = [(one.name, one.protocol.hash) for one in benchmarks]
+    if twice := [name for name, digest in dict.fromkeys(asked) if asked.count((name, digest)) > 1]:
+        raise ConfigError("benchmarks", f"{twice[0]!r} stands there twice, asked in the same way", "give one a `name:`")
     if settings.threads:
         torch.set_num_threads(settings.threads)
     with claimed(Path(settings.folder), "evaluation", fresh) as claim:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 import vlrl.curation  # noqa: F401  (files the stages under their names)
 from vlrl.code_execution.sandbox_settings import SandboxSettings
-from vlrl.config import Settings
+from vlrl.config import FolderName, FolderPath, Settings, Threads
 from vlrl.curation.selection.hint_tuning import STAGE as HINTS
 from vlrl.curation.selection.hint_tuning import HintSettings
 from vlrl.curation.selection.long_cot_warmup import STAGE, WarmupSettings
@@ -27,8 +27,8 @@ class CurateSettings(Settings):
     plugins: PluginFiles = Field(
         default=(), description="Python files that register what these settings name: stages, engines, verifiers …"
     )
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: FolderName
+    run_folder: FolderPath | None = None
     seed: int = 0
     data: str = Field(description="a recipe (.yaml) or a problem file (.jsonl)")
     problems: int | None = Field(
@@ -61,7 +61,7 @@ class CurateSettings(Settings):
         default=0.1, ge=0.0, le=0.4, description="share that the written recipe holds out for validation, and for test"
     )
     sandbox: SandboxSettings = Field(default=SandboxSettings(), description="where programs of a stage run")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+    threads: Threads | None = Field(default=None, description="CPU threads of torch; default: its own choice")
 
     @model_validator(mode="after")
     def _consistent(self) -> CurateSettings:

@@ -166,6 +166,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     What is no file may be the name of a shipped recipe. Raises ConfigError with place, value and remedy.
     """
     path = locate(path, "recipe")
+    refuse_rows(path)
     values = read_yaml(path, "recipe")
     if overrides:
         values = _override(values, overrides)
@@ -174,6 +175,13 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         return build_settings(Recipe, values, str(path))
     except ConfigError as error:
         raise inside(str(path), error) from error
+
+
+def refuse_rows(path: str | Path) -> None:
+    """Raises ConfigError for a table of rows where a recipe is wanted."""
+    if Path(path).suffix.lower() in FileSourceSettings.FILE_SUFFIXES and Path(path).suffix != ".json":
+        remedy = f"`vlrl init my_project --data {path}` writes one; by hand it is the `path:` of a source of kind file"
+        raise ConfigError(str(path), "is a table of rows, not a recipe", remedy)
 
 
 def _override(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -207,7 +215,7 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
     """Relative paths start at the recipe's folder. A hub id (no suffix, nothing there) is left alone."""
 
     def resolve(path: Any, must_be_file: bool = False) -> Any:
-        if not isinstance(path, str):
+        if not isinstance(path, str) or not path:
             return path
         expanded = Path(path).expanduser()
         there = folder / expanded

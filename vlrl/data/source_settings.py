@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 import vlrl.scenes
 import vlrl.verify  # noqa: F401  (importing it files the verifiers that recipes name)
-from vlrl.config import Settings, build_settings
+from vlrl.config import FolderPath, Settings, build_settings
 from vlrl.data.benchmarks.benchmark_definition import benchmarks
 from vlrl.data.evaluation_sets import is_evaluation_set
 from vlrl.data.images.video_frames import require_video
@@ -18,6 +18,7 @@ from vlrl.data.rows.layouts import known_layouts
 from vlrl.data.rows.prompt_template import QUESTION, Asking, check_prompt_template
 from vlrl.data.source_weights import check_weight
 from vlrl.data.tables.file_text import COMPRESSED, TEXT_TABLES
+from vlrl.data.tables.splits_of_path import check_split
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.registry import component_field
 from vlrl.rendered_text.distortion import Distortion
@@ -166,7 +167,9 @@ class FileSourceSettings(SourceSettings):
     """
 
     kind: Literal["file"] = "file"
-    path: str = Field(description="a .jsonl, .json, .csv or .parquet file (also .gz, .zst), a folder, or a hub id")
+    path: FolderPath = Field(
+        description="a .jsonl, .json, .csv or .parquet file (also .gz, .zst), a folder, or a hub id"
+    )
     split: str = Field(default="train", description="the split to read where the path has several")
     subset: str = Field(default="", description="the configuration of a hub data set that has several, e.g. main")
     layout: str | None = Field(default=None, description=f"rows as others write them: {', '.join(known_layouts())}")
@@ -228,6 +231,7 @@ class FileSourceSettings(SourceSettings):
                     f"no such file: {value}",
                     f"check the {key}; it was looked for at {Path(value).expanduser().absolute()}",
                 )
+        check_split(self.path, self.split, self.subset, f"source {self.name!r}")
         if self.layout is not None and self.layout not in known_layouts():
             closest = did_you_mean(self.layout, known_layouts())
             raise ConfigError(f"source {self.name!r}, layout", f"unknown layout {self.layout!r}", closest)

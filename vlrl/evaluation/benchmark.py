@@ -261,6 +261,8 @@ def load_benchmark(settings: BenchmarkSettings) -> Benchmark:
     left_out = LeftOut(name, settings.on_bad_row, settings.on_bad_image)
     if settings.benchmark == OWN:
         problems = read_problems(settings.path)[: settings.limit]
+        if not problems:
+            raise DataError(settings.path, "holds no problems", "check that the file was written whole")
         groups = [{"modality": (p.modality,), "domain": (p.domain,)} for p in problems]
         places = [f"{settings.path}, problem {number}" for number in range(1, len(problems) + 1)]
     else:

@@ -92,7 +92,9 @@ def not_there(given: str | Path, kind: Kind) -> ConfigError:
     """The error for a file that is neither there nor shipped: near names, and where relative paths start."""
     known = names(kind)
     by_last = {name.rpartition("/")[2]: name for name in reversed(known)}
-    stem = Path(given).with_suffix("").as_posix().removeprefix(f"{FOLDERS[kind]}/")
+    stem = (
+        (Path(given).with_suffix("") if Path(given).name else Path(given)).as_posix().removeprefix(f"{FOLDERS[kind]}/")
+    )
     close = difflib.get_close_matches(stem, known, n=3, cutoff=0.6)
     close += [by_last[one] for one in difflib.get_close_matches(Path(stem).name, by_last, n=3, cutoff=0.6)]
     near = f"did you mean the shipped {' or '.join(map(repr, dict.fromkeys(close)))}? " if close else ""
@@ -134,6 +136,8 @@ def copy(name: str, target: Path, kind: Kind | None = None) -> list[Path]:
         raise not_there(name, kind or "config")
     files = list(dict.fromkeys([source, *_named_by(source, {source})]))
     places = [target / file.relative_to(root()) for file in files]
+    if target.exists() and not target.is_dir():
+        raise ConfigError(str(target), "is a file, and a folder is needed there", "name another folder")
     for file, place in zip(files, places, strict=True):
         if place.exists() and (not place.is_file() or place.read_bytes() != file.read_bytes()):
             raise ConfigError(str(place), "is there already, and differs from what vlrl ships", "name another folder")

@@ -40,6 +40,7 @@ SAMPLE = 6  # problems of each source that are looked at
 CHARS_PER_TOKEN = 3.5  # of English text where the tokenizer isn't here
 TEMPLATE_TOKENS = 12  # of the chat template around a question, where the tokenizer isn't here
 GIB = 2**30
+MOST_GIB = 2**20  # that --gpu-gib takes
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def make_plan(
         raise ConfigError(
             "--measure", f"times this machine, and --gpu-gib {gpu_gib:g} plans for another", "leave one of them out"
         )
+    if gpu_gib is not None and not gpu_gib < MOST_GIB:
+        raise ConfigError("--gpu-gib", f"is {gpu_gib:g}", f"give the GiB of one device, below {MOST_GIB}")
     settings = settings_for(config, overrides, ranks)
     recipe = load_recipe(settings.data)
     here = choose_device(settings.model.device) if gpu_gib is None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class Sampling(Settings):
     temperature: float = Field(default=1.0, ge=0.0, description="0 (greedy) or above")
     top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="above 0, at most 1")
     max_tokens: int = Field(default=64, ge=1, description="response tokens at most, the end token included")
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), description="texts that end a response")
     repetition: Repetition | None = Field(default=None, description="when a loop ends a response; null: never")
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from vlrl import dist
 from vlrl.code_execution.sandbox_settings import SandboxSettings
-from vlrl.config import PACE, Settings
+from vlrl.config import PACE, FolderName, FolderPath, Settings, Threads
 from vlrl.errors import ConfigError
 from vlrl.evaluation.harness.harness_settings import HarnessTasks
 from vlrl.model.experts.active_weights import experts_per_token
@@ -70,8 +70,8 @@ class RunSettings(Settings):
         description="Python files that register parts which these settings name: losses, engines, model families …",
         json_schema_extra=PACE,  # a run remembers what is in them, wherever they lie
     )
-    name: str = Field(min_length=1, json_schema_extra=PACE)
-    run_folder: str | None = Field(default=None, json_schema_extra=PACE)
+    name: FolderName = Field(json_schema_extra=PACE)
+    run_folder: FolderPath | None = Field(default=None, json_schema_extra=PACE)
     seed: int = 0
     data: str = Field(json_schema_extra=PACE)  # the same of the recipe
     stages: tuple[Stage, ...] = Field(default=("sft", "rl", "eval"), json_schema_extra=PACE)
@@ -97,9 +97,8 @@ class RunSettings(Settings):
     tracker: TrackerName = Field(
         default="none", description="where metrics and a few rollouts go besides the run folder", json_schema_extra=PACE
     )
-    threads: int | None = Field(
+    threads: Threads | None = Field(
         default=None,
-        ge=1,
         description="CPU threads of torch; default: its own choice. Runs of other numbers differ in last bits",
         json_schema_extra=PACE,
     )

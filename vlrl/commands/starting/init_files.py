@@ -32,6 +32,8 @@ def start_project(project: Path, data: Path, said: Said, model: str, small: bool
     for file in files:
         if file.exists():
             raise ConfigError(str(file), "is there already, and is not overwritten", "name another folder")
+    if (blocking := next((one for one in (project, *project.parents) if one.exists()), None)) and not blocking.is_dir():
+        raise ConfigError(str(blocking), "is a file, and the project needs a folder there", "name another folder")
     if not data.expanduser().exists():
         raise ConfigError("--data", f"no such file or folder: {data}", f"a relative one starts at {Path.cwd()}")
     name = "".join(c if c.isalnum() or c in "_-" else "_" for c in project.resolve().name) or "project"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from vlrl.config import Settings, as_arguments, load_settings
+from vlrl.config import FolderName, FolderPath, Settings, as_arguments, load_settings
 from vlrl.errors import ConfigError, did_you_mean
 from vlrl.experiments.pipeline.pipeline import Link, PipelineSettings, filled
 from vlrl.training.presets import PRESETS
@@ -31,6 +31,17 @@ class Outcome(Settings):
     decoding: Literal["sampled", "greedy"] = "sampled"
     at: float = Field(default=1.0, gt=0.0, le=1.0)
     modality: str | None = Field(default=None, description="only test problems of this modality")
+
+    @field_validator("of")
+    @classmethod
+    def _is_measured(cls, of: str) -> str:
+        if of not in ("correct", "tokens") and "/" not in of:
+            raise ConfigError(
+                "outcomes",
+                f"of: {of!r} is neither of test problems nor a metric of the validation curve",
+                f"{did_you_mean(of, ('correct', 'tokens', 'accuracy/mean', 'length/mean'))}",
+            )
+        return of
 
 
 class Sweep(Settings):
@@ -88,8 +99,8 @@ class AblationSettings(Settings):
     select        outcome by which the sweep takes a rate: the highest mean
     """
 
-    name: str = Field(min_length=1)
-    folder: str | None = None
+    name: FolderName
+    folder: FolderPath | None = None
     base: str
     overrides: dict[str, Any] = Field(default_factory=dict, description="of all arms")
     arms: dict[str, dict[str, Any]] = Field(min_length=2)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, as_arguments, load_settings
+from vlrl.config import FolderName, FolderPath, Settings, as_arguments, load_settings
 from vlrl.credit.rewards.length_parts import LeadLength, StepGrpo
 from vlrl.credit.rewards.length_reward import LengthReward
 from vlrl.curation.selection.trimming import TrimSettings
@@ -53,8 +53,8 @@ class Long2ShortSettings(Settings):
     expected  what was expected before it was run; stands on the page
     """
 
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: FolderName
+    run_folder: FolderPath | None = None
     base: str
     curate: str
     long: tuple[str, ...] = Field(min_length=1)

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from vlrl.commands.models.merging import merge_with_card
-from vlrl.config import Settings, apply_overrides, as_arguments, load_settings, read_yaml
+from vlrl.config import FolderName, FolderPath, Settings, apply_overrides, as_arguments, load_settings, read_yaml
 from vlrl.errors import ConfigError, DataError, did_you_mean
 from vlrl.experiments.pipeline.link_commands import COMMANDS, Does, check_link_inputs, check_model, load_link
 from vlrl.experiments.pipeline.link_inputs import state_of_files
@@ -53,8 +53,8 @@ class Link(Settings):
 class PipelineSettings(Settings):
     """What `vlrl run` reads where a YAML has the key `pipeline`."""
 
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: FolderName
+    run_folder: FolderPath | None = None
     pipeline: tuple[Link, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -66,7 +66,11 @@ class PipelineSettings(Settings):
             for name in link.refers_to:
                 if name not in known:
                     raise ConfigError(
-                        f"pipeline, {link.name!r}", f"{{{name}}} is no earlier link", did_you_mean(name, known)
+                        f"pipeline, {link.name!r}",
+                        f"{{{name}}} is no earlier link",
+                        did_you_mean(name, known)
+                        if known
+                        else "the first link can name none; put the others before it",
                     )
             known.append(link.name)
         return self

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vlrl.config import load_settings, read_yaml
+from vlrl.data.recipe import refuse_rows
 from vlrl.errors import ConfigError
 from vlrl.installation.shipped import locate, not_there
 
@@ -90,6 +91,7 @@ def find_recipe(given: str | Path, command: str) -> Path:
     if Path(given).is_dir():
         raise ConfigError(str(given), "is a folder, not a recipe", "name a YAML file")
     file = locate(given, "recipe")
+    refuse_rows(file)
     if not file.is_file():
         raise not_there(given, "recipe")
     refuse_other_kinds(given, read_yaml(file, "recipe"), command)

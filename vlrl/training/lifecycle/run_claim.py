@@ -15,6 +15,7 @@ broke it off:
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -293,7 +294,13 @@ def _make(folder: Path) -> list[Path]:
             if not parent.is_dir():
                 raise RunError(str(parent), "is a file, and the run needs a folder there", "give another run_folder=…")
             break
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT, errno.EINVAL):
+            raise
+        said = f"can't be made: {(error.strerror or str(error)).lower()}"
+        raise RunError(str(folder), said, "give another run_folder=…") from error
     return missing
 
 

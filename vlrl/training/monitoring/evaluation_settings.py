@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from vlrl.config import Settings, read_yaml
+from vlrl.config import FolderName, FolderPath, Settings, Threads, read_yaml
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.data.images.open_images import check_image
 from vlrl.evaluation.benchmark import Benchmark, BenchmarkSettings
@@ -27,14 +27,14 @@ class EvaluationSettings(Settings):
     plugins: PluginFiles = Field(
         default=(), description="Python files that register what these settings name: benchmarks, engines, families …"
     )
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: FolderName
+    run_folder: FolderPath | None = None
     seed: int = Field(default=0, description="of a small model that is built on the spot")
     model: ModelSettings
     engine: EngineField = Field(default_factory=default_engine)
     benchmarks: tuple[BenchmarkSettings, ...] = Field(min_length=1)
     batch: int = Field(default=32, ge=1, description="problems that are encoded and asked at a time")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+    threads: Threads | None = Field(default=None, description="CPU threads of torch; default: its own choice")
 
     @model_validator(mode="after")
     def _the_engine_can(self) -> EvaluationSettings:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from vlrl.config import PACE, Settings, build_settings
+from vlrl.config import PACE, FolderName, FolderPath, Settings, Threads, build_settings
 from vlrl.data.images.image_budget import ImageBudget
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
@@ -66,8 +66,8 @@ class RewardModelConfig(Settings):
     classic      training of the value head and all that is below it
     """
 
-    name: str = Field(min_length=1)
-    run_folder: str | None = None
+    name: FolderName
+    run_folder: FolderPath | None = None
     seed: int = 0
     make: MakeSettings = MakeSettings()
     instruction: str = INSTRUCTION
@@ -77,7 +77,7 @@ class RewardModelConfig(Settings):
     classic: FixedSetSettings = FixedSetSettings()
     chain_of_thought: ChainOfThoughtSettings = ChainOfThoughtSettings()
     judging: JudgingChoice = JudgingChoice()
-    threads: int | None = Field(default=None, ge=1, description="CPU threads of torch; default: its own choice")
+    threads: Threads | None = Field(default=None, description="CPU threads of torch; default: its own choice")
 
     @model_validator(mode="after")
     def _kinds_are_named(self) -> RewardModelConfig:

@@ -37,6 +37,10 @@ class WorkerFault(RuntimeError):
     """The worker died, could not start, or got no processor time: nothing is known about the answer."""
 
 
+class LoadFault(WorkerFault):
+    """The program itself said why its libraries can't be loaded: the next fork server would say the same."""
+
+
 class Lines:
     """JSON lines over a socket, each with a deadline on the monotonic clock. Raises TimeoutError, EOFError, OSError."""
 
@@ -134,10 +138,11 @@ class ForkServer:
             except TimeoutError:
                 raise WorkerFault("the workers' libraries are still being loaded") from None
             except (EOFError, OSError) as error:
-                said = {"error": str(error)}
+                self.close()
+                raise WorkerFault(f"the workers' libraries could not be loaded: {error}") from None
             if "error" in said:
                 self.close()
-                raise WorkerFault(f"the workers' libraries could not be loaded: {said['error']}")
+                raise LoadFault(f"the workers' libraries could not be loaded: {said['error']}")
             self._ready = True
 
     @property

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlrl.verify.sandbox.worker_client import ForkServer, TooHeavy, Worker, WorkerFault
+from vlrl.verify.sandbox.worker_client import ForkServer, LoadFault, TooHeavy, Worker, WorkerFault
 
 __all__ = ["TooHeavy", "WorkerFault", "WorkerPool"]
 
@@ -25,6 +25,7 @@ WALL_SECONDS = 1.8  # an answer may take 2 s in all; the rest is for the end of 
 PROCESSOR_SECONDS = 1.5  # what an answer may compute: mathematics needs half of it at most
 MEMORY_BYTES = 512 * 2**20  # with the 70 MB that the libraries take
 LOAD_SECONDS = 60.0  # for the fork server to load on a busy machine, before the first answer
+LOADS = 3  # first fork servers that say they can't load; then answers are faults at once
 JOBS_PER_WORKER = 4000  # ours: parser caches grow with every new text, so a worker retires
 
 
@@ -66,6 +67,7 @@ class WorkerPool:
         self._owner = os.getpid()
         self._fork_server: ForkServer | None = None
         self._loaded = False  # whether a fork server was ever ready
+        self._load_faults: list[LoadFault] = []  # of the first ones
         self._idle: list[Worker] = []
         self._busy = 0
         self._changed = threading.Condition()
@@ -74,7 +76,8 @@ class WorkerPool:
         """Begins to load the libraries, unless they are; returns at once."""
         self._own()
         with self._changed:
-            self._living_fork_server()
+            if len(self._load_faults) < LOADS:
+                self._living_fork_server()
 
     def ask(
         self, job: Mapping[str, Any], wall_seconds: float | None = None, spent: list[float] | None = None
@@ -112,7 +115,7 @@ class WorkerPool:
                 self._idle.pop().end()
             if self._fork_server is not None:
                 self._fork_server.close()
-            self._fork_server, self._loaded = None, False
+            self._fork_server, self._loaded, self._load_faults = None, False, []
 
     def _own(self) -> None:
         if os.getpid() != self._owner:
@@ -128,9 +131,16 @@ class WorkerPool:
 
     def _wait_until_loaded(self, deadline: float) -> None:
         with self._changed:
+            if len(self._load_faults) >= LOADS:
+                raise LoadFault(str(self._load_faults[-1]))
             fork_server = self._living_fork_server()
-        fork_server.wait_until_ready(deadline)
-        self._loaded = True
+        try:
+            fork_server.wait_until_ready(deadline)
+        except LoadFault as fault:
+            if not self._loaded:  # what was loaded once failed for a moment's reason
+                self._load_faults.append(fault)
+            raise
+        self._loaded, self._load_faults = True, []
 
     @contextlib.contextmanager
     def _worker(self, deadline: float) -> Iterator[Worker]:
