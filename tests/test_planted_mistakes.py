@@ -214,7 +214,7 @@ CONFIGS += [
     M(
         "two documents",
         "run run.yaml",
-        ("run.yaml, line 3", "not valid YAML"),
+        ("run.yaml, line 2", "one document a file"),
         text("run.yaml", "name: x\n---\na: 1\n"),
     ),
     M("a name that is the folder of all runs", "run run.yaml", ("run.yaml, name", "'.'"), run(name=".")),

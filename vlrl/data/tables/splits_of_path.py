@@ -9,14 +9,17 @@ from vlrl.errors import ConfigError
 
 
 def check_split(path: str, split: str, subset: str, place: str) -> None:
-    """Raises ConfigError at `place` where a split other than `train`, or a subset, is asked of what has none."""
+    """Raises ConfigError at `place` where a split or subset is asked of what has none.
+
+    `train` and `default` are what the hub's library calls the only one.
+    """
     what = _without_splits(Path(path).expanduser(), split)
     if what is None:
         return
     if split != "train":
         said = f"is {split!r}, and {path} is {what}, without splits"
         raise ConfigError(f"{place}, split", said, "leave it out, or name the path of that split")
-    if subset:
+    if subset not in ("", "default"):
         said = f"is {subset!r}, and {path} is {what}, without configurations"
         raise ConfigError(f"{place}, subset", said, "leave it out")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vlrl.config import load_settings, read_yaml
-from vlrl.data.recipe import refuse_rows
 from vlrl.errors import ConfigError
 from vlrl.installation.shipped import locate, not_there
 
@@ -91,6 +90,8 @@ def find_recipe(given: str | Path, command: str) -> Path:
     if Path(given).is_dir():
         raise ConfigError(str(given), "is a folder, not a recipe", "name a YAML file")
     file = locate(given, "recipe")
+    from vlrl.data.recipe import refuse_rows  # imports all that a recipe can name
+
     refuse_rows(file)
     if not file.is_file():
         raise not_there(given, "recipe")
