@@ -14,6 +14,7 @@ from vlrl.runlog.atomic_files import write_atomically
 
 RewardModelKind = Literal["classic", "chain_of_thought"]
 CARD = "reward_model.json"
+HEAD_FILE = "value_head.safetensors"  # beside the weights of a classic one
 SCHEMA = 1
 
 

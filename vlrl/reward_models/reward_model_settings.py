@@ -12,8 +12,7 @@ from vlrl.config import PACE, Settings
 from vlrl.errors import ConfigError
 from vlrl.model.load import ModelSettings
 from vlrl.reward_models.judged_row import INSTRUCTION
-from vlrl.reward_models.reward_model_card import CARD, RewardModelCard, RewardModelKind, read_card
-from vlrl.reward_models.value_head import HEAD_FILE
+from vlrl.reward_models.reward_model_card import CARD, HEAD_FILE, RewardModelCard, RewardModelKind, read_card
 from vlrl.rollout.engine_registry import EngineField, EngineSettings, default_engine, name_of
 from vlrl.verify.learned.asked_answer import MAX_ANSWER_CHARS
 from vlrl.verify.learned.chat_endpoint import EndpointSettings

@@ -18,9 +18,8 @@ from vlrl.model.batch.example import Example
 from vlrl.model.load import LoadedModel
 from vlrl.model.prompts.encode import Encoded
 from vlrl.model.training.forward import PackedForward
+from vlrl.reward_models.reward_model_card import HEAD_FILE
 from vlrl.runlog.atomic_files import write_atomically
-
-HEAD_FILE = "value_head.safetensors"
 
 
 class ValueHead(torch.nn.Module):

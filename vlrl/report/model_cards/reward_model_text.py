@@ -10,8 +10,7 @@ from vlrl.report.model_cards.model_card import LICENCE_UNKNOWN, PAPER, SHOWN_FAC
 from vlrl.report.model_cards.public_text import without_folders
 from vlrl.report.read_run import RunRecord
 from vlrl.report.run_card import card_facts
-from vlrl.reward_models.reward_model_card import CARD, RewardModelCard
-from vlrl.reward_models.value_head import HEAD_FILE
+from vlrl.reward_models.reward_model_card import CARD, HEAD_FILE, RewardModelCard
 
 
 def classic_card(run: RunRecord, held: RewardModelCard, folder: Path) -> str:
